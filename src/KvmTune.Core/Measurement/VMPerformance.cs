@@ -1,0 +1,95 @@
+// The result of a measurement: every run of it, the metrics that the runs have, and the conditions they were taken under.
+using KvmTune.Tuning;
+
+namespace KvmTune.Measurement;
+
+/// <summary>The samples of every metric of one workload on one VM, with the conditions they were taken under.</summary>
+public sealed record VMPerformance
+{
+    /// <summary>The VM's name (libvirt: domain name).</summary>
+    public required string VMName { get; init; }
+
+    /// <summary>The VM's UUID.</summary>
+    public required Guid VMId { get; init; }
+
+    /// <summary>The libvirt connection that the VM was reached by.</summary>
+    public required string ConnectionUri { get; init; }
+
+    /// <summary>What loaded the guest; a later measurement that receives this object repeats it.</summary>
+    public required WorkloadRequest Workload { get; init; }
+
+    /// <summary>The metrics that every good run has a value for. Exactly one of them is primary.</summary>
+    public required IReadOnlyList<MetricDefinition> Metrics { get; init; }
+
+    /// <summary>All runs in the order they were made: warm-up runs and failed runs too. Nothing is dropped.</summary>
+    public required IReadOnlyList<MeasuredRun> Runs { get; init; }
+
+    /// <summary>What was true of host and guest while the runs were made.</summary>
+    public required MeasurementConditions Conditions { get; init; }
+
+    /// <summary>When the measurement began.</summary>
+    public required DateTimeOffset StartedAt { get; init; }
+
+    /// <summary>How long it took in all, preparation and clean-up included.</summary>
+    public required TimeSpan Elapsed { get; init; }
+
+    /// <summary>What a reader must know to read the numbers right, each a sentence (for example: reads came from the host's page cache).</summary>
+    public IReadOnlyList<string> Notes { get; init; } = [];
+
+    /// <summary>The change that this measurement was made after, where it came down the pipeline.</summary>
+    public VMTuningResult? Change { get; init; }
+
+    /// <summary>The measurement made before <see cref="Change"/>, where it came down the pipeline.</summary>
+    public VMPerformance? Baseline { get; init; }
+
+    /// <summary>The metric that decides a verdict.</summary>
+    public MetricDefinition PrimaryMetric => Metrics.Single(metric => metric.IsPrimary);
+
+    /// <summary>The runs that count: neither warm-up nor failed, in order.</summary>
+    public IReadOnlyList<MeasuredRun> CountedRuns => [.. Runs.Where(run => run is { IsWarmup: false, Failure: null })];
+
+    /// <summary>The values of one metric over <see cref="CountedRuns"/>, in order.</summary>
+    /// <exception cref="ArgumentException">The workload has no metric of that name.</exception>
+    public IReadOnlyList<double> ValuesOf(string metricName)
+    {
+        if (!Metrics.Any(metric => string.Equals(metric.Name, metricName, StringComparison.Ordinal)))
+        {
+            throw new ArgumentException(
+                $"The workload {Workload.Name} has no metric '{metricName}'. It has: {string.Join(", ", Metrics.Select(metric => metric.Name))}.",
+                nameof(metricName));
+        }
+
+        return [.. CountedRuns.Select(run => run.Values[metricName])];
+    }
+}
+
+/// <summary>One run of a workload.</summary>
+public sealed record MeasuredRun
+{
+    /// <summary>The run's place in its measurement, from 1.</summary>
+    public required int Number { get; init; }
+
+    /// <summary>When the load was started.</summary>
+    public required DateTimeOffset StartedAt { get; init; }
+
+    /// <summary>How long the run took, ramp and harness included.</summary>
+    public required TimeSpan Duration { get; init; }
+
+    /// <summary>True for a first run that only warms caches and allocates; it is kept and shown, and not counted.</summary>
+    public bool IsWarmup { get; init; }
+
+    /// <summary>Why the run failed; null for a good one.</summary>
+    public string? Failure { get; init; }
+
+    /// <summary>The value of every metric by its name; empty for a failed run.</summary>
+    public IReadOnlyDictionary<string, double> Values { get; init; } = new Dictionary<string, double>(StringComparer.Ordinal);
+
+    /// <summary>The work done in each second of the run, in the primary metric's unit, where the workload reports it.</summary>
+    public IReadOnlyList<double> PerSecondRates { get; init; } = [];
+
+    /// <summary>
+    /// What the host's counters did over the run, as differences, by name with the unit in it (for example
+    /// <c>VcpuDelayNanoseconds</c>, <c>HostCpuBusyPercent</c>). A counter that the host does not keep is absent, never 0.
+    /// </summary>
+    public IReadOnlyDictionary<string, double> Counters { get; init; } = new Dictionary<string, double>(StringComparer.Ordinal);
+}

@@ -1,0 +1,3 @@
+namespace KvmTune.Tuning;
+/// <summary>placeholder</summary>
+public sealed record VMTuningResult;
