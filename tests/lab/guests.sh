@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # The lab's network and its two guests. Sourced by lab.sh.
 
+# With pipefail, 'grep -q' would end early and fail whatever writes to it; so no -q behind a pipe here.
 virsh_() { virsh -q -c "$lab_uri" "$@"; }
 
 # exists KIND NAME: whether libvirt has a domain (dom) or network (net-) of that name, whoever's it is.
@@ -43,7 +44,7 @@ start_network() {
 </network>
 END
     fi
-    if ! virsh_ net-list --name | grep -qxF "$lab_network"; then virsh_ net-start "$lab_network" >/dev/null; fi
+    if ! virsh_ net-list --name | grep -xF "$lab_network" >/dev/null; then virsh_ net-start "$lab_network" >/dev/null; fi
 }
 
 stop_network() {
@@ -83,7 +84,7 @@ domain_xml() {
     fi
     if [ "$name" = lab2 ]; then
         vdb=raw
-        if virsh_ domcapabilities --virttype "$type" | grep -q '<value>vnc</value>'; then
+        if virsh_ domcapabilities --virttype "$type" | grep '<value>vnc</value>' >/dev/null; then
             graphics="<graphics type='vnc' port='-1' autoport='yes' listen='127.0.0.1' passwd='lab2-vnc'/>"
         fi
     fi
@@ -202,7 +203,7 @@ start() { is_running "$1" || virsh_ start "$1" >/dev/null; }
 # wait_ready NAME: until the guest has started, by its agent; where it was started without one, by its SSH port.
 wait_ready() {
     local deadline=$((SECONDS + ${KVMTUNE_LAB_BOOT_SECONDS:-90})) ready
-    if virsh_ dumpxml "$1" | grep -q 'kvmtune.agent=off'; then ready=answers_ssh; else ready=answers_agent; fi
+    if virsh_ dumpxml "$1" | grep 'kvmtune.agent=off' >/dev/null; then ready=answers_ssh; else ready=answers_agent; fi
     until "$ready" "$1"; do
         is_running "$1" || die "$1 stopped while it started; its console: $lab_dir/$1-console.log"
         [ "$SECONDS" -lt "$deadline" ] || die "$1 does not answer; its console: $lab_dir/$1-console.log"
@@ -210,4 +211,4 @@ wait_ready() {
     done
 }
 answers_agent() { virsh_ qemu-agent-command "$1" --timeout 5 '{"execute":"guest-ping"}' >/dev/null 2>&1; }
-answers_ssh() { timeout 2 bash -c "exec 3<>/dev/tcp/$(address_of "$1")/22 && head -c 4 <&3" 2>/dev/null | grep -q SSH; }
+answers_ssh() { timeout 2 bash -c "exec 3<>/dev/tcp/$(address_of "$1")/22 && head -c 4 <&3" 2>/dev/null | grep SSH >/dev/null; }

@@ -14,7 +14,7 @@ public static class LibvirtErrors
             LibvirtErrorCode.AuthenticationFailed or LibvirtErrorCode.AuthenticationCancelled or LibvirtErrorCode.AuthenticationUnavailable
                 or LibvirtErrorCode.AccessDenied or LibvirtErrorCode.OperationDenied => PermissionDenied(access),
             _ when exception.Message.Contains("Permission denied", StringComparison.Ordinal) => PermissionDenied(access),
-            LibvirtErrorCode.NoConnect or LibvirtErrorCode.InvalidUri or LibvirtErrorCode.ConfigUnsupported => (
+            LibvirtErrorCode.NoConnect or LibvirtErrorCode.ConfigUnsupported => (
                 "ConnectionUriInvalid", KvmTuneErrorCategory.InvalidArgument,
                 "Use a libvirt URI such as qemu:///system, qemu+ssh://user@host/system or test:///default."),
             _ => (

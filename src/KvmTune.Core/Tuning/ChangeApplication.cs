@@ -38,26 +38,41 @@ internal sealed class ChangeApplication(HostConnection host, LibvirtDomain domai
         return verifications;
     }
 
-    /// <summary>Restarts the VM so that it takes the new configuration; a VM that will not start with it gets the old one back and starts with that.</summary>
+    /// <summary>
+    /// Restarts the VM so that it takes the new configuration. When that fails or is cancelled, the configuration is as before
+    /// and the VM runs: one that will not start with the new configuration starts with the old one.
+    /// </summary>
     public async Task RestartAsync(VMRestarter restarter, RestartOptions options, CancellationToken cancellationToken)
     {
         try
         {
-            await restarter.RestartAsync(domain, options, cancellationToken);
+            await restarter.ShutDownAsync(domain, options, cancellationToken);
+        }
+        catch (Exception exception) when (exception is KvmTuneException or LibvirtException or OperationCanceledException)
+        {
+            // It still runs as before: without the restart that was asked for, the change shall not wait in the configuration.
+            TakeBackConfiguration();
+            throw;
+        }
+
+        if (cancellationToken.IsCancellationRequested)
+        {
+            TakeBackConfiguration();
+            VMRestarter.Start(domain);
+            cancellationToken.ThrowIfCancellationRequested();
+        }
+
+        try
+        {
+            VMRestarter.Start(domain);
         }
         catch (KvmTuneException exception) when (exception.ErrorId == VMRestarter.StartFailed)
         {
             TakeBackConfiguration();
-            domain.Start();
+            VMRestarter.Start(domain);
             throw new KvmTuneException(
                 exception.ErrorId, exception.Category,
                 $"{exception.Message} The change was taken back, and the VM runs with its former configuration.", exception);
-        }
-        catch (Exception exception) when (exception is KvmTuneException or OperationCanceledException or LibvirtException)
-        {
-            // The VM still runs as before: without the restart that was asked for the change shall not wait in the configuration.
-            TakeBackConfiguration();
-            throw;
         }
     }
 
@@ -77,7 +92,7 @@ internal sealed class ChangeApplication(HostConnection host, LibvirtDomain domai
         return [.. new[] { ofConfiguration, ofRunning }.OfType<VMChange>()];
     }
 
-    private IReadOnlyList<Verification> Define()
+    private List<Verification> Define()
     {
         if (domain.GetXml(DomainXmlFlags.Inactive | DomainXmlFlags.Secure) is var now && now != plan.Snapshot.Persistent)
         {

@@ -1,4 +1,5 @@
 // A domain XML that is edited in place: what an edit does not touch comes out as it went in, white space included.
+using System.Globalization;
 using System.Xml;
 using System.Xml.Linq;
 using KvmTune.Topology;
@@ -180,7 +181,8 @@ public sealed class DomainDocument
     }
 
     private static int CompareKeys(string? left, string? right) =>
-        int.TryParse(left, out var leftNumber) && int.TryParse(right, out var rightNumber)
+        int.TryParse(left, NumberStyles.None, CultureInfo.InvariantCulture, out var leftNumber)
+        && int.TryParse(right, NumberStyles.None, CultureInfo.InvariantCulture, out var rightNumber)
             ? leftNumber.CompareTo(rightNumber)
             : string.CompareOrdinal(left, right);
 

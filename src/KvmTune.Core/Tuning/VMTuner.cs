@@ -99,8 +99,8 @@ public sealed class VMTuner(HostConnection host, TimeProvider time)
         var live = facts.IsRunning && change.CanBeLive && change.Scope is not ChangeScope.Config;
         var config = facts.IsPersistent && change.Scope is not ChangeScope.Live;
 
-        var running = live ? Edited(snapshot.Running!, change) : null;
-        var persistent = config ? Edited(snapshot.Persistent!, change) : null;
+        var running = live ? Edited(snapshot.Running!, change) : ((DomainDocument Document, VMConfiguration Configuration)?)null;
+        var persistent = config ? Edited(snapshot.Persistent!, change) : ((DomainDocument Document, VMConfiguration Configuration)?)null;
         var after = persistent ?? running ?? Edited(snapshot.Persistent ?? snapshot.Running!, change);
         var hostCpus = HostReading.OnlineCpus(host);
         var differences = Differences(

@@ -70,7 +70,7 @@ public sealed record VMTuningPlan
     public IReadOnlyList<RuleFinding> Warnings => Broken(RuleSeverity.Warning);
 
     /// <summary>The VM and document that the plan was made on.</summary>
-    internal required VMSnapshot Snapshot { get; init; }
+    internal VMSnapshot Snapshot { get; init; } = new(null, null);
 
     private IReadOnlyList<RuleFinding> Broken(RuleSeverity severity) =>
         [.. Findings.Where(finding => !finding.IsKept && finding.Severity == severity)];
