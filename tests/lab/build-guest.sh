@@ -27,14 +27,19 @@ esac
 release=$(. /etc/os-release && echo "${ID:-linux}-${VERSION_CODENAME:-${VERSION_ID:-0}}")
 recipe=$(cd "$here" && LC_ALL=C cat build-guest.sh guest/* | sha256sum | cut -c1-12)
 out=$lab_cache/guest-$release-$recipe
-if [ -e "$out/complete" ] && [ -z "$force" ]; then echo "$out"; exit 0; fi
+finished() { [ -e "$out/complete" ] && touch "$out/complete" && echo "$out"; }
+if [ -z "$force" ] && finished; then exit 0; fi
 
-for tool in apt-get apt-cache dpkg dpkg-deb mke2fs qemu-img depmod modprobe ssh-keygen; do
+for tool in apt-get apt-cache dpkg dpkg-deb flock mke2fs qemu-img depmod modprobe ssh-keygen; do
     have "$tool" || die "$tool is missing. Run: $here/packages.sh install"
 done
 [ "$(dpkg --print-architecture)" = amd64 ] || die "the lab guest can be built on amd64 only"
 
 mkdir -p "$lab_cache"
+exec 8>"$lab_cache/lock"
+flock 8
+# Somebody else may have built it meanwhile.
+if [ -z "$force" ] && finished; then exit 0; fi
 work=$(mktemp -d "$lab_cache/build.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 root=$work/root
@@ -172,15 +177,17 @@ install -m 0755 "$here/guest/init" "$initramfs/init"
 
 # The two file systems. Everything that ext4 would otherwise finish in the background after the first mount is done now,
 # so that it does not disturb a measurement.
-ready=(-q -F -t ext4 -E root_owner=0:0,lazy_itable_init=0,lazy_journal_init=0,nodiscard)
+ready=(-q -F -t ext4 -E 'root_owner=0:0,lazy_itable_init=0,lazy_journal_init=0,nodiscard')
 size_mib=$(($(du -sm "$root" | cut -f1) + 320))
-mke2fs "${ready[@]}" -L kvmtune-root -J size=8 -N 20000 -d "$root" "$work/out/root.img" "${size_mib}M" >&2
-mke2fs "${ready[@]}" -L data -J size=16 -N 16384 -m 0 "$work/out/data.img" 2G >&2
+mke2fs "${ready[@]}" -L kvmtune-root -J size=8 -N 20000 -d "$root" "$work/out/root.img" "${size_mib}M" >"$work/mke2fs.log" 2>&1
+mke2fs "${ready[@]}" -L data -J size=16 -N 16384 -m 0 "$work/out/data.img" 2G >>"$work/mke2fs.log" 2>&1
 qemu-img convert -f raw -O qcow2 "$work/out/data.img" "$work/out/data.qcow2"
 
 cat "$work/packages" "$work/kernel-packages" >"$work/out/packages"
 touch "$work/out/complete"
 rm -rf "$out"
 mv "$work/out" "$out"
+# What no checkout has used for two weeks goes.
+find "$lab_cache" -mindepth 2 -maxdepth 2 -path "*/guest-*/complete" -mtime +14 -printf "%h\0" | xargs -0 -r rm -rf
 say "built $out"
 echo "$out"
