@@ -57,22 +57,31 @@ public enum GuestChannelReason
 }
 
 /// <summary>A program could not be run in a guest.</summary>
-public sealed class GuestChannelException : Exception
+public sealed class GuestChannelException : KvmTuneException
 {
     /// <summary>Creates the exception.</summary>
     /// <param name="reason">The fixed reason.</param>
     /// <param name="message">What was wrong, and what to do.</param>
     /// <param name="innerException">What caused it.</param>
     public GuestChannelException(GuestChannelReason reason, string message, Exception? innerException = null)
-        : base(message, innerException) => Reason = reason;
+        : base(reason.ToString(), CategoryOf(reason), message, innerException) => Reason = reason;
 
     /// <summary>The fixed reason.</summary>
     public GuestChannelReason Reason { get; }
 
-    /// <summary>The error id: the reason's name.</summary>
-    public string ErrorId => Reason.ToString();
-
     /// <summary>True where nothing more can be expected of the guest through this channel: trying again is of no use.</summary>
     public bool IsFatal => Reason is not (GuestChannelReason.CommandTimedOut or GuestChannelReason.AgentCommandFailed
         or GuestChannelReason.OutputTooLarge);
+
+    private static KvmTuneErrorCategory CategoryOf(GuestChannelReason reason) => reason switch
+    {
+        GuestChannelReason.CommandNotFound or GuestChannelReason.SshNotInstalled or GuestChannelReason.AgentNotConfigured => KvmTuneErrorCategory.NotInstalled,
+        GuestChannelReason.GuestExecDisabled or GuestChannelReason.AccessDenied or GuestChannelReason.SshHostKeyRefused
+            or GuestChannelReason.SshAuthenticationFailed => KvmTuneErrorCategory.PermissionDenied,
+        GuestChannelReason.CommandTimedOut => KvmTuneErrorCategory.OperationTimeout,
+        GuestChannelReason.GuestNotRunning or GuestChannelReason.CommandStillRunning => KvmTuneErrorCategory.InvalidOperation,
+        GuestChannelReason.AgentCommandFailed or GuestChannelReason.OutputTooLarge => KvmTuneErrorCategory.InvalidResult,
+        GuestChannelReason.SshAddressMissing => KvmTuneErrorCategory.InvalidArgument,
+        _ => KvmTuneErrorCategory.ConnectionError,
+    };
 }

@@ -42,20 +42,35 @@ public enum MeasurementReason
 }
 
 /// <summary>A measurement could not be made, or not to its end.</summary>
-public class MeasurementException : Exception
+public class MeasurementException : KvmTuneException
 {
     /// <summary>Creates the exception.</summary>
     /// <param name="reason">The fixed reason.</param>
     /// <param name="message">What was wrong, and what to do.</param>
     /// <param name="innerException">What caused it.</param>
     public MeasurementException(MeasurementReason reason, string message, Exception? innerException = null)
-        : base(message, innerException) => Reason = reason;
+        : this(reason, reason.ToString(), message, innerException)
+    {
+    }
+
+    /// <summary>Creates the exception with the id of the reason behind it.</summary>
+    protected MeasurementException(MeasurementReason reason, string errorId, string message, Exception? innerException)
+        : base(errorId, CategoryOf(reason), message, innerException) => Reason = reason;
 
     /// <summary>The fixed reason.</summary>
     public MeasurementReason Reason { get; }
 
-    /// <summary>The error id: the name of the reason, or of the reason behind it.</summary>
-    public virtual string ErrorId => Reason.ToString();
+    private static KvmTuneErrorCategory CategoryOf(MeasurementReason reason) => reason switch
+    {
+        MeasurementReason.WorkloadProgramMissing or MeasurementReason.WorkloadProgramUnsuitable or MeasurementReason.HostProgramMissing =>
+            KvmTuneErrorCategory.NotInstalled,
+        MeasurementReason.GuestPathNotFound or MeasurementReason.NoWritableFileSystem => KvmTuneErrorCategory.ObjectNotFound,
+        MeasurementReason.GuestPathNotWritable => KvmTuneErrorCategory.PermissionDenied,
+        MeasurementReason.NetworkAddressMissing => KvmTuneErrorCategory.InvalidArgument,
+        MeasurementReason.Interrupted => KvmTuneErrorCategory.ConnectionError,
+        MeasurementReason.TooManyFailedRuns => KvmTuneErrorCategory.InvalidResult,
+        _ => KvmTuneErrorCategory.InvalidOperation,
+    };
 }
 
 /// <summary>A measurement ended before its end; the samples so far are kept.</summary>
@@ -70,15 +85,11 @@ public sealed class MeasurementInterruptedException : MeasurementException
     /// <param name="innerException">What caused it.</param>
     public MeasurementInterruptedException(
         MeasurementReason reason, string errorId, string message, VMPerformance? partial, string? leftInGuest, Exception? innerException)
-        : base(reason, message, innerException)
+        : base(reason, errorId, message, innerException)
     {
-        ErrorId = errorId;
         Partial = partial;
         LeftInGuest = leftInGuest;
     }
-
-    /// <inheritdoc/>
-    public override string ErrorId { get; }
 
     /// <summary>The measurement so far, with every run that was made; null when it ended before its conditions were known.</summary>
     public VMPerformance? Partial { get; }

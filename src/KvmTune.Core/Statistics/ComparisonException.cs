@@ -1,0 +1,42 @@
+// Why two measurements cannot be compared.
+namespace KvmTune.Statistics;
+
+/// <summary>Why a comparison was refused. The names serve as fixed error ids.</summary>
+public enum ComparisonRefusal
+{
+    /// <summary>The measurements are of different VMs.</summary>
+    DifferentVM,
+
+    /// <summary>The measurements ran different work.</summary>
+    DifferentWorkload,
+
+    /// <summary>The measurements have different metrics.</summary>
+    DifferentMetrics,
+
+    /// <summary>The measurements were made under different conditions; <see cref="ComparisonOptions.Force"/> compares them nevertheless.</summary>
+    DifferentConditions,
+
+    /// <summary>The options make no sense for these measurements.</summary>
+    InvalidComparison,
+}
+
+/// <summary>Two measurements cannot be compared. The message names what differs and what to do.</summary>
+public sealed class ComparisonException : KvmTuneException
+{
+    /// <summary>Makes a refusal.</summary>
+    /// <param name="refusal">Why.</param>
+    /// <param name="message">What differs, with the values, and what to do.</param>
+    /// <param name="differences">Each difference as a phrase.</param>
+    public ComparisonException(ComparisonRefusal refusal, string message, IReadOnlyList<string>? differences = null)
+        : base(refusal.ToString(), KvmTuneErrorCategory.InvalidOperation, message)
+    {
+        Refusal = refusal;
+        Differences = differences ?? [];
+    }
+
+    /// <summary>Why.</summary>
+    public ComparisonRefusal Refusal { get; }
+
+    /// <summary>Each difference as a phrase, for example <c>host kernel 6.1 against 6.12</c>.</summary>
+    public IReadOnlyList<string> Differences { get; }
+}

@@ -1,0 +1,30 @@
+// What a caller may choose about a comparison.
+namespace KvmTune.Statistics;
+
+/// <summary>The settings of a comparison.</summary>
+public sealed record ComparisonOptions
+{
+    /// <summary>In which order the runs were made.</summary>
+    public ComparisonDesign Design { get; init; } = ComparisonDesign.Sequential;
+
+    /// <summary>The smallest shift that matters, in per cent, for every metric; null for the thresholds of the rule.</summary>
+    public double? ThresholdPercent { get; init; }
+
+    /// <summary>The looks of a comparison in pairs: the planned ones, or a number fixed beforehand.</summary>
+    public LookPlan Plan { get; init; } = LookPlan.Planned;
+
+    /// <summary>
+    /// How many consecutive runs make one value, by their median. 1 for changes that can be made live; for one that needs a
+    /// restart, the runs of one boot (3), since runs of one boot share its luck.
+    /// </summary>
+    public int RunsPerUnit { get; init; } = 1;
+
+    /// <summary>The level of the intervals that are shown.</summary>
+    public double ConfidenceLevel { get; init; } = 0.95;
+
+    /// <summary>The names of metrics that the change cannot affect; a shift in one of them makes the verdict inconclusive.</summary>
+    public IReadOnlyCollection<string> NegativeControls { get; init; } = [];
+
+    /// <summary>Compare although conditions differ; the differences are then notes of the result.</summary>
+    public bool Force { get; init; }
+}

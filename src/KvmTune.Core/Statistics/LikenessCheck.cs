@@ -1,0 +1,183 @@
+// Whether two measurements may be compared at all: the same VM, the same work, the same metrics, the same conditions. Only what
+// a change itself alters may differ, and that is the VM's configuration.
+using System.Globalization;
+using KvmTune.Measurement;
+
+namespace KvmTune.Statistics;
+
+/// <summary>Refuses to compare what is unlike.</summary>
+internal static class LikenessCheck
+{
+    // Conditions of which a VM's tuning alters none: a difference in one of them is another experiment.
+    private static readonly (string Name, Func<MeasurementConditions, string?> Value)[] Conditions =
+    [
+        ("host", conditions => conditions.HostName),
+        ("host kernel", conditions => conditions.HostKernel),
+        ("libvirt", conditions => conditions.LibvirtVersion),
+        ("hypervisor", conditions => conditions.HypervisorVersion),
+        ("domain type", conditions => conditions.DomainType),
+        ("CPU governor", conditions => conditions.CpuGovernor),
+        ("simultaneous multithreading", conditions => conditions.SimultaneousMultithreading switch
+        {
+            null => null,
+            true => "on",
+            false => "off",
+        }),
+        ("transparent huge pages", conditions => conditions.TransparentHugePages),
+        ("channel", conditions => conditions.Channel),
+        ("workload program", conditions => conditions.WorkloadVersion),
+        ("guest file", conditions => conditions.GuestFile),
+    ];
+
+    /// <summary>Checks that both are of one VM, ran the same work and yielded the same metrics.</summary>
+    /// <exception cref="ComparisonException">They are not.</exception>
+    internal static void CheckSameSubject(VMPerformance baseline, VMPerformance candidate)
+    {
+        if (baseline.VMId != candidate.VMId)
+        {
+            throw new ComparisonException(
+                ComparisonRefusal.DifferentVM,
+                $"The baseline is of VM '{baseline.VMName}' ({baseline.VMId}) and the candidate of VM '{candidate.VMName}' "
+                + $"({candidate.VMId}). A change is judged on one VM: measure the same VM before and after.",
+                [$"VM '{baseline.VMName}' against '{candidate.VMName}'"]);
+        }
+
+        var work = DifferentWork(baseline.Workload, candidate.Workload);
+        if (work.Count > 0)
+        {
+            throw new ComparisonException(
+                ComparisonRefusal.DifferentWorkload,
+                $"The two measurements of VM '{candidate.VMName}' ran different work: {string.Join("; ", work)}. "
+                + "Repeat the baseline's workload with the same settings.",
+                work);
+        }
+
+        var metrics = DifferentMetrics(baseline.Metrics, candidate.Metrics);
+        if (metrics.Count > 0)
+        {
+            throw new ComparisonException(
+                ComparisonRefusal.DifferentMetrics,
+                $"The two measurements of VM '{candidate.VMName}' have different metrics: {string.Join("; ", metrics)}. "
+                + "Measure both with the same version of KvmTune and the same settings.",
+                metrics);
+        }
+
+        if (candidate.Metrics.Count(metric => metric.IsPrimary) != 1)
+        {
+            throw new ComparisonException(
+                ComparisonRefusal.DifferentMetrics,
+                $"The workload {candidate.Workload.Name} must have exactly one primary metric, since that one decides.");
+        }
+    }
+
+    /// <summary>Checks that both were made under the same conditions, and says what else a reader should know.</summary>
+    /// <returns>Notes, each a sentence.</returns>
+    /// <exception cref="ComparisonException">Conditions differ and <paramref name="force"/> is not set.</exception>
+    internal static IEnumerable<string> CheckConditions(VMPerformance baseline, VMPerformance candidate, bool force)
+    {
+        var (before, after) = (baseline.Conditions, candidate.Conditions);
+        var differences = new List<string>();
+        var unknown = new List<string>();
+        foreach (var (name, value) in Conditions)
+        {
+            var (b, a) = (value(before), value(after));
+            if ((b is null) != (a is null))
+            {
+                unknown.Add(name);
+            }
+            else if (!string.Equals(b, a, StringComparison.Ordinal))
+            {
+                differences.Add($"{name} {b} against {a}");
+            }
+        }
+
+        if (differences.Count > 0 && !force)
+        {
+            throw new ComparisonException(
+                ComparisonRefusal.DifferentConditions,
+                $"The two measurements of VM '{candidate.VMName}' were made under different conditions: "
+                + $"{string.Join("; ", differences)}. A shift could come from these and not from the change. "
+                + "Measure both under the same conditions, or compare with -Force.",
+                differences);
+        }
+
+        return Notes(baseline, candidate, differences, unknown);
+    }
+
+    private static IEnumerable<string> Notes(
+        VMPerformance baseline, VMPerformance candidate, List<string> differences, List<string> unknown)
+    {
+        if (differences.Count > 0)
+        {
+            yield return $"Compared by force under different conditions: {string.Join("; ", differences)}. "
+                + "A shift could come from these and not from the change.";
+        }
+
+        if (unknown.Count > 0)
+        {
+            yield return $"Known on one side only, so not compared: {string.Join(", ", unknown)}.";
+        }
+
+        var (before, after) = (baseline.Conditions, candidate.Conditions);
+        var sameConfiguration = string.Equals(before.ConfigurationHash, after.ConfigurationHash, StringComparison.Ordinal);
+        if (!sameConfiguration && candidate.Change is null)
+        {
+            yield return "The VM's running configuration differs between the two measurements, and no change is recorded with them.";
+        }
+
+        if (sameConfiguration && candidate.Change is not null)
+        {
+            yield return "The VM's running configuration is the same in both measurements: the change may not be in effect yet "
+                + "(a restart may be pending), or it lies outside the VM's definition.";
+        }
+
+        if (before.OtherRunningVMs is { } others && after.OtherRunningVMs is { } othersAfter && others != othersAfter)
+        {
+            yield return string.Create(
+                CultureInfo.InvariantCulture, $"Other VMs running on the host: {others} for the baseline, {othersAfter} for the candidate.");
+        }
+
+        if (before.HostLoadAverage is { } load && after.HostLoadAverage is { } loadAfter && Math.Abs(load - loadAfter) >= 0.5)
+        {
+            yield return string.Create(
+                CultureInfo.InvariantCulture, $"Host load when the measurements began: {load:0.0} for the baseline, {loadAfter:0.0} for the candidate.");
+        }
+    }
+
+    // The number of runs may differ; everything else is the work.
+    private static List<string> DifferentWork(WorkloadRequest before, WorkloadRequest after)
+    {
+        var differences = new List<string>();
+        Add("workload", before.Name, after.Name);
+        Add("run time", Seconds(before.RunTime), Seconds(after.RunTime));
+        Add("guest path", before.GuestPath, after.GuestPath);
+        Add("file size", MiB(before.FileSizeMiB), MiB(after.FileSizeMiB));
+        return differences;
+
+        void Add(string name, string? b, string? a)
+        {
+            if (!string.Equals(b, a, StringComparison.Ordinal))
+            {
+                differences.Add($"{name} {b ?? "not set"} against {a ?? "not set"}");
+            }
+        }
+
+        static string Seconds(TimeSpan time) => string.Create(CultureInfo.InvariantCulture, $"{time.TotalSeconds:0.###} s");
+
+        static string? MiB(int? size) => size is null ? null : string.Create(CultureInfo.InvariantCulture, $"{size} MiB");
+    }
+
+    private static List<string> DifferentMetrics(IReadOnlyList<MetricDefinition> before, IReadOnlyList<MetricDefinition> after)
+    {
+        var differences = new List<string>();
+        differences.AddRange(before.Where(metric => Find(after, metric.Name) is null).Select(metric => $"{metric.Name} in the baseline only"));
+        differences.AddRange(after.Where(metric => Find(before, metric.Name) is null).Select(metric => $"{metric.Name} in the candidate only"));
+        differences.AddRange(before
+            .Where(metric => Find(after, metric.Name) is { } other && other != metric)
+            .Select(metric => $"{metric.Name} is defined differently ({metric} against {Find(after, metric.Name)})"));
+        return differences;
+
+        static MetricDefinition? Find(IReadOnlyList<MetricDefinition> metrics, string name)
+            => metrics.FirstOrDefault(metric => string.Equals(metric.Name, name, StringComparison.Ordinal));
+    }
+}

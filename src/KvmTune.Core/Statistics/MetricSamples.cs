@@ -1,0 +1,109 @@
+// Takes the values of one metric out of two measurements, as the design pairs or groups them, and says which runs it could not use.
+using System.Globalization;
+using KvmTune.Measurement;
+
+namespace KvmTune.Statistics;
+
+/// <summary>The values of one metric on both sides.</summary>
+/// <param name="Baseline">The baseline's values; for pairs, one a pair.</param>
+/// <param name="Candidate">The candidate's values; for pairs, one a pair, in the same order.</param>
+/// <param name="Blocks">For blocks, the same values in blocks; else empty.</param>
+/// <param name="Notes">What was left out, each a sentence.</param>
+internal sealed record MetricSamples(
+    double[] Baseline, double[] Candidate, IReadOnlyList<RunBlock> Blocks, IReadOnlyList<string> Notes)
+{
+    internal static MetricSamples Of(
+        MetricDefinition metric, VMPerformance baseline, VMPerformance candidate, ComparisonOptions options)
+    {
+        var notes = new List<string>();
+        var b = Units(metric, baseline, "baseline", options.RunsPerUnit, notes);
+        var c = Units(metric, candidate, "candidate", options.RunsPerUnit, notes);
+        return options.Design switch
+        {
+            ComparisonDesign.Pairs => Paired(b, c, notes),
+            ComparisonDesign.Blocks => InBlocks(b, c, notes),
+            _ => new(Usable(b), Usable(c), [], notes),
+        };
+    }
+
+    // One value for every so many runs that are no warm-up, failed ones included, so that the places of both sides correspond.
+    private static List<Unit> Units(
+        MetricDefinition metric, VMPerformance performance, string side, int runsPerUnit, List<string> notes)
+    {
+        var broken = new List<int>();
+        var units = new List<Unit>();
+        foreach (var runs in performance.Runs.Where(run => !run.IsWarmup).Chunk(runsPerUnit))
+        {
+            var values = new List<double>();
+            foreach (var run in runs)
+            {
+                if (run.Failure is null && run.Values.TryGetValue(metric.Name, out var value) && double.IsFinite(value))
+                {
+                    values.Add(value);
+                }
+                else
+                {
+                    broken.Add(run.Number);
+                }
+            }
+
+            units.Add(new(runs[0].StartedAt, values.Count > 0 ? Estimators.Median(values) : null));
+        }
+
+        if (broken.Count > 0)
+        {
+            var numbers = string.Join(", ", broken.Select(number => number.ToString(CultureInfo.InvariantCulture)));
+            notes.Add($"{metric.Name}: without {(broken.Count == 1 ? "run" : "runs")} {numbers} of the {side}, "
+                + $"which {(broken.Count == 1 ? "has" : "have")} no usable value.");
+        }
+
+        return units;
+    }
+
+    private static double[] Usable(List<Unit> units) => [.. units.Where(unit => unit.Value is not null).Select(unit => unit.Value!.Value)];
+
+    // The i-th run of one side belongs to the i-th of the other. A pair without a value on one side is left out whole.
+    private static MetricSamples Paired(List<Unit> baseline, List<Unit> candidate, List<string> notes)
+    {
+        if (baseline.Count != candidate.Count)
+        {
+            var more = baseline.Count > candidate.Count ? "baseline" : "candidate";
+            var alone = Math.Abs(baseline.Count - candidate.Count);
+            notes.Add(string.Create(CultureInfo.InvariantCulture, $"The last {alone} of the {more} have no partner and are left out."));
+        }
+
+        var pairs = baseline.Zip(candidate).Where(pair => pair is { First.Value: not null, Second.Value: not null }).ToList();
+        return new(
+            [.. pairs.Select(pair => pair.First.Value!.Value)], [.. pairs.Select(pair => pair.Second.Value!.Value)], [], notes);
+    }
+
+    // In order of time, a block lasts until the other side has its turn.
+    private static MetricSamples InBlocks(List<Unit> baseline, List<Unit> candidate, List<string> notes)
+    {
+        var blocks = new List<(bool IsCandidate, List<double> Values)>();
+        var inOrder = baseline.Select(unit => (IsCandidate: false, Unit: unit))
+            .Concat(candidate.Select(unit => (IsCandidate: true, Unit: unit)))
+            .Where(entry => entry.Unit.Value is not null)
+            .OrderBy(entry => entry.Unit.StartedAt);
+        foreach (var (isCandidate, unit) in inOrder)
+        {
+            if (blocks.Count == 0 || blocks[^1].IsCandidate != isCandidate)
+            {
+                blocks.Add((isCandidate, []));
+            }
+
+            blocks[^1].Values.Add(unit.Value!.Value);
+        }
+
+        if (blocks.Count == 2)
+        {
+            throw new ComparisonException(
+                ComparisonRefusal.InvalidComparison,
+                "The runs were not made in alternating blocks: all of one side came before all of the other. Compare them as a sequence.");
+        }
+
+        return new(Usable(baseline), Usable(candidate), [.. blocks.Select(block => new RunBlock(block.IsCandidate, block.Values))], notes);
+    }
+
+    private sealed record Unit(DateTimeOffset StartedAt, double? Value);
+}

@@ -1,0 +1,31 @@
+// The scale that a metric is compared on: its logarithm, so that a shift is a ratio; differences in units where a value is zero or
+// negative and has no logarithm.
+namespace KvmTune.Statistics;
+
+/// <summary>The scale of a comparison, and the way back to per cent.</summary>
+/// <param name="IsLogarithmic">Whether values are compared by their logarithm.</param>
+/// <param name="Reference">Without logarithms: what 100 % is, the size of the baseline's median; 0 where that is 0.</param>
+public sealed record MetricScale(bool IsLogarithmic, double Reference)
+{
+    /// <summary>The scale for two samples.</summary>
+    /// <exception cref="ArgumentException">A sample is empty or has a value that is not finite.</exception>
+    public static MetricScale For(IReadOnlyList<double> baseline, IReadOnlyList<double> candidate)
+        => baseline.Concat(candidate).All(value => value > 0)
+            ? new(true, 1)
+            : new(false, Math.Abs(Estimators.Median(baseline)));
+
+    /// <summary>A measured value on this scale.</summary>
+    public double ToScale(double value) => IsLogarithmic ? Math.Log(value) : value;
+
+    /// <summary>A shift on this scale in per cent of the baseline; null where the baseline is 0 and the shift is not.</summary>
+    public double? ToPercent(double? shift) => shift switch
+    {
+        null => null,
+        { } s when IsLogarithmic => 100 * (Math.Exp(s) - 1),
+        0 => 0,
+        { } s => Reference > 0 ? 100 * s / Reference : null,
+    };
+
+    /// <summary>A rise in per cent as a shift on this scale; 0 where the baseline is 0.</summary>
+    public double FromPercent(double percent) => IsLogarithmic ? Math.Log(1 + (percent / 100)) : percent / 100 * Reference;
+}

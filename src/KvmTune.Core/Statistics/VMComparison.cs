@@ -1,0 +1,48 @@
+// The result of comparing two measurements of a VM: a verdict, every metric behind it, and the words for it.
+using KvmTune.Measurement;
+using KvmTune.Tuning;
+
+namespace KvmTune.Statistics;
+
+/// <summary>A baseline, a candidate, and a verdict for every metric.</summary>
+public sealed record VMComparison
+{
+    /// <summary>The VM's name (libvirt: domain name).</summary>
+    public required string VMName { get; init; }
+
+    /// <summary>The VM's UUID.</summary>
+    public required Guid VMId { get; init; }
+
+    /// <summary>The libvirt connection that the VM was reached by.</summary>
+    public required string ConnectionUri { get; init; }
+
+    /// <summary>The measurement before the change.</summary>
+    public required VMPerformance Baseline { get; init; }
+
+    /// <summary>The measurement after the change.</summary>
+    public required VMPerformance Candidate { get; init; }
+
+    /// <summary>The change between the two, where the candidate carries it.</summary>
+    public VMTuningResult? Change => Candidate.Change;
+
+    /// <summary>In which order the runs were made.</summary>
+    public required ComparisonDesign Design { get; init; }
+
+    /// <summary>True where the design lets drift of the host look like an effect: everything but pairs.</summary>
+    public required bool IsProvisional { get; init; }
+
+    /// <summary>Every metric of the workload, the primary one first.</summary>
+    public required IReadOnlyList<MetricComparison> Metrics { get; init; }
+
+    /// <summary>The verdict: that of the primary metric, unless another one regressed while it improved, or a control shifted.</summary>
+    public required Verdict Verdict { get; init; }
+
+    /// <summary>The verdict in words.</summary>
+    public required string Sentence { get; init; }
+
+    /// <summary>What a reader must know to trust it as far as it goes, each a sentence.</summary>
+    public IReadOnlyList<string> Notes { get; init; } = [];
+
+    /// <summary>The metric that decides.</summary>
+    public MetricComparison PrimaryMetric => Metrics.Single(metric => metric.Role == MetricRole.Primary);
+}
