@@ -20,13 +20,8 @@ internal static class PlanApplication
     /// <exception cref="KvmTuneException">A rule forbids it, or it could not be applied.</exception>
     public static void Apply(CancellableCmdlet cmdlet, VMTuner tuner, VMTuningPlan plan, bool force, ApplyOptions options)
     {
+        VMTuner.RefuseErrors(plan);
         Show(cmdlet, plan);
-        if (plan.Errors.Count > 0)
-        {
-            throw new KvmTuneException(
-                plan.Errors[0].RuleId, KvmTuneErrorCategory.InvalidArgument, string.Join(' ', plan.Errors.Select(error => error.Evidence)));
-        }
-
         if (cmdlet.ShouldProcess(Description(plan, options.Restart), Question(plan, options.Restart), "KvmTune") && IsAccepted(cmdlet, plan, force))
         {
             cmdlet.WriteObject(cmdlet.Await((_, token) => tuner.ApplyAsync(plan, options, token)));
@@ -47,7 +42,7 @@ internal static class PlanApplication
 
         if (plan.HasChanges)
         {
-            cmdlet.WriteVerbose($"{plan.VMName}: the same with virsh: {plan.VirshCommand}");
+            cmdlet.WriteVerbose($"{plan.VMName}: the same with virsh:\n{plan.VirshCommand}");
         }
         else
         {
@@ -92,7 +87,8 @@ internal static class PlanApplication
             (true, true) => "  the VM is shut down and started, then it is in force",
             (true, false) => "  in force only after a restart of the VM (-Restart)",
         });
-        lines.Add($"  the same with virsh: {plan.VirshCommand.Replace("\n", "\n    ", StringComparison.Ordinal)}");
+        // Not indented: a here-document must end at the start of a line.
+        lines.Add($"  the same with virsh:\n{plan.VirshCommand}");
         return string.Join('\n', lines);
     }
 

@@ -89,6 +89,18 @@ public sealed class VMTuner(HostConnection host, TimeProvider time)
         };
     }
 
+    /// <summary>Refuses a plan that breaks a rule which forbids it.</summary>
+    /// <exception cref="KvmTuneException">It does; the id is the rule's.</exception>
+    public static void RefuseErrors(VMTuningPlan plan)
+    {
+        if (plan.Errors.Count > 0)
+        {
+            throw new KvmTuneException(
+                plan.Errors[0].RuleId, KvmTuneErrorCategory.InvalidArgument,
+                string.Join(' ', plan.Errors.Select(error => error.Evidence)));
+        }
+    }
+
     private LibvirtDomain FindDomain(VMChange change) =>
         host.Write().TryLookupByUuid(change.VMId) ?? throw host.VMNotFound(change.VMName);
 
@@ -116,7 +128,9 @@ public sealed class VMTuner(HostConnection host, TimeProvider time)
             RequiresRestart = config && facts.IsRunning && !change.CanBeLive,
             Differences = differences,
             Findings = RuleCatalog.Judge(context),
-            XmlDifference = XmlDifference.Between((config ? snapshot.Persistent : snapshot.Running) ?? string.Empty, after.Document.ToXml()),
+            XmlDifference = XmlDifference.Between(
+                DomainDocument.Parse((persistent is null ? running is null ? null : snapshot.Running : snapshot.Persistent) ?? after.Document.ToXml()).ToXml(),
+                after.Document.ToXml()),
             VirshCommand = string.Join('\n', change.VirshCommands(live, config, after.Document)),
             Snapshot = snapshot,
         };
@@ -135,16 +149,6 @@ public sealed class VMTuner(HostConnection host, TimeProvider time)
 
     private static string Describe(IReadOnlyList<SettingDifference> differences) =>
         differences.Count == 0 ? "no change" : string.Join("; ", differences);
-
-    private static void RefuseErrors(VMTuningPlan plan)
-    {
-        if (plan.Errors.Count > 0)
-        {
-            throw new KvmTuneException(
-                plan.Errors[0].RuleId, KvmTuneErrorCategory.InvalidArgument,
-                string.Join(' ', plan.Errors.Select(error => error.Evidence)));
-        }
-    }
 
     private static (DomainDocument Document, VMConfiguration Configuration) Edited(string xml, VMChange change)
     {

@@ -50,7 +50,7 @@ public sealed record DiskDriverChange : VMChange
     /// <inheritdoc/>
     public override IReadOnlyList<string> VirshCommands(bool live, bool config, DomainDocument after)
     {
-        var disk = after.Find(DiskPath)?.ToString(SaveOptions.None) ?? string.Empty;
+        var disk = after.Find(DiskPath) is { } element ? XElement.Parse(element.ToString()).ToString() : string.Empty;
         return [VirshText.Command(ConnectionUri, "update-device", VMName, "/dev/stdin", "--config") + $" <<'XML'\n{disk}\nXML"];
     }
 
