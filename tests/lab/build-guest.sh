@@ -10,7 +10,7 @@ set -euo pipefail
 umask 022
 
 wanted=(busybox-static qemu-guest-agent fio sysbench iperf3 ethtool e2fsprogs util-linux procps dropbear-bin bash)
-# In the dependency closure but of no use in the guest: what only maintainer scripts and optional helpers need.
+# In the dependency closure but of no use in the guest: what only maintainer scripts and optional parts need.
 unwanted='^(perl.*|libperl.*|lib.*-perl|python3.*|libpython3.*|dpkg|tar|debconf|adduser|passwd|usrmerge|usr-is-merged|base-files|base-passwd|init-system-helpers|media-types|mawk|debianutils|dmsetup|.*-common|sensible-utils|ucf|tzdata|ca-certificates|openssl|gcc-.*-base|dbus.*|systemd.*|lsb-base|sysvinit-utils|login.*|libpam-.*|coreutils|sed|grep|gzip|findutils|mount|netbase)$'
 programs=(usr/sbin/qemu-ga usr/bin/fio usr/bin/sysbench usr/bin/iperf3 usr/sbin/ethtool usr/sbin/mke2fs
     usr/sbin/dropbear usr/bin/dropbearkey usr/bin/bash usr/bin/pgrep usr/bin/lsblk usr/sbin/blkid)
