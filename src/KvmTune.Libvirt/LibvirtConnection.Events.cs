@@ -1,4 +1,5 @@
 // Events: what happens to domains, and the end of the connection itself.
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
@@ -9,6 +10,12 @@ public sealed unsafe partial class LibvirtConnection
 {
     private const int LifecycleEvents = 0; // VIR_DOMAIN_EVENT_ID_LIFECYCLE
 
+    // libvirt's callbacks carry a number, not a pointer: one that comes late finds nothing, and nothing dangles. Not every
+    // driver calls the function that it is given to free a pointer.
+    private static readonly ConcurrentDictionary<nint, LibvirtConnection> Subscribed = new();
+    private static long _lastKey;
+
+    private readonly nint _key = (nint)Interlocked.Increment(ref _lastKey);
     private readonly HandlerList<DomainLifecycleEvent> _lifecycleHandlers = new();
     private readonly HandlerList<ConnectionCloseReason> _closeHandlers = new();
 
@@ -30,8 +37,12 @@ public sealed unsafe partial class LibvirtConnection
         ArgumentNullException.ThrowIfNull(handler);
         lock (_registrationGate)
         {
-            _lifecycleRegistration ??= Register(self => virConnectDomainEventRegisterAny(
-                Handle, 0, LifecycleEvents, &OnLifecycleEvent, self, &Free), nameof(virConnectDomainEventRegisterAny));
+            if (_lifecycleRegistration is null)
+            {
+                _lifecycleRegistration = LibvirtError.Check(
+                    virConnectDomainEventRegisterAny(Handle, 0, LifecycleEvents, &OnLifecycleEvent, _key, 0), Handle);
+                Subscribed[_key] = this;
+            }
         }
 
         if (domain is null)
@@ -63,9 +74,8 @@ public sealed unsafe partial class LibvirtConnection
         {
             if (!_closeRegistered)
             {
-                Register(
-                    self => virConnectRegisterCloseCallback(Handle, &OnClosed, self, &Free),
-                    nameof(virConnectRegisterCloseCallback));
+                LibvirtError.Check(virConnectRegisterCloseCallback(Handle, &OnClosed, _key, 0), Handle);
+                Subscribed[_key] = this;
                 _closeRegistered = true;
             }
         }
@@ -93,32 +103,20 @@ public sealed unsafe partial class LibvirtConnection
 
             _lifecycleRegistration = null;
             _closeRegistered = false;
-        }
-    }
-
-    // libvirt holds a handle to this object, and frees it from the event loop some time after the registration ended.
-    private int Register(Func<nint, int> register, string function)
-    {
-        var self = GCHandle.Alloc(this);
-        try
-        {
-            return LibvirtError.Check(register(GCHandle.ToIntPtr(self)), Handle, function);
-        }
-        catch
-        {
-            // What was not registered is not freed by libvirt.
-            self.Free();
-            throw;
+            Subscribed.TryRemove(_key, out _);
         }
     }
 
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
-    private static int OnLifecycleEvent(nint connection, nint domain, int type, int detail, nint self)
+    private static int OnLifecycleEvent(nint connection, nint domain, int type, int detail, nint key)
     {
         try
         {
-            ((LibvirtConnection)GCHandle.FromIntPtr(self).Target!)._lifecycleHandlers.Raise(new DomainLifecycleEvent(
-                DomainHandle.NameOf(domain), DomainHandle.UuidOf(domain), (DomainLifecycleEventType)type, detail));
+            if (Subscribed.TryGetValue(key, out var subscribed))
+            {
+                subscribed._lifecycleHandlers.Raise(new DomainLifecycleEvent(
+                    DomainHandle.NameOf(domain), DomainHandle.UuidOf(domain), (DomainLifecycleEventType)type, detail));
+            }
         }
         catch (Exception exception)
         {
@@ -130,18 +128,17 @@ public sealed unsafe partial class LibvirtConnection
     }
 
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
-    private static void OnClosed(nint connection, int reason, nint self)
+    private static void OnClosed(nint connection, int reason, nint key)
     {
         // On another thread, so that a handler may dispose of the connection, which takes libvirt's locks again.
-        var closed = (LibvirtConnection)GCHandle.FromIntPtr(self).Target!;
-        ThreadPool.QueueUserWorkItem(
-            static call => call.closed._closeHandlers.Raise(call.reason),
-            (closed, reason: (ConnectionCloseReason)reason),
-            preferLocal: false);
+        if (Subscribed.TryGetValue(key, out var closed))
+        {
+            ThreadPool.QueueUserWorkItem(
+                static call => call.closed._closeHandlers.Raise(call.reason),
+                (closed, reason: (ConnectionCloseReason)reason),
+                preferLocal: false);
+        }
     }
-
-    [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
-    private static void Free(nint self) => GCHandle.FromIntPtr(self).Free();
 
     [LibraryImport(LibvirtLibrary.Libvirt)]
     private static partial int virConnectDomainEventRegisterAny(
@@ -150,7 +147,7 @@ public sealed unsafe partial class LibvirtConnection
         int eventId,
         delegate* unmanaged[Cdecl]<nint, nint, int, int, nint, int> callback,
         nint opaque,
-        delegate* unmanaged[Cdecl]<nint, void> free);
+        nint free);
 
     [LibraryImport(LibvirtLibrary.Libvirt)]
     private static partial int virConnectDomainEventDeregisterAny(ConnectionHandle connection, int callback);
@@ -160,7 +157,7 @@ public sealed unsafe partial class LibvirtConnection
         ConnectionHandle connection,
         delegate* unmanaged[Cdecl]<nint, int, nint, void> callback,
         nint opaque,
-        delegate* unmanaged[Cdecl]<nint, void> free);
+        nint free);
 
     [LibraryImport(LibvirtLibrary.Libvirt)]
     private static partial int virConnectUnregisterCloseCallback(
