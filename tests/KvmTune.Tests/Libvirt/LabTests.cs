@@ -89,7 +89,7 @@ public sealed class LabTests
     [SkippableFact]
     public void The_hosts_memory_and_pages_are_read()
     {
-        using var connection = OpenLab(ConnectionAccess.ReadOnly);
+        using var connection = OpenLab(ConnectionAccess.ReadWrite);
 
         var pages = Assert.Single(connection.GetFreePages([4], 0, 1));
         Assert.Equal(0, pages.Node);
