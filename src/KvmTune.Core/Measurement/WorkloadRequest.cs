@@ -1,4 +1,6 @@
 // What a user asks to be run: the workload's name and its settings, as a value that travels with the result and can be repeated.
+using KvmTune.Guest;
+
 namespace KvmTune.Measurement;
 
 /// <summary>A workload by name, with the settings that make a repetition the same work.</summary>
@@ -18,4 +20,7 @@ public sealed record WorkloadRequest
 
     /// <summary>The size of a disk workload's file in MiB; null lets the workload choose by free space.</summary>
     public int? FileSizeMiB { get; init; }
+
+    /// <summary>Which way into the guest is taken.</summary>
+    public GuestChannelKind Channel { get; init; } = GuestChannelKind.Auto;
 }

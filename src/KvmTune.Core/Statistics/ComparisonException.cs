@@ -21,14 +21,14 @@ public enum ComparisonRefusal
 }
 
 /// <summary>Two measurements cannot be compared. The message names what differs and what to do.</summary>
-public sealed class ComparisonException : Exception
+public sealed class ComparisonException : KvmTuneException
 {
     /// <summary>Makes a refusal.</summary>
     /// <param name="refusal">Why.</param>
     /// <param name="message">What differs, with the values, and what to do.</param>
     /// <param name="differences">Each difference as a phrase.</param>
     public ComparisonException(ComparisonRefusal refusal, string message, IReadOnlyList<string>? differences = null)
-        : base(message)
+        : base(refusal.ToString(), KvmTuneErrorCategory.InvalidOperation, message)
     {
         Refusal = refusal;
         Differences = differences ?? [];
@@ -36,9 +36,6 @@ public sealed class ComparisonException : Exception
 
     /// <summary>Why.</summary>
     public ComparisonRefusal Refusal { get; }
-
-    /// <summary>A fixed PascalCase word that scripts can rely on.</summary>
-    public string ErrorId => Refusal.ToString();
 
     /// <summary>Each difference as a phrase, for example <c>host kernel 6.1 against 6.12</c>.</summary>
     public IReadOnlyList<string> Differences { get; }

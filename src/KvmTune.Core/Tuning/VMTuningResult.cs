@@ -1,3 +1,66 @@
+// What a change did: the plan that was applied, what was read back afterwards, and how to take it back.
+using KvmTune.Measurement;
+
 namespace KvmTune.Tuning;
-/// <summary>placeholder</summary>
-public sealed record VMTuningResult;
+
+/// <summary>How an attempt to change a VM ended.</summary>
+public enum TuningOutcome
+{
+    /// <summary>The change is in force.</summary>
+    Applied,
+
+    /// <summary>The change is made and comes into force with the next start of the VM.</summary>
+    RestartPending,
+
+    /// <summary>The VM was already as asked for; nothing was touched.</summary>
+    NoChange,
+}
+
+/// <summary>What a change did.</summary>
+public sealed record VMTuningResult
+{
+    /// <summary>The VM's name.</summary>
+    public string VMName => Plan.VMName;
+
+    /// <summary>The VM's UUID.</summary>
+    public Guid VMId => Plan.VMId;
+
+    /// <summary>The libvirt connection that the VM was reached by.</summary>
+    public string ConnectionUri => Plan.ConnectionUri;
+
+    /// <summary>The area of the change.</summary>
+    public TuningArea Area => Plan.Area;
+
+    /// <summary>What the change does, in words.</summary>
+    public string Title => Plan.Title;
+
+    /// <summary>How it ended.</summary>
+    public required TuningOutcome Outcome { get; init; }
+
+    /// <summary>The plan that was applied.</summary>
+    public required VMTuningPlan Plan { get; init; }
+
+    /// <summary>What was read back after the change.</summary>
+    public IReadOnlyList<Verification> Verifications { get; init; } = [];
+
+    /// <summary>Whether the VM was restarted for the change.</summary>
+    public bool Restarted { get; init; }
+
+    /// <summary>The changes that take this one back, in the order to apply them.</summary>
+    public IReadOnlyList<VMChange> Inverse { get; init; } = [];
+
+    /// <summary>When it was applied.</summary>
+    public required DateTimeOffset AppliedAt { get; init; }
+
+    /// <summary>How long it took, a restart included.</summary>
+    public required TimeSpan Elapsed { get; init; }
+
+    /// <summary>The measurement that came down the pipeline before the change: the baseline of the next one.</summary>
+    public VMPerformance? Baseline { get; init; }
+
+    /// <summary>The settings that changed.</summary>
+    public IReadOnlyList<SettingDifference> Differences => Plan.Differences;
+
+    /// <summary>The virsh commands that do the same, a line each.</summary>
+    public string VirshCommand => Plan.VirshCommand;
+}

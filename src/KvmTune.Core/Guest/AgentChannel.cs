@@ -1,0 +1,281 @@
+// Runs programs in a guest through the QEMU guest agent: guest-exec starts one, guest-exec-status tells its end and its output.
+using System.Text;
+
+namespace KvmTune.Guest;
+
+/// <summary>The guest agent as a channel.</summary>
+/// <remarks>
+/// A question to the agent wakes it in the guest, so a run is left alone until its expected end, and then asked after with growing
+/// pauses. Programs are started through <c>setsid</c> (util-linux, busybox) where the guest has it, so that all of them can be ended.
+/// </remarks>
+public sealed class AgentChannel : IGuestChannel
+{
+    // One answer of a living agent takes milliseconds; a guest under full load has needed up to 2 s.
+    private static readonly TimeSpan ReplyLimit = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(4);
+    private static readonly TimeSpan LongestPause = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan LifeCheckInterval = TimeSpan.FromSeconds(1);
+
+    // SIGTERM, 3 s, SIGKILL, 3 s: more than fio needs to finish its last requests.
+    private const string EndTenths = "30";
+    private static readonly TimeSpan EndLimit = TimeSpan.FromSeconds(15);
+
+    private readonly IAgentTransport _transport;
+    private readonly TimeProvider _time;
+    private volatile bool _guestHasNoSetsid;
+
+    /// <summary>Creates the channel; nothing is sent yet.</summary>
+    public AgentChannel(IAgentTransport transport, TimeProvider timeProvider)
+    {
+        _transport = transport;
+        _time = timeProvider;
+    }
+
+    /// <inheritdoc/>
+    public string Name => "Agent";
+
+    /// <inheritdoc/>
+    public async Task CheckAsync(CancellationToken cancellationToken)
+    {
+        if (!_transport.IsRunning())
+        {
+            throw NotRunning();
+        }
+
+        await SendAsync(AgentProtocol.Ping, cancellationToken);
+        var info = AgentProtocol.ReadInfo(await SendAsync(AgentProtocol.Info, cancellationToken));
+        foreach (var command in (string[])["guest-exec", "guest-exec-status"])
+        {
+            if (!info.Commands.TryGetValue(command, out var isEnabled) || !isEnabled)
+            {
+                throw ExecDisabled(command, info.Version, null);
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public async Task<GuestCommandResult> RunAsync(GuestCommand command, CancellationToken cancellationToken)
+    {
+        GuestCommand.Validate(command);
+        cancellationToken.ThrowIfCancellationRequested();
+        var started = _time.GetTimestamp();
+        var (processId, isOwnSession) = await StartAsync(command);
+        AgentExecStatus status;
+        try
+        {
+            status = await WaitForEndAsync(command, processId, command.ExpectedDuration, cancellationToken);
+        }
+        catch (OperationCanceledException)
+        {
+            await EndAsync(command, processId);
+            throw;
+        }
+        catch (GuestChannelException timeout) when (timeout.Reason == GuestChannelReason.CommandTimedOut)
+        {
+            await EndAsync(command, processId);
+            throw;
+        }
+
+        if (status.IsTruncated)
+        {
+            throw new GuestChannelException(
+                GuestChannelReason.OutputTooLarge,
+                $"{command.Path} in {_transport.VMName} wrote more than the guest agent carries (16 MiB). Let it write to a file instead.");
+        }
+
+        if (isOwnSession && status.ExitCode is 126 or 127 && status.StandardError.StartsWith("setsid:", StringComparison.Ordinal))
+        {
+            throw NotFound(command.Path, status.StandardError.Trim(), null);
+        }
+
+        return new GuestCommandResult(
+            status.ExitCode, status.Signal, status.StandardOutput, status.StandardError, _time.GetElapsedTime(started));
+    }
+
+    private async Task<(long ProcessId, bool IsOwnSession)> StartAsync(GuestCommand command)
+    {
+        // A start is not cancelled half-way: its process id would be lost, and with it the means to end the program.
+        if (!_guestHasNoSetsid)
+        {
+            try
+            {
+                return (await ExecAsync("setsid", [command.Path, .. command.Arguments], command.StandardInput), true);
+            }
+            catch (GuestChannelException exception) when (exception.Reason == GuestChannelReason.CommandNotFound)
+            {
+                _guestHasNoSetsid = true;
+            }
+        }
+
+        return (await ExecAsync(command.Path, command.Arguments, command.StandardInput), false);
+    }
+
+    private async Task<long> ExecAsync(string path, IReadOnlyList<string> arguments, string? standardInput)
+    {
+        try
+        {
+            return AgentProtocol.ReadProcessId(await SendAsync(AgentProtocol.Exec(path, arguments, standardInput), CancellationToken.None));
+        }
+        catch (GuestChannelException exception) when (exception.Reason == GuestChannelReason.AgentCommandFailed)
+        {
+            if (Says(exception, "disabled") || Says(exception, "not been found") || Says(exception, "command was not found"))
+            {
+                throw ExecDisabled("guest-exec", null, exception);
+            }
+
+            if (Says(exception, "Failed to execute child process") || Says(exception, "No such file or directory"))
+            {
+                throw NotFound(path, exception.Message, exception);
+            }
+
+            throw;
+        }
+    }
+
+    private async Task<AgentExecStatus> WaitForEndAsync(
+        GuestCommand command, long processId, TimeSpan? expectedDuration, CancellationToken cancellationToken)
+    {
+        var started = _time.GetTimestamp();
+        if (expectedDuration is { } expected)
+        {
+            await SleepWatchingAsync(expected < command.TimeLimit ? expected : command.TimeLimit, command, cancellationToken);
+        }
+
+        var pause = FirstPause;
+        while (true)
+        {
+            var status = await StatusAsync(command, processId, cancellationToken);
+            if (status.Exited)
+            {
+                return status;
+            }
+
+            var left = command.TimeLimit - _time.GetElapsedTime(started);
+            if (left <= TimeSpan.Zero)
+            {
+                throw new GuestChannelException(
+                    GuestChannelReason.CommandTimedOut,
+                    $"{command.Path} in {_transport.VMName} did not end within {command.TimeLimit.TotalSeconds:0.#} s. It was ended there.");
+            }
+
+            await SleepWatchingAsync(pause < left ? pause : left, command, cancellationToken);
+            pause = pause * 1.5 < LongestPause ? pause * 1.5 : LongestPause;
+        }
+    }
+
+    // Waits without a word to the guest; libvirt alone is asked now and then whether the VM still runs.
+    private async Task SleepWatchingAsync(TimeSpan duration, GuestCommand command, CancellationToken cancellationToken)
+    {
+        while (duration > TimeSpan.Zero)
+        {
+            var part = duration < LifeCheckInterval ? duration : LifeCheckInterval;
+            await Task.Delay(part, _time, cancellationToken);
+            duration -= part;
+            if (duration > TimeSpan.Zero)
+            {
+                await ThrowIfLostAsync(command, null);
+            }
+        }
+    }
+
+    private async Task<AgentExecStatus> StatusAsync(GuestCommand command, long processId, CancellationToken cancellationToken)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                return AgentProtocol.ReadStatus(await SendAsync(AgentProtocol.ExecStatus(processId), CancellationToken.None));
+            }
+            catch (GuestChannelException exception) when (exception.Reason is GuestChannelReason.AgentNotResponding && attempt == 1)
+            {
+                // An agent can fall silent under load: once is forgiven, unless the guest itself is gone.
+                await ThrowIfLostAsync(command, exception);
+                await Task.Delay(LifeCheckInterval, _time, cancellationToken);
+            }
+            catch (GuestChannelException exception) when (
+                exception.Reason is GuestChannelReason.AgentNotResponding or GuestChannelReason.GuestNotRunning)
+            {
+                await ThrowIfLostAsync(command, exception);
+                throw;
+            }
+            catch (GuestChannelException exception) when (
+                exception.Reason == GuestChannelReason.AgentCommandFailed && (Says(exception, "pid") || Says(exception, "PID")))
+            {
+                throw new GuestChannelException(
+                    GuestChannelReason.GuestLost,
+                    $"The guest {_transport.VMName} or its agent was restarted while {command.Path} ran: the agent no longer knows the program.",
+                    exception);
+            }
+        }
+    }
+
+    private async Task ThrowIfLostAsync(GuestCommand command, Exception? cause)
+    {
+        if (!await Task.Run(_transport.IsRunning))
+        {
+            throw new GuestChannelException(
+                GuestChannelReason.GuestLost, $"The guest {_transport.VMName} stopped running while {command.Path} ran in it.", cause);
+        }
+    }
+
+    // Ends the program and its children, and waits until they are gone. Not cancellable: this is the clean-up.
+    private async Task EndAsync(GuestCommand command, long processId)
+    {
+        try
+        {
+            var script = GuestScripts.Command(
+                GuestScripts.EndProcesses, processId.ToString(System.Globalization.CultureInfo.InvariantCulture), EndTenths) with
+            { TimeLimit = EndLimit };
+            var ender = await ExecAsync(script.Path, script.Arguments, null);
+            var ended = await WaitForEndAsync(script, ender, null, CancellationToken.None);
+            // Asking once more lets the agent forget the program.
+            var status = await StatusAsync(command, processId, CancellationToken.None);
+            if (ended.ExitCode == 0 || status.Exited)
+            {
+                return;
+            }
+
+            throw new GuestChannelException(
+                GuestChannelReason.CommandStillRunning, $"{ended.StandardOutput.Trim()} {ended.StandardError.Trim()}".Trim());
+        }
+        catch (GuestChannelException exception) when (exception.Reason is GuestChannelReason.GuestLost or GuestChannelReason.GuestNotRunning)
+        {
+            // A guest that does not run, runs no program either.
+        }
+        catch (GuestChannelException exception)
+        {
+            throw new GuestChannelException(
+                exception.Reason is GuestChannelReason.ConnectionLost ? GuestChannelReason.ConnectionLost : GuestChannelReason.CommandStillRunning,
+                $"{command.Path} (process {processId}) may still run in {_transport.VMName}: it could not be seen to end. {exception.Message}",
+                exception);
+        }
+    }
+
+    private Task<string> SendAsync(string message, CancellationToken cancellationToken) =>
+        Task.Run(() => _transport.Send(message, ReplyLimit), cancellationToken);
+
+    private static bool Says(GuestChannelException exception, string words) =>
+        exception.Message.Contains(words, StringComparison.OrdinalIgnoreCase);
+
+    private GuestChannelException NotRunning() => new(
+        GuestChannelReason.GuestNotRunning, $"{_transport.VMName} does not run. Start it first.");
+
+    private GuestChannelException NotFound(string path, string said, Exception? cause) => new(
+        GuestChannelReason.CommandNotFound, $"The guest {_transport.VMName} cannot run '{path}': {said}", cause);
+
+    private GuestChannelException ExecDisabled(string command, string? version, Exception? cause)
+    {
+        var text = new StringBuilder();
+        text.Append(System.Globalization.CultureInfo.InvariantCulture, $"The guest agent in {_transport.VMName}");
+        if (version is not null)
+        {
+            text.Append(System.Globalization.CultureInfo.InvariantCulture, $" (version {version})");
+        }
+
+        text.Append(System.Globalization.CultureInfo.InvariantCulture, $" runs, but does not allow {command}. ")
+            .Append("On RHEL and its relatives, allow guest-exec and guest-exec-status in /etc/sysconfig/qemu-ga ")
+            .Append("(take them out of BLACKLIST_RPC or --block-rpcs, or put them into FILTER_RPC_ARGS=--allow-rpcs=…), ")
+            .Append("elsewhere in /etc/qemu/qemu-ga.conf, and restart qemu-guest-agent in the guest; or use SSH instead (-Channel Ssh).");
+        return new GuestChannelException(GuestChannelReason.GuestExecDisabled, text.ToString(), cause);
+    }
+}

@@ -1,0 +1,108 @@
+// One file system of a guest with its size and the disk under it: where a disk workload may put its file.
+using System.Globalization;
+
+namespace KvmTune.Guest;
+
+/// <summary>A file system of the guest, seen from the folder that was asked for.</summary>
+/// <param name="Mount">The mounted file system.</param>
+/// <param name="Folder">The folder on it, absolute, without symbolic links.</param>
+/// <param name="FreeKiB">What an ordinary user can still write on it.</param>
+/// <param name="IsWritable">Whether the channel's user can make files in the folder.</param>
+/// <param name="DevicePaths">The sysfs paths of the disks under it (<c>/sys/devices/pci…/block/vdb</c>); empty where there are none.</param>
+public sealed record GuestFileSystem(
+    GuestMount Mount, string Folder, long FreeKiB, bool IsWritable, IReadOnlyList<string> DevicePaths)
+{
+    // For each folder $1 with its device number $2 and its source $3. A mapped device (LVM, crypt, RAID) is followed down to its disks.
+    private const string Script = """
+        under() {
+            for s in "$1"/slaves/*; do
+                if [ -e "$s" ]; then under "$(readlink -f "$s")"; continue; fi
+                echo "@device $1"
+            done
+        }
+        while [ $# -ge 3 ]; do
+            echo "@folder"
+            df -P -k "$1"
+            if [ -w "$1" ]; then echo "@writable"; fi
+            d=/sys/dev/block/$2
+            if [ ! -e "$d" ]; then d=$(readlink -f "$3" 2>/dev/null); d=/sys/class/block/${d##*/}; fi
+            if [ -e "$d" ]; then under "$(readlink -f "$d")"; fi
+            shift 3
+        done
+        echo "@end"
+        """;
+
+    /// <summary>Looks at the file systems that folders lie on, in one call.</summary>
+    /// <exception cref="GuestChannelException">The guest could not be asked.</exception>
+    public static async Task<IReadOnlyList<GuestFileSystem>> LookAsync(
+        IGuestChannel channel, IReadOnlyList<(GuestMount Mount, string Folder)> folders, CancellationToken cancellationToken)
+    {
+        if (folders.Count == 0)
+        {
+            return [];
+        }
+
+        var parameters = folders.SelectMany(folder => (string[])[folder.Folder, folder.Mount.DeviceNumber, folder.Mount.Source]);
+        var result = await channel.RunAsync(GuestScripts.Command(Script, [.. parameters]), cancellationToken);
+        return Parse(result.StandardOutput, folders)
+            ?? throw new GuestChannelException(
+                GuestChannelReason.AgentCommandFailed, $"The guest's file systems could not be looked at: {result.Describe()}");
+    }
+
+    /// <summary>
+    /// The writable file systems of the guest's own disks, largest free space first; one that is mounted at several places is taken
+    /// once.
+    /// </summary>
+    /// <exception cref="GuestChannelException">The guest could not be asked.</exception>
+    public static async Task<IReadOnlyList<GuestFileSystem>> FindWritableAsync(
+        IGuestChannel channel, GuestSurvey survey, CancellationToken cancellationToken)
+    {
+        var candidates = survey.Mounts
+            .Where(mount => mount is { IsOnDisk: true, IsReadOnly: false })
+            .Where(mount => mount.MountPoint is not "/boot" && !mount.MountPoint.StartsWith("/boot/", StringComparison.Ordinal))
+            .Where(mount => survey.MountOf(mount.MountPoint) == mount)
+            .GroupBy(mount => mount.Source, StringComparer.Ordinal)
+            .Select(same => same.MinBy(mount => mount.MountPoint.Length)!)
+            .Select(mount => (mount, mount.MountPoint));
+        var found = await LookAsync(channel, [.. candidates], cancellationToken);
+        return [.. found.Where(fileSystem => fileSystem.IsWritable).OrderByDescending(fileSystem => fileSystem.FreeKiB)];
+    }
+
+    internal static IReadOnlyList<GuestFileSystem>? Parse(string output, IReadOnlyList<(GuestMount Mount, string Folder)> folders)
+    {
+        if (!output.TrimEnd().EndsWith("@end", StringComparison.Ordinal))
+        {
+            return null;
+        }
+
+        var blocks = output.Split("@folder\n");
+        if (blocks.Length != folders.Count + 1)
+        {
+            return null;
+        }
+
+        return [.. folders.Zip(blocks.Skip(1), (folder, block) => Parse(folder.Mount, folder.Folder, block.Split('\n')))];
+    }
+
+    private static GuestFileSystem Parse(GuestMount mount, string folder, string[] lines)
+    {
+        var free = 0L;
+        foreach (var line in lines)
+        {
+            // "/dev/vdb  1015792  24  946956  1% /data": six fields, the last of which may hold blanks.
+            var words = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+            if (words.Length >= 6 && words[4].EndsWith('%')
+                && long.TryParse(words[3], NumberStyles.None, CultureInfo.InvariantCulture, out var value))
+            {
+                free = value;
+            }
+        }
+
+        return new GuestFileSystem(
+            mount,
+            folder,
+            free,
+            lines.Contains("@writable", StringComparer.Ordinal),
+            [.. lines.Where(line => line.StartsWith("@device ", StringComparison.Ordinal)).Select(line => line["@device ".Length..])]);
+    }
+}

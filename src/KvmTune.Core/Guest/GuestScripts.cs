@@ -1,0 +1,59 @@
+// The few fixed shell scripts that KvmTune runs in a guest. They are constants: what varies is passed as positional parameters.
+namespace KvmTune.Guest;
+
+/// <summary>Fixed POSIX shell scripts, tried with dash, bash and busybox ash.</summary>
+internal static class GuestScripts
+{
+    /// <summary>
+    /// Ends process $1, all its descendants and all members of its session: SIGTERM, up to $2 tenths of a second, then SIGKILL.
+    /// Exits 0 when none of them is left (a zombie that waits for its parent counts as gone).
+    /// </summary>
+    public const string EndProcesses = """
+        root=$1
+        tenths=$2
+        collect() {
+            all=" $root "
+            grown=1
+            while [ "$grown" = 1 ]; do
+                grown=0
+                for s in /proc/[0-9]*/stat; do
+                    p=${s#/proc/}
+                    p=${p%/stat}
+                    case $all in *" $p "*) continue ;; esac
+                    { read -r line < "$s"; } 2>/dev/null || continue
+                    set -- ${line##*) }
+                    case $all in *" $2 "*) all="$all$p "; grown=1; continue ;; esac
+                    if [ "$4" = "$root" ]; then all="$all$p "; grown=1; fi
+                done
+            done
+        }
+        left() {
+            some=
+            for p in $all; do
+                { read -r line < "/proc/$p/stat"; } 2>/dev/null || continue
+                set -- ${line##*) }
+                case $1 in Z|X) ;; *) some="$some $p" ;; esac
+            done
+            [ -n "$some" ]
+        }
+        for signal in TERM KILL; do
+            collect
+            left || exit 0
+            kill -s "$signal" $some 2>/dev/null
+            n=$tenths
+            while left; do
+                [ "$n" -gt 0 ] || break
+                sleep 0.1 2>/dev/null || { sleep 1; n=$((n - 9)); }
+                n=$((n - 1))
+            done
+        done
+        if left; then
+            echo "still running:$some"
+            exit 1
+        fi
+        """;
+
+    /// <summary>The command that runs a script.</summary>
+    public static GuestCommand Command(string script, params IReadOnlyList<string> parameters) =>
+        new("/bin/sh", ["-c", script, "kvmtune", .. parameters]);
+}

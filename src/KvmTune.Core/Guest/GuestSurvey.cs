@@ -1,0 +1,166 @@
+// Looks at a guest once, before anything is written in it: kernel, memory, processors, mounted file systems.
+using System.Globalization;
+
+namespace KvmTune.Guest;
+
+/// <summary>One mounted file system of a guest (proc(5), <c>/proc/self/mountinfo</c>).</summary>
+/// <param name="MountPoint">Where it is mounted.</param>
+/// <param name="Type">Its type, for example <c>ext4</c>.</param>
+/// <param name="Source">Its device or other source, for example <c>/dev/vdb</c>.</param>
+/// <param name="DeviceNumber">Its device as <c>major:minor</c>.</param>
+/// <param name="IsReadOnly">True when nothing can be written on it.</param>
+public sealed record GuestMount(string MountPoint, string Type, string Source, string DeviceNumber, bool IsReadOnly)
+{
+    private static readonly string[] MemoryTypes = ["tmpfs", "ramfs", "rootfs", "devtmpfs", "hugetlbfs"];
+
+    private static readonly string[] NetworkTypes =
+        ["nfs", "nfs4", "cifs", "smb3", "9p", "virtiofs", "ceph", "glusterfs", "fuse.glusterfs", "fuse.sshfs", "afs", "lustre", "ocfs2", "gfs2"];
+
+    private static readonly string[] DiskTypes =
+        ["ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs", "zfs", "jfs", "reiserfs", "bcachefs", "nilfs2"];
+
+    /// <summary>True where the files are in the guest's memory, not on a disk.</summary>
+    public bool IsMemory => MemoryTypes.Contains(Type, StringComparer.Ordinal);
+
+    /// <summary>True where the files are on another machine, or on the host by a shared folder.</summary>
+    public bool IsNetwork => NetworkTypes.Contains(Type, StringComparer.Ordinal);
+
+    /// <summary>True for a file system on a disk of the guest's own, of a type that disk workloads are run on unasked.</summary>
+    public bool IsOnDisk => DiskTypes.Contains(Type, StringComparer.Ordinal);
+}
+
+/// <summary>What a guest is like.</summary>
+/// <param name="KernelRelease">The guest's kernel, as <c>uname -r</c> says it.</param>
+/// <param name="MemoryKiB">The guest's memory, as its kernel sees it.</param>
+/// <param name="AvailableMemoryKiB">What of it could be used now without swapping.</param>
+/// <param name="OnlineProcessors">How many processors are online in the guest.</param>
+/// <param name="Mounts">What is mounted, in the order of the mounts.</param>
+/// <param name="AskedFolder">The folder that was asked for, with symbolic links resolved; null where none was, or it is no folder.</param>
+public sealed record GuestSurvey(
+    string KernelRelease,
+    long MemoryKiB,
+    long AvailableMemoryKiB,
+    int OnlineProcessors,
+    IReadOnlyList<GuestMount> Mounts,
+    string? AskedFolder)
+{
+    private const string Script = """
+        echo "@kernel"; uname -r
+        echo "@memory"; cat /proc/meminfo
+        echo "@processors"; cat /sys/devices/system/cpu/online
+        echo "@mounts"; cat /proc/self/mountinfo
+        echo "@folder"; if [ -n "$1" ]; then cd -- "$1" 2>/dev/null && pwd -P; fi
+        echo "@end"
+        """;
+
+    /// <summary>Looks at the guest.</summary>
+    /// <param name="channel">The way into it.</param>
+    /// <param name="folder">A folder to look for; null for none.</param>
+    /// <param name="cancellationToken">Ends the look.</param>
+    /// <exception cref="GuestChannelException">The guest could not be asked, or is no Linux.</exception>
+    public static async Task<GuestSurvey> TakeAsync(IGuestChannel channel, string? folder, CancellationToken cancellationToken)
+    {
+        var result = await channel.RunAsync(GuestScripts.Command(Script, folder ?? ""), cancellationToken);
+        return Parse(result.StandardOutput)
+            ?? throw new GuestChannelException(
+                GuestChannelReason.AgentCommandFailed, $"The guest could not be looked at; is it a Linux? {result.Describe()}");
+    }
+
+    /// <summary>The mounted file system that an absolute path without symbolic links lies on.</summary>
+    public GuestMount? MountOf(string path) => Mounts
+        .Where(mount => mount.MountPoint is "/" || $"{path}/".StartsWith(mount.MountPoint + "/", StringComparison.Ordinal))
+        .OrderBy(mount => mount.MountPoint.Length)
+        .LastOrDefault();
+
+    internal static GuestSurvey? Parse(string output)
+    {
+        var sections = new Dictionary<string, List<string>>(StringComparer.Ordinal);
+        List<string>? section = null;
+        foreach (var line in output.Split('\n'))
+        {
+            if (line.StartsWith('@'))
+            {
+                sections[line] = section = [];
+            }
+            else if (line.Length > 0)
+            {
+                section?.Add(line);
+            }
+        }
+
+        if (!sections.ContainsKey("@end") || sections["@kernel"] is not [var kernel, ..])
+        {
+            return null;
+        }
+
+        return new GuestSurvey(
+            kernel,
+            ReadKiB(sections["@memory"], "MemTotal:"),
+            ReadKiB(sections["@memory"], "MemAvailable:"),
+            CountProcessors(sections["@processors"].FirstOrDefault()),
+            [.. sections["@mounts"].Select(ParseMount).OfType<GuestMount>()],
+            sections["@folder"].FirstOrDefault());
+    }
+
+    private static long ReadKiB(List<string> lines, string name)
+    {
+        var words = lines.FirstOrDefault(line => line.StartsWith(name, StringComparison.Ordinal))?
+            .Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        return words is [_, var number, ..] && long.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out var value) ? value : 0;
+    }
+
+    // "0-3,6": ranges and single numbers.
+    private static int CountProcessors(string? list)
+    {
+        var count = 0;
+        foreach (var part in (list ?? "").Trim().Split(',', StringSplitOptions.RemoveEmptyEntries))
+        {
+            var ends = part.Split('-');
+            count += ends.Length == 2
+                ? int.Parse(ends[1], CultureInfo.InvariantCulture) - int.Parse(ends[0], CultureInfo.InvariantCulture) + 1
+                : 1;
+        }
+
+        return Math.Max(1, count);
+    }
+
+    // "36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue"
+    private static GuestMount? ParseMount(string line)
+    {
+        var words = line.Split(' ');
+        var dash = Array.IndexOf(words, "-");
+        if (dash < 6 || words.Length < dash + 4)
+        {
+            return null;
+        }
+
+        return new GuestMount(
+            Unescape(words[4]), words[dash + 1], Unescape(words[dash + 2]), words[2],
+            words[5].Split(',').Contains("ro", StringComparer.Ordinal) || words[dash + 3].Split(',').Contains("ro", StringComparer.Ordinal));
+    }
+
+    // Blanks, tabs, line ends and backslashes stand as three octal digits; other bytes as they are.
+    private static string Unescape(string text)
+    {
+        if (!text.Contains('\\', StringComparison.Ordinal))
+        {
+            return text;
+        }
+
+        var result = new System.Text.StringBuilder(text.Length);
+        for (var i = 0; i < text.Length; i++)
+        {
+            if (text[i] == '\\' && i + 3 < text.Length && text.AsSpan(i + 1, 3).IndexOfAnyExceptInRange('0', '7') < 0)
+            {
+                result.Append((char)Convert.ToInt32(text.Substring(i + 1, 3), 8));
+                i += 3;
+            }
+            else
+            {
+                result.Append(text[i]);
+            }
+        }
+
+        return result.ToString();
+    }
+}

@@ -1,0 +1,117 @@
+// A folder of our own in the guest, made exclusively and removed in every way a measurement can end.
+using System.Globalization;
+using System.Security.Cryptography;
+
+namespace KvmTune.Guest;
+
+/// <summary>A folder that a workload keeps its files in.</summary>
+/// <remarks>
+/// It is removed by <see cref="RemoveAsync"/>. Should this process die before that, a small watcher in the guest removes it
+/// when it has not been renewed for <see cref="Lease"/>. Only a guest that is powered off meanwhile keeps it.
+/// </remarks>
+public sealed class GuestTestFolder
+{
+    /// <summary>How long the folder outlives a measurement that no longer renews it.</summary>
+    public static readonly TimeSpan Lease = TimeSpan.FromMinutes(5);
+
+    // Files are removed by name: nothing but what we made can be hit. The watcher has no output open, so the agent does not wait for it.
+    private const string MakeScript = """
+        umask 077
+        mkdir -- "$1" || exit 1
+        : > "$1/lease" || { rmdir -- "$1"; exit 1; }
+        (
+            trap '' HUP INT
+            left=$2
+            while [ -d "$1" ]; do
+                if [ -e "$1/lease" ]; then rm -f -- "$1/lease"; left=$2; fi
+                if [ "$left" -le 0 ]; then
+                    rm -f -- "$1/data" "$1"/rate_*.log "$1"/out "$1"/err "$1/lease"
+                    rmdir -- "$1"
+                    exit
+                fi
+                sleep 5
+                left=$((left - 5))
+            done
+        ) </dev/null >/dev/null 2>&1 &
+        """;
+
+    private const string RemoveScript = """
+        rm -f -- "$1/data" "$1"/rate_*.log "$1"/out "$1"/err "$1/lease"
+        [ -e "$1" ] || exit 0
+        rmdir -- "$1"
+        [ ! -e "$1" ]
+        """;
+
+    private readonly IGuestChannel _channel;
+
+    private GuestTestFolder(IGuestChannel channel, string path)
+    {
+        _channel = channel;
+        Path = path;
+    }
+
+    /// <summary>The folder's absolute path in the guest.</summary>
+    public string Path { get; }
+
+    /// <summary>The path of the data file in it.</summary>
+    public string DataFile => Path + "/data";
+
+    /// <summary>Makes the folder <c>.kvmtune-…</c>, exclusively, readable by its owner only.</summary>
+    /// <exception cref="GuestChannelException">The guest could not be asked.</exception>
+    /// <exception cref="IOException">The folder could not be made; the message has the guest's words.</exception>
+    public static async Task<GuestTestFolder> MakeAsync(IGuestChannel channel, string parent, CancellationToken cancellationToken)
+    {
+        var name = ".kvmtune-" + RandomNumberGenerator.GetHexString(12, lowercase: true);
+        var folder = new GuestTestFolder(channel, parent is "/" ? "/" + name : parent + "/" + name);
+        var lease = ((int)Lease.TotalSeconds).ToString(CultureInfo.InvariantCulture);
+        try
+        {
+            var result = await channel.RunAsync(GuestScripts.Command(MakeScript, folder.Path, lease), cancellationToken);
+            if (!result.Succeeded)
+            {
+                throw new IOException($"The folder {folder.Path} could not be made in the guest: {result.Describe()}");
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            await folder.RemoveAsync();
+            throw;
+        }
+
+        return folder;
+    }
+
+    /// <summary>Removes the folder and makes sure that it is gone. Not cancellable: this is the clean-up.</summary>
+    /// <exception cref="GuestChannelException">The guest could not be asked.</exception>
+    /// <exception cref="IOException">The folder is still there; the message has the guest's words.</exception>
+    public async Task RemoveAsync()
+    {
+        // A program that is just ending can still hold or make a file, so a refused removal is tried again.
+        for (var attempt = 1; ; attempt++)
+        {
+            var result = await _channel.RunAsync(GuestScripts.Command(RemoveScript, Path), CancellationToken.None);
+            if (result.Succeeded)
+            {
+                return;
+            }
+
+            if (attempt == 3)
+            {
+                throw new IOException($"{Path} could not be removed in the guest: {result.Describe()}");
+            }
+        }
+    }
+
+    /// <summary>Reads a small file of the folder, removes it, and renews the lease, in one call.</summary>
+    /// <returns>The file's text; null where there is no such file.</returns>
+    /// <exception cref="GuestChannelException">The guest could not be asked.</exception>
+    public async Task<string?> TakeFileAsync(string name, CancellationToken cancellationToken)
+    {
+        const string script = """
+            : > "$1/lease"
+            cat -- "$1/$2" && rm -f -- "$1/$2"
+            """;
+        var result = await _channel.RunAsync(GuestScripts.Command(script, Path, name), cancellationToken);
+        return result.Succeeded ? result.StandardOutput : null;
+    }
+}

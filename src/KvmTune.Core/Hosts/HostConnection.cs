@@ -1,0 +1,128 @@
+// A host as the engine uses it: a read-only and, only when something is changed, a writable libvirt connection; reopened when lost.
+using System.Globalization;
+using KvmTune.Libvirt;
+
+namespace KvmTune.Hosts;
+
+/// <summary>
+/// One libvirt URI with its connections. Reading opens a read-only connection, only a change opens a writable one. A lost
+/// daemon is an error on the call that meets it; the next call opens a new connection. Safe for several threads.
+/// </summary>
+public sealed class HostConnection : IDisposable
+{
+    private readonly object _gate = new();
+    private LibvirtConnection? _readOnly;
+    private LibvirtConnection? _writable;
+    private string? _capabilities;
+
+    /// <summary>Names a host; nothing is opened before the first use.</summary>
+    /// <param name="uri">The libvirt URI, for example <c>qemu:///system</c>.</param>
+    public HostConnection(string uri)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(uri);
+        Uri = uri;
+        IsLocalQemu = IsLocalQemuUri(uri);
+    }
+
+    /// <summary>The libvirt URI.</summary>
+    public string Uri { get; }
+
+    /// <summary>Whether the VMs are processes of this machine, so that the kernel can be asked about them.</summary>
+    public bool IsLocalQemu { get; }
+
+    /// <summary>The URI that is meant when none is given: <c>LIBVIRT_DEFAULT_URI</c>, else <c>qemu:///system</c>.</summary>
+    public static string DefaultUri =>
+        Environment.GetEnvironmentVariable("LIBVIRT_DEFAULT_URI") is { Length: > 0 } uri ? uri : "qemu:///system";
+
+    /// <summary>A connection for reading.</summary>
+    /// <exception cref="KvmTuneException">libvirt is not installed, no daemon answers, or it refuses.</exception>
+    public LibvirtConnection Read()
+    {
+        lock (_gate)
+        {
+            // A writable connection that is open anyway reads as well; a second one would only cost memory.
+            return _writable is { IsAlive: true } ? _writable : Reopen(ref _readOnly, ConnectionAccess.ReadOnly);
+        }
+    }
+
+    /// <summary>A connection that may change things and see secrets.</summary>
+    /// <exception cref="KvmTuneException">libvirt is not installed, no daemon answers, or it refuses.</exception>
+    public LibvirtConnection Write()
+    {
+        lock (_gate)
+        {
+            return Reopen(ref _writable, ConnectionAccess.ReadWrite);
+        }
+    }
+
+    /// <summary>The host's capabilities XML, read once: hardware does not change under a connection.</summary>
+    public string Capabilities() => _capabilities ??= Read().GetCapabilitiesXml();
+
+    /// <summary>Finds the VM that the name or UUID means.</summary>
+    /// <param name="nameOrId">The name, or the UUID in any of its usual forms. A name wins over a UUID.</param>
+    /// <param name="connection">The connection to look with.</param>
+    /// <exception cref="KvmTuneException">There is no such VM (<c>VMNotFound</c>).</exception>
+    public LibvirtDomain FindVM(string nameOrId, LibvirtConnection connection) =>
+        connection.TryLookupByName(nameOrId)
+        ?? (Guid.TryParse(nameOrId, out var id) ? connection.TryLookupByUuid(id) : null)
+        ?? throw VMNotFound(nameOrId);
+
+    /// <summary>The error for a VM that does not exist, with the names that do.</summary>
+    public KvmTuneException VMNotFound(string nameOrId)
+    {
+        var names = Read().ListDomains().Select(domain =>
+        {
+            using (domain)
+            {
+                return domain.Name;
+            }
+        }).OrderBy(name => name, StringComparer.Ordinal).ToList();
+        var known = names.Count == 0
+            ? "There are no VMs on it."
+            : $"It has: {string.Join(", ", names.Take(8))}{(names.Count > 8 ? string.Create(CultureInfo.InvariantCulture, $" and {names.Count - 8} more") : null)}.";
+        return new KvmTuneException(
+            "VMNotFound", KvmTuneErrorCategory.ObjectNotFound, $"There is no VM '{nameOrId}' on {Uri}. {known}");
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        lock (_gate)
+        {
+            _readOnly?.Dispose();
+            _writable?.Dispose();
+            _readOnly = null;
+            _writable = null;
+        }
+    }
+
+    private LibvirtConnection Reopen(ref LibvirtConnection? connection, ConnectionAccess access)
+    {
+        if (connection is { IsAlive: true })
+        {
+            return connection;
+        }
+
+        connection?.Dispose();
+        connection = null;
+        _capabilities = null;
+        try
+        {
+            return connection = LibvirtConnection.Open(Uri, access);
+        }
+        catch (LibvirtUnavailableException exception)
+        {
+            throw new KvmTuneException("LibvirtNotInstalled", KvmTuneErrorCategory.NotInstalled, exception.Message, exception);
+        }
+        catch (LibvirtException exception)
+        {
+            throw LibvirtErrors.Opening(exception, Uri, access);
+        }
+    }
+
+    // qemu:///system and qemu:///session are this machine's; qemu+unix:// too; any host part is another machine.
+    private static bool IsLocalQemuUri(string uri) =>
+        System.Uri.TryCreate(uri, UriKind.Absolute, out var parsed)
+        && parsed.Scheme is "qemu" or "qemu+unix"
+        && string.IsNullOrEmpty(parsed.Host);
+}

@@ -1,0 +1,60 @@
+// Turns libvirt's errors into the engine's: a fixed id, the fitting category, and what to do about it.
+using KvmTune.Libvirt;
+
+namespace KvmTune.Hosts;
+
+/// <summary>What libvirt's error codes mean to a user of this module.</summary>
+public static class LibvirtErrors
+{
+    /// <summary>The error for a connection that could not be opened.</summary>
+    public static KvmTuneException Opening(LibvirtException exception, string uri, ConnectionAccess access)
+    {
+        var (id, category, advice) = exception.ErrorCode switch
+        {
+            LibvirtErrorCode.AuthenticationFailed or LibvirtErrorCode.AuthenticationCancelled or LibvirtErrorCode.AuthenticationUnavailable
+                or LibvirtErrorCode.AccessDenied or LibvirtErrorCode.OperationDenied => PermissionDenied(access),
+            _ when exception.Message.Contains("Permission denied", StringComparison.Ordinal) => PermissionDenied(access),
+            LibvirtErrorCode.NoConnect or LibvirtErrorCode.ConfigUnsupported => (
+                "ConnectionUriInvalid", KvmTuneErrorCategory.InvalidArgument,
+                "Use a libvirt URI such as qemu:///system, qemu+ssh://user@host/system or test:///default."),
+            _ => (
+                "DaemonNotReachable", KvmTuneErrorCategory.ConnectionError,
+                "Is the libvirt daemon running there? On the host: systemctl start libvirtd (or virtqemud.socket)."),
+        };
+        return new KvmTuneException(id, category, $"The host {uri} could not be opened: {exception.Message.TrimEnd('.')}. {advice}", exception);
+    }
+
+    /// <summary>The error for a call on an open connection that failed.</summary>
+    /// <param name="exception">libvirt's error.</param>
+    /// <param name="attempt">What was tried, for example <c>pinning vCPU 0 of 'db01'</c>.</param>
+    public static KvmTuneException Calling(LibvirtException exception, string attempt)
+    {
+        var (id, category, advice) = exception switch
+        {
+            { IsConnectionLost: true } => (
+                "ConnectionLost", KvmTuneErrorCategory.ConnectionError,
+                "The libvirt daemon went away; the next command opens a new connection."),
+            { ErrorCode: LibvirtErrorCode.NoDomain } => (
+                "VMNotFound", KvmTuneErrorCategory.ObjectNotFound, "The VM is gone."),
+            { ErrorCode: LibvirtErrorCode.OperationDenied or LibvirtErrorCode.AccessDenied or LibvirtErrorCode.AuthenticationFailed } => (
+                "PermissionDenied", KvmTuneErrorCategory.PermissionDenied,
+                "Changing VMs needs the rights that virsh needs: root, or membership of the group libvirt."),
+            { ErrorCode: LibvirtErrorCode.NoSupport or LibvirtErrorCode.OperationUnsupported or LibvirtErrorCode.ArgumentUnsupported } => (
+                "NotSupportedByDriver", KvmTuneErrorCategory.NotImplemented, "This libvirt driver cannot do that."),
+            { ErrorCode: LibvirtErrorCode.OperationInvalid } => (
+                "VMStateInvalid", KvmTuneErrorCategory.InvalidOperation, "Look at the VM's state with Get-VMTopology."),
+            _ => (
+                "LibvirtError", KvmTuneErrorCategory.InvalidOperation,
+                $"It was {exception.Function} that failed, with libvirt's error {exception.Code.ToString(System.Globalization.CultureInfo.InvariantCulture)}."),
+        };
+        return new KvmTuneException(id, category, $"{Capitalised(attempt)} failed: {exception.Message.TrimEnd('.')}. {advice}", exception);
+    }
+
+    private static (string Id, KvmTuneErrorCategory Category, string Advice) PermissionDenied(ConnectionAccess access) => (
+        "PermissionDenied", KvmTuneErrorCategory.PermissionDenied,
+        access == ConnectionAccess.ReadWrite
+            ? "Changing VMs needs the rights that virsh needs: root, or membership of the group libvirt."
+            : "Reading needs the rights that virsh --readonly needs.");
+
+    private static string Capitalised(string text) => text.Length == 0 ? text : char.ToUpperInvariant(text[0]) + text[1..];
+}

@@ -1,0 +1,118 @@
+// A running VM as the kernel of this machine sees it: the QEMU process, its threads, and the CPUs that each may use.
+using System.Globalization;
+using System.Text;
+using KvmTune.Topology;
+
+namespace KvmTune.Hosts;
+
+/// <summary>The QEMU process of a VM on this machine (sources: proc(5); QEMU names its threads, libvirt asks it to by <c>debug-threads=on</c>).</summary>
+public sealed class QemuProcess
+{
+    private QemuProcess(int processId) => ProcessId = processId;
+
+    /// <summary>The process id.</summary>
+    public int ProcessId { get; }
+
+    /// <summary>Finds the process of a VM.</summary>
+    /// <param name="vmName">The VM's name, which names libvirt's pid file.</param>
+    /// <param name="vmId">The VM's UUID, which stands on QEMU's command line.</param>
+    /// <returns>The process, or null when it is not on this machine or may not be looked at.</returns>
+    public static QemuProcess? Find(string vmName, Guid vmId)
+    {
+        foreach (var folder in PidFolders())
+        {
+            var file = Path.Combine(folder, vmName + ".pid");
+            if (File.Exists(file)
+                && TryRead(file) is { } text
+                && int.TryParse(text.Trim(), NumberStyles.None, CultureInfo.InvariantCulture, out var pid)
+                && IsProcessOf(pid, vmId))
+            {
+                return new QemuProcess(pid);
+            }
+        }
+
+        foreach (var folder in Directory.EnumerateDirectories("/proc"))
+        {
+            if (int.TryParse(Path.GetFileName(folder.AsSpan()), NumberStyles.None, CultureInfo.InvariantCulture, out var pid) && IsProcessOf(pid, vmId))
+            {
+                return new QemuProcess(pid);
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>The thread id of every vCPU by its number; QEMU names these threads <c>CPU 0/KVM</c> or <c>CPU 0/TCG</c>.</summary>
+    public IReadOnlyDictionary<int, int> VcpuThreads() => Threads("CPU ", '/');
+
+    /// <summary>The thread id of every I/O thread by its id; QEMU names these threads <c>IO iothread1</c>.</summary>
+    public IReadOnlyDictionary<int, int> IOThreads() => Threads("IO iothread", '\0');
+
+    /// <summary>The host CPUs that a thread may run on now, as the kernel says; null when the thread is gone.</summary>
+    /// <param name="threadId">The thread's id.</param>
+    public CpuSet? Affinity(int threadId) =>
+        StatusField(threadId, "Cpus_allowed_list:") is { } list && CpuSet.TryParse(list, out var cpus) ? cpus : null;
+
+    /// <summary>The host NUMA nodes that a thread may take memory from; null when the thread is gone.</summary>
+    /// <param name="threadId">The thread's id.</param>
+    public CpuSet? AllowedNodes(int threadId) =>
+        StatusField(threadId, "Mems_allowed_list:") is { } list && CpuSet.TryParse(list, out var nodes) ? nodes : null;
+
+    /// <summary>The command line that QEMU was started with.</summary>
+    public IReadOnlyList<string> CommandLine() =>
+        TryRead(ProcPath("cmdline")) is { } text ? text.TrimEnd('\0').Split('\0') : [];
+
+    private static IEnumerable<string> PidFolders()
+    {
+        yield return "/run/libvirt/qemu";
+        if (Environment.GetEnvironmentVariable("XDG_RUNTIME_DIR") is { Length: > 0 } runtime)
+        {
+            yield return Path.Combine(runtime, "libvirt/qemu/run");
+        }
+    }
+
+    private static bool IsProcessOf(int pid, Guid vmId) =>
+        TryRead(string.Create(CultureInfo.InvariantCulture, $"/proc/{pid}/cmdline")) is { } commandLine
+        && commandLine.Contains($"\0-uuid\0{vmId:D}\0", StringComparison.OrdinalIgnoreCase);
+
+    private Dictionary<int, int> Threads(string prefix, char end)
+    {
+        var threads = new Dictionary<int, int>();
+        foreach (var folder in Directory.EnumerateDirectories(ProcPath("task")))
+        {
+            if (TryRead(Path.Combine(folder, "comm"))?.Trim() is not { } name || !name.StartsWith(prefix, StringComparison.Ordinal))
+            {
+                continue;
+            }
+
+            var number = name[prefix.Length..];
+            var stop = number.IndexOf(end, StringComparison.Ordinal);
+            if (int.TryParse(stop < 0 ? number : number[..stop], NumberStyles.None, CultureInfo.InvariantCulture, out var id))
+            {
+                threads[id] = int.Parse(Path.GetFileName(folder), CultureInfo.InvariantCulture);
+            }
+        }
+
+        return threads;
+    }
+
+    private string? StatusField(int threadId, string field) =>
+        TryRead(ProcPath(string.Create(CultureInfo.InvariantCulture, $"task/{threadId}/status")))?
+            .Split('\n')
+            .FirstOrDefault(line => line.StartsWith(field, StringComparison.Ordinal))?[field.Length..].Trim();
+
+    private string ProcPath(string name) => string.Create(CultureInfo.InvariantCulture, $"/proc/{ProcessId}/{name}");
+
+    // A process may end, or be another user's, between finding and reading it: both mean "not known", never a failure.
+    private static string? TryRead(string path)
+    {
+        try
+        {
+            return File.ReadAllText(path, Encoding.UTF8);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+}

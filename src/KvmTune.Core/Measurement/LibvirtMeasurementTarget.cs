@@ -1,0 +1,110 @@
+// A libvirt domain as something that can be measured.
+using System.Xml.Linq;
+using KvmTune.Guest;
+using KvmTune.Libvirt;
+using KvmTune.Measurement.Sampling;
+
+namespace KvmTune.Measurement;
+
+/// <summary>
+/// One libvirt domain. It is reached by a writable connection, since a read-only one may not send commands to the guest agent. Should the
+/// connection be lost in the middle, it is opened anew for the clean-up. Dispose it after the measurement; the domain stays its owner's.
+/// </summary>
+public sealed class LibvirtMeasurementTarget : IMeasurementTarget, IDisposable
+{
+    private readonly DomainAccess _domain;
+    private readonly TimeProvider _time;
+
+    /// <summary>Wraps a domain.</summary>
+    public LibvirtMeasurementTarget(LibvirtDomain domain, TimeProvider timeProvider)
+    {
+        _domain = new DomainAccess(domain);
+        _time = timeProvider;
+    }
+
+    /// <inheritdoc/>
+    public string VMName => _domain.Name;
+
+    /// <inheritdoc/>
+    public Guid VMId => _domain.Id;
+
+    /// <inheritdoc/>
+    public string ConnectionUri => _domain.Uri;
+
+    /// <inheritdoc/>
+    public Task<string> ReadRunningXmlAsync(CancellationToken cancellationToken) => Task.Run(
+        () => _domain.Call(vm => vm.IsActive
+            ? vm.GetXml(DomainXmlFlags.None)
+            : throw new GuestChannelException(GuestChannelReason.GuestNotRunning, $"{VMName} does not run. Start it first.")),
+        cancellationToken);
+
+    /// <inheritdoc/>
+    public async Task<IGuestChannel> OpenChannelAsync(WorkloadRequest request, CancellationToken cancellationToken)
+    {
+        var channel = new AgentChannel(new LibvirtAgentTransport(_domain), _time);
+        await channel.CheckAsync(cancellationToken);
+        return channel;
+    }
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<IRunSampler>> OpenSamplersAsync(string runningXml, CancellationToken cancellationToken) => Task.Run(
+        () =>
+        {
+            List<IRunSampler> samplers = [new LibvirtSampler(_domain)];
+            if (LocalHost.IsLocal(ConnectionUri))
+            {
+                samplers.Add(new HostSampler());
+                if (LocalHost.FindQemu(VMId) is { } process && ThreadSampler.Create(process) is { } threads)
+                {
+                    samplers.Add(threads);
+                }
+            }
+
+            return (IReadOnlyList<IRunSampler>)samplers;
+        },
+        cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<MeasurementConditions> ReadConditionsAsync(string runningXml, CancellationToken cancellationToken) => Task.Run(
+        () => _domain.Call(vm =>
+        {
+            var isLocal = LocalHost.IsLocal(ConnectionUri);
+            return new MeasurementConditions
+            {
+                HostName = vm.Connection.HostName,
+                HostKernel = isLocal ? LocalHost.Kernel() : null,
+                LibvirtVersion = vm.Connection.LibvirtVersion.ToString(3),
+                HypervisorVersion = vm.Connection.HypervisorVersion is { } version
+                    ? $"{vm.Connection.HypervisorType} {version.ToString(3)}"
+                    : vm.Connection.HypervisorType,
+                DomainType = (string?)XElement.Parse(runningXml).Attribute("type") ?? "unknown",
+                CpuGovernor = isLocal ? LocalHost.CpuGovernor() : null,
+                SimultaneousMultithreading = isLocal ? LocalHost.SimultaneousMultithreading() : null,
+                TransparentHugePages = isLocal ? LocalHost.TransparentHugePages() : null,
+                OtherRunningVMs = CountOthers(vm),
+                HostLoadAverage = isLocal ? LocalHost.LoadAverage() : null,
+                ConfigurationHash = ConfigurationHash.Of(runningXml),
+                Channel = "None",
+            };
+        }),
+        cancellationToken);
+
+    /// <summary>Closes what was opened here.</summary>
+    public void Dispose() => _domain.Dispose();
+
+    private int CountOthers(LibvirtDomain vm)
+    {
+        var running = vm.Connection.ListDomains(DomainListFlags.Active);
+        try
+        {
+            return running.Count(other => other.Id != VMId);
+        }
+        finally
+        {
+            foreach (var other in running)
+            {
+                other.Dispose();
+            }
+        }
+    }
+}

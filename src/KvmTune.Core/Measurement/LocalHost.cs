@@ -1,0 +1,84 @@
+// What the local host's kernel tells about itself, where the measured VM runs on this very machine.
+using System.Globalization;
+
+namespace KvmTune.Measurement;
+
+/// <summary>Reads /proc and /sys of this machine. What is not there is null.</summary>
+internal static class LocalHost
+{
+    /// <summary>
+    /// Whether a libvirt URI means this machine: it names no host, and its transport, if any, is a local socket
+    /// (libvirt: https://libvirt.org/uri.html).
+    /// </summary>
+    public static bool IsLocal(string connectionUri)
+    {
+        var end = connectionUri.IndexOf("://", StringComparison.Ordinal);
+        if (end < 0)
+        {
+            return false;
+        }
+
+        var transport = connectionUri[..end].Split('+').Skip(1).FirstOrDefault();
+        var rest = connectionUri[(end + 3)..];
+        return transport is null or "unix" && rest.StartsWith('/');
+    }
+
+    public static string? Kernel() => ReadLine("/proc/sys/kernel/osrelease");
+
+    public static string? CpuGovernor() => ReadLine("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor");
+
+    public static bool? SimultaneousMultithreading() => ReadLine("/sys/devices/system/cpu/smt/active") switch
+    {
+        "1" => true,
+        "0" => false,
+        _ => null,
+    };
+
+    /// <summary>"always [madvise] never": the one in brackets.</summary>
+    public static string? TransparentHugePages()
+    {
+        var line = ReadLine("/sys/kernel/mm/transparent_hugepage/enabled");
+        return line?.Split('[') is [_, var rest] ? rest.Split(']')[0] : null;
+    }
+
+    public static double? LoadAverage() =>
+        double.TryParse(ReadLine("/proc/loadavg")?.Split(' ')[0], NumberStyles.Float, CultureInfo.InvariantCulture, out var load) ? load : null;
+
+    /// <summary>The id of the QEMU process of a VM: the one that was started with its UUID.</summary>
+    public static int? FindQemu(Guid vmId)
+    {
+        var uuid = vmId.ToString("D");
+        foreach (var folder in Directory.EnumerateDirectories("/proc"))
+        {
+            if (!int.TryParse(Path.GetFileName(folder), NumberStyles.None, CultureInfo.InvariantCulture, out var id))
+            {
+                continue;
+            }
+
+            var arguments = ReadAll($"{folder}/cmdline")?.Split('\0') ?? [];
+            var at = Array.IndexOf(arguments, "-uuid");
+            if (at > 0 && at + 1 < arguments.Length && string.Equals(arguments[at + 1], uuid, StringComparison.OrdinalIgnoreCase))
+            {
+                return id;
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>The first line of a file; null where it cannot be read.</summary>
+    public static string? ReadLine(string path) => ReadAll(path)?.Split('\n')[0];
+
+    /// <summary>The text of a file; null where it cannot be read.</summary>
+    public static string? ReadAll(string path)
+    {
+        try
+        {
+            return File.ReadAllText(path);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+}

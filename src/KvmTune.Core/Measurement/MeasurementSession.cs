@@ -1,0 +1,263 @@
+// One measurement under way: prepared once, then run by run, then cleaned up. The measuring loop and experiments are built on it.
+using KvmTune.Guest;
+using KvmTune.Measurement.Sampling;
+using KvmTune.Measurement.Workloads;
+
+namespace KvmTune.Measurement;
+
+/// <summary>
+/// A workload that is ready in a guest. <see cref="RunAsync"/> makes one run at a time, so that a caller can change something between
+/// them. Always dispose it: that removes what was made in the guest.
+/// </summary>
+public sealed class MeasurementSession : IAsyncDisposable
+{
+    private readonly IMeasurementTarget _target;
+    private readonly IWorkload _workload;
+    private readonly TimeProvider _time;
+    private readonly long _started;
+    private readonly List<MeasuredRun> _runs = [];
+    private readonly List<string> _notes = [];
+    private IReadOnlyList<IRunSampler> _samplers = [];
+    private IWorkloadInstance? _instance;
+    private MeasurementConditions? _conditions;
+
+    private MeasurementSession(IMeasurementTarget target, WorkloadRequest request, IWorkload workload, TimeProvider time)
+    {
+        _target = target;
+        _workload = workload;
+        _time = time;
+        _started = time.GetTimestamp();
+        Request = request;
+        StartedAt = time.GetUtcNow();
+        Metrics = workload.MetricsFor(request);
+    }
+
+    /// <summary>What was asked for.</summary>
+    public WorkloadRequest Request { get; }
+
+    /// <summary>When the session began.</summary>
+    public DateTimeOffset StartedAt { get; }
+
+    /// <summary>The metrics of every good run.</summary>
+    public IReadOnlyList<MetricDefinition> Metrics { get; }
+
+    /// <summary>The runs so far, in order.</summary>
+    public IReadOnlyList<MeasuredRun> Runs => _runs;
+
+    /// <summary>What would be left in the guest if nobody cleaned up now; null for nothing.</summary>
+    public string? LeftInGuest => _instance?.LeftInGuest;
+
+    /// <summary>Checks the settings that all workloads share, and those of the workload.</summary>
+    /// <exception cref="ArgumentException">A setting makes no sense; the message has its value.</exception>
+    public static IWorkload Validate(WorkloadCatalog catalog, WorkloadRequest request)
+    {
+        var culture = System.Globalization.CultureInfo.InvariantCulture;
+        if (request.Runs is < 1 or > 10_000)
+        {
+            throw new ArgumentException($"The number of runs must be from 1 to 10000, and is {request.Runs.ToString(culture)}.", nameof(request));
+        }
+
+        if (request.RunTime < TimeSpan.FromSeconds(2) || request.RunTime > TimeSpan.FromHours(1))
+        {
+            throw new ArgumentException(
+                $"The time of a run must be from 2 seconds to an hour, and is {request.RunTime.TotalSeconds.ToString(culture)} s.", nameof(request));
+        }
+
+        var workload = catalog.Get(request.Name);
+        workload.Validate(request);
+        return workload;
+    }
+
+    /// <summary>Opens the way into the guest, notes the conditions and prepares the workload.</summary>
+    /// <exception cref="ArgumentException">A setting makes no sense; nothing was started.</exception>
+    /// <exception cref="MeasurementException">The workload cannot be run in this guest; nothing is left in it.</exception>
+    /// <exception cref="MeasurementInterruptedException">As above, and something is left in it.</exception>
+    /// <exception cref="GuestChannelException">There is no way into the guest.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled; nothing is left in the guest.</exception>
+    public static async Task<MeasurementSession> OpenAsync(
+        IMeasurementTarget target,
+        WorkloadRequest request,
+        WorkloadCatalog catalog,
+        TimeProvider timeProvider,
+        Action<string, TimeSpan?>? report,
+        CancellationToken cancellationToken)
+    {
+        var workload = Validate(catalog, request);
+        var session = new MeasurementSession(target, request with { Name = workload.Name }, workload, timeProvider);
+        try
+        {
+            await session.PrepareAsync(report ?? ((_, _) => { }), cancellationToken);
+            return session;
+        }
+        catch (Exception exception)
+        {
+            if (await session.TryCleanUpAsync() is { } left)
+            {
+                throw session.Interrupted(exception, left, cancellationToken);
+            }
+
+            throw;
+        }
+    }
+
+    /// <summary>Makes one run and keeps it. A run that failed is kept and returned as such.</summary>
+    /// <exception cref="GuestChannelException">The guest, or the way to it, was lost.</exception>
+    public async Task<MeasuredRun> RunAsync(bool isWarmup, CancellationToken cancellationToken)
+    {
+        var instance = _instance ?? throw new InvalidOperationException("The session is not open.");
+        cancellationToken.ThrowIfCancellationRequested();
+        // The samplers call libvirt, which blocks.
+        var frame = await Task.Run(() => RunFrame.Open(_samplers, _time), cancellationToken);
+        var startedAt = _time.GetUtcNow();
+        var started = _time.GetTimestamp();
+        RunOutcome outcome;
+        try
+        {
+            outcome = await instance.RunAsync(cancellationToken);
+        }
+        catch (GuestChannelException exception) when (!exception.IsFatal)
+        {
+            outcome = RunOutcome.Failed(exception.Message);
+        }
+
+        var duration = _time.GetElapsedTime(started);
+        var counters = await Task.Run(frame.Close, CancellationToken.None);
+        var run = new MeasuredRun
+        {
+            Number = _runs.Count + 1,
+            StartedAt = startedAt,
+            Duration = duration,
+            IsWarmup = isWarmup,
+            Failure = outcome.Failure ?? WhyInvalid(outcome, counters, instance),
+            Values = outcome.Values,
+            PerSecondRates = outcome.PerSecondRates,
+            Counters = outcome.Counters.Count == 0
+                ? counters
+                : counters.Concat(outcome.Counters).ToDictionary(pair => pair.Key, pair => pair.Value, StringComparer.Ordinal),
+        };
+        _runs.Add(run);
+        return run;
+    }
+
+    /// <summary>Removes what was made in the guest. A failure of it becomes a note of the result.</summary>
+    /// <returns>What is left in the guest; null for nothing.</returns>
+    public async Task<string?> TryCleanUpAsync()
+    {
+        if (_instance is not { } instance)
+        {
+            return null;
+        }
+
+        try
+        {
+            await instance.CleanUpAsync();
+        }
+#pragma warning disable CA1031 // Whatever went wrong: it is told, and what is left is named.
+        catch (Exception exception)
+#pragma warning restore CA1031
+        {
+            if (instance.LeftInGuest is { } left)
+            {
+                _notes.Add($"{left} is left in the guest {_target.VMName}, since it could not be removed: {exception.Message}");
+            }
+        }
+
+        return instance.LeftInGuest;
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync() => await TryCleanUpAsync();
+
+    /// <summary>The result so far; null before the conditions are known.</summary>
+    public VMPerformance? ToPerformance() => _conditions is null ? null : new VMPerformance
+    {
+        VMName = _target.VMName,
+        VMId = _target.VMId,
+        ConnectionUri = _target.ConnectionUri,
+        Workload = Request,
+        Metrics = Metrics,
+        Runs = [.. _runs],
+        Conditions = _conditions,
+        StartedAt = StartedAt,
+        Elapsed = _time.GetElapsedTime(_started),
+        Notes = [.. _notes, .. _instance?.Notes ?? []],
+    };
+
+    /// <summary>Adds a sentence to the result's notes.</summary>
+    public void AddNote(string note) => _notes.Add(note);
+
+    /// <summary>The error of a measurement that ended before its end, with the samples so far.</summary>
+    internal Exception Interrupted(Exception cause, string? left, CancellationToken cancellationToken)
+    {
+        var where = left is null ? "" : $" {left} is left in the guest: remove it when the guest runs again.";
+        var kept = _runs.Count == 0 ? "" : $" {_runs.Count.ToString(System.Globalization.CultureInfo.InvariantCulture)} runs were made before it and are kept.";
+        if (cause is OperationCanceledException)
+        {
+            return new MeasurementCanceledException(
+                $"The measurement of {_target.VMName} was cancelled.{kept}{where}", ToPerformance(), left, cause, cancellationToken);
+        }
+
+        return new MeasurementInterruptedException(
+            cause is MeasurementException known ? known.Reason : MeasurementReason.Interrupted,
+            cause switch
+            {
+                GuestChannelException channel => channel.ErrorId,
+                MeasurementException measurement => measurement.ErrorId,
+                _ => nameof(MeasurementReason.Interrupted),
+            },
+            cause.Message + kept + where,
+            ToPerformance(),
+            left,
+            cause);
+    }
+
+    private async Task PrepareAsync(Action<string, TimeSpan?> report, CancellationToken cancellationToken)
+    {
+        var xml = await _target.ReadRunningXmlAsync(cancellationToken);
+        report("noting the conditions on the host", TimeSpan.FromSeconds(0.5));
+        var conditions = await _target.ReadConditionsAsync(xml, cancellationToken);
+        var channel = _workload.NeedsChannel ? await _target.OpenChannelAsync(Request, cancellationToken) : null;
+        _conditions = conditions with { Channel = channel?.Name ?? "None" };
+        _samplers = await _target.OpenSamplersAsync(xml, cancellationToken);
+        _instance = _workload.Create(new WorkloadContext
+        {
+            VMName = _target.VMName,
+            Request = Request,
+            RunningXml = xml,
+            Channel = channel,
+            TimeProvider = _time,
+            Report = report,
+        });
+        await _instance.PrepareAsync(cancellationToken);
+        _conditions = _conditions with
+        {
+            WorkloadVersion = _instance.Version,
+            GuestFile = _instance.DiskTarget is { } disk ? $"{disk}: {_instance.GuestFile}" : _instance.GuestFile,
+        };
+    }
+
+    // What makes a run no sample even though its program was content.
+    private string? WhyInvalid(RunOutcome outcome, IReadOnlyDictionary<string, double> counters, IWorkloadInstance instance)
+    {
+        foreach (var metric in Metrics)
+        {
+            if (!outcome.Values.TryGetValue(metric.Name, out var value) || !double.IsFinite(value))
+            {
+                return $"The run has no value for {metric.Name}.";
+            }
+        }
+
+        // A backing file that still grows means that first writes were measured. Some growth is the guest's own (logs, journals).
+        const double tolerated = 4 * 1024 * 1024;
+        if (instance.DiskTarget is { } disk
+            && counters.TryGetValue($"Disk.{disk}.AllocatedBytes", out var growth)
+            && growth > tolerated)
+        {
+            return string.Create(
+                System.Globalization.CultureInfo.InvariantCulture,
+                $"The image of disk {disk} grew by {growth / 1024 / 1024:0} MiB during the run, so first writes were measured.");
+        }
+
+        return null;
+    }
+}

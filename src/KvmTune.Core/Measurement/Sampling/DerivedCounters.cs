@@ -1,0 +1,25 @@
+// Figures that follow from several counters of one run, so that a reader need not compute them.
+namespace KvmTune.Measurement.Sampling;
+
+/// <summary>Computes shares from the differences of a run, where all that they need is there.</summary>
+internal static class DerivedCounters
+{
+    public static void Add(IDictionary<string, double> counters)
+    {
+        // Processor time that others than this guest took, as a number of processors: what a run is screened by.
+        if (counters.TryGetValue("HostCpuBusyNanoseconds", out var busy)
+            && counters.TryGetValue("GuestCpuNanoseconds", out var guest)
+            && counters.TryGetValue("FrameNanoseconds", out var frame)
+            && frame > 0)
+        {
+            counters["HostBusyOutsideGuestCores"] = Math.Max(0, busy - guest) / frame;
+        }
+
+        if (counters.TryGetValue("HostCpuBusyNanoseconds", out busy)
+            && counters.TryGetValue("HostCpuIdleNanoseconds", out var idle)
+            && busy + idle > 0)
+        {
+            counters["HostCpuBusyPercent"] = 100 * busy / (busy + idle);
+        }
+    }
+}

@@ -1,0 +1,67 @@
+// Frames one run: all samplers before it and after it, and the differences.
+namespace KvmTune.Measurement.Sampling;
+
+/// <summary>The counters around one run.</summary>
+/// <remarks>A sampler that fails at either end yields nothing for this run: a measurement does not fail for want of a counter.</remarks>
+internal sealed class RunFrame
+{
+    private readonly List<(IRunSampler Sampler, CounterReading Before)> _readings = [];
+    private readonly TimeProvider _time;
+    private readonly long _started;
+
+    private RunFrame(IReadOnlyList<IRunSampler> samplers, TimeProvider time)
+    {
+        foreach (var sampler in samplers)
+        {
+            _readings.Add((sampler, ReadSafely(sampler)));
+        }
+
+        _time = time;
+        _started = time.GetTimestamp();
+    }
+
+    public static RunFrame Open(IReadOnlyList<IRunSampler> samplers, TimeProvider time) => new(samplers, time);
+
+    /// <summary>Reads again; the last sampler first, so that each one's span is as near to the run's as can be.</summary>
+    public IReadOnlyDictionary<string, double> Close()
+    {
+        var result = new SortedDictionary<string, double>(StringComparer.Ordinal)
+        {
+            ["FrameNanoseconds"] = _time.GetElapsedTime(_started).TotalNanoseconds,
+        };
+        foreach (var (sampler, before) in Enumerable.Reverse(_readings))
+        {
+            var after = ReadSafely(sampler);
+            foreach (var (name, value) in after.Counters)
+            {
+                // A counter that went backwards was restarted: it tells nothing.
+                if (before.Counters.TryGetValue(name, out var earlier) && value >= earlier)
+                {
+                    result[name] = value - earlier;
+                }
+            }
+
+            foreach (var (name, value) in after.Gauges)
+            {
+                result[name] = value;
+            }
+        }
+
+        DerivedCounters.Add(result);
+        return result;
+    }
+
+    private static CounterReading ReadSafely(IRunSampler sampler)
+    {
+        try
+        {
+            return sampler.Read();
+        }
+#pragma warning disable CA1031 // Whatever a counter's source throws: the run is worth more than the counter.
+        catch (Exception)
+#pragma warning restore CA1031
+        {
+            return CounterReading.Empty;
+        }
+    }
+}

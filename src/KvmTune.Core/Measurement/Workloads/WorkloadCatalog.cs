@@ -1,0 +1,29 @@
+// All workloads by name.
+namespace KvmTune.Measurement.Workloads;
+
+/// <summary>The workloads that can be asked for.</summary>
+public sealed class WorkloadCatalog
+{
+    private readonly Dictionary<string, IWorkload> _byName;
+
+    /// <summary>A catalog of the given workloads.</summary>
+    public WorkloadCatalog(IEnumerable<IWorkload> workloads)
+    {
+        All = [.. workloads];
+        _byName = All.ToDictionary(workload => workload.Name, StringComparer.OrdinalIgnoreCase);
+    }
+
+    /// <summary>Every workload, in the order in which they are shown.</summary>
+    public IReadOnlyList<IWorkload> All { get; }
+
+    /// <summary>The workloads that come with KvmTune.</summary>
+    public static WorkloadCatalog CreateDefault() => new([.. FioWorkload.CreateAll()]);
+
+    /// <summary>Finds a workload; the case of the name does not matter.</summary>
+    /// <exception cref="ArgumentException">There is none of that name; the message has the names.</exception>
+    public IWorkload Get(string name) =>
+        _byName.TryGetValue(name, out var workload)
+            ? workload
+            : throw new ArgumentException(
+                $"There is no workload '{name}'. There are: {string.Join(", ", All.Select(known => known.Name))}.", nameof(name));
+}

@@ -1,0 +1,159 @@
+// The <devices> part of the forward pass over a domain XML: disks, controllers, network interfaces, the agent's channel.
+using System.Globalization;
+using System.Xml;
+
+namespace KvmTune.Topology;
+
+/// <summary>Reads devices; what tuning does not touch is passed over.</summary>
+internal sealed class DeviceXmlReader(XmlReader reader)
+{
+    private readonly List<DiskConfiguration> _disks = [];
+    private readonly List<ControllerConfiguration> _controllers = [];
+    private readonly List<NicConfiguration> _nics = [];
+
+    public IReadOnlyList<DiskConfiguration> Disks => _disks;
+
+    public IReadOnlyList<ControllerConfiguration> Controllers => _controllers;
+
+    public IReadOnlyList<NicConfiguration> Nics => _nics;
+
+    public bool HasGuestAgentChannel { get; private set; }
+
+    /// <summary>Reads the devices element that the reader stands on.</summary>
+    public void Read()
+    {
+        foreach (var element in reader.Children())
+        {
+            switch (element)
+            {
+                case "disk":
+                    _disks.Add(ReadDisk());
+                    break;
+                case "controller":
+                    ReadController();
+                    break;
+                case "interface":
+                    _nics.Add(ReadNic());
+                    break;
+                case "channel":
+                    ReadChannel();
+                    break;
+            }
+        }
+    }
+
+    private DiskConfiguration ReadDisk()
+    {
+        var disk = new DiskConfiguration
+        {
+            Target = string.Empty,
+            Device = reader.GetAttribute("device") ?? "disk",
+            SourceType = reader.GetAttribute("type"),
+        };
+        foreach (var element in reader.Children())
+        {
+            disk = element switch
+            {
+                "driver" => disk with
+                {
+                    Format = reader.GetAttribute("type"),
+                    Cache = reader.GetAttribute("cache"),
+                    IO = reader.GetAttribute("io"),
+                    Discard = reader.GetAttribute("discard"),
+                    DetectZeroes = reader.GetAttribute("detect_zeroes"),
+                    IOThread = reader.Number("iothread"),
+                    Queues = reader.Number("queues"),
+                },
+                "source" => disk with { Source = ReadDiskSource() },
+                "target" => disk with { Target = reader.GetAttribute("dev") ?? string.Empty, Bus = reader.GetAttribute("bus") },
+                "iotune" => disk with { Throttle = ReadThrottle() },
+                "shareable" => disk with { Shareable = true },
+                "readonly" => disk with { ReadOnly = true },
+                "address" => disk with { Controller = reader.Number("controller") },
+                _ => disk,
+            };
+        }
+
+        return disk;
+    }
+
+    private string? ReadDiskSource() =>
+        reader.GetAttribute("file")
+        ?? reader.GetAttribute("dev")
+        ?? (reader.GetAttribute("volume") is { } volume ? $"{reader.GetAttribute("pool")}/{volume}" : null)
+        ?? reader.GetAttribute("name")
+        ?? reader.GetAttribute("dir");
+
+    private Dictionary<string, ulong> ReadThrottle()
+    {
+        var throttle = new Dictionary<string, ulong>(StringComparer.Ordinal);
+        foreach (var element in reader.Children())
+        {
+            if (ulong.TryParse(reader.Text(), NumberStyles.Integer, CultureInfo.InvariantCulture, out var value))
+            {
+                throttle[element] = value;
+            }
+        }
+
+        return throttle;
+    }
+
+    private void ReadController()
+    {
+        var controller = new ControllerConfiguration
+        {
+            Type = reader.GetAttribute("type") ?? string.Empty,
+            Index = reader.Number("index") ?? 0,
+            Model = reader.GetAttribute("model"),
+        };
+        foreach (var element in reader.Children())
+        {
+            if (element == "driver")
+            {
+                controller = controller with { IOThread = reader.Number("iothread"), Queues = reader.Number("queues") };
+            }
+        }
+
+        _controllers.Add(controller);
+    }
+
+    private NicConfiguration ReadNic()
+    {
+        var nic = new NicConfiguration { Mac = string.Empty, InterfaceType = reader.GetAttribute("type") ?? string.Empty };
+        foreach (var element in reader.Children())
+        {
+            nic = element switch
+            {
+                "mac" => nic with { Mac = reader.GetAttribute("address") ?? string.Empty },
+                "model" => nic with { Model = reader.GetAttribute("type") },
+                "source" => nic with
+                {
+                    Source = reader.GetAttribute("network") ?? reader.GetAttribute("bridge") ?? reader.GetAttribute("dev")
+                        ?? reader.GetAttribute("path"),
+                },
+                "target" => nic with { HostDevice = reader.GetAttribute("dev") },
+                "driver" => nic with
+                {
+                    Backend = reader.GetAttribute("name"),
+                    Queues = reader.Number("queues"),
+                    RxQueueSize = reader.Number("rx_queue_size"),
+                    TxQueueSize = reader.Number("tx_queue_size"),
+                },
+                _ => nic,
+            };
+        }
+
+        return nic;
+    }
+
+    private void ReadChannel()
+    {
+        foreach (var element in reader.Children())
+        {
+            if (element == "target" && string.Equals(reader.GetAttribute("name"), "org.qemu.guest_agent.0", StringComparison.Ordinal))
+            {
+                HasGuestAgentChannel = true;
+            }
+        }
+    }
+}

@@ -1,0 +1,308 @@
+// Reads a libvirt domain XML into a VMConfiguration in one forward pass. For edits there is Tuning/DomainDocument;
+// here nothing is kept of what the model does not need, so that ten thousand VMs can be listed at the price of fetching them.
+using System.Globalization;
+using System.Xml;
+
+namespace KvmTune.Topology;
+
+/// <summary>The forward-only reader of domain XML (format: libvirt formatdomain).</summary>
+public static class DomainXmlReader
+{
+    private static readonly XmlReaderSettings Settings = new()
+    {
+        IgnoreComments = true,
+        IgnoreWhitespace = true,
+        IgnoreProcessingInstructions = true,
+        CheckCharacters = false,
+        DtdProcessing = DtdProcessing.Prohibit,
+        CloseInput = false,
+    };
+
+    /// <summary>Reads a domain document.</summary>
+    /// <param name="xml">What libvirt's virDomainGetXMLDesc gives, or a file that virDomainDefineXML takes.</param>
+    /// <exception cref="XmlException">The text is not XML, or its root is not <c>&lt;domain&gt;</c>.</exception>
+    public static VMConfiguration Read(string xml)
+    {
+        using var text = new StringReader(xml);
+        using var reader = XmlReader.Create(text, Settings);
+        return Read(reader);
+    }
+
+    /// <summary>Reads a domain document as UTF-8 from a stream, which stays open.</summary>
+    /// <exception cref="XmlException">The text is not XML, or its root is not <c>&lt;domain&gt;</c>.</exception>
+    public static VMConfiguration Read(Stream utf8)
+    {
+        using var reader = XmlReader.Create(utf8, Settings);
+        return Read(reader);
+    }
+
+    private static VMConfiguration Read(XmlReader reader)
+    {
+        reader.MoveToContent();
+        if (reader.LocalName is not ("domain" or "inactiveDomain"))
+        {
+            throw new XmlException($"The root element is <{reader.LocalName}>, not <domain>: this is not a domain XML.");
+        }
+
+        return new DomainParts(reader).Read();
+    }
+
+    /// <summary>The state of one pass: the values found so far.</summary>
+    private sealed class DomainParts(XmlReader reader)
+    {
+        private readonly Dictionary<int, CpuSet> _vcpuPins = [];
+        private readonly Dictionary<int, CpuSet> _ioThreadPins = [];
+        private readonly List<int> _ioThreadIds = [];
+        private readonly DeviceXmlReader _devices = new(reader);
+        private string? _name;
+        private string? _architecture;
+        private string? _machine;
+        private Guid? _id;
+        private int _maxVcpus = 1;
+        private int? _currentVcpus;
+        private int _ioThreadCount;
+        private string? _vcpuPlacement;
+        private CpuSet? _vcpuCpuSet;
+        private CpuSet? _emulatorPin;
+        private CpuConfiguration _cpu = new();
+        private MemoryConfiguration _memory = new();
+
+        public VMConfiguration Read()
+        {
+            var type = reader.GetAttribute("type") ?? string.Empty;
+            foreach (var element in reader.Children())
+            {
+                ReadSection(element);
+            }
+
+            // <iothreads>N</iothreads> alone means the ids 1 to N; ids that <iothreadids> names come first.
+            for (var id = 1; _ioThreadIds.Count < _ioThreadCount; id++)
+            {
+                if (!_ioThreadIds.Contains(id))
+                {
+                    _ioThreadIds.Add(id);
+                }
+            }
+
+            return new VMConfiguration
+            {
+                Name = _name ?? string.Empty,
+                Id = _id,
+                DomainType = type,
+                Architecture = _architecture,
+                Machine = _machine,
+                MaxVcpus = _maxVcpus,
+                CurrentVcpus = _currentVcpus ?? _maxVcpus,
+                VcpuPlacement = _vcpuPlacement,
+                VcpuCpuSet = _vcpuCpuSet,
+                VcpuPins = _vcpuPins,
+                EmulatorPin = _emulatorPin,
+                IOThreadIds = _ioThreadIds,
+                IOThreadPins = _ioThreadPins,
+                Cpu = _cpu,
+                Memory = _memory with { CurrentKiB = _memory.CurrentKiB > 0 ? _memory.CurrentKiB : _memory.MaximumKiB },
+                Disks = _devices.Disks,
+                Controllers = _devices.Controllers,
+                Nics = _devices.Nics,
+                HasGuestAgentChannel = _devices.HasGuestAgentChannel,
+            };
+        }
+
+        private void ReadSection(string element)
+        {
+            switch (element)
+            {
+                case "name":
+                    _name = reader.Text();
+                    break;
+                case "uuid":
+                    _id = Guid.TryParse(reader.Text(), out var id) ? id : null;
+                    break;
+                case "memory":
+                    _memory = _memory with { MaximumKiB = reader.MemoryKiB() };
+                    break;
+                case "currentMemory":
+                    _memory = _memory with { CurrentKiB = reader.MemoryKiB() };
+                    break;
+                case "memoryBacking":
+                    ReadMemoryBacking();
+                    break;
+                case "memtune":
+                    ReadChildrenNamed("hard_limit", () => _memory = _memory with { HardLimitKiB = reader.MemoryKiB() });
+                    break;
+                case "numatune":
+                    ReadNumaTune();
+                    break;
+                case "vcpu":
+                    _vcpuPlacement = reader.GetAttribute("placement");
+                    _vcpuCpuSet = reader.CpuSet("cpuset");
+                    _currentVcpus = reader.Number("current");
+                    _maxVcpus = int.TryParse(reader.Text(), NumberStyles.None, CultureInfo.InvariantCulture, out var vcpus) ? vcpus : 1;
+                    break;
+                case "iothreads":
+                    _ioThreadCount = int.TryParse(reader.Text(), NumberStyles.None, CultureInfo.InvariantCulture, out var threads) ? threads : 0;
+                    break;
+                case "iothreadids":
+                    ReadChildrenNamed("iothread", () => AddNumber(_ioThreadIds, reader.Number("id")));
+                    break;
+                case "cputune":
+                    ReadCpuTune();
+                    break;
+                case "os":
+                    ReadChildrenNamed("type", () =>
+                    {
+                        _architecture = reader.GetAttribute("arch");
+                        _machine = reader.GetAttribute("machine");
+                    });
+                    break;
+                case "cpu":
+                    ReadCpu();
+                    break;
+                case "devices":
+                    _devices.Read();
+                    break;
+            }
+        }
+
+        private void ReadCpuTune()
+        {
+            foreach (var element in reader.Children())
+            {
+                var cpus = reader.CpuSet("cpuset");
+                if (cpus is null)
+                {
+                    continue;
+                }
+
+                switch (element)
+                {
+                    case "vcpupin" when reader.Number("vcpu") is { } vcpu:
+                        _vcpuPins[vcpu] = cpus;
+                        break;
+                    case "emulatorpin":
+                        _emulatorPin = cpus;
+                        break;
+                    case "iothreadpin" when reader.Number("iothread") is { } thread:
+                        _ioThreadPins[thread] = cpus;
+                        break;
+                }
+            }
+        }
+
+        private void ReadCpu()
+        {
+            _cpu = _cpu with { Mode = reader.GetAttribute("mode") };
+            foreach (var element in reader.Children())
+            {
+                switch (element)
+                {
+                    case "model":
+                        _cpu = _cpu with { Model = reader.Text() };
+                        break;
+                    case "topology":
+                        _cpu = _cpu with
+                        {
+                            Topology = new CpuTopology(
+                                reader.Number("sockets") ?? 1, reader.Number("dies") ?? 1, reader.Number("cores") ?? 1, reader.Number("threads") ?? 1),
+                        };
+                        break;
+                    case "numa":
+                        _cpu = _cpu with { NumaCells = ReadNumaCells() };
+                        break;
+                }
+            }
+        }
+
+        private List<GuestNumaCell> ReadNumaCells()
+        {
+            var cells = new List<GuestNumaCell>();
+            foreach (var element in reader.Children())
+            {
+                if (element == "cell")
+                {
+                    cells.Add(new GuestNumaCell(
+                        reader.Number("id") ?? cells.Count,
+                        reader.CpuSet("cpus") ?? Topology.CpuSet.Empty,
+                        XmlReading.ToKiB(reader.GetAttribute("memory"), reader.GetAttribute("unit"))));
+                }
+            }
+
+            return cells;
+        }
+
+        private void ReadMemoryBacking()
+        {
+            foreach (var element in reader.Children())
+            {
+                _memory = element switch
+                {
+                    "hugepages" => _memory with { UsesHugePages = true, HugePages = ReadHugePages() },
+                    "locked" => _memory with { Locked = true },
+                    "nosharepages" => _memory with { NoSharePages = true },
+                    "source" => _memory with { SourceType = reader.GetAttribute("type") },
+                    "allocation" => _memory with { Allocation = reader.GetAttribute("mode") },
+                    _ => _memory,
+                };
+            }
+        }
+
+        private List<HugePageBacking> ReadHugePages()
+        {
+            var pages = new List<HugePageBacking>();
+            foreach (var element in reader.Children())
+            {
+                if (element == "page")
+                {
+                    var size = reader.GetAttribute("size") is { } text ? XmlReading.ToKiB(text, reader.GetAttribute("unit")) : (long?)null;
+                    pages.Add(new HugePageBacking(size, reader.CpuSet("nodeset")));
+                }
+            }
+
+            return pages;
+        }
+
+        private void ReadNumaTune()
+        {
+            var policies = new List<GuestCellMemoryPolicy>();
+            foreach (var element in reader.Children())
+            {
+                switch (element)
+                {
+                    case "memory":
+                        _memory = _memory with
+                        {
+                            NumaMode = reader.GetAttribute("mode"),
+                            NumaNodes = reader.CpuSet("nodeset"),
+                            NumaPlacement = reader.GetAttribute("placement"),
+                        };
+                        break;
+                    case "memnode":
+                        policies.Add(new GuestCellMemoryPolicy(
+                            reader.Number("cellid") ?? 0, reader.GetAttribute("mode"), reader.CpuSet("nodeset") ?? Topology.CpuSet.Empty));
+                        break;
+                }
+            }
+
+            _memory = _memory with { CellPolicies = policies };
+        }
+
+        private void ReadChildrenNamed(string name, Action read)
+        {
+            foreach (var element in reader.Children())
+            {
+                if (element == name)
+                {
+                    read();
+                }
+            }
+        }
+
+        private static void AddNumber(List<int> numbers, int? number)
+        {
+            if (number is { } value)
+            {
+                numbers.Add(value);
+            }
+        }
+    }
+}

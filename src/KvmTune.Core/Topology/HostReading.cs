@@ -1,0 +1,82 @@
+// Reads a host's topology: capabilities, which CPUs are online, free memory and pages, and what only the local kernel knows.
+using KvmTune.Hosts;
+using KvmTune.Libvirt;
+
+namespace KvmTune.Topology;
+
+/// <summary>Reads hosts. What a driver does not support stays unknown; any other failure is an error.</summary>
+public static class HostReading
+{
+    /// <summary>The host with everything that can be known of it.</summary>
+    /// <exception cref="LibvirtException">libvirt refuses or the daemon is lost.</exception>
+    public static VMHostTopology Read(HostConnection host)
+    {
+        var connection = host.Read();
+        var topology = CapabilitiesReader.Read(host.Capabilities(), host.Uri, connection.HostName);
+        var online = OnlineCpus(host);
+        var present = CpuSet.Of(topology.Cpus.Select(cpu => cpu.Id)).Union(online);
+        return topology with
+        {
+            OnlineCpus = online,
+            OfflineCpus = present.Union(Supported(() => AllOf(connection.GetOnlineCpus().Length)) ?? CpuSet.Empty).Except(online),
+            IsolatedCpus = host.IsLocalQemu ? LocalList("/sys/devices/system/cpu/isolated") : null,
+            Nodes = WithFree(connection, topology.Nodes),
+        };
+    }
+
+    /// <summary>The host CPUs that are online; those of the capabilities where the driver does not say.</summary>
+    public static CpuSet OnlineCpus(HostConnection host)
+    {
+        var connection = host.Read();
+        return Supported(() => CpuSet.FromMap(connection.GetOnlineCpus()))
+            ?? CapabilitiesReader.Read(host.Capabilities(), host.Uri, string.Empty).OnlineCpus;
+    }
+
+    /// <summary>The length that libvirt expects of a CPU map: the highest number of a present CPU plus one.</summary>
+    public static int CpuMapLength(HostConnection host)
+    {
+        var connection = host.Read();
+        return Supported(() => (int?)connection.GetOnlineCpus().Length) ?? OnlineCpus(host).Numbers.DefaultIfEmpty(0).Max() + 1;
+    }
+
+    private static List<HostNode> WithFree(LibvirtConnection connection, IReadOnlyList<HostNode> nodes)
+    {
+        var memory = Supported(connection.GetFreeMemoryBytesPerNode);
+        var result = new List<HostNode>();
+        foreach (var node in nodes)
+        {
+            var sizes = node.PagePools.Select(pool => (uint)pool.PageSizeKiB).Distinct().ToList();
+            var free = sizes.Count == 0 ? null : Supported(() => connection.GetFreePages(sizes, node.Id, 1));
+            result.Add(node with
+            {
+                FreeMemoryKiB = memory is not null && node.Id < memory.Count ? memory[node.Id] / 1024 : null,
+                PagePools =
+                [
+                    .. node.PagePools.Select(pool => pool with
+                    {
+                        Free = (long?)free?.FirstOrDefault(entry => entry.PageSizeKiB == pool.PageSizeKiB && entry.Node == node.Id)?.Free,
+                    }),
+                ],
+            });
+        }
+
+        return result;
+    }
+
+    private static CpuSet AllOf(int count) => CpuSet.Of(Enumerable.Range(0, count));
+
+    private static CpuSet? LocalList(string path) =>
+        File.Exists(path) && CpuSet.TryParse(File.ReadAllText(path).Trim(), out var set) ? set : null;
+
+    private static T? Supported<T>(Func<T> read)
+    {
+        try
+        {
+            return read();
+        }
+        catch (LibvirtException exception) when (exception.ErrorCode is LibvirtErrorCode.NoSupport or LibvirtErrorCode.OperationUnsupported)
+        {
+            return default;
+        }
+    }
+}

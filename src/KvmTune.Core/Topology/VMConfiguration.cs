@@ -1,0 +1,254 @@
+// What one domain XML says about a VM, as far as tuning needs it: read from the running or from the persistent document.
+namespace KvmTune.Topology;
+
+/// <summary>One domain XML as typed values. A value that the document does not set is null: "absent" is not a default.</summary>
+public sealed record VMConfiguration
+{
+    /// <summary>The name of the VM.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>The UUID; null in a hand-written document without one.</summary>
+    public Guid? Id { get; init; }
+
+    /// <summary>The domain type: <c>kvm</c>, <c>qemu</c>, <c>test</c> and others.</summary>
+    public required string DomainType { get; init; }
+
+    /// <summary>The guest's architecture, for example <c>x86_64</c>.</summary>
+    public string? Architecture { get; init; }
+
+    /// <summary>The machine type, for example <c>pc-q35-7.2</c>.</summary>
+    public string? Machine { get; init; }
+
+    /// <summary>How many vCPUs the VM can have.</summary>
+    public required int MaxVcpus { get; init; }
+
+    /// <summary>How many vCPUs are plugged in; the same as <see cref="MaxVcpus"/> unless the document says less.</summary>
+    public required int CurrentVcpus { get; init; }
+
+    /// <summary>The vCPU placement: <c>static</c>, <c>auto</c> (needs numad), or null.</summary>
+    public string? VcpuPlacement { get; init; }
+
+    /// <summary>The host CPUs that unpinned threads of the VM may use (<c>&lt;vcpu cpuset&gt;</c>).</summary>
+    public CpuSet? VcpuCpuSet { get; init; }
+
+    /// <summary>The vCPU numbers that the document pins, with the host CPUs of each.</summary>
+    public IReadOnlyDictionary<int, CpuSet> VcpuPins { get; init; } = new Dictionary<int, CpuSet>();
+
+    /// <summary>The host CPUs of the emulator thread.</summary>
+    public CpuSet? EmulatorPin { get; init; }
+
+    /// <summary>The ids of the I/O threads.</summary>
+    public IReadOnlyList<int> IOThreadIds { get; init; } = [];
+
+    /// <summary>The I/O threads that the document pins, with the host CPUs of each.</summary>
+    public IReadOnlyDictionary<int, CpuSet> IOThreadPins { get; init; } = new Dictionary<int, CpuSet>();
+
+    /// <summary>The CPU model and the topology that the guest sees.</summary>
+    public CpuConfiguration Cpu { get; init; } = new();
+
+    /// <summary>Size and backing of the guest's memory.</summary>
+    public MemoryConfiguration Memory { get; init; } = new();
+
+    /// <summary>The disks, CD-ROMs among them.</summary>
+    public IReadOnlyList<DiskConfiguration> Disks { get; init; } = [];
+
+    /// <summary>The controllers that can carry an I/O thread or queues (SCSI).</summary>
+    public IReadOnlyList<ControllerConfiguration> Controllers { get; init; } = [];
+
+    /// <summary>The network interfaces.</summary>
+    public IReadOnlyList<NicConfiguration> Nics { get; init; } = [];
+
+    /// <summary>Whether there is a channel for the QEMU guest agent (<c>org.qemu.guest_agent.0</c>).</summary>
+    public bool HasGuestAgentChannel { get; init; }
+}
+
+/// <summary>The CPU that the guest sees.</summary>
+public sealed record CpuConfiguration
+{
+    /// <summary>host-passthrough, host-model, maximum, custom; null when the document has no <c>&lt;cpu&gt;</c> mode.</summary>
+    public string? Mode { get; init; }
+
+    /// <summary>The named model, for mode custom.</summary>
+    public string? Model { get; init; }
+
+    /// <summary>Sockets, dies, cores and threads, where the document sets them.</summary>
+    public CpuTopology? Topology { get; init; }
+
+    /// <summary>The NUMA cells that the guest sees; empty for a guest without NUMA.</summary>
+    public IReadOnlyList<GuestNumaCell> NumaCells { get; init; } = [];
+}
+
+/// <summary>How the guest's CPUs are grouped.</summary>
+/// <param name="Sockets">Sockets in the guest.</param>
+/// <param name="Dies">Dies in a socket.</param>
+/// <param name="Cores">Cores in a die.</param>
+/// <param name="Threads">Threads in a core.</param>
+public sealed record CpuTopology(int Sockets, int Dies, int Cores, int Threads)
+{
+    /// <summary>For example <c>1 socket x 4 cores x 2 threads</c>.</summary>
+    public override string ToString() => Dies > 1
+        ? $"{Sockets} sockets x {Dies} dies x {Cores} cores x {Threads} threads"
+        : $"{Sockets} sockets x {Cores} cores x {Threads} threads";
+}
+
+/// <summary>A NUMA cell of the guest.</summary>
+/// <param name="Id">The cell's number in the guest.</param>
+/// <param name="Vcpus">The vCPUs in it.</param>
+/// <param name="MemoryKiB">Its memory in KiB.</param>
+public sealed record GuestNumaCell(int Id, CpuSet Vcpus, long MemoryKiB);
+
+/// <summary>The guest's memory, and what backs it.</summary>
+public sealed record MemoryConfiguration
+{
+    /// <summary>The memory that the guest can have at most without hot-plug, in KiB.</summary>
+    public long MaximumKiB { get; init; }
+
+    /// <summary>The memory that the balloon leaves to the guest, in KiB.</summary>
+    public long CurrentKiB { get; init; }
+
+    /// <summary>The huge pages asked for; empty when there is no <c>&lt;hugepages&gt;</c>. A page without a size means the host's default.</summary>
+    public IReadOnlyList<HugePageBacking> HugePages { get; init; } = [];
+
+    /// <summary>Whether <c>&lt;hugepages&gt;</c> is there at all.</summary>
+    public bool UsesHugePages { get; init; }
+
+    /// <summary>Whether the guest's pages are locked into the host's memory.</summary>
+    public bool Locked { get; init; }
+
+    /// <summary>Whether the host must not merge the guest's pages (KSM).</summary>
+    public bool NoSharePages { get; init; }
+
+    /// <summary>file, anonymous, memfd; null when not set.</summary>
+    public string? SourceType { get; init; }
+
+    /// <summary>immediate, ondemand; null when not set.</summary>
+    public string? Allocation { get; init; }
+
+    /// <summary>The hard limit of the whole QEMU process, in KiB.</summary>
+    public long? HardLimitKiB { get; init; }
+
+    /// <summary>The NUMA policy: strict, preferred, interleave, restrictive; null when not set.</summary>
+    public string? NumaMode { get; init; }
+
+    /// <summary>The host nodes of the NUMA policy.</summary>
+    public CpuSet? NumaNodes { get; init; }
+
+    /// <summary>The placement of the NUMA policy: static, auto; null when not set.</summary>
+    public string? NumaPlacement { get; init; }
+
+    /// <summary>The policies of single guest cells.</summary>
+    public IReadOnlyList<GuestCellMemoryPolicy> CellPolicies { get; init; } = [];
+}
+
+/// <summary>Huge pages of one size.</summary>
+/// <param name="PageSizeKiB">The page size in KiB; null for the host's default.</param>
+/// <param name="GuestNodes">The guest's NUMA cells that use it; null for all.</param>
+public sealed record HugePageBacking(long? PageSizeKiB, CpuSet? GuestNodes);
+
+/// <summary>The NUMA policy of one guest cell (<c>&lt;memnode&gt;</c>).</summary>
+/// <param name="CellId">The guest's cell.</param>
+/// <param name="Mode">The policy.</param>
+/// <param name="HostNodes">The host nodes.</param>
+public sealed record GuestCellMemoryPolicy(int CellId, string? Mode, CpuSet HostNodes);
+
+/// <summary>A disk.</summary>
+public sealed record DiskConfiguration
+{
+    /// <summary>The name in the guest's view, for example <c>vdb</c>: the name that cmdlets take.</summary>
+    public required string Target { get; init; }
+
+    /// <summary>disk, cdrom, floppy, lun.</summary>
+    public string Device { get; init; } = "disk";
+
+    /// <summary>virtio, scsi, sata, ide, usb and others.</summary>
+    public string? Bus { get; init; }
+
+    /// <summary>file, block, network, volume and others.</summary>
+    public string? SourceType { get; init; }
+
+    /// <summary>The file, device, network name or pool/volume behind it; null for an empty drive.</summary>
+    public string? Source { get; init; }
+
+    /// <summary>raw, qcow2 and others (driver type).</summary>
+    public string? Format { get; init; }
+
+    /// <summary>The cache mode; null when not set, which QEMU takes as writeback.</summary>
+    public string? Cache { get; init; }
+
+    /// <summary>The I/O mode: threads, native, io_uring; null when not set.</summary>
+    public string? IO { get; init; }
+
+    /// <summary>unmap, ignore; null when not set.</summary>
+    public string? Discard { get; init; }
+
+    /// <summary>off, on, unmap; null when not set.</summary>
+    public string? DetectZeroes { get; init; }
+
+    /// <summary>The I/O thread that serves the disk.</summary>
+    public int? IOThread { get; init; }
+
+    /// <summary>The number of queues.</summary>
+    public int? Queues { get; init; }
+
+    /// <summary>Whether several VMs may use it at once.</summary>
+    public bool Shareable { get; init; }
+
+    /// <summary>Whether the guest can only read it.</summary>
+    public bool ReadOnly { get; init; }
+
+    /// <summary>The index of the controller that a SCSI disk sits on.</summary>
+    public int? Controller { get; init; }
+
+    /// <summary>The throttle values that the document sets (<c>&lt;iotune&gt;</c>), by libvirt's names, in libvirt's units (bytes/s, I/O per s, s).</summary>
+    public IReadOnlyDictionary<string, ulong> Throttle { get; init; } = new Dictionary<string, ulong>(StringComparer.Ordinal);
+}
+
+/// <summary>A controller.</summary>
+public sealed record ControllerConfiguration
+{
+    /// <summary>scsi, usb, pci and others.</summary>
+    public required string Type { get; init; }
+
+    /// <summary>The controller's index among those of its type.</summary>
+    public required int Index { get; init; }
+
+    /// <summary>For example <c>virtio-scsi</c>.</summary>
+    public string? Model { get; init; }
+
+    /// <summary>The I/O thread that serves it.</summary>
+    public int? IOThread { get; init; }
+
+    /// <summary>The number of queues.</summary>
+    public int? Queues { get; init; }
+}
+
+/// <summary>A network interface.</summary>
+public sealed record NicConfiguration
+{
+    /// <summary>The hardware address: the name that cmdlets take.</summary>
+    public required string Mac { get; init; }
+
+    /// <summary>virtio, e1000e and others.</summary>
+    public string? Model { get; init; }
+
+    /// <summary>network, bridge, direct, ethernet, vhostuser, vdpa, user and others.</summary>
+    public required string InterfaceType { get; init; }
+
+    /// <summary>The network, bridge or device that it is attached to.</summary>
+    public string? Source { get; init; }
+
+    /// <summary>The host's end of a running interface, for example <c>vnet0</c>.</summary>
+    public string? HostDevice { get; init; }
+
+    /// <summary>The backend driver: vhost or qemu; null when not set.</summary>
+    public string? Backend { get; init; }
+
+    /// <summary>The number of queue pairs.</summary>
+    public int? Queues { get; init; }
+
+    /// <summary>The size of the receive ring.</summary>
+    public int? RxQueueSize { get; init; }
+
+    /// <summary>The size of the transmit ring.</summary>
+    public int? TxQueueSize { get; init; }
+}

@@ -1,0 +1,91 @@
+// The host that VMs run on: NUMA nodes, sockets, dies, cores, sibling threads, caches, memory and page pools.
+namespace KvmTune.Topology;
+
+/// <summary>The host as libvirt's capabilities show it, with what only the local kernel knows where the host is the local one.</summary>
+public sealed record VMHostTopology
+{
+    /// <summary>The libvirt connection that names the host.</summary>
+    public required string ConnectionUri { get; init; }
+
+    /// <summary>The host's name.</summary>
+    public required string HostName { get; init; }
+
+    /// <summary>The CPU's architecture, for example <c>x86_64</c>.</summary>
+    public string? Architecture { get; init; }
+
+    /// <summary>The CPU model as libvirt names it.</summary>
+    public string? CpuModel { get; init; }
+
+    /// <summary>The NUMA nodes.</summary>
+    public required IReadOnlyList<HostNode> Nodes { get; init; }
+
+    /// <summary>The caches that several CPUs can share, as far as libvirt reports them; last-level caches among them.</summary>
+    public IReadOnlyList<HostCache> Caches { get; init; } = [];
+
+    /// <summary>The host CPUs that are online.</summary>
+    public required CpuSet OnlineCpus { get; init; }
+
+    /// <summary>The host CPUs that are present and offline.</summary>
+    public CpuSet OfflineCpus { get; init; } = CpuSet.Empty;
+
+    /// <summary>The host CPUs that the kernel isolates (<c>isolcpus</c>); null when the host is not the local one.</summary>
+    public CpuSet? IsolatedCpus { get; init; }
+
+    /// <summary>All CPUs of all nodes.</summary>
+    public IEnumerable<HostCpu> Cpus => Nodes.SelectMany(node => node.Cpus);
+
+    /// <summary>The host's memory in KiB.</summary>
+    public long MemoryKiB => Nodes.Sum(node => node.MemoryKiB);
+
+    /// <summary>The length that a CPU map for this host must have: the highest CPU number plus one.</summary>
+    public int CpuMapLength => OnlineCpus.Union(OfflineCpus).Numbers.DefaultIfEmpty(0).Max() + 1;
+}
+
+/// <summary>A NUMA node of the host.</summary>
+public sealed record HostNode
+{
+    /// <summary>The node's number.</summary>
+    public required int Id { get; init; }
+
+    /// <summary>The node's memory in KiB.</summary>
+    public required long MemoryKiB { get; init; }
+
+    /// <summary>The node's free memory in KiB; null when the driver does not say.</summary>
+    public long? FreeMemoryKiB { get; init; }
+
+    /// <summary>The node's CPUs.</summary>
+    public required IReadOnlyList<HostCpu> Cpus { get; init; }
+
+    /// <summary>The node's pools of pages, by page size.</summary>
+    public IReadOnlyList<PagePool> PagePools { get; init; } = [];
+
+    /// <summary>The distance to each node by its number (10 is the node itself; ACPI SLIT).</summary>
+    public IReadOnlyDictionary<int, int> Distances { get; init; } = new Dictionary<int, int>();
+
+    /// <summary>The node's CPU numbers.</summary>
+    public CpuSet CpuSet => CpuSet.Of(Cpus.Select(cpu => cpu.Id));
+}
+
+/// <summary>One host CPU (a hardware thread).</summary>
+/// <param name="Id">The number that pins take.</param>
+/// <param name="Node">The NUMA node.</param>
+/// <param name="Socket">The physical package.</param>
+/// <param name="Die">The die in the package.</param>
+/// <param name="Core">The core in the die.</param>
+/// <param name="Siblings">The threads of the same core, this one included.</param>
+public sealed record HostCpu(int Id, int Node, int? Socket, int? Die, int? Core, CpuSet Siblings);
+
+/// <summary>A cache that the given CPUs share.</summary>
+/// <param name="Id">The cache's number among those of its level.</param>
+/// <param name="Level">1, 2 or 3.</param>
+/// <param name="Type">both, code or data.</param>
+/// <param name="SizeKiB">Its size in KiB.</param>
+/// <param name="Cpus">The CPUs that share it.</param>
+public sealed record HostCache(int Id, int Level, string Type, long SizeKiB, CpuSet Cpus);
+
+/// <summary>The pages of one size on one node.</summary>
+/// <param name="Node">The node's number.</param>
+/// <param name="PageSizeKiB">The page size in KiB.</param>
+/// <param name="Total">How many pages of this size the node has.</param>
+/// <param name="Free">How many of them are free; null when the driver does not say.</param>
+public sealed record PagePool(int Node, long PageSizeKiB, long Total, long? Free);

@@ -1,0 +1,87 @@
+// Where everything of a VM sits: vCPUs, threads, memory, disks and NICs, as running and as configured.
+using KvmTune.Libvirt;
+
+namespace KvmTune.Topology;
+
+/// <summary>
+/// A VM with its place on the host. The members at the top speak of what is in force: of the running VM where it runs,
+/// else of the persistent configuration. What a restart would change stands in <see cref="PendingRestart"/>.
+/// </summary>
+public sealed record VMTopology
+{
+    /// <summary>The VM's name (libvirt: domain name).</summary>
+    public required string VMName { get; init; }
+
+    /// <summary>The VM's UUID.</summary>
+    public required Guid VMId { get; init; }
+
+    /// <summary>The libvirt connection that the VM was reached by.</summary>
+    public required string ConnectionUri { get; init; }
+
+    /// <summary>The state as libvirt names it.</summary>
+    public required DomainState State { get; init; }
+
+    /// <summary>Whether a persistent configuration exists; a VM without one is gone when it stops.</summary>
+    public required bool IsPersistent { get; init; }
+
+    /// <summary>The running configuration; null when the VM does not run.</summary>
+    public VMConfiguration? Running { get; init; }
+
+    /// <summary>The persistent configuration, in force from the next start; null for a transient VM.</summary>
+    public VMConfiguration? Configured { get; init; }
+
+    /// <summary>The vCPUs, plugged in or not, by number.</summary>
+    public required IReadOnlyList<VcpuTopology> Vcpus { get; init; }
+
+    /// <summary>The settings in which the running VM differs from its persistent configuration.</summary>
+    public IReadOnlyList<ConfigurationDifference> PendingRestart { get; init; } = [];
+
+    /// <summary>What is in force now.</summary>
+    public VMConfiguration Current => Running ?? Configured
+        ?? throw new InvalidOperationException($"The VM '{VMName}' has neither a running nor a persistent configuration.");
+
+    /// <summary>How many vCPUs are plugged in.</summary>
+    public int VcpuCount => Current.CurrentVcpus;
+
+    /// <summary>The host CPUs of the emulator thread; null when it is not pinned.</summary>
+    public CpuSet? EmulatorPin => Current.EmulatorPin;
+
+    /// <summary>The I/O threads.</summary>
+    public IReadOnlyList<IOThreadTopology> IOThreads =>
+        [.. Current.IOThreadIds.Select(id => new IOThreadTopology(id, Current.IOThreadPins.GetValueOrDefault(id)))];
+
+    /// <summary>The CPU that the guest sees.</summary>
+    public CpuConfiguration Cpu => Current.Cpu;
+
+    /// <summary>The guest's memory and what backs it.</summary>
+    public MemoryConfiguration Memory => Current.Memory;
+
+    /// <summary>The disks.</summary>
+    public IReadOnlyList<DiskConfiguration> Disks => Current.Disks;
+
+    /// <summary>The network interfaces.</summary>
+    public IReadOnlyList<NicConfiguration> Nics => Current.Nics;
+}
+
+/// <summary>One vCPU.</summary>
+/// <param name="Number">The vCPU's number in the VM, from 0.</param>
+/// <param name="IsOnline">Whether it is plugged in.</param>
+/// <param name="Pin">The host CPUs that it is pinned to; null when it is not pinned.</param>
+/// <param name="HostCpu">The host CPU that it ran on when it was looked at; null when the VM does not run.</param>
+/// <param name="CpuTime">The host CPU time that it has used since the VM's start; null when the VM does not run.</param>
+public sealed record VcpuTopology(int Number, bool IsOnline, CpuSet? Pin, int? HostCpu, TimeSpan? CpuTime);
+
+/// <summary>One I/O thread.</summary>
+/// <param name="Id">Its id in the VM, from 1.</param>
+/// <param name="Pin">The host CPUs that it is pinned to; null when it is not pinned.</param>
+public sealed record IOThreadTopology(int Id, CpuSet? Pin);
+
+/// <summary>A setting that differs between the running VM and its persistent configuration.</summary>
+/// <param name="Setting">The setting in words, for example <c>disk vdb cache</c>.</param>
+/// <param name="Running">The value in force; null when it is not set.</param>
+/// <param name="Configured">The value from the next start on; null when it is not set.</param>
+public sealed record ConfigurationDifference(string Setting, string? Running, string? Configured)
+{
+    /// <summary>For example <c>disk vdb cache: writeback -> none</c>.</summary>
+    public override string ToString() => $"{Setting}: {Running ?? "(not set)"} -> {Configured ?? "(not set)"}";
+}

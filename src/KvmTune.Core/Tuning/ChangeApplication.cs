@@ -1,0 +1,165 @@
+// Applies one planned change to one VM, and takes back what it had done when a later step fails.
+using KvmTune.Hosts;
+using KvmTune.Libvirt;
+using KvmTune.Topology;
+
+namespace KvmTune.Tuning;
+
+/// <summary>One run of the applying part of the path.</summary>
+internal sealed class ChangeApplication(HostConnection host, LibvirtDomain domain, VMTuningPlan plan)
+{
+    private readonly VMChange _change = plan.Change;
+
+    /// <summary>The changes that take this one back.</summary>
+    public IReadOnlyList<VMChange> Inverse { get; } = InverseOf(plan);
+
+    /// <summary>Makes the persistent and the live part, and reads back what is there.</summary>
+    public IReadOnlyList<Verification> Apply()
+    {
+        var verifications = new List<Verification>();
+        if (plan.ChangesConfiguration)
+        {
+            verifications.AddRange(Define());
+        }
+
+        if (plan.ChangesRunning)
+        {
+            try
+            {
+                verifications.AddRange(MakeLive());
+            }
+            catch (Exception exception) when (exception is LibvirtException or KvmTuneException)
+            {
+                TakeBackConfiguration();
+                throw;
+            }
+        }
+
+        return verifications;
+    }
+
+    /// <summary>
+    /// Restarts the VM so that it takes the new configuration. When that fails or is cancelled, the configuration is as before
+    /// and the VM runs: one that will not start with the new configuration starts with the old one.
+    /// </summary>
+    public async Task RestartAsync(VMRestarter restarter, RestartOptions options, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await restarter.ShutDownAsync(domain, options, cancellationToken);
+        }
+        catch (Exception exception) when (exception is KvmTuneException or LibvirtException or OperationCanceledException)
+        {
+            // It still runs as before: without the restart that was asked for, the change shall not wait in the configuration.
+            TakeBackConfiguration();
+            throw;
+        }
+
+        if (cancellationToken.IsCancellationRequested)
+        {
+            TakeBackConfiguration();
+            VMRestarter.Start(domain);
+            cancellationToken.ThrowIfCancellationRequested();
+        }
+
+        try
+        {
+            VMRestarter.Start(domain);
+        }
+        catch (KvmTuneException exception) when (exception.ErrorId == VMRestarter.StartFailed)
+        {
+            TakeBackConfiguration();
+            VMRestarter.Start(domain);
+            throw new KvmTuneException(
+                exception.ErrorId, exception.Category,
+                $"{exception.Message} The change was taken back, and the VM runs with its former configuration.", exception);
+        }
+    }
+
+    private static IReadOnlyList<VMChange> InverseOf(VMTuningPlan plan)
+    {
+        var ofConfiguration = plan.ChangesConfiguration
+            ? plan.Change.Inverse(DomainDocument.Parse(plan.Snapshot.Persistent!)) with { Scope = ChangeScope.Config }
+            : null;
+        var ofRunning = plan.ChangesRunning
+            ? plan.Change.Inverse(DomainDocument.Parse(plan.Snapshot.Running!)) with { Scope = ChangeScope.Live }
+            : null;
+        if (ofConfiguration is not null && ofRunning is not null && ofConfiguration.Settings.SequenceEqual(ofRunning.Settings))
+        {
+            return [ofConfiguration with { Scope = ChangeScope.Auto }];
+        }
+
+        return [.. new[] { ofConfiguration, ofRunning }.OfType<VMChange>()];
+    }
+
+    private List<Verification> Define()
+    {
+        if (domain.GetXml(DomainXmlFlags.Inactive | DomainXmlFlags.Secure) is var now && now != plan.Snapshot.Persistent)
+        {
+            throw new KvmTuneException(
+                "ConcurrentEdit", KvmTuneErrorCategory.ResourceBusy,
+                $"The configuration of '{plan.VMName}' was changed by somebody else in this very moment. Nothing was written; try again.");
+        }
+
+        var document = DomainDocument.Parse(plan.Snapshot.Persistent!);
+        _change.Edit(document);
+        using (host.Write().DefineXml(document.ToXml(), validate: true))
+        {
+            // The new handle names the domain that is held here already.
+        }
+
+        var defined = DomainDocument.Parse(domain.GetXml(DomainXmlFlags.Inactive | DomainXmlFlags.Secure));
+        var verifications = _change.Settings.Select(setting => new Verification(
+            setting.Path.ToString(), "libvirt: persistent configuration", Shown(setting.Value), Shown(defined.Get(setting.Path)))).ToList();
+        if (verifications.Any(verification => !verification.IsMet))
+        {
+            TakeBackConfiguration();
+            throw NotEffective(verifications);
+        }
+
+        return verifications;
+    }
+
+    private IReadOnlyList<Verification> MakeLive()
+    {
+        var target = new LiveTarget(
+            domain,
+            DomainXmlReader.Read(plan.Snapshot.Running!),
+            HostReading.OnlineCpus(host),
+            HostReading.CpuMapLength(host),
+            host.IsLocalQemu ? QemuProcess.Find(domain.Name, domain.Id) : null);
+        try
+        {
+            _change.ApplyLive(target);
+            var verifications = _change.VerifyLive(target);
+            return verifications.All(verification => verification.IsMet) ? verifications : throw NotEffective(verifications);
+        }
+        catch (Exception exception) when (exception is LibvirtException or KvmTuneException)
+        {
+            _change.Inverse(DomainDocument.Parse(plan.Snapshot.Running!)).ApplyLive(target);
+            throw;
+        }
+    }
+
+    // Takes back only what this change did: another's edit since then stays.
+    private void TakeBackConfiguration()
+    {
+        if (!plan.ChangesConfiguration)
+        {
+            return;
+        }
+
+        var document = DomainDocument.Parse(domain.GetXml(DomainXmlFlags.Inactive | DomainXmlFlags.Secure));
+        _change.Inverse(DomainDocument.Parse(plan.Snapshot.Persistent!)).Edit(document);
+        using (host.Write().DefineXml(document.ToXml(), validate: true))
+        {
+            // The new handle names the domain that is held here already.
+        }
+    }
+
+    private KvmTuneException NotEffective(IReadOnlyList<Verification> verifications) => new(
+        "ChangeNotEffective", KvmTuneErrorCategory.InvalidResult,
+        $"'{plan.Title}' on '{plan.VMName}' did not take effect and was taken back: {string.Join("; ", verifications.Where(verification => !verification.IsMet))}.");
+
+    private static string Shown(string? value) => value ?? "(not set)";
+}

@@ -1,0 +1,64 @@
+// Sets driver options of a disk: cache mode, I/O mode, discard, detection of zeroes.
+using System.Globalization;
+using System.Xml.Linq;
+using KvmTune.Topology;
+
+namespace KvmTune.Tuning.Changes;
+
+/// <summary>
+/// Sets attributes of a disk's <c>&lt;driver&gt;</c>. QEMU opens a disk once, so a running VM takes them at its next start
+/// (libvirt: qemuDomainDiskChangeSupported).
+/// </summary>
+public sealed record DiskDriverChange : VMChange
+{
+    /// <summary>The disk's target name, for example <c>vdb</c>.</summary>
+    public required string Disk { get; init; }
+
+    /// <summary>The attributes by libvirt's names (<c>cache</c>, <c>io</c>, <c>discard</c>, <c>detect_zeroes</c>); null for "not set".</summary>
+    public required IReadOnlyDictionary<string, string?> Options { get; init; }
+
+    /// <inheritdoc/>
+    public override TuningArea Area => TuningArea.Disk;
+
+    /// <inheritdoc/>
+    public override bool CanBeLive => false;
+
+    /// <inheritdoc/>
+    public override string Title =>
+        $"disk {Disk}: {string.Join(", ", OrderedOptions.Select(option => option.Value is null ? $"no {option.Key}" : $"{option.Key}={option.Value}"))}";
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<SettingValue> Settings =>
+        [.. OrderedOptions.Select(option => new SettingValue(OptionPath(option.Key), option.Value))];
+
+    private IEnumerable<KeyValuePair<string, string?>> OrderedOptions => Options.OrderBy(option => option.Key, StringComparer.Ordinal);
+
+    private SettingPath DiskPath => SettingPath.Of(
+        new SettingElement("devices"), new SettingElement("disk", "target", "dev", Disk));
+
+    /// <inheritdoc/>
+    public override void CheckTarget(VMConfiguration configuration)
+    {
+        if (!configuration.Disks.Any(disk => string.Equals(disk.Target, Disk, StringComparison.OrdinalIgnoreCase)))
+        {
+            throw new KvmTuneException(
+                "DiskNotFound", KvmTuneErrorCategory.ObjectNotFound,
+                $"The VM '{VMName}' has no disk '{Disk}'. It has: {string.Join(", ", configuration.Disks.Select(disk => disk.Target))}.");
+        }
+    }
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<string> VirshCommands(bool live, bool config, DomainDocument after)
+    {
+        var disk = after.Find(DiskPath)?.ToString(SaveOptions.None) ?? string.Empty;
+        return [VirshText.Command(ConnectionUri, "update-device", VMName, "/dev/stdin", "--config") + $" <<'XML'\n{disk}\nXML"];
+    }
+
+    /// <inheritdoc/>
+    protected override VMChange WithSettings(Func<SettingPath, string?> valueOf) => this with
+    {
+        Options = Options.Keys.ToDictionary(name => name, name => valueOf(OptionPath(name)), StringComparer.Ordinal),
+    };
+
+    private SettingPath OptionPath(string name) => DiskPath.Child("driver").At(name);
+}

@@ -1,0 +1,76 @@
+// Rules about disks: which cache and I/O modes go together, and what each can lose.
+using KvmTune.Tuning.Changes;
+
+namespace KvmTune.Tuning.Rules;
+
+/// <summary>Rules of the disk area.</summary>
+public static class DiskRules
+{
+    /// <summary>The cache modes of libvirt and QEMU.</summary>
+    public static IReadOnlyList<string> CacheModes { get; } = ["default", "none", "writeback", "writethrough", "directsync", "unsafe"];
+
+    /// <summary>The I/O modes of libvirt and QEMU.</summary>
+    public static IReadOnlyList<string> IOModes { get; } = ["threads", "native", "io_uring"];
+
+    /// <summary>Native I/O needs a cache mode that passes the host's page cache by.</summary>
+    public static TuningRule NativeNeedsDirectCache { get; } = new(
+        nameof(NativeNeedsDirectCache), TuningArea.Disk, RuleSeverity.Error,
+        "Linux AIO works only on files opened with O_DIRECT: QEMU refuses io='native' with any other cache mode, an unset one too.",
+        "tried on libvirt 9.0.0 with QEMU 7.2",
+        static context => context.Disk is not { IO: "native" } disk
+            ? null
+            : disk.Cache is "none" or "directsync"
+                ? RuleCheck.Kept($"io='native' with cache='{disk.Cache}'")
+                : RuleCheck.Broken($"io='native' needs cache='none' or 'directsync', and disk '{disk.Target}' would have {(disk.Cache is null ? "no cache mode set" : $"cache='{disk.Cache}'")}. Add -Cache none, or use -IO threads."));
+
+    /// <summary>A disk that several VMs use must not be cached by one host.</summary>
+    public static TuningRule ShareableNeedsNoCache { get; } = new(
+        nameof(ShareableNeedsNoCache), TuningArea.Disk, RuleSeverity.Error,
+        "Another host that shares the disk does not see what this host's page cache still holds.",
+        "OpenStack Nova, libvirt driver; libvirt 9.0 qemuMigrationSrcIsSafe",
+        static context => context.Disk is not { Shareable: true, Cache: not null } disk
+            ? null
+            : disk.Cache is "none"
+                ? RuleCheck.Kept("a shareable disk with cache='none'")
+                : RuleCheck.Broken($"Disk '{disk.Target}' is shareable and would have cache='{disk.Cache}'. Use -Cache none."));
+
+    /// <summary>Unsafe ignores flushes.</summary>
+    public static TuningRule UnsafeLosesData { get; } = new(
+        nameof(UnsafeLosesData), TuningArea.Disk, RuleSeverity.Confirm,
+        "cache='unsafe' ignores the guest's flushes: when the host fails, data loss is certain, not possible.",
+        "QEMU manual, cache modes",
+        static context => Turns(context, "unsafe")
+            ? RuleCheck.Broken($"With cache='unsafe' disk '{context.Disk!.Target}' ignores the guest's flushes: when the host loses power, data that the guest believes to be on disk is lost, and file systems are damaged. Only for data that can be made again.")
+            : null);
+
+    /// <summary>Writeback holds data in the host's memory.</summary>
+    public static TuningRule WritebackHoldsData { get; } = new(
+        nameof(WritebackHoldsData), TuningArea.Disk, RuleSeverity.Confirm,
+        "cache='writeback' acknowledges data that is still in the host's memory.",
+        "QEMU manual, cache modes; the course that the method comes from",
+        static context => Turns(context, "writeback")
+            ? RuleCheck.Broken($"With cache='writeback' disk '{context.Disk!.Target}' acknowledges writes that are still in the host's memory: what the guest has not flushed is lost when the host loses power. Is every program in the guest known to flush what it must not lose?")
+            : null);
+
+    /// <summary>Caches other than none and directsync get in the way of live migration.</summary>
+    public static TuningRule CacheBlocksMigration { get; } = new(
+        nameof(CacheBlocksMigration), TuningArea.Disk, RuleSeverity.Warning,
+        "libvirt refuses to migrate a VM live whose disks are cached by the host, unless QEMU can drop the cache.",
+        "libvirt 9.0 qemuMigrationSrcIsSafe",
+        static context => context.Change is not DiskDriverChange change || !change.Options.ContainsKey("cache") || context.Disk is not { ReadOnly: false } disk
+            ? null
+            : disk.Cache is "none" or "directsync"
+                ? RuleCheck.Kept($"cache='{disk.Cache}' can be migrated live")
+                : RuleCheck.Broken($"Live migration may be refused with {(disk.Cache is null ? "no cache mode set" : $"cache='{disk.Cache}'")} on disk '{disk.Target}'."));
+
+    /// <summary>All rules of this file.</summary>
+    public static IReadOnlyList<TuningRule> All { get; } =
+        [NativeNeedsDirectCache, ShareableNeedsNoCache, UnsafeLosesData, WritebackHoldsData, CacheBlocksMigration];
+
+    // Whether the change itself sets this cache mode on a disk that did not have it.
+    private static bool Turns(RuleContext context, string cache) =>
+        context.Change is DiskDriverChange change
+        && change.Options.TryGetValue("cache", out var wanted)
+        && wanted == cache
+        && context.VM.Current.Disks.FirstOrDefault(disk => disk.Target == context.Disk?.Target)?.Cache != cache;
+}

@@ -1,0 +1,59 @@
+// What a rule can look at: the change, the VM before and after it, the host, and the host's other VMs.
+using KvmTune.Topology;
+using KvmTune.Tuning.Changes;
+
+namespace KvmTune.Tuning.Rules;
+
+/// <summary>The facts that rules judge by. What costs a call is read only when a rule asks for it.</summary>
+public sealed class RuleContext
+{
+    private readonly Lazy<VMHostTopology> _host;
+    private readonly Lazy<IReadOnlyList<VMConfiguration>> _neighbours;
+
+    /// <summary>Collects the facts.</summary>
+    /// <param name="change">The change.</param>
+    /// <param name="vm">The VM's state and documents before the change.</param>
+    /// <param name="after">The configuration that the change leads to.</param>
+    /// <param name="host">Reads the host.</param>
+    /// <param name="neighbours">Reads the other running VMs of the host.</param>
+    public RuleContext(
+        VMChange change, VMFacts vm, VMConfiguration after, Func<VMHostTopology> host, Func<IReadOnlyList<VMConfiguration>> neighbours)
+    {
+        Change = change;
+        VM = vm;
+        After = after;
+        _host = new Lazy<VMHostTopology>(host);
+        _neighbours = new Lazy<IReadOnlyList<VMConfiguration>>(neighbours);
+    }
+
+    /// <summary>The change.</summary>
+    public VMChange Change { get; }
+
+    /// <summary>The VM before the change.</summary>
+    public VMFacts VM { get; }
+
+    /// <summary>The configuration that the change leads to: the persistent one where that is changed, else the running one.</summary>
+    public VMConfiguration After { get; }
+
+    /// <summary>The host.</summary>
+    public VMHostTopology Host => _host.Value;
+
+    /// <summary>The other running VMs on the host.</summary>
+    public IReadOnlyList<VMConfiguration> Neighbours => _neighbours.Value;
+
+    /// <summary>The disk that a disk change leaves behind; null for other changes.</summary>
+    public DiskConfiguration? Disk => Change is DiskDriverChange change
+        ? After.Disks.FirstOrDefault(disk => string.Equals(disk.Target, change.Disk, StringComparison.OrdinalIgnoreCase))
+        : null;
+}
+
+/// <summary>A VM's state and its configurations before a change.</summary>
+/// <param name="IsRunning">Whether it runs.</param>
+/// <param name="IsPersistent">Whether it has a persistent configuration.</param>
+/// <param name="Running">The running configuration; null when it does not run.</param>
+/// <param name="Configured">The persistent configuration; null for a transient VM.</param>
+public sealed record VMFacts(bool IsRunning, bool IsPersistent, VMConfiguration? Running, VMConfiguration? Configured)
+{
+    /// <summary>What is in force.</summary>
+    public VMConfiguration Current => (Running ?? Configured)!;
+}

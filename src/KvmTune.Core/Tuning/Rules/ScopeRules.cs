@@ -1,0 +1,42 @@
+// Rules about where a change is made: in the running VM, in its persistent configuration, or in both.
+namespace KvmTune.Tuning.Rules;
+
+/// <summary>Rules that hold for every change.</summary>
+public static class ScopeRules
+{
+    /// <summary>A live change needs a running VM.</summary>
+    public static TuningRule LiveNeedsRunningVM { get; } = new(
+        nameof(LiveNeedsRunningVM), TuningArea.General, RuleSeverity.Error,
+        "A VM that does not run has nothing live to change; libvirt refuses it.",
+        "libvirt 9.0 virDomainObjUpdateModificationImpact",
+        static context => context.Change.Scope is not (ChangeScope.Live or ChangeScope.Both)
+            ? null
+            : context.VM.IsRunning
+                ? RuleCheck.Kept("the VM runs")
+                : RuleCheck.Broken($"The VM '{context.Change.VMName}' does not run. Start it, or use -Scope Config."));
+
+    /// <summary>A persistent change needs a persistent VM.</summary>
+    public static TuningRule ConfigNeedsPersistentVM { get; } = new(
+        nameof(ConfigNeedsPersistentVM), TuningArea.General, RuleSeverity.Error,
+        "A transient VM has no persistent configuration; libvirt refuses to change it.",
+        "libvirt 9.0 virDomainObjUpdateModificationImpact",
+        static context => context.Change.Scope is ChangeScope.Live || (context.Change.Scope is ChangeScope.Auto && context.Change.CanBeLive)
+            ? null
+            : context.VM.IsPersistent
+                ? RuleCheck.Kept("the VM is persistent")
+                : RuleCheck.Broken($"The VM '{context.Change.VMName}' is transient. Define it first (virsh define), or use -Scope Live where the change can be made live."));
+
+    /// <summary>Some changes cannot be made in a running VM at all.</summary>
+    public static TuningRule ChangeIsNotLive { get; } = new(
+        nameof(ChangeIsNotLive), TuningArea.General, RuleSeverity.Error,
+        "Cache, I/O mode, queues and the backing of memory are fixed when QEMU starts.",
+        "libvirt 9.0 qemuDomainDiskChangeSupported, qemuDomainChangeNet",
+        static context => context.Change.Scope is not ChangeScope.Live
+            ? null
+            : context.Change.CanBeLive
+                ? RuleCheck.Kept("the change can be made live")
+                : RuleCheck.Broken($"'{context.Change.Title}' cannot be made in a running VM. Use -Scope Config, and -Restart to put it in force."));
+
+    /// <summary>All rules of this file.</summary>
+    public static IReadOnlyList<TuningRule> All { get; } = [LiveNeedsRunningVM, ConfigNeedsPersistentVM, ChangeIsNotLive];
+}

@@ -1,0 +1,49 @@
+// The address of one setting in a domain XML: elements from <domain> down, each perhaps told from its siblings by a key.
+namespace KvmTune.Tuning;
+
+/// <summary>One element on the way to a setting.</summary>
+/// <param name="Name">The element's name.</param>
+/// <param name="KeyChild">The child element that holds the key, for example <c>target</c> of a disk; null when the element itself does.</param>
+/// <param name="KeyAttribute">The attribute that tells the element from its siblings, for example <c>vcpu</c>; null when there is one such element at most.</param>
+/// <param name="KeyValue">The value of that attribute.</param>
+public sealed record SettingElement(string Name, string? KeyChild = null, string? KeyAttribute = null, string? KeyValue = null)
+{
+    /// <summary>The element as an XPath step.</summary>
+    public override string ToString() => (KeyAttribute, KeyChild) switch
+    {
+        (null, _) => Name,
+        (_, null) => $"{Name}[@{KeyAttribute}='{KeyValue}']",
+        _ => $"{Name}[{KeyChild}/@{KeyAttribute}='{KeyValue}']",
+    };
+}
+
+/// <summary>The address of an element or attribute below <c>&lt;domain&gt;</c>.</summary>
+/// <param name="Elements">The elements from the top.</param>
+/// <param name="Attribute">The attribute; null for the element itself.</param>
+public sealed record SettingPath(IReadOnlyList<SettingElement> Elements, string? Attribute)
+{
+    /// <summary>The path of the element that holds the attribute.</summary>
+    public SettingPath Element => this with { Attribute = null };
+
+    /// <summary>An element directly below <c>&lt;domain&gt;</c>.</summary>
+    public static SettingPath Of(params SettingElement[] elements) => new(elements, null);
+
+    /// <summary>An element that needs no key, one step deeper.</summary>
+    public SettingPath Child(string name) => new([.. Elements, new SettingElement(name)], null);
+
+    /// <summary>An element that an attribute tells from its siblings, one step deeper.</summary>
+    public SettingPath Child(string name, string keyAttribute, string keyValue) =>
+        new([.. Elements, new SettingElement(name, null, keyAttribute, keyValue)], null);
+
+    /// <summary>An attribute of the element.</summary>
+    public SettingPath At(string attribute) => this with { Attribute = attribute };
+
+    /// <summary>The path as XPath.</summary>
+    public override string ToString() => string.Join('/', Elements) + (Attribute is null ? null : $"/@{Attribute}");
+
+    /// <inheritdoc/>
+    public bool Equals(SettingPath? other) => other is not null && string.Equals(ToString(), other.ToString(), StringComparison.Ordinal);
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => StringComparer.Ordinal.GetHashCode(ToString());
+}

@@ -1,0 +1,93 @@
+// One tuning edit of one VM, as a value that can be planned, shown, applied, verified and undone.
+using KvmTune.Topology;
+
+namespace KvmTune.Tuning;
+
+/// <summary>
+/// A change of one VM. What it does is said once, as values of settings in the domain XML; the difference, the inverse and the
+/// edit of the persistent configuration follow from that. Only what a live change needs of libvirt is written for each kind.
+/// </summary>
+public abstract record VMChange
+{
+    /// <summary>The VM's name.</summary>
+    public required string VMName { get; init; }
+
+    /// <summary>The VM's UUID: what really names it, since a name can be given to another VM later.</summary>
+    public required Guid VMId { get; init; }
+
+    /// <summary>The libvirt connection that the VM is reached by.</summary>
+    public required string ConnectionUri { get; init; }
+
+    /// <summary>Where the change is asked for.</summary>
+    public ChangeScope Scope { get; init; }
+
+    /// <summary>For a change that takes another one back: where elements stood before that one.</summary>
+    public EditTrace? Trace { get; init; }
+
+    /// <summary>The area that it belongs to.</summary>
+    public abstract TuningArea Area { get; }
+
+    /// <summary>What it does, in words without the VM's name, for example <c>pin vCPU 0 to host CPU 2</c>.</summary>
+    public abstract string Title { get; }
+
+    /// <summary>Whether a running VM can take it without a restart.</summary>
+    public abstract bool CanBeLive { get; }
+
+    /// <summary>The settings that it sets in a domain XML, each with its value or null for "not set".</summary>
+    public abstract IReadOnlyList<SettingValue> Settings { get; }
+
+    /// <summary>The change that sets the same settings to what they are in the given document: "not set" stays "not set".</summary>
+    public VMChange Inverse(DomainDocument before) =>
+        WithSettings(path => before.Get(path)) with { Trace = before.Trace(Settings.Select(setting => setting.Path)) };
+
+    /// <summary>Sets the settings in a document.</summary>
+    public void Edit(DomainDocument document)
+    {
+        foreach (var setting in Settings)
+        {
+            document.Set(setting.Path, setting.Value, Trace);
+        }
+    }
+
+    /// <summary>
+    /// What must exist for the change to make sense (a disk, a vCPU), checked before anything else.
+    /// </summary>
+    /// <exception cref="KvmTuneException">Something that the change names does not exist in the VM.</exception>
+    public abstract void CheckTarget(VMConfiguration configuration);
+
+    /// <summary>Makes the change in the running VM.</summary>
+    /// <exception cref="Libvirt.LibvirtException">libvirt refuses.</exception>
+    public virtual void ApplyLive(LiveTarget target) =>
+        throw new InvalidOperationException($"'{Title}' cannot be made in a running VM.");
+
+    /// <summary>Reads back what the running VM has now, from the nearest source to the truth: the kernel where the host is local, else libvirt.</summary>
+    public virtual IReadOnlyList<Verification> VerifyLive(LiveTarget target) => [];
+
+    /// <summary>The virsh commands that do the same to the given VM.</summary>
+    /// <param name="live">Whether the running VM is changed.</param>
+    /// <param name="config">Whether the persistent configuration is changed.</param>
+    /// <param name="after">The persistent document as the change leaves it, or the running one for a live-only change.</param>
+    public abstract IReadOnlyList<string> VirshCommands(bool live, bool config, DomainDocument after);
+
+    /// <summary>The same kind of change of the same settings, with other values.</summary>
+    protected abstract VMChange WithSettings(Func<SettingPath, string?> valueOf);
+}
+
+/// <summary>A setting with the value that a change gives it.</summary>
+/// <param name="Path">Where it stands in the domain XML.</param>
+/// <param name="Value">The value; null for "not set".</param>
+public sealed record SettingValue(SettingPath Path, string? Value);
+
+/// <summary>Something that was read back after a change.</summary>
+/// <param name="What">What was looked at, for example <c>vCPU 0 affinity</c>.</param>
+/// <param name="Source">Where it was read, for example <c>kernel: /proc/812/task/815/status</c>.</param>
+/// <param name="Expected">What the change asked for.</param>
+/// <param name="Actual">What is there.</param>
+public sealed record Verification(string What, string Source, string Expected, string Actual)
+{
+    /// <summary>Whether what is there is what was asked for.</summary>
+    public bool IsMet => string.Equals(Expected, Actual, StringComparison.Ordinal);
+
+    /// <summary>For example <c>vCPU 0 affinity: 2 (kernel: /proc/812/task/815/status)</c>.</summary>
+    public override string ToString() => IsMet ? $"{What}: {Actual} ({Source})" : $"{What}: {Actual} instead of {Expected} ({Source})";
+}

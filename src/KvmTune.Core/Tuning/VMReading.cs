@@ -1,0 +1,51 @@
+// Reads VMs for the path of changes: the documents of one, and the running configurations of its neighbours.
+using KvmTune.Hosts;
+using KvmTune.Libvirt;
+using KvmTune.Topology;
+
+namespace KvmTune.Tuning;
+
+/// <summary>Reads domain documents.</summary>
+internal static class VMReading
+{
+    /// <summary>
+    /// Both documents of a VM. The persistent one comes with security information: a define without it would lose passwords
+    /// (virsh manual, dumpxml --security-info).
+    /// </summary>
+    public static VMSnapshot Snapshot(LibvirtDomain domain) => new(
+        domain.IsActive ? domain.GetXml(DomainXmlFlags.Secure) : null,
+        domain.IsPersistent ? domain.GetXml(DomainXmlFlags.Inactive | DomainXmlFlags.Secure) : null);
+
+    /// <summary>The configurations of the running VMs other than the given one.</summary>
+    public static IReadOnlyList<VMConfiguration> RunningConfigurations(HostConnection host, Guid except)
+    {
+        var configurations = new List<VMConfiguration>();
+        foreach (var domain in host.Read().ListDomains(DomainListFlags.Active))
+        {
+            using (domain)
+            {
+                if (domain.Id != except && TryRead(domain) is { } configuration)
+                {
+                    configurations.Add(configuration);
+                }
+            }
+        }
+
+        return configurations;
+    }
+
+    // A VM that was undefined or stopped since it was listed is no neighbour any more.
+    private static VMConfiguration? TryRead(LibvirtDomain domain)
+    {
+        try
+        {
+            using var xml = domain.GetXmlUtf8();
+            using var stream = xml.OpenStream();
+            return DomainXmlReader.Read(stream);
+        }
+        catch (LibvirtException exception) when (exception.ErrorCode == LibvirtErrorCode.NoDomain)
+        {
+            return null;
+        }
+    }
+}

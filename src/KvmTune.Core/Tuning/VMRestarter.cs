@@ -1,0 +1,154 @@
+// Restarts a VM: a clean shutdown that waits for libvirt's event, then a start. A reboot inside the guest would keep QEMU and its settings.
+using KvmTune.Hosts;
+using KvmTune.Libvirt;
+
+namespace KvmTune.Tuning;
+
+/// <summary>How a VM is restarted.</summary>
+public sealed record RestartOptions
+{
+    /// <summary>How long the guest may take to shut down.</summary>
+    public TimeSpan TimeLimit { get; init; } = TimeSpan.FromMinutes(2);
+
+    /// <summary>Whether a guest that does not shut down in that time is powered off. What it has not written is then lost.</summary>
+    public bool ForcePowerOff { get; init; }
+}
+
+/// <summary>Shuts VMs down and starts them.</summary>
+public sealed class VMRestarter(TimeProvider time)
+{
+    /// <summary>The error id of a VM that did not start.</summary>
+    public const string StartFailed = "StartFailed";
+
+    /// <summary>Shuts a running VM down and starts it again; starts one that is off.</summary>
+    /// <exception cref="KvmTuneException">It is paused, did not shut down in time, or did not start.</exception>
+    public async Task RestartAsync(LibvirtDomain domain, RestartOptions options, CancellationToken cancellationToken)
+    {
+        if (domain.IsActive)
+        {
+            await ShutDownAsync(domain, options, cancellationToken);
+        }
+
+        Start(domain);
+    }
+
+    /// <summary>
+    /// Shuts a VM down: by the guest agent, else by the ACPI power button. Once the guest was asked it cannot be called
+    /// back, so cancelling counts only before; from then on this returns when the VM is off.
+    /// </summary>
+    /// <exception cref="KvmTuneException">The VM is paused or transient, or did not shut down in time.</exception>
+    public async Task ShutDownAsync(LibvirtDomain domain, RestartOptions options, CancellationToken cancellationToken)
+    {
+        if (!domain.IsPersistent)
+        {
+            throw new KvmTuneException(
+                "VMIsTransient", KvmTuneErrorCategory.InvalidOperation,
+                $"The VM '{domain.Name}' is transient: once shut down it is gone and cannot be started again. Define it first (virsh define).");
+        }
+
+        if (domain.GetState() is var state and not (DomainState.Running or DomainState.Blocked or DomainState.ShuttingDown))
+        {
+            throw new KvmTuneException(
+                "VMNotRunning", KvmTuneErrorCategory.InvalidOperation,
+                $"The VM '{domain.Name}' is in state {state} and cannot shut down cleanly. Resume it first (virsh resume).");
+        }
+
+        var stopped = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        using var subscription = domain.Connection.OnDomainLifecycle(domain, lifecycle =>
+        {
+            if (lifecycle.Type == DomainLifecycleEventType.Stopped)
+            {
+                stopped.TrySetResult();
+            }
+        });
+        using var closed = domain.Connection.OnClosed(reason => stopped.TrySetException(new KvmTuneException(
+            "ConnectionLost", KvmTuneErrorCategory.ConnectionError,
+            $"The libvirt daemon went away ({reason}) while '{domain.Name}' was shutting down. See with Get-VMTopology whether it runs; start it with Restart-VMDomain.")));
+        cancellationToken.ThrowIfCancellationRequested();
+        if (!domain.IsActive)
+        {
+            return;
+        }
+
+        if (!TryAskAgent(domain) || !await IsStoppedWithinAsync(stopped.Task, options.TimeLimit / 2))
+        {
+            PressPowerButton(domain);
+            if (!await IsStoppedWithinAsync(stopped.Task, options.TimeLimit / 2))
+            {
+                await PowerOffAsync(domain, options, stopped.Task);
+            }
+        }
+    }
+
+    /// <summary>Starts a VM.</summary>
+    /// <exception cref="KvmTuneException">libvirt or QEMU refuses (<see cref="StartFailed"/>).</exception>
+    public static void Start(LibvirtDomain domain)
+    {
+        try
+        {
+            domain.Start();
+        }
+        catch (LibvirtException exception) when (!exception.IsConnectionLost)
+        {
+            throw new KvmTuneException(
+                StartFailed, KvmTuneErrorCategory.InvalidOperation,
+                $"The VM '{domain.Name}' did not start: {exception.Message.TrimEnd('.')}.", exception);
+        }
+    }
+
+    private async Task PowerOffAsync(LibvirtDomain domain, RestartOptions options, Task stopped)
+    {
+        if (!options.ForcePowerOff)
+        {
+            throw new KvmTuneException(
+                "ShutdownTimedOut", KvmTuneErrorCategory.OperationTimeout,
+                $"The guest of '{domain.Name}' did not shut down within {options.TimeLimit.TotalSeconds.ToString("0", System.Globalization.CultureInfo.InvariantCulture)} s. It still runs. Give it longer with -ShutdownTimeLimit, or power it off with -Force, which loses what the guest has not written.");
+        }
+
+        domain.Destroy();
+        await stopped.WaitAsync(TimeSpan.FromSeconds(30), time);
+    }
+
+    // An agent that does not answer is no error here: the power button is the other way.
+    private static bool TryAskAgent(LibvirtDomain domain)
+    {
+        try
+        {
+            domain.Shutdown(ShutdownMode.Agent);
+            return true;
+        }
+        catch (LibvirtException exception) when (!exception.IsConnectionLost)
+        {
+            return false;
+        }
+    }
+
+    private static void PressPowerButton(LibvirtDomain domain)
+    {
+        try
+        {
+            domain.Shutdown(ShutdownMode.Acpi);
+        }
+        catch (LibvirtException exception) when (exception.ErrorCode is LibvirtErrorCode.OperationInvalid or LibvirtErrorCode.ArgumentUnsupported)
+        {
+            // It stopped in this moment, or the driver has one way of shutting down only.
+            if (domain.IsActive)
+            {
+                domain.Shutdown();
+            }
+        }
+    }
+
+    private async Task<bool> IsStoppedWithinAsync(Task stopped, TimeSpan limit)
+    {
+        try
+        {
+            await stopped.WaitAsync(limit, time);
+            return true;
+        }
+        catch (TimeoutException)
+        {
+            return false;
+        }
+    }
+}

@@ -1,0 +1,90 @@
+// A change with everything that would happen if it were applied: the differences, the rules, the virsh equivalent.
+using KvmTune.Topology;
+using KvmTune.Tuning.Rules;
+
+namespace KvmTune.Tuning;
+
+/// <summary>A setting before and after a change.</summary>
+/// <param name="Setting">The setting in words, for example <c>disk vdb cache</c>.</param>
+/// <param name="Before">The value before; null when it was not set.</param>
+/// <param name="After">The value after; null when it is not set.</param>
+/// <param name="Where">Where it changes: in the running VM, in the persistent configuration, or in both.</param>
+public sealed record SettingDifference(string Setting, string? Before, string? After, ChangeScope Where)
+{
+    /// <summary>For example <c>disk vdb cache: (not set) -> none</c>.</summary>
+    public override string ToString() => $"{Setting}: {Before ?? "(not set)"} -> {After ?? "(not set)"}";
+}
+
+/// <summary>One change of one VM, planned: nothing is touched by it until it is applied.</summary>
+public sealed record VMTuningPlan
+{
+    /// <summary>The VM's name.</summary>
+    public string VMName => Change.VMName;
+
+    /// <summary>The VM's UUID.</summary>
+    public Guid VMId => Change.VMId;
+
+    /// <summary>The libvirt connection that the VM is reached by.</summary>
+    public string ConnectionUri => Change.ConnectionUri;
+
+    /// <summary>The area of the change.</summary>
+    public TuningArea Area => Change.Area;
+
+    /// <summary>What the change does, in words.</summary>
+    public string Title => Change.Title;
+
+    /// <summary>The change itself.</summary>
+    public required VMChange Change { get; init; }
+
+    /// <summary>Whether the running VM is changed.</summary>
+    public required bool ChangesRunning { get; init; }
+
+    /// <summary>Whether the persistent configuration is changed.</summary>
+    public required bool ChangesConfiguration { get; init; }
+
+    /// <summary>Whether the change is in force only after a restart of the VM.</summary>
+    public required bool RequiresRestart { get; init; }
+
+    /// <summary>The settings that change. Empty when the VM is already as asked for.</summary>
+    public required IReadOnlyList<SettingDifference> Differences { get; init; }
+
+    /// <summary>What the rules say, kept and broken ones.</summary>
+    public required IReadOnlyList<RuleFinding> Findings { get; init; }
+
+    /// <summary>The difference in the domain XML, as lines that begin with <c>-</c> and <c>+</c>.</summary>
+    public required string XmlDifference { get; init; }
+
+    /// <summary>The virsh commands that would do the same, a line each.</summary>
+    public required string VirshCommand { get; init; }
+
+    /// <summary>False when the VM is already as asked for.</summary>
+    public bool HasChanges => Differences.Count > 0;
+
+    /// <summary>The broken rules that forbid the change.</summary>
+    public IReadOnlyList<RuleFinding> Errors => Broken(RuleSeverity.Error);
+
+    /// <summary>The broken rules that need a clear yes: data or a service is at risk.</summary>
+    public IReadOnlyList<RuleFinding> Confirmations => Broken(RuleSeverity.Confirm);
+
+    /// <summary>The broken rules that are only warned about.</summary>
+    public IReadOnlyList<RuleFinding> Warnings => Broken(RuleSeverity.Warning);
+
+    /// <summary>The VM and document that the plan was made on.</summary>
+    internal VMSnapshot Snapshot { get; init; } = new(null, null);
+
+    private IReadOnlyList<RuleFinding> Broken(RuleSeverity severity) =>
+        [.. Findings.Where(finding => !finding.IsKept && finding.Severity == severity)];
+}
+
+/// <summary>A VM's documents at one moment.</summary>
+/// <param name="Running">The running XML; null when the VM does not run.</param>
+/// <param name="Persistent">The persistent XML with security information; null for a transient VM.</param>
+internal sealed record VMSnapshot(string? Running, string? Persistent)
+{
+    /// <summary>The facts that rules judge by.</summary>
+    public VMFacts ToFacts() => new(
+        Running is not null,
+        Persistent is not null,
+        Running is null ? null : DomainXmlReader.Read(Running),
+        Persistent is null ? null : DomainXmlReader.Read(Persistent));
+}

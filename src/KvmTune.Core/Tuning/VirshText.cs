@@ -1,0 +1,21 @@
+// Writes virsh command lines that a shell takes as they stand.
+using System.Text.RegularExpressions;
+
+namespace KvmTune.Tuning;
+
+/// <summary>Quoting for POSIX shells.</summary>
+internal static partial class VirshText
+{
+    /// <summary>A virsh command on a connection.</summary>
+    public static string Command(string uri, params string[] words) => $"virsh -c {string.Join(' ', words.Prepend(uri).Select(Quote))}";
+
+    /// <summary>The word as one shell word: bare where that is safe, else in single quotes.</summary>
+    public static string Quote(string word) =>
+        Safe().IsMatch(word) ? word : $"'{word.Replace("'", "'\\''", StringComparison.Ordinal)}'";
+
+    /// <summary>The flags that say where a command works.</summary>
+    public static string[] Flags(bool live, bool config) => [.. live ? ["--live"] : Array.Empty<string>(), .. config ? ["--config"] : Array.Empty<string>()];
+
+    [GeneratedRegex(@"\A[A-Za-z0-9_@%+=:,./-]+\z", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex Safe();
+}

@@ -1,0 +1,81 @@
+// What a lifecycle event says.
+namespace KvmTune.Libvirt;
+
+/// <summary>What happened to a domain (virDomainEventType).</summary>
+public enum DomainLifecycleEventType
+{
+    /// <summary>It was defined or redefined.</summary>
+    Defined = 0,
+
+    /// <summary>Its persistent configuration was removed.</summary>
+    Undefined = 1,
+
+    /// <summary>It was started.</summary>
+    Started = 2,
+
+    /// <summary>It was paused.</summary>
+    Suspended = 3,
+
+    /// <summary>It runs again after a pause.</summary>
+    Resumed = 4,
+
+    /// <summary>It stopped; the detail says how (<see cref="DomainStoppedDetail"/>).</summary>
+    Stopped = 5,
+
+    /// <summary>The guest has shut down; the domain stops next.</summary>
+    Shutdown = 6,
+
+    /// <summary>The guest's power management suspended it.</summary>
+    PMSuspended = 7,
+
+    /// <summary>The guest crashed.</summary>
+    Crashed = 8,
+}
+
+/// <summary>Why a domain stopped (virDomainEventStoppedDetailType).</summary>
+public enum DomainStoppedDetail
+{
+    /// <summary>The guest shut down.</summary>
+    Shutdown = 0,
+
+    /// <summary>It was powered off from outside.</summary>
+    Destroyed = 1,
+
+    /// <summary>It crashed.</summary>
+    Crashed = 2,
+
+    /// <summary>It was migrated away.</summary>
+    Migrated = 3,
+
+    /// <summary>It was saved to a file.</summary>
+    Saved = 4,
+
+    /// <summary>The emulator or the management of it failed.</summary>
+    Failed = 5,
+
+    /// <summary>An offline snapshot was reverted to.</summary>
+    FromSnapshot = 6,
+}
+
+/// <summary>A lifecycle event of a domain.</summary>
+/// <param name="DomainName">The domain's name.</param>
+/// <param name="DomainId">The domain's UUID.</param>
+/// <param name="Type">What happened.</param>
+/// <param name="Detail">The detail in libvirt's numbers; its meaning depends on the type.</param>
+public sealed record DomainLifecycleEvent(string DomainName, Guid DomainId, DomainLifecycleEventType Type, int Detail);
+
+/// <summary>Why a connection closed (virConnectCloseReason).</summary>
+public enum ConnectionCloseReason
+{
+    /// <summary>Reading or writing failed.</summary>
+    Error = 0,
+
+    /// <summary>The daemon ended the connection, for instance because it ended itself.</summary>
+    EndOfFile = 1,
+
+    /// <summary>The daemon answered no keep-alive for too long.</summary>
+    KeepAlive = 2,
+
+    /// <summary>This side closed it.</summary>
+    Client = 3,
+}

@@ -1,0 +1,67 @@
+// The states of a domain and of a virtual CPU, and how to shut down and undefine.
+namespace KvmTune.Libvirt;
+
+/// <summary>The state of a domain (virDomainState).</summary>
+public enum DomainState
+{
+    /// <summary>None is known.</summary>
+    NoState = 0,
+
+    /// <summary>It runs.</summary>
+    Running = 1,
+
+    /// <summary>It waits for a resource.</summary>
+    Blocked = 2,
+
+    /// <summary>It is paused.</summary>
+    Paused = 3,
+
+    /// <summary>It is shutting down.</summary>
+    ShuttingDown = 4,
+
+    /// <summary>It is off.</summary>
+    ShutOff = 5,
+
+    /// <summary>It has crashed.</summary>
+    Crashed = 6,
+
+    /// <summary>The guest's power management suspended it.</summary>
+    PMSuspended = 7,
+}
+
+/// <summary>By which way to ask a guest to shut down (virDomainShutdownFlagValues).</summary>
+[Flags]
+public enum ShutdownMode
+{
+    /// <summary>The driver's choice.</summary>
+    Default = 0,
+
+    /// <summary>The power button.</summary>
+    Acpi = 1,
+
+    /// <summary>The guest agent.</summary>
+    Agent = 2,
+}
+
+/// <summary>What to remove, or keep, together with a definition (virDomainUndefineFlagsValues).</summary>
+[Flags]
+public enum UndefineOptions
+{
+    /// <summary>Nothing else: an error where the domain has such things.</summary>
+    None = 0,
+
+    /// <summary>Remove the managed save image.</summary>
+    ManagedSave = 1,
+
+    /// <summary>Remove the metadata of snapshots.</summary>
+    SnapshotsMetadata = 2,
+
+    /// <summary>Remove the firmware's variable store.</summary>
+    NvRam = 4,
+
+    /// <summary>Keep the firmware's variable store.</summary>
+    KeepNvRam = 8,
+
+    /// <summary>Remove the metadata of checkpoints.</summary>
+    CheckpointsMetadata = 16,
+}

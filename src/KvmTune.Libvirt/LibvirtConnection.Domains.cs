@@ -1,0 +1,125 @@
+// Listing, finding and defining domains; what the host can do.
+using System.Runtime.InteropServices;
+
+namespace KvmTune.Libvirt;
+
+public sealed unsafe partial class LibvirtConnection
+{
+    private const uint DefineValidate = 1; // VIR_DOMAIN_DEFINE_VALIDATE
+
+    /// <summary>Lists domains (<c>virConnectListAllDomains</c>). Each is the caller's to dispose.</summary>
+    /// <param name="flags">Which ones.</param>
+    public IReadOnlyList<LibvirtDomain> ListDomains(DomainListFlags flags = DomainListFlags.All)
+    {
+        nint* domains = null;
+        var count = LibvirtError.Check(virConnectListAllDomains(Handle, &domains, (uint)flags), Handle);
+        try
+        {
+            var list = new LibvirtDomain[count];
+            for (var i = 0; i < count; i++)
+            {
+                list[i] = new LibvirtDomain(this, new DomainHandle(domains[i]));
+            }
+
+            return list;
+        }
+        finally
+        {
+            NativeMemory.Free(domains);
+        }
+    }
+
+    /// <summary>Finds the domain with a name; names are matched exactly.</summary>
+    /// <exception cref="LibvirtException"><see cref="LibvirtErrorCode.NoDomain"/>: there is none.</exception>
+    public LibvirtDomain LookupByName(string name) => TryLookupByName(name, out var error) ?? throw error!;
+
+    /// <summary>Finds the domain with a name; null if there is none.</summary>
+    public LibvirtDomain? TryLookupByName(string name)
+    {
+        var domain = TryLookupByName(name, out var error);
+        return domain is not null || error!.ErrorCode == LibvirtErrorCode.NoDomain ? domain : throw error;
+    }
+
+    /// <summary>Finds the domain with a UUID.</summary>
+    /// <exception cref="LibvirtException"><see cref="LibvirtErrorCode.NoDomain"/>: there is none.</exception>
+    public LibvirtDomain LookupByUuid(Guid id) => TryLookupByUuid(id, out var error) ?? throw error!;
+
+    /// <summary>Finds the domain with a UUID; null if there is none.</summary>
+    public LibvirtDomain? TryLookupByUuid(Guid id)
+    {
+        var domain = TryLookupByUuid(id, out var error);
+        return domain is not null || error!.ErrorCode == LibvirtErrorCode.NoDomain ? domain : throw error;
+    }
+
+    /// <summary>Defines a domain, or redefines the one with the same name and UUID.</summary>
+    /// <param name="xml">The whole domain XML.</param>
+    /// <param name="validate">Whether libvirt is to check the XML against its schema first.</param>
+    public LibvirtDomain DefineXml(string xml, bool validate)
+    {
+        NativeUtf8String.RequireNoNull(xml, nameof(xml));
+        return new LibvirtDomain(this, LibvirtError.CheckHandle(
+            virDomainDefineXMLFlags(Handle, xml, validate ? DefineValidate : 0), Handle));
+    }
+
+    /// <summary>The host's and the drivers' capabilities, as XML.</summary>
+    public string GetCapabilitiesXml()
+        => NativeUtf8String.Take(LibvirtError.Check(virConnectGetCapabilities(Handle), Handle));
+
+    /// <summary>What a domain may use on this host, as XML; null arguments mean the driver's defaults.</summary>
+    /// <param name="emulator">The path of the emulator.</param>
+    /// <param name="architecture">The guest's architecture, for instance <c>x86_64</c>.</param>
+    /// <param name="machine">The machine type, for instance <c>q35</c>.</param>
+    /// <param name="virtualizationType">The virtualization type: <c>kvm</c>, <c>qemu</c>, ….</param>
+    public string GetDomainCapabilitiesXml(
+        string? emulator = null,
+        string? architecture = null,
+        string? machine = null,
+        string? virtualizationType = null)
+        => NativeUtf8String.Take(LibvirtError.Check(
+            virConnectGetDomainCapabilities(Handle, emulator, architecture, machine, virtualizationType, 0), Handle));
+
+    private LibvirtDomain? TryLookupByName(string name, out LibvirtException? error)
+    {
+        NativeUtf8String.RequireNoNull(name, nameof(name));
+        return Found(virDomainLookupByName(Handle, name), nameof(virDomainLookupByName), out error);
+    }
+
+    private LibvirtDomain? TryLookupByUuid(Guid id, out LibvirtException? error)
+    {
+        var bytes = stackalloc byte[DomainHandle.UuidLength];
+        id.TryWriteBytes(new Span<byte>(bytes, DomainHandle.UuidLength), bigEndian: true, out _);
+        return Found(virDomainLookupByUUID(Handle, bytes), nameof(virDomainLookupByUUID), out error);
+    }
+
+    private LibvirtDomain? Found(DomainHandle domain, string function, out LibvirtException? error)
+    {
+        if (domain.IsInvalid)
+        {
+            error = LibvirtError.Last(function, Handle);
+            domain.Dispose();
+            return null;
+        }
+
+        error = null;
+        return new LibvirtDomain(this, domain);
+    }
+
+    [LibraryImport(LibvirtLibrary.Libvirt)]
+    private static partial int virConnectListAllDomains(ConnectionHandle connection, nint** domains, uint flags);
+
+    [LibraryImport(LibvirtLibrary.Libvirt, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial DomainHandle virDomainLookupByName(ConnectionHandle connection, string name);
+
+    [LibraryImport(LibvirtLibrary.Libvirt)]
+    private static partial DomainHandle virDomainLookupByUUID(ConnectionHandle connection, byte* uuid);
+
+    [LibraryImport(LibvirtLibrary.Libvirt, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial DomainHandle virDomainDefineXMLFlags(ConnectionHandle connection, string xml, uint flags);
+
+    [LibraryImport(LibvirtLibrary.Libvirt)]
+    private static partial nint virConnectGetCapabilities(ConnectionHandle connection);
+
+    [LibraryImport(LibvirtLibrary.Libvirt, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial nint virConnectGetDomainCapabilities(
+        ConnectionHandle connection, string? emulator, string? arch, string? machine, string? virtualizationType, uint flags);
+}

@@ -1,0 +1,149 @@
+// A domain's virtual CPUs and its emulator thread: how many, where they run, and where they may run.
+using System.Runtime.InteropServices;
+
+namespace KvmTune.Libvirt;
+
+public sealed unsafe partial class LibvirtDomain
+{
+    /// <summary>The most virtual CPUs the domain can have (<c>virDomainGetMaxVcpus</c>).</summary>
+    public int GetMaxVcpus() => Check(virDomainGetMaxVcpus(Handle));
+
+    /// <summary>The number of virtual CPUs (<c>virDomainGetVcpusFlags</c>).</summary>
+    /// <param name="flags">Which to count.</param>
+    public int GetVcpuCount(VcpuCountFlags flags = VcpuCountFlags.Current)
+        => Check(virDomainGetVcpusFlags(Handle, (uint)flags));
+
+    /// <summary>The virtual CPUs of the running domain: time used, and host CPU (<c>virDomainGetVcpus</c>).</summary>
+    /// <param name="maxHostCpus">The length of the maps; 0 for as many CPUs as the host has.</param>
+    public IReadOnlyList<VcpuInfo> GetVcpus(int maxHostCpus = 0)
+    {
+        var cpus = HostCpus(maxHostCpus);
+        var mapLength = CpuMap.LengthOf(cpus);
+        var room = GetVcpuCount(VcpuCountFlags.Maximum);
+        var native = new NativeVcpuInfo[room];
+        var maps = new byte[room * mapLength];
+        int count;
+        fixed (NativeVcpuInfo* nativePointer = native)
+        fixed (byte* mapsPointer = maps)
+        {
+            count = Check(virDomainGetVcpus(Handle, nativePointer, room, mapsPointer, mapLength));
+        }
+
+        var vcpus = new VcpuInfo[count];
+        for (var i = 0; i < count; i++)
+        {
+            vcpus[i] = new VcpuInfo(
+                (int)native[i].Number,
+                (VcpuState)native[i].State,
+                native[i].CpuTime,
+                native[i].Cpu,
+                CpuMap.FromBytes(maps.AsSpan(i * mapLength, mapLength), cpus));
+        }
+
+        return vcpus;
+    }
+
+    /// <summary>Sets where a virtual CPU may run. libvirt does not check that it exists: the caller must.</summary>
+    /// <param name="vcpu">The virtual CPU, from 0.</param>
+    /// <param name="map">The host CPUs; the index is the host CPU's id. CPUs beyond its end are not allowed.</param>
+    /// <param name="target">The running domain, the persistent configuration, or both.</param>
+    public void PinVcpu(int vcpu, IReadOnlyList<bool> map, AffectTarget target)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(vcpu);
+        var bytes = CpuMap.ToBytes(map);
+        fixed (byte* pointer = bytes)
+        {
+            Check(virDomainPinVcpuFlags(Handle, (uint)vcpu, pointer, bytes.Length, (uint)target));
+        }
+    }
+
+    /// <summary>Where the virtual CPUs may run; an unpinned one reads as all host CPUs.</summary>
+    /// <param name="target">The running domain or the persistent configuration.</param>
+    /// <param name="maxHostCpus">The length of the maps; 0 for as many CPUs as the host has.</param>
+    /// <returns>A map for each virtual CPU; the index is the host CPU's id.</returns>
+    public IReadOnlyList<bool[]> GetVcpuPins(AffectTarget target, int maxHostCpus = 0)
+    {
+        var cpus = HostCpus(maxHostCpus);
+        var mapLength = CpuMap.LengthOf(cpus);
+        var room = GetVcpuCount((VcpuCountFlags)target | VcpuCountFlags.Maximum);
+        var bytes = new byte[room * mapLength];
+        int count;
+        fixed (byte* pointer = bytes)
+        {
+            count = Check(virDomainGetVcpuPinInfo(Handle, room, pointer, mapLength, (uint)target));
+        }
+
+        var maps = new bool[count][];
+        for (var i = 0; i < count; i++)
+        {
+            maps[i] = CpuMap.FromBytes(bytes.AsSpan(i * mapLength, mapLength), cpus);
+        }
+
+        return maps;
+    }
+
+    /// <summary>Sets where the emulator's threads may run.</summary>
+    /// <param name="map">The host CPUs; the index is the host CPU's id.</param>
+    /// <param name="target">The running domain, the persistent configuration, or both.</param>
+    public void PinEmulator(IReadOnlyList<bool> map, AffectTarget target)
+    {
+        var bytes = CpuMap.ToBytes(map);
+        fixed (byte* pointer = bytes)
+        {
+            Check(virDomainPinEmulator(Handle, pointer, bytes.Length, (uint)target));
+        }
+    }
+
+    /// <summary>Where the emulator's threads may run; unpinned reads as all host CPUs.</summary>
+    /// <param name="target">The running domain or the persistent configuration.</param>
+    /// <param name="maxHostCpus">The length of the map; 0 for as many CPUs as the host has.</param>
+    public bool[] GetEmulatorPin(AffectTarget target, int maxHostCpus = 0)
+    {
+        var cpus = HostCpus(maxHostCpus);
+        var bytes = new byte[CpuMap.LengthOf(cpus)];
+        fixed (byte* pointer = bytes)
+        {
+            Check(virDomainGetEmulatorPinInfo(Handle, pointer, bytes.Length, (uint)target));
+        }
+
+        return CpuMap.FromBytes(bytes, cpus);
+    }
+
+    private int HostCpus(int maximum)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(maximum);
+        return maximum > 0 ? maximum : Connection.GetHostCpuCount();
+    }
+
+    [LibraryImport(LibvirtLibrary.Libvirt)]
+    private static partial int virDomainGetMaxVcpus(DomainHandle domain);
+
+    [LibraryImport(LibvirtLibrary.Libvirt)]
+    private static partial int virDomainGetVcpusFlags(DomainHandle domain, uint flags);
+
+    [LibraryImport(LibvirtLibrary.Libvirt)]
+    private static partial int virDomainGetVcpus(
+        DomainHandle domain, NativeVcpuInfo* info, int room, byte* maps, int mapLength);
+
+    [LibraryImport(LibvirtLibrary.Libvirt)]
+    private static partial int virDomainPinVcpuFlags(DomainHandle domain, uint vcpu, byte* map, int length, uint flags);
+
+    [LibraryImport(LibvirtLibrary.Libvirt)]
+    private static partial int virDomainGetVcpuPinInfo(DomainHandle domain, int maps, byte* map, int length, uint flags);
+
+    [LibraryImport(LibvirtLibrary.Libvirt)]
+    private static partial int virDomainPinEmulator(DomainHandle domain, byte* map, int length, uint flags);
+
+    [LibraryImport(LibvirtLibrary.Libvirt)]
+    private static partial int virDomainGetEmulatorPinInfo(DomainHandle domain, byte* map, int length, uint flags);
+
+    // virVcpuInfo
+    [StructLayout(LayoutKind.Sequential)]
+    private struct NativeVcpuInfo
+    {
+        public uint Number;
+        public int State;
+        public ulong CpuTime;
+        public int Cpu;
+    }
+}

@@ -1,0 +1,98 @@
+// Turns libvirt's return values and its per-thread error record into exceptions.
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+
+namespace KvmTune.Libvirt;
+
+/// <summary>
+/// Every native call goes through one of the checks here. libvirt keeps the last error per thread, so it is read on the
+/// calling thread right after the call, and cleared, so that a later failure that records nothing cannot inherit it.
+/// </summary>
+internal static unsafe partial class LibvirtError
+{
+    /// <summary>Passes a result that is not negative; throws for any other.</summary>
+    /// <param name="result">What the function returned.</param>
+    /// <param name="connection">The connection that was used, to tell whether it is still alive.</param>
+    /// <param name="call">The call as written, or the function's name.</param>
+    public static int Check(
+        int result,
+        ConnectionHandle? connection = null,
+        [CallerArgumentExpression(nameof(result))] string call = "")
+        => result >= 0 ? result : throw Last(call, connection);
+
+    /// <summary>Passes a pointer that is not null; throws for null.</summary>
+    public static nint Check(
+        nint result,
+        ConnectionHandle? connection = null,
+        [CallerArgumentExpression(nameof(result))] string call = "")
+        => result != 0 ? result : throw Last(call, connection);
+
+    /// <summary>Passes a valid handle; throws for an invalid one.</summary>
+    public static T CheckHandle<T>(
+        T result,
+        ConnectionHandle? connection = null,
+        [CallerArgumentExpression(nameof(result))] string call = "")
+        where T : SafeHandle
+    {
+        if (!result.IsInvalid)
+        {
+            return result;
+        }
+
+        var error = Last(call, connection);
+        result.Dispose();
+        throw error;
+    }
+
+    /// <summary>This thread's last error as an exception; clears it.</summary>
+    public static LibvirtException Last(string call, ConnectionHandle? connection)
+    {
+        var parenthesis = call.IndexOf('(', StringComparison.Ordinal);
+        var function = parenthesis < 0 ? call : call[..parenthesis];
+        var error = (NativeError*)virGetLastError();
+        if (error is null)
+        {
+            return new LibvirtException($"{function} failed without saying why.", 0, 0, 2, function, IsLost(connection));
+        }
+
+        var code = error->Code;
+        var domain = error->Domain;
+        var level = error->Level;
+        var message = Marshal.PtrToStringUTF8((nint)error->Message) ?? $"{function} failed with libvirt's error {code}.";
+        virResetLastError();
+        return new LibvirtException(message, code, domain, level, function, IsLost(connection));
+    }
+
+    /// <summary>Forgets this thread's last error.</summary>
+    public static void Reset() => virResetLastError();
+
+    // The state of the connection itself says whether it is lost; no message needs to be understood for that. The call is
+    // local: the client knows that its socket is gone.
+    private static bool IsLost(ConnectionHandle? connection)
+    {
+        if (connection is null || connection.IsInvalid || connection.IsClosed)
+        {
+            return false;
+        }
+
+        var lost = ConnectionHandle.virConnectIsAlive(connection) == 0;
+        virResetLastError();
+        return lost;
+    }
+
+    [LibraryImport(LibvirtLibrary.Libvirt)]
+    private static partial nint virGetLastError();
+
+    [LibraryImport(LibvirtLibrary.Libvirt)]
+    private static partial void virResetLastError();
+
+    // The head of virError (virterror.h); the rest of it is deprecated or detail.
+    [StructLayout(LayoutKind.Sequential)]
+    private readonly struct NativeError
+    {
+        public readonly int Code;
+        public readonly int Domain;
+        public readonly byte* Message;
+        public readonly int Level;
+    }
+}

@@ -1,0 +1,131 @@
+// Finds libvirt's client library and prepares it, once, at first use.
+using System.Reflection;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+
+namespace KvmTune.Libvirt;
+
+/// <summary>
+/// libvirt's client library on this machine. Nothing is loaded until it is needed, so that an assembly that refers to this
+/// one can be loaded where libvirt is missing.
+/// </summary>
+public static unsafe partial class LibvirtLibrary
+{
+    /// <summary>The name under which the P/Invokes of this assembly know libvirt.</summary>
+    internal const string Libvirt = "libvirt";
+
+    /// <summary>The name under which they know the library of QEMU's own functions.</summary>
+    internal const string LibvirtQemu = "libvirt-qemu";
+
+    private static readonly string[] LibvirtFiles = ["libvirt.so.0", "libvirt.so"];
+    private static readonly string[] LibvirtQemuFiles = ["libvirt-qemu.so.0", "libvirt-qemu.so"];
+    private static readonly object Gate = new();
+    private static volatile bool _ready;
+    private static bool _resolving;
+    private static nint _defaultAuthentication;
+
+    /// <summary>Whether libvirt's client library can be loaded here.</summary>
+    public static bool IsAvailable
+    {
+        get
+        {
+            try
+            {
+                EnsureReady();
+                return true;
+            }
+            catch (LibvirtUnavailableException)
+            {
+                return false;
+            }
+        }
+    }
+
+    /// <summary>The version of the client library (<c>virGetVersion</c>); the daemon's may differ.</summary>
+    /// <exception cref="LibvirtUnavailableException">The library is missing.</exception>
+    public static Version LibraryVersion
+    {
+        get
+        {
+            EnsureReady();
+            LibvirtError.Check(virGetVersion(out var version, 0, 0));
+            return ToVersion(version);
+        }
+    }
+
+    /// <summary>libvirt's default authentication (<c>virConnectAuthPtrDefault</c>): asks on the terminal where needed.</summary>
+    internal static nint DefaultAuthentication => _defaultAuthentication;
+
+    /// <summary>Loads and prepares libvirt; what failed once is tried again, so that installing it helps at once.</summary>
+    internal static void EnsureReady()
+    {
+        if (_ready)
+        {
+            return;
+        }
+
+        lock (Gate)
+        {
+            if (_ready)
+            {
+                return;
+            }
+
+            var library = LoadFirst(LibvirtFiles);
+            if (!_resolving)
+            {
+                NativeLibrary.SetDllImportResolver(typeof(LibvirtLibrary).Assembly, Resolve);
+                _resolving = true;
+            }
+
+            // Errors are thrown; by default libvirt would print every one of them to stderr as well.
+            virSetErrorFunc(0, &IgnoreError);
+            LibvirtError.Check(virInitialize());
+
+            // Connections take up the event loop only if it is registered before they are opened.
+            LibvirtError.Check(EventLoop.virEventRegisterDefaultImpl());
+            _defaultAuthentication = *(nint*)NativeLibrary.GetExport(library, "virConnectAuthPtrDefault");
+            _ready = true;
+        }
+    }
+
+    /// <summary>Loads the first of some files that can be loaded.</summary>
+    /// <exception cref="LibvirtUnavailableException">None can.</exception>
+    internal static nint LoadFirst(IReadOnlyList<string> files)
+    {
+        foreach (var file in files)
+        {
+            if (NativeLibrary.TryLoad(file, out var library))
+            {
+                return library;
+            }
+        }
+
+        throw new LibvirtUnavailableException($"{files[0]} could not be loaded. {LibvirtUnavailableException.Advice}");
+    }
+
+    /// <summary>libvirt's way to write a version: major * 1,000,000 + minor * 1,000 + release.</summary>
+    internal static Version ToVersion(nuint version)
+        => new((int)(version / 1_000_000), (int)(version / 1_000 % 1_000), (int)(version % 1_000));
+
+    private static nint Resolve(string name, Assembly assembly, DllImportSearchPath? searchPath) => name switch
+    {
+        Libvirt => LoadFirst(LibvirtFiles),
+        LibvirtQemu => LoadFirst(LibvirtQemuFiles),
+        _ => 0,
+    };
+
+    [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
+    private static void IgnoreError(nint userData, nint error)
+    {
+    }
+
+    [LibraryImport(Libvirt)]
+    private static partial int virInitialize();
+
+    [LibraryImport(Libvirt)]
+    private static partial void virSetErrorFunc(nint userData, delegate* unmanaged[Cdecl]<nint, nint, void> handler);
+
+    [LibraryImport(Libvirt)]
+    private static partial int virGetVersion(out nuint libraryVersion, nint type, nint typeVersion);
+}

@@ -1,0 +1,48 @@
+// What libvirt says about virtual CPUs and I/O threads.
+namespace KvmTune.Libvirt;
+
+/// <summary>The state of a virtual CPU (virVcpuState).</summary>
+public enum VcpuState
+{
+    /// <summary>It is not plugged in.</summary>
+    Offline = 0,
+
+    /// <summary>It runs or is ready to.</summary>
+    Running = 1,
+
+    /// <summary>It waits for a resource.</summary>
+    Blocked = 2,
+}
+
+/// <summary>What to count (virDomainVcpuFlags).</summary>
+[Flags]
+public enum VcpuCountFlags
+{
+    /// <summary>The virtual CPUs of the running domain if it runs, else of the persistent configuration.</summary>
+    Current = 0,
+
+    /// <summary>Those of the running domain.</summary>
+    Live = 1,
+
+    /// <summary>Those of the persistent configuration.</summary>
+    Config = 2,
+
+    /// <summary>The most there can be, rather than those that are plugged in.</summary>
+    Maximum = 4,
+
+    /// <summary>Those that the guest uses, as its agent says.</summary>
+    Guest = 8,
+}
+
+/// <summary>A virtual CPU of a running domain.</summary>
+/// <param name="Number">Its number, from 0.</param>
+/// <param name="State">Its state.</param>
+/// <param name="CpuTimeNanoseconds">The CPU time it has used, in nanoseconds.</param>
+/// <param name="HostCpu">The host CPU it last ran on; negative where it is offline or libvirt cannot tell.</param>
+/// <param name="CpuMap">The host CPUs it may run on; the index is the host CPU's id.</param>
+public sealed record VcpuInfo(int Number, VcpuState State, ulong CpuTimeNanoseconds, int HostCpu, bool[] CpuMap);
+
+/// <summary>An I/O thread of a domain.</summary>
+/// <param name="Id">Its id, from 1.</param>
+/// <param name="CpuMap">The host CPUs it may run on; the index is the host CPU's id.</param>
+public sealed record IOThreadInfo(uint Id, bool[] CpuMap);

@@ -1,0 +1,72 @@
+// One guest of the lab for a test: connection, target, measurer, and a look for what was left in it.
+using KvmTune.Guest;
+using KvmTune.Libvirt;
+using KvmTune.Measurement;
+using KvmTune.Measurement.Workloads;
+using Xunit;
+
+namespace KvmTune.Tests.Measurement;
+
+/// <summary>Opens the lab's guest lab2, or skips the test where there is no lab (KVMTUNE_LAB_URI is not set).</summary>
+internal sealed class LabGuest : IDisposable
+{
+    private readonly LibvirtConnection _connection;
+
+    private LabGuest(LibvirtConnection connection, LibvirtDomain domain)
+    {
+        _connection = connection;
+        Domain = domain;
+        Target = new LibvirtMeasurementTarget(domain, TimeProvider.System);
+    }
+
+    public LibvirtDomain Domain { get; }
+
+    public LibvirtMeasurementTarget Target { get; }
+
+    public VMMeasurer Measurer { get; } = new(WorkloadCatalog.CreateDefault(), TimeProvider.System);
+
+    public static LabGuest Open(string name = "lab2")
+    {
+        var uri = Environment.GetEnvironmentVariable("KVMTUNE_LAB_URI");
+        Skip.If(string.IsNullOrEmpty(uri), "KVMTUNE_LAB_URI is not set: there is no lab.");
+        var connection = LibvirtConnection.Open(uri, ConnectionAccess.ReadWrite);
+        var domain = connection.LookupByName(name);
+        if (!domain.IsActive)
+        {
+            domain.Start();
+        }
+
+        return new LabGuest(connection, domain);
+    }
+
+    public async Task<IGuestChannel> ChannelAsync()
+    {
+        for (var attempt = 0; ; attempt++)
+        {
+            try
+            {
+                return await Target.OpenChannelAsync(new WorkloadRequest { Name = "RandomWrite" }, CancellationToken.None);
+            }
+            catch (GuestChannelException exception) when (exception.Reason == GuestChannelReason.AgentNotResponding && attempt < 60)
+            {
+                await Task.Delay(500);
+            }
+        }
+    }
+
+    /// <summary>What a measurement may have left: folders of its own, and processes of fio.</summary>
+    public async Task<string> LeftoversAsync()
+    {
+        var channel = await ChannelAsync();
+        var result = await channel.RunAsync(
+            new GuestCommand("/bin/sh", ["-c", "ls -d /data/.kvmtune-* /.kvmtune-* 2>/dev/null; pidof fio sysbench; true"]), CancellationToken.None);
+        return result.StandardOutput;
+    }
+
+    public void Dispose()
+    {
+        Target.Dispose();
+        Domain.Dispose();
+        _connection.Dispose();
+    }
+}

@@ -1,0 +1,68 @@
+// Measurements on a real guest of the lab: the whole way from libvirt to fio and back.
+using System.Diagnostics;
+using KvmTune.Guest;
+using KvmTune.Libvirt;
+using KvmTune.Measurement;
+using KvmTune.Measurement.Workloads;
+using Xunit;
+using Xunit.Abstractions;
+
+namespace KvmTune.Tests.Measurement;
+
+[Trait("Category", "Lab")]
+public sealed class LabMeasurementTests(ITestOutputHelper output)
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
+
+    [SkippableTheory]
+    [InlineData("RandomWrite")]
+    [InlineData("RandomRead")]
+    public async Task A_disk_workload_yields_every_metric_of_every_run_and_leaves_nothing(string workload)
+    {
+        using var lab = LabGuest.Open();
+        using var limit = new CancellationTokenSource(Patience);
+        var request = new WorkloadRequest { Name = workload, Runs = 3, RunTime = TimeSpan.FromSeconds(2), FileSizeMiB = 64 };
+        var progress = new List<MeasurementProgress>();
+
+        var result = await lab.Measurer.MeasureAsync(lab.Target, request, new Listing(progress), limit.Token);
+
+        Show(result, progress);
+        Assert.Equal(3, result.CountedRuns.Count);
+        Assert.Single(result.Runs, run => run.IsWarmup);
+        Assert.All(result.CountedRuns, run =>
+        {
+            Assert.All(result.Metrics, metric => Assert.True(double.IsFinite(run.Values[metric.Name]) && run.Values[metric.Name] >= 0, metric.Name));
+            Assert.Equal(2, run.PerSecondRates.Count);
+            Assert.InRange(run.PerSecondRates.Average() / run.Values["Iops"], 0.9, 1.1);
+            Assert.True(run.Counters["VcpuTimeNanoseconds"] > 0);
+        });
+        Assert.StartsWith("vdb: /data (", result.Conditions.GuestFile, StringComparison.Ordinal);
+        Assert.Equal("fio-", result.Conditions.WorkloadVersion?[..4]);
+        Assert.Empty(await lab.LeftoversAsync());
+    }
+
+    private void Show(VMPerformance result, IEnumerable<MeasurementProgress> progress)
+    {
+        foreach (var step in progress)
+        {
+            output.WriteLine($"{step.Fraction:P0} {step.Remaining?.TotalSeconds:0.0} s left: {step.Activity}");
+        }
+
+        output.WriteLine(result.Conditions.ToString());
+        output.WriteLine(string.Join('\n', result.Notes));
+        foreach (var run in result.Runs)
+        {
+            output.WriteLine($"run {run.Number} {(run.IsWarmup ? "warm-up " : "")}{run.Duration.TotalMilliseconds:0} ms {run.Failure}");
+            output.WriteLine("  " + string.Join(", ", run.Values.Select(pair => $"{pair.Key} {pair.Value:0.##}")));
+            output.WriteLine("  rates " + string.Join(", ", run.PerSecondRates.Select(rate => $"{rate:0}")));
+            output.WriteLine("  " + string.Join(", ", run.Counters.Select(pair => $"{pair.Key} {pair.Value:0.###}")));
+        }
+
+        output.WriteLine($"in all {result.Elapsed.TotalSeconds:0.0} s");
+    }
+
+    private sealed class Listing(List<MeasurementProgress> steps) : IProgress<MeasurementProgress>
+    {
+        public void Report(MeasurementProgress value) => steps.Add(value);
+    }
+}

@@ -1,0 +1,214 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2154  # settings.sh sets what is used here
+# The lab's network and its two guests. Sourced by lab.sh.
+
+# With pipefail, 'grep -q' would end early and fail whatever writes to it; so no -q behind a pipe here.
+virsh_() { virsh -q -c "$lab_uri" "$@"; }
+
+# exists KIND NAME: whether libvirt has a domain (dom) or network (net-) of that name, whoever's it is.
+exists() { virsh_ "$1uuid" "$2" >/dev/null 2>&1; }
+
+# ours NAME: whether the domain carries the lab's mark.
+ours() { virsh_ metadata "$1" "$lab_marker" --config >/dev/null 2>&1 || virsh_ metadata "$1" "$lab_marker" >/dev/null 2>&1; }
+
+# Ends with a message if a domain or a network has a name of the lab's and is somebody else's.
+refuse_strangers() {
+    local name
+    for name in "${lab_guests[@]}"; do
+        if exists dom "$name" && ! ours "$name"; then
+            die "there is a VM named $name at $lab_uri that the lab did not make. Nothing was done to it; rename it, or point
+KVMTUNE_LAB_URI to another host."
+        fi
+    done
+    if exists net- "$lab_network" && [ "$(virsh_ net-uuid "$lab_network")" != "${lab_uuid}0000000000ff" ]; then
+        die "there is a network named $lab_network at $lab_uri that the lab did not make. Nothing was done to it."
+    fi
+}
+
+start_network() {
+    # libvirt writes a list of MAC addresses there even for a network without dnsmasq, and does not make the folder.
+    if [ -d /var/lib/libvirt ] && [ ! -e /var/lib/libvirt/dnsmasq ]; then
+        if as_root mkdir -m 0755 /var/lib/libvirt/dnsmasq; then touch "$state/dnsmasq"; fi
+    fi
+    if ! exists net- "$lab_network"; then
+        # 'open' needs neither a DHCP nor a DNS server nor firewall rules. It does make libvirt turn on forwarding.
+        cat /proc/sys/net/ipv4/ip_forward >"$state/ip_forward"
+        virsh_ net-define /dev/stdin >/dev/null <<END
+<network>
+  <name>$lab_network</name>
+  <uuid>${lab_uuid}0000000000ff</uuid>
+  <forward mode='open'/>
+  <bridge name='virbr-kvmtune' stp='off' delay='0'/>
+  <dns enable='no'/>
+  <ip address='$host_address' netmask='255.255.255.0'/>
+</network>
+END
+    fi
+    if ! virsh_ net-list --name | grep -xF "$lab_network" >/dev/null; then virsh_ net-start "$lab_network" >/dev/null; fi
+}
+
+stop_network() {
+    if exists net- "$lab_network"; then
+        virsh_ net-destroy "$lab_network" >/dev/null 2>&1 || true
+        virsh_ net-undefine "$lab_network" >/dev/null
+    fi
+    if [ "$(cat "$state/ip_forward" 2>/dev/null)" = 0 ] && [ -z "$(virsh_ net-list --name | sed '/^$/d')" ]; then
+        as_root sh -c 'echo 0 >/proc/sys/net/ipv4/ip_forward' || say "IPv4 forwarding, which libvirt turned on, stays on"
+    fi
+    rm -f "$state/ip_forward"
+    if [ -e "$state/dnsmasq" ]; then as_root rmdir /var/lib/libvirt/dnsmasq 2>/dev/null || true; fi
+}
+
+number_of() { echo "${1#lab}"; }
+address_of() { echo "$lab_subnet.1$(number_of "$1")"; }
+
+# kvm where libvirt says that it works, else qemu (emulation).
+domain_type() {
+    if [ ! -e "$state/domain-type" ]; then
+        if [ -e /dev/kvm ] && virsh_ domcapabilities --virttype kvm >/dev/null 2>&1; then echo kvm
+        else echo qemu
+        fi >"$state/domain-type"
+    fi
+    cat "$state/domain-type"
+}
+
+# domain_xml NAME CMDLINE: the pristine definition.
+domain_xml() {
+    local name=$1 number type cpu='' graphics='' vdb=qcow2 arguments
+    number=$(number_of "$name")
+    type=$(domain_type)
+    arguments="console=ttyS0 quiet loglevel=4 panic=1 mitigations=off cryptomgr.notests kvmtune.name=$name"
+    arguments+=" kvmtune.address=$(address_of "$name")/24 kvmtune.gateway=$host_address"
+    if [ "$type" = kvm ]; then cpu="<cpu mode='host-passthrough'/>"
+    else arguments+=' tsc=reliable' # else it reads the time from a slow device, and fio does that all the time
+    fi
+    if [ "$name" = lab2 ]; then
+        vdb=raw
+        if virsh_ domcapabilities --virttype "$type" | grep '<value>vnc</value>' >/dev/null; then
+            graphics="<graphics type='vnc' port='-1' autoport='yes' listen='127.0.0.1' passwd='lab2-vnc'/>"
+        fi
+    fi
+    cat <<END
+<domain type='$type'>
+  <name>$name</name>
+  <uuid>${lab_uuid}00000000000$number</uuid>
+  <metadata>
+    <lab:guest xmlns:lab='$lab_marker' number='$number'/>
+    <acme:ticket xmlns:acme='https://example.com/acme/1' priority='low'><acme:id>4711</acme:id></acme:ticket>
+  </metadata>
+  <memory unit='MiB'>512</memory>
+  <vcpu>2</vcpu>
+  <os>
+    <type arch='x86_64' machine='q35'>hvm</type>
+    <kernel>$lab_dir/vmlinuz</kernel>
+    <initrd>$lab_dir/initramfs</initrd>
+    <cmdline>$arguments${2:+ $2}</cmdline>
+  </os>
+  <features><acpi/><apic/></features>
+  $cpu
+  <clock offset='utc'>
+    <timer name='rtc' tickpolicy='catchup'/>
+    <timer name='pit' tickpolicy='delay'/>
+    <timer name='hpet' present='no'/>
+  </clock>
+  <on_poweroff>destroy</on_poweroff>
+  <on_reboot>restart</on_reboot>
+  <on_crash>destroy</on_crash>
+  <devices>
+    <disk type='file' device='disk'>
+      <driver name='qemu' type='qcow2'/>
+      <source file='$lab_dir/$name-root.qcow2'/>
+      <target dev='vda' bus='virtio'/>
+    </disk>
+    <disk type='file' device='disk'>
+      <driver name='qemu' type='$vdb'/>
+      <source file='$lab_dir/$name-data.$vdb'/>
+      <target dev='vdb' bus='virtio'/>
+    </disk>
+    <interface type='network'>
+      <mac address='52:54:00:6b:76:0$number'/>
+      <source network='$lab_network'/>
+      <model type='virtio'/>
+      <rom enabled='no'/>
+    </interface>
+    <serial type='file'>
+      <source path='$lab_dir/$name-console.log'/>
+      <target port='0'/>
+    </serial>
+    <channel type='unix'>
+      <target type='virtio' name='org.qemu.guest_agent.0'/>
+    </channel>
+    <rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>
+    <memballoon model='virtio'><stats period='2'/></memballoon>
+    <controller type='usb' model='none'/>
+    $graphics
+  </devices>
+</domain>
+END
+}
+
+# fetch SOURCE NAME: puts a file of the built guest into the lab's folder, as a sparse copy.
+fetch() {
+    rm -f "$lab_dir/$2"
+    cp --sparse=always --reflink=auto "$1" "$lab_dir/$2.new"
+    mv "$lab_dir/$2.new" "$lab_dir/$2"
+}
+
+# Takes over a built guest; true if it is another than the one that the lab has.
+install_guest() {
+    if [ "$(cat "$state/guest" 2>/dev/null)" = "$1" ]; then return 1; fi
+    remove_guests
+    fetch "$1/vmlinuz" vmlinuz
+    fetch "$1/initramfs" initramfs
+    fetch "$1/root.img" root.img
+    echo "$1" >"$state/guest"
+}
+
+# create NAME CMDLINE: fresh disks and the pristine definition.
+create() {
+    local built
+    built=$(cat "$state/guest")
+    rm -f "$lab_dir/$1-root.qcow2" "$lab_dir/$1-console.log"
+    qemu-img create -q -f qcow2 -b "$lab_dir/root.img" -F raw "$lab_dir/$1-root.qcow2"
+    case $1 in
+        lab2) fetch "$built/data.img" "$1-data.raw" ;;
+        *) fetch "$built/data.qcow2" "$1-data.qcow2" ;;
+    esac
+    domain_xml "$1" "$2" | virsh_ define --validate /dev/stdin >/dev/null
+}
+
+# remove NAME: the domain only.
+remove() {
+    virsh_ destroy "$1" >/dev/null 2>&1 || true
+    virsh_ undefine "$1" --managed-save --snapshots-metadata --checkpoints-metadata --nvram >/dev/null 2>&1 ||
+        virsh_ undefine "$1" >/dev/null 2>&1 || ! exists dom "$1"
+}
+
+# Removes every domain that carries the lab's mark or a UUID of its own: also those that a test left behind.
+remove_guests() {
+    local uuid name
+    for uuid in $(virsh_ list --all --uuid); do
+        case $uuid in "$lab_uuid"*) remove "$uuid" & ;; esac
+    done
+    wait
+    for name in "${lab_guests[@]}"; do
+        if exists dom "$name" && ours "$name"; then remove "$name"; fi
+    done
+}
+
+is_running() { [ "$(virsh_ domstate "$1" 2>/dev/null)" = running ]; }
+
+start() { is_running "$1" || virsh_ start "$1" >/dev/null; }
+
+# wait_ready NAME: until the guest has started, by its agent; where it was started without one, by its SSH port.
+wait_ready() {
+    local deadline=$((SECONDS + ${KVMTUNE_LAB_BOOT_SECONDS:-90})) ready
+    if virsh_ dumpxml "$1" | grep 'kvmtune.agent=off' >/dev/null; then ready=answers_ssh; else ready=answers_agent; fi
+    until "$ready" "$1"; do
+        is_running "$1" || die "$1 stopped while it started; its console: $lab_dir/$1-console.log"
+        [ "$SECONDS" -lt "$deadline" ] || die "$1 does not answer; its console: $lab_dir/$1-console.log"
+        sleep 0.2
+    done
+}
+answers_agent() { virsh_ qemu-agent-command "$1" --timeout 5 '{"execute":"guest-ping"}' >/dev/null 2>&1; }
+answers_ssh() { timeout 2 bash -c "exec 3<>/dev/tcp/$(address_of "$1")/22 && head -c 4 <&3" 2>/dev/null | grep SSH >/dev/null; }
