@@ -14,8 +14,9 @@ public sealed record VerdictLimits(double Alpha, double ThresholdPercent, double
     public const double ProvisionalAlpha = 0.01;
 
     /// <summary>
-    /// The limits for a metric. Thresholds: 3 %, provisional 5 %, and 10 % for latency percentiles, which fio and sysbench
-    /// quantise in steps of 2 to 4 %; or the caller's own. The margin is 5 %, or the threshold where that is larger (a shift below
+    /// The limits for a metric. Thresholds: 3 %, provisional 5 %, and 10 % for what is taken from inside a run: latency
+    /// percentiles, which fio and sysbench quantise in steps of 2 to 4 %, and the variation of a few per-second rates; or the
+    /// caller's own. The margin is 5 %, or the threshold where that is larger (a shift below
     /// the threshold does not matter); with a threshold of one's own under 3 % it shrinks in proportion.
     /// </summary>
     /// <param name="kind">The kind of the metric.</param>
@@ -24,7 +25,8 @@ public sealed record VerdictLimits(double Alpha, double ThresholdPercent, double
     /// <param name="ownThresholdPercent">The caller's threshold, or null.</param>
     public static VerdictLimits For(MetricKind kind, double alpha, bool isProvisional, double? ownThresholdPercent = null)
     {
-        var threshold = ownThresholdPercent ?? (kind == MetricKind.LatencyPercentile ? 10 : isProvisional ? 5 : 3);
+        var isWithinRun = kind is MetricKind.LatencyPercentile or MetricKind.Variation;
+        var threshold = ownThresholdPercent ?? (isWithinRun ? 10 : isProvisional ? 5 : 3);
         return new(alpha, threshold, Math.Max(threshold, Math.Min(5, threshold * 5 / 3)));
     }
 }

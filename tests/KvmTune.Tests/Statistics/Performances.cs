@@ -1,5 +1,7 @@
 // Measurements as values for the tests of comparisons: a workload with a rate, a mean latency and a percentile.
 using KvmTune.Measurement;
+using KvmTune.Tuning;
+using KvmTune.Tuning.Changes;
 
 namespace KvmTune.Tests.Statistics;
 
@@ -64,6 +66,31 @@ internal static class Performances
                 ? run with { Failure = "fio ended early", Values = new Dictionary<string, double>(StringComparer.Ordinal) }
                 : run),
         ],
+    };
+
+    /// <summary>A change of the VM, as it comes down the pipeline.</summary>
+    public static VMTuningResult Pin(TuningOutcome outcome) => new()
+    {
+        Outcome = outcome,
+        Plan = new()
+        {
+            Change = new VcpuPinChange
+            {
+                VMName = "db01",
+                VMId = Id,
+                ConnectionUri = "qemu:///system",
+                Pins = new Dictionary<int, KvmTune.Topology.CpuSet?> { [0] = null },
+            },
+            ChangesRunning = true,
+            ChangesConfiguration = true,
+            RequiresRestart = false,
+            Differences = [],
+            Findings = [],
+            XmlDifference = string.Empty,
+            VirshCommand = string.Empty,
+        },
+        AppliedAt = Start,
+        Elapsed = TimeSpan.Zero,
     };
 
     public static double[] Around(int seed, int count, double middle, double percent)

@@ -78,6 +78,7 @@ public sealed class VMComparerTests
         Assert.Equal(new VerdictLimits(0.01, 5, 5), VerdictLimits.For(MetricKind.Rate, 0.01, isProvisional: true));
         Assert.Equal(new VerdictLimits(0.01, 3, 5), VerdictLimits.For(MetricKind.Rate, 0.01, isProvisional: false));
         Assert.Equal(new VerdictLimits(0.01, 10, 10), VerdictLimits.For(MetricKind.LatencyPercentile, 0.01, isProvisional: false));
+        Assert.Equal(new VerdictLimits(0.01, 10, 10), VerdictLimits.For(MetricKind.Variation, 0.01, isProvisional: true));
     }
 
     [Fact]
@@ -189,7 +190,7 @@ public sealed class VMComparerTests
         var candidate = Of(Around(30, 9, 120, 1));
         var sequence = VMComparer.Compare(baseline, candidate);
         Assert.Equal((8, 9), (sequence.PrimaryMetric.BaselineCount, sequence.PrimaryMetric.CandidateCount));
-        Assert.Equal(["Iops: without run 3 of the baseline, which has no usable value."], sequence.Notes);
+        Assert.Equal(["Run 3 of the baseline failed and is left out: fio ended early"], sequence.Notes);
 
         Assert.Equal(8, VMComparer.Compare(baseline, candidate, Pairs).PrimaryMetric.CandidateCount);
     }
@@ -201,7 +202,7 @@ public sealed class VMComparerTests
         p99[4] = double.NaN;
         var result = VMComparer.Compare(Of(Around(31, 8, 100, 1), null, p99), Of(Around(33, 8, 120, 1), null, Around(34, 8, 500, 2)));
         Assert.Equal([8, 7], result.Metrics.Select(metric => metric.BaselineCount));
-        Assert.Contains("LatencyP99: without run 5 of the baseline, which has no usable value.", result.Notes, StringComparer.Ordinal);
+        Assert.Contains("Run 5 of the baseline has no usable LatencyP99, which is compared without it.", result.Notes, StringComparer.Ordinal);
         AssertDefined(result);
     }
 
@@ -304,10 +305,22 @@ public sealed class VMComparerTests
                 "Host load when the measurements began: 0.2 for the baseline, 3.5 for the candidate.",
             ],
             VMComparer.Compare(calm, busier).Notes);
+    }
 
-        Assert.Contains(
-            VMComparer.Compare(one, one with { Change = new VMTuningResult() }).Notes,
-            note => note.Contains("may not be in effect yet", StringComparison.Ordinal));
+    [Theory]
+    [InlineData(TuningOutcome.Applied, "although a change was applied between them")]
+    [InlineData(TuningOutcome.RestartPending, "comes into force with the next start of the VM")]
+    [InlineData(TuningOutcome.NoChange, "was already as the change asked for")]
+    public void A_change_that_shows_in_no_configuration_is_noted(TuningOutcome outcome, string words)
+    {
+        var one = Of(Around(37, 8, 100, 1));
+        var changed = one with { Change = Pin(outcome) };
+        Assert.Contains(VMComparer.Compare(one, changed).Notes, note => note.Contains(words, StringComparison.Ordinal));
+
+        var inForce = changed with { Conditions = one.Conditions with { ConfigurationHash = "bb" } };
+        var result = VMComparer.Compare(one, inForce);
+        Assert.Empty(result.Notes);
+        Assert.Same(changed.Change, result.Change);
     }
 
     [Theory]
