@@ -49,13 +49,15 @@ public static class VerdictRule
         ShiftTest test, MetricScale scale, MetricDirection direction, VerdictLimits limits, double? pValue = null)
     {
         var shift = test.Shift;
-        var matters = shift != 0 && !(Math.Abs(scale.ToPercent(shift) ?? double.PositiveInfinity) < limits.ThresholdPercent);
-        if (matters && (pValue ?? test.PValue) <= limits.Alpha)
+        var size = Math.Abs(scale.ToPercent(shift) ?? double.PositiveInfinity);
+        if (shift != 0 && size >= limits.ThresholdPercent && (pValue ?? test.PValue) <= limits.Alpha)
         {
             return shift > 0 == (direction == MetricDirection.HigherIsBetter) ? Verdict.Improved : Verdict.Regressed;
         }
 
-        return test.Interval(EquivalenceLevel) is { } interval
+        // The interval holds the shift, so it need not be sought where the shift is outside the margin.
+        return size <= limits.MarginPercent
+            && test.Interval(EquivalenceLevel) is { } interval
             && scale.ToPercent(interval.Low) >= -limits.MarginPercent
             && scale.ToPercent(interval.High) <= limits.MarginPercent
                 ? Verdict.NoDifference

@@ -6,7 +6,7 @@ namespace KvmTune.Tests.Statistics;
 
 public sealed class CoverageTests
 {
-    private const int Experiments = 1500;
+    private const int Experiments = 1000;
 
     [Theory]
     [InlineData(8)]

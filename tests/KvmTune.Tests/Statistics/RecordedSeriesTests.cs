@@ -7,7 +7,7 @@ namespace KvmTune.Tests.Statistics;
 
 public sealed class RecordedSeriesTests
 {
-    private const int Experiments = 600;
+    private const int Experiments = 300;
     private const int Seed = 20240607;
 
     private static readonly string Folder = Path.Combine(AppContext.BaseDirectory, "aa-series");
