@@ -66,7 +66,7 @@ download() {
     (cd "$work/debs" && apt-get -q -o APT::Sandbox::User="$(id -un)" download "${all[@]}" >"$work/download.log" 2>&1)
 }
 
-say "building the guest (once; about half a minute, 100 MB to download)"
+say "building the guest (once; half a minute and more; downloads about 70 MB)"
 if ! { resolve_all && download; } 2>"$work/error"; then
     say "package lists are absent or out of date; refreshing them"
     as_root apt-get -q -o DPkg::Lock::Timeout=600 update >&2 || say "apt-get update failed; going on with what is there"

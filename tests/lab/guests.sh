@@ -80,7 +80,7 @@ domain_xml() {
     arguments="console=ttyS0 quiet loglevel=4 panic=1 mitigations=off cryptomgr.notests kvmtune.name=$name"
     arguments+=" kvmtune.address=$(address_of "$name")/24 kvmtune.gateway=$host_address"
     if [ "$type" = kvm ]; then cpu="<cpu mode='host-passthrough'/>"
-    else arguments+=' tsc=reliable' # else it reads the time from a slow device, and fio does that all the time
+    else arguments+=' no_timer_check tsc=reliable' # else it reads the time from a slow device, and fio does so all the time
     fi
     if [ "$name" = lab2 ]; then
         vdb=raw

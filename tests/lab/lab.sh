@@ -10,6 +10,7 @@
 #   lab.sh ssh NAME [COMMAND]…       a command (or a shell) in a guest
 #   lab.sh daemon kill|start         the libvirtd that the lab started: ends it at once; starts it again
 set -euo pipefail
+umask 022
 # shellcheck source-path=SCRIPTDIR source=settings.sh
 . "$(dirname "${BASH_SOURCE[0]}")/settings.sh"
 # shellcheck source=daemon.sh
@@ -34,7 +35,9 @@ lock() {
 }
 
 make_folder() {
-    if [ ! -e "$lab_dir" ]; then mkdir -p -m 0711 "$lab_dir" || die "$lab_dir cannot be made; set KVMTUNE_LAB_DIR"; fi
+    if [ ! -e "$lab_dir" ]; then
+        { mkdir -p "${lab_dir%/*}" && mkdir -m 0711 "$lab_dir"; } || die "$lab_dir cannot be made; set KVMTUNE_LAB_DIR"
+    fi
     [ -O "$lab_dir" ] || die "$lab_dir belongs to somebody else; set KVMTUNE_LAB_DIR to a folder that others may traverse"
     mkdir -p "$state"
 }

@@ -3,6 +3,7 @@ using System.Diagnostics.CodeAnalysis;
 using System.Management.Automation;
 using KvmTune.Hosts;
 using KvmTune.Libvirt;
+using KvmTune.Measurement;
 
 namespace KvmTune.Cmdlets.Common;
 
@@ -14,6 +15,8 @@ internal static class ErrorRecords
     {
         record = exception switch
         {
+            // The runs that were made before a measurement broke off are not lost: they are the error's target.
+            MeasurementInterruptedException { Partial: { } partial } interrupted => Make(interrupted, partial),
             KvmTuneException known => Make(known, target),
             LibvirtException libvirt => Make(LibvirtErrors.Calling(libvirt, "the call"), target),
             LibvirtUnavailableException missing => Make(
