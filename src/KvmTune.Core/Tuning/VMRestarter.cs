@@ -70,9 +70,11 @@ public sealed class VMRestarter(TimeProvider time)
             return;
         }
 
-        if (!TryAskAgent(domain) || !await IsStoppedWithinAsync(stopped.Task, options.TimeLimit / 2))
+        // libvirt's calls block: on a hung agent for a minute, and behind that for the lock of the VM. The event is what counts.
+        var asked = Task.Run(() => TryAskAgent(domain), CancellationToken.None);
+        if (!await IsStoppedWithinAsync(EitherAsync(stopped.Task, asked), options.TimeLimit / 2))
         {
-            PressPowerButton(domain);
+            _ = Task.Run(() => TryPressPowerButton(domain), CancellationToken.None);
             if (!await IsStoppedWithinAsync(stopped.Task, options.TimeLimit / 2))
             {
                 await PowerOffAsync(domain, options, stopped.Task);
@@ -123,20 +125,32 @@ public sealed class VMRestarter(TimeProvider time)
         }
     }
 
-    private static void PressPowerButton(LibvirtDomain domain)
+    // It stopped in this moment, or a hung agent call still holds the VM: the wait for the event decides.
+    private static void TryPressPowerButton(LibvirtDomain domain)
     {
-        try
+        foreach (var mode in new[] { ShutdownMode.Acpi, ShutdownMode.Default })
         {
-            domain.Shutdown(ShutdownMode.Acpi);
-        }
-        catch (LibvirtException exception) when (exception.ErrorCode is LibvirtErrorCode.OperationInvalid or LibvirtErrorCode.ArgumentUnsupported)
-        {
-            // It stopped in this moment, or the driver has one way of shutting down only.
-            if (domain.IsActive)
+            try
             {
-                domain.Shutdown();
+                domain.Shutdown(mode);
+                return;
+            }
+            catch (Exception exception) when (exception is LibvirtException or ObjectDisposedException)
+            {
+                // A driver with one way of shutting down takes only the default one.
             }
         }
+    }
+
+    // Done when the VM is off; ends in a time-out at once when the agent could not be asked.
+    private static async Task EitherAsync(Task stopped, Task<bool> asked)
+    {
+        if (await Task.WhenAny(stopped, asked) == asked && !await asked)
+        {
+            throw new TimeoutException();
+        }
+
+        await stopped;
     }
 
     private async Task<bool> IsStoppedWithinAsync(Task stopped, TimeSpan limit)
