@@ -92,6 +92,9 @@ public sealed class AgentChannel : IGuestChannel
             status.ExitCode, status.Signal, status.StandardOutput, status.StandardError, _time.GetElapsedTime(started));
     }
 
+    /// <summary>Nothing is held open.</summary>
+    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+
     private async Task<(long ProcessId, bool IsOwnSession)> StartAsync(GuestCommand command)
     {
         // A start is not cancelled half-way: its process id would be lost, and with it the means to end the program.

@@ -20,6 +20,7 @@ public sealed class MeasurementSession : IAsyncDisposable
     private IReadOnlyList<IRunSampler> _samplers = [];
     private IWorkloadInstance? _instance;
     private MeasurementConditions? _conditions;
+    private IGuestChannel? _channel;
 
     private MeasurementSession(IMeasurementTarget target, WorkloadRequest request, IWorkload workload, TimeProvider time)
     {
@@ -63,6 +64,11 @@ public sealed class MeasurementSession : IAsyncDisposable
                 $"The time of a run must be from 2 seconds to an hour, and is {request.RunTime.TotalSeconds.ToString(culture)} s.", nameof(request));
         }
 
+        if (request.Streams is < 1 or > 128)
+        {
+            throw new ArgumentException($"The number of streams must be from 1 to 128, and is {request.Streams.ToString(culture)}.", nameof(request));
+        }
+
         var workload = catalog.Get(request.Name);
         workload.Validate(request);
         return workload;
@@ -91,7 +97,9 @@ public sealed class MeasurementSession : IAsyncDisposable
         }
         catch (Exception exception)
         {
-            if (await session.TryCleanUpAsync() is { } left)
+            var left = await session.TryCleanUpAsync();
+            await session.DisposeAsync();
+            if (left is not null)
             {
                 throw session.Interrupted(exception, left, cancellationToken);
             }
@@ -166,7 +174,15 @@ public sealed class MeasurementSession : IAsyncDisposable
     }
 
     /// <inheritdoc/>
-    public async ValueTask DisposeAsync() => await TryCleanUpAsync();
+    public async ValueTask DisposeAsync()
+    {
+        await TryCleanUpAsync();
+        if (_channel is { } channel)
+        {
+            _channel = null;
+            await channel.DisposeAsync();
+        }
+    }
 
     /// <summary>The result so far; null before the conditions are known.</summary>
     public VMPerformance? ToPerformance() => _conditions is null ? null : new VMPerformance
@@ -216,7 +232,7 @@ public sealed class MeasurementSession : IAsyncDisposable
         var xml = await _target.ReadRunningXmlAsync(cancellationToken);
         report("noting the conditions on the host", TimeSpan.FromSeconds(0.5));
         var conditions = await _target.ReadConditionsAsync(xml, cancellationToken);
-        var channel = _workload.NeedsChannel ? await _target.OpenChannelAsync(Request, cancellationToken) : null;
+        var channel = _channel = _workload.NeedsChannel ? await _target.OpenChannelAsync(Request, cancellationToken) : null;
         _conditions = conditions with { Channel = channel?.Name ?? "None" };
         _samplers = await _target.OpenSamplersAsync(xml, cancellationToken);
         _instance = _workload.Create(new WorkloadContext
@@ -225,6 +241,7 @@ public sealed class MeasurementSession : IAsyncDisposable
             Request = Request,
             RunningXml = xml,
             Channel = channel,
+            Samplers = _samplers,
             TimeProvider = _time,
             Report = report,
         });
