@@ -144,7 +144,7 @@ public sealed class AgentChannel : IGuestChannel
             await SleepWatchingAsync(expected < command.TimeLimit ? expected : command.TimeLimit, command, cancellationToken);
         }
 
-        var pause = FirstPause;
+        var asking = _time.GetTimestamp();
         while (true)
         {
             var status = await StatusAsync(command, processId, cancellationToken);
@@ -161,8 +161,9 @@ public sealed class AgentChannel : IGuestChannel
                     $"{command.Path} in {_transport.VMName} did not end within {command.TimeLimit.TotalSeconds:0.#} s. It was ended there.");
             }
 
+            // A fifth of what has been waited already: few questions, and the end is seen late by a fifth of that at most.
+            var pause = TimeSpan.FromTicks(Math.Clamp(_time.GetElapsedTime(asking).Ticks / 5, FirstPause.Ticks, LongestPause.Ticks));
             await SleepWatchingAsync(pause < left ? pause : left, command, cancellationToken);
-            pause = pause * 1.5 < LongestPause ? pause * 1.5 : LongestPause;
         }
     }
 

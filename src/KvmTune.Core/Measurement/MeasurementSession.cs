@@ -136,7 +136,7 @@ public sealed class MeasurementSession : IAsyncDisposable
             StartedAt = startedAt,
             Duration = duration,
             IsWarmup = isWarmup,
-            Failure = outcome.Failure ?? WhyInvalid(outcome, counters, instance),
+            Failure = outcome.Failure ?? WhyInvalid(outcome),
             Values = outcome.Values,
             PerSecondRates = outcome.PerSecondRates,
             Counters = outcome.Counters.Count == 0
@@ -145,6 +145,21 @@ public sealed class MeasurementSession : IAsyncDisposable
         };
         _runs.Add(run);
         return run;
+    }
+
+    /// <summary>
+    /// How much the image of the workload's disk grew during a run, in bytes, where it grew so much that first writes were measured; 0 otherwise.
+    /// </summary>
+    /// <remarks>The guest's own small writes (logs, a journal that wraps) make some growth on a sparse image: 1 MiB and a twentieth of what was written.</remarks>
+    public double ImageGrowthBytes(MeasuredRun run)
+    {
+        const double tolerated = 1024 * 1024;
+        return _instance?.DiskTarget is { } disk
+            && run.Counters.TryGetValue($"Disk.{disk}.AllocatedBytes", out var growth)
+            && growth > tolerated
+            && growth > run.Counters.GetValueOrDefault($"Disk.{disk}.WriteBytes") / 20
+            ? growth
+            : 0;
     }
 
     /// <summary>Removes what was made in the guest. A failure of it becomes a note of the result.</summary>
@@ -254,7 +269,7 @@ public sealed class MeasurementSession : IAsyncDisposable
     }
 
     // What makes a run no sample even though its program was content.
-    private string? WhyInvalid(RunOutcome outcome, IReadOnlyDictionary<string, double> counters, IWorkloadInstance instance)
+    private string? WhyInvalid(RunOutcome outcome)
     {
         foreach (var metric in Metrics)
         {
@@ -262,17 +277,6 @@ public sealed class MeasurementSession : IAsyncDisposable
             {
                 return $"The run has no value for {metric.Name}.";
             }
-        }
-
-        // A backing file that still grows means that first writes were measured. Some growth is the guest's own (logs, journals).
-        const double tolerated = 4 * 1024 * 1024;
-        if (instance.DiskTarget is { } disk
-            && counters.TryGetValue($"Disk.{disk}.AllocatedBytes", out var growth)
-            && growth > tolerated)
-        {
-            return string.Create(
-                System.Globalization.CultureInfo.InvariantCulture,
-                $"The image of disk {disk} grew by {growth / 1024 / 1024:0} MiB during the run, so first writes were measured.");
         }
 
         return null;

@@ -115,7 +115,7 @@ public sealed class ObserveWorkload : IWorkload
                         return RunOutcome.Failed("libvirt does not tell how long the vCPUs waited for a host CPU.");
                     }
 
-                    values["DelaySharePercent"] = 100 * delay / (delay + counters["VcpuTimeNanoseconds"]);
+                    values["DelaySharePercent"] = 100 * delay / (delay + counters["GuestCpuNanoseconds"]);
                     break;
             }
 
@@ -128,7 +128,8 @@ public sealed class ObserveWorkload : IWorkload
         {
             ObservedArea.Disk => Sum(counters, "Disk.", ".ReadRequests", ".WriteRequests") / Seconds(counters),
             ObservedArea.Network => Sum(counters, "Nic.", ".ReceivedBytes", ".SentBytes") * 8 / 1e9 / Seconds(counters),
-            _ => counters.TryGetValue("VcpuTimeNanoseconds", out var time) ? time / 1e9 / Seconds(counters) : null,
+            // The process's time is kept to the nanosecond, the vCPUs' own only to 10 ms.
+            _ => counters.TryGetValue("GuestCpuNanoseconds", out var time) ? time / 1e9 / Seconds(counters) : null,
         };
 
         private static double Seconds(IReadOnlyDictionary<string, double> counters) => counters["FrameNanoseconds"] / 1e9;
