@@ -44,7 +44,7 @@ public abstract record VMChange
     public void Edit(DomainDocument document)
     {
         // Elements return to their places from the front, so that each finds the ones before it there already.
-        foreach (var setting in Trace is null ? Settings : Settings.OrderBy(setting => Trace.Positions.GetValueOrDefault(setting.Path.Element.ToString(), int.MaxValue)))
+        foreach (var setting in Settings.OrderBy(setting => Trace?.Positions.GetValueOrDefault(setting.Path.Element.ToString(), int.MaxValue)))
         {
             document.Set(setting.Path, setting.Value, Trace);
         }
