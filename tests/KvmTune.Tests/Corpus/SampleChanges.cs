@@ -33,7 +33,7 @@ public static class SampleChanges
             yield return new NumaPolicyChange
             {
                 VMName = vm.Name, VMId = vm.Id ?? Guid.Empty, ConnectionUri = "test:///default",
-                Mode = emulator is null ? null : "strict", Nodes = emulator,
+                Mode = emulator is null ? null : "strict", NodeSet = emulator?.ToString(),
             };
         }
 

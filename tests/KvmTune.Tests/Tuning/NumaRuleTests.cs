@@ -1,5 +1,4 @@
 // One test that breaks each rule of the NUMA policy and one that just keeps it.
-using KvmTune.Topology;
 using KvmTune.Tuning;
 using KvmTune.Tuning.Changes;
 using KvmTune.Tuning.Rules;
@@ -68,6 +67,6 @@ public sealed class NumaRuleTests
     private static NumaPolicyChange Policy(string mode, string nodes, bool runningIsRestrictive = false) => new()
     {
         VMName = "db01", VMId = Guid.Empty, ConnectionUri = "qemu:///system",
-        Mode = mode, Nodes = new CpuSet(nodes), RunningIsRestrictive = runningIsRestrictive,
+        Mode = mode, NodeSet = nodes, RunningIsRestrictive = runningIsRestrictive,
     };
 }
