@@ -9,6 +9,8 @@ namespace KvmTune.Libvirt;
 public sealed unsafe partial class LibvirtConnection
 {
     private const int LifecycleEvents = 0; // VIR_DOMAIN_EVENT_ID_LIFECYCLE
+    private const int AgentEvents = 18; // VIR_DOMAIN_EVENT_ID_AGENT_LIFECYCLE
+    private const int AgentConnected = 1; // VIR_CONNECT_DOMAIN_EVENT_AGENT_LIFECYCLE_STATE_CONNECTED
 
     // libvirt's callbacks carry a number, not a pointer: one that comes late finds nothing, and nothing dangles. Not every
     // driver calls the function that it is given to free a pointer.
@@ -17,11 +19,13 @@ public sealed unsafe partial class LibvirtConnection
 
     private readonly nint _key = (nint)Interlocked.Increment(ref _lastKey);
     private readonly HandlerList<DomainLifecycleEvent> _lifecycleHandlers = new();
+    private readonly HandlerList<AgentLifecycleEvent> _agentHandlers = new();
     private readonly HandlerList<ConnectionCloseReason> _closeHandlers = new();
 
     // Held while registering with libvirt; never taken in a callback, which libvirt makes with locks of its own held.
     private readonly object _registrationGate = new();
     private int? _lifecycleRegistration;
+    private int? _agentRegistration;
     private bool _closeRegistered;
 
     /// <summary>
@@ -35,15 +39,7 @@ public sealed unsafe partial class LibvirtConnection
     public IDisposable OnDomainLifecycle(LibvirtDomain? domain, Action<DomainLifecycleEvent> handler)
     {
         ArgumentNullException.ThrowIfNull(handler);
-        lock (_registrationGate)
-        {
-            if (_lifecycleRegistration is null)
-            {
-                _lifecycleRegistration = LibvirtError.Check(
-                    virConnectDomainEventRegisterAny(Handle, 0, LifecycleEvents, &OnLifecycleEvent, _key, 0), Handle);
-                Subscribed[_key] = this;
-            }
-        }
+        Register(ref _lifecycleRegistration, LifecycleEvents, &OnLifecycleEvent);
 
         if (domain is null)
         {
@@ -56,6 +52,29 @@ public sealed unsafe partial class LibvirtConnection
             if (lifecycleEvent.DomainId == id)
             {
                 handler(lifecycleEvent);
+            }
+        });
+    }
+
+    /// <summary>
+    /// Subscribes to the coming and going of the guest agent in one domain. Handlers are called as those of
+    /// <see cref="OnDomainLifecycle"/> are.
+    /// </summary>
+    /// <param name="domain">The domain.</param>
+    /// <param name="handler">Called for each event that happens from now on.</param>
+    /// <returns>The subscription: dispose it to end it. It also ends with the connection.</returns>
+    /// <exception cref="LibvirtException">The driver has no such event.</exception>
+    public IDisposable OnAgentLifecycle(LibvirtDomain domain, Action<AgentLifecycleEvent> handler)
+    {
+        ArgumentNullException.ThrowIfNull(domain);
+        ArgumentNullException.ThrowIfNull(handler);
+        Register(ref _agentRegistration, AgentEvents, &OnAgentEvent);
+        var id = domain.Id;
+        return _agentHandlers.Add(agentEvent =>
+        {
+            if (agentEvent.DomainId == id)
+            {
+                handler(agentEvent);
             }
         });
     }
@@ -83,17 +102,33 @@ public sealed unsafe partial class LibvirtConnection
         return subscription;
     }
 
+    private void Register(ref int? registration, int eventId, delegate* unmanaged[Cdecl]<nint, nint, int, int, nint, int> callback)
+    {
+        lock (_registrationGate)
+        {
+            if (registration is null)
+            {
+                registration = LibvirtError.Check(virConnectDomainEventRegisterAny(Handle, 0, eventId, callback, _key, 0), Handle);
+                Subscribed[_key] = this;
+            }
+        }
+    }
+
     // libvirt's registrations hold the native connection open, so they must end for it to close. A lost daemon cannot be
     // told; the client side is cleared all the same.
     private void EndSubscriptions()
     {
         _lifecycleHandlers.Clear();
+        _agentHandlers.Clear();
         _closeHandlers.Clear();
         lock (_registrationGate)
         {
-            if (_lifecycleRegistration is { } registration && virConnectDomainEventDeregisterAny(Handle, registration) < 0)
+            foreach (var registration in new[] { _lifecycleRegistration, _agentRegistration })
             {
-                LibvirtError.Reset();
+                if (registration is { } number && virConnectDomainEventDeregisterAny(Handle, number) < 0)
+                {
+                    LibvirtError.Reset();
+                }
             }
 
             if (_closeRegistered && virConnectUnregisterCloseCallback(Handle, &OnClosed) < 0)
@@ -102,20 +137,30 @@ public sealed unsafe partial class LibvirtConnection
             }
 
             _lifecycleRegistration = null;
+            _agentRegistration = null;
             _closeRegistered = false;
             Subscribed.TryRemove(_key, out _);
         }
     }
 
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
-    private static int OnLifecycleEvent(nint connection, nint domain, int type, int detail, nint key)
+    private static int OnLifecycleEvent(nint connection, nint domain, int type, int detail, nint key) => PassOn(
+        key, subscribed => subscribed._lifecycleHandlers.Raise(new DomainLifecycleEvent(
+            DomainHandle.NameOf(domain), DomainHandle.UuidOf(domain), (DomainLifecycleEventType)type, detail)));
+
+    // libvirt declares this callback without a result; it does not look at one.
+    [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
+    private static int OnAgentEvent(nint connection, nint domain, int state, int reason, nint key) => PassOn(
+        key, subscribed => subscribed._agentHandlers.Raise(new AgentLifecycleEvent(
+            DomainHandle.NameOf(domain), DomainHandle.UuidOf(domain), state == AgentConnected)));
+
+    private static int PassOn(nint key, Action<LibvirtConnection> raise)
     {
         try
         {
             if (Subscribed.TryGetValue(key, out var subscribed))
             {
-                subscribed._lifecycleHandlers.Raise(new DomainLifecycleEvent(
-                    DomainHandle.NameOf(domain), DomainHandle.UuidOf(domain), (DomainLifecycleEventType)type, detail));
+                raise(subscribed);
             }
         }
         catch (Exception exception)

@@ -92,6 +92,9 @@ public sealed class AgentChannel : IGuestChannel
             status.ExitCode, status.Signal, status.StandardOutput, status.StandardError, _time.GetElapsedTime(started));
     }
 
+    /// <summary>Nothing is held open.</summary>
+    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+
     private async Task<(long ProcessId, bool IsOwnSession)> StartAsync(GuestCommand command)
     {
         // A start is not cancelled half-way: its process id would be lost, and with it the means to end the program.
@@ -141,7 +144,7 @@ public sealed class AgentChannel : IGuestChannel
             await SleepWatchingAsync(expected < command.TimeLimit ? expected : command.TimeLimit, command, cancellationToken);
         }
 
-        var pause = FirstPause;
+        var asking = _time.GetTimestamp();
         while (true)
         {
             var status = await StatusAsync(command, processId, cancellationToken);
@@ -158,8 +161,9 @@ public sealed class AgentChannel : IGuestChannel
                     $"{command.Path} in {_transport.VMName} did not end within {command.TimeLimit.TotalSeconds:0.#} s. It was ended there.");
             }
 
+            // A fifth of what has been waited already: few questions, and the end is seen late by a fifth of that at most.
+            var pause = TimeSpan.FromTicks(Math.Clamp(_time.GetElapsedTime(asking).Ticks / 5, FirstPause.Ticks, LongestPause.Ticks));
             await SleepWatchingAsync(pause < left ? pause : left, command, cancellationToken);
-            pause = pause * 1.5 < LongestPause ? pause * 1.5 : LongestPause;
         }
     }
 

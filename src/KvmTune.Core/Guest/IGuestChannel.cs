@@ -2,7 +2,7 @@
 namespace KvmTune.Guest;
 
 /// <summary>Runs programs in one guest. Implementations may be used by several callers at the same time.</summary>
-public interface IGuestChannel
+public interface IGuestChannel : IAsyncDisposable
 {
     /// <summary>The kind of channel: <c>Agent</c> or <c>Ssh</c>.</summary>
     string Name { get; }

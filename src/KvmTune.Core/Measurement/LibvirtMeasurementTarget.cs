@@ -1,6 +1,7 @@
 // A libvirt domain as something that can be measured.
 using System.Xml.Linq;
 using KvmTune.Guest;
+using KvmTune.Hosts;
 using KvmTune.Libvirt;
 using KvmTune.Measurement.Sampling;
 
@@ -41,9 +42,22 @@ public sealed class LibvirtMeasurementTarget : IMeasurementTarget, IDisposable
     /// <inheritdoc/>
     public async Task<IGuestChannel> OpenChannelAsync(WorkloadRequest request, CancellationToken cancellationToken)
     {
-        var channel = new AgentChannel(new LibvirtAgentTransport(_domain), _time);
-        await channel.CheckAsync(cancellationToken);
-        return channel;
+        if (request.Channel == GuestChannelKind.Ssh)
+        {
+            return await OpenSshAsync(request.Ssh, cancellationToken);
+        }
+
+        var agent = new AgentChannel(new LibvirtAgentTransport(_domain), _time);
+        try
+        {
+            await agent.CheckAsync(cancellationToken);
+            return agent;
+        }
+        catch (GuestChannelException exception) when (request is { Channel: GuestChannelKind.Auto, Ssh: not null }
+            && exception.Reason is GuestChannelReason.AgentNotConfigured or GuestChannelReason.AgentNotResponding or GuestChannelReason.GuestExecDisabled)
+        {
+            return await OpenSshAsync(request.Ssh, cancellationToken);
+        }
     }
 
     /// <inheritdoc/>
@@ -54,7 +68,7 @@ public sealed class LibvirtMeasurementTarget : IMeasurementTarget, IDisposable
             if (LocalHost.IsLocal(ConnectionUri))
             {
                 samplers.Add(new HostSampler());
-                if (LocalHost.FindQemu(VMId) is { } process && ThreadSampler.Create(process) is { } threads)
+                if (QemuProcess.Find(VMName, VMId) is { } process && ThreadSampler.Create(process) is { } threads)
                 {
                     samplers.Add(threads);
                 }
@@ -91,6 +105,24 @@ public sealed class LibvirtMeasurementTarget : IMeasurementTarget, IDisposable
 
     /// <summary>Closes what was opened here.</summary>
     public void Dispose() => _domain.Dispose();
+
+    private async Task<IGuestChannel> OpenSshAsync(SshEndpoint? endpoint, CancellationToken cancellationToken)
+    {
+        var ssh = new SshChannel(
+            endpoint ?? throw new GuestChannelException(
+                GuestChannelReason.SshAddressMissing, $"To reach {VMName} by SSH, its address must be given (-SshHost)."),
+            _time);
+        try
+        {
+            await ssh.CheckAsync(cancellationToken);
+            return ssh;
+        }
+        catch
+        {
+            await ssh.DisposeAsync();
+            throw;
+        }
+    }
 
     private int CountOthers(LibvirtDomain vm)
     {

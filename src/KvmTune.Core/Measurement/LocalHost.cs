@@ -44,28 +44,6 @@ internal static class LocalHost
     public static double? LoadAverage() =>
         double.TryParse(ReadLine("/proc/loadavg")?.Split(' ')[0], NumberStyles.Float, CultureInfo.InvariantCulture, out var load) ? load : null;
 
-    /// <summary>The id of the QEMU process of a VM: the one that was started with its UUID.</summary>
-    public static int? FindQemu(Guid vmId)
-    {
-        var uuid = vmId.ToString("D");
-        foreach (var folder in Directory.EnumerateDirectories("/proc"))
-        {
-            if (!int.TryParse(Path.GetFileName(folder), NumberStyles.None, CultureInfo.InvariantCulture, out var id))
-            {
-                continue;
-            }
-
-            var arguments = ReadAll($"{folder}/cmdline")?.Split('\0') ?? [];
-            var at = Array.IndexOf(arguments, "-uuid");
-            if (at > 0 && at + 1 < arguments.Length && string.Equals(arguments[at + 1], uuid, StringComparison.OrdinalIgnoreCase))
-            {
-                return id;
-            }
-        }
-
-        return null;
-    }
-
     /// <summary>The first line of a file; null where it cannot be read.</summary>
     public static string? ReadLine(string path) => ReadAll(path)?.Split('\n')[0];
 

@@ -20,6 +20,7 @@ public sealed class MeasurementSession : IAsyncDisposable
     private IReadOnlyList<IRunSampler> _samplers = [];
     private IWorkloadInstance? _instance;
     private MeasurementConditions? _conditions;
+    private IGuestChannel? _channel;
 
     private MeasurementSession(IMeasurementTarget target, WorkloadRequest request, IWorkload workload, TimeProvider time)
     {
@@ -63,6 +64,11 @@ public sealed class MeasurementSession : IAsyncDisposable
                 $"The time of a run must be from 2 seconds to an hour, and is {request.RunTime.TotalSeconds.ToString(culture)} s.", nameof(request));
         }
 
+        if (request.Streams is < 1 or > 128)
+        {
+            throw new ArgumentException($"The number of streams must be from 1 to 128, and is {request.Streams.ToString(culture)}.", nameof(request));
+        }
+
         var workload = catalog.Get(request.Name);
         workload.Validate(request);
         return workload;
@@ -91,7 +97,9 @@ public sealed class MeasurementSession : IAsyncDisposable
         }
         catch (Exception exception)
         {
-            if (await session.TryCleanUpAsync() is { } left)
+            var left = await session.TryCleanUpAsync();
+            await session.DisposeAsync();
+            if (left is not null)
             {
                 throw session.Interrupted(exception, left, cancellationToken);
             }
@@ -128,7 +136,7 @@ public sealed class MeasurementSession : IAsyncDisposable
             StartedAt = startedAt,
             Duration = duration,
             IsWarmup = isWarmup,
-            Failure = outcome.Failure ?? WhyInvalid(outcome, counters, instance),
+            Failure = outcome.Failure ?? WhyInvalid(outcome),
             Values = outcome.Values,
             PerSecondRates = outcome.PerSecondRates,
             Counters = outcome.Counters.Count == 0
@@ -137,6 +145,21 @@ public sealed class MeasurementSession : IAsyncDisposable
         };
         _runs.Add(run);
         return run;
+    }
+
+    /// <summary>
+    /// How much the image of the workload's disk grew during a run, in bytes, where it grew so much that first writes were measured; 0 otherwise.
+    /// </summary>
+    /// <remarks>The guest's own small writes (logs, a journal that wraps) make some growth on a sparse image: 1 MiB and a twentieth of what was written.</remarks>
+    public double ImageGrowthBytes(MeasuredRun run)
+    {
+        const double tolerated = 1024 * 1024;
+        return _instance?.DiskTarget is { } disk
+            && run.Counters.TryGetValue($"Disk.{disk}.AllocatedBytes", out var growth)
+            && growth > tolerated
+            && growth > run.Counters.GetValueOrDefault($"Disk.{disk}.WriteBytes") / 20
+            ? growth
+            : 0;
     }
 
     /// <summary>Removes what was made in the guest. A failure of it becomes a note of the result.</summary>
@@ -166,7 +189,15 @@ public sealed class MeasurementSession : IAsyncDisposable
     }
 
     /// <inheritdoc/>
-    public async ValueTask DisposeAsync() => await TryCleanUpAsync();
+    public async ValueTask DisposeAsync()
+    {
+        await TryCleanUpAsync();
+        if (_channel is { } channel)
+        {
+            _channel = null;
+            await channel.DisposeAsync();
+        }
+    }
 
     /// <summary>The result so far; null before the conditions are known.</summary>
     public VMPerformance? ToPerformance() => _conditions is null ? null : new VMPerformance
@@ -216,7 +247,7 @@ public sealed class MeasurementSession : IAsyncDisposable
         var xml = await _target.ReadRunningXmlAsync(cancellationToken);
         report("noting the conditions on the host", TimeSpan.FromSeconds(0.5));
         var conditions = await _target.ReadConditionsAsync(xml, cancellationToken);
-        var channel = _workload.NeedsChannel ? await _target.OpenChannelAsync(Request, cancellationToken) : null;
+        var channel = _channel = _workload.NeedsChannel ? await _target.OpenChannelAsync(Request, cancellationToken) : null;
         _conditions = conditions with { Channel = channel?.Name ?? "None" };
         _samplers = await _target.OpenSamplersAsync(xml, cancellationToken);
         _instance = _workload.Create(new WorkloadContext
@@ -225,6 +256,7 @@ public sealed class MeasurementSession : IAsyncDisposable
             Request = Request,
             RunningXml = xml,
             Channel = channel,
+            Samplers = _samplers,
             TimeProvider = _time,
             Report = report,
         });
@@ -237,7 +269,7 @@ public sealed class MeasurementSession : IAsyncDisposable
     }
 
     // What makes a run no sample even though its program was content.
-    private string? WhyInvalid(RunOutcome outcome, IReadOnlyDictionary<string, double> counters, IWorkloadInstance instance)
+    private string? WhyInvalid(RunOutcome outcome)
     {
         foreach (var metric in Metrics)
         {
@@ -245,17 +277,6 @@ public sealed class MeasurementSession : IAsyncDisposable
             {
                 return $"The run has no value for {metric.Name}.";
             }
-        }
-
-        // A backing file that still grows means that first writes were measured. Some growth is the guest's own (logs, journals).
-        const double tolerated = 4 * 1024 * 1024;
-        if (instance.DiskTarget is { } disk
-            && counters.TryGetValue($"Disk.{disk}.AllocatedBytes", out var growth)
-            && growth > tolerated)
-        {
-            return string.Create(
-                System.Globalization.CultureInfo.InvariantCulture,
-                $"The image of disk {disk} grew by {growth / 1024 / 1024:0} MiB during the run, so first writes were measured.");
         }
 
         return null;

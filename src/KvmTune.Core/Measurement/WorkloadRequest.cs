@@ -23,4 +23,62 @@ public sealed record WorkloadRequest
 
     /// <summary>Which way into the guest is taken.</summary>
     public GuestChannelKind Channel { get; init; } = GuestChannelKind.Auto;
+
+    /// <summary>How the guest is reached by SSH; null where it is not to be.</summary>
+    public SshEndpoint? Ssh { get; init; }
+
+    /// <summary>The program of the workload Command; null for the others.</summary>
+    public CommandSettings? Command { get; init; }
+
+    /// <summary>The host's address as the guest reaches it, for the workload Network; null lets it be found on the VM's bridge.</summary>
+    public string? HostAddress { get; init; }
+
+    /// <summary>How many streams the workload Network sends at a time in each direction.</summary>
+    public int Streams { get; init; } = 4;
+
+    /// <summary>What the workload Observe looks at.</summary>
+    public ObservedArea Area { get; init; } = ObservedArea.Cpu;
+}
+
+/// <summary>The user's own program as a workload: each run of it is one run of the measurement.</summary>
+public sealed record CommandSettings
+{
+    /// <summary>The program: an absolute path, or a name that the guest's <c>PATH</c> finds.</summary>
+    public required string Path { get; init; }
+
+    /// <summary>Its arguments, each handed over as it stands.</summary>
+    public IReadOnlyList<string> Arguments { get; init; } = [];
+
+    /// <summary>The metrics, and where they are in what the program writes. Exactly one is primary.</summary>
+    public required IReadOnlyList<CommandMetric> Metrics { get; init; }
+
+    /// <summary>How long one run may take; past it the program is ended in the guest.</summary>
+    public TimeSpan TimeLimit { get; init; } = TimeSpan.FromMinutes(10);
+
+    /// <summary>Two settings are equal when they run the same and read the same.</summary>
+    public bool Equals(CommandSettings? other) =>
+        other is not null && Path == other.Path && TimeLimit == other.TimeLimit
+        && Arguments.SequenceEqual(other.Arguments, StringComparer.Ordinal) && Metrics.SequenceEqual(other.Metrics);
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => HashCode.Combine(Path, Arguments.Count, Metrics.Count, TimeLimit);
+}
+
+/// <summary>One metric of the user's own program. Exactly one of <paramref name="Pattern"/> and <paramref name="JsonPath"/> is given.</summary>
+/// <param name="Definition">Its name, unit, direction and kind.</param>
+/// <param name="Pattern">A .NET regular expression; its group <c>value</c>, or its first group, is the number. The last match counts.</param>
+/// <param name="JsonPath">Where the number is in a JSON report: <c>$.result.tps</c>, <c>$.runs[0]['mean time']</c>.</param>
+public sealed record CommandMetric(MetricDefinition Definition, string? Pattern = null, string? JsonPath = null);
+
+/// <summary>What the workload Observe looks at.</summary>
+public enum ObservedArea
+{
+    /// <summary>Processors: how much the guest computes, and how long it waits for a host processor.</summary>
+    Cpu,
+
+    /// <summary>Disks: requests a second, and how long they take.</summary>
+    Disk,
+
+    /// <summary>Network: throughput and drops.</summary>
+    Network,
 }

@@ -44,9 +44,10 @@ internal sealed class ChangeApplication(HostConnection host, LibvirtDomain domai
     /// </summary>
     public async Task RestartAsync(VMRestarter restarter, RestartOptions options, CancellationToken cancellationToken)
     {
+        bool hadAgent;
         try
         {
-            await restarter.ShutDownAsync(domain, options, cancellationToken);
+            hadAgent = await restarter.ShutDownAsync(domain, options, cancellationToken);
         }
         catch (Exception exception) when (exception is KvmTuneException or LibvirtException or OperationCanceledException)
         {
@@ -64,7 +65,7 @@ internal sealed class ChangeApplication(HostConnection host, LibvirtDomain domai
 
         try
         {
-            VMRestarter.Start(domain);
+            await restarter.StartAsync(domain, hadAgent, cancellationToken);
         }
         catch (KvmTuneException exception) when (exception.ErrorId == VMRestarter.StartFailed)
         {

@@ -39,6 +39,19 @@ internal sealed class LabGuest : IDisposable
         return new LabGuest(connection, domain);
     }
 
+    public static SshEndpoint Ssh()
+    {
+        var key = Environment.GetEnvironmentVariable("KVMTUNE_LAB_SSH_KEY");
+        Skip.If(string.IsNullOrEmpty(key), "KVMTUNE_LAB_SSH_KEY is not set: the lab's guests cannot be reached by SSH.");
+        return new SshEndpoint
+        {
+            HostName = Environment.GetEnvironmentVariable("KVMTUNE_LAB_LAB2_ADDRESS")!,
+            UserName = "root",
+            IdentityFile = key,
+            KnownHostsFile = Environment.GetEnvironmentVariable("KVMTUNE_LAB_KNOWN_HOSTS"),
+        };
+    }
+
     public async Task<IGuestChannel> ChannelAsync()
     {
         for (var attempt = 0; ; attempt++)
@@ -70,3 +83,7 @@ internal sealed class LabGuest : IDisposable
         _connection.Dispose();
     }
 }
+
+/// <summary>The tests that use the lab's guest take turns.</summary>
+[CollectionDefinition("Lab guest")]
+public sealed class LabGuestTurn;

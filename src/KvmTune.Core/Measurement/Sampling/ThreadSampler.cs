@@ -1,6 +1,6 @@
 // The QEMU process's threads on the local host: run-queue delay, migrations between processors, and where each vCPU ran last.
 using System.Globalization;
-using System.Text.RegularExpressions;
+using KvmTune.Hosts;
 
 namespace KvmTune.Measurement.Sampling;
 
@@ -8,7 +8,7 @@ namespace KvmTune.Measurement.Sampling;
 /// Reads <c>/proc/PID/task/TID/schedstat</c> (run time, run-queue delay, in ns), <c>sched</c> (migrations; only where the kernel was built
 /// with SCHED_DEBUG) and <c>stat</c> (the processor that the thread ran on last).
 /// </summary>
-internal sealed partial class ThreadSampler : IRunSampler
+internal sealed class ThreadSampler : IRunSampler
 {
     private readonly string _tasks;
     private readonly List<(string Path, int Vcpu)> _vcpus = [];
@@ -17,18 +17,14 @@ internal sealed partial class ThreadSampler : IRunSampler
     private ThreadSampler(string tasks) => _tasks = tasks;
 
     /// <summary>The sampler of a QEMU process; null where its threads cannot be seen.</summary>
-    public static ThreadSampler? Create(int processId)
+    public static ThreadSampler? Create(QemuProcess process)
     {
-        var sampler = new ThreadSampler(string.Create(CultureInfo.InvariantCulture, $"/proc/{processId}/task"));
-        foreach (var task in sampler.Tasks())
+        var sampler = new ThreadSampler(string.Create(CultureInfo.InvariantCulture, $"/proc/{process.ProcessId}/task"));
+        foreach (var (vcpu, thread) in process.VcpuThreads())
         {
-            // QEMU names them "CPU 0/KVM" and "CPU 0/TCG"; libvirt turns that naming on.
-            var match = VcpuThread().Match(LocalHost.ReadLine(task + "/comm") ?? "");
-            if (match.Success)
-            {
-                sampler._vcpus.Add((task, int.Parse(match.Groups["number"].ValueSpan, CultureInfo.InvariantCulture)));
-                sampler._vcpuIds.Add(task);
-            }
+            var task = string.Create(CultureInfo.InvariantCulture, $"{sampler._tasks}/{thread}");
+            sampler._vcpus.Add((task, vcpu));
+            sampler._vcpuIds.Add(task);
         }
 
         return sampler._vcpus.Count > 0 ? sampler : null;
@@ -107,7 +103,4 @@ internal sealed partial class ThreadSampler : IRunSampler
         var rest = line?[(line.LastIndexOf(')') + 2)..].Split(' ');
         return rest is { Length: > 36 } && double.TryParse(rest[36], NumberStyles.None, CultureInfo.InvariantCulture, out var cpu) ? cpu : null;
     }
-
-    [GeneratedRegex("^CPU (?<number>[0-9]+)/", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, 1000)]
-    private static partial Regex VcpuThread();
 }

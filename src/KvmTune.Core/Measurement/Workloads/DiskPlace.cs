@@ -45,7 +45,7 @@ internal sealed partial record DiskPlace(GuestFileSystem FileSystem, int FileSiz
     {
         // A hundredth of the file system, and 4 MiB, stay free for the file system's own records and the logs.
         var usable = (int)Math.Min(int.MaxValue, (fileSystem.FreeKiB / 1024 * 99 / 100) - 4);
-        var size = context.Request.FileSizeMiB ?? (int)Math.Min(DefaultFileMiB, fileSystem.FreeKiB / 1024 / 2);
+        var size = context.Request.FileSizeMiB ?? DefaultSize(fileSystem.FreeKiB / 1024);
         if (size > usable || size < SmallestFileMiB)
         {
             var needed = context.Request.FileSizeMiB ?? (2 * SmallestFileMiB);
@@ -56,6 +56,18 @@ internal sealed partial record DiskPlace(GuestFileSystem FileSystem, int FileSiz
                     ? $"and the test file needs {SmallestFileMiB} MiB with as much left free. "
                     : $"and a test file of {needed} MiB was asked for. ")
                 + "Free some space, name a smaller file (-FileSizeMiB), or name a folder on another file system (-GuestPath).");
+        }
+
+        return size;
+    }
+
+    // At most half of what is free, in steps of two, so that a repetition some blocks later takes the same size.
+    private static int DefaultSize(long freeMiB)
+    {
+        var size = DefaultFileMiB;
+        while (size > freeMiB / 2 && size > 0)
+        {
+            size /= 2;
         }
 
         return size;

@@ -85,6 +85,7 @@ public sealed class FioWorkload : IWorkload
         private readonly List<string> _notes = [];
         private GuestTestFolder? _folder;
         private DiskPlace? _place;
+        private TimeSpan? _shortest;
 
         public string? Version { get; private set; }
 
@@ -120,7 +121,8 @@ public sealed class FioWorkload : IWorkload
             }
 
             var command = workload._job.Run(folder.Path, place.FileSizeMiB, context.Request.RunTime);
-            var result = await context.RequiredChannel.RunAsync(command, cancellationToken);
+            var result = await context.RequiredChannel.RunAsync(
+                command with { ExpectedDuration = Expected(command) }, cancellationToken);
             var log = await folder.TakeFileAsync(FioJob.LogFile, cancellationToken);
             var (report, failure) = FioReport.Parse(result.StandardOutput, workload._job.Section);
             if (report is null || !result.Succeeded)
@@ -139,6 +141,7 @@ public sealed class FioWorkload : IWorkload
                 return RunOutcome.Failed("fio wrote no log of its rates.");
             }
 
+            _shortest = _shortest is { } shortest && shortest < result.Duration ? shortest : result.Duration;
             return Outcome(report, log);
         }
 
@@ -205,6 +208,10 @@ public sealed class FioWorkload : IWorkload
                 MeasurementReason.PreparationFailed,
                 $"The test file could not be written in {folder.Path} in {context.VMName}: {failure} {result.Describe()}");
         }
+
+        // fio itself takes a while to start and to end; once that is known, the guest is not asked long before.
+        private TimeSpan? Expected(GuestCommand command) =>
+            _shortest is { } shortest && shortest * 0.95 > command.ExpectedDuration ? shortest * 0.95 : command.ExpectedDuration;
 
         private RunOutcome Outcome(FioReport report, string log)
         {

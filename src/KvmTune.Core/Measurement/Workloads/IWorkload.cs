@@ -1,5 +1,6 @@
 // What a workload is: a small class that says what it runs and yields, and an instance of it for one measurement.
 using KvmTune.Guest;
+using KvmTune.Measurement.Sampling;
 
 namespace KvmTune.Measurement.Workloads;
 
@@ -78,6 +79,9 @@ public sealed record WorkloadContext
 
     /// <summary>The way into the guest; null where the workload needs none.</summary>
     public IGuestChannel? Channel { get; init; }
+
+    /// <summary>The counters of the host that frame a run.</summary>
+    public IReadOnlyList<IRunSampler> Samplers { get; init; } = [];
 
     /// <summary>The clock.</summary>
     public required TimeProvider TimeProvider { get; init; }

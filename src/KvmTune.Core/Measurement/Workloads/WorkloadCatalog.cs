@@ -17,7 +17,10 @@ public sealed class WorkloadCatalog
     public IReadOnlyList<IWorkload> All { get; }
 
     /// <summary>The workloads that come with KvmTune.</summary>
-    public static WorkloadCatalog CreateDefault() => new([.. FioWorkload.CreateAll()]);
+    public static WorkloadCatalog CreateDefault() => new(
+    [
+        .. FioWorkload.CreateAll(), .. SysbenchWorkload.CreateAll(), new NetworkWorkload(), new CommandWorkload(), new ObserveWorkload(),
+    ]);
 
     /// <summary>Finds a workload; the case of the name does not matter.</summary>
     /// <exception cref="ArgumentException">There is none of that name; the message has the names.</exception>

@@ -1,0 +1,144 @@
+// No load of our own: what the guest really does, seen from libvirt's counters.
+using KvmTune.Measurement.Sampling;
+
+namespace KvmTune.Measurement.Workloads;
+
+/// <summary>Watches the guest's own load. Nothing is run in it, so it needs neither agent nor SSH.</summary>
+public sealed class ObserveWorkload : IWorkload
+{
+    private static readonly MetricDefinition RateVariation = new("RateVariation", "%", MetricDirection.LowerIsBetter, MetricKind.Variation);
+
+    /// <inheritdoc/>
+    public string Name => "Observe";
+
+    /// <inheritdoc/>
+    public string Description => "nothing is run: the guest's own load, seen from the host's counters";
+
+    /// <inheritdoc/>
+    public GuestProgram? Program => null;
+
+    /// <inheritdoc/>
+    public bool NeedsChannel => false;
+
+    /// <inheritdoc/>
+    public IReadOnlyList<MetricDefinition> MetricsFor(WorkloadRequest request) => request.Area switch
+    {
+        ObservedArea.Disk =>
+        [
+            new("Iops", "IOPS", MetricDirection.HigherIsBetter, MetricKind.Rate, IsPrimary: true),
+            new("LatencyMean", "ns", MetricDirection.LowerIsBetter, MetricKind.MeanLatency),
+            RateVariation,
+        ],
+        ObservedArea.Network =>
+        [
+            new("GbitPerSecond", "Gbit/s", MetricDirection.HigherIsBetter, MetricKind.Rate, IsPrimary: true),
+            new("DropsPerSecond", "packets/s", MetricDirection.LowerIsBetter, MetricKind.Rate),
+            RateVariation,
+        ],
+        _ =>
+        [
+            new("CpuCores", "cores", MetricDirection.HigherIsBetter, MetricKind.Rate, IsPrimary: true),
+            new("DelaySharePercent", "%", MetricDirection.LowerIsBetter, MetricKind.Variation),
+            RateVariation,
+        ],
+    };
+
+    /// <inheritdoc/>
+    public void Validate(WorkloadRequest request)
+    {
+        if (!Enum.IsDefined(request.Area))
+        {
+            throw new ArgumentException($"There is no area '{request.Area}' to observe.", nameof(request));
+        }
+    }
+
+    /// <inheritdoc/>
+    public TimeSpan RunLength(WorkloadRequest request) => request.RunTime;
+
+    /// <inheritdoc/>
+    public IWorkloadInstance Create(WorkloadContext context) => new Instance(context);
+
+    private sealed class Instance(WorkloadContext context) : IWorkloadInstance
+    {
+        public string? Version => null;
+
+        public string? GuestFile => null;
+
+        public string? DiskTarget => null;
+
+        public IReadOnlyList<string> Notes { get; } =
+            ["The guest's own load was observed: a difference between two measurements can be a difference of that load."];
+
+        public string? LeftInGuest => null;
+
+        public Task PrepareAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public async Task<RunOutcome> RunAsync(CancellationToken cancellationToken)
+        {
+            var whole = await Task.Run(() => RunFrame.Open(context.Samplers, context.TimeProvider), cancellationToken);
+            var rates = new List<double>();
+            for (var left = context.Request.RunTime; left > TimeSpan.Zero; left -= TimeSpan.FromSeconds(1))
+            {
+                var second = await Task.Run(() => RunFrame.Open(context.Samplers, context.TimeProvider), cancellationToken);
+                await Task.Delay(left < TimeSpan.FromSeconds(1) ? left : TimeSpan.FromSeconds(1), context.TimeProvider, cancellationToken);
+                rates.Add(Rate(await Task.Run(second.Close, cancellationToken)) ?? double.NaN);
+            }
+
+            var counters = await Task.Run(whole.Close, cancellationToken);
+            if (Rate(counters) is not { } rate)
+            {
+                return RunOutcome.Failed("libvirt does not keep the counters of this area for this VM.");
+            }
+
+            if (rate <= 0)
+            {
+                return RunOutcome.Failed("The guest did nothing in this area during the run, so there is nothing to judge.");
+            }
+
+            var values = new Dictionary<string, double>(StringComparer.Ordinal)
+            {
+                [context.Request.Area switch { ObservedArea.Disk => "Iops", ObservedArea.Network => "GbitPerSecond", _ => "CpuCores" }] = rate,
+                ["RateVariation"] = PerSecond.VariationPercent(rates),
+            };
+            switch (context.Request.Area)
+            {
+                case ObservedArea.Disk:
+                    values["LatencyMean"] = Sum(counters, "Disk.", ".ReadNanoseconds", ".WriteNanoseconds")!.Value
+                        / Sum(counters, "Disk.", ".ReadRequests", ".WriteRequests")!.Value;
+                    break;
+                case ObservedArea.Network:
+                    values["DropsPerSecond"] = (Sum(counters, "Nic.", ".ReceiveDropsPackets", ".SendDropsPackets") ?? 0) / Seconds(counters);
+                    break;
+                default:
+                    if (!counters.TryGetValue("VcpuDelayNanoseconds", out var delay))
+                    {
+                        return RunOutcome.Failed("libvirt does not tell how long the vCPUs waited for a host CPU.");
+                    }
+
+                    values["DelaySharePercent"] = 100 * delay / (delay + counters["GuestCpuNanoseconds"]);
+                    break;
+            }
+
+            return new RunOutcome { Values = values, PerSecondRates = rates };
+        }
+
+        public Task CleanUpAsync() => Task.CompletedTask;
+
+        private double? Rate(IReadOnlyDictionary<string, double> counters) => context.Request.Area switch
+        {
+            ObservedArea.Disk => Sum(counters, "Disk.", ".ReadRequests", ".WriteRequests") / Seconds(counters),
+            ObservedArea.Network => Sum(counters, "Nic.", ".ReceivedBytes", ".SentBytes") * 8 / 1e9 / Seconds(counters),
+            // The process's time is kept to the nanosecond, the vCPUs' own only to 10 ms.
+            _ => counters.TryGetValue("GuestCpuNanoseconds", out var time) ? time / 1e9 / Seconds(counters) : null,
+        };
+
+        private static double Seconds(IReadOnlyDictionary<string, double> counters) => counters["FrameNanoseconds"] / 1e9;
+
+        private static double? Sum(IReadOnlyDictionary<string, double> counters, string prefix, params string[] endings)
+        {
+            var found = counters.Where(pair => pair.Key.StartsWith(prefix, StringComparison.Ordinal)
+                && endings.Any(ending => pair.Key.EndsWith(ending, StringComparison.Ordinal))).ToList();
+            return found.Count == 0 ? null : found.Sum(pair => pair.Value);
+        }
+    }
+}

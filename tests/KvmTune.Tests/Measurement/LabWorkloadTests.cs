@@ -1,0 +1,73 @@
+// Every workload on a real guest of the lab, by agent and by SSH.
+using KvmTune.Guest;
+using KvmTune.Measurement;
+using KvmTune.Measurement.Workloads;
+using Xunit;
+using Xunit.Abstractions;
+
+namespace KvmTune.Tests.Measurement;
+
+[Trait("Category", "Lab")]
+[Collection("Lab guest")]
+public sealed class LabWorkloadTests(ITestOutputHelper output)
+{
+    public static TheoryData<string, GuestChannelKind> Workloads()
+    {
+        var data = new TheoryData<string, GuestChannelKind>();
+        foreach (var workload in WorkloadCatalog.CreateDefault().All)
+        {
+            data.Add(workload.Name, GuestChannelKind.Agent);
+            if (workload.NeedsChannel)
+            {
+                data.Add(workload.Name, GuestChannelKind.Ssh);
+            }
+        }
+
+        return data;
+    }
+
+    [SkippableTheory]
+    [MemberData(nameof(Workloads))]
+    public async Task A_workload_yields_every_metric_of_every_run_and_leaves_nothing(string workload, GuestChannelKind channel)
+    {
+        using var lab = LabGuest.Open();
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(3));
+        await (await lab.ChannelAsync()).DisposeAsync();
+        var request = new WorkloadRequest
+        {
+            Name = workload,
+            Runs = 2,
+            RunTime = TimeSpan.FromSeconds(2),
+            FileSizeMiB = 64,
+            Channel = channel,
+            Ssh = channel == GuestChannelKind.Ssh ? LabGuest.Ssh() : null,
+            Command = workload == "Command" ? SomeCommand : null,
+        };
+
+        var result = await lab.Measurer.MeasureAsync(lab.Target, request, null, limit.Token);
+
+        foreach (var run in result.Runs)
+        {
+            output.WriteLine($"run {run.Number} {(run.IsWarmup ? "warm-up " : "")}{run.Duration.TotalMilliseconds:0} ms {run.Failure}");
+            output.WriteLine("  " + string.Join(", ", run.Values.Select(pair => $"{pair.Key} {pair.Value:0.###}")));
+            output.WriteLine("  rates " + string.Join(", ", run.PerSecondRates.Select(rate => $"{rate:0.##}")));
+        }
+
+        output.WriteLine($"in all {result.Elapsed.TotalSeconds:0.0} s; {result.Conditions.Channel}; {result.Conditions.WorkloadVersion}; {string.Join(' ', result.Notes)}");
+        Assert.Equal(2, result.CountedRuns.Count);
+        Assert.Single(result.Metrics, metric => metric.IsPrimary);
+        Assert.All(result.CountedRuns, run => Assert.All(result.Metrics, metric => Assert.True(double.IsFinite(run.Values[metric.Name]), metric.Name)));
+        Assert.Empty(await lab.LeftoversAsync());
+    }
+
+    private static CommandSettings SomeCommand => new()
+    {
+        Path = "/bin/sh",
+        Arguments = ["-c", "echo \"speed: $(( $(cut -d. -f1 /proc/uptime) )) \"'\"it'\"'\"'s\" $1'; echo '{\"a\": [{\"b c\": 7}]}'", "sh", "a 'b' \"c\" $d"],
+        Metrics =
+        [
+            new CommandMetric(new MetricDefinition("Speed", "1/s", MetricDirection.HigherIsBetter, MetricKind.Rate, IsPrimary: true), Pattern: "^speed: ([0-9]+)"),
+            new CommandMetric(new MetricDefinition("Other", "ns", MetricDirection.LowerIsBetter, MetricKind.MeanLatency), JsonPath: "$.a[0]['b c']"),
+        ],
+    };
+}
