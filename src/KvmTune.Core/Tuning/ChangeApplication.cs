@@ -77,7 +77,7 @@ internal sealed class ChangeApplication(HostConnection host, LibvirtDomain domai
         }
     }
 
-    private static IReadOnlyList<VMChange> InverseOf(VMTuningPlan plan)
+    private static List<VMChange> InverseOf(VMTuningPlan plan)
     {
         var ofConfiguration = plan.ChangesConfiguration
             ? plan.Change.Inverse(DomainDocument.Parse(plan.Snapshot.Persistent!)) with { Scope = ChangeScope.Config }
