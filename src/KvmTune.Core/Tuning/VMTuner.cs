@@ -125,7 +125,7 @@ public sealed class VMTuner(HostConnection host, TimeProvider time)
             Change = change,
             ChangesRunning = live,
             ChangesConfiguration = config,
-            RequiresRestart = config && facts.IsRunning && !change.CanBeLive,
+            RequiresRestart = config && facts.IsRunning && !live,
             Differences = differences,
             Findings = RuleCatalog.Judge(context),
             XmlDifference = XmlDifference.Between(

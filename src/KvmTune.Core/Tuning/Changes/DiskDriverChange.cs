@@ -29,7 +29,7 @@ public sealed record DiskDriverChange : VMChange
 
     /// <inheritdoc/>
     public override IReadOnlyList<SettingValue> Settings =>
-        [.. OrderedOptions.Select(option => new SettingValue(OptionPath(option.Key), option.Value))];
+        OrderedOptions.Select(option => new SettingValue(OptionPath(option.Key), option.Value)).ToList();
 
     private IEnumerable<KeyValuePair<string, string?>> OrderedOptions => Options.OrderBy(option => option.Key, StringComparer.Ordinal);
 
@@ -51,7 +51,7 @@ public sealed record DiskDriverChange : VMChange
     public override IReadOnlyList<string> VirshCommands(bool live, bool config, DomainDocument after)
     {
         var disk = after.Find(DiskPath) is { } element ? XElement.Parse(element.ToString()).ToString() : string.Empty;
-        return [VirshText.Command(ConnectionUri, "update-device", VMName, "/dev/stdin", "--config") + $" <<'XML'\n{disk}\nXML"];
+        return [VirshText.Command(ConnectionUri, "update-device", VirshText.Domain(VMName, VMId), "/dev/stdin", "--config") + $" <<'XML'\n{disk}\nXML"];
     }
 
     /// <inheritdoc/>

@@ -24,9 +24,9 @@ public sealed record VcpuPinChange : VMChange
 
     /// <inheritdoc/>
     public override IReadOnlyList<SettingValue> Settings =>
-        [.. Pins.OrderBy(pin => pin.Key).Select(pin => pin.Value is null
+        Pins.OrderBy(pin => pin.Key).Select(pin => pin.Value is null
             ? new SettingValue(PinPath(pin.Key).Element, null)
-            : new SettingValue(PinPath(pin.Key), pin.Value.ToString()))];
+            : new SettingValue(PinPath(pin.Key), pin.Value.ToString())).ToList();
 
     /// <inheritdoc/>
     public override void CheckTarget(VMConfiguration configuration)
@@ -83,7 +83,7 @@ public sealed record VcpuPinChange : VMChange
     /// <inheritdoc/>
     public override IReadOnlyList<string> VirshCommands(bool live, bool config, DomainDocument after) =>
         [.. Pins.OrderBy(pin => pin.Key).Select(pin => VirshText.Command(
-            ConnectionUri, ["vcpupin", VMName, Text(pin.Key), pin.Value?.ToString() ?? "r", .. VirshText.Flags(live, config)]))];
+            ConnectionUri, ["vcpupin", VirshText.Domain(VMName, VMId), Text(pin.Key), pin.Value?.ToString() ?? "r", .. VirshText.Flags(live, config)]))];
 
     /// <inheritdoc/>
     protected override VMChange WithSettings(Func<SettingPath, string?> valueOf) => this with
