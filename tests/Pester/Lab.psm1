@@ -133,7 +133,7 @@ function Set-DomainText {
     try { Set-Content $file $Text; $null = Invoke-Virsh define $file } finally { Remove-Item $file }
 }
 
-function Get-DomainState { param([string] $Name) (Invoke-Virsh domstate $Name)[0] }
+function Get-DomainState { param([string] $Name) Invoke-Virsh domstate $Name | Select-Object -First 1 }
 
 # The pin of a vCPU as the XML has it; nothing when it has none.
 function Get-Pin {
@@ -147,17 +147,12 @@ function Get-DiskOption {
     (Get-DomainXml $Name -Running:$Running).SelectSingleNode("/domain/devices/disk[target/@dev='$Disk']/driver/@$Option").Value
 }
 
-# QEMU's process, found by the UUID on its command line.
+# QEMU's process: the one that libvirt wrote down, if it is the VM's by the UUID on its command line.
 function Get-QemuProcessId {
     param([string] $Name)
-    $id = (Invoke-Virsh domuuid $Name)[0]
-    foreach ($folder in [System.IO.Directory]::EnumerateDirectories('/proc')) {
-        $number = 0
-        if ([int]::TryParse([System.IO.Path]::GetFileName($folder), [ref] $number)) {
-            $line = try { [System.IO.File]::ReadAllText("$folder/cmdline") } catch { '' }
-            if ($line.Contains("`0-uuid`0$id`0")) { return $number }
-        }
-    }
+    $id = Invoke-Virsh domuuid $Name | Select-Object -First 1
+    $number = Get-Content "/run/libvirt/qemu/$Name.pid" -ErrorAction Ignore
+    if ($number -and [System.IO.File]::ReadAllText("/proc/$number/cmdline").Contains("`0-uuid`0$id`0")) { return [int] $number }
     throw "$Name has no process"
 }
 

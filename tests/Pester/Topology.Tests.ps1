@@ -9,7 +9,7 @@ AfterAll { Disconnect-VMHost $uri -ErrorAction Ignore }
 
 Describe 'Get-VMTopology' {
     It 'shows all VMs when none is named' {
-        (Get-VMTopology).VMName | Should -Be @('db01', 'db02', 'web01')
+        (Get-VMTopology).VMName | Sort-Object | Should -Be @('db01', 'db02', 'web01')
     }
 
     It 'takes <What>' -ForEach @(
@@ -24,7 +24,7 @@ Describe 'Get-VMTopology' {
         @{ What = 'a UUID'; Command = { Get-VMTopology 00000000-0000-4000-8000-000000000002 }; Names = @('db02') }
         @{ What = '-VM for -VMName'; Command = { Get-VMTopology -VM web01 }; Names = @('web01') }
     ) {
-        (& $Command).VMName | Should -Be $Names
+        (& $Command).VMName | Sort-Object | Should -Be ($Names | Sort-Object)
     }
 
     It 'reports an unknown name with VMNotFound and the names that there are, and goes on with the rest' {
@@ -82,7 +82,7 @@ Describe 'A real guest' -Tag Lab -Skip:(-not $env:KVMTUNE_LAB) {
 
     It 'is found on the default host without a connection' {
         Disconnect-VMHost $uri
-        try { (Get-VMTopology lab* -ConnectionUri (Get-LabUri)).VMName | Should -Be @('lab1', 'lab2') }
+        try { (Get-VMTopology lab* -ConnectionUri (Get-LabUri)).VMName | Sort-Object | Should -Be @('lab1', 'lab2') }
         finally { $null = Connect-VMHost $uri }
     }
 }
