@@ -207,11 +207,11 @@ public sealed class MeasurementSession : IAsyncDisposable
         ConnectionUri = _target.ConnectionUri,
         Workload = Request,
         Metrics = Metrics,
-        Runs = [.. _runs],
+        Runs = _runs.ToList(),
         Conditions = _conditions,
         StartedAt = StartedAt,
         Elapsed = _time.GetElapsedTime(_started),
-        Notes = [.. _notes, .. _instance?.Notes ?? []],
+        Notes = _notes.Concat(_instance?.Notes ?? []).ToList(),
     };
 
     /// <summary>Adds a sentence to the result's notes.</summary>
