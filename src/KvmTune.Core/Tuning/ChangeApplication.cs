@@ -14,7 +14,7 @@ internal sealed class ChangeApplication(HostConnection host, LibvirtDomain domai
     public IReadOnlyList<VMChange> Inverse { get; } = InverseOf(plan);
 
     /// <summary>Makes the persistent and the live part, and reads back what is there.</summary>
-    public IReadOnlyList<Verification> Apply()
+    public List<Verification> Apply()
     {
         var verifications = new List<Verification>();
         if (plan.ChangesConfiguration)
@@ -77,6 +77,10 @@ internal sealed class ChangeApplication(HostConnection host, LibvirtDomain domai
         }
     }
 
+    /// <summary>Looks from outside libvirt at what a restart has put in force.</summary>
+    public Task<IReadOnlyList<Verification>> VerifyRestartedAsync(CancellationToken cancellationToken) => _change.VerifyRestartedAsync(
+        new RestartedTarget(domain, DomainXmlReader.Read(domain.GetXml()), FindProcess()), cancellationToken);
+
     private static IReadOnlyList<VMChange> InverseOf(VMTuningPlan plan)
     {
         var ofConfiguration = plan.ChangesConfiguration
@@ -128,7 +132,7 @@ internal sealed class ChangeApplication(HostConnection host, LibvirtDomain domai
             DomainXmlReader.Read(plan.Snapshot.Running!),
             HostReading.OnlineCpus(host),
             HostReading.CpuMapLength(host),
-            host.IsLocalQemu ? QemuProcess.Find(domain.Name, domain.Id) : null);
+            FindProcess());
         try
         {
             _change.ApplyLive(target);
@@ -157,6 +161,8 @@ internal sealed class ChangeApplication(HostConnection host, LibvirtDomain domai
             // The new handle names the domain that is held here already.
         }
     }
+
+    private QemuProcess? FindProcess() => host.IsLocalQemu ? QemuProcess.Find(domain.Name, domain.Id) : null;
 
     private KvmTuneException NotEffective(IReadOnlyList<Verification> verifications) => new(
         "ChangeNotEffective", KvmTuneErrorCategory.InvalidResult,

@@ -1,4 +1,5 @@
 // The one path that every change takes: read, plan, (ask,) apply, verify. Nothing else in the engine writes to a VM.
+using System.Xml.Linq;
 using KvmTune.Hosts;
 using KvmTune.Libvirt;
 using KvmTune.Measurement;
@@ -64,6 +65,7 @@ public sealed class VMTuner(HostConnection host, TimeProvider time)
             if (checkedPlan.RequiresRestart && options.Restart)
             {
                 await application.RestartAsync(new VMRestarter(time), options.RestartOptions, cancellationToken);
+                verifications.AddRange(await application.VerifyRestartedAsync(cancellationToken));
                 restarted = true;
             }
 
@@ -111,27 +113,26 @@ public sealed class VMTuner(HostConnection host, TimeProvider time)
         var live = facts.IsRunning && change.CanBeLive && change.Scope is not ChangeScope.Config;
         var config = facts.IsPersistent && change.Scope is not ChangeScope.Live;
 
-        var running = live ? Edited(snapshot.Running!, change) : ((DomainDocument Document, VMConfiguration Configuration)?)null;
-        var persistent = config ? Edited(snapshot.Persistent!, change) : ((DomainDocument Document, VMConfiguration Configuration)?)null;
-        var after = persistent ?? running ?? Edited(snapshot.Persistent ?? snapshot.Running!, change);
+        var running = live ? Edit(snapshot.Running!, change) : null;
+        var persistent = config ? Edit(snapshot.Persistent!, change) : null;
+        var edit = persistent ?? running ?? Edit(snapshot.Persistent ?? snapshot.Running!, change);
         var hostCpus = HostReading.OnlineCpus(host);
         var differences = Differences(
-            running is null ? [] : ConfigurationComparer.Compare(facts.Running!, running.Value.Configuration, hostCpus),
-            persistent is null ? [] : ConfigurationComparer.Compare(facts.Configured!, persistent.Value.Configuration));
+            running is null ? [] : ConfigurationComparer.Compare(running.Before.ToConfiguration(), running.After.ToConfiguration(), hostCpus),
+            persistent is null ? [] : ConfigurationComparer.Compare(persistent.Before.ToConfiguration(), persistent.After.ToConfiguration()));
         var context = new RuleContext(
-            change, facts, after.Configuration, () => HostReading.Read(host), () => VMReading.RunningConfigurations(host, change.VMId));
+            change, facts, edit.After.ToConfiguration(), () => HostReading.Read(host), () => VMReading.RunningConfigurations(host, change.VMId));
         return new VMTuningPlan
         {
             Change = change,
             ChangesRunning = live,
             ChangesConfiguration = config,
-            RequiresRestart = config && facts.IsRunning && !change.CanBeLive,
+            RequiresRestart = config && facts.IsRunning && !live && persistent!.IsReal,
             Differences = differences,
             Findings = RuleCatalog.Judge(context),
-            XmlDifference = XmlDifference.Between(
-                DomainDocument.Parse((persistent is null ? running is null ? null : snapshot.Running : snapshot.Persistent) ?? after.Document.ToXml()).ToXml(),
-                after.Document.ToXml()),
-            VirshCommand = string.Join('\n', change.VirshCommands(live, config, after.Document)),
+            XmlDifference = XmlDifference.Between(edit.Before.ToXml(), edit.After.ToXml()),
+            VirshCommand = string.Join('\n', change.VirshCommands(live, config, edit.Before, edit.After)),
+            HasChanges = differences.Count > 0 || persistent is { IsReal: true },
             Snapshot = snapshot,
         };
     }
@@ -150,11 +151,12 @@ public sealed class VMTuner(HostConnection host, TimeProvider time)
     private static string Describe(IReadOnlyList<SettingDifference> differences) =>
         differences.Count == 0 ? "no change" : string.Join("; ", differences);
 
-    private static (DomainDocument Document, VMConfiguration Configuration) Edited(string xml, VMChange change)
+    private static DocumentEdit Edit(string xml, VMChange change)
     {
-        var document = DomainDocument.Parse(xml);
-        change.Edit(document);
-        return (document, document.ToConfiguration());
+        var before = DomainDocument.Parse(xml);
+        var after = before.Copy();
+        change.Edit(after);
+        return new DocumentEdit(before, after);
     }
 
     private static List<SettingDifference> Differences(
@@ -166,4 +168,9 @@ public sealed class VMTuner(HostConnection host, TimeProvider time)
 
     private static SettingDifference Where(ConfigurationDifference difference, ChangeScope where) =>
         new(difference.Setting, difference.Running, difference.Configured, where);
+
+    private sealed record DocumentEdit(DomainDocument Before, DomainDocument After)
+    {
+        public bool IsReal => !XNode.DeepEquals(Before.Domain, After.Domain);
+    }
 }
