@@ -37,8 +37,7 @@ public static class VMTopologyReader
     private static VMConfiguration Configuration(LibvirtDomain domain, DomainXmlFlags flags)
     {
         using var xml = domain.GetXmlUtf8(flags);
-        using var stream = xml.OpenStream();
-        return DomainXmlReader.Read(stream);
+        return DomainXmlReader.Read(xml.Span);
     }
 
     private static List<VcpuTopology> Vcpus(LibvirtDomain domain, VMConfiguration current, bool isRunning, CpuSet hostCpus)
