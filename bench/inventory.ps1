@@ -61,7 +61,7 @@ function Measure-Inventory([int] $Count, [int] $Rounds) {
             $fromC = Measure-Peer $c
             [GC]::Collect()
             $watch.Restart()
-            $null = Get-VMTopology -ConnectionUri $uri
+            Get-VMTopology -ConnectionUri $uri | Out-Null
             $watch.Stop()
             $fromPython = Measure-Peer $python
             if ($round -gt 0) {

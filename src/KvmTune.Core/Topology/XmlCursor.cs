@@ -14,7 +14,6 @@ namespace KvmTune.Topology;
 /// </summary>
 internal sealed class XmlCursor(byte[] buffer, int length)
 {
-    private static readonly SearchValues<byte> TagEndOrQuote = SearchValues.Create(">\"'<"u8);
     private static readonly SearchValues<byte> NameEnd = SearchValues.Create(" \t\r\n/>="u8);
 
     // The open elements, as the places of their names; the first Depth of them count.
@@ -199,30 +198,7 @@ internal sealed class XmlCursor(byte[] buffer, int length)
         }
 
         _name = (at, at + nameLength);
-        var end = at + nameLength;
-        while (true)
-        {
-            var offset = buffer.AsSpan(end, length - end).IndexOfAny(TagEndOrQuote);
-            if (offset < 0 || buffer[end + offset] == '<')
-            {
-                throw Error("A tag does not end");
-            }
-
-            end += offset;
-            if (buffer[end] == '>')
-            {
-                break;
-            }
-
-            var closing = buffer.AsSpan(end + 1, length - end - 1).IndexOf(buffer[end]);
-            if (closing < 0)
-            {
-                throw Error("A value does not end");
-            }
-
-            end += closing + 2;
-        }
-
+        var end = EndOfTag(at + nameLength);
         IsEmptyElement = buffer[end - 1] == '/';
         _attributes = (at + nameLength, IsEmptyElement ? end - 1 : end);
         _position = end + 1;
@@ -237,6 +213,36 @@ internal sealed class XmlCursor(byte[] buffer, int length)
         }
 
         return Tag.Start;
+    }
+
+    // The place of the > that ends a tag; one between quotes does not.
+    private int EndOfTag(int from)
+    {
+        var tag = buffer.AsSpan(from, length - from);
+        var end = tag.IndexOf((byte)'>');
+        if (end >= 0 && IsClosed(tag[..end]))
+        {
+            return from + end;
+        }
+
+        for (end = 0; end < tag.Length && tag[end] != '>'; end++)
+        {
+            if (tag[end] is (byte)'\'' or (byte)'"')
+            {
+                var closing = tag[(end + 1)..].IndexOf(tag[end]);
+                end = closing < 0 ? tag.Length : end + 1 + closing;
+            }
+        }
+
+        return end < tag.Length ? from + end : throw Error("A tag does not end");
+    }
+
+    // Whether every quote in the head of a tag is closed, as far as that is plain: it uses one kind only, as libvirt does.
+    private static bool IsClosed(ReadOnlySpan<byte> head)
+    {
+        var single = head.Count((byte)'\'');
+        var twofold = head.Count((byte)'"');
+        return (single & 1) == 0 && (twofold & 1) == 0 && (single == 0 || twofold == 0);
     }
 
     private Tag EndTag(int at)
