@@ -59,11 +59,15 @@ public sealed class GuestTestFolder
     /// <summary>Makes the folder <c>.kvmtune-…</c>, exclusively, readable by its owner only.</summary>
     /// <exception cref="GuestChannelException">The guest could not be asked.</exception>
     /// <exception cref="IOException">The folder could not be made; the message has the guest's words.</exception>
-    public static async Task<GuestTestFolder> MakeAsync(IGuestChannel channel, string parent, CancellationToken cancellationToken)
+    public static Task<GuestTestFolder> MakeAsync(IGuestChannel channel, string parent, CancellationToken cancellationToken) =>
+        MakeAsync(channel, parent, Lease, cancellationToken);
+
+    internal static async Task<GuestTestFolder> MakeAsync(
+        IGuestChannel channel, string parent, TimeSpan leaseTime, CancellationToken cancellationToken)
     {
         var name = ".kvmtune-" + RandomNumberGenerator.GetHexString(12, lowercase: true);
         var folder = new GuestTestFolder(channel, parent is "/" ? "/" + name : parent + "/" + name);
-        var lease = ((int)Lease.TotalSeconds).ToString(CultureInfo.InvariantCulture);
+        var lease = ((int)leaseTime.TotalSeconds).ToString(CultureInfo.InvariantCulture);
         try
         {
             var result = await channel.RunAsync(GuestScripts.Command(MakeScript, folder.Path, lease), cancellationToken);
