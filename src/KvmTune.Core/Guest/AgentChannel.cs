@@ -19,6 +19,8 @@ public sealed class AgentChannel : IGuestChannel
 
     // SIGTERM, 3 s, SIGKILL, 3 s: more than fio needs to finish its last requests.
     private const string EndTenths = "30";
+    private static readonly TimeSpan ReconnectLimit = TimeSpan.FromSeconds(10);
+
     private const long MostOutputBytes = 256 * 1024 * 1024;
 
     private static readonly TimeSpan EndLimit = TimeSpan.FromSeconds(15);
@@ -86,6 +88,11 @@ public sealed class AgentChannel : IGuestChannel
         catch (GuestChannelException timeout) when (timeout.Reason == GuestChannelReason.CommandTimedOut)
         {
             await EndAsync(command, processId);
+            throw;
+        }
+        catch (GuestChannelException loss) when (loss.Reason == GuestChannelReason.ConnectionLost)
+        {
+            await TryEndOnceReconnectedAsync(command, processId);
             throw;
         }
 
@@ -303,6 +310,29 @@ public sealed class AgentChannel : IGuestChannel
         {
             throw new GuestChannelException(
                 GuestChannelReason.GuestLost, $"The guest {_transport.VMName} stopped running while {command.Path} ran in it.", cause);
+        }
+    }
+
+    // A daemon that was restarted answers again after a second or two; the guest went on meanwhile.
+    private async Task TryEndOnceReconnectedAsync(GuestCommand command, long processId)
+    {
+        var started = _time.GetTimestamp();
+        while (_time.GetElapsedTime(started) < ReconnectLimit)
+        {
+            try
+            {
+                await EndAsync(command, processId);
+                return;
+            }
+            catch (GuestChannelException exception) when (exception.Reason == GuestChannelReason.ConnectionLost)
+            {
+                await Task.Delay(LifeCheckInterval, _time);
+            }
+            catch (GuestChannelException)
+            {
+                // The loss is what the caller is told.
+                return;
+            }
         }
     }
 
