@@ -64,6 +64,12 @@ public enum DomainStoppedDetail
 /// <param name="Detail">The detail in libvirt's numbers; its meaning depends on the type.</param>
 public sealed record DomainLifecycleEvent(string DomainName, Guid DomainId, DomainLifecycleEventType Type, int Detail);
 
+/// <summary>The guest agent of a domain came or went.</summary>
+/// <param name="DomainName">The domain's name.</param>
+/// <param name="DomainId">The domain's UUID.</param>
+/// <param name="IsConnected">Whether the agent is there now.</param>
+public sealed record AgentLifecycleEvent(string DomainName, Guid DomainId, bool IsConnected);
+
 /// <summary>Why a connection closed (virConnectCloseReason).</summary>
 public enum ConnectionCloseReason
 {

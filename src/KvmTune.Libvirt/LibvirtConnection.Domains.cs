@@ -65,7 +65,10 @@ public sealed unsafe partial class LibvirtConnection
     public string GetCapabilitiesXml()
         => NativeUtf8String.Take(LibvirtError.Check(virConnectGetCapabilities(Handle), Handle));
 
-    /// <summary>What a domain may use on this host, as XML; null arguments mean the driver's defaults.</summary>
+    /// <summary>
+    /// What a domain may use on this host, as XML; null arguments mean the driver's defaults. libvirt refuses this to a
+    /// read-only connection, since it may run an emulator (<see cref="LibvirtErrorCode.OperationDenied"/>).
+    /// </summary>
     /// <param name="emulator">The path of the emulator.</param>
     /// <param name="architecture">The guest's architecture, for instance <c>x86_64</c>.</param>
     /// <param name="machine">The machine type, for instance <c>q35</c>.</param>

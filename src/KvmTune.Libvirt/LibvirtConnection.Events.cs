@@ -1,4 +1,5 @@
 // Events: what happens to domains, and the end of the connection itself.
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
@@ -7,17 +8,30 @@ namespace KvmTune.Libvirt;
 
 public sealed unsafe partial class LibvirtConnection
 {
-    private readonly List<EventSubscription> _subscriptions = [];
-    private readonly List<Action<ConnectionCloseReason>> _closeHandlers = [];
+    private const int LifecycleEvents = 0; // VIR_DOMAIN_EVENT_ID_LIFECYCLE
+    private const int AgentEvents = 18; // VIR_DOMAIN_EVENT_ID_AGENT_LIFECYCLE
+    private const int AgentConnected = 1; // VIR_CONNECT_DOMAIN_EVENT_AGENT_LIFECYCLE_STATE_CONNECTED
 
-    // libvirt calls OnClosed with a lock held that registering takes too: so this gate is never taken in OnClosed.
-    private readonly object _closeGate = new();
+    // libvirt's callbacks carry a number, not a pointer: one that comes late finds nothing, and nothing dangles. Not every
+    // driver calls the function that it is given to free a pointer.
+    private static readonly ConcurrentDictionary<nint, LibvirtConnection> Subscribed = new();
+    private static long _lastKey;
+
+    private readonly nint _key = (nint)Interlocked.Increment(ref _lastKey);
+    private readonly HandlerList<DomainLifecycleEvent> _lifecycleHandlers = new();
+    private readonly HandlerList<AgentLifecycleEvent> _agentHandlers = new();
+    private readonly HandlerList<ConnectionCloseReason> _closeHandlers = new();
+
+    // Held while registering with libvirt; never taken in a callback, which libvirt makes with locks of its own held.
+    private readonly object _registrationGate = new();
+    private int? _lifecycleRegistration;
+    private int? _agentRegistration;
     private bool _closeRegistered;
 
     /// <summary>
     /// Subscribes to the lifecycle events of one domain or of all. Events arrive in order, on one background thread for
-    /// the whole process: a handler must be quick and must not wait for another event. What it throws is traced and dropped.
-    /// Calls into libvirt are allowed in it, and so is ending the subscription.
+    /// the whole process: a handler must be quick and must not wait for another event, nor dispose of the connection. What
+    /// it throws is traced and dropped. Other calls into libvirt are allowed in it, and so is ending the subscription.
     /// </summary>
     /// <param name="domain">The domain; null for all.</param>
     /// <param name="handler">Called for each event that happens from now on.</param>
@@ -25,37 +39,62 @@ public sealed unsafe partial class LibvirtConnection
     public IDisposable OnDomainLifecycle(LibvirtDomain? domain, Action<DomainLifecycleEvent> handler)
     {
         ArgumentNullException.ThrowIfNull(handler);
-        var subscription = EventSubscription.Register(this, domain, handler);
-        lock (_subscriptions)
+        Register(ref _lifecycleRegistration, LifecycleEvents, &OnLifecycleEvent);
+
+        if (domain is null)
         {
-            _subscriptions.Add(subscription);
+            return _lifecycleHandlers.Add(handler);
         }
 
-        return subscription;
+        var id = domain.Id;
+        return _lifecycleHandlers.Add(lifecycleEvent =>
+        {
+            if (lifecycleEvent.DomainId == id)
+            {
+                handler(lifecycleEvent);
+            }
+        });
     }
 
     /// <summary>
-    /// Subscribes to the loss of the connection, so that one who waits for an event learns that none will come. Called on a
-    /// thread of the pool, at most once. Drivers inside this process never call it.
+    /// Subscribes to the coming and going of the guest agent in one domain. Handlers are called as those of
+    /// <see cref="OnDomainLifecycle"/> are.
+    /// </summary>
+    /// <param name="domain">The domain.</param>
+    /// <param name="handler">Called for each event that happens from now on.</param>
+    /// <returns>The subscription: dispose it to end it. It also ends with the connection.</returns>
+    /// <exception cref="LibvirtException">The driver has no such event.</exception>
+    public IDisposable OnAgentLifecycle(LibvirtDomain domain, Action<AgentLifecycleEvent> handler)
+    {
+        ArgumentNullException.ThrowIfNull(domain);
+        ArgumentNullException.ThrowIfNull(handler);
+        Register(ref _agentRegistration, AgentEvents, &OnAgentEvent);
+        var id = domain.Id;
+        return _agentHandlers.Add(agentEvent =>
+        {
+            if (agentEvent.DomainId == id)
+            {
+                handler(agentEvent);
+            }
+        });
+    }
+
+    /// <summary>
+    /// Subscribes to the loss of the connection, so that one who waits for an event learns that none will come. Called at
+    /// most once, on a thread of the pool. Drivers inside this process never call it.
     /// </summary>
     /// <param name="handler">Called with the reason.</param>
     /// <returns>The subscription: dispose it to end it. It also ends with the connection.</returns>
     public IDisposable OnClosed(Action<ConnectionCloseReason> handler)
     {
         ArgumentNullException.ThrowIfNull(handler);
-
-        // A delegate of its own, so that ending one subscription does not end another of the same handler.
-        var subscription = new CloseSubscription(this, reason => handler(reason));
-        lock (_closeHandlers)
-        {
-            _closeHandlers.Add(subscription.Handler);
-        }
-
-        lock (_closeGate)
+        var subscription = _closeHandlers.Add(handler);
+        lock (_registrationGate)
         {
             if (!_closeRegistered)
             {
-                RegisterClose();
+                LibvirtError.Check(virConnectRegisterCloseCallback(Handle, &OnClosed, _key, 0), Handle);
+                Subscribed[_key] = this;
                 _closeRegistered = true;
             }
         }
@@ -63,122 +102,109 @@ public sealed unsafe partial class LibvirtConnection
         return subscription;
     }
 
-    internal void Forget(EventSubscription subscription)
+    private void Register(ref int? registration, int eventId, delegate* unmanaged[Cdecl]<nint, nint, int, int, nint, int> callback)
     {
-        lock (_subscriptions)
+        lock (_registrationGate)
         {
-            _subscriptions.Remove(subscription);
+            if (registration is null)
+            {
+                registration = LibvirtError.Check(virConnectDomainEventRegisterAny(Handle, 0, eventId, callback, _key, 0), Handle);
+                Subscribed[_key] = this;
+            }
         }
     }
 
-    // libvirt's registrations hold the native connection open, so they must end for it to close.
-    private void DisposeSubscriptions()
+    // libvirt's registrations hold the native connection open, so they must end for it to close. A lost daemon cannot be
+    // told; the client side is cleared all the same.
+    private void EndSubscriptions()
     {
-        EventSubscription[] subscriptions;
-        lock (_subscriptions)
+        _lifecycleHandlers.Clear();
+        _agentHandlers.Clear();
+        _closeHandlers.Clear();
+        lock (_registrationGate)
         {
-            subscriptions = [.. _subscriptions];
-        }
-
-        foreach (var subscription in subscriptions)
-        {
-            subscription.Dispose();
-        }
-
-        lock (_closeHandlers)
-        {
-            _closeHandlers.Clear();
-        }
-
-        lock (_closeGate)
-        {
-            if (_closeRegistered && !Handle.IsClosed)
+            foreach (var registration in new[] { _lifecycleRegistration, _agentRegistration })
             {
-                _closeRegistered = false;
-                if (virConnectUnregisterCloseCallback(Handle, &OnClosed) < 0)
+                if (registration is { } number && virConnectDomainEventDeregisterAny(Handle, number) < 0)
                 {
                     LibvirtError.Reset();
                 }
             }
-        }
-    }
 
-    private void RegisterClose()
-    {
-        var self = GCHandle.Alloc(this);
-        try
-        {
-            LibvirtError.Check(
-                virConnectRegisterCloseCallback(Handle, &OnClosed, GCHandle.ToIntPtr(self), &EventCallbacks.Free), Handle);
-        }
-        catch
-        {
-            self.Free();
-            throw;
+            if (_closeRegistered && virConnectUnregisterCloseCallback(Handle, &OnClosed) < 0)
+            {
+                LibvirtError.Reset();
+            }
+
+            _lifecycleRegistration = null;
+            _agentRegistration = null;
+            _closeRegistered = false;
+            Subscribed.TryRemove(_key, out _);
         }
     }
 
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
-    private static void OnClosed(nint connection, int reason, nint self)
+    private static int OnLifecycleEvent(nint connection, nint domain, int type, int detail, nint key) => PassOn(
+        key, subscribed => subscribed._lifecycleHandlers.Raise(new DomainLifecycleEvent(
+            DomainHandle.NameOf(domain), DomainHandle.UuidOf(domain), (DomainLifecycleEventType)type, detail)));
+
+    // libvirt declares this callback without a result; it does not look at one.
+    [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
+    private static int OnAgentEvent(nint connection, nint domain, int state, int reason, nint key) => PassOn(
+        key, subscribed => subscribed._agentHandlers.Raise(new AgentLifecycleEvent(
+            DomainHandle.NameOf(domain), DomainHandle.UuidOf(domain), state == AgentConnected)));
+
+    private static int PassOn(nint key, Action<LibvirtConnection> raise)
     {
         try
         {
-            if (GCHandle.FromIntPtr(self).Target is not LibvirtConnection closed)
+            if (Subscribed.TryGetValue(key, out var subscribed))
             {
-                return;
-            }
-
-            Action<ConnectionCloseReason>[] handlers;
-            lock (closed._closeHandlers)
-            {
-                handlers = [.. closed._closeHandlers];
-            }
-
-            // On another thread, so that a handler may dispose of the connection, which takes libvirt's lock again.
-            foreach (var handler in handlers)
-            {
-                ThreadPool.QueueUserWorkItem(Call, (handler, (ConnectionCloseReason)reason), preferLocal: false);
+                raise(subscribed);
             }
         }
         catch (Exception exception)
         {
-            Trace.TraceError($"The loss of a libvirt connection could not be passed on: {exception}");
+            // There is no managed caller: an exception that got out here would end the process.
+            Trace.TraceError($"A libvirt event could not be passed on: {exception}");
+        }
+
+        return 0;
+    }
+
+    [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
+    private static void OnClosed(nint connection, int reason, nint key)
+    {
+        // On another thread, so that a handler may dispose of the connection, which takes libvirt's locks again.
+        if (Subscribed.TryGetValue(key, out var closed))
+        {
+            ThreadPool.QueueUserWorkItem(
+                static call => call.closed._closeHandlers.Raise(call.reason),
+                (closed, reason: (ConnectionCloseReason)reason),
+                preferLocal: false);
         }
     }
 
-    private static void Call((Action<ConnectionCloseReason> Handler, ConnectionCloseReason Reason) call)
-    {
-        try
-        {
-            call.Handler(call.Reason);
-        }
-        catch (Exception exception)
-        {
-            Trace.TraceError($"A handler of a lost libvirt connection failed: {exception}");
-        }
-    }
+    [LibraryImport(LibvirtLibrary.Libvirt)]
+    private static partial int virConnectDomainEventRegisterAny(
+        ConnectionHandle connection,
+        nint domain,
+        int eventId,
+        delegate* unmanaged[Cdecl]<nint, nint, int, int, nint, int> callback,
+        nint opaque,
+        nint free);
+
+    [LibraryImport(LibvirtLibrary.Libvirt)]
+    private static partial int virConnectDomainEventDeregisterAny(ConnectionHandle connection, int callback);
 
     [LibraryImport(LibvirtLibrary.Libvirt)]
     private static partial int virConnectRegisterCloseCallback(
         ConnectionHandle connection,
         delegate* unmanaged[Cdecl]<nint, int, nint, void> callback,
         nint opaque,
-        delegate* unmanaged[Cdecl]<nint, void> free);
+        nint free);
 
     [LibraryImport(LibvirtLibrary.Libvirt)]
     private static partial int virConnectUnregisterCloseCallback(
         ConnectionHandle connection, delegate* unmanaged[Cdecl]<nint, int, nint, void> callback);
-
-    private sealed class CloseSubscription(LibvirtConnection connection, Action<ConnectionCloseReason> handler) : IDisposable
-    {
-        public Action<ConnectionCloseReason> Handler { get; } = handler;
-
-        public void Dispose()
-        {
-            lock (connection._closeHandlers)
-            {
-                connection._closeHandlers.Remove(Handler);
-            }
-        }
-    }
 }

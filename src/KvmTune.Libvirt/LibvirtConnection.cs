@@ -140,7 +140,11 @@ public sealed partial class LibvirtConnection : IDisposable
     /// <summary>Ends the subscriptions and closes the connection. Domains obtained from it stay usable until disposed.</summary>
     public void Dispose()
     {
-        DisposeSubscriptions();
+        if (!Handle.IsClosed)
+        {
+            EndSubscriptions();
+        }
+
         Handle.Dispose();
     }
 

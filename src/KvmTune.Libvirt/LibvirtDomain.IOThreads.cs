@@ -7,8 +7,10 @@ public sealed unsafe partial class LibvirtDomain
 {
     /// <summary>The I/O threads and where each may run (<c>virDomainGetIOThreadInfo</c>).</summary>
     /// <param name="target">The running domain or the persistent configuration.</param>
-    public IReadOnlyList<IOThreadInfo> GetIOThreads(AffectTarget target)
+    /// <param name="maxHostCpus">The length of the maps; 0 for as many CPUs as the host has.</param>
+    public IReadOnlyList<IOThreadInfo> GetIOThreads(AffectTarget target, int maxHostCpus = 0)
     {
+        var cpus = HostCpus(maxHostCpus);
         NativeIOThreadInfo** native = null;
         var count = Check(virDomainGetIOThreadInfo(Handle, &native, (uint)target));
         try
@@ -16,9 +18,8 @@ public sealed unsafe partial class LibvirtDomain
             var threads = new IOThreadInfo[count];
             for (var i = 0; i < count; i++)
             {
-                var length = native[i]->CpuMapLength;
-                threads[i] = new IOThreadInfo(
-                    native[i]->Id, CpuMap.FromBytes(new ReadOnlySpan<byte>(native[i]->CpuMap, length), length * 8));
+                var map = new ReadOnlySpan<byte>(native[i]->CpuMap, native[i]->CpuMapLength);
+                threads[i] = new IOThreadInfo(native[i]->Id, CpuMap.FromBytes(map, cpus));
             }
 
             return threads;

@@ -10,7 +10,7 @@ set -euo pipefail
 umask 022
 
 wanted=(busybox-static qemu-guest-agent fio sysbench iperf3 ethtool e2fsprogs util-linux procps dropbear-bin bash)
-# In the dependency closure but of no use in the guest: what only maintainer scripts and optional helpers need.
+# In the dependency closure but of no use in the guest: what only maintainer scripts and optional parts need.
 unwanted='^(perl.*|libperl.*|lib.*-perl|python3.*|libpython3.*|dpkg|tar|debconf|adduser|passwd|usrmerge|usr-is-merged|base-files|base-passwd|init-system-helpers|media-types|mawk|debianutils|dmsetup|.*-common|sensible-utils|ucf|tzdata|ca-certificates|openssl|gcc-.*-base|dbus.*|systemd.*|lsb-base|sysvinit-utils|login.*|libpam-.*|coreutils|sed|grep|gzip|findutils|mount|netbase)$'
 programs=(usr/sbin/qemu-ga usr/bin/fio usr/bin/sysbench usr/bin/iperf3 usr/sbin/ethtool usr/sbin/mke2fs
     usr/sbin/dropbear usr/bin/dropbearkey usr/bin/bash usr/bin/pgrep usr/bin/lsblk usr/sbin/blkid)
@@ -27,14 +27,19 @@ esac
 release=$(. /etc/os-release && echo "${ID:-linux}-${VERSION_CODENAME:-${VERSION_ID:-0}}")
 recipe=$(cd "$here" && LC_ALL=C cat build-guest.sh guest/* | sha256sum | cut -c1-12)
 out=$lab_cache/guest-$release-$recipe
-if [ -e "$out/complete" ] && [ -z "$force" ]; then echo "$out"; exit 0; fi
+finished() { [ -e "$out/complete" ] && touch "$out/complete" && echo "$out"; }
+if [ -z "$force" ] && finished; then exit 0; fi
 
-for tool in apt-get apt-cache dpkg dpkg-deb mke2fs qemu-img depmod modprobe ssh-keygen; do
+for tool in apt-get apt-cache dpkg dpkg-deb flock mke2fs qemu-img depmod modprobe ssh-keygen; do
     have "$tool" || die "$tool is missing. Run: $here/packages.sh install"
 done
 [ "$(dpkg --print-architecture)" = amd64 ] || die "the lab guest can be built on amd64 only"
 
 mkdir -p "$lab_cache"
+exec 8>"$lab_cache/lock"
+flock 8
+# Somebody else may have built it meanwhile.
+if [ -z "$force" ] && finished; then exit 0; fi
 work=$(mktemp -d "$lab_cache/build.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 root=$work/root
@@ -61,7 +66,7 @@ download() {
     (cd "$work/debs" && apt-get -q -o APT::Sandbox::User="$(id -un)" download "${all[@]}" >"$work/download.log" 2>&1)
 }
 
-say "building the guest (once; about half a minute, 100 MB to download)"
+say "building the guest (once; half a minute and more; downloads about 70 MB)"
 if ! { resolve_all && download; } 2>"$work/error"; then
     say "package lists are absent or out of date; refreshing them"
     as_root apt-get -q -o DPkg::Lock::Timeout=600 update >&2 || say "apt-get update failed; going on with what is there"
@@ -172,15 +177,17 @@ install -m 0755 "$here/guest/init" "$initramfs/init"
 
 # The two file systems. Everything that ext4 would otherwise finish in the background after the first mount is done now,
 # so that it does not disturb a measurement.
-ready=(-q -F -t ext4 -E root_owner=0:0,lazy_itable_init=0,lazy_journal_init=0,nodiscard)
+ready=(-q -F -t ext4 -E 'root_owner=0:0,lazy_itable_init=0,lazy_journal_init=0,nodiscard')
 size_mib=$(($(du -sm "$root" | cut -f1) + 320))
-mke2fs "${ready[@]}" -L kvmtune-root -J size=8 -N 20000 -d "$root" "$work/out/root.img" "${size_mib}M" >&2
-mke2fs "${ready[@]}" -L data -J size=16 -N 16384 -m 0 "$work/out/data.img" 2G >&2
+mke2fs "${ready[@]}" -L kvmtune-root -J size=8 -N 20000 -d "$root" "$work/out/root.img" "${size_mib}M" >"$work/mke2fs.log" 2>&1
+mke2fs "${ready[@]}" -L data -J size=16 -N 16384 -m 0 "$work/out/data.img" 2G >>"$work/mke2fs.log" 2>&1
 qemu-img convert -f raw -O qcow2 "$work/out/data.img" "$work/out/data.qcow2"
 
 cat "$work/packages" "$work/kernel-packages" >"$work/out/packages"
 touch "$work/out/complete"
 rm -rf "$out"
 mv "$work/out" "$out"
+# What no checkout has used for two weeks goes.
+find "$lab_cache" -mindepth 2 -maxdepth 2 -path "*/guest-*/complete" -mtime +14 -printf "%h\0" | xargs -0 -r rm -rf
 say "built $out"
 echo "$out"

@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2154  # settings.sh sets what is used here
 # libvirtd for the lab: the one that answers is used; else one is started, without touching /etc, and stopped again.
 # Sourced by lab.sh. What was started is remembered in $lab_dir/state: virtlogd.pid, libvirtd.pid, systemd, hugetlbfs.
 
@@ -17,7 +18,7 @@ refused() { grep -qiE 'permission denied|authentication|polkit|access denied' <<
 # its parent does not).
 pid_of() {
     local pid
-    pid=$(as_root cat "$1" 2>/dev/null) || return 1
+    pid=$(cat "$1" 2>/dev/null) || return 1
     if lives "$pid" "$2"; then echo "$pid"; else return 1; fi
 }
 
@@ -25,8 +26,9 @@ lives() {
     [ "$(awk '$1 == "Name:" { n = $2 } $1 == "State:" && $2 != "Z" { print n }' "/proc/$1/status" 2>/dev/null)" = "$2" ]
 }
 
-start_daemon() {
-    local connect_error=
+# Ends with a message if libvirt will not be had: before anything is built.
+check_access() {
+    local connect_error=''
     if connects; then return 0; fi
     if refused; then
         die "libvirt at $lab_uri does not let $(id -un) in. Join its group (sudo usermod -aG libvirt $(id -un), then log in
@@ -36,6 +38,15 @@ again) or run the lab as root. It said: $connect_error"
         qemu:///system*) ;;
         *) die "nothing answers at $lab_uri, and the lab can start a daemon for qemu:///system only. $connect_error" ;;
     esac
+    if [ "$(id -u)" != 0 ] && ! have sudo; then
+        die "nothing answers at $lab_uri, and starting libvirtd needs root; there is no sudo."
+    fi
+}
+
+start_daemon() {
+    local connect_error=''
+    if connects; then return 0; fi
+    check_access
     mkdir -p "$state"
     if [ -d /run/systemd/system ]; then
         say "starting libvirtd (systemctl)"
@@ -48,7 +59,7 @@ again) or run the lab as root. It said: $connect_error"
 }
 
 start_by_hand() {
-    say "starting virtlogd and libvirtd"
+    say "starting libvirtd (there is no systemd to ask for it)"
     # libvirtd looks for huge page mounts once, at its start.
     if ! grep -q ' hugetlbfs ' /proc/mounts && grep -qw hugetlbfs /proc/filesystems; then
         as_root mkdir -p /dev/hugepages
@@ -82,12 +93,12 @@ stop_process() {
             sleep 0.1
         done
     fi
-    as_root rm -f "$1"
+    rm -f "$1"
 }
 
 # Stops what start_daemon started; leaves it while anybody else's guest or network uses it.
 stop_daemon() {
-    local connect_error= others
+    local connect_error='' others
     if [ -e "$state/systemd" ] || [ -e "$state/libvirtd.pid" ]; then
         if connects; then
             others=$(virsh -c "$lab_uri" list --name --state-running --state-paused | sed '/^$/d')
@@ -97,12 +108,12 @@ stop_daemon() {
             fi
         fi
         if [ -e "$state/systemd" ]; then
-            as_root systemctl stop libvirtd.service libvirtd.socket libvirtd-ro.socket libvirtd-admin.socket 2>/dev/null || true
-            # The sockets stay usable, as they were.
-            as_root systemctl start libvirtd.socket libvirtd-ro.socket libvirtd-admin.socket 2>/dev/null || true
+            # Its sockets came with it: had they been there, libvirt would have answered.
+            as_root systemctl stop libvirtd.service libvirtd.socket libvirtd-ro.socket libvirtd-admin.socket || true
             rm -f "$state/systemd"
         else
             stop_process "$state/libvirtd.pid" libvirtd
+            as_root rmdir /sys/fs/cgroup/machine /sys/fs/cgroup/*/machine 2>/dev/null || true
         fi
     fi
     if [ -e "$state/virtlogd.pid" ]; then stop_process "$state/virtlogd.pid" virtlogd; fi

@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2154  # settings.sh sets what is used here
 # The lab's network and its two guests. Sourced by lab.sh.
 
 # With pipefail, 'grep -q' would end early and fail whatever writes to it; so no -q behind a pipe here.
@@ -26,9 +27,8 @@ KVMTUNE_LAB_URI to another host."
 
 start_network() {
     # libvirt writes a list of MAC addresses there even for a network without dnsmasq, and does not make the folder.
-    if [ -d /var/lib/libvirt ] && ! as_root test -d /var/lib/libvirt/dnsmasq; then
-        as_root mkdir -m 0755 /var/lib/libvirt/dnsmasq
-        touch "$state/dnsmasq"
+    if [ -d /var/lib/libvirt ] && [ ! -e /var/lib/libvirt/dnsmasq ]; then
+        if as_root mkdir -m 0755 /var/lib/libvirt/dnsmasq; then touch "$state/dnsmasq"; fi
     fi
     if ! exists net- "$lab_network"; then
         # 'open' needs neither a DHCP nor a DNS server nor firewall rules. It does make libvirt turn on forwarding.
@@ -53,7 +53,7 @@ stop_network() {
         virsh_ net-undefine "$lab_network" >/dev/null
     fi
     if [ "$(cat "$state/ip_forward" 2>/dev/null)" = 0 ] && [ -z "$(virsh_ net-list --name | sed '/^$/d')" ]; then
-        as_root sh -c 'echo 0 >/proc/sys/net/ipv4/ip_forward'
+        as_root sh -c 'echo 0 >/proc/sys/net/ipv4/ip_forward' || say "IPv4 forwarding, which libvirt turned on, stays on"
     fi
     rm -f "$state/ip_forward"
     if [ -e "$state/dnsmasq" ]; then as_root rmdir /var/lib/libvirt/dnsmasq 2>/dev/null || true; fi
@@ -80,7 +80,7 @@ domain_xml() {
     arguments="console=ttyS0 quiet loglevel=4 panic=1 mitigations=off cryptomgr.notests kvmtune.name=$name"
     arguments+=" kvmtune.address=$(address_of "$name")/24 kvmtune.gateway=$host_address"
     if [ "$type" = kvm ]; then cpu="<cpu mode='host-passthrough'/>"
-    else arguments+=' tsc=reliable' # else it reads the time from a slow device, and fio does that all the time
+    else arguments+=' no_timer_check tsc=reliable' # else it reads the time from a slow device, and fio does so all the time
     fi
     if [ "$name" = lab2 ]; then
         vdb=raw
@@ -149,7 +149,7 @@ END
 
 # fetch SOURCE NAME: puts a file of the built guest into the lab's folder, as a sparse copy.
 fetch() {
-    as_root rm -f "$lab_dir/$2"
+    rm -f "$lab_dir/$2"
     cp --sparse=always --reflink=auto "$1" "$lab_dir/$2.new"
     mv "$lab_dir/$2.new" "$lab_dir/$2"
 }
@@ -168,7 +168,7 @@ install_guest() {
 create() {
     local built
     built=$(cat "$state/guest")
-    as_root rm -f "$lab_dir/$1-root.qcow2" "$lab_dir/$1-console.log"
+    rm -f "$lab_dir/$1-root.qcow2" "$lab_dir/$1-console.log"
     qemu-img create -q -f qcow2 -b "$lab_dir/root.img" -F raw "$lab_dir/$1-root.qcow2"
     case $1 in
         lab2) fetch "$built/data.img" "$1-data.raw" ;;

@@ -10,6 +10,7 @@
 #   lab.sh ssh NAME [COMMAND]…       a command (or a shell) in a guest
 #   lab.sh daemon kill|start         the libvirtd that the lab started: ends it at once; starts it again
 set -euo pipefail
+umask 022
 # shellcheck source-path=SCRIPTDIR source=settings.sh
 . "$(dirname "${BASH_SOURCE[0]}")/settings.sh"
 # shellcheck source=daemon.sh
@@ -34,7 +35,9 @@ lock() {
 }
 
 make_folder() {
-    if [ ! -e "$lab_dir" ]; then mkdir -p -m 0711 "$lab_dir" || die "$lab_dir cannot be made; set KVMTUNE_LAB_DIR"; fi
+    if [ ! -e "$lab_dir" ]; then
+        { mkdir -p "${lab_dir%/*}" && mkdir -m 0711 "$lab_dir"; } || die "$lab_dir cannot be made; set KVMTUNE_LAB_DIR"
+    fi
     [ -O "$lab_dir" ] || die "$lab_dir belongs to somebody else; set KVMTUNE_LAB_DIR to a folder that others may traverse"
     mkdir -p "$state"
 }
@@ -42,6 +45,7 @@ make_folder() {
 up() {
     local began=$SECONDS built name
     need_tools
+    check_access
     built=$("$here/build-guest.sh")
     lock
     start_daemon
@@ -58,7 +62,7 @@ up() {
 }
 
 down() {
-    local connect_error=
+    local connect_error=''
     if [ ! -e "$lab_dir" ]; then say "down"; return 0; fi
     need_tools
     lock
@@ -69,13 +73,13 @@ down() {
         stop_network
     fi
     stop_daemon
-    if [ ! -e "$state/libvirtd.pid" ] && [ ! -e "$state/systemd" ]; then as_root rm -rf "$lab_dir"; fi
+    if [ ! -e "$state/libvirtd.pid" ] && [ ! -e "$state/systemd" ]; then rm -rf "$lab_dir"; fi
     exec 9>&-
     say "down"
 }
 
 status() {
-    local connect_error= name
+    local connect_error='' name
     if ! have virsh; then echo "libvirt: not installed"; return; fi
     if ! connects; then echo "libvirt: does not answer at $lab_uri: $connect_error"; return; fi
     if [ -e "$state/libvirtd.pid" ]; then echo "libvirt: answers at $lab_uri, started by the lab"
@@ -143,12 +147,13 @@ reset() {
 # The command gets signals as if it had been started from the shell; the lab goes down whatever happens.
 run() {
     [ $# -gt 0 ] || usage
-    local child='' code=0
+    local child='' code=0 exports
     trap 'code=$?; trap "" INT TERM HUP; down; exit "$code"' EXIT
     trap 'exit 130' INT
     trap 'exit 143' TERM HUP
     up
-    eval "$(environment)"
+    exports=$(environment)
+    eval "$exports"
     trap ':' INT
     trap 'kill -TERM "$child" 2>/dev/null || true' TERM HUP
     env --default-signal=INT,QUIT "$@" <&0 &
@@ -162,7 +167,9 @@ ssh_() {
     local name=${1:-}
     [ -n "$name" ] || usage
     shift
-    eval "$(environment)"
+    local exports
+    exports=$(environment)
+    eval "$exports"
     exec ssh -q -i "$KVMTUNE_LAB_SSH_KEY" -o IdentitiesOnly=yes -o UserKnownHostsFile="$KVMTUNE_LAB_KNOWN_HOSTS" \
         -o StrictHostKeyChecking=yes "root@$(address_of "$name")" "$@"
 }
@@ -170,7 +177,7 @@ ssh_() {
 daemon() {
     [ -e "$state/libvirtd.pid" ] || die "the libvirtd that answers was not started by the lab"
     case ${1:-} in
-        kill) stop_process "$state/libvirtd.pid" libvirtd KILL; as_root touch "$state/libvirtd.pid" ;;
+        kill) stop_process "$state/libvirtd.pid" libvirtd KILL; touch "$state/libvirtd.pid" ;;
         start) start_daemon ;;
         *) usage ;;
     esac

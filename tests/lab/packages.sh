@@ -18,9 +18,7 @@ packages=(
     kmod                        # depmod, modprobe --show-depends
     openssh-client              # ssh-keygen, ssh
     iperf3                      # the host's end of the network workload
-    # Some releases only recommend what gives these two; without them a libvirtd started by hand says so in its log.
-    dmidecode
-    util-linux
+    zstd                        # Ubuntu's kernel modules are compressed with it
 )
 
 # Prints the names of the packages that are not installed, one a line.

@@ -32,10 +32,10 @@ say() { echo "lab: $*" >&2; }
 die() { say "$*"; exit 1; }
 have() { command -v "$1" >/dev/null; }
 
-# Runs a command as root, or says why it cannot.
+# Runs a command as root, or says why it cannot and fails.
 as_root() {
     if [ "$(id -u)" = 0 ]; then "$@"
     elif have sudo; then sudo "$@"
-    else die "this needs root, and there is no sudo: $*"
+    else say "this needs root, and there is no sudo: $*"; return 1
     fi
 }

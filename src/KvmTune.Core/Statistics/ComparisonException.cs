@@ -24,11 +24,14 @@ public enum ComparisonRefusal
 public sealed class ComparisonException : KvmTuneException
 {
     /// <summary>Makes a refusal.</summary>
-    /// <param name="refusal">Why.</param>
+    /// <param name="refusal">Why; its name is the error id.</param>
     /// <param name="message">What differs, with the values, and what to do.</param>
     /// <param name="differences">Each difference as a phrase.</param>
     public ComparisonException(ComparisonRefusal refusal, string message, IReadOnlyList<string>? differences = null)
-        : base(refusal.ToString(), KvmTuneErrorCategory.InvalidOperation, message)
+        : base(
+            refusal.ToString(),
+            refusal == ComparisonRefusal.InvalidComparison ? KvmTuneErrorCategory.InvalidArgument : KvmTuneErrorCategory.InvalidOperation,
+            message)
     {
         Refusal = refusal;
         Differences = differences ?? [];

@@ -20,10 +20,11 @@ internal static class ComparisonSentences
         {
             Verdict.Improved or Verdict.Regressed
                 => $"{subject} {(result.Verdict == Verdict.Improved ? "improved" : "regressed")} by {Size(result)} ({evidence}).",
-            Verdict.NoDifference when result.EquivalenceLowPercent is 0 && result.EquivalenceHighPercent is 0
-                => $"{subject} did not change at all ({Runs(result, test)}).",
+            Verdict.NoDifference when test.Baseline.Concat(test.Candidate).Distinct().Count() == 1
+                => $"{subject} did not change at all: every value is {Number(result.BaselineMedian!.Value)} {result.Metric.Unit} "
+                    + $"({Runs(result, test)}).",
             Verdict.NoDifference
-                => $"{subject} did not change: the 90 % interval {Signed(result.EquivalenceLowPercent!.Value)} to "
+                => $"{subject} {(result.AdjustedPValue <= result.Limits.Alpha ? "changed by less than matters" : "did not change")}: the 90 % interval {Signed(result.EquivalenceLowPercent!.Value)} to "
                     + $"{Signed(result.EquivalenceHighPercent!.Value)} lies within ±{Number(result.Limits.MarginPercent)} % "
                     + $"(shift {Shift(result)}, p {P(result.PValue!.Value)}, {Runs(result, test)}).",
             _ => $"{subject} is inconclusive: shift {Shift(result)} ({evidence}). {Why(result, test)}{Outlook(result, test)}",
@@ -102,8 +103,11 @@ internal static class ComparisonSentences
     }
 
     private static string Runs(MetricComparison result, ShiftTest test) => test.Design == ComparisonDesign.Pairs
-        ? string.Create(CultureInfo.InvariantCulture, $"{result.BaselineCount} {(result.BaselineCount == 1 ? "pair" : "pairs")}")
-        : string.Create(CultureInfo.InvariantCulture, $"{result.BaselineCount} runs against {result.CandidateCount}");
+        ? Count(result.BaselineCount, "pair")
+        : string.Create(CultureInfo.InvariantCulture, $"{Count(result.BaselineCount, "run")} against {result.CandidateCount}");
+
+    private static string Count(int count, string noun)
+        => string.Create(CultureInfo.InvariantCulture, $"{count} {noun}{(count == 1 ? string.Empty : "s")}");
 
     private static string Why(MetricComparison result, ShiftTest test)
     {
@@ -121,13 +125,16 @@ internal static class ComparisonSentences
 
     private static string Outlook(MetricComparison result, ShiftTest test)
     {
-        var unit = test.Design == ComparisonDesign.Pairs ? "pairs" : "runs a side";
+        var (noun, aSide) = test.Design == ComparisonDesign.Pairs ? ("pair", string.Empty) : ("run", " a side");
         var found = result.DetectablePercent is { } detectable
             ? $" This many would have found a shift of {Number(detectable)} %."
             : string.Empty;
-        return result.FurtherRunsNeeded is { } further
-            ? string.Create(CultureInfo.InvariantCulture, $"{found} About {further} more {unit} would probably settle it.")
-            : string.Create(CultureInfo.InvariantCulture, $"{found} Even {NoiseLevel.MostRuns} {unit} would probably not settle it at this noise.");
+        return result.FurtherRunsNeeded switch
+        {
+            null => $"{found} Even {Count(NoiseLevel.MostRuns, noun)}{aSide} would probably not settle it at this noise.",
+            { } further when test.SmallestPValue > result.Limits.Alpha => $"{found} At least {Count(further, $"more {noun}")}{aSide} are needed.",
+            { } further => $"{found} About {Count(further, $"more {noun}")}{aSide} would probably settle it.",
+        };
     }
 
     private static string And(IEnumerable<string> phrases)

@@ -2,6 +2,7 @@
 // a change itself alters may differ, and that is the VM's configuration.
 using System.Globalization;
 using KvmTune.Measurement;
+using KvmTune.Tuning;
 
 namespace KvmTune.Statistics;
 
@@ -125,10 +126,15 @@ internal static class LikenessCheck
             yield return "The VM's running configuration differs between the two measurements, and no change is recorded with them.";
         }
 
-        if (sameConfiguration && candidate.Change is not null)
+        if (sameConfiguration && candidate.Change is { } change)
         {
-            yield return "The VM's running configuration is the same in both measurements: the change may not be in effect yet "
-                + "(a restart may be pending), or it lies outside the VM's definition.";
+            yield return change.Outcome switch
+            {
+                TuningOutcome.NoChange => "The VM was already as the change asked for: both measurements are of the same configuration.",
+                TuningOutcome.RestartPending => "The VM's running configuration is the same in both measurements: the change comes into force "
+                    + "with the next start of the VM, and the candidate was measured before that.",
+                _ => "The VM's running configuration is the same in both measurements, although a change was applied between them.",
+            };
         }
 
         if (before.OtherRunningVMs is { } others && after.OtherRunningVMs is { } othersAfter && others != othersAfter)

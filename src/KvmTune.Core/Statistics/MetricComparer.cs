@@ -23,7 +23,7 @@ internal sealed class MetricComparer
         (_metric, _role, _options, _workload) = (metric, role, options, candidate.Workload.Name);
         _samples = MetricSamples.Of(metric, baseline, candidate, options);
         var isProvisional = options.Design != ComparisonDesign.Pairs;
-        _limits = VerdictLimits.For(metric.Kind, Alpha(role, isProvisional), isProvisional, options.ThresholdPercent);
+        _limits = VerdictLimits.For(metric.Kind, AlphaAt(_samples.Baseline.Length), isProvisional, options.ThresholdPercent);
         HasValues = _samples.Baseline.Length > 0 && _samples.Candidate.Length > 0;
         _scale = HasValues ? MetricScale.For(_samples.Baseline, _samples.Candidate) : new(true, 1);
         _test = HasValues ? Test() : null;
@@ -90,7 +90,7 @@ internal sealed class MetricComparer
                 : null,
             SpreadRatio = SpreadRatio.Of(_test.Baseline, _test.Candidate, _options.ConfidenceLevel),
             FurtherRunsNeeded = verdict == Verdict.Inconclusive
-                ? _test.Noise.FurtherRuns(_test.Shift, _limits.Alpha, threshold, margin)
+                ? _test.Noise.FurtherRuns(_test.Shift, AlphaAt, threshold, margin)
                 : null,
         };
         return result with { Sentence = ComparisonSentences.OfMetric(_workload, result, _test) };
@@ -108,8 +108,8 @@ internal sealed class MetricComparer
 
     // A guard is asked once, when the primary metric is settled, so it has the whole 5 % (with Holm's correction) and not a
     // look's share of it: at 8 pairs no p-value under 0.01 would survive the correction.
-    private double Alpha(MetricRole role, bool isProvisional) => isProvisional ? VerdictLimits.ProvisionalAlpha
-        : role == MetricRole.Primary ? _options.Plan.AlphaAt(_samples.Baseline.Length)
+    private double AlphaAt(int pairs) => _options.Design != ComparisonDesign.Pairs ? VerdictLimits.ProvisionalAlpha
+        : _role == MetricRole.Primary ? _options.Plan.AlphaAt(pairs)
         : LookPlan.FixedAlpha;
 
     private string MissingSide() => (_samples.Baseline.Length, _samples.Candidate.Length) switch

@@ -37,7 +37,11 @@ internal sealed record MetricSamples(
             var values = new List<double>();
             foreach (var run in runs)
             {
-                if (run.Failure is null && run.Values.TryGetValue(metric.Name, out var value) && double.IsFinite(value))
+                if (run.Failure is not null)
+                {
+                    notes.Add(string.Create(CultureInfo.InvariantCulture, $"Run {run.Number} of the {side} failed and is left out: {run.Failure}"));
+                }
+                else if (run.Values.TryGetValue(metric.Name, out var value) && double.IsFinite(value))
                 {
                     values.Add(value);
                 }
@@ -53,8 +57,9 @@ internal sealed record MetricSamples(
         if (broken.Count > 0)
         {
             var numbers = string.Join(", ", broken.Select(number => number.ToString(CultureInfo.InvariantCulture)));
-            notes.Add($"{metric.Name}: without {(broken.Count == 1 ? "run" : "runs")} {numbers} of the {side}, "
-                + $"which {(broken.Count == 1 ? "has" : "have")} no usable value.");
+            notes.Add(broken.Count == 1
+                ? $"Run {numbers} of the {side} has no usable {metric.Name}, which is compared without it."
+                : $"Runs {numbers} of the {side} have no usable {metric.Name}, which is compared without them.");
         }
 
         return units;

@@ -17,14 +17,19 @@ public sealed record MetricScale(bool IsLogarithmic, double Reference)
     /// <summary>A measured value on this scale.</summary>
     public double ToScale(double value) => IsLogarithmic ? Math.Log(value) : value;
 
-    /// <summary>A shift on this scale in per cent of the baseline; null where the baseline is 0 and the shift is not.</summary>
-    public double? ToPercent(double? shift) => shift switch
+    /// <summary>
+    /// A shift on this scale in per cent of the baseline; null where that has no finite value, as from a baseline of 0.
+    /// </summary>
+    public double? ToPercent(double? shift)
     {
-        null => null,
-        { } s when IsLogarithmic => 100 * (Math.Exp(s) - 1),
-        0 => 0,
-        { } s => Reference > 0 ? 100 * s / Reference : null,
-    };
+        if (shift is null or 0)
+        {
+            return shift;
+        }
+
+        var percent = IsLogarithmic ? 100 * (Math.Exp(shift.Value) - 1) : 100 * shift.Value / Reference;
+        return double.IsFinite(percent) ? percent : null;
+    }
 
     /// <summary>A rise in per cent as a shift on this scale; 0 where the baseline is 0.</summary>
     public double FromPercent(double percent) => IsLogarithmic ? Math.Log(1 + (percent / 100)) : percent / 100 * Reference;

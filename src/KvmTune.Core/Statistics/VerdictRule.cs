@@ -14,8 +14,9 @@ public sealed record VerdictLimits(double Alpha, double ThresholdPercent, double
     public const double ProvisionalAlpha = 0.01;
 
     /// <summary>
-    /// The limits for a metric. Thresholds: 3 %, provisional 5 %, and 10 % for latency percentiles, which fio and sysbench
-    /// quantise in steps of 2 to 4 %; or the caller's own. The margin is 5 %, or the threshold where that is larger (a shift below
+    /// The limits for a metric. Thresholds: 3 %, provisional 5 %, and 10 % for what is taken from inside a run: latency
+    /// percentiles, which fio and sysbench quantise in steps of 2 to 4 %, and the variation of a few per-second rates; or the
+    /// caller's own. The margin is 5 %, or the threshold where that is larger (a shift below
     /// the threshold does not matter); with a threshold of one's own under 3 % it shrinks in proportion.
     /// </summary>
     /// <param name="kind">The kind of the metric.</param>
@@ -24,7 +25,8 @@ public sealed record VerdictLimits(double Alpha, double ThresholdPercent, double
     /// <param name="ownThresholdPercent">The caller's threshold, or null.</param>
     public static VerdictLimits For(MetricKind kind, double alpha, bool isProvisional, double? ownThresholdPercent = null)
     {
-        var threshold = ownThresholdPercent ?? (kind == MetricKind.LatencyPercentile ? 10 : isProvisional ? 5 : 3);
+        var isWithinRun = kind is MetricKind.LatencyPercentile or MetricKind.Variation;
+        var threshold = ownThresholdPercent ?? (isWithinRun ? 10 : isProvisional ? 5 : 3);
         return new(alpha, threshold, Math.Max(threshold, Math.Min(5, threshold * 5 / 3)));
     }
 }
@@ -47,13 +49,15 @@ public static class VerdictRule
         ShiftTest test, MetricScale scale, MetricDirection direction, VerdictLimits limits, double? pValue = null)
     {
         var shift = test.Shift;
-        var matters = shift != 0 && !(Math.Abs(scale.ToPercent(shift) ?? double.PositiveInfinity) < limits.ThresholdPercent);
-        if (matters && (pValue ?? test.PValue) <= limits.Alpha)
+        var size = Math.Abs(scale.ToPercent(shift) ?? double.PositiveInfinity);
+        if (shift != 0 && size >= limits.ThresholdPercent && (pValue ?? test.PValue) <= limits.Alpha)
         {
             return shift > 0 == (direction == MetricDirection.HigherIsBetter) ? Verdict.Improved : Verdict.Regressed;
         }
 
-        return test.Interval(EquivalenceLevel) is { } interval
+        // The interval holds the shift, so it need not be sought where the shift is outside the margin.
+        return size <= limits.MarginPercent
+            && test.Interval(EquivalenceLevel) is { } interval
             && scale.ToPercent(interval.Low) >= -limits.MarginPercent
             && scale.ToPercent(interval.High) <= limits.MarginPercent
                 ? Verdict.NoDifference

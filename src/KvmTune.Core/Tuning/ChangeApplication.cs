@@ -14,7 +14,7 @@ internal sealed class ChangeApplication(HostConnection host, LibvirtDomain domai
     public IReadOnlyList<VMChange> Inverse { get; } = InverseOf(plan);
 
     /// <summary>Makes the persistent and the live part, and reads back what is there.</summary>
-    public IReadOnlyList<Verification> Apply()
+    public List<Verification> Apply()
     {
         var verifications = new List<Verification>();
         if (plan.ChangesConfiguration)
@@ -44,9 +44,10 @@ internal sealed class ChangeApplication(HostConnection host, LibvirtDomain domai
     /// </summary>
     public async Task RestartAsync(VMRestarter restarter, RestartOptions options, CancellationToken cancellationToken)
     {
+        bool hadAgent;
         try
         {
-            await restarter.ShutDownAsync(domain, options, cancellationToken);
+            hadAgent = await restarter.ShutDownAsync(domain, options, cancellationToken);
         }
         catch (Exception exception) when (exception is KvmTuneException or LibvirtException or OperationCanceledException)
         {
@@ -64,7 +65,7 @@ internal sealed class ChangeApplication(HostConnection host, LibvirtDomain domai
 
         try
         {
-            VMRestarter.Start(domain);
+            await restarter.StartAsync(domain, hadAgent, cancellationToken);
         }
         catch (KvmTuneException exception) when (exception.ErrorId == VMRestarter.StartFailed)
         {
@@ -75,6 +76,10 @@ internal sealed class ChangeApplication(HostConnection host, LibvirtDomain domai
                 $"{exception.Message} The change was taken back, and the VM runs with its former configuration.", exception);
         }
     }
+
+    /// <summary>Looks from outside libvirt at what a restart has put in force.</summary>
+    public Task<IReadOnlyList<Verification>> VerifyRestartedAsync(CancellationToken cancellationToken) => _change.VerifyRestartedAsync(
+        new RestartedTarget(domain, DomainXmlReader.Read(domain.GetXml()), FindProcess()), cancellationToken);
 
     private static IReadOnlyList<VMChange> InverseOf(VMTuningPlan plan)
     {
@@ -127,7 +132,7 @@ internal sealed class ChangeApplication(HostConnection host, LibvirtDomain domai
             DomainXmlReader.Read(plan.Snapshot.Running!),
             HostReading.OnlineCpus(host),
             HostReading.CpuMapLength(host),
-            host.IsLocalQemu ? QemuProcess.Find(domain.Name, domain.Id) : null);
+            FindProcess());
         try
         {
             _change.ApplyLive(target);
@@ -156,6 +161,8 @@ internal sealed class ChangeApplication(HostConnection host, LibvirtDomain domai
             // The new handle names the domain that is held here already.
         }
     }
+
+    private QemuProcess? FindProcess() => host.IsLocalQemu ? QemuProcess.Find(domain.Name, domain.Id) : null;
 
     private KvmTuneException NotEffective(IReadOnlyList<Verification> verifications) => new(
         "ChangeNotEffective", KvmTuneErrorCategory.InvalidResult,

@@ -16,3 +16,9 @@ public sealed record LiveTarget(LibvirtDomain Domain, VMConfiguration Before, Cp
     /// <summary>The host CPUs of a thread that is not pinned: <c>&lt;vcpu cpuset&gt;</c>, else all that are online (libvirt formatdomain).</summary>
     public CpuSet UnpinnedCpus => Before.VcpuCpuSet is { IsEmpty: false } cpus ? cpus : HostCpus;
 }
+
+/// <summary>What can be looked at after the restart that put a change in force.</summary>
+/// <param name="Domain">The domain, on a writable connection.</param>
+/// <param name="Running">The running configuration now.</param>
+/// <param name="Process">The VM's process; null when the host is another machine or the driver has no processes.</param>
+public sealed record RestartedTarget(LibvirtDomain Domain, VMConfiguration Running, QemuProcess? Process);

@@ -63,11 +63,23 @@ public abstract record VMChange
     /// <summary>Reads back what the running VM has now, from the nearest source to the truth: the kernel where the host is local, else libvirt.</summary>
     public virtual IReadOnlyList<Verification> VerifyLive(LiveTarget target) => [];
 
-    /// <summary>The virsh commands that do the same to the given VM.</summary>
+    /// <summary>
+    /// What can be seen only after a restart, from outside libvirt: the kernel's counters, QEMU's command line, the guest. A
+    /// step inside the guest that the change needs is made here.
+    /// </summary>
+    public virtual Task<IReadOnlyList<Verification>> VerifyRestartedAsync(RestartedTarget target, CancellationToken cancellationToken) =>
+        Task.FromResult<IReadOnlyList<Verification>>([]);
+
+    /// <summary>
+    /// The virsh commands that do the same to the VM. Unless a kind of change has a command of its own, the persistent
+    /// configuration is edited by a define of the dumped XML.
+    /// </summary>
     /// <param name="live">Whether the running VM is changed.</param>
     /// <param name="config">Whether the persistent configuration is changed.</param>
-    /// <param name="after">The persistent document as the change leaves it, or the running one for a live-only change.</param>
-    public abstract IReadOnlyList<string> VirshCommands(bool live, bool config, DomainDocument after);
+    /// <param name="before">The document before the change: the persistent one, or the running one for a live-only change.</param>
+    /// <param name="after">The same document as the change leaves it.</param>
+    public virtual IReadOnlyList<string> VirshCommands(bool live, bool config, DomainDocument before, DomainDocument after) =>
+        config ? [VirshEdit.Command(ConnectionUri, VMName, before, after)] : [];
 
     /// <summary>The same kind of change of the same settings, with other values.</summary>
     protected abstract VMChange WithSettings(Func<SettingPath, string?> valueOf);

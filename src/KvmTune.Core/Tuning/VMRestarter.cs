@@ -20,24 +20,24 @@ public sealed class VMRestarter(TimeProvider time)
     /// <summary>The error id of a VM that did not start.</summary>
     public const string StartFailed = "StartFailed";
 
+    // A guest that takes longer to come up is left to itself: it was started, and that is what was asked for.
+    private static readonly TimeSpan BootLimit = TimeSpan.FromMinutes(2);
+
     /// <summary>Shuts a running VM down and starts it again; starts one that is off.</summary>
     /// <exception cref="KvmTuneException">It is paused, did not shut down in time, or did not start.</exception>
     public async Task RestartAsync(LibvirtDomain domain, RestartOptions options, CancellationToken cancellationToken)
     {
-        if (domain.IsActive)
-        {
-            await ShutDownAsync(domain, options, cancellationToken);
-        }
-
-        Start(domain);
+        var hadAgent = domain.IsActive && await ShutDownAsync(domain, options, cancellationToken);
+        await StartAsync(domain, hadAgent, cancellationToken);
     }
 
     /// <summary>
     /// Shuts a VM down: by the guest agent, else by the ACPI power button. Once the guest was asked it cannot be called
     /// back, so cancelling counts only before; from then on this returns when the VM is off.
     /// </summary>
+    /// <returns>Whether the guest agent took the request: a guest that has an agent.</returns>
     /// <exception cref="KvmTuneException">The VM is paused or transient, or did not shut down in time.</exception>
-    public async Task ShutDownAsync(LibvirtDomain domain, RestartOptions options, CancellationToken cancellationToken)
+    public async Task<bool> ShutDownAsync(LibvirtDomain domain, RestartOptions options, CancellationToken cancellationToken)
     {
         if (!domain.IsPersistent)
         {
@@ -67,17 +67,44 @@ public sealed class VMRestarter(TimeProvider time)
         cancellationToken.ThrowIfCancellationRequested();
         if (!domain.IsActive)
         {
-            return;
+            return false;
         }
 
-        if (!TryAskAgent(domain) || !await IsStoppedWithinAsync(stopped.Task, options.TimeLimit / 2))
+        // libvirt's calls block: on a hung agent for a minute, and behind that for the lock of the VM. The event is what counts.
+        var asked = Task.Run(() => TryAskAgent(domain), CancellationToken.None);
+        if (!await IsDoneWithinAsync(EitherAsync(stopped.Task, asked), options.TimeLimit / 2))
         {
-            PressPowerButton(domain);
-            if (!await IsStoppedWithinAsync(stopped.Task, options.TimeLimit / 2))
+            _ = Task.Run(() => TryPressPowerButton(domain), CancellationToken.None);
+            if (!await IsDoneWithinAsync(stopped.Task, options.TimeLimit / 2))
             {
                 await PowerOffAsync(domain, options, stopped.Task);
             }
         }
+
+        return asked.IsCompletedSuccessfully && await asked;
+    }
+
+    /// <summary>Starts a VM, and waits for its guest agent where it is known to have one, so that what follows finds the guest ready.</summary>
+    /// <exception cref="KvmTuneException">libvirt or QEMU refuses (<see cref="StartFailed"/>).</exception>
+    public async Task StartAsync(LibvirtDomain domain, bool waitForAgent, CancellationToken cancellationToken)
+    {
+        if (!waitForAgent)
+        {
+            Start(domain);
+            return;
+        }
+
+        var ready = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        using var subscription = domain.Connection.OnAgentLifecycle(domain, agent =>
+        {
+            if (agent.IsConnected)
+            {
+                ready.TrySetResult();
+            }
+        });
+        using var closed = domain.Connection.OnClosed(_ => ready.TrySetResult());
+        Start(domain);
+        await IsDoneWithinAsync(ready.Task.WaitAsync(cancellationToken), BootLimit);
     }
 
     /// <summary>Starts a VM.</summary>
@@ -123,27 +150,39 @@ public sealed class VMRestarter(TimeProvider time)
         }
     }
 
-    private static void PressPowerButton(LibvirtDomain domain)
+    // It stopped in this moment, or a hung agent call still holds the VM: the wait for the event decides.
+    private static void TryPressPowerButton(LibvirtDomain domain)
     {
-        try
+        foreach (var mode in new[] { ShutdownMode.Acpi, ShutdownMode.Default })
         {
-            domain.Shutdown(ShutdownMode.Acpi);
-        }
-        catch (LibvirtException exception) when (exception.ErrorCode is LibvirtErrorCode.OperationInvalid or LibvirtErrorCode.ArgumentUnsupported)
-        {
-            // It stopped in this moment, or the driver has one way of shutting down only.
-            if (domain.IsActive)
+            try
             {
-                domain.Shutdown();
+                domain.Shutdown(mode);
+                return;
+            }
+            catch (Exception exception) when (exception is LibvirtException or ObjectDisposedException)
+            {
+                // A driver with one way of shutting down takes only the default one.
             }
         }
     }
 
-    private async Task<bool> IsStoppedWithinAsync(Task stopped, TimeSpan limit)
+    // Done when the VM is off; ends in a time-out at once when the agent could not be asked.
+    private static async Task EitherAsync(Task stopped, Task<bool> asked)
+    {
+        if (await Task.WhenAny(stopped, asked) == asked && !await asked)
+        {
+            throw new TimeoutException();
+        }
+
+        await stopped;
+    }
+
+    private async Task<bool> IsDoneWithinAsync(Task task, TimeSpan limit)
     {
         try
         {
-            await stopped.WaitAsync(limit, time);
+            await task.WaitAsync(limit, time);
             return true;
         }
         catch (TimeoutException)

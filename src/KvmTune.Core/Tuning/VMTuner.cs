@@ -1,4 +1,5 @@
 // The one path that every change takes: read, plan, (ask,) apply, verify. Nothing else in the engine writes to a VM.
+using System.Xml.Linq;
 using KvmTune.Hosts;
 using KvmTune.Libvirt;
 using KvmTune.Measurement;
@@ -64,6 +65,7 @@ public sealed class VMTuner(HostConnection host, TimeProvider time)
             if (checkedPlan.RequiresRestart && options.Restart)
             {
                 await application.RestartAsync(new VMRestarter(time), options.RestartOptions, cancellationToken);
+                verifications.AddRange(await application.VerifyRestartedAsync(cancellationToken));
                 restarted = true;
             }
 
@@ -89,6 +91,18 @@ public sealed class VMTuner(HostConnection host, TimeProvider time)
         };
     }
 
+    /// <summary>Refuses a plan that breaks a rule which forbids it.</summary>
+    /// <exception cref="KvmTuneException">It does; the id is the rule's.</exception>
+    public static void RefuseErrors(VMTuningPlan plan)
+    {
+        if (plan.Errors.Count > 0)
+        {
+            throw new KvmTuneException(
+                plan.Errors[0].RuleId, KvmTuneErrorCategory.InvalidArgument,
+                string.Join(' ', plan.Errors.Select(error => error.Evidence)));
+        }
+    }
+
     private LibvirtDomain FindDomain(VMChange change) =>
         host.Write().TryLookupByUuid(change.VMId) ?? throw host.VMNotFound(change.VMName);
 
@@ -99,25 +113,26 @@ public sealed class VMTuner(HostConnection host, TimeProvider time)
         var live = facts.IsRunning && change.CanBeLive && change.Scope is not ChangeScope.Config;
         var config = facts.IsPersistent && change.Scope is not ChangeScope.Live;
 
-        var running = live ? Edited(snapshot.Running!, change) : ((DomainDocument Document, VMConfiguration Configuration)?)null;
-        var persistent = config ? Edited(snapshot.Persistent!, change) : ((DomainDocument Document, VMConfiguration Configuration)?)null;
-        var after = persistent ?? running ?? Edited(snapshot.Persistent ?? snapshot.Running!, change);
+        var running = live ? Edit(snapshot.Running!, change) : null;
+        var persistent = config ? Edit(snapshot.Persistent!, change) : null;
+        var edit = persistent ?? running ?? Edit(snapshot.Persistent ?? snapshot.Running!, change);
         var hostCpus = HostReading.OnlineCpus(host);
         var differences = Differences(
-            running is null ? [] : ConfigurationComparer.Compare(facts.Running!, running.Value.Configuration, hostCpus),
-            persistent is null ? [] : ConfigurationComparer.Compare(facts.Configured!, persistent.Value.Configuration));
+            running is null ? [] : ConfigurationComparer.Compare(running.Before.ToConfiguration(), running.After.ToConfiguration(), hostCpus),
+            persistent is null ? [] : ConfigurationComparer.Compare(persistent.Before.ToConfiguration(), persistent.After.ToConfiguration()));
         var context = new RuleContext(
-            change, facts, after.Configuration, () => HostReading.Read(host), () => VMReading.RunningConfigurations(host, change.VMId));
+            change, facts, edit.After.ToConfiguration(), () => HostReading.Read(host), () => VMReading.RunningConfigurations(host, change.VMId));
         return new VMTuningPlan
         {
             Change = change,
             ChangesRunning = live,
             ChangesConfiguration = config,
-            RequiresRestart = config && facts.IsRunning && !change.CanBeLive,
+            RequiresRestart = config && facts.IsRunning && !live && persistent!.IsReal,
             Differences = differences,
             Findings = RuleCatalog.Judge(context),
-            XmlDifference = XmlDifference.Between((config ? snapshot.Persistent : snapshot.Running) ?? string.Empty, after.Document.ToXml()),
-            VirshCommand = string.Join('\n', change.VirshCommands(live, config, after.Document)),
+            XmlDifference = XmlDifference.Between(edit.Before.ToXml(), edit.After.ToXml()),
+            VirshCommand = string.Join('\n', change.VirshCommands(live, config, edit.Before, edit.After)),
+            HasChanges = differences.Count > 0 || persistent is { IsReal: true },
             Snapshot = snapshot,
         };
     }
@@ -136,21 +151,12 @@ public sealed class VMTuner(HostConnection host, TimeProvider time)
     private static string Describe(IReadOnlyList<SettingDifference> differences) =>
         differences.Count == 0 ? "no change" : string.Join("; ", differences);
 
-    private static void RefuseErrors(VMTuningPlan plan)
+    private static DocumentEdit Edit(string xml, VMChange change)
     {
-        if (plan.Errors.Count > 0)
-        {
-            throw new KvmTuneException(
-                plan.Errors[0].RuleId, KvmTuneErrorCategory.InvalidArgument,
-                string.Join(' ', plan.Errors.Select(error => error.Evidence)));
-        }
-    }
-
-    private static (DomainDocument Document, VMConfiguration Configuration) Edited(string xml, VMChange change)
-    {
-        var document = DomainDocument.Parse(xml);
-        change.Edit(document);
-        return (document, document.ToConfiguration());
+        var before = DomainDocument.Parse(xml);
+        var after = before.Copy();
+        change.Edit(after);
+        return new DocumentEdit(before, after);
     }
 
     private static List<SettingDifference> Differences(
@@ -162,4 +168,9 @@ public sealed class VMTuner(HostConnection host, TimeProvider time)
 
     private static SettingDifference Where(ConfigurationDifference difference, ChangeScope where) =>
         new(difference.Setting, difference.Running, difference.Configured, where);
+
+    private sealed record DocumentEdit(DomainDocument Before, DomainDocument After)
+    {
+        public bool IsReal => !XNode.DeepEquals(Before.Domain, After.Domain);
+    }
 }

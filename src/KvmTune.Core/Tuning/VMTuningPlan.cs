@@ -58,7 +58,7 @@ public sealed record VMTuningPlan
     public required string VirshCommand { get; init; }
 
     /// <summary>False when the VM is already as asked for.</summary>
-    public bool HasChanges => Differences.Count > 0;
+    public required bool HasChanges { get; init; }
 
     /// <summary>The broken rules that forbid the change.</summary>
     public IReadOnlyList<RuleFinding> Errors => Broken(RuleSeverity.Error);

@@ -1,5 +1,6 @@
 // Writes virsh command lines that a shell takes as they stand.
 using System.Text.RegularExpressions;
+using System.Xml.Linq;
 
 namespace KvmTune.Tuning;
 
@@ -8,6 +9,10 @@ internal static partial class VirshText
 {
     /// <summary>A virsh command on a connection.</summary>
     public static string Command(string uri, params string[] words) => $"virsh -c {string.Join(' ', words.Prepend(uri).Select(Quote))}";
+
+    /// <summary>The command that gives a device of the persistent configuration a new definition, which is handed over on standard input.</summary>
+    public static string UpdateDevice(string uri, string vmName, XElement device) =>
+        $"{Command(uri, "update-device", vmName, "/dev/stdin", "--config")} <<'XML'\n{XElement.Parse(device.ToString())}\nXML";
 
     /// <summary>The word as one shell word: bare where that is safe, else in single quotes.</summary>
     public static string Quote(string word) =>

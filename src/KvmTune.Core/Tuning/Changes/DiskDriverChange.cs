@@ -1,6 +1,4 @@
 // Sets driver options of a disk: cache mode, I/O mode, discard, detection of zeroes.
-using System.Globalization;
-using System.Xml.Linq;
 using KvmTune.Topology;
 
 namespace KvmTune.Tuning.Changes;
@@ -48,11 +46,8 @@ public sealed record DiskDriverChange : VMChange
     }
 
     /// <inheritdoc/>
-    public override IReadOnlyList<string> VirshCommands(bool live, bool config, DomainDocument after)
-    {
-        var disk = after.Find(DiskPath)?.ToString(SaveOptions.None) ?? string.Empty;
-        return [VirshText.Command(ConnectionUri, "update-device", VMName, "/dev/stdin", "--config") + $" <<'XML'\n{disk}\nXML"];
-    }
+    public override IReadOnlyList<string> VirshCommands(bool live, bool config, DomainDocument before, DomainDocument after) =>
+        [VirshText.UpdateDevice(ConnectionUri, VMName, after.Find(DiskPath)!)];
 
     /// <inheritdoc/>
     protected override VMChange WithSettings(Func<SettingPath, string?> valueOf) => this with

@@ -81,9 +81,19 @@ public sealed record VcpuPinChange : VMChange
     }
 
     /// <inheritdoc/>
-    public override IReadOnlyList<string> VirshCommands(bool live, bool config, DomainDocument after) =>
-        [.. Pins.OrderBy(pin => pin.Key).Select(pin => VirshText.Command(
-            ConnectionUri, ["vcpupin", VMName, Text(pin.Key), pin.Value?.ToString() ?? "r", .. VirshText.Flags(live, config)]))];
+    public override IReadOnlyList<string> VirshCommands(bool live, bool config, DomainDocument before, DomainDocument after)
+    {
+        // virsh cannot take a pin away: its 'r' writes all host CPUs. In the persistent configuration "no pin" is an edit.
+        var clears = Pins.Any(pin => pin.Value is null);
+        var commands = new List<string>();
+        if (live || !clears)
+        {
+            commands.AddRange(Pins.OrderBy(pin => pin.Key).Select(pin => VirshText.Command(
+                ConnectionUri, ["vcpupin", VMName, Text(pin.Key), pin.Value?.ToString() ?? "r", .. VirshText.Flags(live, config && !clears)])));
+        }
+
+        return clears && config ? [.. commands, VirshEdit.Command(ConnectionUri, VMName, before, after)] : commands;
+    }
 
     /// <inheritdoc/>
     protected override VMChange WithSettings(Func<SettingPath, string?> valueOf) => this with

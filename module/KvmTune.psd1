@@ -1,0 +1,37 @@
+@{
+    RootModule           = 'KvmTune.Cmdlets.dll'
+    # Imported before the root module: it lets the engine be found in the module's own load context.
+    NestedModules        = @('KvmTune.LoadContext.dll')
+    ModuleVersion        = '0.1.0'
+    GUID                 = '7c2f6f0e-52a5-4c0a-9d2e-0b8c6d1b7a34'
+    Author               = 'The KvmTune developers'
+    CompanyName          = 'The KvmTune developers'
+    Copyright            = '(c) The KvmTune developers. MIT licence.'
+    Description          = 'Tunes KVM guests on Linux hosts: measure, find what is slow, change one thing, measure again, and say with honest statistics whether it helped.'
+    PowerShellVersion    = '7.4'
+    CompatiblePSEditions = @('Core')
+    FormatsToProcess     = @('KvmTune.format.ps1xml')
+    FunctionsToExport    = @()
+    VariablesToExport    = @()
+    AliasesToExport      = @()
+    CmdletsToExport      = @(
+        'Clear-VcpuPin'
+        'Compare-VMPerformance'
+        'Connect-VMHost'
+        'Disconnect-VMHost'
+        'Get-VMHostTopology'
+        'Get-VMTopology'
+        'Invoke-VMTuning'
+        'Measure-VMPerformance'
+        'Restart-VMDomain'
+        'Set-DiskCacheMode'
+        'Set-VcpuPin'
+    )
+    PrivateData          = @{
+        PSData = @{
+            Tags       = @('KVM', 'QEMU', 'libvirt', 'virtualization', 'performance', 'tuning', 'benchmark', 'Linux', 'PSEdition_Core')
+            LicenseUri = 'https://opensource.org/license/mit'
+            Prerelease = ''
+        }
+    }
+}

@@ -1,0 +1,33 @@
+// Lets a parameter take host CPUs as 2, '2-3,^8' or 2,3.
+using System.Globalization;
+using System.Management.Automation;
+using KvmTune.Topology;
+
+namespace KvmTune.Cmdlets.Common;
+
+/// <summary>Turns numbers, lists of numbers and libvirt's list syntax into a <see cref="CpuSet"/>.</summary>
+internal sealed class CpuSetTransformationAttribute : ArgumentTransformationAttribute
+{
+    /// <summary>The set that a value means.</summary>
+    /// <exception cref="FormatException">It means none.</exception>
+    public static CpuSet ToCpuSet(object? value) => (value is PSObject wrapped ? wrapped.BaseObject : value) switch
+    {
+        CpuSet set => set,
+        object[] several => CpuSet.Parse(string.Join(',', several.Select(ToCpuSet))),
+        null => throw new FormatException("A list of host CPUs is needed, for example 2 or 0-3,^1."),
+        var other => CpuSet.Parse(Convert.ToString(other, CultureInfo.InvariantCulture)!),
+    };
+
+    /// <inheritdoc/>
+    public override object Transform(EngineIntrinsics engineIntrinsics, object inputData)
+    {
+        try
+        {
+            return ToCpuSet(inputData);
+        }
+        catch (FormatException exception)
+        {
+            throw new ArgumentTransformationMetadataException(exception.Message, exception);
+        }
+    }
+}

@@ -1,0 +1,33 @@
+// The one place where the engine's exceptions become PowerShell's error records.
+using System.Diagnostics.CodeAnalysis;
+using System.Management.Automation;
+using KvmTune.Hosts;
+using KvmTune.Libvirt;
+using KvmTune.Measurement;
+
+namespace KvmTune.Cmdlets.Common;
+
+/// <summary>Makes error records.</summary>
+internal static class ErrorRecords
+{
+    /// <summary>The record of an error that is the engine's or libvirt's; any other exception is a defect and is let through.</summary>
+    public static bool TryMake(Exception exception, object? target, [NotNullWhen(true)] out ErrorRecord? record)
+    {
+        record = exception switch
+        {
+            // The runs that were made before a measurement broke off are not lost: they are the error's target.
+            MeasurementInterruptedException { Partial: { } partial } interrupted => Make(interrupted, partial),
+            KvmTuneException known => Make(known, target),
+            LibvirtException libvirt => Make(LibvirtErrors.Calling(libvirt, "the call"), target),
+            LibvirtUnavailableException missing => Make(
+                new KvmTuneException("LibvirtNotInstalled", KvmTuneErrorCategory.NotInstalled, missing.Message, missing), target),
+            ArgumentException argument => new ErrorRecord(argument, "InvalidSetting", ErrorCategory.InvalidArgument, target),
+            _ => null,
+        };
+        return record is not null;
+    }
+
+    /// <summary>The record of an error of the engine: its id and category as they are.</summary>
+    public static ErrorRecord Make(KvmTuneException exception, object? target) =>
+        new(exception, exception.ErrorId, Enum.Parse<ErrorCategory>(exception.Category.ToString()), target);
+}

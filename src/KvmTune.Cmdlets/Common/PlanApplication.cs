@@ -1,0 +1,104 @@
+// What every cmdlet that applies a plan does: show warnings, ask, apply, emit the result.
+using System.Management.Automation;
+using KvmTune.Measurement;
+using KvmTune.Tuning;
+
+namespace KvmTune.Cmdlets.Common;
+
+/// <summary>Applies plans on behalf of a cmdlet.</summary>
+internal static class PlanApplication
+{
+    /// <summary>How a plan is applied, from a cmdlet's parameters.</summary>
+    public static ApplyOptions Options(bool restart, TimeSpan shutdownTimeLimit, bool force, VMPerformance? baseline) => new()
+    {
+        Restart = restart,
+        RestartOptions = new RestartOptions { TimeLimit = shutdownTimeLimit, ForcePowerOff = force },
+        Baseline = baseline,
+    };
+
+    /// <summary>Applies a plan after asking, and emits the result.</summary>
+    /// <exception cref="KvmTuneException">A rule forbids it, or it could not be applied.</exception>
+    public static void Apply(CancellableCmdlet cmdlet, VMTuner tuner, VMTuningPlan plan, bool force, ApplyOptions options)
+    {
+        VMTuner.RefuseErrors(plan);
+        Show(cmdlet, plan);
+        if (cmdlet.ShouldProcess(Description(plan, options.Restart), Question(plan, options.Restart), "KvmTune") && IsAccepted(cmdlet, plan, force))
+        {
+            cmdlet.WriteObject(cmdlet.Await((_, token) => tuner.ApplyAsync(plan, options, token)));
+        }
+    }
+
+    private static void Show(CancellableCmdlet cmdlet, VMTuningPlan plan)
+    {
+        foreach (var finding in plan.Findings.Where(finding => finding.IsKept))
+        {
+            cmdlet.WriteVerbose($"{plan.VMName}: {finding}");
+        }
+
+        foreach (var warning in plan.Warnings)
+        {
+            cmdlet.WriteWarning($"{plan.VMName}: {warning.Evidence} ({warning.RuleId})");
+        }
+
+        if (plan.HasChanges)
+        {
+            cmdlet.WriteVerbose($"{plan.VMName}: the same with virsh:\n{plan.VirshCommand}");
+        }
+        else
+        {
+            cmdlet.WriteVerbose($"{plan.VMName}: nothing to do: {plan.Title} is what is there already.");
+        }
+    }
+
+    private static bool IsAccepted(CancellableCmdlet cmdlet, VMTuningPlan plan, bool force)
+    {
+        if (force || plan.Confirmations.Count == 0 || !plan.HasChanges)
+        {
+            return true;
+        }
+
+        var risks = string.Join(' ', plan.Confirmations.Select(confirmation => confirmation.Evidence));
+        try
+        {
+            return cmdlet.ShouldContinue($"{risks}\n\nDo it nevertheless?", $"{plan.VMName}: {plan.Title}");
+        }
+        catch (Exception exception) when (exception is PSInvalidOperationException or System.Management.Automation.Host.HostException or NotImplementedException)
+        {
+            throw new KvmTuneException(
+                plan.Confirmations[0].RuleId, KvmTuneErrorCategory.PermissionDenied,
+                $"{risks} Nobody can be asked in this session; say -Force if that is meant.", exception);
+        }
+    }
+
+    private static string Description(VMTuningPlan plan, bool restart)
+    {
+        if (!plan.HasChanges)
+        {
+            return $"{plan.VMName}: nothing to do, {plan.Title} is what is there already.";
+        }
+
+        var lines = new List<string> { $"{plan.VMName}: {plan.Title}" };
+        lines.AddRange(plan.Differences.Select(difference => $"  {difference}{Where(difference.Where)}"));
+        lines.AddRange(plan.XmlDifference.Split('\n').Select(line => "  " + line));
+        lines.AddRange(plan.Confirmations.Concat(plan.Warnings).Select(finding => $"  {finding}"));
+        lines.Add((plan.RequiresRestart, restart) switch
+        {
+            (false, _) => "  in force at once, without a restart",
+            (true, true) => "  the VM is shut down and started, then it is in force",
+            (true, false) => "  in force only after a restart of the VM (-Restart)",
+        });
+        // Not indented: a here-document must end at the start of a line.
+        lines.Add($"  the same with virsh:\n{plan.VirshCommand}");
+        return string.Join('\n', lines);
+    }
+
+    private static string Question(VMTuningPlan plan, bool restart) =>
+        $"{plan.VMName}: {plan.Title}{(plan.RequiresRestart && restart ? ", and restart the VM" : null)}?";
+
+    private static string Where(ChangeScope where) => where switch
+    {
+        ChangeScope.Live => "  (running VM)",
+        ChangeScope.Config => "  (persistent configuration)",
+        _ => null,
+    } ?? string.Empty;
+}

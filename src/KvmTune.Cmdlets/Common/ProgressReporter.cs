@@ -1,0 +1,36 @@
+// Shows what the engine is doing as a PowerShell progress bar, and in the verbose stream.
+using System.Management.Automation;
+using KvmTune.Measurement;
+
+namespace KvmTune.Cmdlets.Common;
+
+/// <summary>One progress bar of a cmdlet.</summary>
+internal sealed class ProgressReporter(CancellableCmdlet cmdlet, string activity)
+{
+    /// <summary>Reports of the engine, shown on PowerShell's thread.</summary>
+    public IProgress<MeasurementProgress> Through(Action<Action> post) => new Reports(this, post);
+
+    /// <summary>Takes the bar away.</summary>
+    public void Complete()
+    {
+        if (!cmdlet.CancellationToken.IsCancellationRequested)
+        {
+            cmdlet.WriteProgress(new ProgressRecord(0, activity, "done") { RecordType = ProgressRecordType.Completed });
+        }
+    }
+
+    private void Show(MeasurementProgress progress)
+    {
+        cmdlet.WriteProgress(new ProgressRecord(0, activity, progress.Activity)
+        {
+            PercentComplete = (int)Math.Clamp(progress.Fraction * 100, 0, 100),
+            SecondsRemaining = (int?)progress.Remaining?.TotalSeconds ?? -1,
+        });
+        cmdlet.WriteVerbose($"{progress.VMName}: {progress.Activity}");
+    }
+
+    private sealed class Reports(ProgressReporter reporter, Action<Action> post) : IProgress<MeasurementProgress>
+    {
+        public void Report(MeasurementProgress value) => post(() => reporter.Show(value));
+    }
+}

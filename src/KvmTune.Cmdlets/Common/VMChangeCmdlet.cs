@@ -1,0 +1,62 @@
+// Cmdlets that change VMs: they make a change as a value; planning, asking and applying is the same for all.
+using System.Management.Automation;
+using KvmTune.Cmdlets.Completion;
+using KvmTune.Tuning;
+
+namespace KvmTune.Cmdlets.Common;
+
+/// <summary>A cmdlet that makes one change to each VM.</summary>
+public abstract class VMChangeCmdlet : VMCmdlet
+{
+    /// <summary>The VMs: names, wildcards, UUIDs, or objects of this module.</summary>
+    [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
+    [Alias("VM")]
+    [VMReferenceTransformation]
+    [ArgumentCompleter(typeof(VMNameCompleter))]
+    public VMReference[] VMName { get; set; } = [];
+
+    /// <summary>Where the change is made: in the running VM (Live), in its persistent configuration (Config), or in both. By default wherever it can be.</summary>
+    [Parameter]
+    public ChangeScope Scope { get; set; }
+
+    /// <summary>Emits the change as a plan and touches nothing.</summary>
+    [Parameter]
+    public SwitchParameter AsPlan { get; set; }
+
+    /// <summary>Restarts a running VM when the change needs that to come into force.</summary>
+    [Parameter]
+    public SwitchParameter Restart { get; set; }
+
+    /// <summary>How long the guest may take to shut down for a restart. Default: two minutes.</summary>
+    [Parameter]
+    [DurationTransformation]
+    public TimeSpan ShutdownTimeLimit { get; set; } = new RestartOptions().TimeLimit;
+
+    /// <summary>Does not ask where data or a service is at risk, and powers a guest off that does not shut down in time.</summary>
+    [Parameter]
+    public SwitchParameter Force { get; set; }
+
+    /// <summary>The changes that the parameters mean for one VM.</summary>
+    protected abstract IEnumerable<VMChange> CreateChanges(VMTarget vm);
+
+    /// <inheritdoc/>
+    protected override void ProcessRecord()
+    {
+        ForEachVM(VMName, writable: true, vm =>
+        {
+            foreach (var change in CreateChanges(vm))
+            {
+                var tuner = new VMTuner(vm.Host, TimeProvider.System);
+                var plan = tuner.Plan(change, CancellationToken);
+                if (AsPlan)
+                {
+                    WriteObject(plan);
+                }
+                else
+                {
+                    PlanApplication.Apply(this, tuner, plan, Force, PlanApplication.Options(Restart, ShutdownTimeLimit, Force, vm.Reference.Performance));
+                }
+            }
+        });
+    }
+}

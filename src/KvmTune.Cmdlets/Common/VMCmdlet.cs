@@ -1,0 +1,76 @@
+// Cmdlets that work on VMs: which ones, and on which host.
+using System.Management.Automation;
+using KvmTune.Cmdlets.Completion;
+using KvmTune.Hosts;
+using KvmTune.Libvirt;
+
+namespace KvmTune.Cmdlets.Common;
+
+/// <summary>A cmdlet that is given VMs, by name, wildcard, UUID or object.</summary>
+public abstract class VMCmdlet : CancellableCmdlet
+{
+    /// <summary>The libvirt URI of the host; the objects' own, else that of Connect-VMHost, LIBVIRT_DEFAULT_URI, or qemu:///system.</summary>
+    [Parameter]
+    [Alias("Uri")]
+    [ValidateNotNullOrEmpty]
+    public string? ConnectionUri { get; set; }
+
+    /// <summary>Calls an action for each VM that the references name. An unknown name is an error of its own; the rest proceeds.</summary>
+    protected void ForEachVM(IEnumerable<VMReference> references, bool writable, Action<VMTarget> action)
+    {
+        foreach (var reference in references)
+        {
+            Try(reference.Name, () =>
+            {
+                var host = HostConnections.Get(ConnectionUri ?? reference.ConnectionUri);
+                var connection = writable ? host.Write() : host.Read();
+                foreach (var domain in Find(reference, host, connection))
+                {
+                    using (domain)
+                    {
+                        Try(domain.Name, () => action(new VMTarget(host, domain, reference)));
+                    }
+                }
+            });
+        }
+    }
+
+    private static IEnumerable<LibvirtDomain> Find(VMReference reference, HostConnection host, LibvirtConnection connection)
+    {
+        if (reference.Id is { } id)
+        {
+            return [connection.TryLookupByUuid(id) ?? throw host.VMNotFound(reference.Name)];
+        }
+
+        // A VM may be called 'web[1]': the name as it stands comes first, and only then is it a pattern.
+        if (!WildcardPattern.ContainsWildcardCharacters(reference.Name))
+        {
+            return [host.FindVM(reference.Name, connection)];
+        }
+
+        return connection.TryLookupByName(reference.Name) is { } named
+            ? [named]
+            : Matching(connection, new WildcardPattern(reference.Name, WildcardOptions.IgnoreCase));
+    }
+
+    private static IEnumerable<LibvirtDomain> Matching(LibvirtConnection connection, WildcardPattern pattern)
+    {
+        foreach (var domain in connection.ListDomains())
+        {
+            if (pattern.IsMatch(domain.Name))
+            {
+                yield return domain;
+            }
+            else
+            {
+                domain.Dispose();
+            }
+        }
+    }
+}
+
+/// <summary>One VM that a cmdlet works on.</summary>
+/// <param name="Host">Its host.</param>
+/// <param name="Domain">The libvirt domain.</param>
+/// <param name="Reference">What the user named it by.</param>
+public sealed record VMTarget(HostConnection Host, LibvirtDomain Domain, VMReference Reference);

@@ -1,0 +1,93 @@
+// How a user names a VM: by name, wildcard or UUID, or by any object of this module that carries one.
+using System.Management.Automation;
+using KvmTune.Measurement;
+using KvmTune.Tuning;
+
+namespace KvmTune.Cmdlets.Common;
+
+/// <summary>A VM, or several by a wildcard, as a parameter takes them.</summary>
+public sealed class VMReference
+{
+    /// <summary>Names VMs.</summary>
+    /// <param name="nameOrPattern">A name, a UUID, or a wildcard pattern.</param>
+    public VMReference(string nameOrPattern) => Name = nameOrPattern;
+
+    private VMReference(string name, Guid? id, string? connectionUri, object source)
+    {
+        Name = name;
+        Id = id;
+        ConnectionUri = connectionUri;
+        Source = source;
+    }
+
+    /// <summary>The name or pattern.</summary>
+    public string Name { get; }
+
+    /// <summary>The UUID, where the object had one.</summary>
+    public Guid? Id { get; }
+
+    /// <summary>The connection, where the object had one.</summary>
+    public string? ConnectionUri { get; }
+
+    /// <summary>The object that named the VM; null for a bare name.</summary>
+    public object? Source { get; }
+
+    /// <summary>The measurement that came with the object, which a change takes as its baseline.</summary>
+    public VMPerformance? Performance => Source as VMPerformance;
+
+    /// <summary>The change that came with the object, which a measurement follows.</summary>
+    public VMTuningResult? Change => Source as VMTuningResult;
+
+    /// <summary>Takes an object as a reference.</summary>
+    /// <exception cref="ArgumentException">It names no VM.</exception>
+    public static VMReference From(object? value)
+    {
+        var bare = value is PSObject { BaseObject: not PSCustomObject } wrapped ? wrapped.BaseObject : value;
+        switch (bare)
+        {
+            case VMReference reference:
+                return reference;
+            case string { Length: > 0 } name:
+                return new VMReference(name);
+            case Guid id:
+                return new VMReference(id.ToString());
+        }
+
+        if (value is not null)
+        {
+            var properties = PSObject.AsPSObject(value).Properties;
+            if ((properties["VMName"] ?? properties["Name"])?.Value?.ToString() is { Length: > 0 } named)
+            {
+                Guid? id = Guid.TryParse(properties["VMId"]?.Value?.ToString(), out var parsed) ? parsed : null;
+                return new VMReference(named, id, properties["ConnectionUri"]?.Value?.ToString(), bare!);
+            }
+        }
+
+        throw new ArgumentException(
+            value is null or ""
+                ? "A VM name must not be empty."
+                : $"An object of type {bare?.GetType().Name} names no VM: it has neither a VMName nor a Name.",
+            nameof(value));
+    }
+
+    /// <summary>The name or pattern.</summary>
+    public override string ToString() => Name;
+}
+
+/// <summary>Lets parameters take names, patterns, UUIDs and objects alike.</summary>
+internal sealed class VMReferenceTransformationAttribute : ArgumentTransformationAttribute
+{
+    /// <inheritdoc/>
+    public override object Transform(EngineIntrinsics engineIntrinsics, object inputData)
+    {
+        try
+        {
+            var bare = inputData is PSObject wrapped ? wrapped.BaseObject : inputData;
+            return bare is object[] several ? several.Select(VMReference.From).ToArray() : new[] { VMReference.From(inputData) };
+        }
+        catch (ArgumentException exception)
+        {
+            throw new ArgumentTransformationMetadataException(exception.Message, exception);
+        }
+    }
+}

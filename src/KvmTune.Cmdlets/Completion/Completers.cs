@@ -1,0 +1,93 @@
+// What parameters complete to: VMs, disks, vCPUs, host CPUs, workloads, hosts.
+using System.Collections;
+using System.Globalization;
+using KvmTune.Cmdlets.Common;
+using KvmTune.Libvirt;
+using KvmTune.Measurement.Workloads;
+using KvmTune.Topology;
+
+namespace KvmTune.Cmdlets.Completion;
+
+/// <summary>The VMs of the host.</summary>
+public sealed class VMNameCompleter : Completer
+{
+    /// <inheritdoc/>
+    protected override IEnumerable<Candidate> Candidates(IDictionary boundParameters)
+    {
+        var running = Names(boundParameters, DomainListFlags.Active);
+        return running.Select(name => new Candidate(name, $"{name} (running)"))
+            .Concat(Names(boundParameters, DomainListFlags.Inactive).Select(name => new Candidate(name, $"{name} (shut off)")))
+            .OrderBy(candidate => candidate.Value, StringComparer.OrdinalIgnoreCase);
+    }
+
+    private static List<string> Names(IDictionary boundParameters, DomainListFlags flags)
+    {
+        var names = new List<string>();
+        foreach (var domain in Host(boundParameters).Read().ListDomains(flags))
+        {
+            using (domain)
+            {
+                names.Add(domain.Name);
+            }
+        }
+
+        return names;
+    }
+}
+
+/// <summary>The disks of the VM.</summary>
+public sealed class DiskCompleter : Completer
+{
+    /// <inheritdoc/>
+    protected override IEnumerable<Candidate> Candidates(IDictionary boundParameters) =>
+        VM(boundParameters)?.Disks.Select(disk => new Candidate(
+            disk.Target, $"{disk.Bus} {disk.Device}, {disk.Format}, cache {disk.Cache ?? "not set"}, {disk.Source}")) ?? [];
+}
+
+/// <summary>The vCPUs of the VM.</summary>
+public sealed class VcpuCompleter : Completer
+{
+    /// <inheritdoc/>
+    protected override IEnumerable<Candidate> Candidates(IDictionary boundParameters) =>
+        VM(boundParameters) is { } vm
+            ? Enumerable.Range(0, vm.MaxVcpus).Select(vcpu => new Candidate(
+                vcpu.ToString(CultureInfo.InvariantCulture),
+                vm.VcpuPins.TryGetValue(vcpu, out var pin) ? $"pinned to host CPU {pin}" : "not pinned"))
+            : [];
+}
+
+/// <summary>The host's online CPUs.</summary>
+public sealed class HostCpuCompleter : Completer
+{
+    /// <inheritdoc/>
+    protected override IEnumerable<Candidate> Candidates(IDictionary boundParameters)
+    {
+        var host = HostReading.Read(Host(boundParameters));
+        return host.Cpus.Where(cpu => host.OnlineCpus.Contains(cpu.Id)).Select(cpu => new Candidate(
+            cpu.Id.ToString(CultureInfo.InvariantCulture),
+            string.Create(CultureInfo.InvariantCulture, $"node {cpu.Node}, socket {cpu.Socket}, core {cpu.Core}, siblings {cpu.Siblings}")));
+    }
+}
+
+/// <summary>The workloads.</summary>
+public sealed class WorkloadCompleter : Completer
+{
+    /// <inheritdoc/>
+    protected override IEnumerable<Candidate> Candidates(IDictionary boundParameters) =>
+        WorkloadCatalog.CreateDefault().All.Select(workload => new Candidate(workload.Name, workload.Description));
+}
+
+/// <summary>The hosts that are connected, and the usual ones.</summary>
+public sealed class ConnectionUriCompleter : Completer
+{
+    /// <inheritdoc/>
+    protected override IEnumerable<Candidate> Candidates(IDictionary boundParameters) =>
+        HostConnections.All.Select(host => new Candidate(host.Uri, "connected"))
+            .Concat(
+            [
+                new Candidate("qemu:///system", "the VMs of this machine"),
+                new Candidate("qemu:///session", "the VMs of this user"),
+                new Candidate("test:///default", "libvirt's built-in test driver, to try things without risk"),
+            ])
+            .DistinctBy(candidate => candidate.Value, StringComparer.Ordinal);
+}

@@ -1,0 +1,34 @@
+// Clear-VcpuPin: takes pins away, so that the scheduler is free again.
+using System.Management.Automation;
+using KvmTune.Cmdlets.Common;
+using KvmTune.Cmdlets.Completion;
+using KvmTune.Topology;
+using KvmTune.Tuning;
+using KvmTune.Tuning.Changes;
+
+namespace KvmTune.Cmdlets.Cpu;
+
+/// <summary>Takes the pins of vCPUs away.</summary>
+[Cmdlet(VerbsCommon.Clear, "VcpuPin", SupportsShouldProcess = true)]
+[OutputType(typeof(VMTuningResult), typeof(VMTuningPlan))]
+public sealed class ClearVcpuPinCommand : VMChangeCmdlet
+{
+    /// <summary>The vCPUs; all of the VM when left out.</summary>
+    [Parameter(Position = 1, ValueFromPipelineByPropertyName = true)]
+    [ArgumentCompleter(typeof(VcpuCompleter))]
+    public int[]? Vcpu { get; set; }
+
+    /// <inheritdoc/>
+    protected override IEnumerable<VMChange> CreateChanges(VMTarget vm) =>
+    [
+        new VcpuPinChange
+        {
+            VMName = vm.Domain.Name,
+            VMId = vm.Domain.Id,
+            ConnectionUri = vm.Host.Uri,
+            Scope = Scope,
+            Pins = (Vcpu ?? Enumerable.Range(0, DomainXmlReader.Read(vm.Domain.GetXml()).MaxVcpus)).Distinct()
+                .ToDictionary(vcpu => vcpu, _ => (CpuSet?)null),
+        },
+    ];
+}

@@ -1,0 +1,86 @@
+// Set-DiskCacheMode: how QEMU opens a disk's image: cache mode, I/O mode, discard, detection of zeroes.
+using System.Management.Automation;
+using KvmTune.Cmdlets.Common;
+using KvmTune.Cmdlets.Completion;
+using KvmTune.Topology;
+using KvmTune.Tuning;
+using KvmTune.Tuning.Changes;
+
+namespace KvmTune.Cmdlets.Disk;
+
+/// <summary>Sets how a disk of a VM is cached and driven.</summary>
+[Cmdlet(VerbsCommon.Set, "DiskCacheMode", SupportsShouldProcess = true)]
+[OutputType(typeof(VMTuningResult), typeof(VMTuningPlan))]
+public sealed class SetDiskCacheModeCommand : VMChangeCmdlet
+{
+    /// <summary>The disks, by target name (vdb); wildcards are allowed.</summary>
+    [Parameter(Mandatory = true, Position = 1, ValueFromPipelineByPropertyName = true)]
+    [ArgumentCompleter(typeof(DiskCompleter))]
+    [ValidateNotNullOrEmpty]
+    public string[] Disk { get; set; } = [];
+
+    /// <summary>The cache mode; default takes the setting away, which QEMU takes as writeback.</summary>
+    [Parameter(Position = 2)]
+    [ValidateSet("none", "writeback", "writethrough", "directsync", "unsafe", "default")]
+    public string? Cache { get; set; }
+
+    /// <summary>The I/O mode; default takes the setting away. native needs cache none or directsync.</summary>
+    [Parameter]
+    [ValidateSet("native", "threads", "io_uring", "default")]
+    public string? IO { get; set; }
+
+    /// <summary>Whether the guest's discards reach the image; default takes the setting away.</summary>
+    [Parameter]
+    [ValidateSet("unmap", "ignore", "default")]
+    public string? Discard { get; set; }
+
+    /// <summary>Whether blocks of zeroes are found and not written; default takes the setting away.</summary>
+    [Parameter]
+    [ValidateSet("off", "on", "unmap", "default")]
+    public string? DetectZeroes { get; set; }
+
+    /// <inheritdoc/>
+    protected override void BeginProcessing()
+    {
+        if ((Cache ?? IO ?? Discard ?? DetectZeroes) is null)
+        {
+            ThrowTerminatingError(ErrorRecords.Make(
+                new KvmTuneException(
+                    "NothingToSet", KvmTuneErrorCategory.InvalidArgument, "Say what to set: -Cache, -IO, -Discard or -DetectZeroes."),
+                null));
+        }
+    }
+
+    /// <inheritdoc/>
+    protected override IEnumerable<VMChange> CreateChanges(VMTarget vm)
+    {
+        var options = new Dictionary<string, string?>(StringComparer.Ordinal);
+        Add(options, "cache", Cache);
+        Add(options, "io", IO);
+        Add(options, "discard", Discard);
+        Add(options, "detect_zeroes", DetectZeroes);
+        return Targets(vm).Select(disk => new DiskDriverChange
+        {
+            VMName = vm.Domain.Name,
+            VMId = vm.Domain.Id,
+            ConnectionUri = vm.Host.Uri,
+            Scope = Scope,
+            Disk = disk,
+            Options = options,
+        });
+    }
+
+    private static void Add(Dictionary<string, string?> options, string name, string? value)
+    {
+        if (value is not null)
+        {
+            options[name] = value.Equals("default", StringComparison.OrdinalIgnoreCase) ? null : value.ToLowerInvariant();
+        }
+    }
+
+    // A wildcard means the disks that it matches; a plain name is handed on, so that a wrong one is an error.
+    private IEnumerable<string> Targets(VMTarget vm) => Disk.SelectMany(name => WildcardPattern.ContainsWildcardCharacters(name)
+        ? DomainXmlReader.Read(vm.Domain.GetXml()).Disks.Where(disk => disk.Device is "disk" or "lun").Select(disk => disk.Target)
+            .Where(new WildcardPattern(name, WildcardOptions.IgnoreCase).IsMatch)
+        : [name]);
+}

@@ -1,0 +1,165 @@
+// The cells of the module's views. The format file names these methods; properties stay exact, only views round.
+using System.Globalization;
+using KvmTune.Measurement;
+using KvmTune.Statistics;
+using KvmTune.Topology;
+using KvmTune.Tuning;
+
+namespace KvmTune.Cmdlets;
+
+/// <summary>Formats values for people. For the format file, not for scripts.</summary>
+[System.ComponentModel.EditorBrowsable(System.ComponentModel.EditorBrowsableState.Never)]
+public static class Formatting
+{
+    private static readonly string[] Prefixes = ["", " k", " M", " G", " T"];
+
+    /// <summary>A size in KiB, for example <c>512 MiB</c>.</summary>
+    public static string KiB(long? kibibytes) => kibibytes switch
+    {
+        null => "-",
+        >= 1024 * 1024 => Invariant($"{kibibytes.Value / 1024.0 / 1024:0.#} GiB"),
+        >= 1024 => Invariant($"{kibibytes.Value / 1024.0:0.#} MiB"),
+        _ => Invariant($"{kibibytes.Value} KiB"),
+    };
+
+    /// <summary>A value in its unit, for example <c>12.3 k IOPS</c>, <c>1.84 ms</c>.</summary>
+    public static string Value(double? value, string unit)
+    {
+        if (value is not { } number || !double.IsFinite(number))
+        {
+            return "-";
+        }
+
+        if (unit == "ns")
+        {
+            return Math.Abs(number) switch
+            {
+                >= 1e9 => Invariant($"{Digits(number / 1e9)} s"),
+                >= 1e6 => Invariant($"{Digits(number / 1e6)} ms"),
+                >= 1e3 => Invariant($"{Digits(number / 1e3)} µs"),
+                _ => Invariant($"{Digits(number)} ns"),
+            };
+        }
+
+        var power = 0;
+        while (unit is not ("%" or "ms" or "s") && power < Prefixes.Length - 1 && Math.Abs(number) >= (power == 0 ? 10_000 : 1000))
+        {
+            number /= 1000;
+            power++;
+        }
+
+        return $"{Digits(number)}{Prefixes[power]} {unit}";
+    }
+
+    /// <summary>The pins of a VM's vCPUs, for example <c>0:2 1:3</c>.</summary>
+    public static string Pins(VMTopology vm)
+    {
+        var pins = vm.Vcpus.Where(vcpu => vcpu.Pin is not null).Select(vcpu => Invariant($"{vcpu.Number}:{vcpu.Pin}")).ToList();
+        return pins.Count == 0 ? "-" : string.Join(' ', pins);
+    }
+
+    /// <summary>Where a VM's vCPUs ran when they were looked at, for example <c>0@1 1@0</c>.</summary>
+    public static string HostCpus(VMTopology vm) =>
+        string.Join(' ', vm.Vcpus.Where(vcpu => vcpu.HostCpu is not null).Select(vcpu => Invariant($"{vcpu.Number}@{vcpu.HostCpu}")));
+
+    /// <summary>The pages behind a VM's memory.</summary>
+    public static string Pages(MemoryConfiguration memory) => !memory.UsesHugePages
+        ? "normal"
+        : memory.HugePages.Count == 0 ? "huge" : string.Join(' ', memory.HugePages.Select(page => page.PageSizeKiB is { } size ? KiB(size) : "huge"));
+
+    /// <summary>A VM's disks with their cache and I/O modes, for example <c>vda vdb(none,native)</c>.</summary>
+    public static string Disks(VMTopology vm) => string.Join(' ', vm.Disks.Select(disk =>
+        (disk.Cache, disk.IO) is (null, null) ? disk.Target : $"{disk.Target}({string.Join(',', new[] { disk.Cache, disk.IO }.OfType<string>())})"));
+
+    /// <summary>A VM's NICs with their models and queues, for example <c>virtio x2</c>.</summary>
+    public static string Nics(VMTopology vm) =>
+        string.Join(' ', vm.Nics.Select(nic => nic.Queues is { } queues ? Invariant($"{nic.Model ?? "default"} x{queues}") : nic.Model ?? "default"));
+
+    /// <summary>A disk in a line.</summary>
+    public static string Disk(DiskConfiguration disk) =>
+        $"{disk.Target}: {disk.Bus} {disk.Format}, cache {disk.Cache ?? "not set"}, io {disk.IO ?? "not set"}{(disk.IOThread is { } thread ? Invariant($", I/O thread {thread}") : null)}, {disk.Source ?? "empty"}";
+
+    /// <summary>A NIC in a line.</summary>
+    public static string Nic(NicConfiguration nic) =>
+        $"{nic.Mac}: {nic.Model ?? "default"} on {nic.InterfaceType} {nic.Source}{(nic.Queues is { } queues ? Invariant($", {queues} queues") : null)}";
+
+    /// <summary>How a change ended, in words.</summary>
+    public static string Outcome(VMTuningResult result) => result.Outcome switch
+    {
+        TuningOutcome.RestartPending => "restart pending",
+        TuningOutcome.NoChange => "no change",
+        _ => result.Restarted ? "applied, restarted" : "applied",
+    };
+
+    /// <summary>What was read back after a change, in words.</summary>
+    public static string Verified(VMTuningResult result) => result.Verifications.Count == 0
+        ? "-"
+        : result.Verifications.Any(verification => verification.Source.StartsWith("kernel", StringComparison.Ordinal)) ? "by the kernel" : "by libvirt";
+
+    /// <summary>What the rules say of a plan, in words.</summary>
+    public static string Rules(VMTuningPlan plan) =>
+        plan.Errors.Count > 0 ? $"forbidden: {plan.Errors[0].RuleId}"
+        : !plan.HasChanges ? "nothing to do"
+        : string.Join(", ", new[] { Count(plan.Confirmations.Count, "risk"), Count(plan.Warnings.Count, "warning") }.OfType<string>()) is { Length: > 0 } text ? text : "ok";
+
+    /// <summary>The median of a measurement's primary metric.</summary>
+    public static string Primary(VMPerformance performance) => Metric(performance, performance.PrimaryMetric);
+
+    /// <summary>The median of the 99th percentile of latency, where the workload has it.</summary>
+    public static string Tail(VMPerformance performance) =>
+        performance.Metrics.FirstOrDefault(metric => metric.Name.Contains("P99", StringComparison.Ordinal) && !metric.Name.Contains("P999", StringComparison.Ordinal)) is { } tail
+            ? Metric(performance, tail)
+            : "-";
+
+    /// <summary>The range of the primary metric over the runs, as per cent of its median.</summary>
+    public static string Range(VMPerformance performance)
+    {
+        var values = performance.ValuesOf(performance.PrimaryMetric.Name);
+        return values.Count < 2 ? "-" : Invariant($"{(values.Max() - values.Min()) / Median(values) * 100:0.#} %");
+    }
+
+    /// <summary>All metrics of a measurement, a line each.</summary>
+    public static string Metrics(VMPerformance performance) =>
+        string.Join('\n', performance.Metrics.Select(metric => $"{metric.Name}: {Metric(performance, metric)}"));
+
+    /// <summary>The runs of a measurement, in words.</summary>
+    public static string Runs(VMPerformance performance)
+    {
+        var failed = performance.Runs.Count(run => run.Failure is not null);
+        return Invariant($"{performance.CountedRuns.Count}{(failed > 0 ? Invariant($" (+{failed} failed)") : null)}");
+    }
+
+    /// <summary>A shift with its interval, for example <c>+18 % [+12, +25]</c>.</summary>
+    public static string Shift(MetricComparison metric) => metric.ShiftPercent is { } shift
+        ? Invariant($"{shift:+0.#;-0.#;0} %{(metric.IntervalLowPercent is { } low && metric.IntervalHighPercent is { } high ? Invariant($" [{low:+0.#;-0.#;0}, {high:+0.#;-0.#;0}]") : null)}")
+        : metric.ShiftInUnits is { } units ? Value(units, metric.Metric.Unit) : "-";
+
+    /// <summary>A verdict in words.</summary>
+    public static string Words(Verdict verdict, bool isProvisional) => (verdict == Verdict.NoDifference ? "no difference" : verdict.ToString().ToLowerInvariant())
+        + (isProvisional ? " (provisional)" : null);
+
+    /// <summary>The lines of a collection, one below the other.</summary>
+    public static string Lines(System.Collections.IEnumerable items) => string.Join('\n', items.Cast<object>());
+
+    /// <summary>A time, for example <c>1.7 s</c>, <c>3 ms</c>.</summary>
+    public static string Elapsed(TimeSpan time) => Value(time.TotalNanoseconds, "ns");
+
+    private static string Metric(VMPerformance performance, MetricDefinition metric)
+    {
+        var values = performance.ValuesOf(metric.Name);
+        return values.Count == 0 ? "-" : Value(Median(values), metric.Unit);
+    }
+
+    private static double Median(IReadOnlyList<double> values) => Estimators.Median(values);
+
+    private static string? Count(int count, string word) => count == 0 ? null : Invariant($"{count} {word}{(count > 1 ? "s" : null)}");
+
+    private static string Digits(double number) => Math.Abs(number) switch
+    {
+        >= 100 or 0 => number.ToString("0", CultureInfo.InvariantCulture),
+        >= 10 => number.ToString("0.0", CultureInfo.InvariantCulture),
+        _ => number.ToString("0.00", CultureInfo.InvariantCulture),
+    };
+
+    private static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,35 @@
+// Disconnect-VMHost: closes a host's connections.
+using System.Management.Automation;
+using KvmTune.Cmdlets.Common;
+using KvmTune.Cmdlets.Completion;
+
+namespace KvmTune.Cmdlets.Host;
+
+/// <summary>Closes the connections to a host. VMs are not touched; a later cmdlet that names the host opens it again.</summary>
+[Cmdlet(VerbsCommunications.Disconnect, "VMHost")]
+[OutputType(typeof(void))]
+public sealed class DisconnectVMHostCommand : CancellableCmdlet
+{
+    /// <summary>The libvirt URI; by default the host that cmdlets mean when none is named.</summary>
+    [Parameter(Position = 0, ValueFromPipelineByPropertyName = true)]
+    [Alias("Uri")]
+    [ArgumentCompleter(typeof(ConnectionUriCompleter))]
+    [ValidateNotNullOrEmpty]
+    public string? ConnectionUri { get; set; }
+
+    /// <inheritdoc/>
+    protected override void ProcessRecord()
+    {
+        var uri = ConnectionUri ?? HostConnections.DefaultUri;
+        Try(uri, () =>
+        {
+            if (!HostConnections.Close(uri))
+            {
+                var open = string.Join(", ", HostConnections.All.Select(host => host.Uri));
+                throw new KvmTuneException(
+                    "HostNotConnected", KvmTuneErrorCategory.ObjectNotFound,
+                    $"There is no connection to {uri}. Connected: {(open.Length > 0 ? open : "none")}.");
+            }
+        });
+    }
+}

@@ -1,0 +1,27 @@
+// Get-VMHostTopology: nodes, cores, siblings, caches, memory and page pools of a host.
+using System.Management.Automation;
+using KvmTune.Cmdlets.Common;
+using KvmTune.Cmdlets.Completion;
+using KvmTune.Topology;
+
+namespace KvmTune.Cmdlets.Host;
+
+/// <summary>Shows what a host is made of.</summary>
+[Cmdlet(VerbsCommon.Get, "VMHostTopology")]
+[OutputType(typeof(VMHostTopology))]
+public sealed class GetVMHostTopologyCommand : CancellableCmdlet
+{
+    /// <summary>The libvirt URI; by default the host that cmdlets mean when none is named.</summary>
+    [Parameter(Position = 0, ValueFromPipelineByPropertyName = true)]
+    [Alias("Uri")]
+    [ArgumentCompleter(typeof(ConnectionUriCompleter))]
+    [ValidateNotNullOrEmpty]
+    public string? ConnectionUri { get; set; }
+
+    /// <inheritdoc/>
+    protected override void ProcessRecord()
+    {
+        var host = HostConnections.Get(ConnectionUri);
+        Try(host.Uri, () => WriteObject(HostReading.Read(host)));
+    }
+}

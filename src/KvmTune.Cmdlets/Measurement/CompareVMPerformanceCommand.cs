@@ -1,0 +1,79 @@
+// Compare-VMPerformance: says with statistics whether the second of two measurements differs from the first.
+using System.Management.Automation;
+using KvmTune.Cmdlets.Common;
+using KvmTune.Measurement;
+using KvmTune.Statistics;
+
+namespace KvmTune.Cmdlets.Measurement;
+
+/// <summary>
+/// Compares measurements. One that came down the pipeline knows its baseline; otherwise -Baseline names it, or the first
+/// measurement of each VM on the pipeline is taken as the baseline of those that follow.
+/// </summary>
+[Cmdlet(VerbsData.Compare, "VMPerformance")]
+[OutputType(typeof(VMComparison))]
+public sealed class CompareVMPerformanceCommand : CancellableCmdlet
+{
+    private readonly Dictionary<(Guid VM, string Workload), (VMPerformance Baseline, bool IsUsed)> _first = [];
+
+    /// <summary>The measurement to judge.</summary>
+    [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true)]
+    public VMPerformance[] Performance { get; set; } = [];
+
+    /// <summary>The measurement to judge it by; by default the one that came down the pipeline before it.</summary>
+    [Parameter(Position = 1)]
+    public VMPerformance? Baseline { get; set; }
+
+    /// <summary>The smallest shift in per cent that counts, instead of the built-in thresholds.</summary>
+    [Parameter]
+    [ValidateRange(0.1, 100)]
+    public double? Threshold { get; set; }
+
+    /// <summary>Compares measurements although their conditions differ; the result says so.</summary>
+    [Parameter]
+    public SwitchParameter Force { get; set; }
+
+    /// <inheritdoc/>
+    protected override void ProcessRecord()
+    {
+        foreach (var performance in Performance)
+        {
+            Try(performance, () =>
+            {
+                if (BaselineOf(performance) is { } baseline)
+                {
+                    WriteObject(VMComparer.Compare(baseline, performance, new ComparisonOptions { ThresholdPercent = Threshold, Force = Force }));
+                }
+            });
+        }
+    }
+
+    /// <inheritdoc/>
+    protected override void EndProcessing()
+    {
+        foreach (var (baseline, isUsed) in _first.Values)
+        {
+            if (!isUsed)
+            {
+                WriteError(ErrorRecords.Make(
+                    new KvmTuneException(
+                        "BaselineMissing", KvmTuneErrorCategory.InvalidArgument,
+                        $"There is one measurement of '{baseline.VMName}' ({baseline.Workload.Name}) and nothing to compare it with. Pipe a second one, or name the other with -Baseline."),
+                    baseline));
+            }
+        }
+    }
+
+    private VMPerformance? BaselineOf(VMPerformance performance)
+    {
+        if ((Baseline ?? performance.Baseline) is { } known)
+        {
+            return known;
+        }
+
+        var key = (performance.VMId, performance.Workload.Name);
+        var isFirst = !_first.TryGetValue(key, out var first);
+        _first[key] = isFirst ? (performance, false) : (first.Baseline, true);
+        return isFirst ? null : first.Baseline;
+    }
+}

@@ -1,0 +1,43 @@
+// Invoke-VMTuning: applies plans that were made with -AsPlan, checked anew.
+using System.Management.Automation;
+using KvmTune.Cmdlets.Common;
+using KvmTune.Tuning;
+
+namespace KvmTune.Cmdlets.Tuning;
+
+/// <summary>Applies planned changes.</summary>
+[Cmdlet(VerbsLifecycle.Invoke, "VMTuning", SupportsShouldProcess = true)]
+[OutputType(typeof(VMTuningResult))]
+public sealed class InvokeVMTuningCommand : CancellableCmdlet
+{
+    /// <summary>The plans. Each is checked anew: when somebody changed the same settings since, it is an error.</summary>
+    [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true)]
+    public VMTuningPlan[] Plan { get; set; } = [];
+
+    /// <summary>Restarts a running VM when the change needs that to come into force.</summary>
+    [Parameter]
+    public SwitchParameter Restart { get; set; }
+
+    /// <summary>How long the guest may take to shut down for a restart. Default: two minutes.</summary>
+    [Parameter]
+    [DurationTransformation]
+    public TimeSpan ShutdownTimeLimit { get; set; } = new RestartOptions().TimeLimit;
+
+    /// <summary>Does not ask where data or a service is at risk, and powers a guest off that does not shut down in time.</summary>
+    [Parameter]
+    public SwitchParameter Force { get; set; }
+
+    /// <inheritdoc/>
+    protected override void ProcessRecord()
+    {
+        foreach (var plan in Plan)
+        {
+            Try(plan, () => PlanApplication.Apply(
+                this,
+                new VMTuner(HostConnections.Get(plan.ConnectionUri), TimeProvider.System),
+                plan,
+                Force,
+                PlanApplication.Options(Restart, ShutdownTimeLimit, Force, baseline: null)));
+        }
+    }
+}

@@ -1,0 +1,34 @@
+// Get-VMTopology: where everything of a VM sits, as running and as configured.
+using System.Management.Automation;
+using KvmTune.Cmdlets.Common;
+using KvmTune.Cmdlets.Completion;
+using KvmTune.Hosts;
+using KvmTune.Topology;
+
+namespace KvmTune.Cmdlets.VM;
+
+/// <summary>Shows VMs with their vCPUs, threads, memory, disks and NICs.</summary>
+[Cmdlet(VerbsCommon.Get, "VMTopology")]
+[OutputType(typeof(VMTopology))]
+public sealed class GetVMTopologyCommand : VMCmdlet
+{
+    private readonly Dictionary<HostConnection, CpuSet> _hostCpus = [];
+
+    /// <summary>The VMs: names, wildcards, UUIDs, or objects of this module. All when left out.</summary>
+    [Parameter(Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
+    [Alias("VM")]
+    [VMReferenceTransformation]
+    [ArgumentCompleter(typeof(VMNameCompleter))]
+    public VMReference[] VMName { get; set; } = [new("*")];
+
+    /// <inheritdoc/>
+    protected override void ProcessRecord() => ForEachVM(VMName, writable: false, vm =>
+    {
+        if (!_hostCpus.TryGetValue(vm.Host, out var hostCpus))
+        {
+            _hostCpus[vm.Host] = hostCpus = HostReading.OnlineCpus(vm.Host);
+        }
+
+        WriteObject(VMTopologyReader.Read(vm.Domain, vm.Host.Uri, hostCpus));
+    });
+}

@@ -1,0 +1,48 @@
+// Restart-VMDomain: a clean shutdown and a start, so that a VM takes its persistent configuration.
+using System.Management.Automation;
+using KvmTune.Cmdlets.Common;
+using KvmTune.Cmdlets.Completion;
+using KvmTune.Hosts;
+using KvmTune.Topology;
+using KvmTune.Tuning;
+
+namespace KvmTune.Cmdlets.VM;
+
+/// <summary>Shuts VMs down and starts them; starts one that is off. A reboot inside the guest would keep QEMU and its settings.</summary>
+[Cmdlet(VerbsLifecycle.Restart, "VMDomain", SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.High)]
+[OutputType(typeof(VMTopology))]
+public sealed class RestartVMDomainCommand : VMCmdlet
+{
+    /// <summary>The VMs: names, wildcards, UUIDs, or objects of this module.</summary>
+    [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
+    [Alias("VM")]
+    [VMReferenceTransformation]
+    [ArgumentCompleter(typeof(VMNameCompleter))]
+    public VMReference[] VMName { get; set; } = [];
+
+    /// <summary>How long the guest may take to shut down. Default: two minutes.</summary>
+    [Parameter]
+    [DurationTransformation]
+    public TimeSpan ShutdownTimeLimit { get; set; } = new RestartOptions().TimeLimit;
+
+    /// <summary>Powers a guest off that does not shut down in time: what it has not written is lost. It asks all the same (-Confirm:$false).</summary>
+    [Parameter]
+    public SwitchParameter Force { get; set; }
+
+    /// <inheritdoc/>
+    protected override void ProcessRecord() => ForEachVM(VMName, writable: true, vm =>
+    {
+        if (!ShouldProcess($"{vm.Domain.Name} on {vm.Host.Uri}", "shut down and start"))
+        {
+            return;
+        }
+
+        var options = new RestartOptions { TimeLimit = ShutdownTimeLimit, ForcePowerOff = Force };
+        Await(async (_, token) =>
+        {
+            await new VMRestarter(TimeProvider.System).RestartAsync(vm.Domain, options, token);
+            return true;
+        });
+        WriteObject(VMTopologyReader.Read(vm.Domain, vm.Host.Uri, HostReading.OnlineCpus(vm.Host)));
+    });
+}

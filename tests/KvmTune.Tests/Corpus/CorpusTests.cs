@@ -1,0 +1,71 @@
+// The model and the changes against every domain document of libvirt's own test data.
+using System.Xml.Linq;
+using KvmTune.Topology;
+using KvmTune.Tuning;
+using KvmTune.Tuning.Changes;
+using Xunit;
+
+namespace KvmTune.Tests.Corpus;
+
+public sealed class CorpusTests
+{
+    [SkippableFact]
+    public void Every_domain_document_is_read_and_agrees_with_a_naive_reading()
+    {
+        var documents = LibvirtCorpus.Domains();
+        Assert.True(documents.Count > 1000, $"The corpus has only {documents.Count} domain documents.");
+        foreach (var document in documents)
+        {
+            var read = DomainXmlReader.Read(document.Xml);
+            var naive = XDocument.Parse(document.Xml).Root!;
+            var devices = naive.Elements("devices").Elements().ToList();
+            Assert.True(read.Name == (string?)naive.Element("name"), $"{document.Name}: name '{read.Name}'");
+            Assert.True(read.Disks.Count == devices.Count(device => device.Name == "disk"), $"{document.Name}: {read.Disks.Count} disks");
+            Assert.True(
+                read.Disks.Select(disk => disk.Target).SequenceEqual(devices.Where(device => device.Name == "disk").Select(disk => (string?)disk.Element("target")?.Attribute("dev") ?? string.Empty)),
+                $"{document.Name}: disk targets");
+            Assert.True(read.Nics.Count == devices.Count(device => device.Name == "interface"), $"{document.Name}: {read.Nics.Count} NICs");
+            Assert.True(
+                read.VcpuPins.Count == naive.Elements("cputune").Elements("vcpupin").Select(pin => (string?)pin.Attribute("vcpu")).Distinct().Count(),
+                $"{document.Name}: {read.VcpuPins.Count} pins");
+            Assert.True(read.MaxVcpus == ((int?)naive.Element("vcpu") ?? 1), $"{document.Name}: {read.MaxVcpus} vCPUs");
+        }
+    }
+
+    [SkippableFact]
+    public void A_document_that_is_not_edited_comes_out_as_it_went_in()
+    {
+        foreach (var document in LibvirtCorpus.Domains())
+        {
+            Assert.Equal(XmlSameness.Normalised(document.Xml), XmlSameness.Normalised(DomainDocument.Parse(document.Xml).ToXml()));
+        }
+    }
+
+    [SkippableFact]
+    public void Every_change_followed_by_its_inverse_gives_the_document_back()
+    {
+        var changed = 0;
+        foreach (var document in LibvirtCorpus.Domains())
+        {
+            var configuration = DomainXmlReader.Read(document.Xml);
+            var before = DomainDocument.Parse(document.Xml);
+            foreach (var change in SampleChanges.For(configuration))
+            {
+                var edited = before.Copy();
+                change.Edit(edited);
+                foreach (var setting in change.Settings)
+                {
+                    Assert.True(edited.Get(setting.Path) == setting.Value, $"{document.Name}: {change.Title}: {setting.Path} is {edited.Get(setting.Path)}");
+                }
+
+                changed += edited.ToXml() == before.ToXml() ? 0 : 1;
+                change.Inverse(before).Edit(edited);
+                Assert.True(
+                    XmlSameness.Normalised(edited.ToXml()) == XmlSameness.Normalised(document.Xml),
+                    $"{document.Name}: {change.Title} and back:\n{edited.ToXml()}");
+            }
+        }
+
+        Assert.True(changed > 2000, $"Only {changed} changes changed anything.");
+    }
+}

@@ -1,0 +1,10 @@
+// Tests that measure the process as a whole run while no other test does.
+using Xunit;
+
+namespace KvmTune.Tests.Libvirt;
+
+[CollectionDefinition(Name, DisableParallelization = true)]
+public sealed class Alone
+{
+    public const string Name = "Alone";
+}

@@ -1,0 +1,36 @@
+// The memory that the process really holds.
+using System.Globalization;
+
+namespace KvmTune.Tests.Libvirt;
+
+internal static class ProcessMemory
+{
+    /// <summary>The resident memory in KiB after a full collection, from /proc/self/status.</summary>
+    public static long ResidentKiB()
+    {
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
+        GC.Collect();
+        var line = File.ReadLines("/proc/self/status").First(text => text.StartsWith("VmRSS:", StringComparison.Ordinal));
+        return long.Parse(
+            line.Split(' ', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)[^2],
+            CultureInfo.InvariantCulture);
+    }
+
+    /// <summary>How much it grows, in KiB, while something is done many times, after it was done often enough to settle.</summary>
+    public static long GrowthKiB(int settle, int times, Action action)
+    {
+        Repeat(settle, action);
+        var before = ResidentKiB();
+        Repeat(times, action);
+        return ResidentKiB() - before;
+    }
+
+    private static void Repeat(int times, Action action)
+    {
+        for (var i = 0; i < times; i++)
+        {
+            action();
+        }
+    }
+}

@@ -1,0 +1,354 @@
+// Whole comparisons: verdicts, sentences, roles, refusals, and every sample that a measurement can come with.
+using KvmTune.Measurement;
+using KvmTune.Statistics;
+using KvmTune.Tuning;
+using Xunit;
+using static KvmTune.Tests.Statistics.Performances;
+
+namespace KvmTune.Tests.Statistics;
+
+public sealed class VMComparerTests
+{
+    private static readonly ComparisonOptions Pairs = new() { Design = ComparisonDesign.Pairs };
+
+    [Fact]
+    public void A_clear_rise_of_a_sequence_is_an_improvement_that_is_provisional()
+    {
+        var result = VMComparer.Compare(
+            Of(12100, 11900, 12200, 12000, 11800, 12300, 12050, 11950), Of(14200, 14300, 13900, 14500, 14100, 14000, 14400, 14250));
+        Assert.Equal(Verdict.Improved, result.Verdict);
+        Assert.True(result.IsProvisional);
+        Assert.Equal(
+            "RandomWrite IOPS improved by 18 % (95 % interval +16 % to +20 %, p = 0.0002, 8 runs against 8). "
+            + "Provisional: runs were not interleaved, so drift of the host is not excluded.",
+            result.Sentence);
+        Assert.Equal(12025, result.PrimaryMetric.BaselineMedian);
+        Assert.Equal(8, result.PrimaryMetric.CandidateCount);
+        Assert.Null(result.PrimaryMetric.FurtherRunsNeeded);
+        Assert.Empty(result.Notes);
+    }
+
+    [Fact]
+    public void The_same_values_the_other_way_round_regress_by_the_inverse_factor()
+    {
+        var (low, high) = (Of(Around(1, 8, 100, 1)), Of(Around(2, 8, 118, 1)));
+        var (up, down) = (VMComparer.Compare(low, high), VMComparer.Compare(high, low));
+        Assert.Equal(Verdict.Regressed, down.Verdict);
+        Assert.Equal(1, (1 + (up.PrimaryMetric.ShiftPercent!.Value / 100)) * (1 + (down.PrimaryMetric.ShiftPercent!.Value / 100)), 9);
+        Assert.Contains("RandomWrite IOPS regressed by 15 %", down.Sentence, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Likeness_is_shown_and_not_assumed()
+    {
+        var alike = VMComparer.Compare(Of(Around(3, 12, 1000, 2)), Of(Around(4, 12, 1000, 2)));
+        Assert.Equal(Verdict.NoDifference, alike.Verdict);
+        Assert.Contains("did not change: the 90 % interval", alike.Sentence, StringComparison.Ordinal);
+        Assert.Contains("lies within ±5 %", alike.Sentence, StringComparison.Ordinal);
+
+        var noisy = VMComparer.Compare(Of(Around(5, 8, 1000, 20)), Of(Around(6, 8, 1000, 20)));
+        Assert.Equal(Verdict.Inconclusive, noisy.Verdict);
+        Assert.Contains("is inconclusive: shift", noisy.Sentence, StringComparison.Ordinal);
+        Assert.True(noisy.PrimaryMetric.DetectablePercent > 20);
+    }
+
+    [Fact]
+    public void A_certain_shift_below_the_threshold_is_no_improvement()
+    {
+        var (baseline, candidate) = (Of(Around(7, 12, 1000, 0.5)), Of(Around(8, 12, 1045, 0.5)));
+        var result = VMComparer.Compare(baseline, candidate);
+        Assert.True(result.PrimaryMetric.PValue < 0.001);
+        Assert.Equal(Verdict.NoDifference, result.Verdict);
+
+        Assert.Equal(Verdict.Improved, VMComparer.Compare(baseline, candidate, new() { ThresholdPercent = 3 }).Verdict);
+        Assert.Equal(Verdict.Improved, VMComparer.Compare(baseline, candidate, Pairs).Verdict);
+    }
+
+    [Theory]
+    [InlineData(3, 5)]
+    [InlineData(1, 5.0 / 3)]
+    [InlineData(4, 5)]
+    [InlineData(20, 20)]
+    public void The_margin_follows_a_threshold_of_ones_own(double threshold, double margin)
+        => Assert.Equal(margin, VerdictLimits.For(MetricKind.Rate, 0.01, false, threshold).MarginPercent, 9);
+
+    [Fact]
+    public void Thresholds_are_those_of_the_rule()
+    {
+        Assert.Equal(new VerdictLimits(0.01, 5, 5), VerdictLimits.For(MetricKind.Rate, 0.01, isProvisional: true));
+        Assert.Equal(new VerdictLimits(0.01, 3, 5), VerdictLimits.For(MetricKind.Rate, 0.01, isProvisional: false));
+        Assert.Equal(new VerdictLimits(0.01, 10, 10), VerdictLimits.For(MetricKind.LatencyPercentile, 0.01, isProvisional: false));
+        Assert.Equal(new VerdictLimits(0.01, 10, 10), VerdictLimits.For(MetricKind.Variation, 0.01, isProvisional: true));
+    }
+
+    [Fact]
+    public void Eight_pairs_on_one_side_improve_and_are_not_provisional()
+    {
+        var result = VMComparer.Compare(Of(Around(9, 8, 100, 1)), Of(Around(10, 8, 110, 1)), Pairs);
+        Assert.Equal(Verdict.Improved, result.Verdict);
+        Assert.False(result.IsProvisional);
+        Assert.Equal(2.0 / 256, result.PrimaryMetric.PValue!.Value, 12);
+        Assert.Equal(0.01, result.PrimaryMetric.Limits.Alpha);
+        Assert.Contains("8 pairs", result.Sentence, StringComparison.Ordinal);
+        Assert.DoesNotContain("Provisional", result.Sentence, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_number_of_pairs_that_was_fixed_is_judged_at_five_per_cent()
+    {
+        var (baseline, candidate) = (Of(Around(9, 6, 100, 1)), Of(Around(10, 6, 110, 1)));
+        Assert.Equal(Verdict.Improved, VMComparer.Compare(baseline, candidate, Pairs with { Plan = LookPlan.Fixed(6) }).Verdict);
+
+        var planned = VMComparer.Compare(baseline, candidate, Pairs);
+        Assert.Equal(Verdict.Inconclusive, planned.Verdict);
+        Assert.Contains("So few runs cannot show anything", planned.Sentence, StringComparison.Ordinal);
+        Assert.Null(planned.PrimaryMetric.DetectablePercent);
+        Assert.Equal(2, planned.PrimaryMetric.FurtherRunsNeeded);
+    }
+
+    [Fact]
+    public void Mean_latency_is_shown_and_no_guard_beside_a_rate()
+    {
+        var result = VMComparer.Compare(
+            Of(Around(11, 8, 1000, 1), Around(12, 8, 100, 1), Around(13, 8, 500, 1)),
+            Of(Around(14, 8, 1200, 1), Around(15, 8, 130, 1), Around(16, 8, 505, 1)));
+        Assert.Equal([MetricRole.Primary, MetricRole.Shown, MetricRole.Guard], result.Metrics.Select(metric => metric.Role));
+        Assert.Equal(Verdict.Regressed, result.Metrics[1].Verdict);
+        Assert.Equal(Verdict.Improved, result.Verdict);
+    }
+
+    [Theory]
+    [InlineData(ComparisonDesign.Sequential)]
+    [InlineData(ComparisonDesign.Pairs)]
+    public void A_guard_that_regresses_beyond_doubt_makes_an_improvement_mixed(ComparisonDesign design)
+    {
+        var result = VMComparer.Compare(
+            Of(Around(17, 8, 1000, 1), null, Around(18, 8, 500, 2)),
+            Of(Around(19, 8, 1200, 1), null, Around(20, 8, 1000, 2)),
+            new() { Design = design });
+        Assert.Equal(Verdict.Mixed, result.Verdict);
+        Assert.Equal(Verdict.Improved, result.PrimaryMetric.Verdict);
+        Assert.Matches("But LatencyP99 regressed by (9[0-9]|10[0-9]) %\\.", result.Sentence);
+        Assert.Contains("higher is worse", result.Metrics[1].Sentence, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_guard_does_not_decide_where_the_primary_metric_does_not_improve()
+    {
+        var result = VMComparer.Compare(
+            Of(Around(21, 12, 1000, 1), null, Around(22, 12, 500, 2)),
+            Of(Around(23, 12, 1000, 1), null, Around(24, 12, 1000, 2)));
+        Assert.Equal(Verdict.NoDifference, result.Verdict);
+        Assert.Contains("Beside it, LatencyP99 regressed by", result.Sentence, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_negative_control_that_shifts_makes_the_comparison_inconclusive()
+    {
+        var (baseline, candidate) = (
+            Of(Around(17, 8, 1000, 1), null, Around(18, 8, 500, 2)), Of(Around(19, 8, 1200, 1), null, Around(20, 8, 1000, 2)));
+        var result = VMComparer.Compare(baseline, candidate, new() { NegativeControls = ["LatencyP99"] });
+        Assert.Equal(Verdict.Inconclusive, result.Verdict);
+        Assert.Contains("which the change cannot affect", result.Sentence, StringComparison.Ordinal);
+
+        var error = Assert.Throws<ComparisonException>(
+            () => VMComparer.Compare(baseline, candidate, new() { NegativeControls = ["Iops"] }));
+        Assert.Equal("InvalidComparison", error.ErrorId);
+    }
+
+    [Fact]
+    public void Blocks_are_told_by_the_times_of_the_runs()
+    {
+        var baseline = Of(Around(25, 8, 1000, 1)).At(0, 1, 2, 3, 12, 13, 14, 15);
+        var candidate = Of(Around(26, 8, 1200, 1)).At(4, 5, 6, 7, 8, 9, 10, 11);
+        var result = VMComparer.Compare(baseline, candidate, new() { Design = ComparisonDesign.Blocks });
+        Assert.Equal(Verdict.Improved, result.Verdict);
+        Assert.True(result.IsProvisional);
+        Assert.Contains("Provisional: runs were made in few blocks", result.Sentence, StringComparison.Ordinal);
+
+        var sequence = candidate.At(20, 21, 22, 23, 24, 25, 26, 27);
+        var error = Assert.Throws<ComparisonException>(
+            () => VMComparer.Compare(baseline, sequence, new() { Design = ComparisonDesign.Blocks }));
+        Assert.Contains("not made in alternating blocks", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void The_runs_of_one_boot_make_one_value()
+    {
+        var baseline = Of([.. Around(27, 8, 100, 2).SelectMany(boot => new[] { boot * 0.9, boot, boot * 1.3 })]);
+        var candidate = Of([.. Around(28, 8, 120, 2).SelectMany(boot => new[] { boot * 0.9, boot, boot * 1.3 })]);
+        var result = VMComparer.Compare(baseline, candidate, Pairs with { RunsPerUnit = 3 });
+        Assert.Equal(8, result.PrimaryMetric.BaselineCount);
+        Assert.Equal(Verdict.Improved, result.Verdict);
+        Assert.InRange(result.PrimaryMetric.ShiftPercent!.Value, 15, 25);
+    }
+
+    [Fact]
+    public void A_failed_run_is_left_out_and_named_and_takes_its_pair_along()
+    {
+        var baseline = Of(Around(29, 9, 100, 1)).Failing(3);
+        var candidate = Of(Around(30, 9, 120, 1));
+        var sequence = VMComparer.Compare(baseline, candidate);
+        Assert.Equal((8, 9), (sequence.PrimaryMetric.BaselineCount, sequence.PrimaryMetric.CandidateCount));
+        Assert.Equal(["Run 3 of the baseline failed and is left out: fio ended early"], sequence.Notes);
+
+        Assert.Equal(8, VMComparer.Compare(baseline, candidate, Pairs).PrimaryMetric.CandidateCount);
+    }
+
+    [Fact]
+    public void NaN_from_a_broken_run_costs_that_value_only()
+    {
+        var p99 = Around(32, 8, 500, 2);
+        p99[4] = double.NaN;
+        var result = VMComparer.Compare(Of(Around(31, 8, 100, 1), null, p99), Of(Around(33, 8, 120, 1), null, Around(34, 8, 500, 2)));
+        Assert.Equal([8, 7], result.Metrics.Select(metric => metric.BaselineCount));
+        Assert.Contains("Run 5 of the baseline has no usable LatencyP99, which is compared without it.", result.Notes, StringComparer.Ordinal);
+        AssertDefined(result);
+    }
+
+    [Fact]
+    public void Pairs_without_a_partner_are_left_out_and_said()
+    {
+        var result = VMComparer.Compare(Of(Around(35, 10, 100, 1)), Of(Around(36, 8, 120, 1)), Pairs);
+        Assert.Equal(8, result.PrimaryMetric.BaselineCount);
+        Assert.Contains("The last 2 of the baseline have no partner and are left out.", result.Notes, StringComparer.Ordinal);
+    }
+
+    public static TheoryData<double[], double[], Verdict> Strange => new()
+    {
+        { [5, 5, 5, 5, 5, 5, 5, 5], [5, 5, 5, 5, 5, 5, 5, 5], Verdict.NoDifference },
+        { [5, 5, 5, 5, 5, 5, 5, 5], [6, 6, 6, 6, 6, 6, 6, 6], Verdict.Improved },
+        { [0, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0, 0], Verdict.NoDifference },
+        { [0, 0, 0, 0, 0, 0, 0, 0], [7, 8, 9, 7, 8, 9, 7, 8], Verdict.Improved },
+        { [0, 0, 0, 0, 0, 0, 0, 1], [0, 0, 0, 0, 0, 0, 2, 0], Verdict.NoDifference },
+        { [-9, -8, -7, -9, -8, -7, -9, -8], [-3, -2, -3, -2, -3, -2, -3, -2], Verdict.Improved },
+        { [0, 3, 1, 4, 1, 5, 9, 2], [6, 5, 3, 5, 8, 9, 7, 9], Verdict.Inconclusive },
+        { [1, 2, 1, 2, 1, 2, 1, 2], [2, 1, 2, 1, 2, 1, 2, 1], Verdict.Inconclusive },
+        { [1], [2], Verdict.Inconclusive },
+        { [1, 2], [3, 4], Verdict.Inconclusive },
+        { [0], [0], Verdict.Inconclusive },
+        { [], [1, 2, 3], Verdict.Inconclusive },
+        { [double.NaN, double.NaN], [1, 2], Verdict.Inconclusive },
+        { [double.PositiveInfinity, 1, 1, 1, 1, 1], [2, 2, 2, 2, 2, 2], Verdict.Improved },
+        { [1e-300, 1e300, 1, 1, 1, 1, 1, 1], [1e-300, 1e300, 1, 1, 1, 1, 1, 1], Verdict.NoDifference },
+    };
+
+    [Theory]
+    [MemberData(nameof(Strange))]
+    public void Every_sample_gives_a_sentence_and_never_NaN(double[] baseline, double[] candidate, Verdict expected)
+    {
+        var result = VMComparer.Compare(Of(baseline), Of(candidate));
+        Assert.Equal(expected, result.Verdict);
+        AssertDefined(result);
+        AssertDefined(VMComparer.Compare(Of(baseline), Of(candidate), Pairs));
+    }
+
+    [Fact]
+    public void Without_logarithms_it_compares_differences_and_says_so()
+    {
+        var result = VMComparer.Compare(Of(0, 3, 1, 4, 1, 5, 9, 2), Of(16, 15, 13, 15, 18, 19, 17, 19));
+        Assert.Contains("Iops has values of zero or below, which have no logarithm; it was compared by differences in IOPS.", result.Notes, StringComparer.Ordinal);
+        Assert.NotNull(result.PrimaryMetric.ShiftInUnits);
+
+        var fromZero = VMComparer.Compare(Of(0, 0, 0, 0, 0, 0, 0, 0), Of(7, 8, 9, 7, 8, 9, 7, 8));
+        Assert.Null(fromZero.PrimaryMetric.ShiftPercent);
+        Assert.Contains("improved by 8 IOPS from a baseline of 0", fromZero.Sentence, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Unlike_subjects_are_refused_by_name()
+    {
+        var one = Of(1, 2, 3);
+        Refused("DifferentVM", "db02", one with { VMId = Guid.Empty, VMName = "db02" });
+        Refused("DifferentWorkload", "workload RandomWrite against RandomRead", one with { Workload = one.Workload with { Name = "RandomRead" } });
+        Refused("DifferentWorkload", "file size not set against 512 MiB", one with { Workload = one.Workload with { FileSizeMiB = 512 } });
+        Refused("DifferentWorkload", "run time 3 s against 9 s", one with { Workload = one.Workload with { RunTime = TimeSpan.FromSeconds(9) } });
+        Refused("DifferentMetrics", "LatencyP99 in the candidate only", one with { Metrics = [Iops, P99] });
+        Refused("DifferentMetrics", "Iops is defined differently", one with { Metrics = [Iops with { Unit = "kIOPS" }] });
+        Assert.Equal(Verdict.Inconclusive, VMComparer.Compare(one, one with { Workload = one.Workload with { Runs = 20 } }).Verdict);
+
+        void Refused(string id, string message, VMPerformance other)
+        {
+            var error = Assert.Throws<ComparisonException>(() => VMComparer.Compare(one, other));
+            Assert.Equal(id, error.ErrorId);
+            Assert.Contains(message, error.Message, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void Unlike_conditions_are_refused_by_name_unless_forced_and_then_marked()
+    {
+        var one = Of(Around(37, 8, 100, 1));
+        var other = one with { Conditions = one.Conditions with { HostKernel = "6.12.0", TransparentHugePages = "never", Channel = "Ssh" } };
+        var error = Assert.Throws<ComparisonException>(() => VMComparer.Compare(one, other));
+        Assert.Equal("DifferentConditions", error.ErrorId);
+        Assert.Equal(["host kernel 6.1.0 against 6.12.0", "channel Agent against Ssh"], error.Differences);
+
+        var forced = VMComparer.Compare(one, other, new() { Force = true });
+        Assert.Contains(forced.Notes, note => note.StartsWith("Compared by force under different conditions: host kernel", StringComparison.Ordinal));
+        Assert.Contains("Known on one side only, so not compared: transparent huge pages.", forced.Notes, StringComparer.Ordinal);
+    }
+
+    [Fact]
+    public void What_a_change_alters_and_what_only_disturbs_are_notes()
+    {
+        var one = Of(Around(37, 8, 100, 1));
+        var busier = one with
+        {
+            Conditions = one.Conditions with { ConfigurationHash = "bb", HostLoadAverage = 3.5, OtherRunningVMs = 4 },
+        };
+        var calm = one with { Conditions = one.Conditions with { HostLoadAverage = 0.2, OtherRunningVMs = 2 } };
+        Assert.Equal(
+            [
+                "The VM's running configuration differs between the two measurements, and no change is recorded with them.",
+                "Other VMs running on the host: 2 for the baseline, 4 for the candidate.",
+                "Host load when the measurements began: 0.2 for the baseline, 3.5 for the candidate.",
+            ],
+            VMComparer.Compare(calm, busier).Notes);
+    }
+
+    [Theory]
+    [InlineData(TuningOutcome.Applied, "although a change was applied between them")]
+    [InlineData(TuningOutcome.RestartPending, "comes into force with the next start of the VM")]
+    [InlineData(TuningOutcome.NoChange, "was already as the change asked for")]
+    public void A_change_that_shows_in_no_configuration_is_noted(TuningOutcome outcome, string words)
+    {
+        var one = Of(Around(37, 8, 100, 1));
+        var changed = one with { Change = Pin(outcome) };
+        Assert.Contains(VMComparer.Compare(one, changed).Notes, note => note.Contains(words, StringComparison.Ordinal));
+
+        var inForce = changed with { Conditions = one.Conditions with { ConfigurationHash = "bb" } };
+        var result = VMComparer.Compare(one, inForce);
+        Assert.Empty(result.Notes);
+        Assert.Same(changed.Change, result.Change);
+    }
+
+    [Theory]
+    [InlineData(0.0, 0.95, 1)]
+    [InlineData(3.0, 1.0, 1)]
+    [InlineData(3.0, 0.95, 0)]
+    [InlineData(double.NaN, 0.95, 1)]
+    public void Options_that_make_no_sense_are_refused(double threshold, double level, int runsPerUnit)
+        => Assert.Equal(
+            ComparisonRefusal.InvalidComparison,
+            Assert.Throws<ComparisonException>(() => VMComparer.Compare(
+                Of(1, 2), Of(1, 2), new() { ThresholdPercent = threshold, ConfidenceLevel = level, RunsPerUnit = runsPerUnit })).Refusal);
+
+    private static void AssertDefined(VMComparison result)
+    {
+        Assert.NotEmpty(result.Sentence);
+        foreach (var metric in result.Metrics)
+        {
+            double?[] numbers =
+            [
+                metric.BaselineMedian, metric.CandidateMedian, metric.ShiftPercent, metric.ShiftInUnits, metric.IntervalLowPercent,
+                metric.IntervalHighPercent, metric.EquivalenceLowPercent, metric.EquivalenceHighPercent, metric.PValue,
+                metric.AdjustedPValue, metric.DetectablePercent, metric.SpreadRatio?.Ratio, metric.SpreadRatio?.Low, metric.SpreadRatio?.High,
+            ];
+            Assert.All(numbers, number => Assert.True(number is null || double.IsFinite(number.Value), metric.ToString()));
+            Assert.DoesNotContain("NaN", metric.Sentence, StringComparison.Ordinal);
+            Assert.DoesNotContain("∞", metric.Sentence, StringComparison.Ordinal);
+            Assert.NotEmpty(metric.Sentence);
+        }
+    }
+}

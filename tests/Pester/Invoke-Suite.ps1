@@ -1,0 +1,19 @@
+# Runs the Pester suite in a PowerShell of its own and writes the counts where bootstrap.sh reads them.
+[CmdletBinding()]
+param(
+    [string] $CountsPath,
+    [string] $Filter = '*'
+)
+$ErrorActionPreference = 'Stop'
+Import-Module Pester -MinimumVersion 5.5
+$configuration = New-PesterConfiguration
+$configuration.Run.Path = Get-ChildItem $PSScriptRoot -Filter "$Filter.Tests.ps1" | ForEach-Object FullName
+$configuration.Run.PassThru = $true
+$configuration.Output.Verbosity = 'Detailed'
+$result = Invoke-Pester -Configuration $configuration
+if ($CountsPath) {
+    # A file that could not be run counts as a failure: a test that does not exist must not look like one that passed.
+    $failed = $result.FailedCount + $result.FailedBlocksCount + $result.FailedContainersCount
+    Set-Content $CountsPath "$($result.PassedCount) $failed $($result.SkippedCount + $result.NotRunCount)"
+}
+if ($result.Result -ne 'Passed') { exit 1 }
