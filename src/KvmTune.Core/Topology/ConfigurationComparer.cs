@@ -16,8 +16,9 @@ public static class ConfigurationComparer
     public static IReadOnlyList<ConfigurationDifference> Compare(VMConfiguration running, VMConfiguration configured, CpuSet? hostCpus = null)
     {
         var differences = new List<ConfigurationDifference>();
-        var after = Settings(configured, hostCpus).ToDictionary(setting => setting.Name, setting => setting.Value, StringComparer.Ordinal);
-        foreach (var (name, value) in Settings(running, hostCpus))
+        var isCpuExpanded = configured.Cpu.Mode is "host-model" or "maximum" && running.Cpu.Mode is "custom" && hostCpus is not null;
+        var after = Settings(configured, hostCpus, isCpuExpanded).ToDictionary(setting => setting.Name, setting => setting.Value, StringComparer.Ordinal);
+        foreach (var (name, value) in Settings(running, hostCpus, isCpuExpanded))
         {
             after.Remove(name, out var other);
             Add(differences, name, value, other);
@@ -40,7 +41,7 @@ public static class ConfigurationComparer
     }
 
     // Every tunable setting of a configuration by a name in words; only these are compared.
-    private static IEnumerable<(string Name, string? Value)> Settings(VMConfiguration vm, CpuSet? hostCpus)
+    private static IEnumerable<(string Name, string? Value)> Settings(VMConfiguration vm, CpuSet? hostCpus, bool isCpuExpanded)
     {
         yield return ("vCPUs", Text(vm.CurrentVcpus));
         yield return ("vCPU cpuset", vm.VcpuCpuSet?.ToString());
@@ -54,6 +55,13 @@ public static class ConfigurationComparer
         foreach (var (thread, cpus) in vm.IOThreadPins)
         {
             yield return ($"I/O thread {Text(thread)} pin", Pin(cpus, hostCpus));
+        }
+
+        // libvirt writes host-model out as the custom model that it became when the VM started: between running and configured that is no difference.
+        if (!isCpuExpanded)
+        {
+            yield return ("CPU mode", vm.Cpu.Mode);
+            yield return ("CPU model", vm.Cpu.Model);
         }
 
         yield return ("CPU topology", vm.Cpu.Topology?.ToString());
