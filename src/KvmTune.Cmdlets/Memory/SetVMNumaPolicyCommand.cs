@@ -42,7 +42,7 @@ public sealed class SetVMNumaPolicyCommand : VMChangeCmdlet
             ConnectionUri = vm.Host.Uri,
             Scope = Scope,
             Mode = Clear ? null : Mode.ToLowerInvariant(),
-            Nodes = Clear ? null : Nodes,
+            NodeSet = Clear ? null : Nodes.ToString(),
             RunningIsRestrictive = vm.Domain.IsActive && DomainXmlReader.Read(vm.Domain.GetXml()).Memory.NumaMode == "restrictive",
         },
     ];

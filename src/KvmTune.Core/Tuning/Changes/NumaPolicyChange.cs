@@ -15,8 +15,11 @@ public sealed record NumaPolicyChange : VMChange
     /// <summary>strict, preferred, interleave or restrictive; null for "not set", which libvirt takes as strict where nodes are given.</summary>
     public required string? Mode { get; init; }
 
+    /// <summary>The host nodes in libvirt's list syntax, as they were written; null for "not set".</summary>
+    public required string? NodeSet { get; init; }
+
     /// <summary>The host nodes; null for "not set".</summary>
-    public required CpuSet? Nodes { get; init; }
+    public CpuSet? Nodes => CpuSet.TryParse(NodeSet, out var nodes) ? nodes : null;
 
     /// <summary>static or auto; null for "not set".</summary>
     public string? Placement { get; init; }
@@ -36,7 +39,7 @@ public sealed record NumaPolicyChange : VMChange
     /// <inheritdoc/>
     public override IReadOnlyList<SettingValue> Settings => Nodes is null && Mode is null && Placement is null
         ? [new SettingValue(Memory, null)]
-        : [new SettingValue(Memory.At("mode"), Mode), new SettingValue(Memory.At("nodeset"), Nodes?.ToString()), new SettingValue(Memory.At("placement"), Placement)];
+        : [new SettingValue(Memory.At("mode"), Mode), new SettingValue(Memory.At("nodeset"), NodeSet), new SettingValue(Memory.At("placement"), Placement)];
 
     /// <inheritdoc/>
     public override void CheckTarget(VMConfiguration configuration)
@@ -62,11 +65,10 @@ public sealed record NumaPolicyChange : VMChange
     /// <inheritdoc/>
     public override IReadOnlyList<string> VirshCommands(bool live, bool config, DomainDocument before, DomainDocument after)
     {
-        string[] words = ["numatune", VMName, .. Nodes is null ? Array.Empty<string>() : ["--nodeset", Nodes.ToString()]];
         var commands = new List<string>();
         if (live)
         {
-            commands.Add(VirshText.Command(ConnectionUri, [.. words, "--live"]));
+            commands.Add(VirshText.Command(ConnectionUri, "numatune", VMName, "--nodeset", NodeSet!, "--live"));
         }
 
         if (config)
@@ -81,7 +83,7 @@ public sealed record NumaPolicyChange : VMChange
     protected override VMChange WithSettings(Func<SettingPath, string?> valueOf) => this with
     {
         Mode = valueOf(Memory.At("mode")),
-        Nodes = CpuSet.TryParse(valueOf(Memory.At("nodeset")), out var nodes) ? nodes : null,
+        NodeSet = valueOf(Memory.At("nodeset")),
         Placement = valueOf(Memory.At("placement")),
     };
 }
