@@ -18,22 +18,30 @@ public static class SampleChanges
         {
             yield return new EmulatorPinChange
             {
-                VMName = vm.Name, VMId = vm.Id ?? Guid.Empty, ConnectionUri = "test:///default",
+                VMName = vm.Name,
+                VMId = vm.Id ?? Guid.Empty,
+                ConnectionUri = "test:///default",
                 Pins = new Dictionary<int, CpuSet?> { [EmulatorPinChange.Emulator] = emulator },
             };
             if (vm.IOThreadIds.Count > 0)
             {
                 yield return new IOThreadPinChange
                 {
-                    VMName = vm.Name, VMId = vm.Id ?? Guid.Empty, ConnectionUri = "test:///default", HostCpus = new CpuSet("0-7"),
+                    VMName = vm.Name,
+                    VMId = vm.Id ?? Guid.Empty,
+                    ConnectionUri = "test:///default",
+                    HostCpus = new CpuSet("0-7"),
                     Pins = vm.IOThreadIds.ToDictionary(thread => thread, _ => emulator),
                 };
             }
 
             yield return new NumaPolicyChange
             {
-                VMName = vm.Name, VMId = vm.Id ?? Guid.Empty, ConnectionUri = "test:///default",
-                Mode = emulator is null ? null : "strict", NodeSet = emulator?.ToString(),
+                VMName = vm.Name,
+                VMId = vm.Id ?? Guid.Empty,
+                ConnectionUri = "test:///default",
+                Mode = emulator is null ? null : "strict",
+                NodeSet = emulator?.ToString(),
             };
         }
 
@@ -49,7 +57,10 @@ public static class SampleChanges
 
     private static CpuModelChange Cpu(VMConfiguration vm, IReadOnlyList<SettingValue> values) => new()
     {
-        VMName = vm.Name, VMId = vm.Id ?? Guid.Empty, ConnectionUri = "test:///default", Values = values,
+        VMName = vm.Name,
+        VMId = vm.Id ?? Guid.Empty,
+        ConnectionUri = "test:///default",
+        Values = values,
     };
 
     private static VcpuPinChange Pins(VMConfiguration vm, Dictionary<int, CpuSet?> pins) => new()
