@@ -18,13 +18,17 @@
         'Clear-VcpuPin'
         'Compare-VMPerformance'
         'Connect-VMHost'
+        'Disable-HugePages'
         'Disconnect-VMHost'
+        'Enable-HugePages'
+        'Get-HugePagePool'
         'Get-VMHostTopology'
         'Get-VMTopology'
         'Invoke-VMTuning'
         'Measure-VMPerformance'
         'Restart-VMDomain'
         'Set-DiskCacheMode'
+        'Set-HugePagePool'
         'Set-VcpuPin'
     )
     PrivateData          = @{

@@ -59,7 +59,8 @@ public static class ConfigurationComparer
         yield return ("CPU topology", vm.Cpu.Topology?.ToString());
         yield return ("memory", Text(vm.Memory.MaximumKiB));
         yield return ("huge pages", vm.Memory.UsesHugePages
-            ? string.Join(',', vm.Memory.HugePages.Select(page => page.PageSizeKiB is { } size ? $"{Text(size)} KiB" : "default")) is { Length: > 0 } sizes
+            ? string.Join(", ", vm.Memory.HugePages.Select(page =>
+                (page.PageSizeKiB is { } size ? $"{Text(size)} KiB" : "default") + (page.GuestNodes is { } nodes ? $" for guest nodes {nodes}" : null))) is { Length: > 0 } sizes
                 ? sizes
                 : "default"
             : null);
