@@ -15,6 +15,8 @@
     VariablesToExport    = @()
     AliasesToExport      = @()
     CmdletsToExport      = @(
+        'Clear-EmulatorPin'
+        'Clear-IOThreadPin'
         'Clear-VcpuPin'
         'Compare-VMPerformance'
         'Connect-VMHost'
@@ -28,7 +30,11 @@
         'Measure-VMPerformance'
         'Restart-VMDomain'
         'Set-DiskCacheMode'
+        'Set-EmulatorPin'
         'Set-HugePagePool'
+        'Set-IOThreadPin'
+        'Set-VMCpuModel'
+        'Set-VMNumaPolicy'
         'Set-VcpuPin'
     )
     PrivateData          = @{

@@ -46,6 +46,9 @@ public sealed record HugePagePool
     /// <summary>The memory that the pool takes, in KiB.</summary>
     public long MemoryKiB => Total * PageSizeKiB;
 
+    /// <summary>The node's memory in KiB, all pools included.</summary>
+    public required long NodeMemoryKiB { get; init; }
+
     /// <summary>The node's free memory outside the pools in KiB; null when the driver does not say.</summary>
     public long? NodeFreeMemoryKiB { get; init; }
 }

@@ -43,6 +43,18 @@ public static class PageSize
         _ => string.Create(CultureInfo.InvariantCulture, $"{kibibytes} KiB"),
     };
 
+    /// <summary>An amount of memory for people, rounded, for example <c>6.3 GiB</c>.</summary>
+    public static string Rounded(long kibibytes) => kibibytes switch
+    {
+        >= GigabyteKiB => string.Create(CultureInfo.InvariantCulture, $"{(double)kibibytes / GigabyteKiB:0.#} GiB"),
+        >= MebibyteKiB => string.Create(CultureInfo.InvariantCulture, $"{(double)kibibytes / MebibyteKiB:0.#} MiB"),
+        _ => string.Create(CultureInfo.InvariantCulture, $"{kibibytes} KiB"),
+    };
+
+    /// <summary>A number of pages for people, for example <c>256 pages of 2 MiB</c>.</summary>
+    public static string Pages(long count, long kibibytes) =>
+        string.Create(CultureInfo.InvariantCulture, $"{count} page{(count == 1 ? string.Empty : "s")} of {Text(kibibytes)}");
+
     /// <summary>The size as the kernel's command line, mount options and this module's parameters take it, for example <c>2M</c>.</summary>
     public static string Short(long kibibytes)
     {

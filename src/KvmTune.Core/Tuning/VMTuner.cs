@@ -131,7 +131,10 @@ public sealed class VMTuner(HostConnection host, TimeProvider time)
             persistent is null ? [] : ConfigurationComparer.Compare(persistent.Before.ToConfiguration(), persistent.After.ToConfiguration()));
         var context = new RuleContext(
             change, facts, edit.After.ToConfiguration(), () => HostReading.Read(host), () => VMReading.RunningConfigurations(host, change.VMId),
-            () => host.IsLocalQemu ? HostMemoryFacts.Read() : null);
+            () => host.IsLocalQemu ? HostMemoryFacts.Read() : null)
+        {
+            HasNumad = !host.IsLocalQemu || LocalPrograms.Exists("numad"),
+        };
         var preparation = change.Preparation(context, host);
         return new VMTuningPlan
         {

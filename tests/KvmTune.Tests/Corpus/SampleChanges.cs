@@ -19,6 +19,32 @@ public static class SampleChanges
             yield return change;
         }
 
+        foreach (var emulator in new[] { new CpuSet(0), null })
+        {
+            yield return new EmulatorPinChange
+            {
+                VMName = vm.Name, VMId = vm.Id ?? Guid.Empty, ConnectionUri = "test:///default",
+                Pins = new Dictionary<int, CpuSet?> { [EmulatorPinChange.Emulator] = emulator },
+            };
+            if (vm.IOThreadIds.Count > 0)
+            {
+                yield return new IOThreadPinChange
+                {
+                    VMName = vm.Name, VMId = vm.Id ?? Guid.Empty, ConnectionUri = "test:///default", HostCpus = new CpuSet("0-7"),
+                    Pins = vm.IOThreadIds.ToDictionary(thread => thread, _ => emulator),
+                };
+            }
+
+            yield return new NumaPolicyChange
+            {
+                VMName = vm.Name, VMId = vm.Id ?? Guid.Empty, ConnectionUri = "test:///default",
+                Mode = emulator is null ? null : "strict", NodeSet = emulator?.ToString(),
+            };
+        }
+
+        yield return Cpu(vm, CpuModelChange.OfModel("host-passthrough"));
+        yield return Cpu(vm, CpuModelChange.OfModel("EPYC"));
+        yield return Cpu(vm, CpuModelChange.OfTopology(new CpuTopology(1, 1, vm.MaxVcpus, 1)));
         foreach (var target in vm.Disks.Select(disk => disk.Target).Where(target => target.Length > 0).Distinct(StringComparer.Ordinal))
         {
             yield return Disk(vm, target, "none", "native");
@@ -45,6 +71,11 @@ public static class SampleChanges
         yield return on with { Pages = HugePagesChange.PagesWith(existing, null, null), Locked = null, NoSharePages = null };
         yield return on with { Enabled = false, Pages = HugePagesChange.NoPages(existing), Locked = false, NoSharePages = false };
     }
+
+    private static CpuModelChange Cpu(VMConfiguration vm, IReadOnlyList<SettingValue> values) => new()
+    {
+        VMName = vm.Name, VMId = vm.Id ?? Guid.Empty, ConnectionUri = "test:///default", Values = values,
+    };
 
     private static VcpuPinChange Pins(VMConfiguration vm, Dictionary<int, CpuSet?> pins) => new()
     {

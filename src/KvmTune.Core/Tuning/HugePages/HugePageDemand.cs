@@ -108,9 +108,9 @@ public sealed record HugePageSupply(HugePageDemand Demand, long Available)
         context.HostMemory?.DefaultPageSizeKiB
         ?? context.Host.Nodes.SelectMany(node => node.PagePools.Select(pool => pool.PageSizeKiB).Order().Skip(1)).Cast<long?>().Min();
 
-    /// <summary>For example <c>256 pages of 2 MiB are needed on node 0, and 12 are free</c>.</summary>
+    /// <summary>For example <c>needed on node 0: 256 pages of 2 MiB, free: 12</c>.</summary>
     public override string ToString() => string.Create(
-        CultureInfo.InvariantCulture, $"{Demand.Pages} pages of {PageSize.Text(Demand.PageSizeKiB)} are needed {Where}, and {Available} are free");
+        CultureInfo.InvariantCulture, $"needed {Where}: {PageSize.Pages(Demand.Pages, Demand.PageSizeKiB)}, free: {Available}");
 
     // Pages of the running VM come back to where its memory was bound; of an unbound one it is not known where.
     private static bool IsReturnedTo(HugePageDemand returned, HugePageDemand demand, int nodes) =>

@@ -13,9 +13,7 @@ namespace KvmTune.Tuning.HugePages;
 public sealed record HugePagePoolRequest(long PageSizeKiB, long Count, int? Node);
 
 /// <summary>The pools of one host.</summary>
-/// <param name="host">The host.</param>
-/// <param name="kernel">Reads what the local kernel says; null for <see cref="HostMemoryFacts.Read"/> where the host is this machine.</param>
-public sealed class HugePagePools(HostConnection host, Func<HostMemoryFacts?>? kernel = null)
+public sealed class HugePagePools
 {
     /// <summary>Which part of a node's free memory a pool may take before it is warned about.</summary>
     public const double HeadroomLimit = 0.9;
@@ -23,7 +21,29 @@ public sealed class HugePagePools(HostConnection host, Func<HostMemoryFacts?>? k
     /// <summary>The error id of a pool that did not get what was asked for.</summary>
     public const string PoolShort = "HugePagePoolShort";
 
-    private readonly Func<HostMemoryFacts?> _kernel = kernel ?? (() => host.IsLocalQemu ? HostMemoryFacts.Read() : null);
+    private readonly string _uri;
+    private readonly Func<VMHostTopology> _host;
+    private readonly Func<HostMemoryFacts?> _kernel;
+    private readonly Action<HugePagePoolRequest> _set;
+
+    /// <summary>The pools of a host.</summary>
+    public HugePagePools(HostConnection host)
+        : this(host.Uri, () => HostReading.ReadAnew(host), () => host.IsLocalQemu ? HostMemoryFacts.Read() : null, request => Allocate(host, request))
+    {
+    }
+
+    /// <summary>The pools of a host that need not be there.</summary>
+    /// <param name="uri">The libvirt URI.</param>
+    /// <param name="host">Reads the host anew.</param>
+    /// <param name="kernel">Reads what the local kernel says; null where the host is not this machine.</param>
+    /// <param name="set">Gives a pool the size that is asked for, or what the kernel has memory for.</param>
+    public HugePagePools(string uri, Func<VMHostTopology> host, Func<HostMemoryFacts?> kernel, Action<HugePagePoolRequest> set)
+    {
+        _uri = uri;
+        _host = host;
+        _kernel = kernel;
+        _set = set;
+    }
 
     /// <summary>The pools of all nodes and sizes, read anew.</summary>
     /// <exception cref="KvmTuneException">The host cannot be reached.</exception>
@@ -31,11 +51,11 @@ public sealed class HugePagePools(HostConnection host, Func<HostMemoryFacts?>? k
     {
         try
         {
-            return [.. Merge(HostReading.ReadAnew(host), _kernel())];
+            return [.. Merge(_host(), _kernel())];
         }
         catch (LibvirtException exception)
         {
-            throw LibvirtErrors.Calling(exception, $"reading the page pools of {host.Uri}");
+            throw LibvirtErrors.Calling(exception, $"reading the page pools of {_uri}");
         }
     }
 
@@ -51,7 +71,7 @@ public sealed class HugePagePools(HostConnection host, Func<HostMemoryFacts?>? k
         {
             throw new KvmTuneException(
                 "PageSizeNotSupported", KvmTuneErrorCategory.InvalidArgument,
-                $"{host.Uri} has no huge pages of {PageSize.Text(size)}. It has: {(sizes.Count == 0 ? "none" : string.Join(", ", sizes.Select(PageSize.Short)))}.{FlagHint(size)}");
+                $"{_uri} has no huge pages of {PageSize.Text(size)}. It has: {(sizes.Count == 0 ? "none" : string.Join(", ", sizes.Select(PageSize.Short)))}.{FlagHint(size)}");
         }
 
         var pools = all.Where(pool => (pageSizeKiB ?? pool.PageSizeKiB) == pool.PageSizeKiB && (node ?? pool.Node) == pool.Node).ToList();
@@ -59,16 +79,26 @@ public sealed class HugePagePools(HostConnection host, Func<HostMemoryFacts?>? k
             ? pools
             : throw new KvmTuneException(
                 "NodeNotFound", KvmTuneErrorCategory.ObjectNotFound,
-                string.Create(CultureInfo.InvariantCulture, $"{host.Uri} has no NUMA node {node}. It has: {CpuSet.Of(all.Select(pool => pool.Node))}."));
+                string.Create(CultureInfo.InvariantCulture, $"{_uri} has no NUMA node {node}. It has: {CpuSet.Of(all.Select(pool => pool.Node))}."));
     }
 
     /// <summary>Works out what setting a pool would do. Nothing is touched.</summary>
-    /// <exception cref="KvmTuneException">The host has no such page size or node.</exception>
+    /// <exception cref="KvmTuneException">
+    /// The host has no such page size or node, or less memory than is asked for (<c>HugePagePoolShort</c>): trying would take all
+    /// that is free from everything else for a moment.
+    /// </exception>
     public HugePagePoolPlan Plan(HugePagePoolRequest request)
     {
         var all = Read();
         var pools = Select(all, request.PageSizeKiB, request.Node);
-        return new HugePagePoolPlan { ConnectionUri = host.Uri, Request = request, Before = pools, Warnings = [.. Warnings(request, pools)] };
+        if (pools.Sum(pool => pool.NodeMemoryKiB) is var memory && request.Count > memory / request.PageSizeKiB)
+        {
+            throw new KvmTuneException(
+                PoolShort, KvmTuneErrorCategory.InvalidArgument,
+                $"{PageSize.Pages(request.Count, request.PageSizeKiB)} are more than the {PageSize.Rounded(memory)} of memory {Where(request.Node)}. Nothing was changed.");
+        }
+
+        return new HugePagePoolPlan { ConnectionUri = _uri, Request = request, Before = pools, Warnings = [.. Warnings(request, pools)] };
     }
 
     /// <summary>Sets a pool.</summary>
@@ -78,7 +108,7 @@ public sealed class HugePagePools(HostConnection host, Func<HostMemoryFacts?>? k
     public HugePagePoolResult Apply(HugePagePoolPlan plan)
     {
         var request = plan.Request;
-        Set(request);
+        _set(request);
         var after = Select(Read(), request.PageSizeKiB, request.Node);
         var got = after.Sum(SetSize);
         if (got < request.Count)
@@ -86,7 +116,7 @@ public sealed class HugePagePools(HostConnection host, Func<HostMemoryFacts?>? k
             Restore(plan.Before);
             throw new KvmTuneException(
                 PoolShort, KvmTuneErrorCategory.InvalidResult,
-                string.Create(CultureInfo.InvariantCulture, $"The kernel found memory for {got} of {request.Count} pages of {PageSize.Text(request.PageSizeKiB)} {Where(request.Node)}{PerNode(after)}. The pool has its former size again. Free memory is too little or in too small pieces: stop what is not needed, or reserve the pages at boot ({KernelCommandLine.For(request.PageSizeKiB, Wanted(plan))})."));
+                string.Create(CultureInfo.InvariantCulture, $"The kernel found memory for {got} of {PageSize.Pages(request.Count, request.PageSizeKiB)} {Where(request.Node)}{PerNode(after)}. The pool has its former size again. Free memory is too little or in too small pieces: stop what is not needed, or reserve the pages at boot ({KernelCommandLine.For(request.PageSizeKiB, Wanted(plan))})."));
         }
 
         return new HugePagePoolResult { Plan = plan, After = after };
@@ -100,7 +130,7 @@ public sealed class HugePagePools(HostConnection host, Func<HostMemoryFacts?>? k
             var former = before.FirstOrDefault(pool => pool.Node == now.Node && pool.PageSizeKiB == now.PageSizeKiB);
             if (former is not null && SetSize(former) is var size && SetSize(now) != size)
             {
-                Set(new HugePagePoolRequest(now.PageSizeKiB, Math.Max(size, now.InUse ?? 0), now.Node));
+                _set(new HugePagePoolRequest(now.PageSizeKiB, Math.Max(size, now.InUse ?? 0), now.Node));
             }
         }
     }
@@ -126,14 +156,14 @@ public sealed class HugePagePools(HostConnection host, Func<HostMemoryFacts?>? k
             && pools.Sum(pool => pool.NodeFreeMemoryKiB!.Value) is var free
             && growth > free * HeadroomLimit)
         {
-            yield return $"The pool takes {PageSize.Text(growth)} of the {PageSize.Text(free)} that are free {Where(request.Node)}. Pages in a pool are lost to everything else and cannot be swapped: leave the host headroom.";
+            yield return $"The pool takes {PageSize.Rounded(growth)} of the {PageSize.Rounded(free)} that are free {Where(request.Node)}. Pages in a pool are lost to everything else and cannot be swapped: leave the host headroom.";
         }
 
         if (pools.Sum(pool => pool.InUse ?? 0) is var used && request.Count < used)
         {
             yield return string.Create(
                 CultureInfo.InvariantCulture,
-                $"{used} pages of {PageSize.Text(request.PageSizeKiB)} are in use {Where(request.Node)}: {used - request.Count} of them become surplus pages, which go back to the kernel only when their VMs stop.");
+                $"{PageSize.Pages(used, request.PageSizeKiB)} in use {Where(request.Node)}: {used - request.Count} of them become surplus pages, which go back to the kernel only when their VMs stop.");
         }
     }
 
@@ -153,6 +183,7 @@ public sealed class HugePagePools(HostConnection host, Func<HostMemoryFacts?>? k
                     PageSizeKiB = pool.PageSizeKiB,
                     Total = pool.Total,
                     Free = pool.Free,
+                    NodeMemoryKiB = node.MemoryKiB,
                     NodeFreeMemoryKiB = node.FreeMemoryKiB,
                     Surplus = kernel?.Pools.FirstOrDefault(entry => entry.Node == node.Id && entry.PageSizeKiB == pool.PageSizeKiB)?.Surplus,
                     ReservedOnHost = kernel?.Reserved.TryGetValue(pool.PageSizeKiB, out var reserved) == true ? reserved : null,
@@ -169,7 +200,7 @@ public sealed class HugePagePools(HostConnection host, Func<HostMemoryFacts?>? k
         : null;
 
     // libvirt reads the pool back itself, and calls a partial success a failure; what there is now is read and judged by the caller.
-    private void Set(HugePagePoolRequest request)
+    private static void Allocate(HostConnection host, HugePagePoolRequest request)
     {
         try
         {

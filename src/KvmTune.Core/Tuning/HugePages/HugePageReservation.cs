@@ -26,7 +26,7 @@ public sealed record HugePageGrowth(int Node, long PageSizeKiB, long Pages)
     }
 
     /// <summary>For example <c>256 pages of 2 MiB on node 0</c>.</summary>
-    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Pages} pages of {PageSize.Text(PageSizeKiB)} on node {Node}");
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{PageSize.Pages(Pages, PageSizeKiB)} on node {Node}");
 
     // All on one node if it has the memory: the node of the VM's pins first, then the one with the most free memory.
     private static IEnumerable<HugePageGrowth> Spread(HugePageSupply supply, RuleContext context)

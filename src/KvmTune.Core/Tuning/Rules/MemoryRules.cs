@@ -30,12 +30,13 @@ public static class MemoryRules
         "libvirt 9.0 qemuGetDomainHupageMemPath",
         static context =>
         {
-            var sizes = context.Change is HugePagesChange { Enabled: true } ? HostSizes(context) : [];
-            return sizes.Count == 0
+            var sizes = HostSizes(context);
+            var wanted = Sizes(context).Where(size => size != PageSize.GigabyteKiB || context.HostMemory?.HasGigabytePages != false).ToList();
+            return sizes.Count == 0 || wanted.Count == 0
                 ? null
                 : RuleCheck.BrokenBy(
-                    [.. Sizes(context).Except(sizes).Select(size => $"The host has no huge pages of {PageSize.Text(size)}")],
-                    $"the host has pages of {Texts(Sizes(context))}",
+                    [.. wanted.Except(sizes).Select(size => $"The host has no huge pages of {PageSize.Text(size)}")],
+                    $"the host has pages of {Texts(wanted)}",
                     $"It has: {string.Join(", ", sizes.Select(PageSize.Short))}.");
         });
 
@@ -46,7 +47,7 @@ public static class MemoryRules
         "tried on libvirt 9.0.0 with QEMU 7.2",
         static context =>
         {
-            if (Sizes(context) is not { Count: > 0 } sizes || context.HostMemory is not { } kernel)
+            if (Sizes(context).Intersect(HostSizes(context)).ToList() is not { Count: > 0 } sizes || context.HostMemory is not { } kernel)
             {
                 return null;
             }
@@ -93,9 +94,9 @@ public static class MemoryRules
                     [
                         .. from demand in demands
                            where demand.MemoryKiB % demand.PageSizeKiB != 0
-                           select string.Create(CultureInfo.InvariantCulture, $"{demand.MemoryKiB} KiB of memory are not a multiple of {PageSize.Text(demand.PageSizeKiB)}: the next sizes are {demand.MemoryKiB / demand.PageSizeKiB * demand.PageSizeKiB} and {((demand.MemoryKiB / demand.PageSizeKiB) + 1) * demand.PageSizeKiB} KiB"),
+                           select string.Create(CultureInfo.InvariantCulture, $"{demand.MemoryKiB} KiB of memory are not a multiple of {PageSize.Text(demand.PageSizeKiB)}: the next larger size is {demand.Pages * demand.PageSizeKiB} KiB"),
                     ],
-                    $"{string.Join(" and ", demands.Select(demand => PageSize.Text(demand.MemoryKiB)))} of memory are whole pages of {Texts(Sizes(context))}",
+                    $"{string.Join(" and ", demands.Select(demand => PageSize.Rounded(demand.MemoryKiB)))} of memory are whole pages of {Texts(Sizes(context))}",
                     "Give the VM whole pages (virsh setmaxmem), or use smaller pages.");
         });
 
@@ -126,17 +127,19 @@ public static class MemoryRules
         "kubevirt issue 6981; kernel document hugetlbpage",
         static context =>
         {
-            if (Demands(context).Count == 0 || HugePageSupply.For(context) is not { } supplies)
+            if (Sizes(context).Intersect(HostSizes(context)).ToList() is not { Count: > 0 } sizes || HugePageSupply.For(context) is not { } supplies)
             {
                 return null;
             }
 
+            // A size that the host does not have is another rule's matter.
+            supplies = [.. supplies.Where(supply => sizes.Contains(supply.Demand.PageSizeKiB))];
             var missing = supplies.Where(supply => supply.Missing > 0).Select(supply => supply.ToString()).ToList();
             return missing.Count == 0
                 ? RuleCheck.Kept(string.Join("; ", supplies))
                 : context.Change is HugePagesChange { Reserve: true }
-                    ? RuleCheck.Kept($"{string.Join("; ", missing)}; reserved first: {string.Join(", ", HugePageGrowth.For(context))}")
-                    : RuleCheck.Broken($"{string.Join("; ", missing)}. Add -Reserve to reserve what is missing, or use Set-HugePagePool.");
+                    ? RuleCheck.Kept($"{string.Join("; ", missing)}; to be reserved first: {string.Join(", ", HugePageGrowth.For(context))}")
+                    : RuleCheck.Broken($"The pools have too few free pages; {string.Join("; ", missing)}. Add -Reserve to reserve what is missing, or use Set-HugePagePool.");
         });
 
     /// <summary>Pages in a pool are lost to everything else.</summary>
@@ -155,7 +158,7 @@ public static class MemoryRules
                         let free = context.Host.Nodes.First(node => node.Id == entry.Node).FreeMemoryKiB
                         let taken = entry.Pages * entry.PageSizeKiB
                         where free is not null && taken > free * HugePagePools.HeadroomLimit
-                        select string.Create(CultureInfo.InvariantCulture, $"{PageSize.Text(taken)} of the {PageSize.Text(free.Value)} that are free on node {entry.Node} go into the pool");
+                        select string.Create(CultureInfo.InvariantCulture, $"{PageSize.Rounded(taken)} of the {PageSize.Rounded(free.Value)} that are free on node {entry.Node} go into the pool");
             return RuleCheck.BrokenBy([.. tight], $"{string.Join(", ", growth)} leave more than a tenth of the free memory", "Leave the host headroom.");
         });
 
@@ -167,8 +170,8 @@ public static class MemoryRules
         static context => context.Change is not HugePagesChange || !context.After.Memory.Locked || context.After.Memory.HardLimitKiB is not { } limit
             ? null
             : limit < context.After.Memory.MaximumKiB + QemuOverheadKiB
-                ? RuleCheck.Broken($"The hard limit of {PageSize.Text(limit)} leaves QEMU less than {PageSize.Text(QemuOverheadKiB)} beside the guest's {PageSize.Text(context.After.Memory.MaximumKiB)} of locked memory: the kernel may kill the VM. Raise it (virsh memtune --hard-limit) or do without.")
-                : RuleCheck.Kept($"the hard limit is {PageSize.Text(limit)}"));
+                ? RuleCheck.Broken($"The hard limit of {PageSize.Rounded(limit)} leaves QEMU less than {PageSize.Rounded(QemuOverheadKiB)} beside the guest's {PageSize.Rounded(context.After.Memory.MaximumKiB)} of locked memory: the kernel may kill the VM. Raise it (virsh memtune --hard-limit) or do without.")
+                : RuleCheck.Kept($"the hard limit is {PageSize.Rounded(limit)}"));
 
     /// <summary>Transparent huge pages do the same without a pool.</summary>
     public static TuningRule TransparentHugePagesAreOn { get; } = new(
