@@ -78,6 +78,11 @@ internal static class PlanApplication
         }
 
         var lines = new List<string> { $"{plan.VMName}: {plan.Title}" };
+        if (plan.Preparation is { } preparation)
+        {
+            lines.Add($"  first, on the host: {preparation.Title}");
+        }
+
         lines.AddRange(plan.Differences.Select(difference => $"  {difference}{Where(difference.Where)}"));
         lines.AddRange(plan.XmlDifference.Split('\n').Select(line => "  " + line));
         lines.AddRange(plan.Confirmations.Concat(plan.Warnings).Select(finding => $"  {finding}"));

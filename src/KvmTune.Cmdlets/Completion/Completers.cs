@@ -5,6 +5,7 @@ using KvmTune.Cmdlets.Common;
 using KvmTune.Libvirt;
 using KvmTune.Measurement.Workloads;
 using KvmTune.Topology;
+using KvmTune.Tuning.HugePages;
 
 namespace KvmTune.Cmdlets.Completion;
 
@@ -114,4 +115,23 @@ public sealed class ConnectionUriCompleter : Completer
                 new Candidate("test:///default", "libvirt's built-in test driver, to try things without risk"),
             ])
             .DistinctBy(candidate => candidate.Value, StringComparer.Ordinal);
+}
+
+/// <summary>The sizes of huge pages that the host has.</summary>
+public sealed class PageSizeCompleter : Completer
+{
+    /// <inheritdoc/>
+    protected override IEnumerable<Candidate> Candidates(IDictionary boundParameters) =>
+        new HugePagePools(Host(boundParameters)).Read().GroupBy(pool => pool.PageSizeKiB).OrderBy(pools => pools.Key).Select(pools => new Candidate(
+            PageSize.Short(pools.Key),
+            string.Create(CultureInfo.InvariantCulture, $"{pools.Sum(pool => pool.Free)} of {pools.Sum(pool => pool.Total)} pages free")));
+}
+
+/// <summary>The NUMA nodes of the host.</summary>
+public sealed class HostNodeCompleter : Completer
+{
+    /// <inheritdoc/>
+    protected override IEnumerable<Candidate> Candidates(IDictionary boundParameters) =>
+        HostReading.Read(Host(boundParameters)).Nodes.Select(node => new Candidate(
+            node.Id.ToString(CultureInfo.InvariantCulture), $"CPUs {node.CpuSet}, {Formatting.KiB(node.FreeMemoryKiB)} of {Formatting.KiB(node.MemoryKiB)} free"));
 }

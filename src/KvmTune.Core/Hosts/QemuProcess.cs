@@ -87,6 +87,12 @@ public sealed class QemuProcess
     public IReadOnlyList<string> CommandLine() =>
         TryRead(ProcPath("cmdline")) is { } text ? text.TrimEnd('\0').Split('\0') : [];
 
+    /// <summary>The process's memory, mapping by mapping (<c>/proc/PID/smaps</c>); null when it may not be read.</summary>
+    public string? MemoryMaps() => TryRead(ProcPath("smaps"));
+
+    /// <summary>The nodes of the process's memory, mapping by mapping (<c>/proc/PID/numa_maps</c>); null when it may not be read.</summary>
+    public string? NumaMaps() => TryRead(ProcPath("numa_maps"));
+
     private static IEnumerable<string> PidFolders()
     {
         yield return "/run/libvirt/qemu";

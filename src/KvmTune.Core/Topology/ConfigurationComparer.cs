@@ -89,7 +89,8 @@ public static class ConfigurationComparer
         yield return new("CPU topology", null, vm.Cpu.Topology?.ToString());
         yield return new("memory", null, vm.Memory.MaximumKiB);
         yield return new("huge pages", null, vm.Memory.UsesHugePages
-            ? string.Join(',', vm.Memory.HugePages.Select(page => page.PageSizeKiB is { } size ? $"{Text(size)} KiB" : "default")) is { Length: > 0 } sizes
+            ? string.Join(", ", vm.Memory.HugePages.Select(page =>
+                (page.PageSizeKiB is { } size ? $"{Text(size)} KiB" : "default") + (page.GuestNodes is { } nodes ? $" for guest nodes {nodes}" : null))) is { Length: > 0 } sizes
                 ? sizes
                 : "default"
             : null);
