@@ -16,8 +16,8 @@ public static class ConfigurationComparer
     public static IReadOnlyList<ConfigurationDifference> Compare(VMConfiguration running, VMConfiguration configured, CpuSet? hostCpus = null)
     {
         var differences = new List<ConfigurationDifference>();
-        var after = Settings(configured, hostCpus).ToDictionary(setting => setting.Name, setting => setting.Value, StringComparer.Ordinal);
-        foreach (var (name, value) in Settings(running, hostCpus))
+        var after = ByName(configured, hostCpus);
+        foreach (var (name, value) in ByName(running, hostCpus))
         {
             after.Remove(name, out var other);
             Add(differences, name, value, other);
@@ -29,6 +29,18 @@ public static class ConfigurationComparer
         }
 
         return differences;
+    }
+
+    // Devices that share their name (two NICs with one address) cannot be told apart: the first one counts.
+    private static Dictionary<string, string?> ByName(VMConfiguration vm, CpuSet? hostCpus)
+    {
+        var settings = new Dictionary<string, string?>(StringComparer.Ordinal);
+        foreach (var (name, value) in Settings(vm, hostCpus))
+        {
+            settings.TryAdd(name, value);
+        }
+
+        return settings;
     }
 
     private static void Add(List<ConfigurationDifference> differences, string name, string? running, string? configured)
@@ -50,7 +62,7 @@ public static class ConfigurationComparer
         }
 
         yield return ("emulator pin", Pin(vm.EmulatorPin, hostCpus));
-        yield return ("I/O threads", string.Join(',', vm.IOThreadIds));
+        yield return ("I/O threads", List(vm.IOThreadIds));
         foreach (var (thread, cpus) in vm.IOThreadPins)
         {
             yield return ($"I/O thread {Text(thread)} pin", Pin(cpus, hostCpus));
@@ -74,12 +86,14 @@ public static class ConfigurationComparer
             yield return ($"disk {disk.Target} io", disk.IO);
             yield return ($"disk {disk.Target} discard", disk.Discard);
             yield return ($"disk {disk.Target} detect_zeroes", disk.DetectZeroes);
-            yield return ($"disk {disk.Target} iothread", Text(disk.IOThread));
+            yield return ($"disk {disk.Target} iothread", Text(disk.IOThread) ?? List(disk.IOThreads));
             yield return ($"disk {disk.Target} queues", Text(disk.Queues));
-            yield return ($"disk {disk.Target} throttle", disk.Throttle.Count == 0
-                ? null
-                : string.Join(' ', disk.Throttle.OrderBy(entry => entry.Key, StringComparer.Ordinal)
-                    .Select(entry => string.Create(CultureInfo.InvariantCulture, $"{entry.Key}={entry.Value}"))));
+            foreach (var (limit, value) in disk.Throttle.OrderBy(entry => entry.Key, StringComparer.Ordinal))
+            {
+                yield return ($"disk {disk.Target} {limit}", value.ToString(CultureInfo.InvariantCulture));
+            }
+
+            yield return ($"disk {disk.Target} throttle group", disk.ThrottleGroup);
         }
 
         foreach (var controller in vm.Controllers.Where(controller => controller.Type == "scsi"))
@@ -99,6 +113,8 @@ public static class ConfigurationComparer
 
     private static string? Pin(CpuSet? cpus, CpuSet? hostCpus) =>
         cpus is null || (hostCpus is not null && hostCpus.IsSubsetOf(cpus)) ? null : cpus.ToString();
+
+    private static string? List(IReadOnlyList<int> numbers) => numbers.Count == 0 ? null : string.Join(',', numbers);
 
     private static string? Text(long? number) => number?.ToString(CultureInfo.InvariantCulture);
 }

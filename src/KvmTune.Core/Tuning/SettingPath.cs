@@ -6,14 +6,19 @@ namespace KvmTune.Tuning;
 /// <param name="KeyChild">The child element that holds the key, for example <c>target</c> of a disk; null when the element itself does.</param>
 /// <param name="KeyAttribute">The attribute that tells the element from its siblings, for example <c>vcpu</c>; null when there is one such element at most.</param>
 /// <param name="KeyValue">The value of that attribute.</param>
-public sealed record SettingElement(string Name, string? KeyChild = null, string? KeyAttribute = null, string? KeyValue = null)
+/// <param name="Type">The value of the attribute <c>type</c>, for devices whose key is unique only within their type (controllers).</param>
+public sealed record SettingElement(
+    string Name, string? KeyChild = null, string? KeyAttribute = null, string? KeyValue = null, string? Type = null)
 {
+    /// <summary>Whether it is a device: an edit of its settings never makes one.</summary>
+    public bool IsDevice => KeyChild is not null || Type is not null;
+
     /// <summary>The element as an XPath step.</summary>
-    public override string ToString() => (KeyAttribute, KeyChild) switch
+    public override string ToString() => Name + (Type is null ? null : $"[@type='{Type}']") + (KeyAttribute, KeyChild) switch
     {
-        (null, _) => Name,
-        (_, null) => $"{Name}[@{KeyAttribute}='{KeyValue}']",
-        _ => $"{Name}[{KeyChild}/@{KeyAttribute}='{KeyValue}']",
+        (null, _) => null,
+        (_, null) => $"[@{KeyAttribute}='{KeyValue}']",
+        _ => $"[{KeyChild}/@{KeyAttribute}='{KeyValue}']",
     };
 }
 
