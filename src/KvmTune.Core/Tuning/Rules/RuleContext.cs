@@ -1,4 +1,5 @@
 // What a rule can look at: the change, the VM before and after it, the host, and the host's other VMs.
+using KvmTune.Hosts;
 using KvmTune.Topology;
 using KvmTune.Tuning.Changes;
 
@@ -9,6 +10,7 @@ public sealed class RuleContext
 {
     private readonly Lazy<VMHostTopology> _host;
     private readonly Lazy<IReadOnlyList<VMConfiguration>> _neighbours;
+    private readonly Lazy<HostAbilities> _abilities;
 
     /// <summary>Collects the facts.</summary>
     /// <param name="change">The change.</param>
@@ -24,6 +26,7 @@ public sealed class RuleContext
         After = after;
         _host = new Lazy<VMHostTopology>(host);
         _neighbours = new Lazy<IReadOnlyList<VMConfiguration>>(neighbours);
+        _abilities = new Lazy<HostAbilities>(() => ReadAbilities());
     }
 
     /// <summary>The change.</summary>
@@ -40,6 +43,12 @@ public sealed class RuleContext
 
     /// <summary>The other running VMs on the host.</summary>
     public IReadOnlyList<VMConfiguration> Neighbours => _neighbours.Value;
+
+    /// <summary>Reads what the host's programs and kernel can do; by default nothing is known of them.</summary>
+    public Func<HostAbilities> ReadAbilities { get; init; } = static () => new HostAbilities();
+
+    /// <summary>What the host's programs and kernel can do.</summary>
+    public HostAbilities Abilities => _abilities.Value;
 
     /// <summary>The disk that a disk change leaves behind; null for other changes.</summary>
     public DiskConfiguration? Disk => Change is DiskDriverChange change
