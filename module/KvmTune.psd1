@@ -15,16 +15,21 @@
     VariablesToExport    = @()
     AliasesToExport      = @()
     CmdletsToExport      = @(
+        'Clear-DiskIOThread'
         'Clear-VcpuPin'
         'Compare-VMPerformance'
         'Connect-VMHost'
+        'Disable-NicMultiqueue'
         'Disconnect-VMHost'
+        'Enable-NicMultiqueue'
         'Get-VMHostTopology'
         'Get-VMTopology'
         'Invoke-VMTuning'
         'Measure-VMPerformance'
         'Restart-VMDomain'
         'Set-DiskCacheMode'
+        'Set-DiskIOThread'
+        'Set-DiskThrottle'
         'Set-VcpuPin'
     )
     PrivateData          = @{

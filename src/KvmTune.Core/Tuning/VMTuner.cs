@@ -61,17 +61,20 @@ public sealed class VMTuner(HostConnection host, TimeProvider time)
             cancellationToken.ThrowIfCancellationRequested();
             var application = new ChangeApplication(host, domain, checkedPlan);
             var verifications = application.Apply();
+            IReadOnlyCollection<string> notes = [];
             var restarted = false;
             if (checkedPlan.RequiresRestart && options.Restart)
             {
                 await application.RestartAsync(new VMRestarter(time), options.RestartOptions, cancellationToken);
-                verifications.AddRange(await application.VerifyRestartedAsync(cancellationToken));
+                (var seen, notes) = await application.VerifyRestartedAsync(time, cancellationToken);
+                verifications.AddRange(seen);
                 restarted = true;
             }
 
             return Result(checkedPlan, checkedPlan.RequiresRestart && !restarted ? TuningOutcome.RestartPending : TuningOutcome.Applied) with
             {
                 Verifications = verifications,
+                Notes = notes,
                 Restarted = restarted,
                 Inverse = application.Inverse,
             };
@@ -121,7 +124,10 @@ public sealed class VMTuner(HostConnection host, TimeProvider time)
             running is null ? [] : ConfigurationComparer.Compare(running.Before.ToConfiguration(), running.After.ToConfiguration(), hostCpus),
             persistent is null ? [] : ConfigurationComparer.Compare(persistent.Before.ToConfiguration(), persistent.After.ToConfiguration()));
         var context = new RuleContext(
-            change, facts, edit.After.ToConfiguration(), () => HostReading.Read(host), () => VMReading.RunningConfigurations(host, change.VMId));
+            change, facts, edit.After.ToConfiguration(), () => HostReading.Read(host), () => VMReading.RunningConfigurations(host, change.VMId))
+        {
+            ReadAbilities = () => HostAbilities.Read(host),
+        };
         return new VMTuningPlan
         {
             Change = change,
