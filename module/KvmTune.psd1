@@ -15,14 +15,17 @@
     VariablesToExport    = @()
     AliasesToExport      = @()
     CmdletsToExport      = @(
+        'Clear-DiskIOThread'
         'Clear-EmulatorPin'
         'Clear-IOThreadPin'
         'Clear-VcpuPin'
         'Compare-VMPerformance'
         'Connect-VMHost'
         'Disable-HugePages'
+        'Disable-NicMultiqueue'
         'Disconnect-VMHost'
         'Enable-HugePages'
+        'Enable-NicMultiqueue'
         'Get-HugePagePool'
         'Get-VMHostTopology'
         'Get-VMTopology'
@@ -30,12 +33,14 @@
         'Measure-VMPerformance'
         'Restart-VMDomain'
         'Set-DiskCacheMode'
+        'Set-DiskIOThread'
+        'Set-DiskThrottle'
         'Set-EmulatorPin'
         'Set-HugePagePool'
         'Set-IOThreadPin'
+        'Set-VcpuPin'
         'Set-VMCpuModel'
         'Set-VMNumaPolicy'
-        'Set-VcpuPin'
     )
     PrivateData          = @{
         PSData = @{

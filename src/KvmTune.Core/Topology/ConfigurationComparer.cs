@@ -39,11 +39,11 @@ public static class ConfigurationComparer
     private static List<ConfigurationDifference> CompareByName(IEnumerable<Setting> running, IEnumerable<Setting> configured)
     {
         var differences = new List<ConfigurationDifference>();
-        var after = configured.ToDictionary(setting => setting.Name, setting => setting.Value, StringComparer.Ordinal);
-        foreach (var setting in running)
+        var after = ByName(configured);
+        foreach (var (name, value) in ByName(running))
         {
-            after.Remove(setting.Name, out var other);
-            Add(differences, setting.Name, setting.Value, other);
+            after.Remove(name, out var other);
+            Add(differences, name, value, other);
         }
 
         foreach (var (name, value) in after)
@@ -52,6 +52,18 @@ public static class ConfigurationComparer
         }
 
         return differences;
+    }
+
+    // Devices that share their name (two NICs with one address) cannot be told apart: the first one counts.
+    private static Dictionary<string, string?> ByName(IEnumerable<Setting> settings)
+    {
+        var named = new Dictionary<string, string?>(StringComparer.Ordinal);
+        foreach (var setting in settings)
+        {
+            named.TryAdd(setting.Name, setting.Value);
+        }
+
+        return named;
     }
 
     private static void Add(List<ConfigurationDifference> differences, string name, string? running, string? configured)
@@ -73,7 +85,7 @@ public static class ConfigurationComparer
         }
 
         yield return new("emulator pin", null, Pin(vm.EmulatorPin, hostCpus));
-        yield return new("I/O threads", null, string.Join(',', vm.IOThreadIds));
+        yield return new("I/O threads", null, List(vm.IOThreadIds));
         foreach (var (thread, cpus) in vm.IOThreadPins)
         {
             yield return new("I/O thread * pin", Text(thread), Pin(cpus, hostCpus));
@@ -105,12 +117,14 @@ public static class ConfigurationComparer
             yield return new("disk * io", disk.Target, disk.IO);
             yield return new("disk * discard", disk.Target, disk.Discard);
             yield return new("disk * detect_zeroes", disk.Target, disk.DetectZeroes);
-            yield return new("disk * iothread", disk.Target, disk.IOThread);
+            yield return new("disk * iothread", disk.Target, Text(disk.IOThread) ?? List(disk.IOThreads));
             yield return new("disk * queues", disk.Target, disk.Queues);
-            yield return new("disk * throttle", disk.Target, disk.Throttle.Count == 0
-                ? null
-                : string.Join(' ', disk.Throttle.OrderBy(entry => entry.Key, StringComparer.Ordinal)
-                    .Select(entry => string.Create(CultureInfo.InvariantCulture, $"{entry.Key}={entry.Value}"))));
+            foreach (var (limit, value) in disk.Throttle.OrderBy(entry => entry.Key, StringComparer.Ordinal))
+            {
+                yield return new($"disk * {limit}", disk.Target, (long)value);
+            }
+
+            yield return new("disk * throttle group", disk.Target, disk.ThrottleGroup);
         }
 
         foreach (var controller in vm.Controllers)
@@ -135,6 +149,8 @@ public static class ConfigurationComparer
 
     private static CpuSet? Pin(CpuSet? cpus, CpuSet? hostCpus) =>
         cpus is null || (hostCpus is not null && hostCpus.IsSubsetOf(cpus)) ? null : cpus;
+
+    private static string? List(IReadOnlyList<int> numbers) => numbers.Count == 0 ? null : string.Join(',', numbers);
 
     private static string? Text(long? number) => number?.ToString(CultureInfo.InvariantCulture);
 

@@ -9,15 +9,19 @@ namespace KvmTune.Tuning;
 /// <param name="KeyAttribute">The attribute that tells the element from its siblings, for example <c>vcpu</c>; null when there is one such element at most.</param>
 /// <param name="KeyValue">The value of that attribute.</param>
 /// <param name="Index">Which of the siblings that match is meant, counted from 0: for siblings that nothing else tells apart.</param>
+/// <param name="Type">The value of the attribute <c>type</c>, for devices whose key is unique only within their type (controllers).</param>
 public sealed record SettingElement(
-    string Name, string? KeyChild = null, string? KeyAttribute = null, string? KeyValue = null, int Index = 0)
+    string Name, string? KeyChild = null, string? KeyAttribute = null, string? KeyValue = null, int Index = 0, string? Type = null)
 {
+    /// <summary>Whether it is a device: an edit of its settings never makes one.</summary>
+    public bool IsDevice => KeyChild is not null || Type is not null;
+
     /// <summary>The element as an XPath step.</summary>
-    public override string ToString() => (KeyAttribute, KeyChild) switch
+    public override string ToString() => Name + (Type is null ? null : $"[@type='{Type}']") + (KeyAttribute, KeyChild) switch
     {
-        (null, _) => Index == 0 ? Name : string.Create(CultureInfo.InvariantCulture, $"{Name}[{Index + 1}]"),
-        (_, null) => $"{Name}[@{KeyAttribute}='{KeyValue}']",
-        _ => $"{Name}[{KeyChild}/@{KeyAttribute}='{KeyValue}']",
+        (null, _) => Index == 0 ? null : string.Create(CultureInfo.InvariantCulture, $"[{Index + 1}]"),
+        (_, null) => $"[@{KeyAttribute}='{KeyValue}']",
+        _ => $"[{KeyChild}/@{KeyAttribute}='{KeyValue}']",
     };
 }
 

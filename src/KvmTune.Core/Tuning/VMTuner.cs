@@ -61,6 +61,7 @@ public sealed class VMTuner(HostConnection host, TimeProvider time)
             cancellationToken.ThrowIfCancellationRequested();
             var application = new ChangeApplication(host, domain, checkedPlan);
             var verifications = new List<Verification>(checkedPlan.Preparation?.Apply() ?? []);
+            IReadOnlyCollection<string> notes = [];
             var restarted = false;
             try
             {
@@ -68,7 +69,8 @@ public sealed class VMTuner(HostConnection host, TimeProvider time)
                 if (checkedPlan.RequiresRestart && options.Restart)
                 {
                     await application.RestartAsync(new VMRestarter(time), options.RestartOptions, cancellationToken);
-                    verifications.AddRange(await application.VerifyRestartedAsync(cancellationToken));
+                    (var seen, notes) = await application.VerifyRestartedAsync(time, cancellationToken);
+                    verifications.AddRange(seen);
                     restarted = true;
                 }
             }
@@ -81,6 +83,7 @@ public sealed class VMTuner(HostConnection host, TimeProvider time)
             return Result(checkedPlan, checkedPlan.RequiresRestart && !restarted ? TuningOutcome.RestartPending : TuningOutcome.Applied) with
             {
                 Verifications = verifications,
+                Notes = notes,
                 Restarted = restarted,
                 Inverse = application.Inverse,
             };
@@ -134,6 +137,7 @@ public sealed class VMTuner(HostConnection host, TimeProvider time)
             () => host.IsLocalQemu ? HostMemoryFacts.Read() : null)
         {
             HasNumad = !host.IsLocalQemu || LocalPrograms.Exists("numad"),
+            ReadAbilities = () => HostAbilities.Read(host),
         };
         var preparation = change.Preparation(context, host);
         return new VMTuningPlan

@@ -11,6 +11,7 @@ public sealed class RuleContext
     private readonly Lazy<VMHostTopology> _host;
     private readonly Lazy<IReadOnlyList<VMConfiguration>> _neighbours;
     private readonly Lazy<HostMemoryFacts?> _hostMemory;
+    private readonly Lazy<HostAbilities> _abilities;
 
     /// <summary>Collects the facts.</summary>
     /// <param name="change">The change.</param>
@@ -29,6 +30,7 @@ public sealed class RuleContext
         _host = new Lazy<VMHostTopology>(host);
         _neighbours = new Lazy<IReadOnlyList<VMConfiguration>>(neighbours);
         _hostMemory = new Lazy<HostMemoryFacts?>(hostMemory ?? (static () => null));
+        _abilities = new Lazy<HostAbilities>(() => ReadAbilities());
     }
 
     /// <summary>The change.</summary>
@@ -51,6 +53,11 @@ public sealed class RuleContext
 
     /// <summary>What the kernel says of the host's memory; null where the host is not this machine.</summary>
     public HostMemoryFacts? HostMemory => _hostMemory.Value;
+    /// <summary>Reads what the host's programs and kernel can do; by default nothing is known of them.</summary>
+    public Func<HostAbilities> ReadAbilities { get; init; } = static () => new HostAbilities();
+
+    /// <summary>What the host's programs and kernel can do.</summary>
+    public HostAbilities Abilities => _abilities.Value;
 
     /// <summary>The disk that a disk change leaves behind; null for other changes.</summary>
     public DiskConfiguration? Disk => Change is DiskDriverChange change
