@@ -15,6 +15,8 @@
     VariablesToExport    = @()
     AliasesToExport      = @()
     CmdletsToExport      = @(
+        'Clear-EmulatorPin'
+        'Clear-IOThreadPin'
         'Clear-VcpuPin'
         'Compare-VMPerformance'
         'Connect-VMHost'
@@ -25,6 +27,10 @@
         'Measure-VMPerformance'
         'Restart-VMDomain'
         'Set-DiskCacheMode'
+        'Set-EmulatorPin'
+        'Set-IOThreadPin'
+        'Set-VMCpuModel'
+        'Set-VMNumaPolicy'
         'Set-VcpuPin'
     )
     PrivateData          = @{

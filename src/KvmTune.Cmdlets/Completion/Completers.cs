@@ -56,6 +56,30 @@ public sealed class VcpuCompleter : Completer
             : [];
 }
 
+/// <summary>The I/O threads of the VM.</summary>
+public sealed class IOThreadCompleter : Completer
+{
+    /// <inheritdoc/>
+    protected override IEnumerable<Candidate> Candidates(IDictionary boundParameters) =>
+        VM(boundParameters) is { } vm
+            ? vm.IOThreadIds.Select(thread => new Candidate(
+                thread.ToString(CultureInfo.InvariantCulture),
+                vm.IOThreadPins.TryGetValue(thread, out var pin) ? $"pinned to host CPU {pin}" : "not pinned"))
+            : [];
+}
+
+/// <summary>The CPU modes; named models are the host's, and virsh cpu-models lists them.</summary>
+public sealed class CpuModelCompleter : Completer
+{
+    /// <inheritdoc/>
+    protected override IEnumerable<Candidate> Candidates(IDictionary boundParameters) =>
+    [
+        new("host-passthrough", "the host's own CPU as it is; migrates only to the same CPU"),
+        new("host-model", "a named model as near to the host's CPU as libvirt knows one; migrates"),
+        new("maximum", "everything that the hypervisor can give; also when emulated"),
+    ];
+}
+
 /// <summary>The host's online CPUs.</summary>
 public sealed class HostCpuCompleter : Completer
 {

@@ -18,12 +18,15 @@ public static class ConfigurationComparer
     {
         // Nearly always both have the same settings in the same order: then they are compared in step, and nothing is named.
         var differences = new List<ConfigurationDifference>();
-        using var after = Settings(configured, hostCpus).GetEnumerator();
-        foreach (var setting in Settings(running, hostCpus))
+        var isCpuExpanded = configured.Cpu.Mode is "host-model" or "maximum" && running.Cpu.Mode is "custom" && hostCpus is not null;
+        var before = Settings(running, hostCpus, isCpuExpanded);
+        var afterwards = Settings(configured, hostCpus, isCpuExpanded);
+        using var after = afterwards.GetEnumerator();
+        foreach (var setting in before)
         {
             if (!after.MoveNext() || !setting.IsNamedAs(after.Current))
             {
-                return CompareByName(Settings(running, hostCpus), Settings(configured, hostCpus));
+                return CompareByName(before, afterwards);
             }
 
             if (!setting.HasValueOf(after.Current))
@@ -32,7 +35,7 @@ public static class ConfigurationComparer
             }
         }
 
-        return after.MoveNext() ? CompareByName(Settings(running, hostCpus), Settings(configured, hostCpus)) : differences;
+        return after.MoveNext() ? CompareByName(before, afterwards) : differences;
     }
 
     private static List<ConfigurationDifference> CompareByName(IEnumerable<Setting> running, IEnumerable<Setting> configured)
@@ -62,7 +65,7 @@ public static class ConfigurationComparer
     }
 
     // Every tunable setting of a configuration by a name in words; only these are compared.
-    private static IEnumerable<Setting> Settings(VMConfiguration vm, CpuSet? hostCpus)
+    private static IEnumerable<Setting> Settings(VMConfiguration vm, CpuSet? hostCpus, bool isCpuExpanded)
     {
         yield return new("vCPUs", null, vm.CurrentVcpus);
         yield return new("vCPU cpuset", null, vm.VcpuCpuSet);
@@ -76,6 +79,13 @@ public static class ConfigurationComparer
         foreach (var (thread, cpus) in vm.IOThreadPins)
         {
             yield return new("I/O thread * pin", Text(thread), Pin(cpus, hostCpus));
+        }
+
+        // libvirt writes host-model out as the custom model that it became when the VM started: between running and configured that is no difference.
+        if (!isCpuExpanded)
+        {
+            yield return new("CPU mode", null, vm.Cpu.Mode);
+            yield return new("CPU model", null, vm.Cpu.Model);
         }
 
         yield return new("CPU topology", null, vm.Cpu.Topology?.ToString());

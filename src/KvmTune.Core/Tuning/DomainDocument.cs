@@ -67,7 +67,7 @@ public sealed class DomainDocument
         else if (path.Attribute is null)
         {
             var element = FindOrCreate(path.Elements, path.Elements.Count, trace);
-            if (value.Length > 0)
+            if (!element.HasElements && element.Value != value)
             {
                 element.Value = value;
             }

@@ -43,7 +43,8 @@ public abstract record VMChange
     /// <summary>Sets the settings in a document.</summary>
     public void Edit(DomainDocument document)
     {
-        foreach (var setting in Settings)
+        // Elements return to their places from the front, so that each finds the ones before it there already.
+        foreach (var setting in Settings.OrderBy(setting => Trace?.Positions.GetValueOrDefault(setting.Path.Element.ToString(), int.MaxValue)))
         {
             document.Set(setting.Path, setting.Value, Trace);
         }

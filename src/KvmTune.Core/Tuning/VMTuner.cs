@@ -121,7 +121,10 @@ public sealed class VMTuner(HostConnection host, TimeProvider time)
             running is null ? [] : ConfigurationComparer.Compare(running.Before.ToConfiguration(), running.After.ToConfiguration(), hostCpus),
             persistent is null ? [] : ConfigurationComparer.Compare(persistent.Before.ToConfiguration(), persistent.After.ToConfiguration()));
         var context = new RuleContext(
-            change, facts, edit.After.ToConfiguration(), () => HostReading.Read(host), () => VMReading.RunningConfigurations(host, change.VMId));
+            change, facts, edit.After.ToConfiguration(), () => HostReading.Read(host), () => VMReading.RunningConfigurations(host, change.VMId))
+        {
+            HasNumad = !host.IsLocalQemu || LocalPrograms.Exists("numad"),
+        };
         return new VMTuningPlan
         {
             Change = change,

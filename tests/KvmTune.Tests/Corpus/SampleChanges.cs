@@ -14,12 +14,43 @@ public static class SampleChanges
         var all = Enumerable.Range(0, Math.Min(vm.MaxVcpus, 4)).ToList();
         yield return Pins(vm, all.ToDictionary(vcpu => vcpu, vcpu => (CpuSet?)new CpuSet(vcpu + 1)));
         yield return Pins(vm, all.ToDictionary(vcpu => vcpu, _ => (CpuSet?)null));
+        foreach (var emulator in new[] { new CpuSet(0), null })
+        {
+            yield return new EmulatorPinChange
+            {
+                VMName = vm.Name, VMId = vm.Id ?? Guid.Empty, ConnectionUri = "test:///default",
+                Pins = new Dictionary<int, CpuSet?> { [EmulatorPinChange.Emulator] = emulator },
+            };
+            if (vm.IOThreadIds.Count > 0)
+            {
+                yield return new IOThreadPinChange
+                {
+                    VMName = vm.Name, VMId = vm.Id ?? Guid.Empty, ConnectionUri = "test:///default", HostCpus = new CpuSet("0-7"),
+                    Pins = vm.IOThreadIds.ToDictionary(thread => thread, _ => emulator),
+                };
+            }
+
+            yield return new NumaPolicyChange
+            {
+                VMName = vm.Name, VMId = vm.Id ?? Guid.Empty, ConnectionUri = "test:///default",
+                Mode = emulator is null ? null : "strict", NodeSet = emulator?.ToString(),
+            };
+        }
+
+        yield return Cpu(vm, CpuModelChange.OfModel("host-passthrough"));
+        yield return Cpu(vm, CpuModelChange.OfModel("EPYC"));
+        yield return Cpu(vm, CpuModelChange.OfTopology(new CpuTopology(1, 1, vm.MaxVcpus, 1)));
         foreach (var target in vm.Disks.Select(disk => disk.Target).Where(target => target.Length > 0).Distinct(StringComparer.Ordinal))
         {
             yield return Disk(vm, target, "none", "native");
             yield return Disk(vm, target, null, null);
         }
     }
+
+    private static CpuModelChange Cpu(VMConfiguration vm, IReadOnlyList<SettingValue> values) => new()
+    {
+        VMName = vm.Name, VMId = vm.Id ?? Guid.Empty, ConnectionUri = "test:///default", Values = values,
+    };
 
     private static VcpuPinChange Pins(VMConfiguration vm, Dictionary<int, CpuSet?> pins) => new()
     {

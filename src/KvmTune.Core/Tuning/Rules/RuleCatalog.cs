@@ -5,7 +5,7 @@ namespace KvmTune.Tuning.Rules;
 public static class RuleCatalog
 {
     /// <summary>Every rule of the engine.</summary>
-    public static IReadOnlyList<TuningRule> All { get; } = [.. ScopeRules.All, .. CpuRules.All, .. DiskRules.All];
+    public static IReadOnlyList<TuningRule> All { get; } = [.. ScopeRules.All, .. CpuRules.All, .. NumaRules.All, .. DiskRules.All];
 
     /// <summary>What the rules that apply say of a change.</summary>
     public static IReadOnlyList<RuleFinding> Judge(RuleContext context) =>

@@ -38,6 +38,9 @@ public sealed class RuleContext
     /// <summary>The host.</summary>
     public VMHostTopology Host => _host.Value;
 
+    /// <summary>Whether numad can be asked on the host; true where the host is another machine, which knows best.</summary>
+    public bool HasNumad { get; init; } = true;
+
     /// <summary>The other running VMs on the host.</summary>
     public IReadOnlyList<VMConfiguration> Neighbours => _neighbours.Value;
 
