@@ -83,6 +83,7 @@ internal static class PlanApplication
         lines.AddRange(plan.Confirmations.Concat(plan.Warnings).Select(finding => $"  {finding}"));
         lines.Add((plan.RequiresRestart, restart) switch
         {
+            (false, _) when !plan.ChangesRunning => "  in force when the VM is started",
             (false, _) => "  in force at once, without a restart",
             (true, true) => "  the VM is shut down and started, then it is in force",
             (true, false) => "  in force only after a restart of the VM (-Restart)",

@@ -19,14 +19,12 @@ public static class ConfigurationComparer
         // Nearly always both have the same settings in the same order: then they are compared in step, and nothing is named.
         var differences = new List<ConfigurationDifference>();
         var isCpuExpanded = configured.Cpu.Mode is "host-model" or "maximum" && running.Cpu.Mode is "custom" && hostCpus is not null;
-        var before = Settings(running, hostCpus, isCpuExpanded);
-        var afterwards = Settings(configured, hostCpus, isCpuExpanded);
-        using var after = afterwards.GetEnumerator();
-        foreach (var setting in before)
+        using var after = Settings(configured, hostCpus, isCpuExpanded).GetEnumerator();
+        foreach (var setting in Settings(running, hostCpus, isCpuExpanded))
         {
             if (!after.MoveNext() || !setting.IsNamedAs(after.Current))
             {
-                return CompareByName(before, afterwards);
+                return CompareByName(Settings(running, hostCpus, isCpuExpanded), Settings(configured, hostCpus, isCpuExpanded));
             }
 
             if (!setting.HasValueOf(after.Current))
@@ -35,17 +33,17 @@ public static class ConfigurationComparer
             }
         }
 
-        return after.MoveNext() ? CompareByName(before, afterwards) : differences;
+        return after.MoveNext() ? CompareByName(Settings(running, hostCpus, isCpuExpanded), Settings(configured, hostCpus, isCpuExpanded)) : differences;
     }
 
     private static List<ConfigurationDifference> CompareByName(IEnumerable<Setting> running, IEnumerable<Setting> configured)
     {
         var differences = new List<ConfigurationDifference>();
-        var after = configured.ToDictionary(setting => setting.Name, setting => setting.Value, StringComparer.Ordinal);
-        foreach (var setting in running)
+        var after = ByName(configured);
+        foreach (var (name, value) in ByName(running))
         {
-            after.Remove(setting.Name, out var other);
-            Add(differences, setting.Name, setting.Value, other);
+            after.Remove(name, out var other);
+            Add(differences, name, value, other);
         }
 
         foreach (var (name, value) in after)
@@ -54,6 +52,18 @@ public static class ConfigurationComparer
         }
 
         return differences;
+    }
+
+    // Devices that share their name (two NICs with one address) cannot be told apart: the first one counts.
+    private static Dictionary<string, string?> ByName(IEnumerable<Setting> settings)
+    {
+        var named = new Dictionary<string, string?>(StringComparer.Ordinal);
+        foreach (var setting in settings)
+        {
+            named.TryAdd(setting.Name, setting.Value);
+        }
+
+        return named;
     }
 
     private static void Add(List<ConfigurationDifference> differences, string name, string? running, string? configured)

@@ -81,7 +81,7 @@ internal sealed class ChangeApplication(HostConnection host, LibvirtDomain domai
     public Task<IReadOnlyList<Verification>> VerifyRestartedAsync(CancellationToken cancellationToken) => _change.VerifyRestartedAsync(
         new RestartedTarget(domain, DomainXmlReader.Read(domain.GetXml()), FindProcess()), cancellationToken);
 
-    private static IReadOnlyList<VMChange> InverseOf(VMTuningPlan plan)
+    private static List<VMChange> InverseOf(VMTuningPlan plan)
     {
         var ofConfiguration = plan.ChangesConfiguration
             ? plan.Change.Inverse(DomainDocument.Parse(plan.Snapshot.Persistent!)) with { Scope = ChangeScope.Config }

@@ -80,7 +80,10 @@ public abstract record VMChange
     /// <param name="before">The document before the change: the persistent one, or the running one for a live-only change.</param>
     /// <param name="after">The same document as the change leaves it.</param>
     public virtual IReadOnlyList<string> VirshCommands(bool live, bool config, DomainDocument before, DomainDocument after) =>
-        config ? [VirshEdit.Command(ConnectionUri, VMName, before, after)] : [];
+        config ? [VirshEdit.Command(ConnectionUri, VirshDomain, before, after)] : [];
+
+    /// <summary>The word that names the VM to virsh.</summary>
+    protected string VirshDomain => VirshText.Domain(VMName, VMId);
 
     /// <summary>The same kind of change of the same settings, with other values.</summary>
     protected abstract VMChange WithSettings(Func<SettingPath, string?> valueOf);

@@ -72,7 +72,7 @@ public sealed record VMTuningPlan
     /// <summary>The VM and document that the plan was made on.</summary>
     internal VMSnapshot Snapshot { get; init; } = new(null, null);
 
-    private IReadOnlyList<RuleFinding> Broken(RuleSeverity severity) =>
+    private List<RuleFinding> Broken(RuleSeverity severity) =>
         [.. Findings.Where(finding => !finding.IsKept && finding.Severity == severity)];
 }
 

@@ -14,6 +14,13 @@ internal static partial class VirshText
     public static string UpdateDevice(string uri, string vmName, XElement device) =>
         $"{Command(uri, "update-device", vmName, "/dev/stdin", "--config")} <<'XML'\n{XElement.Parse(device.ToString())}\nXML";
 
+    /// <summary>
+    /// The word that names a VM to virsh: its name, or its UUID where virsh would take the name for an option or for the number of
+    /// another VM (it looks for the number first, then the UUID, then the name).
+    /// </summary>
+    public static string Domain(string name, Guid id) =>
+        name.StartsWith('-') || name.All(char.IsAsciiDigit) || Guid.TryParse(name, out _) ? id.ToString() : name;
+
     /// <summary>The word as one shell word: bare where that is safe, else in single quotes.</summary>
     public static string Quote(string word) =>
         Safe().IsMatch(word) ? word : $"'{word.Replace("'", "'\\''", StringComparison.Ordinal)}'";

@@ -30,7 +30,7 @@ public sealed record EmulatorPinChange : PinChange
     protected override SettingPath PinPath(int number) => SettingPath.Of(new SettingElement("cputune")).Child("emulatorpin").At("cpuset");
 
     /// <inheritdoc/>
-    protected override string[] VirshWords(int number, CpuSet? cpus) => ["emulatorpin", VMName, cpus?.ToString() ?? "r"];
+    protected override string[] VirshWords(int number, CpuSet? cpus) => ["emulatorpin", VirshDomain, cpus?.ToString() ?? "r"];
 
     /// <inheritdoc/>
     protected override void PinLive(LiveTarget target, int number, bool[] map) => target.Domain.PinEmulator(map, AffectTarget.Live);

@@ -34,7 +34,7 @@ public sealed record IOThreadPinChange : PinChange
 
     /// <inheritdoc/>
     protected override string[] VirshWords(int number, CpuSet? cpus) =>
-        ["iothreadpin", VMName, Text(number), (cpus ?? HostCpus).ToString()];
+        ["iothreadpin", VirshDomain, Text(number), (cpus ?? HostCpus).ToString()];
 
     /// <inheritdoc/>
     protected override void PinLive(LiveTarget target, int number, bool[] map) => target.Domain.PinIOThread((uint)number, map, AffectTarget.Live);

@@ -68,12 +68,12 @@ public sealed record NumaPolicyChange : VMChange
         var commands = new List<string>();
         if (live)
         {
-            commands.Add(VirshText.Command(ConnectionUri, "numatune", VMName, "--nodeset", NodeSet!, "--live"));
+            commands.Add(VirshText.Command(ConnectionUri, "numatune", VirshDomain, "--nodeset", NodeSet!, "--live"));
         }
 
         if (config)
         {
-            commands.Add(VirshEdit.Command(ConnectionUri, VMName, before, after));
+            commands.Add(VirshEdit.Command(ConnectionUri, VirshDomain, before, after));
         }
 
         return commands;

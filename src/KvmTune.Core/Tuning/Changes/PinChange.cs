@@ -23,9 +23,9 @@ public abstract record PinChange : VMChange
 
     /// <inheritdoc/>
     public override IReadOnlyList<SettingValue> Settings =>
-        [.. OrderedPins.Select(pin => pin.Value is null
+        OrderedPins.Select(pin => pin.Value is null
             ? new SettingValue(PinPath(pin.Key).Element, null)
-            : new SettingValue(PinPath(pin.Key), pin.Value.ToString()))];
+            : new SettingValue(PinPath(pin.Key), pin.Value.ToString())).ToList();
 
     /// <summary>The pins in the order of the threads.</summary>
     protected IEnumerable<KeyValuePair<int, CpuSet?>> OrderedPins => Pins.OrderBy(pin => pin.Key);
@@ -52,16 +52,13 @@ public abstract record PinChange : VMChange
     public override IReadOnlyList<Verification> VerifyLive(LiveTarget target)
     {
         var threads = target.Process is null ? null : ThreadIds(target.Process);
-        return
-        [
-            .. OrderedPins.Where(pin => IsRunning(pin.Key, target)).Select(pin =>
+        return OrderedPins.Where(pin => IsRunning(pin.Key, target)).Select(pin =>
             {
                 var expected = (pin.Value ?? Unpinned(target)).Intersect(target.HostCpus);
                 return threads is null
                     ? new Verification($"{ThreadName(pin.Key)} pin", "libvirt", expected.ToString(), LivePin(target, pin.Key).Intersect(target.HostCpus).ToString())
                     : KernelSays(target, threads, pin.Key, expected);
-            }),
-        ];
+            }).ToList();
     }
 
     /// <inheritdoc/>
@@ -76,7 +73,7 @@ public abstract record PinChange : VMChange
                 ConnectionUri, [.. VirshWords(pin.Key, pin.Value), .. VirshText.Flags(live, config && !clears)])));
         }
 
-        return clears && config ? [.. commands, VirshEdit.Command(ConnectionUri, VMName, before, after)] : commands;
+        return clears && config ? [.. commands, VirshEdit.Command(ConnectionUri, VirshDomain, before, after)] : commands;
     }
 
     /// <inheritdoc/>

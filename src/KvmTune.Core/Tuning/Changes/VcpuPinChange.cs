@@ -30,7 +30,7 @@ public sealed record VcpuPinChange : PinChange
         SettingPath.Of(new SettingElement("cputune")).Child("vcpupin", "vcpu", Text(number)).At("cpuset");
 
     /// <inheritdoc/>
-    protected override string[] VirshWords(int number, CpuSet? cpus) => ["vcpupin", VMName, Text(number), cpus?.ToString() ?? "r"];
+    protected override string[] VirshWords(int number, CpuSet? cpus) => ["vcpupin", VirshDomain, Text(number), cpus?.ToString() ?? "r"];
 
     /// <inheritdoc/>
     protected override void PinLive(LiveTarget target, int number, bool[] map) => target.Domain.PinVcpu(number, map, AffectTarget.Live);

@@ -9,10 +9,8 @@ public static class RuleCatalog
 
     /// <summary>What the rules that apply say of a change.</summary>
     public static IReadOnlyList<RuleFinding> Judge(RuleContext context) =>
-    [
-        .. from rule in All
-           let check = rule.Check(context)
-           where check is not null
-           select new RuleFinding(rule.Id, rule.Area, rule.Severity, check.IsKept, check.Evidence, rule.Reason, rule.Source),
-    ];
+        (from rule in All
+         let check = rule.Check(context)
+         where check is not null
+         select new RuleFinding(rule.Id, rule.Area, rule.Severity, check.IsKept, check.Evidence, rule.Reason, rule.Source)).ToList();
 }
