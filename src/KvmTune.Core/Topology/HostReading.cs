@@ -13,6 +13,20 @@ public static class HostReading
     {
         var connection = host.Read();
         var topology = CapabilitiesReader.Read(host.Capabilities(), host.Uri, connection.HostName);
+        return WithState(host, topology);
+    }
+
+    /// <summary>The host with capabilities that are fetched anew: the size of page pools stands in them, and can change.</summary>
+    /// <exception cref="LibvirtException">libvirt refuses or the daemon is lost.</exception>
+    public static VMHostTopology ReadAnew(HostConnection host)
+    {
+        var connection = host.Read();
+        return WithState(host, CapabilitiesReader.Read(connection.GetCapabilitiesXml(), host.Uri, connection.HostName));
+    }
+
+    private static VMHostTopology WithState(HostConnection host, VMHostTopology topology)
+    {
+        var connection = host.Read();
         var online = OnlineCpus(host);
         var present = CpuSet.Of(topology.Cpus.Select(cpu => cpu.Id)).Union(online);
         return topology with

@@ -78,8 +78,13 @@ internal sealed class ChangeApplication(HostConnection host, LibvirtDomain domai
     }
 
     /// <summary>Looks from outside libvirt at what a restart has put in force.</summary>
-    public Task<IReadOnlyList<Verification>> VerifyRestartedAsync(CancellationToken cancellationToken) => _change.VerifyRestartedAsync(
-        new RestartedTarget(domain, DomainXmlReader.Read(domain.GetXml()), FindProcess()), cancellationToken);
+    /// <returns>What was read back, and what is left for a person to do.</returns>
+    public async Task<(IReadOnlyList<Verification> Verifications, IReadOnlyCollection<string> Notes)> VerifyRestartedAsync(
+        TimeProvider time, CancellationToken cancellationToken)
+    {
+        var target = new RestartedTarget(domain, DomainXmlReader.Read(domain.GetXml()), FindProcess()) { Time = time };
+        return (await _change.VerifyRestartedAsync(target, cancellationToken), [.. target.Notes]);
+    }
 
     private static List<VMChange> InverseOf(VMTuningPlan plan)
     {
