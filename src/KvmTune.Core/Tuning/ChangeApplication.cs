@@ -173,5 +173,5 @@ internal sealed class ChangeApplication(HostConnection host, LibvirtDomain domai
         "ChangeNotEffective", KvmTuneErrorCategory.InvalidResult,
         $"'{plan.Title}' on '{plan.VMName}' did not take effect and was taken back: {string.Join("; ", verifications.Where(verification => !verification.IsMet))}.");
 
-    private static string Shown(string? value) => value ?? "(not set)";
+    private static string Shown(string? value) => value switch { null => "(not set)", "" => "(there)", _ => value };
 }

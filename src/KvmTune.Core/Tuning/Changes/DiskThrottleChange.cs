@@ -64,10 +64,25 @@ public sealed record DiskThrottleChange : VMChange
         where Limits.ContainsKey(name)
         select KeyValuePair.Create(name, Limits[name]);
 
-    /// <summary>The limits, with the others of each touched category as "no limit".</summary>
-    public static IReadOnlyDictionary<string, ulong?> WholeCategories(IReadOnlyDictionary<string, ulong?> limits) =>
-        Categories.Where(category => category.Any(limits.ContainsKey)).SelectMany(category => category)
+    /// <summary>
+    /// The limits, with the others of each touched category as "no limit". A category without a limit has no bursts, and one without
+    /// bursts no lengths of them.
+    /// </summary>
+    public static IReadOnlyDictionary<string, ulong?> WholeCategories(IReadOnlyDictionary<string, ulong?> limits)
+    {
+        var whole = Categories.Where(category => category.Any(limits.ContainsKey)).SelectMany(category => category)
             .ToDictionary(name => name, name => limits.TryGetValue(name, out var value) && value > 0 ? value : null, StringComparer.Ordinal);
+        foreach (var kind in (string[])["bytes_sec", "iops_sec", "bytes_sec_max", "iops_sec_max"])
+        {
+            var dependent = Triple(kind.EndsWith("_max", StringComparison.Ordinal) ? $"{kind}_length" : $"{kind}_max");
+            if (Triple(kind).All(name => whole.TryGetValue(name, out var value) && value is null))
+            {
+                dependent.ToList().ForEach(name => whole.TryAdd(name, null));
+            }
+        }
+
+        return whole;
+    }
 
     /// <inheritdoc/>
     public override void CheckTarget(VMConfiguration configuration) => DiskSettings.Require(configuration, VMName, Disk);

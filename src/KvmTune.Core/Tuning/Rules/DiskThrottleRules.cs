@@ -46,7 +46,7 @@ public static class DiskThrottleRules
                    select missing,
             ],
             "each burst has its limit",
-            "Set the limit together with its burst: setting one limit of a kind takes the others of its kind away, and a burst stays.")));
+            "A burst stays where only limits are set: set it anew with them, or take it away (a burst of 0), or begin with -Clear.")));
 
     /// <summary>QEMU's highest limit.</summary>
     public static TuningRule ThrottleInRange { get; } = new(
