@@ -53,9 +53,9 @@ public sealed class VMTuner(HostConnection host, TimeProvider time)
             using var domain = FindDomain(plan.Change);
             var checkedPlan = PlanAnew(plan, VMReading.Snapshot(domain));
             RefuseErrors(checkedPlan);
-            if (!checkedPlan.HasChanges)
+            if (!checkedPlan.HasChanges && !(checkedPlan.RequiresRestart && options.Restart))
             {
-                return Result(checkedPlan, TuningOutcome.NoChange);
+                return Result(checkedPlan, checkedPlan.RequiresRestart ? TuningOutcome.RestartPending : TuningOutcome.NoChange);
             }
 
             cancellationToken.ThrowIfCancellationRequested();
@@ -65,7 +65,11 @@ public sealed class VMTuner(HostConnection host, TimeProvider time)
             var restarted = false;
             try
             {
-                verifications.AddRange(application.Apply());
+                if (checkedPlan.HasChanges)
+                {
+                    verifications.AddRange(application.Apply());
+                }
+
                 if (checkedPlan.RequiresRestart && options.Restart)
                 {
                     await application.RestartAsync(new VMRestarter(time), options.RestartOptions, cancellationToken);
@@ -145,7 +149,7 @@ public sealed class VMTuner(HostConnection host, TimeProvider time)
             Change = change,
             ChangesRunning = live,
             ChangesConfiguration = config,
-            RequiresRestart = config && facts.IsRunning && !live && persistent!.IsReal,
+            RequiresRestart = config && facts.IsRunning && !live && (persistent!.IsReal || IsPending(snapshot.Running!, change, hostCpus)),
             Differences = differences,
             Findings = RuleCatalog.Judge(context),
             XmlDifference = XmlDifference.Between(edit.Before.ToXml(), edit.After.ToXml()),
@@ -155,6 +159,13 @@ public sealed class VMTuner(HostConnection host, TimeProvider time)
             HasChanges = differences.Count > 0 || persistent is { IsReal: true } || preparation is not null,
             Snapshot = snapshot,
         };
+    }
+
+    // The configuration may be as asked for already, and the running VM not yet: a restart is what is missing then.
+    private static bool IsPending(string running, VMChange change, CpuSet hostCpus)
+    {
+        var edit = Edit(running, change);
+        return ConfigurationComparer.Compare(edit.Before.ToConfiguration(), edit.After.ToConfiguration(), hostCpus).Count > 0;
     }
 
     // The plan on what is there now. Others' edits elsewhere are kept and no matter; edits of the same settings are an error.
