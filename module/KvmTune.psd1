@@ -16,12 +16,17 @@
     AliasesToExport      = @()
     CmdletsToExport      = @(
         'Clear-DiskIOThread'
+        'Clear-EmulatorPin'
+        'Clear-IOThreadPin'
         'Clear-VcpuPin'
         'Compare-VMPerformance'
         'Connect-VMHost'
+        'Disable-HugePages'
         'Disable-NicMultiqueue'
         'Disconnect-VMHost'
+        'Enable-HugePages'
         'Enable-NicMultiqueue'
+        'Get-HugePagePool'
         'Get-VMHostTopology'
         'Get-VMTopology'
         'Invoke-VMTuning'
@@ -30,6 +35,11 @@
         'Set-DiskCacheMode'
         'Set-DiskIOThread'
         'Set-DiskThrottle'
+        'Set-EmulatorPin'
+        'Set-HugePagePool'
+        'Set-IOThreadPin'
+        'Set-VMCpuModel'
+        'Set-VMNumaPolicy'
         'Set-VcpuPin'
     )
     PrivateData          = @{

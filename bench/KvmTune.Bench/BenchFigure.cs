@@ -1,5 +1,6 @@
 // One figure of a benchmark: printed as a line, kept as JSON.
 using System.Globalization;
+using System.Runtime.InteropServices;
 using System.Text.Json;
 
 namespace KvmTune.Bench;
@@ -17,10 +18,17 @@ internal sealed record BenchFigure(string Name, double Value, string Unit, strin
     public override string ToString()
         => string.Create(CultureInfo.InvariantCulture, $"{Name}: {Value:0.###} {Unit}{(Peer is null ? string.Empty : $" ({Peer})")}");
 
-    /// <summary>Writes the figures of one bench.</summary>
-    public static void Save(string file, IReadOnlyList<BenchFigure> figures)
+    /// <summary>Writes the figures of one bench, with date and machine: the same document as bench/Figures.ps1 writes.</summary>
+    public static void Save(string folder, string bench, IReadOnlyList<BenchFigure> figures)
     {
-        Directory.CreateDirectory(Path.GetDirectoryName(file)!);
-        File.WriteAllText(file, JsonSerializer.Serialize(figures, Indented) + "\n");
+        Directory.CreateDirectory(folder);
+        var document = new
+        {
+            Bench = bench,
+            Date = DateTime.UtcNow.ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture),
+            Machine = $"{Environment.ProcessorCount} CPUs; {RuntimeInformation.OSDescription}; {RuntimeInformation.FrameworkDescription}",
+            Figures = figures,
+        };
+        File.WriteAllText(Path.Combine(folder, $"{bench}.json"), JsonSerializer.Serialize(document, Indented) + "\n");
     }
 }

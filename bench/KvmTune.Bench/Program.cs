@@ -23,7 +23,7 @@ foreach (var figure in figures)
     Console.WriteLine(figure);
 }
 
-BenchFigure.Save(Path.Combine(root, "out", "bench", $"{args[0]}.json"), figures);
+BenchFigure.Save(Path.Combine(root, "out", "bench"), args[0], figures);
 return 0;
 
 static string FindRoot(string folder)

@@ -67,6 +67,12 @@ public static class Formatting
         ? "normal"
         : memory.HugePages.Count == 0 ? "huge" : string.Join(' ', memory.HugePages.Select(page => page.PageSizeKiB is { } size ? KiB(size) : "huge"));
 
+    /// <summary>Where a hugetlbfs for a pool's pages is mounted.</summary>
+    public static string Mount(HugePagePool pool) => pool.MountPoint ?? (pool.IsMounted == false ? "not mounted" : "-");
+
+    /// <summary>The pages of pools on each node, for example <c>0:256 1:0</c>.</summary>
+    public static string ByNode(IEnumerable<HugePagePool> pools) => string.Join(' ', pools.Select(pool => Invariant($"{pool.Node}:{pool.Total}")));
+
     /// <summary>A VM's disks with their cache and I/O modes, for example <c>vda vdb(none,native)</c>.</summary>
     public static string Disks(VMTopology vm) => string.Join(' ', vm.Disks.Select(disk =>
         (disk.Cache, disk.IO) is (null, null) ? disk.Target : $"{disk.Target}({string.Join(',', new[] { disk.Cache, disk.IO }.OfType<string>())})"));

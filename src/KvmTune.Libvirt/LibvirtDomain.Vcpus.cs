@@ -43,6 +43,28 @@ public sealed unsafe partial class LibvirtDomain
         return vcpus;
     }
 
+    /// <summary>
+    /// Where the virtual CPUs of the running domain are now, without where they may be: one question to the daemon, for long lists.
+    /// </summary>
+    /// <param name="room">The most virtual CPUs to tell of: as many as the domain can have.</param>
+    public IReadOnlyList<VcpuPlace> GetVcpuPlaces(int room)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(room);
+        var native = new NativeVcpuInfo[room];
+        fixed (NativeVcpuInfo* pointer = native)
+        {
+            room = Check(virDomainGetVcpus(Handle, pointer, room, null, 0));
+        }
+
+        var places = new VcpuPlace[room];
+        for (var i = 0; i < room; i++)
+        {
+            places[i] = new VcpuPlace((int)native[i].Number, native[i].CpuTime, native[i].Cpu);
+        }
+
+        return places;
+    }
+
     /// <summary>Sets where a virtual CPU may run. libvirt does not check that it exists: the caller must.</summary>
     /// <param name="vcpu">The virtual CPU, from 0.</param>
     /// <param name="map">The host CPUs; the index is the host CPU's id. CPUs beyond its end are not allowed.</param>

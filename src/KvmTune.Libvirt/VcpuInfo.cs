@@ -1,4 +1,6 @@
 // What libvirt says about virtual CPUs and I/O threads.
+using System.Runtime.InteropServices;
+
 namespace KvmTune.Libvirt;
 
 /// <summary>The state of a virtual CPU (virVcpuState).</summary>
@@ -41,6 +43,13 @@ public enum VcpuCountFlags
 /// <param name="HostCpu">The host CPU it last ran on; negative where it is offline or libvirt cannot tell.</param>
 /// <param name="CpuMap">The host CPUs it may run on; the index is the host CPU's id.</param>
 public sealed record VcpuInfo(int Number, VcpuState State, ulong CpuTimeNanoseconds, int HostCpu, bool[] CpuMap);
+
+/// <summary>Where a virtual CPU of a running domain is.</summary>
+/// <param name="Number">Its number, from 0.</param>
+/// <param name="CpuTimeNanoseconds">The CPU time it has used, in nanoseconds.</param>
+/// <param name="HostCpu">The host CPU it last ran on; negative where it is offline or libvirt cannot tell.</param>
+[StructLayout(LayoutKind.Auto)]
+public readonly record struct VcpuPlace(int Number, ulong CpuTimeNanoseconds, int HostCpu);
 
 /// <summary>An I/O thread of a domain.</summary>
 /// <param name="Id">Its id, from 1.</param>

@@ -4,8 +4,8 @@ param(
     [string] $CountsPath,
     [string] $Filter = '*'
 )
-$ErrorActionPreference = 'Stop'
-Import-Module Pester -MinimumVersion 5.5
+# Not $ErrorActionPreference: with -File this script's variables are global, and would make every error of a test terminating.
+Import-Module Pester -MinimumVersion 5.5 -ErrorAction Stop
 $configuration = New-PesterConfiguration
 $configuration.Run.Path = Get-ChildItem $PSScriptRoot -Filter "$Filter.Tests.ps1" | ForEach-Object FullName
 $configuration.Run.PassThru = $true

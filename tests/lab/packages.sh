@@ -14,6 +14,7 @@ packages=(
     qemu-utils                  # qemu-img
     dnsmasq-base                # never run, but libvirtd 9.0 crashes when it starts beside a live network and finds no dnsmasq
     e2fsprogs                   # mke2fs
+    libxml2-utils               # xmllint, by which the tests hold edited XML to libvirt's own schema
     iproute2                    # ip
     kmod                        # depmod, modprobe --show-depends
     openssh-client              # ssh-keygen, ssh

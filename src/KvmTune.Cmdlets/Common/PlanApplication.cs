@@ -84,11 +84,17 @@ internal static class PlanApplication
         }
 
         var lines = new List<string> { $"{plan.VMName}: {plan.Title}" };
+        if (plan.Preparation is { } preparation)
+        {
+            lines.Add($"  first, on the host: {preparation.Title}");
+        }
+
         lines.AddRange(plan.Differences.Select(difference => $"  {difference}{Where(difference.Where)}"));
         lines.AddRange(plan.XmlDifference.Split('\n').Select(line => "  " + line));
         lines.AddRange(plan.Confirmations.Concat(plan.Warnings).Select(finding => $"  {finding}"));
         lines.Add((plan.RequiresRestart, restart) switch
         {
+            (false, _) when !plan.ChangesRunning => "  in force when the VM is started",
             (false, _) => "  in force at once, without a restart",
             (true, true) => "  the VM is shut down and started, then it is in force",
             (true, false) => "  in force only after a restart of the VM (-Restart)",

@@ -35,6 +35,36 @@ public abstract class VMCmdlet : CancellableCmdlet
         }
     }
 
+    /// <summary>Reads each VM that the references name, a few ahead on other threads, and hands them over one by one in their order.</summary>
+    /// <param name="references">The VMs.</param>
+    /// <param name="read">Reads one; must not touch the cmdlet.</param>
+    /// <param name="action">Takes what was read, on PowerShell's thread. An error of either is written, and the next VM has its turn.</param>
+    protected void ReadEachVM<T>(IEnumerable<VMReference> references, Func<VMTarget, T> read, Action<T> action)
+    {
+        foreach (var reference in references)
+        {
+            Try(reference.Name, () =>
+            {
+                var host = HostConnections.Get(ConnectionUri ?? reference.ConnectionUri);
+                using var ahead = new ReadAhead<T>();
+                foreach (var domain in Find(reference, host, host.Read()))
+                {
+                    if (ahead.IsFull)
+                    {
+                        Try(ahead.NextName, () => action(ahead.Take()));
+                    }
+
+                    ahead.Begin(domain, () => read(new VMTarget(host, domain, reference)));
+                }
+
+                while (!ahead.IsEmpty)
+                {
+                    Try(ahead.NextName, () => action(ahead.Take()));
+                }
+            });
+        }
+    }
+
     private static IEnumerable<LibvirtDomain> Find(VMReference reference, HostConnection host, LibvirtConnection connection)
     {
         if (reference.Id is { } id)

@@ -1,4 +1,5 @@
 // How a user names a VM: by name, wildcard or UUID, or by any object of this module that carries one.
+using System.Globalization;
 using System.Management.Automation;
 using KvmTune.Measurement;
 using KvmTune.Tuning;
@@ -51,6 +52,9 @@ public sealed class VMReference
                 return new VMReference(name);
             case Guid id:
                 return new VMReference(id.ToString());
+            case int or long:
+                // A VM may be called '1', and PowerShell takes the bare word for a number.
+                return new VMReference(Convert.ToString(bare, CultureInfo.InvariantCulture)!);
         }
 
         if (value is not null)

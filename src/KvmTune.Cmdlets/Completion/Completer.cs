@@ -1,5 +1,6 @@
 // The root of all completers: filters by what was typed, quotes what needs it, and stays silent where nothing can be known.
 using System.Collections;
+using System.Globalization;
 using System.Management.Automation;
 using System.Management.Automation.Language;
 using KvmTune.Cmdlets.Common;
@@ -60,9 +61,10 @@ public abstract class Completer : IArgumentCompleter
         }
     }
 
+    // A bare word that begins with a digit is a number to PowerShell where it can be (1e5, 007), and comes out as another word.
     private static string Quote(string value) =>
         value.Length > 0 && value.All(character => char.IsLetterOrDigit(character) || character is '-' or '_' or '.' or ':')
-            && !value.StartsWith('-')
+            && (char.IsLetter(value[0]) || (int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out _) && (value[0] != '0' || value.Length == 1)))
             ? value
             : $"'{CodeGeneration.EscapeSingleQuotedStringContent(value)}'";
 }

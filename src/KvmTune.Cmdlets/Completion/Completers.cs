@@ -6,6 +6,7 @@ using KvmTune.Cmdlets.Network;
 using KvmTune.Libvirt;
 using KvmTune.Measurement.Workloads;
 using KvmTune.Topology;
+using KvmTune.Tuning.HugePages;
 
 namespace KvmTune.Cmdlets.Completion;
 
@@ -53,11 +54,15 @@ public sealed class IOThreadCompleter : Completer
         VM(boundParameters) is { } vm
             ? vm.IOThreadIds.Select(id => new Candidate(
                 id.ToString(CultureInfo.InvariantCulture),
-                string.Join(", ", vm.Disks.Where(disk => disk.IOThread == id || disk.IOThreads.Contains(id)).Select(disk => $"disk {disk.Target}")
-                    .Concat(vm.Controllers.Where(controller => controller.IOThread == id)
-                        .Select(controller => string.Create(CultureInfo.InvariantCulture, $"SCSI controller {controller.Index}")))
-                    .DefaultIfEmpty("serves nothing"))))
+                $"{Served(vm, id)}, {(vm.IOThreadPins.TryGetValue(id, out var pin) ? $"pinned to host CPU {pin}" : "not pinned")}"))
             : [];
+
+    private static string Served(VMConfiguration vm, int id) => string.Join(
+        ", ",
+        vm.Disks.Where(disk => disk.IOThread == id || disk.IOThreads.Contains(id)).Select(disk => $"disk {disk.Target}")
+            .Concat(vm.Controllers.Where(controller => controller.IOThread == id)
+                .Select(controller => string.Create(CultureInfo.InvariantCulture, $"SCSI controller {controller.Index}")))
+            .DefaultIfEmpty("serves nothing"));
 }
 
 /// <summary>The NICs of the VM.</summary>
@@ -82,6 +87,18 @@ public sealed class VcpuCompleter : Completer
                 vcpu.ToString(CultureInfo.InvariantCulture),
                 vm.VcpuPins.TryGetValue(vcpu, out var pin) ? $"pinned to host CPU {pin}" : "not pinned"))
             : [];
+}
+
+/// <summary>The CPU modes; named models are the host's, and virsh cpu-models lists them.</summary>
+public sealed class CpuModelCompleter : Completer
+{
+    /// <inheritdoc/>
+    protected override IEnumerable<Candidate> Candidates(IDictionary boundParameters) =>
+    [
+        new("host-passthrough", "the host's own CPU as it is; migrates only to the same CPU"),
+        new("host-model", "a named model as near to the host's CPU as libvirt knows one; migrates"),
+        new("maximum", "everything that the hypervisor can give; also when emulated"),
+    ];
 }
 
 /// <summary>The host's online CPUs.</summary>
@@ -118,4 +135,23 @@ public sealed class ConnectionUriCompleter : Completer
                 new Candidate("test:///default", "libvirt's built-in test driver, to try things without risk"),
             ])
             .DistinctBy(candidate => candidate.Value, StringComparer.Ordinal);
+}
+
+/// <summary>The sizes of huge pages that the host has.</summary>
+public sealed class PageSizeCompleter : Completer
+{
+    /// <inheritdoc/>
+    protected override IEnumerable<Candidate> Candidates(IDictionary boundParameters) =>
+        new HugePagePools(Host(boundParameters)).Read().GroupBy(pool => pool.PageSizeKiB).OrderBy(pools => pools.Key).Select(pools => new Candidate(
+            PageSize.Short(pools.Key),
+            string.Create(CultureInfo.InvariantCulture, $"{pools.Sum(pool => pool.Free)} of {pools.Sum(pool => pool.Total)} pages free")));
+}
+
+/// <summary>The NUMA nodes of the host.</summary>
+public sealed class HostNodeCompleter : Completer
+{
+    /// <inheritdoc/>
+    protected override IEnumerable<Candidate> Candidates(IDictionary boundParameters) =>
+        HostReading.Read(Host(boundParameters)).Nodes.Select(node => new Candidate(
+            node.Id.ToString(CultureInfo.InvariantCulture), $"CPUs {node.CpuSet}, {Formatting.KiB(node.FreeMemoryKiB)} of {Formatting.KiB(node.MemoryKiB)} free"));
 }

@@ -1,4 +1,5 @@
 // Get-VMTopology: where everything of a VM sits, as running and as configured.
+using System.Collections.Concurrent;
 using System.Management.Automation;
 using KvmTune.Cmdlets.Common;
 using KvmTune.Cmdlets.Completion;
@@ -12,7 +13,7 @@ namespace KvmTune.Cmdlets.VM;
 [OutputType(typeof(VMTopology))]
 public sealed class GetVMTopologyCommand : VMCmdlet
 {
-    private readonly Dictionary<HostConnection, CpuSet> _hostCpus = [];
+    private readonly ConcurrentDictionary<HostConnection, Lazy<CpuSet>> _hostCpus = [];
 
     /// <summary>The VMs: names, wildcards, UUIDs, or objects of this module. All when left out.</summary>
     [Parameter(Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
@@ -22,13 +23,11 @@ public sealed class GetVMTopologyCommand : VMCmdlet
     public VMReference[] VMName { get; set; } = [new("*")];
 
     /// <inheritdoc/>
-    protected override void ProcessRecord() => ForEachVM(VMName, writable: false, vm =>
-    {
-        if (!_hostCpus.TryGetValue(vm.Host, out var hostCpus))
-        {
-            _hostCpus[vm.Host] = hostCpus = HostReading.OnlineCpus(vm.Host);
-        }
+    protected override void ProcessRecord() => ReadEachVM(VMName, Read, WriteObject);
 
-        WriteObject(VMTopologyReader.Read(vm.Domain, vm.Host.Uri, hostCpus));
-    });
+    private VMTopology Read(VMTarget vm)
+    {
+        var hostCpus = _hostCpus.GetOrAdd(vm.Host, static host => new(() => HostReading.OnlineCpus(host)));
+        return VMTopologyReader.Read(vm.Domain, vm.Host.Uri, hostCpus.Value);
+    }
 }

@@ -1,4 +1,5 @@
 // Runs programs in a guest through the QEMU guest agent: guest-exec starts one, guest-exec-status tells its end and its output.
+using System.Globalization;
 using System.Text;
 
 namespace KvmTune.Guest;
@@ -18,6 +19,10 @@ public sealed class AgentChannel : IGuestChannel
 
     // SIGTERM, 3 s, SIGKILL, 3 s: more than fio needs to finish its last requests.
     private const string EndTenths = "30";
+    private static readonly TimeSpan ReconnectLimit = TimeSpan.FromSeconds(10);
+
+    private const long MostOutputBytes = 256 * 1024 * 1024;
+
     private static readonly TimeSpan EndLimit = TimeSpan.FromSeconds(15);
 
     private readonly IAgentTransport _transport;
@@ -58,6 +63,16 @@ public sealed class AgentChannel : IGuestChannel
     {
         GuestCommand.Validate(command);
         cancellationToken.ThrowIfCancellationRequested();
+        return command.HasShortOutput
+            ? await RunShortAsync(command, cancellationToken)
+            : await RunLongAsync(command, cancellationToken);
+    }
+
+    /// <summary>Nothing is held open.</summary>
+    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+
+    private async Task<GuestCommandResult> RunShortAsync(GuestCommand command, CancellationToken cancellationToken)
+    {
         var started = _time.GetTimestamp();
         var (processId, isOwnSession) = await StartAsync(command);
         AgentExecStatus status;
@@ -75,12 +90,15 @@ public sealed class AgentChannel : IGuestChannel
             await EndAsync(command, processId);
             throw;
         }
+        catch (GuestChannelException loss) when (loss.Reason == GuestChannelReason.ConnectionLost)
+        {
+            await TryEndOnceReconnectedAsync(command, processId);
+            throw;
+        }
 
         if (status.IsTruncated)
         {
-            throw new GuestChannelException(
-                GuestChannelReason.OutputTooLarge,
-                $"{command.Path} in {_transport.VMName} wrote more than the guest agent carries (16 MiB). Let it write to a file instead.");
+            throw TooMuch(command, "16 MiB, the most that the agent keeps");
         }
 
         if (isOwnSession && status.ExitCode is 126 or 127 && status.StandardError.StartsWith("setsid:", StringComparison.Ordinal))
@@ -92,8 +110,81 @@ public sealed class AgentChannel : IGuestChannel
             status.ExitCode, status.Signal, status.StandardOutput, status.StandardError, _time.GetElapsedTime(started));
     }
 
-    /// <summary>Nothing is held open.</summary>
-    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+    // The program runs under a script that keeps its output in files; the script's own output is short.
+    private async Task<GuestCommandResult> RunLongAsync(GuestCommand command, CancellationToken cancellationToken)
+    {
+        var result = await RunShortAsync(
+            command with
+            {
+                Path = "/bin/sh",
+                Arguments = ["-c", GuestScripts.RunIntoFiles, "kvmtune", command.Path, .. command.Arguments],
+                HasShortOutput = true,
+            },
+            cancellationToken);
+        var line = result.StandardOutput.Split('\n', 2)[0];
+        if (line is "short")
+        {
+            result = result with { StandardOutput = result.StandardOutput["short\n".Length..] };
+        }
+        else if (line.Split(' ', 4) is ["long", var outputBytes, var errorBytes, var folder])
+        {
+            result = await ReadFilesAsync(command, result, folder, ParseLength(outputBytes), ParseLength(errorBytes), cancellationToken);
+        }
+        else
+        {
+            throw new GuestChannelException(
+                GuestChannelReason.AgentCommandFailed, $"{command.Path} could not be run in {_transport.VMName}: {result.Describe()}");
+        }
+
+        if (result.ExitCode is 126 or 127 && result.StandardError.Contains(command.Path, StringComparison.Ordinal))
+        {
+            throw NotFound(command.Path, result.StandardError.Trim(), null);
+        }
+
+        // A shell tells a signal's end as 128 and its number (POSIX 2.8.2).
+        return result.ExitCode > 128 ? result with { ExitCode = null, Signal = result.ExitCode - 128 } : result;
+    }
+
+    private async Task<GuestCommandResult> ReadFilesAsync(
+        GuestCommand command, GuestCommandResult result, string folder, long outputBytes, long errorBytes, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return outputBytes + errorBytes > MostOutputBytes
+                ? throw TooMuch(command, "256 MiB")
+                : result with
+                {
+                    StandardOutput = await ReadFileAsync(folder + "/out", outputBytes, cancellationToken),
+                    StandardError = await ReadFileAsync(folder + "/err", errorBytes, cancellationToken),
+                };
+        }
+        finally
+        {
+            await RunShortAsync(GuestScripts.Command(GuestScripts.RemoveFiles, folder), CancellationToken.None);
+        }
+    }
+
+    private async Task<string> ReadFileAsync(string path, long length, CancellationToken cancellationToken)
+    {
+        using var bytes = new MemoryStream((int)length);
+        for (var piece = 0; bytes.Length < length; piece++)
+        {
+            var script = GuestScripts.Command(GuestScripts.ReadPiece, path, piece.ToString(CultureInfo.InvariantCulture));
+            var reader = await ExecAsync(script.Path, script.Arguments, null);
+            var status = await WaitForEndAsync(script, reader, null, cancellationToken);
+            if (status.OutputBytes.Length == 0)
+            {
+                throw new GuestChannelException(
+                    GuestChannelReason.AgentCommandFailed, $"The output in {path} in {_transport.VMName} could not be read: {status.StandardError.Trim()}");
+            }
+
+            bytes.Write(status.OutputBytes);
+        }
+
+        return Encoding.UTF8.GetString(bytes.GetBuffer(), 0, (int)bytes.Length);
+    }
+
+    private static long ParseLength(string text) => long.Parse(text, NumberStyles.None, CultureInfo.InvariantCulture);
 
     private async Task<(long ProcessId, bool IsOwnSession)> StartAsync(GuestCommand command)
     {
@@ -222,13 +313,36 @@ public sealed class AgentChannel : IGuestChannel
         }
     }
 
+    // A daemon that was restarted answers again after a second or two; the guest went on meanwhile.
+    private async Task TryEndOnceReconnectedAsync(GuestCommand command, long processId)
+    {
+        var started = _time.GetTimestamp();
+        while (_time.GetElapsedTime(started) < ReconnectLimit)
+        {
+            try
+            {
+                await EndAsync(command, processId);
+                return;
+            }
+            catch (GuestChannelException exception) when (exception.Reason == GuestChannelReason.ConnectionLost)
+            {
+                await Task.Delay(LifeCheckInterval, _time);
+            }
+            catch (GuestChannelException)
+            {
+                // The loss is what the caller is told.
+                return;
+            }
+        }
+    }
+
     // Ends the program and its children, and waits until they are gone. Not cancellable: this is the clean-up.
     private async Task EndAsync(GuestCommand command, long processId)
     {
         try
         {
             var script = GuestScripts.Command(
-                GuestScripts.EndProcesses, processId.ToString(System.Globalization.CultureInfo.InvariantCulture), EndTenths) with
+                GuestScripts.EndProcesses, processId.ToString(CultureInfo.InvariantCulture), EndTenths) with
             { TimeLimit = EndLimit };
             var ender = await ExecAsync(script.Path, script.Arguments, null);
             var ended = await WaitForEndAsync(script, ender, null, CancellationToken.None);
@@ -267,16 +381,19 @@ public sealed class AgentChannel : IGuestChannel
     private GuestChannelException NotFound(string path, string said, Exception? cause) => new(
         GuestChannelReason.CommandNotFound, $"The guest {_transport.VMName} cannot run '{path}': {said}", cause);
 
+    private GuestChannelException TooMuch(GuestCommand command, string limit) => new(
+        GuestChannelReason.OutputTooLarge, $"{command.Path} in {_transport.VMName} wrote more than {limit}. Let it write to a file of its own instead.");
+
     private GuestChannelException ExecDisabled(string command, string? version, Exception? cause)
     {
         var text = new StringBuilder();
-        text.Append(System.Globalization.CultureInfo.InvariantCulture, $"The guest agent in {_transport.VMName}");
+        text.Append(CultureInfo.InvariantCulture, $"The guest agent in {_transport.VMName}");
         if (version is not null)
         {
-            text.Append(System.Globalization.CultureInfo.InvariantCulture, $" (version {version})");
+            text.Append(CultureInfo.InvariantCulture, $" (version {version})");
         }
 
-        text.Append(System.Globalization.CultureInfo.InvariantCulture, $" runs, but does not allow {command}. ")
+        text.Append(CultureInfo.InvariantCulture, $" runs, but does not allow {command}. ")
             .Append("On RHEL and its relatives, allow guest-exec and guest-exec-status in /etc/sysconfig/qemu-ga ")
             .Append("(take them out of BLACKLIST_RPC or --block-rpcs, or put them into FILTER_RPC_ARGS=--allow-rpcs=…), ")
             .Append("elsewhere in /etc/qemu/qemu-ga.conf, and restart qemu-guest-agent in the guest; or use SSH instead (-Channel Ssh).");

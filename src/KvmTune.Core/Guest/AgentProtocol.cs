@@ -7,7 +7,12 @@ namespace KvmTune.Guest;
 
 /// <summary>The state of a program that the agent runs, as <c>guest-exec-status</c> tells it.</summary>
 internal sealed record AgentExecStatus(
-    bool Exited, int? ExitCode, int? Signal, string StandardOutput, string StandardError, bool IsTruncated);
+    bool Exited, int? ExitCode, int? Signal, byte[] OutputBytes, byte[] ErrorBytes, bool IsTruncated)
+{
+    public string StandardOutput => Encoding.UTF8.GetString(OutputBytes);
+
+    public string StandardError => Encoding.UTF8.GetString(ErrorBytes);
+}
 
 /// <summary>What <c>guest-info</c> tells.</summary>
 internal sealed record AgentInfo(string Version, IReadOnlyDictionary<string, bool> Commands);
@@ -51,8 +56,8 @@ internal static class AgentProtocol
         value.GetProperty("exited").GetBoolean(),
         ReadNumber(value, "exitcode"),
         ReadNumber(value, "signal"),
-        ReadText(value, "out-data"),
-        ReadText(value, "err-data"),
+        ReadBytes(value, "out-data"),
+        ReadBytes(value, "err-data"),
         ReadFlag(value, "out-truncated") || ReadFlag(value, "err-truncated")));
 
     private static T Read<T>(string reply, string command, Func<JsonElement, T> read)
@@ -75,6 +80,6 @@ internal static class AgentProtocol
 
     private static bool ReadFlag(JsonElement value, string name) => value.TryGetProperty(name, out var flag) && flag.GetBoolean();
 
-    private static string ReadText(JsonElement value, string name) =>
-        value.TryGetProperty(name, out var data) ? Encoding.UTF8.GetString(data.GetBytesFromBase64()) : "";
+    private static byte[] ReadBytes(JsonElement value, string name) =>
+        value.TryGetProperty(name, out var data) ? data.GetBytesFromBase64() : [];
 }

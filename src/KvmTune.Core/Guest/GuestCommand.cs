@@ -15,6 +15,12 @@ public sealed record GuestCommand(string Path, IReadOnlyList<string> Arguments)
     /// <summary>What the program gets on its standard input, as UTF-8; null for an empty one.</summary>
     public string? StandardInput { get; init; }
 
+    /// <summary>
+    /// True promises that the program writes little (below 1 MiB in all): then the agent keeps its output in memory. Otherwise it goes to a
+    /// temporary file in the guest and is read piece by piece, since libvirt drops its connection to an agent that answers too much at once.
+    /// </summary>
+    public bool HasShortOutput { get; init; }
+
     /// <summary>The command as a person reads it, for messages only.</summary>
     public override string ToString() => string.Join(' ', [Path, .. Arguments]);
 

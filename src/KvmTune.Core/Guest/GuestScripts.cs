@@ -72,7 +72,35 @@ internal static class GuestScripts
         echo "$n"
         """;
 
-    /// <summary>The command that runs a script.</summary>
+    /// <summary>
+    /// Runs "$@" with its outputs in files, and hands on what is short at once; of what is long it tells where it is. The first line of its
+    /// output says which. The exit code is the program's; a signal's is 128 and its number.
+    /// </summary>
+    public const string RunIntoFiles = """
+        d=$(mktemp -d "${TMPDIR:-/tmp}/kvmtune-XXXXXX") || exit 125
+        trap 'rm -f "$d/out" "$d/err"; rmdir "$d"; exit 143' TERM INT HUP
+        "$@" >"$d/out" 2>"$d/err"
+        code=$?
+        set -- $(wc -c <"$d/out") $(wc -c <"$d/err")
+        if [ $(($1 + $2)) -le 1000000 ]; then
+            echo short
+            cat "$d/out"
+            cat "$d/err" >&2
+            rm -f "$d/out" "$d/err"
+            rmdir "$d"
+        else
+            echo "long $1 $2 $d"
+        fi
+        exit $code
+        """;
+
+    /// <summary>Piece $2 (from 0) of file $1, in pieces of 1 MiB.</summary>
+    public const string ReadPiece = """dd if="$1" bs=1048576 skip="$2" count=1 2>/dev/null""";
+
+    /// <summary>Removes the folder $1 of <see cref="RunIntoFiles"/>.</summary>
+    public const string RemoveFiles = """rm -f "$1/out" "$1/err"; rmdir "$1" """;
+
+    /// <summary>The command that runs a script, whose output is short.</summary>
     public static GuestCommand Command(string script, params IReadOnlyList<string> parameters) =>
-        new("/bin/sh", ["-c", script, "kvmtune", .. parameters]);
+        new("/bin/sh", ["-c", script, "kvmtune", .. parameters]) { HasShortOutput = true };
 }

@@ -25,7 +25,7 @@ public sealed class GuestTestFolder
             while [ -d "$1" ]; do
                 if [ -e "$1/lease" ]; then rm -f -- "$1/lease"; left=$2; fi
                 if [ "$left" -le 0 ]; then
-                    rm -f -- "$1/data" "$1"/rate_*.log "$1"/out "$1"/err "$1/lease"
+                    rm -f -- "$1/data" "$1"/rate_*.log "$1/lease"
                     rmdir -- "$1"
                     exit
                 fi
@@ -35,11 +35,14 @@ public sealed class GuestTestFolder
         ) </dev/null >/dev/null 2>&1 &
         """;
 
+    // The folder above is brought to the disk, or a power-off in the next seconds would bring the removed files back.
     private const string RemoveScript = """
-        rm -f -- "$1/data" "$1"/rate_*.log "$1"/out "$1"/err "$1/lease"
         [ -e "$1" ] || exit 0
+        rm -f -- "$1/data" "$1"/rate_*.log "$1/lease"
         rmdir -- "$1"
-        [ ! -e "$1" ]
+        [ ! -e "$1" ] || exit 1
+        sync "${1%/*}/" 2>/dev/null
+        exit 0
         """;
 
     private readonly IGuestChannel _channel;
@@ -59,11 +62,15 @@ public sealed class GuestTestFolder
     /// <summary>Makes the folder <c>.kvmtune-…</c>, exclusively, readable by its owner only.</summary>
     /// <exception cref="GuestChannelException">The guest could not be asked.</exception>
     /// <exception cref="IOException">The folder could not be made; the message has the guest's words.</exception>
-    public static async Task<GuestTestFolder> MakeAsync(IGuestChannel channel, string parent, CancellationToken cancellationToken)
+    public static Task<GuestTestFolder> MakeAsync(IGuestChannel channel, string parent, CancellationToken cancellationToken) =>
+        MakeAsync(channel, parent, Lease, cancellationToken);
+
+    internal static async Task<GuestTestFolder> MakeAsync(
+        IGuestChannel channel, string parent, TimeSpan leaseTime, CancellationToken cancellationToken)
     {
         var name = ".kvmtune-" + RandomNumberGenerator.GetHexString(12, lowercase: true);
         var folder = new GuestTestFolder(channel, parent is "/" ? "/" + name : parent + "/" + name);
-        var lease = ((int)Lease.TotalSeconds).ToString(CultureInfo.InvariantCulture);
+        var lease = ((int)leaseTime.TotalSeconds).ToString(CultureInfo.InvariantCulture);
         try
         {
             var result = await channel.RunAsync(GuestScripts.Command(MakeScript, folder.Path, lease), cancellationToken);

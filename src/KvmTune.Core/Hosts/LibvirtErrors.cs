@@ -6,6 +6,9 @@ namespace KvmTune.Hosts;
 /// <summary>What libvirt's error codes mean to a user of this module.</summary>
 public static class LibvirtErrors
 {
+    // virErrorDomain VIR_FROM_URI: what was given cannot be read as a URI at all.
+    private const int UriDomain = 45;
+
     /// <summary>The error for a connection that could not be opened.</summary>
     public static KvmTuneException Opening(LibvirtException exception, string uri, ConnectionAccess access)
     {
@@ -14,7 +17,9 @@ public static class LibvirtErrors
             LibvirtErrorCode.AuthenticationFailed or LibvirtErrorCode.AuthenticationCancelled or LibvirtErrorCode.AuthenticationUnavailable
                 or LibvirtErrorCode.AccessDenied or LibvirtErrorCode.OperationDenied => PermissionDenied(access),
             _ when exception.Message.Contains("Permission denied", StringComparison.Ordinal) => PermissionDenied(access),
-            LibvirtErrorCode.NoConnect or LibvirtErrorCode.ConfigUnsupported => (
+            // The test driver reads its hosts from a file that the URI names, and says of a missing one that it is no XML.
+            _ when exception.Domain == UriDomain || exception.ErrorCode is LibvirtErrorCode.NoConnect or LibvirtErrorCode.ConfigUnsupported
+                or LibvirtErrorCode.XmlError => (
                 "ConnectionUriInvalid", KvmTuneErrorCategory.InvalidArgument,
                 "Use a libvirt URI such as qemu:///system, qemu+ssh://user@host/system or test:///default."),
             _ => (
@@ -40,6 +45,9 @@ public static class LibvirtErrors
                 "PermissionDenied", KvmTuneErrorCategory.PermissionDenied,
                 "Changing VMs needs the rights that virsh needs: root, or membership of the group libvirt."),
             { ErrorCode: LibvirtErrorCode.NoSupport or LibvirtErrorCode.OperationUnsupported or LibvirtErrorCode.ArgumentUnsupported } => (
+                "NotSupportedByDriver", KvmTuneErrorCategory.NotImplemented, "This libvirt driver cannot do that."),
+            // A driver that knows the function but not its flags says so with a bare "invalid argument" (virCheckFlags).
+            { ErrorCode: LibvirtErrorCode.InvalidArgument } when exception.Message.Contains("unsupported flags", StringComparison.Ordinal) => (
                 "NotSupportedByDriver", KvmTuneErrorCategory.NotImplemented, "This libvirt driver cannot do that."),
             { ErrorCode: LibvirtErrorCode.OperationInvalid } => (
                 "VMStateInvalid", KvmTuneErrorCategory.InvalidOperation, "Look at the VM's state with Get-VMTopology."),

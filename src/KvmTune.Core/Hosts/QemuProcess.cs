@@ -53,6 +53,31 @@ public sealed class QemuProcess
     public CpuSet? Affinity(int threadId) =>
         StatusField(threadId, "Cpus_allowed_list:") is { } list && CpuSet.TryParse(list, out var cpus) ? cpus : null;
 
+    /// <summary>What keeps a thread from CPUs that it was pinned to: the cpuset control group that it is in; null when none can be found.</summary>
+    /// <param name="threadId">The thread's id.</param>
+    public string? CpusetLimit(int threadId)
+    {
+        // A line is "id:controllers:path"; version 2 has one with id 0 and no controllers (cgroups(7)).
+        foreach (var line in (TryRead(ProcPath(string.Create(CultureInfo.InvariantCulture, $"task/{threadId}/cgroup"))) ?? string.Empty).Split('\n'))
+        {
+            var parts = line.Split(':', 3);
+            if (parts.Length < 3)
+            {
+                continue;
+            }
+
+            var file = parts[1].Split(',').Contains("cpuset", StringComparer.Ordinal)
+                ? $"/sys/fs/cgroup/cpuset{parts[2]}/cpuset.cpus"
+                : $"/sys/fs/cgroup{parts[2]}/cpuset.cpus.effective";
+            if (TryRead(file)?.Trim() is { Length: > 0 } cpus)
+            {
+                return $"{file}: {cpus}";
+            }
+        }
+
+        return null;
+    }
+
     /// <summary>The host NUMA nodes that a thread may take memory from; null when the thread is gone.</summary>
     /// <param name="threadId">The thread's id.</param>
     public CpuSet? AllowedNodes(int threadId) =>
@@ -74,6 +99,12 @@ public sealed class QemuProcess
     /// <summary>The command line that QEMU was started with.</summary>
     public IReadOnlyList<string> CommandLine() =>
         TryRead(ProcPath("cmdline")) is { } text ? text.TrimEnd('\0').Split('\0') : [];
+
+    /// <summary>The process's memory, mapping by mapping (<c>/proc/PID/smaps</c>); null when it may not be read.</summary>
+    public string? MemoryMaps() => TryRead(ProcPath("smaps"));
+
+    /// <summary>The nodes of the process's memory, mapping by mapping (<c>/proc/PID/numa_maps</c>); null when it may not be read.</summary>
+    public string? NumaMaps() => TryRead(ProcPath("numa_maps"));
 
     private static IEnumerable<string> PidFolders()
     {

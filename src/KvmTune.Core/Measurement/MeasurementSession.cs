@@ -79,7 +79,7 @@ public sealed class MeasurementSession : IAsyncDisposable
     /// <exception cref="MeasurementException">The workload cannot be run in this guest; nothing is left in it.</exception>
     /// <exception cref="MeasurementInterruptedException">As above, and something is left in it.</exception>
     /// <exception cref="GuestChannelException">There is no way into the guest.</exception>
-    /// <exception cref="OperationCanceledException">Cancelled; nothing is left in the guest.</exception>
+    /// <exception cref="MeasurementCanceledException">Cancelled; it says whether anything is left in the guest.</exception>
     public static async Task<MeasurementSession> OpenAsync(
         IMeasurementTarget target,
         WorkloadRequest request,
@@ -99,7 +99,7 @@ public sealed class MeasurementSession : IAsyncDisposable
         {
             var left = await session.TryCleanUpAsync();
             await session.DisposeAsync();
-            if (left is not null)
+            if (left is not null || exception is OperationCanceledException)
             {
                 throw session.Interrupted(exception, left, cancellationToken);
             }
@@ -207,11 +207,11 @@ public sealed class MeasurementSession : IAsyncDisposable
         ConnectionUri = _target.ConnectionUri,
         Workload = Request,
         Metrics = Metrics,
-        Runs = [.. _runs],
+        Runs = _runs.ToList(),
         Conditions = _conditions,
         StartedAt = StartedAt,
         Elapsed = _time.GetElapsedTime(_started),
-        Notes = [.. _notes, .. _instance?.Notes ?? []],
+        Notes = _notes.Concat(_instance?.Notes ?? []).ToList(),
     };
 
     /// <summary>Adds a sentence to the result's notes.</summary>
@@ -220,7 +220,13 @@ public sealed class MeasurementSession : IAsyncDisposable
     /// <summary>The error of a measurement that ended before its end, with the samples so far.</summary>
     internal Exception Interrupted(Exception cause, string? left, CancellationToken cancellationToken)
     {
-        var where = left is null ? "" : $" {left} is left in the guest: remove it when the guest runs again.";
+        var where = left is null
+            ? ""
+            : cause is GuestChannelException { Reason: GuestChannelReason.GuestLost or GuestChannelReason.GuestNotRunning }
+                ? $" {left} is left in the guest: remove it when the guest runs again."
+                : string.Create(
+                    System.Globalization.CultureInfo.InvariantCulture,
+                    $" {left} is left in the guest, which removes it by itself within {GuestTestFolder.Lease.TotalMinutes:0} minutes while it runs.");
         var kept = _runs.Count == 0 ? "" : $" {_runs.Count.ToString(System.Globalization.CultureInfo.InvariantCulture)} runs were made before it and are kept.";
         if (cause is OperationCanceledException)
         {

@@ -49,7 +49,7 @@ public sealed class VMMeasurer
                 target.VMName, activity, Share(gone, preparationLength + runsLength), preparationLength - gone + runsLength));
         }
 
-        var session = await OpenAsync(target, request, ReportPreparation, cancellationToken);
+        var session = await MeasurementSession.OpenAsync(target, request, _catalog, _time, ReportPreparation, cancellationToken);
         await using (session)
         {
             preparationLength = _time.GetElapsedTime(preparationStart);
@@ -70,20 +70,6 @@ public sealed class VMMeasurer
             progress?.Report(new MeasurementProgress(target.VMName, "removing the test file", 1, TimeSpan.Zero));
             await session.TryCleanUpAsync();
             return session.ToPerformance()!;
-        }
-    }
-
-    private async Task<MeasurementSession> OpenAsync(
-        IMeasurementTarget target, WorkloadRequest request, Action<string, TimeSpan?> report, CancellationToken cancellationToken)
-    {
-        try
-        {
-            return await MeasurementSession.OpenAsync(target, request, _catalog, _time, report, cancellationToken);
-        }
-        catch (OperationCanceledException exception) when (exception is not MeasurementCanceledException)
-        {
-            throw new MeasurementCanceledException(
-                $"The measurement of {target.VMName} was cancelled before its first run.", null, null, exception, cancellationToken);
         }
     }
 

@@ -46,7 +46,7 @@ public sealed record VMPerformance
     public MetricDefinition PrimaryMetric => Metrics.Single(metric => metric.IsPrimary);
 
     /// <summary>The runs that count: neither warm-up nor failed, in order.</summary>
-    public IReadOnlyList<MeasuredRun> CountedRuns => [.. Runs.Where(run => run is { IsWarmup: false, Failure: null })];
+    public IReadOnlyList<MeasuredRun> CountedRuns => Runs.Where(run => run is { IsWarmup: false, Failure: null }).ToList();
 
     /// <summary>The values of one metric over <see cref="CountedRuns"/>, in order.</summary>
     /// <exception cref="ArgumentException">The workload has no metric of that name.</exception>
@@ -59,7 +59,7 @@ public sealed record VMPerformance
                 nameof(metricName));
         }
 
-        return [.. CountedRuns.Select(run => run.Values[metricName])];
+        return CountedRuns.Select(run => run.Values[metricName]).ToList();
     }
 }
 

@@ -23,7 +23,7 @@ public static class CapabilitiesReader
             Architecture = host?.Element("cpu")?.Element("arch")?.Value,
             CpuModel = host?.Element("cpu")?.Element("model")?.Value,
             Nodes = nodes,
-            Caches = [.. host?.Element("cache")?.Elements("bank").Select(ReadCache) ?? []],
+            Caches = host?.Element("cache")?.Elements("bank").Select(ReadCache).ToList() ?? [],
             OnlineCpus = CpuSet.Of(nodes.SelectMany(node => node.Cpus).Select(cpu => cpu.Id)),
         };
     }
@@ -35,13 +35,10 @@ public static class CapabilitiesReader
         {
             Id = id,
             MemoryKiB = Size(cell.Element("memory")),
-            Cpus = [.. cell.Element("cpus")?.Elements("cpu").Select(cpu => ReadCpu(cpu, id)) ?? []],
-            PagePools =
-            [
-                .. cell.Elements("pages").Select(pages => new PagePool(
-                    id, XmlReading.ToKiB((string?)pages.Attribute("size"), (string?)pages.Attribute("unit")),
-                    long.TryParse(pages.Value, NumberStyles.Integer, CultureInfo.InvariantCulture, out var total) ? total : 0, null)),
-            ],
+            Cpus = cell.Element("cpus")?.Elements("cpu").Select(cpu => ReadCpu(cpu, id)).ToList() ?? [],
+            PagePools = cell.Elements("pages").Select(pages => new PagePool(
+                id, XmlReading.ToKiB((string?)pages.Attribute("size"), (string?)pages.Attribute("unit")),
+                long.TryParse(pages.Value, NumberStyles.Integer, CultureInfo.InvariantCulture, out var total) ? total : 0, null)).ToList(),
             Distances = cell.Element("distances")?.Elements("sibling")
                 .ToDictionary(sibling => Number(sibling, "id") ?? 0, sibling => Number(sibling, "value") ?? 0) ?? [],
         };

@@ -16,6 +16,7 @@ public sealed class CpuSet : IEquatable<CpuSet>
     public const int MaxNumber = 16383;
 
     private const int BitsPerWord = 64;
+    private const int WordsOfLargestSet = (MaxNumber + 1) / BitsPerWord;
     private readonly ulong[] _words;
 
     /// <summary>The empty set.</summary>
@@ -125,7 +126,18 @@ public sealed class CpuSet : IEquatable<CpuSet>
         number >= 0 && number / BitsPerWord < _words.Length && (_words[number / BitsPerWord] >> (number % BitsPerWord) & 1) == 1;
 
     /// <summary>Whether every number of this set is in the other one too.</summary>
-    public bool IsSubsetOf(CpuSet other) => Except(other).IsEmpty;
+    public bool IsSubsetOf(CpuSet other)
+    {
+        for (var word = 0; word < _words.Length; word++)
+        {
+            if ((_words[word] & ~(word < other._words.Length ? other._words[word] : 0)) != 0)
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
 
     /// <summary>Whether the two sets have a number in common.</summary>
     public bool Overlaps(CpuSet other) => !Intersect(other).IsEmpty;
@@ -209,10 +221,12 @@ public sealed class CpuSet : IEquatable<CpuSet>
             return [];
         }
 
-        var words = new ulong[(MaxNumber + 1) / BitsPerWord];
-        foreach (var part in list.Split(','))
+        Span<ulong> words = stackalloc ulong[WordsOfLargestSet];
+        words.Clear();
+        for (var rest = list.AsSpan(); ;)
         {
-            var item = part.AsSpan().Trim();
+            var comma = rest.IndexOf(',');
+            var item = (comma < 0 ? rest : rest[..comma]).Trim();
             var exclude = item.StartsWith("^");
             if (exclude)
             {
@@ -233,9 +247,14 @@ public sealed class CpuSet : IEquatable<CpuSet>
                 var bit = 1UL << (number % BitsPerWord);
                 words[number / BitsPerWord] = exclude ? words[number / BitsPerWord] & ~bit : words[number / BitsPerWord] | bit;
             }
-        }
 
-        return Trim(words);
+            if (comma < 0)
+            {
+                return Trim(words);
+            }
+
+            rest = rest[(comma + 1)..];
+        }
     }
 
     private static int ParseNumber(ReadOnlySpan<char> digits, string list)
@@ -251,7 +270,8 @@ public sealed class CpuSet : IEquatable<CpuSet>
 
     private static ulong[] Fill(IEnumerable<int> numbers)
     {
-        var words = new ulong[(MaxNumber + 1) / BitsPerWord];
+        Span<ulong> words = stackalloc ulong[WordsOfLargestSet];
+        words.Clear();
         foreach (var number in numbers)
         {
             if (number is < 0 or > MaxNumber)
@@ -265,14 +285,5 @@ public sealed class CpuSet : IEquatable<CpuSet>
         return Trim(words);
     }
 
-    private static ulong[] Trim(ulong[] words)
-    {
-        var length = words.Length;
-        while (length > 0 && words[length - 1] == 0)
-        {
-            length--;
-        }
-
-        return length == words.Length ? words : words[..length];
-    }
+    private static ulong[] Trim(ReadOnlySpan<ulong> words) => words.TrimEnd(0UL).ToArray();
 }

@@ -1,11 +1,10 @@
 // The <devices> part of the forward pass over a domain XML: disks, controllers, network interfaces, the agent's channel.
 using System.Globalization;
-using System.Xml;
 
 namespace KvmTune.Topology;
 
 /// <summary>Reads devices; what tuning does not touch is passed over.</summary>
-internal sealed class DeviceXmlReader(XmlReader reader)
+internal sealed class DeviceXmlReader(XmlCursor reader)
 {
     private readonly List<DiskConfiguration> _disks = [];
     private readonly List<ControllerConfiguration> _controllers = [];

@@ -1,6 +1,8 @@
 // Reads a libvirt domain XML into a VMConfiguration in one forward pass. For edits there is Tuning/DomainDocument;
 // here nothing is kept of what the model does not need, so that ten thousand VMs can be listed at the price of fetching them.
+using System.Buffers;
 using System.Globalization;
+using System.Text;
 using System.Xml;
 
 namespace KvmTune.Topology;
@@ -8,47 +10,52 @@ namespace KvmTune.Topology;
 /// <summary>The forward-only reader of domain XML (format: libvirt formatdomain).</summary>
 public static class DomainXmlReader
 {
-    private static readonly XmlReaderSettings Settings = new()
-    {
-        IgnoreComments = true,
-        IgnoreWhitespace = true,
-        IgnoreProcessingInstructions = true,
-        CheckCharacters = false,
-        DtdProcessing = DtdProcessing.Prohibit,
-        CloseInput = false,
-    };
-
     /// <summary>Reads a domain document.</summary>
     /// <param name="xml">What libvirt's virDomainGetXMLDesc gives, or a file that virDomainDefineXML takes.</param>
     /// <exception cref="XmlException">The text is not XML, or its root is not <c>&lt;domain&gt;</c>.</exception>
     public static VMConfiguration Read(string xml)
     {
-        using var text = new StringReader(xml);
-        using var reader = XmlReader.Create(text, Settings);
-        return Read(reader);
-    }
-
-    /// <summary>Reads a domain document as UTF-8 from a stream, which stays open.</summary>
-    /// <exception cref="XmlException">The text is not XML, or its root is not <c>&lt;domain&gt;</c>.</exception>
-    public static VMConfiguration Read(Stream utf8)
-    {
-        using var reader = XmlReader.Create(utf8, Settings);
-        return Read(reader);
-    }
-
-    private static VMConfiguration Read(XmlReader reader)
-    {
-        reader.MoveToContent();
-        if (reader.LocalName is not ("domain" or "inactiveDomain"))
+        var buffer = ArrayPool<byte>.Shared.Rent(Encoding.UTF8.GetMaxByteCount(xml.Length));
+        try
         {
-            throw new XmlException($"The root element is <{reader.LocalName}>, not <domain>: this is not a domain XML.");
+            return Read(buffer, Encoding.UTF8.GetBytes(xml, buffer));
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    /// <summary>Reads a domain document from its UTF-8 bytes.</summary>
+    /// <exception cref="XmlException">The text is not XML, or its root is not <c>&lt;domain&gt;</c>.</exception>
+    public static VMConfiguration Read(ReadOnlySpan<byte> utf8)
+    {
+        var buffer = ArrayPool<byte>.Shared.Rent(utf8.Length);
+        try
+        {
+            utf8.CopyTo(buffer);
+            return Read(buffer, utf8.Length);
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    private static VMConfiguration Read(byte[] buffer, int length)
+    {
+        var reader = new XmlCursor(buffer, length);
+        reader.MoveToRoot();
+        if (reader.Name is not ("domain" or "inactiveDomain"))
+        {
+            throw new XmlException($"The root element is <{reader.Name}>, not <domain>: this is not a domain XML.");
         }
 
         return new DomainParts(reader).Read();
     }
 
     /// <summary>The state of one pass: the values found so far.</summary>
-    private sealed class DomainParts(XmlReader reader)
+    private sealed class DomainParts(XmlCursor reader)
     {
         private readonly Dictionary<int, CpuSet> _vcpuPins = [];
         private readonly Dictionary<int, CpuSet> _ioThreadPins = [];

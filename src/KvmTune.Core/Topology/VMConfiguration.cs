@@ -1,4 +1,6 @@
 // What one domain XML says about a VM, as far as tuning needs it: read from the running or from the persistent document.
+using System.Collections.ObjectModel;
+
 namespace KvmTune.Topology;
 
 /// <summary>One domain XML as typed values. A value that the document does not set is null: "absent" is not a default.</summary>
@@ -32,7 +34,7 @@ public sealed record VMConfiguration
     public CpuSet? VcpuCpuSet { get; init; }
 
     /// <summary>The vCPU numbers that the document pins, with the host CPUs of each.</summary>
-    public IReadOnlyDictionary<int, CpuSet> VcpuPins { get; init; } = new Dictionary<int, CpuSet>();
+    public IReadOnlyDictionary<int, CpuSet> VcpuPins { get; init; } = ReadOnlyDictionary<int, CpuSet>.Empty;
 
     /// <summary>The host CPUs of the emulator thread.</summary>
     public CpuSet? EmulatorPin { get; init; }
@@ -41,7 +43,7 @@ public sealed record VMConfiguration
     public IReadOnlyList<int> IOThreadIds { get; init; } = [];
 
     /// <summary>The I/O threads that the document pins, with the host CPUs of each.</summary>
-    public IReadOnlyDictionary<int, CpuSet> IOThreadPins { get; init; } = new Dictionary<int, CpuSet>();
+    public IReadOnlyDictionary<int, CpuSet> IOThreadPins { get; init; } = ReadOnlyDictionary<int, CpuSet>.Empty;
 
     /// <summary>The CPU model and the topology that the guest sees.</summary>
     public CpuConfiguration Cpu { get; init; } = new();
@@ -203,7 +205,7 @@ public sealed record DiskConfiguration
     public int? Controller { get; init; }
 
     /// <summary>The throttle values that the document sets (<c>&lt;iotune&gt;</c>), by libvirt's names, in libvirt's units (bytes/s, I/O per s, s).</summary>
-    public IReadOnlyDictionary<string, ulong> Throttle { get; init; } = new Dictionary<string, ulong>(StringComparer.Ordinal);
+    public IReadOnlyDictionary<string, ulong> Throttle { get; init; } = ReadOnlyDictionary<string, ulong>.Empty;
 
     /// <summary>The throttle group: disks of one group share one budget. Null when the disk has a budget of its own.</summary>
     public string? ThrottleGroup { get; init; }

@@ -32,7 +32,7 @@ public sealed record VMHostTopology
     public CpuSet? IsolatedCpus { get; init; }
 
     /// <summary>All CPUs of all nodes.</summary>
-    public IEnumerable<HostCpu> Cpus => Nodes.SelectMany(node => node.Cpus);
+    public IReadOnlyList<HostCpu> Cpus => Nodes.SelectMany(node => node.Cpus).ToList();
 
     /// <summary>The host's memory in KiB.</summary>
     public long MemoryKiB => Nodes.Sum(node => node.MemoryKiB);

@@ -48,7 +48,7 @@ public sealed record VMTopology
 
     /// <summary>The I/O threads.</summary>
     public IReadOnlyList<IOThreadTopology> IOThreads =>
-        [.. Current.IOThreadIds.Select(id => new IOThreadTopology(id, Current.IOThreadPins.GetValueOrDefault(id)))];
+        Current.IOThreadIds.Select(id => new IOThreadTopology(id, Current.IOThreadPins.GetValueOrDefault(id))).ToList();
 
     /// <summary>The CPU that the guest sees.</summary>
     public CpuConfiguration Cpu => Current.Cpu;

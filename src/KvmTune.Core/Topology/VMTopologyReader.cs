@@ -37,24 +37,31 @@ public static class VMTopologyReader
     private static VMConfiguration Configuration(LibvirtDomain domain, DomainXmlFlags flags)
     {
         using var xml = domain.GetXmlUtf8(flags);
-        using var stream = xml.OpenStream();
-        return DomainXmlReader.Read(stream);
+        return DomainXmlReader.Read(xml.Span);
     }
 
-    private static List<VcpuTopology> Vcpus(LibvirtDomain domain, VMConfiguration current, bool isRunning, CpuSet hostCpus)
+    private static VcpuTopology[] Vcpus(LibvirtDomain domain, VMConfiguration current, bool isRunning, CpuSet hostCpus)
     {
-        var running = isRunning ? domain.GetVcpus() : [];
-        var vcpus = new List<VcpuTopology>(current.MaxVcpus);
-        for (var number = 0; number < current.MaxVcpus; number++)
+        var vcpus = new VcpuTopology[current.MaxVcpus];
+        for (var number = 0; number < vcpus.Length; number++)
         {
             var pin = current.VcpuPins.GetValueOrDefault(number);
-            var now = running.FirstOrDefault(vcpu => vcpu.Number == number);
-            vcpus.Add(new VcpuTopology(
+            vcpus[number] = new VcpuTopology(
                 number,
-                isRunning ? now is not null : number < current.CurrentVcpus,
+                !isRunning && number < current.CurrentVcpus,
                 pin is not null && hostCpus.IsSubsetOf(pin) ? null : pin,
-                now is { HostCpu: >= 0 } ? now.HostCpu : null,
-                now is null ? null : TimeSpan.FromTicks((long)(now.CpuTimeNanoseconds / 100))));
+                null,
+                null);
+        }
+
+        foreach (var place in isRunning && vcpus.Length > 0 ? domain.GetVcpuPlaces(vcpus.Length) : [])
+        {
+            vcpus[place.Number] = vcpus[place.Number] with
+            {
+                IsOnline = true,
+                HostCpu = place.HostCpu >= 0 ? place.HostCpu : null,
+                CpuTime = TimeSpan.FromTicks((long)(place.CpuTimeNanoseconds / 100)),
+            };
         }
 
         return vcpus;

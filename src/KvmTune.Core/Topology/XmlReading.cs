@@ -1,49 +1,27 @@
-// Small steps over an XmlReader that the domain reader is made of: the children of an element, numbers, CPU sets, sizes.
+// Small steps over an XmlCursor that the domain reader is made of: the children of an element, numbers, CPU sets, sizes.
 using System.Globalization;
-using System.Xml;
 
 namespace KvmTune.Topology;
 
-/// <summary>Forward steps over an <see cref="XmlReader"/>.</summary>
+/// <summary>Forward steps over an <see cref="XmlCursor"/>.</summary>
 internal static class XmlReading
 {
     /// <summary>
     /// The names of the child elements of the element that the reader stands on, the reader standing on each in turn. A body
     /// may read into the child or not: what it leaves is passed over. Afterwards the reader stands on the element's end.
     /// </summary>
-    public static ChildElements Children(this XmlReader reader) => new(reader);
-
-    /// <summary>The text of the element that the reader stands on; the reader stays within the element.</summary>
-    public static string Text(this XmlReader reader)
-    {
-        if (reader.IsEmptyElement)
-        {
-            return string.Empty;
-        }
-
-        var depth = reader.Depth;
-        var text = string.Empty;
-        while (reader.Read() && reader.Depth > depth)
-        {
-            if (reader.NodeType is XmlNodeType.Text or XmlNodeType.CDATA or XmlNodeType.SignificantWhitespace)
-            {
-                text += reader.Value;
-            }
-        }
-
-        return text;
-    }
+    public static ChildElements Children(this XmlCursor reader) => new(reader);
 
     /// <summary>An attribute as a number; null when it is absent or not a number.</summary>
-    public static int? Number(this XmlReader reader, string attribute) =>
+    public static int? Number(this XmlCursor reader, string attribute) =>
         int.TryParse(reader.GetAttribute(attribute), NumberStyles.Integer, CultureInfo.InvariantCulture, out var number) ? number : null;
 
     /// <summary>An attribute as a set of CPUs or nodes; null when it is absent or not in libvirt's list syntax.</summary>
-    public static CpuSet? CpuSet(this XmlReader reader, string attribute) =>
+    public static CpuSet? CpuSet(this XmlCursor reader, string attribute) =>
         Topology.CpuSet.TryParse(reader.GetAttribute(attribute), out var set) ? set : null;
 
     /// <summary>The element's text as a memory size in KiB, in the unit that its <c>unit</c> attribute names.</summary>
-    public static long MemoryKiB(this XmlReader reader)
+    public static long MemoryKiB(this XmlCursor reader)
     {
         var unit = reader.GetAttribute("unit");
         return ToKiB(reader.Text(), unit);
@@ -76,37 +54,22 @@ internal static class XmlReading
     }
 
     /// <summary>The child elements of one element; made for foreach.</summary>
-    public readonly struct ChildElements(XmlReader reader)
+    public readonly struct ChildElements(XmlCursor reader)
     {
         /// <summary>Starts at the element that the reader stands on now.</summary>
         public Enumerator GetEnumerator() => new(reader);
     }
 
     /// <summary>Steps from child to child.</summary>
-    public struct Enumerator(XmlReader reader)
+    public readonly struct Enumerator(XmlCursor reader)
     {
         private readonly int _depth = reader.Depth;
-        private bool _ended = reader.IsEmptyElement;
+        private readonly bool _isEmpty = reader.IsEmptyElement;
 
-        /// <summary>The local name of the child that the reader stands on.</summary>
-        public readonly string Current => reader.LocalName;
+        /// <summary>The name of the child that the reader stands on.</summary>
+        public string Current => reader.Name;
 
         /// <summary>Moves the reader to the next child element; false at the parent's end.</summary>
-        public bool MoveNext()
-        {
-            while (!_ended && reader.Read())
-            {
-                if (reader.Depth <= _depth)
-                {
-                    _ended = true;
-                }
-                else if (reader.NodeType == XmlNodeType.Element && reader.Depth == _depth + 1)
-                {
-                    return true;
-                }
-            }
-
-            return false;
-        }
+        public bool MoveNext() => !_isEmpty && reader.MoveToChild(_depth);
     }
 }

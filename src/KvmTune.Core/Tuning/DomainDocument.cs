@@ -18,7 +18,7 @@ public sealed class DomainDocument
         "name", "uuid", "metadata", "maxMemory", "memory", "currentMemory", "blkiotune", "memtune", "memoryBacking", "vcpu", "vcpus",
         "iothreads", "iothreadids", "cputune", "numatune", "resource", "sysinfo", "os", "features", "cpu", "clock", "on_poweroff",
         "on_reboot", "on_crash", "pm", "devices",
-        "hugepages", "nosharepages", "locked", "source", "access", "allocation",
+        "hugepages", "page", "nosharepages", "locked", "source", "access", "allocation",
         "vcpupin", "emulatorpin", "iothreadpin", "emulatorsched",
         "model", "vendor", "topology", "cache", "feature", "numa",
         "driver", "auth", "backingStore", "target", "iotune",
@@ -71,7 +71,7 @@ public sealed class DomainDocument
         else if (path.Attribute is null)
         {
             var element = FindOrCreate(path.Elements, path.Elements.Count, trace);
-            if (value.Length > 0)
+            if (!element.HasElements && element.Value != value)
             {
                 element.Value = value;
             }
@@ -112,7 +112,7 @@ public sealed class DomainDocument
         for (var index = 0; index < length && element is not null; index++)
         {
             var step = steps[index];
-            element = element.Elements(step.Name).FirstOrDefault(candidate => Matches(candidate, step));
+            element = element.Elements(step.Name).Where(candidate => Matches(candidate, step)).ElementAtOrDefault(step.Index);
         }
 
         return element;
@@ -176,6 +176,11 @@ public sealed class DomainDocument
             var sibling = siblings[index - 1];
             var siblingRank = Array.IndexOf(Order, sibling.Name.LocalName);
             if (siblingRank >= 0 && siblingRank < rank)
+            {
+                return index;
+            }
+
+            if (siblingRank == rank && step.Index > 0)
             {
                 return index;
             }

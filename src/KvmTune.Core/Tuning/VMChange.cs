@@ -1,5 +1,7 @@
 // One tuning edit of one VM, as a value that can be planned, shown, applied, verified and undone.
+using KvmTune.Hosts;
 using KvmTune.Topology;
+using KvmTune.Tuning.Rules;
 
 namespace KvmTune.Tuning;
 
@@ -43,7 +45,9 @@ public abstract record VMChange
     /// <summary>Sets the settings in a document.</summary>
     public void Edit(DomainDocument document)
     {
-        foreach (var setting in Settings)
+        // Elements return to their places from the front, so that each finds the ones before it there already, and no others.
+        foreach (var setting in Settings.OrderBy(setting =>
+            Trace is null ? 0 : setting.Value is null ? -1 : Trace.Positions.GetValueOrDefault(setting.Path.Element.ToString(), int.MaxValue)))
         {
             document.Set(setting.Path, setting.Value, Trace);
         }
@@ -54,6 +58,11 @@ public abstract record VMChange
     /// </summary>
     /// <exception cref="KvmTuneException">Something that the change names does not exist in the VM.</exception>
     public abstract void CheckTarget(VMConfiguration configuration);
+
+    /// <summary>What must be done on the host before the change can come into force; null for nothing, as for most changes.</summary>
+    /// <param name="context">The VM before and after the change, and the host.</param>
+    /// <param name="host">The host.</param>
+    public virtual HostPreparation? Preparation(RuleContext context, HostConnection host) => null;
 
     /// <summary>Makes the change in the running VM.</summary>
     /// <exception cref="Libvirt.LibvirtException">libvirt refuses.</exception>
@@ -79,7 +88,10 @@ public abstract record VMChange
     /// <param name="before">The document before the change: the persistent one, or the running one for a live-only change.</param>
     /// <param name="after">The same document as the change leaves it.</param>
     public virtual IReadOnlyList<string> VirshCommands(bool live, bool config, DomainDocument before, DomainDocument after) =>
-        config ? [VirshEdit.Command(ConnectionUri, VMName, before, after)] : [];
+        config ? [VirshEdit.Command(ConnectionUri, VirshDomain, before, after)] : [];
+
+    /// <summary>The word that names the VM to virsh.</summary>
+    protected string VirshDomain => VirshText.Domain(VMName, VMId);
 
     /// <summary>The same kind of change of the same settings, with other values.</summary>
     protected abstract VMChange WithSettings(Func<SettingPath, string?> valueOf);

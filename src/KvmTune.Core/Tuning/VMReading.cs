@@ -40,8 +40,7 @@ internal static class VMReading
         try
         {
             using var xml = domain.GetXmlUtf8();
-            using var stream = xml.OpenStream();
-            return DomainXmlReader.Read(stream);
+            return DomainXmlReader.Read(xml.Span);
         }
         catch (LibvirtException exception) when (exception.ErrorCode == LibvirtErrorCode.NoDomain)
         {

@@ -60,15 +60,24 @@ public sealed class VMTuner(HostConnection host, TimeProvider time)
 
             cancellationToken.ThrowIfCancellationRequested();
             var application = new ChangeApplication(host, domain, checkedPlan);
-            var verifications = application.Apply();
-            IReadOnlyCollection<string> notes = [];
+            IReadOnlyList<string> notes = [];
+            var verifications = new List<Verification>(checkedPlan.Preparation?.Apply() ?? []);
             var restarted = false;
-            if (checkedPlan.RequiresRestart && options.Restart)
+            try
             {
-                await application.RestartAsync(new VMRestarter(time), options.RestartOptions, cancellationToken);
-                (var seen, notes) = await application.VerifyRestartedAsync(time, cancellationToken);
-                verifications.AddRange(seen);
-                restarted = true;
+                verifications.AddRange(application.Apply());
+                if (checkedPlan.RequiresRestart && options.Restart)
+                {
+                    await application.RestartAsync(new VMRestarter(time), options.RestartOptions, cancellationToken);
+                    (var seen, notes) = await application.VerifyRestartedAsync(time, cancellationToken);
+                    verifications.AddRange(seen);
+                    restarted = true;
+                }
+            }
+            catch
+            {
+                checkedPlan.Preparation?.TakeBack();
+                throw;
             }
 
             return Result(checkedPlan, checkedPlan.RequiresRestart && !restarted ? TuningOutcome.RestartPending : TuningOutcome.Applied) with
@@ -124,10 +133,13 @@ public sealed class VMTuner(HostConnection host, TimeProvider time)
             running is null ? [] : ConfigurationComparer.Compare(running.Before.ToConfiguration(), running.After.ToConfiguration(), hostCpus),
             persistent is null ? [] : ConfigurationComparer.Compare(persistent.Before.ToConfiguration(), persistent.After.ToConfiguration()));
         var context = new RuleContext(
-            change, facts, edit.After.ToConfiguration(), () => HostReading.Read(host), () => VMReading.RunningConfigurations(host, change.VMId))
+            change, facts, edit.After.ToConfiguration(), () => HostReading.Read(host), () => VMReading.RunningConfigurations(host, change.VMId),
+            () => host.IsLocalQemu ? HostMemoryFacts.Read() : null)
         {
+            HasNumad = !host.IsLocalQemu || LocalPrograms.Exists("numad"),
             ReadAbilities = () => HostAbilities.Read(host),
         };
+        var preparation = change.Preparation(context, host);
         return new VMTuningPlan
         {
             Change = change,
@@ -137,8 +149,10 @@ public sealed class VMTuner(HostConnection host, TimeProvider time)
             Differences = differences,
             Findings = RuleCatalog.Judge(context),
             XmlDifference = XmlDifference.Between(edit.Before.ToXml(), edit.After.ToXml()),
-            VirshCommand = string.Join('\n', change.VirshCommands(live, config, edit.Before, edit.After)),
-            HasChanges = differences.Count > 0 || persistent is { IsReal: true },
+            Preparation = preparation,
+            VirshCommand = string.Join(
+                '\n', change.VirshCommands(live, config, edit.Before, edit.After).Prepend(preparation?.VirshCommand).Where(command => command is not null)),
+            HasChanges = differences.Count > 0 || persistent is { IsReal: true } || preparation is not null,
             Snapshot = snapshot,
         };
     }

@@ -1,4 +1,5 @@
 // Writes virsh command lines that a shell takes as they stand.
+using System.Globalization;
 using System.Text.RegularExpressions;
 using System.Xml.Linq;
 
@@ -13,6 +14,22 @@ internal static partial class VirshText
     /// <summary>The command that gives a device of the persistent configuration a new definition, which is handed over on standard input.</summary>
     public static string UpdateDevice(string uri, string vmName, XElement device) =>
         $"{Command(uri, "update-device", vmName, "/dev/stdin", "--config")} <<'XML'\n{XElement.Parse(device.ToString())}\nXML";
+
+    /// <summary>The command that sets a pool of huge pages, or adds pages to it.</summary>
+    public static string AllocatePages(string uri, long pageSizeKiB, long count, int? node, bool add) => Command(
+        uri,
+        [
+            "allocpages", string.Create(CultureInfo.InvariantCulture, $"{pageSizeKiB}KiB"), count.ToString(CultureInfo.InvariantCulture),
+            .. node is { } number ? ["--cellno", number.ToString(CultureInfo.InvariantCulture)] : Array.Empty<string>(),
+            .. add ? ["--add"] : Array.Empty<string>(),
+        ]);
+
+    /// <summary>
+    /// The word that names a VM to virsh: its name, or its UUID where virsh would take the name for an option or for the number of
+    /// another VM (it looks for the number first, then the UUID, then the name).
+    /// </summary>
+    public static string Domain(string name, Guid id) =>
+        name.StartsWith('-') || name.All(char.IsAsciiDigit) || Guid.TryParse(name, out _) ? id.ToString() : name;
 
     /// <summary>The word as one shell word: bare where that is safe, else in single quotes.</summary>
     public static string Quote(string word) =>

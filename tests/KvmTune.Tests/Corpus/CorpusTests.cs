@@ -1,8 +1,8 @@
 // The model and the changes against every domain document of libvirt's own test data.
 using System.Xml.Linq;
+using KvmTune.Tests.Tuning;
 using KvmTune.Topology;
 using KvmTune.Tuning;
-using KvmTune.Tuning.Changes;
 using Xunit;
 
 namespace KvmTune.Tests.Corpus;
@@ -49,7 +49,7 @@ public sealed class CorpusTests
         {
             var configuration = DomainXmlReader.Read(document.Xml);
             var before = DomainDocument.Parse(document.Xml);
-            foreach (var change in SampleChanges.For(configuration))
+            foreach (var change in SampleChanges.For(configuration, before))
             {
                 var edited = before.Copy();
                 change.Edit(edited);
@@ -67,5 +67,32 @@ public sealed class CorpusTests
         }
 
         Assert.True(changed > 2000, $"Only {changed} changes changed anything.");
+    }
+
+    [SkippableFact]
+    public void Every_change_is_refused_by_a_rule_or_leads_to_a_document_that_libvirts_schema_takes()
+    {
+        Skip.IfNot(LibvirtSchema.IsHere, "xmllint or libvirt's schemas are not installed.");
+        var documents = LibvirtCorpus.Domains();
+        var invalid = LibvirtSchema.Invalid(documents.Select(document => (document.Name, document.Xml)));
+        var edited = new List<(string Name, string Xml)>();
+        foreach (var document in documents.Where(document => !invalid.ContainsKey(document.Name)))
+        {
+            var configuration = DomainXmlReader.Read(document.Xml);
+            var before = DomainDocument.Parse(document.Xml);
+            var number = 0;
+            foreach (var change in SampleChanges.For(configuration, before))
+            {
+                var after = before.Copy();
+                change.Edit(after);
+                if (!RuleScene.IsRefused(change, configuration, after.ToConfiguration()))
+                {
+                    edited.Add(($"{document.Name} {number++} {change.Title}", after.ToXml()));
+                }
+            }
+        }
+
+        Assert.True(edited.Count > 5000, $"Only {edited.Count} documents were edited.");
+        Assert.Empty(LibvirtSchema.Invalid(edited).Select(wrong => $"{wrong.Key}: {wrong.Value}").Take(5));
     }
 }

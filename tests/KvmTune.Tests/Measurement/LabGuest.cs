@@ -52,15 +52,18 @@ internal sealed class LabGuest : IDisposable
         };
     }
 
-    public async Task<IGuestChannel> ChannelAsync()
+    /// <summary>A channel to the guest; waits until the guest has come up so far that it answers.</summary>
+    public async Task<IGuestChannel> ChannelAsync(GuestChannelKind kind = GuestChannelKind.Agent)
     {
+        var request = new WorkloadRequest { Name = "Cpu", Channel = kind, Ssh = kind == GuestChannelKind.Ssh ? Ssh() : null };
         for (var attempt = 0; ; attempt++)
         {
             try
             {
-                return await Target.OpenChannelAsync(new WorkloadRequest { Name = "RandomWrite" }, CancellationToken.None);
+                return await Target.OpenChannelAsync(request, CancellationToken.None);
             }
-            catch (GuestChannelException exception) when (exception.Reason == GuestChannelReason.AgentNotResponding && attempt < 60)
+            catch (GuestChannelException exception) when (attempt < 120
+                && exception.Reason is GuestChannelReason.AgentNotResponding or GuestChannelReason.SshUnreachable)
             {
                 await Task.Delay(500);
             }

@@ -84,6 +84,7 @@ internal static class Performances
             ChangesRunning = true,
             ChangesConfiguration = true,
             RequiresRestart = false,
+            HasChanges = true,
             Differences = [],
             Findings = [],
             XmlDifference = string.Empty,

@@ -141,7 +141,8 @@ internal sealed partial record DiskPlace(GuestFileSystem FileSystem, int FileSiz
 
         var mount = survey.MountOf(folder);
         var found = mount is null ? null : (await GuestFileSystem.LookAsync(context.RequiredChannel, [(mount, folder)], cancellationToken))[0];
-        if (found is not { Mount.IsReadOnly: false, IsWritable: true })
+        var holdsFiles = found is { Mount.IsOnDisk: true } or { Mount.IsMemory: true } or { Mount.IsNetwork: true } or { FreeKiB: > 0 };
+        if (found is not { Mount.IsReadOnly: false, IsWritable: true } || !holdsFiles)
         {
             throw new MeasurementException(
                 MeasurementReason.GuestPathNotWritable,

@@ -59,7 +59,7 @@ internal sealed record FioJob(string ReadWrite, string BlockSize, int Depth, str
         }
 
         var length = Ramp + runTime;
-        return new GuestCommand("fio", arguments) { ExpectedDuration = length, TimeLimit = (length * 2) + TimeSpan.FromSeconds(30) };
+        return new GuestCommand("fio", arguments) { HasShortOutput = true, ExpectedDuration = length, TimeLimit = (length * 2) + TimeSpan.FromSeconds(30) };
     }
 
     /// <summary>Writes the file once, so that the first write's allocation is over before the first run, and brings it to the disk.</summary>
@@ -79,6 +79,7 @@ internal sealed record FioJob(string ReadWrite, string BlockSize, int Depth, str
             "--output-format=json",
         ])
         {
+            HasShortOutput = true,
             // A disk that writes less than 2 MiB/s is not worth a measurement.
             TimeLimit = TimeSpan.FromSeconds(60 + (fileSizeMiB / 2)),
         };

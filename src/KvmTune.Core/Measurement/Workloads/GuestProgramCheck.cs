@@ -12,7 +12,7 @@ internal static class GuestProgramCheck
     {
         try
         {
-            var result = await context.RequiredChannel.RunAsync(new GuestCommand(program.Name, ["--version"]), cancellationToken);
+            var result = await context.RequiredChannel.RunAsync(new GuestCommand(program.Name, ["--version"]) { HasShortOutput = true }, cancellationToken);
             var line = result.StandardOutput.Split('\n', 2)[0].Trim();
             return line.Length > 0
                 ? line

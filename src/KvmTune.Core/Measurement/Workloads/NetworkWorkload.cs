@@ -119,7 +119,7 @@ public sealed class NetworkWorkload : IWorkload
                     "--connect-timeout", "5000",
                     "-J",
                 ])
-                { ExpectedDuration = length, TimeLimit = (length * 2) + TimeSpan.FromSeconds(30) },
+                { HasShortOutput = true, ExpectedDuration = length, TimeLimit = (length * 2) + TimeSpan.FromSeconds(30) },
                 cancellationToken);
             var (report, failure) = IperfReport.Parse(result.StandardOutput);
             if (report is not null)

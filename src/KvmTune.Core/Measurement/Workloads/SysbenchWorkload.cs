@@ -146,7 +146,7 @@ public sealed class SysbenchWorkload : IWorkload
                 ],
             });
             arguments.Add("run");
-            return new GuestCommand("sysbench", arguments) { ExpectedDuration = length, TimeLimit = (length * 2) + TimeSpan.FromSeconds(60) };
+            return new GuestCommand("sysbench", arguments) { HasShortOutput = true, ExpectedDuration = length, TimeLimit = (length * 2) + TimeSpan.FromSeconds(60) };
         }
 
         // The largest power of two (sysbench takes no other) with which all threads together have at most 60 % of what is available.

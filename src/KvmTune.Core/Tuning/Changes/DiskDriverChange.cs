@@ -27,7 +27,7 @@ public sealed record DiskDriverChange : VMChange
 
     /// <inheritdoc/>
     public override IReadOnlyList<SettingValue> Settings =>
-        [.. OrderedOptions.Select(option => new SettingValue(OptionPath(option.Key), option.Value))];
+        OrderedOptions.Select(option => new SettingValue(OptionPath(option.Key), option.Value)).ToList();
 
     private IEnumerable<KeyValuePair<string, string?>> OrderedOptions => Options.OrderBy(option => option.Key, StringComparer.Ordinal);
 
@@ -44,7 +44,7 @@ public sealed record DiskDriverChange : VMChange
 
     /// <inheritdoc/>
     public override IReadOnlyList<string> VirshCommands(bool live, bool config, DomainDocument before, DomainDocument after) =>
-        [VirshText.UpdateDevice(ConnectionUri, VMName, after.Find(DiskPath)!)];
+        [VirshText.UpdateDevice(ConnectionUri, VirshDomain, after.Find(DiskPath)!)];
 
     /// <inheritdoc/>
     protected override VMChange WithSettings(Func<SettingPath, string?> valueOf) => this with

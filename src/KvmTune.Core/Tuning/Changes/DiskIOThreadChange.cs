@@ -61,13 +61,13 @@ public sealed record DiskIOThreadChange : VMChange
     }
 
     /// <inheritdoc/>
-    public override IReadOnlyList<SettingValue> Settings =>
+    public override IReadOnlyList<SettingValue> Settings => new List<SettingValue>(
     [
         .. Threads.Count == 0 ? [] : new[] { new SettingValue(CountPath, ThreadCount) },
         .. Threads.OrderBy(thread => thread.Key).Select(thread => new SettingValue(ThreadPath(thread.Key), Presence(thread.Value))),
         .. Options.OrderBy(option => option.Key, StringComparer.Ordinal).Select(option => new SettingValue(DriverPath.At(option.Key), option.Value)),
         .. SharedBy.OrderBy(thread => thread.Key).Select(thread => new SettingValue(SharedPath(thread.Key), Presence(thread.Value))),
-    ];
+    ]);
 
     /// <summary>The address of <c>&lt;iothreads&gt;</c>.</summary>
     internal static SettingPath CountPath { get; } = SettingPath.Of(new SettingElement("iothreads"));
@@ -106,8 +106,8 @@ public sealed record DiskIOThreadChange : VMChange
         return
         [
             .. Threads.Keys.Where(id => !existing.Contains(id)).Order()
-                .Select(id => VirshText.Command(ConnectionUri, "iothreadadd", VMName, Text(id), "--config")),
-            VirshText.UpdateDevice(ConnectionUri, VMName, after.Find(OwnerPath)!),
+                .Select(id => VirshText.Command(ConnectionUri, "iothreadadd", VirshDomain, Text(id), "--config")),
+            VirshText.UpdateDevice(ConnectionUri, VirshDomain, after.Find(OwnerPath)!),
         ];
     }
 
@@ -117,7 +117,7 @@ public sealed record DiskIOThreadChange : VMChange
 
     /// <summary>The address of a SCSI controller.</summary>
     internal static SettingPath ControllerPath(int index) => SettingPath.Of(
-        new SettingElement("devices"), new SettingElement("controller", null, "index", Text(index), "scsi"));
+        new SettingElement("devices"), new SettingElement("controller", null, "index", Text(index), Type: "scsi"));
 
     /// <inheritdoc/>
     protected override VMChange WithSettings(Func<SettingPath, string?> valueOf) => this with

@@ -16,17 +16,17 @@ public static class CpuRules
         nameof(PinNeedsHostCpu), TuningArea.Cpu, RuleSeverity.Error,
         "libvirt refuses an empty CPU list.",
         "libvirt 9.0 qemuDomainPinVcpuFlags",
-        static context => ForPins(context, static (_, pins) => RuleCheck.BrokenBy(
-            [.. pins.Where(pin => pin.Value.IsEmpty).Select(pin => $"the list for vCPU {Text(pin.Key)} is empty")],
+        static context => OfPins<PinChange>(context, static (_, change, pins) => RuleCheck.BrokenBy(
+            [.. pins.Where(pin => pin.Value.IsEmpty).Select(pin => $"the list for {change.ThreadName(pin.Key)} is empty")],
             "every pin names a host CPU",
-            "Name at least one host CPU, or take the pin away with Clear-VcpuPin.")));
+            "Name at least one host CPU, or take the pin away with the Clear- cmdlet.")));
 
     /// <summary>A pin may name only host CPUs that are online.</summary>
     public static TuningRule PinToOnlineHostCpu { get; } = new(
         nameof(PinToOnlineHostCpu), TuningArea.Cpu, RuleSeverity.Error,
         "libvirt stores a pin to a host CPU that does not exist, and the VM then fails at its next start.",
         "tried on libvirt 9.0.0 with QEMU 7.2",
-        static context => ForPins(context, static (context, pins) =>
+        static context => OfPins<PinChange>(context, static (context, _, pins) =>
         {
             var missing = pins.Values.Aggregate(CpuSet.Empty, (all, cpus) => all.Union(cpus)).Except(context.Host.OnlineCpus);
             return missing.IsEmpty
@@ -39,7 +39,7 @@ public static class CpuRules
         nameof(PinSharesHostCpuWithinVM), TuningArea.Cpu, RuleSeverity.Warning,
         "Two vCPUs that may run only on the same host CPU take turns on it: the VM loses a CPU.",
         "design rule, after OpenStack Nova's dedicated CPUs",
-        static context => ForPins(context, static (context, _) =>
+        static context => OfPins<VcpuPinChange>(context, static (context, _, _) =>
         {
             var crowded = context.After.VcpuPins.Where(pin => pin.Key < context.After.CurrentVcpus && pin.Value.Count == 1)
                 .GroupBy(pin => pin.Value).Where(group => group.Count() > 1)
@@ -52,7 +52,7 @@ public static class CpuRules
         nameof(PinOvercommitsHostCpu), TuningArea.Cpu, RuleSeverity.Warning,
         "Pinned vCPUs cannot evade each other: on a shared host CPU each waits for the other while other CPUs may idle.",
         "design rule, after OpenStack Nova's dedicated CPUs",
-        static context => ForPins(context, static (context, pins) =>
+        static context => OfPins<VcpuPinChange>(context, static (context, _, pins) =>
         {
             var shared =
                 from neighbour in context.Neighbours
@@ -69,9 +69,9 @@ public static class CpuRules
         nameof(EmulatorOnVcpuHostCpu), TuningArea.Cpu, RuleSeverity.Warning,
         "The emulator thread takes time from a vCPU that it shares a host CPU with: the guest sees it as steal.",
         "opensource.com, 'cpu steal time'; libvirt kvm-realtime",
-        static context => ForPins(context, static (context, _) =>
+        static context => OfPins<PinChange>(context, static (context, change, _) =>
         {
-            if (context.After.EmulatorPin is not { } emulator || !IsRealPin(emulator, context))
+            if (change is IOThreadPinChange || context.After.EmulatorPin is not { } emulator || !IsRealPin(emulator, context))
             {
                 return null;
             }
@@ -86,7 +86,7 @@ public static class CpuRules
         nameof(PinsCrossNumaNodes), TuningArea.Cpu, RuleSeverity.Warning,
         "A guest without NUMA cells that runs on several nodes meets remote memory without knowing it.",
         "RHEL 7 Virtualization Tuning and Optimization Guide, NUMA",
-        static context => ForPins(context, static (context, _) =>
+        static context => OfPins<VcpuPinChange>(context, static (context, _, _) =>
         {
             if (context.After.Cpu.NumaCells.Count > 0 || context.Host.Nodes.Count < 2)
             {
@@ -105,7 +105,7 @@ public static class CpuRules
         nameof(PinningTakesFreedom), TuningArea.Cpu, RuleSeverity.Warning,
         "Pinning takes the scheduler's freedom away: one core can be overloaded while others idle.",
         "the course that the method comes from",
-        static context => ForPins(context, static (context, _) =>
+        static context => OfPins<VcpuPinChange>(context, static (context, _, _) =>
         {
             var unpinned = context.Neighbours.Count(neighbour => !neighbour.VcpuPins.Values.Any(pin => IsRealPin(pin, context)));
             var evidence = string.Create(CultureInfo.InvariantCulture, $"{unpinned} other running VMs are not pinned");
@@ -114,23 +114,138 @@ public static class CpuRules
                 : RuleCheck.Kept(evidence);
         }));
 
+    /// <summary>CPUs that the kernel isolates get no load balancing.</summary>
+    public static TuningRule IsolatedCpusNeedOneVcpuEach { get; } = new(
+        nameof(IsolatedCpusNeedOneVcpuEach), TuningArea.Cpu, RuleSeverity.Warning,
+        "The scheduler does not balance over isolated CPUs: a thread with several of them stays on the first, and two threads on one stay together.",
+        "libvirt kvm-realtime; kernel parameter isolcpus",
+        static context => OfPins<PinChange>(context, static (context, change, pins) =>
+        {
+            if (context.Host.IsolatedCpus is not { IsEmpty: false } isolated)
+            {
+                return null;
+            }
+
+            var broken = pins.Where(pin => pin.Value.Overlaps(isolated) && (pin.Value.Count > 1 || change is EmulatorPinChange))
+                .Select(pin => $"{change.ThreadName(pin.Key)} is given {pin.Value}, of which the kernel isolates {pin.Value.Intersect(isolated)}")
+                .Concat(pins.Where(pin => pin.Value.Count == 1 && pin.Value.IsSubsetOf(isolated)).GroupBy(pin => pin.Value).Where(group => group.Count() > 1)
+                    .Select(group => $"several threads are given the isolated host CPU {group.Key}"));
+            return RuleCheck.BrokenBy([.. broken], $"isolated CPUs ({isolated}) carry one thread each", "Give each isolated CPU to one vCPU, and keep the emulator off them.");
+        }));
+
+    /// <summary>Sibling threads given to vCPUs that the guest sees as separate cores, and the reverse.</summary>
+    public static TuningRule SiblingsMatchGuestTopology { get; } = new(
+        nameof(SiblingsMatchGuestTopology), TuningArea.Cpu, RuleSeverity.Warning,
+        "The guest's scheduler places work by the cores that it sees: siblings shown as cores are loaded as if each were a whole one.",
+        "ayufan/pve-helpers#9; RHEL 7 Virtualization Tuning and Optimization Guide",
+        static context => OfPins<VcpuPinChange>(context, static (context, _, _) => CheckSiblings(context)));
+
+    /// <summary>vCPU pinning and the NUMA policy belong together.</summary>
+    public static TuningRule PinsWithNumaPolicy { get; } = new(
+        nameof(PinsWithNumaPolicy), TuningArea.Cpu, RuleSeverity.Warning,
+        "Pinned vCPUs whose memory may lie on another node pay for every access to it.",
+        "RHEL 7 Virtualization Tuning and Optimization Guide, numatune",
+        static context => OfPins<VcpuPinChange>(context, static (context, _, pins) =>
+        {
+            if (context.Host.Nodes.Count < 2)
+            {
+                return null;
+            }
+
+            var cpus = pins.Values.Aggregate(CpuSet.Empty, (all, set) => all.Union(set));
+            var nodes = CpuSet.Of(context.Host.Nodes.Where(node => node.CpuSet.Overlaps(cpus)).Select(node => node.Id));
+            return context.After.Memory.NumaNodes is not { } memory
+                ? RuleCheck.Broken($"The vCPUs are pinned to host node {nodes}, and the VM has no NUMA policy for its memory. Set one with Set-VMNumaPolicy -Nodes {nodes}.")
+                : memory.IsSubsetOf(nodes)
+                    ? RuleCheck.Kept($"memory and vCPUs are on node {nodes}")
+                    : RuleCheck.Broken($"The vCPUs are pinned to host node {nodes}, and the memory comes from node {memory}.");
+        }));
+
+    /// <summary>The guest's CPU topology must have as many CPUs as the VM.</summary>
+    public static TuningRule TopologyMatchesVcpus { get; } = new(
+        nameof(TopologyMatchesVcpus), TuningArea.Cpu, RuleSeverity.Error,
+        "libvirt refuses a topology whose product is not the maximum of vCPUs.",
+        "libvirt formatdomain, CPU topology",
+        static context => context.Change is not CpuModelChange || context.After.Cpu.Topology is not { } topology
+            ? null
+            : topology.Sockets * topology.Dies * topology.Cores * topology.Threads == context.After.MaxVcpus
+                ? RuleCheck.Kept($"{topology} is {Text(context.After.MaxVcpus)} vCPUs")
+                : RuleCheck.Broken($"{topology} is {Text(topology.Sockets * topology.Dies * topology.Cores * topology.Threads)} CPUs, and the VM has at most {Text(context.After.MaxVcpus)} vCPUs. Choose a topology of that many."));
+
+    /// <summary>host-passthrough needs hardware virtualization.</summary>
+    public static TuningRule PassthroughNeedsKvm { get; } = new(
+        nameof(PassthroughNeedsKvm), TuningArea.Cpu, RuleSeverity.Error,
+        "An emulated CPU cannot pass the host's through: libvirt refuses to start the VM.",
+        "libvirt formatdomain, CPU model and topology",
+        static context => context.Change is not CpuModelChange || context.After.Cpu.Mode is not "host-passthrough"
+            ? null
+            : context.After.DomainType is "qemu"
+                ? RuleCheck.Broken($"'{context.Change.VMName}' is emulated (domain type qemu) and cannot have the CPU mode host-passthrough. Use a named model or maximum, or run it under KVM.")
+                : RuleCheck.Kept($"domain type {context.After.DomainType}"));
+
+    /// <summary>host-passthrough ties a VM to hosts with the same CPU.</summary>
+    public static TuningRule PassthroughHindersMigration { get; } = new(
+        nameof(PassthroughHindersMigration), TuningArea.Cpu, RuleSeverity.Warning,
+        "A VM that sees the host's own CPU can be migrated live only to a host with the same one.",
+        "libvirt formatdomain, CPU mode host-passthrough",
+        static context => context.Change is not CpuModelChange || context.After.Cpu.Mode is null
+            ? null
+            : context.After.Cpu.Mode is "host-passthrough" or "maximum"
+                ? RuleCheck.Broken($"With the CPU mode {context.After.Cpu.Mode} live migration needs a host with the same CPU.")
+                : RuleCheck.Kept($"CPU mode {context.After.Cpu.Mode}"));
+
     /// <summary>All rules of this file.</summary>
     public static IReadOnlyList<TuningRule> All { get; } =
     [
-        PinNeedsHostCpu, PinToOnlineHostCpu, PinSharesHostCpuWithinVM, PinOvercommitsHostCpu, EmulatorOnVcpuHostCpu, PinsCrossNumaNodes,
-        PinningTakesFreedom,
+        PinNeedsHostCpu, PinToOnlineHostCpu, PinSharesHostCpuWithinVM, PinOvercommitsHostCpu, EmulatorOnVcpuHostCpu, IsolatedCpusNeedOneVcpuEach,
+        PinsCrossNumaNodes, PinsWithNumaPolicy, SiblingsMatchGuestTopology, PinningTakesFreedom, TopologyMatchesVcpus, PassthroughNeedsKvm,
+        PassthroughHindersMigration,
     ];
 
     // The rules of pins speak only of changes that pin; taking pins away breaks none of them.
-    private static RuleCheck? ForPins(RuleContext context, Func<RuleContext, IReadOnlyDictionary<int, CpuSet>, RuleCheck?> check)
+    private static RuleCheck? OfPins<TChange>(
+        RuleContext context, Func<RuleContext, TChange, IReadOnlyDictionary<int, CpuSet>, RuleCheck?> check)
+        where TChange : PinChange
     {
-        if (context.Change is not VcpuPinChange change)
+        if (context.Change is not TChange change)
         {
             return null;
         }
 
         var pins = change.Pins.Where(pin => pin.Value is not null).ToDictionary(pin => pin.Key, pin => pin.Value!);
-        return pins.Count == 0 ? null : check(context, pins);
+        return pins.Count == 0 ? null : check(context, change, pins);
+    }
+
+    // Two vCPUs that are siblings in the guest belong on sibling threads of one host core; two that are not belong on two cores.
+    private static RuleCheck? CheckSiblings(RuleContext context)
+    {
+        var threads = context.After.Cpu.Topology?.Threads ?? 1;
+        var pinned = context.After.VcpuPins.Where(pin => pin.Value.Count == 1).ToDictionary(pin => pin.Key, pin => pin.Value.Numbers[0]);
+        var siblings = context.Host.Cpus.ToDictionary(cpu => cpu.Id, cpu => cpu.Siblings);
+        if (siblings.Values.All(set => set.Count == 1) || pinned.Count < 2)
+        {
+            return null;
+        }
+
+        var broken = new List<string>();
+        foreach (var (vcpu, cpu) in pinned.OrderBy(pin => pin.Key))
+        {
+            foreach (var (other, otherCpu) in pinned.Where(pin => pin.Key > vcpu).OrderBy(pin => pin.Key))
+            {
+                var areSiblingsOnHost = cpu != otherCpu && siblings.TryGetValue(cpu, out var set) && set.Contains(otherCpu);
+                var areSiblingsInGuest = vcpu / threads == other / threads;
+                if (areSiblingsOnHost && !areSiblingsInGuest)
+                {
+                    broken.Add($"vCPU {Text(vcpu)} and {Text(other)} are separate cores in the guest and share a core on the host (CPUs {Text(cpu)} and {Text(otherCpu)})");
+                }
+                else if (areSiblingsInGuest && !areSiblingsOnHost)
+                {
+                    broken.Add($"vCPU {Text(vcpu)} and {Text(other)} are threads of one core in the guest and sit on two cores of the host (CPUs {Text(cpu)} and {Text(otherCpu)})");
+                }
+            }
+        }
+
+        return RuleCheck.BrokenBy(broken, "cores and threads of the guest match the host's", "Pin to other CPUs, or give the guest the topology with Set-VMCpuModel -Topology.");
     }
 
     // A pin to all host CPUs is none: libvirt shows it so after a live pin was taken back.

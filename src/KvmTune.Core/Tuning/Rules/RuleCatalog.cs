@@ -5,14 +5,16 @@ namespace KvmTune.Tuning.Rules;
 public static class RuleCatalog
 {
     /// <summary>Every rule of the engine.</summary>
-    public static IReadOnlyList<TuningRule> All { get; } = [.. ScopeRules.All, .. CpuRules.All, .. DiskRules.All, .. DiskIOThreadRules.All, .. DiskThrottleRules.All, .. NetworkRules.All];
+    public static IReadOnlyList<TuningRule> All { get; } =
+    [
+        .. ScopeRules.All, .. CpuRules.All, .. NumaRules.All, .. DiskRules.All, .. DiskIOThreadRules.All, .. DiskThrottleRules.All,
+        .. MemoryRules.All, .. NetworkRules.All,
+    ];
 
     /// <summary>What the rules that apply say of a change.</summary>
     public static IReadOnlyList<RuleFinding> Judge(RuleContext context) =>
-    [
-        .. from rule in All
-           let check = rule.Check(context)
-           where check is not null
-           select new RuleFinding(rule.Id, rule.Area, rule.Severity, check.IsKept, check.Evidence, rule.Reason, rule.Source),
-    ];
+        (from rule in All
+         let check = rule.Check(context)
+         where check is not null
+         select new RuleFinding(rule.Id, rule.Area, rule.Severity, check.IsKept, check.Evidence, rule.Reason, rule.Source)).ToList();
 }

@@ -10,6 +10,7 @@ public sealed class RuleContext
 {
     private readonly Lazy<VMHostTopology> _host;
     private readonly Lazy<IReadOnlyList<VMConfiguration>> _neighbours;
+    private readonly Lazy<HostMemoryFacts?> _hostMemory;
     private readonly Lazy<HostAbilities> _abilities;
 
     /// <summary>Collects the facts.</summary>
@@ -18,14 +19,17 @@ public sealed class RuleContext
     /// <param name="after">The configuration that the change leads to.</param>
     /// <param name="host">Reads the host.</param>
     /// <param name="neighbours">Reads the other running VMs of the host.</param>
+    /// <param name="hostMemory">Reads what the local kernel says of the host's memory; null where the host is not this machine.</param>
     public RuleContext(
-        VMChange change, VMFacts vm, VMConfiguration after, Func<VMHostTopology> host, Func<IReadOnlyList<VMConfiguration>> neighbours)
+        VMChange change, VMFacts vm, VMConfiguration after, Func<VMHostTopology> host, Func<IReadOnlyList<VMConfiguration>> neighbours,
+        Func<HostMemoryFacts?>? hostMemory = null)
     {
         Change = change;
         VM = vm;
         After = after;
         _host = new Lazy<VMHostTopology>(host);
         _neighbours = new Lazy<IReadOnlyList<VMConfiguration>>(neighbours);
+        _hostMemory = new Lazy<HostMemoryFacts?>(hostMemory ?? (static () => null));
         _abilities = new Lazy<HostAbilities>(() => ReadAbilities());
     }
 
@@ -41,8 +45,14 @@ public sealed class RuleContext
     /// <summary>The host.</summary>
     public VMHostTopology Host => _host.Value;
 
+    /// <summary>Whether numad can be asked on the host; true where the host is another machine, which knows best.</summary>
+    public bool HasNumad { get; init; } = true;
+
     /// <summary>The other running VMs on the host.</summary>
     public IReadOnlyList<VMConfiguration> Neighbours => _neighbours.Value;
+
+    /// <summary>What the kernel says of the host's memory; null where the host is not this machine.</summary>
+    public HostMemoryFacts? HostMemory => _hostMemory.Value;
 
     /// <summary>Reads what the host's programs and kernel can do; by default nothing is known of them.</summary>
     public Func<HostAbilities> ReadAbilities { get; init; } = static () => new HostAbilities();

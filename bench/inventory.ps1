@@ -1,0 +1,113 @@
+# The bench `inventory`: Get-VMTopology over many domains in a warm shell, against bare libvirt calls from C for the same documents
+# and against python3-libvirt with ElementTree. libvirt's test driver holds the domains in each process; the rounds take turns.
+$ErrorActionPreference = 'Stop'
+. $PSScriptRoot/Figures.ps1
+Import-Module (Join-Path $RepositoryRoot 'out/KvmTune')
+$folder = (New-Item -ItemType Directory -Path ([System.IO.Path]::GetTempPath()) -Name "kvmtune-bench-$PID").FullName
+
+# A node file of the test driver; every fourth domain is shut off, and the others run.
+function New-NodeFile([int] $Count) {
+    $template = (Get-Content -Raw $PSScriptRoot/data/inventory-domain.xml)
+    $file = Join-Path $folder "node-$Count.xml"
+    $writer = [System.IO.StreamWriter]::new($file)
+    $writer.WriteLine('<node>')
+    $writer.WriteLine('<cpu><mhz>2400</mhz><model>x86_64</model><active>8</active><nodes>1</nodes><sockets>1</sockets><cores>8</cores><threads>1</threads></cpu>')
+    foreach ($number in 1..$Count) {
+        $domain = $template.Replace('@NAME@', "web$($number.ToString('00000'))").
+            Replace('@UUID@', "6b766d74-756e-4c61-8b00-$($number.ToString('x12'))").
+            Replace('@MAC@', "52:54:00:$(($number -shr 16).ToString('x2')):$(($number -shr 8 -band 255).ToString('x2')):$(($number -band 255).ToString('x2'))")
+        if ($number % 4 -eq 0) {
+            $domain = $domain.Replace("<domain type='test'>", "<domain type='test' xmlns:test='http://libvirt.org/schemas/domain/test/1.0'>").
+                Replace('</domain>', '<test:runstate>5</test:runstate></domain>')
+        }
+        $domainFile = Join-Path $folder "$Count-$number.xml"
+        [System.IO.File]::WriteAllText($domainFile, $domain)
+        $writer.WriteLine("<domain file='$domainFile'/>")
+    }
+    $writer.WriteLine('</node>')
+    $writer.Dispose()
+    "test://$file"
+}
+
+function Start-Peer([string] $Path, [string[]] $Arguments) {
+    $start = [System.Diagnostics.ProcessStartInfo]::new($Path)
+    foreach ($argument in $Arguments) { $start.ArgumentList.Add($argument) }
+    $start.RedirectStandardInput = $true
+    $start.RedirectStandardOutput = $true
+    $start.RedirectStandardError = $true
+    [System.Diagnostics.Process]::Start($start)
+}
+
+# One round of a peer: milliseconds and documents.
+function Measure-Peer($Process) {
+    $Process.StandardInput.WriteLine()
+    $line = $Process.StandardOutput.ReadLine()
+    if (-not $line) { throw "A peer ended: $($Process.StandardError.ReadToEnd())" }
+    $seconds, $documents, $null = $line.Split(' ')
+    [pscustomobject]@{ Ms = [double]::Parse($seconds, [cultureinfo]::InvariantCulture) * 1000; Documents = [int]$documents }
+}
+
+function Get-ResidentMiB { (Get-Process -Id $PID).WorkingSet64 / 1MB }
+
+function Measure-Inventory([int] $Count, [int] $Rounds) {
+    $uri = New-NodeFile $Count
+    $c = Start-Peer (Join-Path $RepositoryRoot 'out/bench/inventory-peer') $uri
+    $python = Start-Peer /usr/bin/python3 @("$PSScriptRoot/inventory-peer.py", $uri)
+    try {
+        $null = Connect-VMHost $uri
+        $watch = [System.Diagnostics.Stopwatch]::new()
+        $ours = @(); $bare = @(); $script = @()
+        foreach ($round in -1..$Rounds) {
+            $fromC = Measure-Peer $c
+            [GC]::Collect()
+            $watch.Restart()
+            Get-VMTopology -ConnectionUri $uri | Out-Null
+            $watch.Stop()
+            $fromPython = Measure-Peer $python
+            if ($round -gt 0) {
+                # The first two only warm up.
+                $bare += $fromC.Ms; $ours += $watch.Elapsed.TotalMilliseconds; $script += $fromPython.Ms
+            }
+        }
+        if ($fromC.Documents -ne $fromPython.Documents) { throw "The peers disagree: $fromC, $fromPython" }
+
+        # Memory while the objects stream, and the time to the first of them.
+        [GC]::Collect(); [GC]::WaitForPendingFinalizers(); [GC]::Collect()
+        $state = @{ Seen = 0; First = 0.0; Managed = [GC]::GetTotalMemory($true); Most = 0; Resident = Get-ResidentMiB; MostResident = 0.0 }
+        $watch.Restart()
+        Get-VMTopology -ConnectionUri $uri | ForEach-Object {
+            if ($state.Seen++ -eq 0) { $state.First = $watch.Elapsed.TotalMilliseconds }
+            if ($state.Seen % 250 -eq 0) {
+                $state.Most = [math]::Max($state.Most, [GC]::GetTotalMemory($true))
+                $state.MostResident = [math]::Max($state.MostResident, (Get-ResidentMiB))
+            }
+        }
+        if ($state.Seen -ne $Count) { throw "$($state.Seen) of $Count VMs came." }
+
+        $median = Get-Median $ours
+        Add-Figure "$Count VMs, Get-VMTopology" $median 'ms' "$(Format-Ratio $median (Get-Median $bare) 'bare C calls'); goal: at most 1.5"
+        Add-Figure "$Count VMs, bare libvirt calls from C" (Get-Median $bare) 'ms' "$($fromC.Documents) documents"
+        Add-Figure "$Count VMs, python3-libvirt with ElementTree" (Get-Median $script) 'ms' (
+            Format-Ratio (Get-Median $script) (Get-Median $bare) 'bare C calls')
+        Add-Figure "$Count VMs, a VM" ($median / $Count * 1000) 'us'
+        Add-Figure "$Count VMs, first object after" $state.First 'ms'
+        Add-Figure "$Count VMs, live managed memory grows by at most" (($state.Most - $state.Managed) / 1MB) 'MiB'
+        Add-Figure "$Count VMs, resident memory grows by at most" ($state.MostResident - $state.Resident) 'MiB'
+        $script:times[$Count] = $median
+    }
+    finally {
+        foreach ($peer in $c, $python) { $peer.StandardInput.Close(); $peer.WaitForExit() }
+        Disconnect-VMHost $uri
+    }
+}
+
+$times = @{}
+try {
+    Measure-Inventory 1000 15
+    Measure-Inventory 10000 5
+    Add-Figure '10,000 VMs take as long as 1,000, times' ($times[10000] / $times[1000]) '' 'linear: 10'
+}
+finally {
+    Remove-Item -Recurse -Force $folder
+}
+Save-Figure inventory

@@ -1,0 +1,61 @@
+# The bench `pin`: one live pin in a warm shell against a virsh process, in turn. Every call moves the vCPU, so none is without
+# effect. virt-xml cannot pin a running VM, so it stands beside the same pin in the persistent configuration.
+$ErrorActionPreference = 'Stop'
+. $PSScriptRoot/Figures.ps1
+$rounds = 60
+$slowRounds = 7
+$vm = 'lab1'
+$uri = $env:KVMTUNE_LAB_URI ?? 'qemu:///system'
+$cpus = [Environment]::ProcessorCount
+if ($cpus -lt 2) { throw 'A pin that changes something needs two host CPUs.' }
+
+$watch = [System.Diagnostics.Stopwatch]::StartNew()
+Import-Module (Join-Path $RepositoryRoot 'out/KvmTune')
+Connect-VMHost $uri | Out-Null
+$before = (Get-VMTopology $vm).Running.VcpuPins[0]
+$configured = (Get-VMTopology $vm).Configured.VcpuPins[0]
+
+function Measure-Pin([int] $Cpu, [string] $Scope) {
+    $watch.Restart()
+    $result = Set-VcpuPin $vm 0 $Cpu -Scope $Scope -WarningAction Ignore
+    $watch.Stop()
+    if ($result.Outcome -ne 'Applied') { throw "The pin was not applied: $($result.Outcome)" }
+    $watch.Elapsed.TotalMilliseconds
+}
+
+$virsh = (Get-Command virsh -CommandType Application).Source | Select-Object -First 1
+$virtXml = (Get-Command virt-xml -CommandType Application).Source | Select-Object -First 1
+try {
+    $first = Measure-Pin 1 Live
+    foreach ($round in 0..40) { $null = Measure-Pin ($round % 2) Live }
+
+    $ours = @()
+    $theirs = @()
+    foreach ($round in 1..$rounds) {
+        $ours += Measure-Pin 1 Live
+        $theirs += Measure-Program $virsh @('-c', $uri, 'vcpupin', $vm, '0', '0', '--live')
+    }
+
+    $oursConfig = @()
+    $theirsConfig = @()
+    $null = Measure-Program $virsh @('-c', $uri, 'vcpupin', $vm, '0', '0', '--config')
+    $null = Measure-Pin 1 Config
+    foreach ($round in 1..$slowRounds) {
+        $theirsConfig += Measure-Program $virtXml @('-c', $uri, $vm, '--edit', '--cputune', 'vcpupin0.vcpu=0,vcpupin0.cpuset=0')
+        $oursConfig += Measure-Pin 1 Config
+    }
+}
+finally {
+    & $virsh -q -c $uri vcpupin $vm 0 $(if ($before) { "$before" } else { 'r' }) --live | Out-Null
+    if ($configured) { & $virsh -q -c $uri vcpupin $vm 0 "$configured" --config | Out-Null }
+    else { Clear-VcpuPin $vm 0 -Scope Config -WarningAction Ignore | Out-Null }
+}
+
+$pin = Get-Median $ours
+Add-Figure 'live pin, Set-VcpuPin in a warm shell' $pin 'ms' "$(Format-Ratio $pin (Get-Median $theirs) 'virsh'); goal: at most 0.1"
+Add-Figure 'live pin, virsh vcpupin process' (Get-Median $theirs) 'ms'
+Add-Figure 'live pin, first in a new shell' $first 'ms' (Format-Ratio $first (Get-Median $theirs) 'virsh')
+Add-Figure 'persistent pin, Set-VcpuPin in a warm shell' (Get-Median $oursConfig) 'ms' (
+    Format-Ratio (Get-Median $oursConfig) (Get-Median $theirsConfig) 'virt-xml')
+Add-Figure 'persistent pin, virt-xml process' (Get-Median $theirsConfig) 'ms'
+Save-Figure pin

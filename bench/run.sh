@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# Runs the benchmarks, or the one that is named, on the module in out/KvmTune and on the lab that is up:
+#   pin | inventory | import | verdict
+# Each prints one line a figure and writes the same to out/bench/NAME.json. README.md beside this file says what they measure.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+export DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1 POWERSHELL_TELEMETRY_OPTOUT=1 POWERSHELL_UPDATECHECK=Off LC_ALL=C.UTF-8
+PATH=$PWD/out/tools:$PATH
+
+need() {
+    [ -e "$1" ] || { echo "bench/run.sh: $1 is not there. $2" >&2; exit 1; }
+}
+
+in_powershell() {
+    need out/KvmTune/KvmTune.psd1 'Build the module first: ./bootstrap.sh build'
+    if ! command -v pwsh >/dev/null; then
+        echo "bench/run.sh: '$1' needs PowerShell (pwsh), which is not on the PATH: NOT RUN." >&2
+        return 1
+    fi
+    pwsh -NoProfile -NonInteractive -File "bench/$1.ps1"
+}
+
+run() {
+    printf '\n== %s\n' "$1"
+    case $1 in
+        inventory)
+            mkdir -p out/bench
+            gcc -O2 -Wall -Werror -o out/bench/inventory-peer bench/inventory-peer.c -lvirt
+            in_powershell inventory ;;
+        pin | import) in_powershell "$1" ;;
+        verdict) dotnet run --project bench/KvmTune.Bench -c Release -v quiet -- verdict ;;
+        *) sed -n '2,4s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+    esac
+}
+
+if [ $# -gt 0 ]; then
+    run "$1"
+else
+    failed=0
+    for name in import pin inventory verdict; do run "$name" || failed=1; done
+    exit "$failed"
+fi

@@ -1,0 +1,27 @@
+// Clear-EmulatorPin: takes the emulator's pin away.
+using System.Management.Automation;
+using KvmTune.Cmdlets.Common;
+using KvmTune.Topology;
+using KvmTune.Tuning;
+using KvmTune.Tuning.Changes;
+
+namespace KvmTune.Cmdlets.Cpu;
+
+/// <summary>Takes the pin of a VM's emulator threads away.</summary>
+[Cmdlet(VerbsCommon.Clear, "EmulatorPin", SupportsShouldProcess = true)]
+[OutputType(typeof(VMTuningResult), typeof(VMTuningPlan))]
+public sealed class ClearEmulatorPinCommand : VMChangeCmdlet
+{
+    /// <inheritdoc/>
+    protected override IEnumerable<VMChange> CreateChanges(VMTarget vm) =>
+    [
+        new EmulatorPinChange
+        {
+            VMName = vm.Domain.Name,
+            VMId = vm.Domain.Id,
+            ConnectionUri = vm.Host.Uri,
+            Scope = Scope,
+            Pins = new Dictionary<int, CpuSet?> { [EmulatorPinChange.Emulator] = null },
+        },
+    ];
+}

@@ -1,0 +1,34 @@
+// Clear-IOThreadPin: takes the pins of I/O threads away.
+using System.Management.Automation;
+using KvmTune.Cmdlets.Common;
+using KvmTune.Cmdlets.Completion;
+using KvmTune.Topology;
+using KvmTune.Tuning;
+using KvmTune.Tuning.Changes;
+
+namespace KvmTune.Cmdlets.Cpu;
+
+/// <summary>Takes the pins of a VM's I/O threads away.</summary>
+[Cmdlet(VerbsCommon.Clear, "IOThreadPin", SupportsShouldProcess = true)]
+[OutputType(typeof(VMTuningResult), typeof(VMTuningPlan))]
+public sealed class ClearIOThreadPinCommand : VMChangeCmdlet
+{
+    /// <summary>The I/O threads, by id; all of the VM when left out.</summary>
+    [Parameter(Position = 1, ValueFromPipelineByPropertyName = true)]
+    [ArgumentCompleter(typeof(IOThreadCompleter))]
+    public int[]? IOThread { get; set; }
+
+    /// <inheritdoc/>
+    protected override IEnumerable<VMChange> CreateChanges(VMTarget vm) =>
+    [
+        new IOThreadPinChange
+        {
+            VMName = vm.Domain.Name,
+            VMId = vm.Domain.Id,
+            ConnectionUri = vm.Host.Uri,
+            Scope = Scope,
+            HostCpus = HostReading.OnlineCpus(vm.Host),
+            Pins = (IOThread ?? [.. DomainXmlReader.Read(vm.Domain.GetXml()).IOThreadIds]).Distinct().ToDictionary(thread => thread, _ => (CpuSet?)null),
+        },
+    ];
+}

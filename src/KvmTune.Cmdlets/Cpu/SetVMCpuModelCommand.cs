@@ -1,0 +1,88 @@
+// Set-VMCpuModel: the CPU model and the CPU topology that the guest sees.
+using System.Globalization;
+using System.Management.Automation;
+using KvmTune.Cmdlets.Common;
+using KvmTune.Cmdlets.Completion;
+using KvmTune.Topology;
+using KvmTune.Tuning;
+using KvmTune.Tuning.Changes;
+
+namespace KvmTune.Cmdlets.Cpu;
+
+/// <summary>Sets the CPU model and topology of a VM. In force from the next start on.</summary>
+[Cmdlet(VerbsCommon.Set, "VMCpuModel", SupportsShouldProcess = true)]
+[OutputType(typeof(VMTuningResult), typeof(VMTuningPlan))]
+public sealed class SetVMCpuModelCommand : VMChangeCmdlet
+{
+    /// <summary>host-passthrough, host-model, maximum, or a named model such as EPYC (virsh cpu-models lists them).</summary>
+    [Parameter(Position = 1)]
+    [ArgumentCompleter(typeof(CpuModelCompleter))]
+    [ValidatePattern(@"\A[A-Za-z0-9._-]+\z")]
+    public string? Model { get; set; }
+
+    /// <summary>The topology as sockets x cores x threads, for example 1x4x2; its product must be the VM's maximum of vCPUs.</summary>
+    [Parameter]
+    [ValidatePattern(@"\A\d{1,4}x\d{1,4}x\d{1,4}\z")]
+    public string? Topology { get; set; }
+
+    /// <summary>Takes the topology from the pins: as many threads in a core as the pinned host CPUs have siblings.</summary>
+    [Parameter]
+    public SwitchParameter MatchPins { get; set; }
+
+    /// <inheritdoc/>
+    protected override void BeginProcessing()
+    {
+        if (Model is null && Topology is null && !MatchPins)
+        {
+            ThrowTerminatingError(ErrorRecords.Make(
+                new KvmTuneException("NothingToSet", KvmTuneErrorCategory.InvalidArgument, "Say what to set: -Model, -Topology or -MatchPins."), null));
+        }
+    }
+
+    /// <inheritdoc/>
+    protected override IEnumerable<VMChange> CreateChanges(VMTarget vm)
+    {
+        var values = new List<SettingValue>();
+        if (Model is not null)
+        {
+            values.AddRange(CpuModelChange.OfModel(Model));
+        }
+
+        if ((MatchPins ? FromPins(vm) : Topology is null ? null : Parse(Topology)) is { } topology)
+        {
+            values.AddRange(CpuModelChange.OfTopology(topology));
+        }
+
+        yield return new CpuModelChange
+        {
+            VMName = vm.Domain.Name,
+            VMId = vm.Domain.Id,
+            ConnectionUri = vm.Host.Uri,
+            Scope = Scope,
+            Values = values,
+        };
+    }
+
+    private static CpuTopology Parse(string text)
+    {
+        var numbers = text.Split('x').Select(number => int.Parse(number, CultureInfo.InvariantCulture)).ToArray();
+        return new CpuTopology(numbers[0], 1, numbers[1], numbers[2]);
+    }
+
+    // Siblings on the host become threads in the guest; that needs every vCPU pinned to one host CPU, siblings side by side.
+    private static CpuTopology FromPins(VMTarget vm)
+    {
+        var configuration = DomainXmlReader.Read(vm.Domain.GetXml(vm.Domain.IsPersistent ? Libvirt.DomainXmlFlags.Inactive : Libvirt.DomainXmlFlags.None));
+        var host = HostReading.Read(vm.Host).Cpus.ToDictionary(cpu => cpu.Id);
+        var cpus = Enumerable.Range(0, configuration.MaxVcpus)
+            .Select(vcpu => configuration.VcpuPins.TryGetValue(vcpu, out var pin) && pin.Count == 1 ? host.GetValueOrDefault(pin.Numbers[0]) : null).ToList();
+        var threads = cpus[0] is null ? 1 : cpus.TakeWhile(cpu => cpu is not null && cpu.Siblings.Contains(cpus[0]!.Id)).Count();
+        var isRegular = cpus.All(cpu => cpu is not null) && cpus.Count % threads == 0
+            && cpus.Chunk(threads).All(core => core.All(cpu => cpu!.Siblings.Contains(core[0]!.Id)) && core.Select(cpu => cpu!.Id).Distinct().Count() == threads);
+        return isRegular
+            ? new CpuTopology(1, 1, cpus.Count / threads, threads)
+            : throw new KvmTuneException(
+                "PinsGiveNoTopology", KvmTuneErrorCategory.InvalidOperation,
+                $"The pins of '{vm.Domain.Name}' give no topology: every vCPU must be pinned to one host CPU, and siblings must stand side by side. Pin with Set-VcpuPin -Map first, or say -Topology.");
+    }
+}

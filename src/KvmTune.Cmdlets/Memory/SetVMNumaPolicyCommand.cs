@@ -1,0 +1,49 @@
+// Set-VMNumaPolicy: from which host NUMA nodes a VM takes its memory, and how strictly.
+using System.Management.Automation;
+using KvmTune.Cmdlets.Common;
+using KvmTune.Topology;
+using KvmTune.Tuning;
+using KvmTune.Tuning.Changes;
+
+namespace KvmTune.Cmdlets.Memory;
+
+/// <summary>
+/// Sets the NUMA policy of a VM's memory. Of a running VM only the nodes can change, and only in the mode restrictive; memory
+/// that is already placed may stay where it is until a restart.
+/// </summary>
+[Cmdlet(VerbsCommon.Set, "VMNumaPolicy", DefaultParameterSetName = SetSet, SupportsShouldProcess = true)]
+[OutputType(typeof(VMTuningResult), typeof(VMTuningPlan))]
+public sealed class SetVMNumaPolicyCommand : VMChangeCmdlet
+{
+    private const string SetSet = "Set";
+    private const string ClearSet = "Clear";
+
+    /// <summary>The host nodes: 0, '0-1' or 0,1.</summary>
+    [Parameter(Mandatory = true, Position = 1, ParameterSetName = SetSet)]
+    [CpuSetTransformation]
+    public CpuSet Nodes { get; set; } = CpuSet.Empty;
+
+    /// <summary>strict (the default): only from these nodes; preferred: rather from them; interleave: in turns; restrictive: as the control group says.</summary>
+    [Parameter(ParameterSetName = SetSet)]
+    [ValidateSet("strict", "preferred", "interleave", "restrictive")]
+    public string Mode { get; set; } = "strict";
+
+    /// <summary>Takes the policy away.</summary>
+    [Parameter(Mandatory = true, ParameterSetName = ClearSet)]
+    public SwitchParameter Clear { get; set; }
+
+    /// <inheritdoc/>
+    protected override IEnumerable<VMChange> CreateChanges(VMTarget vm) =>
+    [
+        new NumaPolicyChange
+        {
+            VMName = vm.Domain.Name,
+            VMId = vm.Domain.Id,
+            ConnectionUri = vm.Host.Uri,
+            Scope = Scope,
+            Mode = Clear ? null : Mode.ToLowerInvariant(),
+            NodeSet = Clear ? null : Nodes.ToString(),
+            RunningIsRestrictive = vm.Domain.IsActive && DomainXmlReader.Read(vm.Domain.GetXml()).Memory.NumaMode == "restrictive",
+        },
+    ];
+}

@@ -1,0 +1,87 @@
+// Sets the CPU model and the CPU topology that the guest sees.
+using System.Globalization;
+using KvmTune.Topology;
+
+namespace KvmTune.Tuning.Changes;
+
+/// <summary>Sets <c>&lt;cpu mode&gt;</c>, its model and <c>&lt;topology&gt;</c>. In force from the next start on.</summary>
+public sealed record CpuModelChange : VMChange
+{
+    private static readonly SettingPath Cpu = SettingPath.Of(new SettingElement("cpu"));
+    private static readonly SettingPath Model = Cpu.Child("model");
+    private static readonly SettingPath TopologyPath = Cpu.Child("topology");
+
+    /// <summary>The settings that the change sets, by path; null for "not set".</summary>
+    public required IReadOnlyList<SettingValue> Values { get; init; }
+
+    /// <inheritdoc/>
+    public override TuningArea Area => TuningArea.Cpu;
+
+    /// <inheritdoc/>
+    public override bool CanBeLive => false;
+
+    /// <inheritdoc/>
+    public override string Title
+    {
+        get
+        {
+            var model = ValueOf(Model);
+            var parts = new List<string>();
+            if (Sets(Cpu.At("mode")))
+            {
+                parts.Add(model is null ? $"CPU mode {ValueOf(Cpu.At("mode")) ?? "not set"}" : $"CPU model {model}");
+            }
+
+            if (Sets(TopologyPath.At("sockets")))
+            {
+                parts.Add(ValueOf(TopologyPath.At("sockets")) is { } sockets
+                    ? $"CPU topology {sockets} sockets x {ValueOf(TopologyPath.At("cores"))} cores x {ValueOf(TopologyPath.At("threads"))} threads"
+                    : "no CPU topology");
+            }
+
+            return string.Join(", ", parts);
+        }
+    }
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<SettingValue> Settings => Values;
+
+    /// <summary>The settings of a CPU mode: host-passthrough, host-model, maximum, or a named model.</summary>
+    public static IReadOnlyList<SettingValue> OfModel(string modeOrModel)
+    {
+        var isMode = modeOrModel is "host-passthrough" or "host-model" or "maximum";
+        return
+        [
+            new(Cpu.At("mode"), isMode ? modeOrModel : "custom"),
+            new(Cpu.At("match"), isMode ? null : "exact"),
+            new(Cpu.At("check"), isMode ? null : "partial"),
+            new(Model.At("fallback"), null),
+            new(Model.At("vendor_id"), null),
+            new(Model, isMode ? null : modeOrModel),
+        ];
+    }
+
+    /// <summary>The settings of a CPU topology.</summary>
+    public static IReadOnlyList<SettingValue> OfTopology(CpuTopology topology) =>
+    [
+        new(TopologyPath.At("sockets"), Text(topology.Sockets)),
+        new(TopologyPath.At("dies"), topology.Dies > 1 ? Text(topology.Dies) : null),
+        new(TopologyPath.At("cores"), Text(topology.Cores)),
+        new(TopologyPath.At("threads"), Text(topology.Threads)),
+    ];
+
+    /// <inheritdoc/>
+    public override void CheckTarget(VMConfiguration configuration)
+    {
+    }
+
+    /// <inheritdoc/>
+    protected override VMChange WithSettings(Func<SettingPath, string?> valueOf) =>
+        this with { Values = [.. Values.Select(value => value with { Value = valueOf(value.Path) })] };
+
+    private bool Sets(SettingPath path) => Values.Any(value => value.Path == path);
+
+    private string? ValueOf(SettingPath path) => Values.FirstOrDefault(value => value.Path == path)?.Value;
+
+    private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
+}

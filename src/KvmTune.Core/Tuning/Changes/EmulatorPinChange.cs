@@ -1,0 +1,45 @@
+// Pins the emulator threads of a VM: QEMU's main loop and its helpers.
+using KvmTune.Hosts;
+using KvmTune.Libvirt;
+using KvmTune.Topology;
+
+namespace KvmTune.Tuning.Changes;
+
+/// <summary>
+/// Sets or clears the emulator's pin (<c>&lt;cputune&gt;&lt;emulatorpin&gt;</c>, virsh <c>emulatorpin</c>). Without one the emulator
+/// runs on <c>&lt;vcpu cpuset&gt;</c>, else on all online host CPUs (libvirt formatdomain).
+/// </summary>
+public sealed record EmulatorPinChange : PinChange
+{
+    /// <summary>The number under which the emulator stands in <see cref="PinChange.Pins"/>: there is only one.</summary>
+    public const int Emulator = 0;
+
+    /// <inheritdoc/>
+    public override string ThreadName(int number) => "the emulator";
+
+    /// <inheritdoc/>
+    public override IReadOnlyDictionary<int, CpuSet> PinsOf(VMConfiguration configuration) =>
+        configuration.EmulatorPin is { } pin ? new Dictionary<int, CpuSet> { [Emulator] = pin } : [];
+
+    /// <inheritdoc/>
+    public override void CheckTarget(VMConfiguration configuration)
+    {
+    }
+
+    /// <inheritdoc/>
+    protected override SettingPath PinPath(int number) => SettingPath.Of(new SettingElement("cputune")).Child("emulatorpin").At("cpuset");
+
+    /// <inheritdoc/>
+    protected override string[] VirshWords(int number, CpuSet? cpus) => ["emulatorpin", VirshDomain, cpus?.ToString() ?? "r"];
+
+    /// <inheritdoc/>
+    protected override void PinLive(LiveTarget target, int number, bool[] map) => target.Domain.PinEmulator(map, AffectTarget.Live);
+
+    /// <inheritdoc/>
+    protected override CpuSet LivePin(LiveTarget target, int number) =>
+        CpuSet.FromMap(target.Domain.GetEmulatorPin(AffectTarget.Live, target.CpuMapLength));
+
+    /// <inheritdoc/>
+    protected override IReadOnlyDictionary<int, int> ThreadIds(QemuProcess process) =>
+        new Dictionary<int, int> { [Emulator] = process.ProcessId };
+}

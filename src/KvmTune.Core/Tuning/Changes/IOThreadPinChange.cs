@@ -1,0 +1,53 @@
+// Pins I/O threads to host CPUs, or takes pins away.
+using KvmTune.Hosts;
+using KvmTune.Libvirt;
+using KvmTune.Topology;
+
+namespace KvmTune.Tuning.Changes;
+
+/// <summary>Sets or clears the pins of some I/O threads (<c>&lt;cputune&gt;&lt;iothreadpin&gt;</c>, virsh <c>iothreadpin</c>).</summary>
+public sealed record IOThreadPinChange : PinChange
+{
+    /// <summary>All online host CPUs: what virsh must be told to free an I/O thread, since its <c>iothreadpin</c> knows no reset.</summary>
+    public required CpuSet HostCpus { get; init; }
+
+    /// <inheritdoc/>
+    public override string ThreadName(int number) => $"I/O thread {Text(number)}";
+
+    /// <inheritdoc/>
+    public override IReadOnlyDictionary<int, CpuSet> PinsOf(VMConfiguration configuration) => configuration.IOThreadPins;
+
+    /// <inheritdoc/>
+    public override void CheckTarget(VMConfiguration configuration)
+    {
+        foreach (var thread in Pins.Keys.Where(thread => !configuration.IOThreadIds.Contains(thread)))
+        {
+            throw new KvmTuneException(
+                "IOThreadNotFound", KvmTuneErrorCategory.ObjectNotFound,
+                $"The VM '{VMName}' has no I/O thread {Text(thread)}. {(configuration.IOThreadIds.Count == 0 ? "It has none; make one with Set-DiskIOThread." : $"It has: {string.Join(", ", configuration.IOThreadIds)}.")}");
+        }
+    }
+
+    /// <inheritdoc/>
+    protected override SettingPath PinPath(int number) =>
+        SettingPath.Of(new SettingElement("cputune")).Child("iothreadpin", "iothread", Text(number)).At("cpuset");
+
+    /// <inheritdoc/>
+    protected override string[] VirshWords(int number, CpuSet? cpus) =>
+        ["iothreadpin", VirshDomain, Text(number), (cpus ?? HostCpus).ToString()];
+
+    /// <inheritdoc/>
+    protected override void PinLive(LiveTarget target, int number, bool[] map) => target.Domain.PinIOThread((uint)number, map, AffectTarget.Live);
+
+    /// <inheritdoc/>
+    protected override CpuSet LivePin(LiveTarget target, int number) =>
+        target.Domain.GetIOThreads(AffectTarget.Live).FirstOrDefault(thread => thread.Id == number) is { } found
+            ? CpuSet.FromMap(found.CpuMap)
+            : CpuSet.Empty;
+
+    /// <inheritdoc/>
+    protected override IReadOnlyDictionary<int, int> ThreadIds(QemuProcess process) => process.IOThreads();
+
+    /// <inheritdoc/>
+    protected override bool IsRunning(int number, LiveTarget target) => target.Before.IOThreadIds.Contains(number);
+}

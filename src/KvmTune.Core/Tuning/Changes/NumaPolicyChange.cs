@@ -1,0 +1,89 @@
+// Sets from which host NUMA nodes a VM takes its memory, and how strictly.
+using KvmTune.Libvirt;
+using KvmTune.Topology;
+
+namespace KvmTune.Tuning.Changes;
+
+/// <summary>
+/// Sets or clears <c>&lt;numatune&gt;&lt;memory&gt;</c> (virsh <c>numatune</c>). The mode is fixed at the VM's start; the nodes can change
+/// live only where the running mode is restrictive, and memory that is already placed may stay where it is.
+/// </summary>
+public sealed record NumaPolicyChange : VMChange
+{
+    private static readonly SettingPath Memory = SettingPath.Of(new SettingElement("numatune")).Child("memory");
+
+    /// <summary>strict, preferred, interleave or restrictive; null for "not set", which libvirt takes as strict where nodes are given.</summary>
+    public required string? Mode { get; init; }
+
+    /// <summary>The host nodes in libvirt's list syntax, as they were written; null for "not set".</summary>
+    public required string? NodeSet { get; init; }
+
+    /// <summary>The host nodes; null for "not set".</summary>
+    public CpuSet? Nodes => CpuSet.TryParse(NodeSet, out var nodes) ? nodes : null;
+
+    /// <summary>static or auto; null for "not set".</summary>
+    public string? Placement { get; init; }
+
+    /// <summary>Whether the running VM has the mode restrictive, so that its nodes can be changed live.</summary>
+    public bool RunningIsRestrictive { get; init; }
+
+    /// <inheritdoc/>
+    public override TuningArea Area => TuningArea.Memory;
+
+    /// <inheritdoc/>
+    public override bool CanBeLive => RunningIsRestrictive && Mode == "restrictive" && Nodes is not null;
+
+    /// <inheritdoc/>
+    public override string Title => Nodes is null && Mode is null ? "no NUMA policy" : $"memory {Mode ?? "strict"} from host node {Nodes}";
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<SettingValue> Settings => Nodes is null && Mode is null && Placement is null
+        ? [new SettingValue(Memory, null)]
+        : [new SettingValue(Memory.At("mode"), Mode), new SettingValue(Memory.At("nodeset"), NodeSet), new SettingValue(Memory.At("placement"), Placement)];
+
+    /// <inheritdoc/>
+    public override void CheckTarget(VMConfiguration configuration)
+    {
+    }
+
+    /// <inheritdoc/>
+    public override void ApplyLive(LiveTarget target) =>
+        target.Domain.SetNumaParameters(new Dictionary<string, object>(StringComparer.Ordinal) { ["numa_nodeset"] = Nodes!.ToString() }, AffectTarget.Live);
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<Verification> VerifyLive(LiveTarget target) => target.Process is { } process
+        ? [new Verification("nodes of the emulator", "kernel: Mems_allowed", Nodes!.ToString(), process.AllowedNodes(process.ProcessId)?.ToString() ?? "process gone")]
+        : [new Verification("nodes", "libvirt", Nodes!.ToString(), target.Domain.GetNumaParameters(AffectTarget.Live).TryGetValue("numa_nodeset", out var nodes) ? (string)nodes : string.Empty)];
+
+    /// <inheritdoc/>
+    public override async Task<IReadOnlyList<Verification>> VerifyRestartedAsync(RestartedTarget target, CancellationToken cancellationToken)
+    {
+        await Task.CompletedTask;
+        return [new Verification("NUMA mode", "libvirt: running VM", Mode ?? (Nodes is null ? "(not set)" : "strict"), target.Running.Memory.NumaMode ?? "(not set)")];
+    }
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<string> VirshCommands(bool live, bool config, DomainDocument before, DomainDocument after)
+    {
+        var commands = new List<string>();
+        if (live)
+        {
+            commands.Add(VirshText.Command(ConnectionUri, "numatune", VirshDomain, "--nodeset", NodeSet!, "--live"));
+        }
+
+        if (config)
+        {
+            commands.Add(VirshEdit.Command(ConnectionUri, VirshDomain, before, after));
+        }
+
+        return commands;
+    }
+
+    /// <inheritdoc/>
+    protected override VMChange WithSettings(Func<SettingPath, string?> valueOf) => this with
+    {
+        Mode = valueOf(Memory.At("mode")),
+        NodeSet = valueOf(Memory.At("nodeset")),
+        Placement = valueOf(Memory.At("placement")),
+    };
+}

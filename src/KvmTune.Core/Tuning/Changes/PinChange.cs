@@ -1,0 +1,125 @@
+// What all pins have in common: threads of a VM by number, each with the host CPUs that it may run on.
+using System.Globalization;
+using KvmTune.Topology;
+
+namespace KvmTune.Tuning.Changes;
+
+/// <summary>Sets or clears the pins of some threads of a VM.</summary>
+public abstract record PinChange : VMChange
+{
+    /// <summary>The host CPUs of each thread by its number; null takes the pin away.</summary>
+    public required IReadOnlyDictionary<int, CpuSet?> Pins { get; init; }
+
+    /// <inheritdoc/>
+    public override TuningArea Area => TuningArea.Cpu;
+
+    /// <inheritdoc/>
+    public override bool CanBeLive => true;
+
+    /// <inheritdoc/>
+    public override string Title => string.Join(", ", OrderedPins.Select(pin => pin.Value is null
+        ? $"unpin {ThreadName(pin.Key)}"
+        : $"pin {ThreadName(pin.Key)} to host CPU {pin.Value}"));
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<SettingValue> Settings =>
+        OrderedPins.Select(pin => pin.Value is null
+            ? new SettingValue(PinPath(pin.Key).Element, null)
+            : new SettingValue(PinPath(pin.Key), pin.Value.ToString())).ToList();
+
+    /// <summary>The pins in the order of the threads.</summary>
+    protected IEnumerable<KeyValuePair<int, CpuSet?>> OrderedPins => Pins.OrderBy(pin => pin.Key);
+
+    /// <summary>How a thread is called, for example <c>vCPU 0</c>.</summary>
+    public abstract string ThreadName(int number);
+
+    /// <summary>The pins that a configuration has for threads of this kind.</summary>
+    public abstract IReadOnlyDictionary<int, CpuSet> PinsOf(VMConfiguration configuration);
+
+    /// <inheritdoc/>
+    public override void ApplyLive(LiveTarget target)
+    {
+        foreach (var (number, cpus) in Pins)
+        {
+            if (IsRunning(number, target))
+            {
+                PinLive(target, number, (cpus ?? Unpinned(target)).ToMap(target.CpuMapLength));
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<Verification> VerifyLive(LiveTarget target)
+    {
+        var threads = target.Process is null ? null : ThreadIds(target.Process);
+        return OrderedPins.Where(pin => IsRunning(pin.Key, target)).Select(pin =>
+            {
+                var expected = (pin.Value ?? Unpinned(target)).Intersect(target.HostCpus);
+                return threads is null
+                    ? new Verification($"{ThreadName(pin.Key)} pin", "libvirt", expected.ToString(), LivePin(target, pin.Key).Intersect(target.HostCpus).ToString())
+                    : KernelSays(target, threads, pin.Key, expected);
+            }).ToList();
+    }
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<string> VirshCommands(bool live, bool config, DomainDocument before, DomainDocument after)
+    {
+        // virsh cannot take a pin away: its 'r' writes all host CPUs. In the persistent configuration "no pin" is an edit.
+        var clears = Pins.Any(pin => pin.Value is null);
+        var commands = new List<string>();
+        if (live || !clears)
+        {
+            commands.AddRange(OrderedPins.Select(pin => VirshText.Command(
+                ConnectionUri, [.. VirshWords(pin.Key, pin.Value), .. VirshText.Flags(live, config && !clears)])));
+        }
+
+        return clears && config ? [.. commands, VirshEdit.Command(ConnectionUri, VirshDomain, before, after)] : commands;
+    }
+
+    /// <inheritdoc/>
+    protected override VMChange WithSettings(Func<SettingPath, string?> valueOf) => this with
+    {
+        Pins = Pins.Keys.ToDictionary(number => number, number => valueOf(PinPath(number)) is { } list ? new CpuSet(list) : null),
+    };
+
+    /// <summary>Where the pin of a thread stands in the domain XML.</summary>
+    protected abstract SettingPath PinPath(int number);
+
+    /// <summary>The words of virsh for a pin, the VM's name included; a missing list stands for all host CPUs.</summary>
+    protected abstract string[] VirshWords(int number, CpuSet? cpus);
+
+    /// <summary>Pins a thread of the running VM.</summary>
+    protected abstract void PinLive(LiveTarget target, int number, bool[] map);
+
+    /// <summary>The pin of a thread as libvirt reports it.</summary>
+    protected abstract CpuSet LivePin(LiveTarget target, int number);
+
+    /// <summary>The thread ids of threads of this kind by their number.</summary>
+    protected abstract IReadOnlyDictionary<int, int> ThreadIds(Hosts.QemuProcess process);
+
+    /// <summary>The host CPUs of a thread of this kind that is not pinned.</summary>
+    protected virtual CpuSet Unpinned(LiveTarget target) => target.UnpinnedCpus;
+
+    /// <summary>Whether the running VM has the thread.</summary>
+    protected virtual bool IsRunning(int number, LiveTarget target) => true;
+
+    /// <summary>A number as text.</summary>
+    protected static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
+
+    private Verification KernelSays(LiveTarget target, IReadOnlyDictionary<int, int> threads, int number, CpuSet expected)
+    {
+        var what = $"{ThreadName(number)} affinity";
+        if (!threads.TryGetValue(number, out var thread))
+        {
+            return new Verification(what, "kernel", expected.ToString(), "no such thread found");
+        }
+
+        var actual = target.Process!.Affinity(thread);
+        var limit = actual is null || actual == expected ? null : target.Process.CpusetLimit(thread);
+        return new Verification(
+            what,
+            string.Create(CultureInfo.InvariantCulture, $"kernel: /proc/{target.Process.ProcessId}/task/{thread}/status"),
+            expected.ToString(),
+            actual is null ? "thread gone" : limit is null ? actual.ToString() : $"{actual} (limited by {limit})");
+    }
+}

@@ -1,0 +1,147 @@
+// The path of changes on libvirt's own test driver, which runs in this process and needs no daemon.
+using KvmTune.Hosts;
+using KvmTune.Libvirt;
+using KvmTune.Topology;
+using KvmTune.Tuning;
+using KvmTune.Tuning.Changes;
+using Xunit;
+
+namespace KvmTune.Tests.Tuning;
+
+public sealed class VMTunerTests : IDisposable
+{
+    private readonly HostConnection _host = new("test:///default");
+    private readonly LibvirtDomain _vm;
+
+    public VMTunerTests()
+    {
+        var name = $"tuner {Guid.NewGuid():N}";
+        _vm = _host.Write().DefineXml(
+            $"""
+            <domain type='test'><name>{name}</name><metadata><x:a xmlns:x='urn:x'>keep</x:a></metadata><memory>1024</memory><vcpu>2</vcpu>
+            <os><type>hvm</type></os><devices><disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='/d'/><target dev='vdb' bus='virtio'/></disk></devices></domain>
+            """,
+            validate: false);
+    }
+
+    private VMTuner Tuner => new(_host, TimeProvider.System);
+
+    [Fact]
+    public async Task A_change_is_applied_verified_and_taken_back_without_a_trace()
+    {
+        var before = Persistent();
+
+        var result = await Tuner.ApplyAsync(Tuner.Plan(Cache("none", "native")), new ApplyOptions(), CancellationToken.None);
+
+        Assert.Equal(TuningOutcome.Applied, result.Outcome);
+        Assert.All(result.Verifications, verification => Assert.True(verification.IsMet));
+        Assert.Contains("cache='none'", Persistent(), StringComparison.Ordinal);
+
+        foreach (var inverse in result.Inverse)
+        {
+            await Tuner.ApplyAsync(Tuner.Plan(inverse), new ApplyOptions(), CancellationToken.None);
+        }
+
+        Assert.Equal(before, Persistent());
+    }
+
+    [Fact]
+    public async Task A_change_that_alters_nothing_says_so_and_writes_nothing()
+    {
+        await Tuner.ApplyAsync(Tuner.Plan(Cache("none", null)), new ApplyOptions(), CancellationToken.None);
+        var before = Persistent();
+
+        var plan = Tuner.Plan(Cache("none", null));
+        var result = await Tuner.ApplyAsync(plan, new ApplyOptions(), CancellationToken.None);
+
+        Assert.False(plan.HasChanges);
+        Assert.Empty(plan.Differences);
+        Assert.Equal(TuningOutcome.NoChange, result.Outcome);
+        Assert.Empty(result.Inverse);
+        Assert.Equal(before, Persistent());
+    }
+
+    [Fact]
+    public async Task Somebody_elses_edit_of_the_same_setting_is_an_error_and_not_overwritten()
+    {
+        var plan = Tuner.Plan(Cache("none", null));
+        await Tuner.ApplyAsync(Tuner.Plan(Cache("directsync", null)), new ApplyOptions(), CancellationToken.None);
+        var theirs = Persistent();
+
+        var error = await Assert.ThrowsAsync<KvmTuneException>(() => Tuner.ApplyAsync(plan, new ApplyOptions(), CancellationToken.None));
+
+        Assert.Equal("ConcurrentEdit", error.ErrorId);
+        Assert.Contains("directsync", error.Message, StringComparison.Ordinal);
+        Assert.Equal(theirs, Persistent());
+    }
+
+    [Fact]
+    public async Task Somebody_elses_edit_of_another_setting_survives()
+    {
+        var plan = Tuner.Plan(Cache("none", null));
+        await Tuner.ApplyAsync(Tuner.Plan(Pin("0")), new ApplyOptions(), CancellationToken.None);
+
+        await Tuner.ApplyAsync(plan, new ApplyOptions(), CancellationToken.None);
+
+        Assert.Contains("<vcpupin vcpu='0' cpuset='0'/>", Persistent(), StringComparison.Ordinal);
+        Assert.Contains("cache='none'", Persistent(), StringComparison.Ordinal);
+        Assert.Contains("keep", Persistent(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_plan_that_breaks_a_rule_is_refused_by_its_name()
+    {
+        var before = Persistent();
+        var plan = Tuner.Plan(Cache("writeback", "native"));
+
+        var error = await Assert.ThrowsAsync<KvmTuneException>(() => Tuner.ApplyAsync(plan, new ApplyOptions(), CancellationToken.None));
+
+        Assert.Equal("NativeNeedsDirectCache", error.ErrorId);
+        Assert.Equal(before, Persistent());
+    }
+
+    [Fact]
+    public void What_does_not_exist_is_named_with_what_does()
+    {
+        Assert.Equal("DiskNotFound", Fail(() => Tuner.Plan(Cache("none", null) with { Disk = "vdz" }), "vdz", "vdb"));
+        Assert.Equal("VcpuNotFound", Fail(() => Tuner.Plan(Pin("0", vcpu: 7)), "7", "2 vCPUs"));
+        Assert.Equal("VMNotFound", Fail(() => Tuner.Plan(Pin("0") with { VMId = Guid.NewGuid() }), _vm.Name));
+    }
+
+    [Fact]
+    public void The_virsh_equivalent_quotes_what_a_shell_would_take_apart() =>
+        Assert.Equal($"virsh -c test:///default vcpupin '{_vm.Name}' 0 1 --config", Tuner.Plan(Pin("1")).VirshCommand);
+
+    public void Dispose()
+    {
+        _vm.Undefine();
+        _vm.Dispose();
+        _host.Dispose();
+    }
+
+    private string Persistent() => _vm.GetXml(DomainXmlFlags.Inactive | DomainXmlFlags.Secure);
+
+    private DiskDriverChange Cache(string? cache, string? io) => new()
+    {
+        VMName = _vm.Name,
+        VMId = _vm.Id,
+        ConnectionUri = _host.Uri,
+        Disk = "vdb",
+        Options = new Dictionary<string, string?>(StringComparer.Ordinal) { ["cache"] = cache, ["io"] = io },
+    };
+
+    private VcpuPinChange Pin(string hostCpus, int vcpu = 0) => new()
+    {
+        VMName = _vm.Name,
+        VMId = _vm.Id,
+        ConnectionUri = _host.Uri,
+        Pins = new Dictionary<int, CpuSet?> { [vcpu] = new CpuSet(hostCpus) },
+    };
+
+    private static string Fail(Action action, params string[] inMessage)
+    {
+        var error = Assert.Throws<KvmTuneException>(action);
+        Assert.All(inMessage, part => Assert.Contains(part, error.Message, StringComparison.Ordinal));
+        return error.ErrorId;
+    }
+}

@@ -1,0 +1,114 @@
+# Connections: which host is meant, and hosts that are not there, refuse, or go away.
+BeforeAll {
+    Import-Module "$PSScriptRoot/Lab.psm1" -Force
+    Import-KvmTune
+    $module = Get-ModulePath
+    $test = 'test:///default'
+}
+
+Describe 'Connect-VMHost and Disconnect-VMHost' {
+    AfterEach { Disconnect-VMHost $test -ErrorAction Ignore }
+
+    It 'opens a host, says what it is, and makes it the one that is meant' {
+        $host1 = Connect-VMHost $test
+        $host1.ConnectionUri | Should -Be $test
+        $host1.Hypervisor | Should -Be TEST
+        $host1.LibvirtVersion | Should -BeGreaterThan ([version] '5.0')
+        (Get-VMTopology).VMName | Should -Be test
+    }
+
+    It 'is undone by Disconnect-VMHost: the usual host is meant again' {
+        $null = Connect-VMHost $test
+        Disconnect-VMHost
+        $before = $env:LIBVIRT_DEFAULT_URI
+        try {
+            $env:LIBVIRT_DEFAULT_URI = New-TestHost (Join-Path $TestDrive usual) 'the usual one'
+            (Get-VMTopology).VMName | Should -Be 'the usual one'
+        }
+        finally { $env:LIBVIRT_DEFAULT_URI = $before }
+    }
+
+    It 'disconnects what comes down the pipeline' {
+        Connect-VMHost $test | Disconnect-VMHost
+        (Invoke-Captured { Disconnect-VMHost $test }).Ids | Should -Be HostNotConnected
+    }
+
+    It 'does not make a host the default that cannot be opened' {
+        $null = Connect-VMHost $test
+        (Invoke-Captured { Connect-VMHost 'nonsense:///' }).Ids | Should -Be ConnectionUriInvalid
+        (Get-VMTopology).VMName | Should -Be test
+    }
+
+    It 'is overridden by -ConnectionUri' {
+        $other = New-TestHost (Join-Path $TestDrive other) 'elsewhere'
+        $null = Connect-VMHost $test
+        (Get-VMTopology -ConnectionUri $other).VMName | Should -Be elsewhere
+    }
+}
+
+Describe 'Get-VMHostTopology' {
+    It 'shows nodes, cores and memory of a host, by argument and by pipeline' {
+        $shown = Get-VMHostTopology $test
+        $shown.Nodes.Count | Should -Be 2
+        $shown.Cpus.Count | Should -Be 16
+        "$($shown.OnlineCpus)" | Should -Be '0,2,4'
+        ([pscustomobject] @{ ConnectionUri = $test } | Get-VMHostTopology).MemoryKiB | Should -Be $shown.MemoryKiB
+    }
+
+    It 'knows the CPUs of this machine as the kernel does' -Skip:(-not $env:KVMTUNE_LAB) {
+        $shown = Get-VMHostTopology (Get-LabUri)
+        "$($shown.OnlineCpus)" | Should -Be (Get-Content /sys/devices/system/cpu/online)
+        $shown.MemoryKiB | Should -Be (Get-Content /sys/devices/system/node/node*/meminfo | Where-Object { $_ -match 'MemTotal:\s+(\d+)' } |
+                ForEach-Object { [long] $Matches[1] } | Measure-Object -Sum).Sum
+    }
+}
+
+Describe 'A host that cannot be opened' {
+    It '<What>: <Id>, not terminating, and says what to do' -ForEach @(
+        @{ What = 'an unknown kind of host'; Uri = 'nonsense:///'; Id = 'ConnectionUriInvalid'; Says = 'qemu:///system' }
+        @{ What = 'no URI at all'; Uri = 'not a uri'; Id = 'ConnectionUriInvalid'; Says = 'qemu:///system' }
+        @{ What = 'no daemon behind the socket'; Uri = 'qemu+unix:///system?socket=/nowhere/libvirt-sock'; Id = 'DaemonNotReachable'; Says = 'systemctl start' }
+        @{ What = 'a test host whose file is missing'; Uri = 'test:///nowhere/node.xml'; Id = 'ConnectionUriInvalid'; Says = '/nowhere/node.xml' }
+    ) {
+        foreach ($command in { Get-VMTopology x -ConnectionUri $Uri }, { Get-VMHostTopology $Uri }, { Connect-VMHost $Uri }, { Set-VcpuPin x 0 0 -ConnectionUri $Uri }) {
+            $captured = Invoke-Captured $command
+            $captured.Ids | Should -Match "^($Id)$" -Because "$command"
+            "$($captured.Errors[0])" | Should -Match ([regex]::Escape($Says))
+            "$($captured.Errors[0])" | Should -Match ([regex]::Escape($Uri))
+            $captured.Stopped | Should -BeFalse
+        }
+    }
+}
+
+Describe 'A daemon that goes away or refuses' {
+    BeforeEach { $daemon = Start-TestDaemon "/tmp/kvmtune-pester-$([guid]::NewGuid().ToString('N').Substring(0, 8))" }
+    AfterEach {
+        Disconnect-VMHost $daemon.Uri -ErrorAction Ignore
+        Stop-TestDaemon $daemon
+        Remove-Item -Recurse -Force $daemon.Folder
+    }
+
+    It 'is an error of the command that meets it, and the next command connects anew' {
+        (Get-VMTopology -ConnectionUri $daemon.Uri).VMName | Should -Be test
+        Stop-TestDaemon $daemon
+        $captured = Invoke-Captured { Get-VMTopology -ConnectionUri $daemon.Uri }
+        $captured.Output | Should -BeNullOrEmpty
+        $captured.Ids | Should -Match '^(ConnectionLost|DaemonNotReachable)$'
+        (Invoke-Captured { Get-VMTopology -ConnectionUri $daemon.Uri }).Ids | Should -Be DaemonNotReachable
+        $again = Start-TestDaemon $daemon.Folder
+        try { (Get-VMTopology -ConnectionUri $daemon.Uri).VMName | Should -Be test }
+        finally { Stop-TestDaemon $again }
+    }
+
+    It 'refuses who may not open its socket: PermissionDenied, with the rights that are needed' {
+        $run = Invoke-Child -Prefix (Get-UnprivilegedPrefix) @"
+Import-Module '$module'
+foreach (`$command in { Get-VMTopology -ConnectionUri '$($daemon.Uri)' }, { Set-VcpuPin test 0 0 -ConnectionUri '$($daemon.Uri)' }) {
+    & `$command 2>&1 | ForEach-Object { "`$((`$_.FullyQualifiedErrorId -split ',')[0]) `$(`$_.CategoryInfo.Category) `$_" }
+}
+"@
+        $run.Output.Count | Should -Be 2 -Because $run.Text
+        $run.Output | Should -Match '^PermissionDenied PermissionDenied '
+        $run.Output[1] | Should -Match 'group libvirt'
+    }
+}
