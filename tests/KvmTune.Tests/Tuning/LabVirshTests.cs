@@ -31,6 +31,7 @@ public sealed class LabVirshTests : IDisposable
         ["first I/O thread"] = document => new DiskIOThreadRequest("vda") { Queues = 2 }.ToChange(document, ""),
         ["another I/O thread by number"] = document => new DiskIOThreadRequest("vdb") { IOThreads = [7] }.ToChange(document, ""),
         ["I/O thread away"] = document => new DiskIOThreadRequest("vdc") { IsRelease = true }.ToChange(document, ""),
+        ["I/O thread away that others' numbers depend on"] = document => new DiskIOThreadRequest("vdd") { IsRelease = true }.ToChange(document, ""),
         ["I/O thread of a SCSI controller"] = document => new DiskIOThreadRequest("sda") { Queues = 4 }.ToChange(document, ""),
         ["limits"] = _ => Limits(("total_bytes_sec", 1 << 20), ("read_iops_sec", 100), ("write_iops_sec", 200), ("read_iops_sec_max", 300)),
         ["limits in place of others"] = _ => Limits(("read_iops_sec", 100)) with { Disk = "vdb" },
@@ -105,12 +106,13 @@ public sealed class LabVirshTests : IDisposable
         var type = Environment.GetEnvironmentVariable("KVMTUNE_LAB_TYPE") ?? "qemu";
         var domain = _host!.Write().DefineXml(
             $"""
-            <domain type='{type}'><name>virsh's {suffix}</name><uuid>{id}</uuid><memory unit='MiB'>16</memory><vcpu>4</vcpu><iothreads>1</iothreads>
+            <domain type='{type}'><name>virsh's {suffix}</name><uuid>{id}</uuid><memory unit='MiB'>16</memory><vcpu>4</vcpu><iothreads>2</iothreads>
             <os><type arch='x86_64' machine='q35'>hvm</type></os><devices>
             <disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='/nowhere/a.raw'/><target dev='vda' bus='virtio'/></disk>
             <disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='/nowhere/b.raw'/><target dev='vdb' bus='virtio'/><iotune><write_iops_sec>9</write_iops_sec><total_bytes_sec>99</total_bytes_sec></iotune></disk>
-            <disk type='file' device='disk'><driver name='qemu' type='raw' iothread='1' queues='2'/><source file='/nowhere/c.raw'/><target dev='vdc' bus='virtio'/></disk>
-            <disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='/nowhere/d.raw'/><target dev='sda' bus='scsi'/></disk>
+            <disk type='file' device='disk'><driver name='qemu' type='raw' iothread='2' queues='2'/><source file='/nowhere/c.raw'/><target dev='vdc' bus='virtio'/></disk>
+            <disk type='file' device='disk'><driver name='qemu' type='raw' iothread='1'/><source file='/nowhere/d.raw'/><target dev='vdd' bus='virtio'/></disk>
+            <disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='/nowhere/e.raw'/><target dev='sda' bus='scsi'/></disk>
             <controller type='scsi' index='0' model='virtio-scsi'/>
             <interface type='bridge'><mac address='52:54:00:6b:77:01'/><source bridge='br-nowhere'/><model type='virtio'/></interface>
             <interface type='bridge'><mac address='52:54:00:6b:77:02'/><source bridge='br-nowhere'/><model type='virtio'/><driver queues='3' rx_queue_size='1024'/></interface>
