@@ -1,9 +1,11 @@
 // Measure-VMPerformance: loads a guest with a workload several times and keeps every run.
 using System.Management.Automation;
+using System.Runtime.ExceptionServices;
 using KvmTune.Cmdlets.Common;
 using KvmTune.Cmdlets.Completion;
 using KvmTune.Measurement;
 using KvmTune.Measurement.Workloads;
+using KvmTune.Statistics;
 
 namespace KvmTune.Cmdlets.Measurement;
 
@@ -12,9 +14,11 @@ namespace KvmTune.Cmdlets.Measurement;
 /// the two can be compared.
 /// </summary>
 [Cmdlet(VerbsDiagnostic.Measure, "VMPerformance", SupportsShouldProcess = true)]
-[OutputType(typeof(VMPerformance))]
+[OutputType(typeof(VMPerformance), typeof(VMCalibration))]
 public sealed class MeasureVMPerformanceCommand : WorkloadCmdlet
 {
+    private readonly List<Job> _together = [];
+
     /// <summary>The VMs: names, wildcards, UUIDs, or objects of this module. Several are measured one after the other.</summary>
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [Alias("VM")]
@@ -22,27 +26,106 @@ public sealed class MeasureVMPerformanceCommand : WorkloadCmdlet
     [ArgumentCompleter(typeof(VMNameCompleter))]
     public VMReference[] VMName { get; set; } = [];
 
+    /// <summary>Measures all VMs at the same time, for when disturbing each other is the point. They begin when the last one is known.</summary>
+    [Parameter]
+    public SwitchParameter Parallel { get; set; }
+
+    /// <summary>Measures the workload against itself, and says how small a change this VM on this host can show and how long that takes.</summary>
+    [Parameter]
+    public SwitchParameter Calibrate { get; set; }
+
     /// <inheritdoc/>
-    protected override void ProcessRecord() => ForEachVM(VMName, writable: true, vm =>
+    protected override void ProcessRecord() => ForEachVM(VMName, writable: true, keep: Parallel, vm =>
     {
         var before = vm.Reference.Performance ?? vm.Reference.Change?.Baseline;
         var request = Request(before?.Workload, vm);
+        if (Calibrate)
+        {
+            // Two equal sides: an odd run more makes the last pair whole.
+            var runs = IsGiven(nameof(Runs)) ? Math.Max(Runs, VMCalibrator.FewestRuns) : VMCalibrator.DefaultRuns;
+            request = request with { Runs = runs + (runs % 2) };
+        }
+
         if (!ShouldProcess(vm.Domain.Name, $"load the guest with {request.Name}, {request.Runs + 1} runs of {request.RunTime.TotalSeconds:0.#} s"))
+        {
+            return false;
+        }
+
+        var job = new Job(vm, request, before);
+        if (Parallel)
+        {
+            _together.Add(job);
+            return true;
+        }
+
+        Run([job]);
+        return false;
+    });
+
+    /// <inheritdoc/>
+    protected override void EndProcessing() => Run(_together);
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing)
+        {
+            foreach (var job in _together)
+            {
+                job.VM.Domain.Dispose();
+            }
+
+            _together.Clear();
+        }
+
+        base.Dispose(disposing);
+    }
+
+    private void Run(List<Job> jobs)
+    {
+        if (jobs.Count == 0)
         {
             return;
         }
 
-        using var target = new LibvirtMeasurementTarget(vm.Domain, TimeProvider.System);
-        var measurer = new VMMeasurer(WorkloadCatalog.CreateDefault(), TimeProvider.System);
-        var progress = new ProgressReporter(this, $"Measuring {vm.Domain.Name}: {request.Name}");
+        var names = jobs.Select(job => job.VM.Domain.Name).ToList();
+        var bars = jobs.Select((job, i) => new ProgressReporter(this, $"Measuring {names[i]}: {job.Request.Name}", i)).ToList();
         try
         {
-            var performance = Await((post, token) => measurer.MeasureAsync(target, request, progress.Through(post), token));
-            WriteObject(performance with { Change = vm.Reference.Change, Baseline = before });
+            Await(async (post, token) =>
+            {
+                await Task.WhenAll(jobs.Select(async (job, i) =>
+                {
+                    try
+                    {
+                        var performance = SimultaneousMeasurement.Mark(await MeasureAsync(job, bars[i].Through(post), token), names);
+                        post(() => Try(names[i], () => Write(job, performance)));
+                    }
+                    catch (Exception exception) when (jobs.Count > 1 && exception is not OperationCanceledException)
+                    {
+                        // One guest's error does not end the others' measurement.
+                        var error = ExceptionDispatchInfo.Capture(exception);
+                        post(() => Try(names[i], error.Throw));
+                    }
+                }));
+                return true;
+            });
         }
         finally
         {
-            progress.Complete();
+            bars.ForEach(bar => bar.Complete());
         }
-    });
+    }
+
+    private static async Task<VMPerformance> MeasureAsync(Job job, IProgress<MeasurementProgress> progress, CancellationToken token)
+    {
+        using var target = new LibvirtMeasurementTarget(job.VM.Domain, TimeProvider.System);
+        return await new VMMeasurer(WorkloadCatalog.CreateDefault(), TimeProvider.System).MeasureAsync(target, job.Request, progress, token);
+    }
+
+    private void Write(Job job, VMPerformance performance) => WriteObject(Calibrate
+        ? VMCalibrator.Calibrate(performance)
+        : performance with { Change = job.VM.Reference.Change, Baseline = job.Before });
+
+    private sealed record Job(VMTarget VM, WorkloadRequest Request, VMPerformance? Before);
 }
