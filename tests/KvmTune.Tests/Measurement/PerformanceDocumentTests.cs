@@ -58,7 +58,7 @@ public sealed class PerformanceDocumentTests
     public void Every_kind_of_change_comes_back()
     {
         var vm = DomainXmlReader.Read(Captured.Text("lab2.xml"));
-        var changes = SampleChanges.For(vm).ToList();
+        var changes = SampleChanges.For(vm, DomainDocument.Parse(Captured.Text("lab2.xml"))).ToList();
         var result = Performances.Pin(TuningOutcome.Applied);
 
         foreach (var change in changes)
