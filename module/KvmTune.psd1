@@ -15,23 +15,32 @@
     VariablesToExport    = @()
     AliasesToExport      = @()
     CmdletsToExport      = @(
+        'Clear-DiskIOThread'
         'Clear-EmulatorPin'
         'Clear-IOThreadPin'
         'Clear-VcpuPin'
         'Compare-VMPerformance'
         'Connect-VMHost'
+        'Disable-HugePages'
+        'Disable-NicMultiqueue'
         'Disconnect-VMHost'
+        'Enable-HugePages'
+        'Enable-NicMultiqueue'
+        'Get-HugePagePool'
         'Get-VMHostTopology'
         'Get-VMTopology'
         'Invoke-VMTuning'
         'Measure-VMPerformance'
         'Restart-VMDomain'
         'Set-DiskCacheMode'
+        'Set-DiskIOThread'
+        'Set-DiskThrottle'
         'Set-EmulatorPin'
+        'Set-HugePagePool'
         'Set-IOThreadPin'
+        'Set-VcpuPin'
         'Set-VMCpuModel'
         'Set-VMNumaPolicy'
-        'Set-VcpuPin'
     )
     PrivateData          = @{
         PSData = @{

@@ -67,6 +67,12 @@ public static class Formatting
         ? "normal"
         : memory.HugePages.Count == 0 ? "huge" : string.Join(' ', memory.HugePages.Select(page => page.PageSizeKiB is { } size ? KiB(size) : "huge"));
 
+    /// <summary>Where a hugetlbfs for a pool's pages is mounted.</summary>
+    public static string Mount(HugePagePool pool) => pool.MountPoint ?? (pool.IsMounted == false ? "not mounted" : "-");
+
+    /// <summary>The pages of pools on each node, for example <c>0:256 1:0</c>.</summary>
+    public static string ByNode(IEnumerable<HugePagePool> pools) => string.Join(' ', pools.Select(pool => Invariant($"{pool.Node}:{pool.Total}")));
+
     /// <summary>A VM's disks with their cache and I/O modes, for example <c>vda vdb(none,native)</c>.</summary>
     public static string Disks(VMTopology vm) => string.Join(' ', vm.Disks.Select(disk =>
         (disk.Cache, disk.IO) is (null, null) ? disk.Target : $"{disk.Target}({string.Join(',', new[] { disk.Cache, disk.IO }.OfType<string>())})"));
@@ -77,7 +83,7 @@ public static class Formatting
 
     /// <summary>A disk in a line.</summary>
     public static string Disk(DiskConfiguration disk) =>
-        $"{disk.Target}: {disk.Bus} {disk.Format}, cache {disk.Cache ?? "not set"}, io {disk.IO ?? "not set"}{(disk.IOThread is { } thread ? Invariant($", I/O thread {thread}") : null)}, {disk.Source ?? "empty"}";
+        $"{disk.Target}: {disk.Bus} {disk.Format}, cache {disk.Cache ?? "not set"}, io {disk.IO ?? "not set"}{(disk.IOThread is { } thread ? Invariant($", I/O thread {thread}") : null)}{(disk.Throttle.Count > 0 ? $", {Throttle(disk)}" : null)}, {disk.Source ?? "empty"}";
 
     /// <summary>A NIC in a line.</summary>
     public static string Nic(NicConfiguration nic) =>
@@ -94,7 +100,19 @@ public static class Formatting
     /// <summary>What was read back after a change, in words.</summary>
     public static string Verified(VMTuningResult result) => result.Verifications.Count == 0
         ? "-"
-        : result.Verifications.Any(verification => verification.Source.StartsWith("kernel", StringComparison.Ordinal)) ? "by the kernel" : "by libvirt";
+        : result.Verifications.Any(verification => !verification.IsMet) ? "NOT as asked"
+        : ReadBy(result, "guest") ? "in the guest"
+        : ReadBy(result, "kernel") ? "by the kernel"
+        : ReadBy(result, "QEMU") ? "by QEMU" : "by libvirt";
+
+    /// <summary>The limits on a disk, for example <c>total_iops_sec=500</c>.</summary>
+    public static string Throttle(DiskConfiguration disk) => disk.Throttle.Count == 0
+        ? "-"
+        : string.Join(' ', disk.Throttle.OrderBy(limit => limit.Key, StringComparer.Ordinal).Select(limit => Invariant($"{limit.Key}={limit.Value}")));
+
+    /// <summary>The I/O threads of a disk.</summary>
+    public static string IOThreads(DiskConfiguration disk) =>
+        disk.IOThread is { } thread ? Invariant($"{thread}") : disk.IOThreads.Count == 0 ? "-" : string.Join(',', disk.IOThreads);
 
     /// <summary>What the rules say of a plan, in words.</summary>
     public static string Rules(VMTuningPlan plan) =>
@@ -151,6 +169,9 @@ public static class Formatting
     }
 
     private static double Median(IReadOnlyList<double> values) => Estimators.Median(values);
+
+    private static bool ReadBy(VMTuningResult result, string source) =>
+        result.Verifications.Any(verification => verification.Source.StartsWith(source, StringComparison.Ordinal));
 
     private static string? Count(int count, string word) => count == 0 ? null : Invariant($"{count} {word}{(count > 1 ? "s" : null)}");
 

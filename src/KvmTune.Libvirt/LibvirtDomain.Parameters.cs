@@ -22,12 +22,14 @@ public sealed unsafe partial class LibvirtDomain
     /// <param name="disk">The disk's target or the path of its source.</param>
     /// <param name="limits">The limits under libvirt's names.</param>
     /// <param name="target">The running domain, the persistent configuration, or both.</param>
-    public void SetBlockIoTune(string disk, IReadOnlyDictionary<string, ulong> limits, AffectTarget target)
+    /// <param name="group">The throttle group that the disk joins; null leaves it where it is.</param>
+    public void SetBlockIoTune(string disk, IReadOnlyDictionary<string, ulong> limits, AffectTarget target, string? group = null)
     {
         NativeUtf8String.RequireNoNull(disk, nameof(disk));
         ArgumentNullException.ThrowIfNull(limits);
+        var parameters = limits.Select(limit => KeyValuePair.Create(limit.Key, (object)limit.Value));
         TypedParameters.Write(
-            limits.Select(limit => KeyValuePair.Create(limit.Key, (object)limit.Value)),
+            group is null ? parameters : parameters.Append(KeyValuePair.Create("group_name", (object)group)),
             (parameters, count) => virDomainSetBlockIoTune(Handle, disk, (NativeTypedParameter*)parameters, count, (uint)target),
             nameof(virDomainSetBlockIoTune),
             Connection.Handle);

@@ -24,7 +24,13 @@ internal static class PlanApplication
         Show(cmdlet, plan);
         if (cmdlet.ShouldProcess(Description(plan, options.Restart), Question(plan, options.Restart), "KvmTune") && IsAccepted(cmdlet, plan, force))
         {
-            cmdlet.WriteObject(cmdlet.Await((_, token) => tuner.ApplyAsync(plan, options, token)));
+            var result = cmdlet.Await((_, token) => tuner.ApplyAsync(plan, options, token));
+            foreach (var open in result.Verifications.Where(verification => !verification.IsMet).Select(verification => verification.ToString()).Concat(result.Notes))
+            {
+                cmdlet.WriteWarning($"{plan.VMName}: {open}");
+            }
+
+            cmdlet.WriteObject(result);
         }
     }
 
@@ -78,6 +84,11 @@ internal static class PlanApplication
         }
 
         var lines = new List<string> { $"{plan.VMName}: {plan.Title}" };
+        if (plan.Preparation is { } preparation)
+        {
+            lines.Add($"  first, on the host: {preparation.Title}");
+        }
+
         lines.AddRange(plan.Differences.Select(difference => $"  {difference}{Where(difference.Where)}"));
         lines.AddRange(plan.XmlDifference.Split('\n').Select(line => "  " + line));
         lines.AddRange(plan.Confirmations.Concat(plan.Warnings).Select(finding => $"  {finding}"));

@@ -1,10 +1,12 @@
-// What parameters complete to: VMs, disks, vCPUs, host CPUs, workloads, hosts.
+// What parameters complete to: VMs, disks, I/O threads, NICs, vCPUs, host CPUs, workloads, hosts.
 using System.Collections;
 using System.Globalization;
 using KvmTune.Cmdlets.Common;
+using KvmTune.Cmdlets.Network;
 using KvmTune.Libvirt;
 using KvmTune.Measurement.Workloads;
 using KvmTune.Topology;
+using KvmTune.Tuning.HugePages;
 
 namespace KvmTune.Cmdlets.Completion;
 
@@ -44,6 +46,33 @@ public sealed class DiskCompleter : Completer
             disk.Target, $"{disk.Bus} {disk.Device}, {disk.Format}, cache {disk.Cache ?? "not set"}, {disk.Source}")) ?? [];
 }
 
+/// <summary>The I/O threads of the VM.</summary>
+public sealed class IOThreadCompleter : Completer
+{
+    /// <inheritdoc/>
+    protected override IEnumerable<Candidate> Candidates(IDictionary boundParameters) =>
+        VM(boundParameters) is { } vm
+            ? vm.IOThreadIds.Select(id => new Candidate(
+                id.ToString(CultureInfo.InvariantCulture),
+                string.Join(", ", vm.Disks.Where(disk => disk.IOThread == id || disk.IOThreads.Contains(id)).Select(disk => $"disk {disk.Target}")
+                    .Concat(vm.Controllers.Where(controller => controller.IOThread == id)
+                        .Select(controller => string.Create(CultureInfo.InvariantCulture, $"SCSI controller {controller.Index}")))
+                    .DefaultIfEmpty("serves nothing"))))
+            : [];
+}
+
+/// <summary>The NICs of the VM.</summary>
+public sealed class NicCompleter : Completer
+{
+    /// <inheritdoc/>
+    protected override IEnumerable<Candidate> Candidates(IDictionary boundParameters) => VM(boundParameters) is not { } vm
+        ? []
+        : vm.Nics.Select((nic, index) => new Candidate(
+                nic.Mac,
+                string.Create(CultureInfo.InvariantCulture, $"NIC {index}: {nic.Model ?? "default model"} on {nic.InterfaceType} {nic.Source}, {nic.Queues ?? 1} queue{(nic.Queues > 1 ? "s" : null)}")))
+            .Append(new Candidate(NicNames.All, "every NIC of the VM"));
+}
+
 /// <summary>The vCPUs of the VM.</summary>
 public sealed class VcpuCompleter : Completer
 {
@@ -53,18 +82,6 @@ public sealed class VcpuCompleter : Completer
             ? Enumerable.Range(0, vm.MaxVcpus).Select(vcpu => new Candidate(
                 vcpu.ToString(CultureInfo.InvariantCulture),
                 vm.VcpuPins.TryGetValue(vcpu, out var pin) ? $"pinned to host CPU {pin}" : "not pinned"))
-            : [];
-}
-
-/// <summary>The I/O threads of the VM.</summary>
-public sealed class IOThreadCompleter : Completer
-{
-    /// <inheritdoc/>
-    protected override IEnumerable<Candidate> Candidates(IDictionary boundParameters) =>
-        VM(boundParameters) is { } vm
-            ? vm.IOThreadIds.Select(thread => new Candidate(
-                thread.ToString(CultureInfo.InvariantCulture),
-                vm.IOThreadPins.TryGetValue(thread, out var pin) ? $"pinned to host CPU {pin}" : "not pinned"))
             : [];
 }
 
@@ -114,4 +131,23 @@ public sealed class ConnectionUriCompleter : Completer
                 new Candidate("test:///default", "libvirt's built-in test driver, to try things without risk"),
             ])
             .DistinctBy(candidate => candidate.Value, StringComparer.Ordinal);
+}
+
+/// <summary>The sizes of huge pages that the host has.</summary>
+public sealed class PageSizeCompleter : Completer
+{
+    /// <inheritdoc/>
+    protected override IEnumerable<Candidate> Candidates(IDictionary boundParameters) =>
+        new HugePagePools(Host(boundParameters)).Read().GroupBy(pool => pool.PageSizeKiB).OrderBy(pools => pools.Key).Select(pools => new Candidate(
+            PageSize.Short(pools.Key),
+            string.Create(CultureInfo.InvariantCulture, $"{pools.Sum(pool => pool.Free)} of {pools.Sum(pool => pool.Total)} pages free")));
+}
+
+/// <summary>The NUMA nodes of the host.</summary>
+public sealed class HostNodeCompleter : Completer
+{
+    /// <inheritdoc/>
+    protected override IEnumerable<Candidate> Candidates(IDictionary boundParameters) =>
+        HostReading.Read(Host(boundParameters)).Nodes.Select(node => new Candidate(
+            node.Id.ToString(CultureInfo.InvariantCulture), $"CPUs {node.CpuSet}, {Formatting.KiB(node.FreeMemoryKiB)} of {Formatting.KiB(node.MemoryKiB)} free"));
 }

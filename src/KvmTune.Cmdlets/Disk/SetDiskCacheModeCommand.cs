@@ -2,7 +2,6 @@
 using System.Management.Automation;
 using KvmTune.Cmdlets.Common;
 using KvmTune.Cmdlets.Completion;
-using KvmTune.Topology;
 using KvmTune.Tuning;
 using KvmTune.Tuning.Changes;
 
@@ -59,7 +58,7 @@ public sealed class SetDiskCacheModeCommand : VMChangeCmdlet
         Add(options, "io", IO);
         Add(options, "discard", Discard);
         Add(options, "detect_zeroes", DetectZeroes);
-        return Targets(vm).Select(disk => new DiskDriverChange
+        return DiskNames.Of(vm, Disk).Select(disk => new DiskDriverChange
         {
             VMName = vm.Domain.Name,
             VMId = vm.Domain.Id,
@@ -77,10 +76,4 @@ public sealed class SetDiskCacheModeCommand : VMChangeCmdlet
             options[name] = value.Equals("default", StringComparison.OrdinalIgnoreCase) ? null : value.ToLowerInvariant();
         }
     }
-
-    // A wildcard means the disks that it matches; a plain name is handed on, so that a wrong one is an error.
-    private IEnumerable<string> Targets(VMTarget vm) => Disk.SelectMany(name => WildcardPattern.ContainsWildcardCharacters(name)
-        ? DomainXmlReader.Read(vm.Domain.GetXml()).Disks.Where(disk => disk.Device is "disk" or "lun").Select(disk => disk.Target)
-            .Where(new WildcardPattern(name, WildcardOptions.IgnoreCase).IsMatch)
-        : [name]);
 }

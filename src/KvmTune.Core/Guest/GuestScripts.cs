@@ -81,6 +81,25 @@ internal static class GuestScripts
     /// <summary>Removes the folder $1 of <see cref="RunIntoFiles"/>.</summary>
     public const string RemoveFiles = """rm -f "$1/out" "$1/err"; rmdir "$1" """;
 
+    /// <summary>Prints the name of the network device with the hardware address $1: a real device, nothing that is stacked on one.</summary>
+    public const string FindInterface = """
+        for folder in /sys/class/net/*; do
+            [ -e "$folder/device" ] || continue
+            { read -r address < "$folder/address"; } 2>/dev/null || continue
+            if [ "$address" = "$1" ]; then echo "${folder##*/}"; exit 0; fi
+        done
+        exit 1
+        """;
+
+    /// <summary>Prints how many receive queues of the network interface $1 are in use.</summary>
+    public const string CountQueues = """
+        n=0
+        for queue in "/sys/class/net/$1/queues"/rx-*; do
+            if [ -e "$queue" ]; then n=$((n + 1)); fi
+        done
+        echo "$n"
+        """;
+
     /// <summary>The command that runs a script, whose output is short.</summary>
     public static GuestCommand Command(string script, params IReadOnlyList<string> parameters) =>
         new("/bin/sh", ["-c", script, "kvmtune", .. parameters]) { HasShortOutput = true };

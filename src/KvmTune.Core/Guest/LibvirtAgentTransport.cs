@@ -26,9 +26,9 @@ internal sealed class LibvirtAgentTransport(DomainAccess domain) : IAgentTranspo
         {
             return domain.Call(vm => vm.GetState()) is DomainState.Running or DomainState.Blocked or DomainState.ShuttingDown;
         }
-        catch (LibvirtException exception) when (exception.ErrorCode == LibvirtErrorCode.NoDomain)
+        catch (LibvirtException exception)
         {
-            return false;
+            return exception.ErrorCode == LibvirtErrorCode.NoDomain ? false : throw Translate(exception);
         }
     }
 

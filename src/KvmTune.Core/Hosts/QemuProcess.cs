@@ -83,9 +83,28 @@ public sealed class QemuProcess
     public CpuSet? AllowedNodes(int threadId) =>
         StatusField(threadId, "Mems_allowed_list:") is { } list && CpuSet.TryParse(list, out var nodes) ? nodes : null;
 
+    /// <summary>What the open file descriptors point at; null when that may not be looked at.</summary>
+    public IReadOnlyList<string>? OpenFiles()
+    {
+        try
+        {
+            return [.. Directory.EnumerateFileSystemEntries(ProcPath("fd")).Select(entry => new FileInfo(entry).LinkTarget).OfType<string>()];
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+
     /// <summary>The command line that QEMU was started with.</summary>
     public IReadOnlyList<string> CommandLine() =>
         TryRead(ProcPath("cmdline")) is { } text ? text.TrimEnd('\0').Split('\0') : [];
+
+    /// <summary>The process's memory, mapping by mapping (<c>/proc/PID/smaps</c>); null when it may not be read.</summary>
+    public string? MemoryMaps() => TryRead(ProcPath("smaps"));
+
+    /// <summary>The nodes of the process's memory, mapping by mapping (<c>/proc/PID/numa_maps</c>); null when it may not be read.</summary>
+    public string? NumaMaps() => TryRead(ProcPath("numa_maps"));
 
     private static IEnumerable<string> PidFolders()
     {

@@ -34,7 +34,7 @@ public sealed class LibvirtMeasurementTarget : IMeasurementTarget, IDisposable
 
     /// <inheritdoc/>
     public Task<string> ReadRunningXmlAsync(CancellationToken cancellationToken) => Task.Run(
-        () => _domain.Call(vm => vm.IsActive
+        () => Call(vm => vm.IsActive
             ? vm.GetXml(DomainXmlFlags.None)
             : throw new GuestChannelException(GuestChannelReason.GuestNotRunning, $"{VMName} does not run. Start it first.")),
         cancellationToken);
@@ -80,7 +80,7 @@ public sealed class LibvirtMeasurementTarget : IMeasurementTarget, IDisposable
 
     /// <inheritdoc/>
     public Task<MeasurementConditions> ReadConditionsAsync(string runningXml, CancellationToken cancellationToken) => Task.Run(
-        () => _domain.Call(vm =>
+        () => Call(vm =>
         {
             var isLocal = LocalHost.IsLocal(ConnectionUri);
             return new MeasurementConditions
@@ -105,6 +105,18 @@ public sealed class LibvirtMeasurementTarget : IMeasurementTarget, IDisposable
 
     /// <summary>Closes what was opened here.</summary>
     public void Dispose() => _domain.Dispose();
+
+    private T Call<T>(Func<LibvirtDomain, T> call)
+    {
+        try
+        {
+            return _domain.Call(call);
+        }
+        catch (LibvirtException exception)
+        {
+            throw LibvirtErrors.Calling(exception, $"measuring '{VMName}'");
+        }
+    }
 
     private async Task<IGuestChannel> OpenSshAsync(SshEndpoint? endpoint, CancellationToken cancellationToken)
     {

@@ -158,7 +158,17 @@ internal static class LikenessCheck
         Add("run time", Seconds(before.RunTime), Seconds(after.RunTime));
         Add("guest path", before.GuestPath, after.GuestPath);
         Add("file size", MiB(before.FileSizeMiB), MiB(after.FileSizeMiB));
+        Add("streams", before.Streams.ToString(CultureInfo.InvariantCulture), after.Streams.ToString(CultureInfo.InvariantCulture));
+        Add("host address", before.HostAddress, after.HostAddress);
+        Add("observed area", before.Area.ToString(), after.Area.ToString());
+        if (before.Command != after.Command)
+        {
+            differences.Add($"command {Line(before.Command)} against {Line(after.Command)}");
+        }
+
         return differences;
+
+        static string Line(CommandSettings? command) => command is null ? "not set" : string.Join(' ', [command.Path, .. command.Arguments]);
 
         void Add(string name, string? b, string? a)
         {

@@ -85,7 +85,7 @@ public static class ConfigurationComparer
         }
 
         yield return new("emulator pin", null, Pin(vm.EmulatorPin, hostCpus));
-        yield return new("I/O threads", null, string.Join(',', vm.IOThreadIds));
+        yield return new("I/O threads", null, List(vm.IOThreadIds));
         foreach (var (thread, cpus) in vm.IOThreadPins)
         {
             yield return new("I/O thread * pin", Text(thread), Pin(cpus, hostCpus));
@@ -101,7 +101,8 @@ public static class ConfigurationComparer
         yield return new("CPU topology", null, vm.Cpu.Topology?.ToString());
         yield return new("memory", null, vm.Memory.MaximumKiB);
         yield return new("huge pages", null, vm.Memory.UsesHugePages
-            ? string.Join(',', vm.Memory.HugePages.Select(page => page.PageSizeKiB is { } size ? $"{Text(size)} KiB" : "default")) is { Length: > 0 } sizes
+            ? string.Join(", ", vm.Memory.HugePages.Select(page =>
+                (page.PageSizeKiB is { } size ? $"{Text(size)} KiB" : "default") + (page.GuestNodes is { } nodes ? $" for guest nodes {nodes}" : null))) is { Length: > 0 } sizes
                 ? sizes
                 : "default"
             : null);
@@ -116,12 +117,14 @@ public static class ConfigurationComparer
             yield return new("disk * io", disk.Target, disk.IO);
             yield return new("disk * discard", disk.Target, disk.Discard);
             yield return new("disk * detect_zeroes", disk.Target, disk.DetectZeroes);
-            yield return new("disk * iothread", disk.Target, disk.IOThread);
+            yield return new("disk * iothread", disk.Target, Text(disk.IOThread) ?? List(disk.IOThreads));
             yield return new("disk * queues", disk.Target, disk.Queues);
-            yield return new("disk * throttle", disk.Target, disk.Throttle.Count == 0
-                ? null
-                : string.Join(' ', disk.Throttle.OrderBy(entry => entry.Key, StringComparer.Ordinal)
-                    .Select(entry => string.Create(CultureInfo.InvariantCulture, $"{entry.Key}={entry.Value}"))));
+            foreach (var (limit, value) in disk.Throttle.OrderBy(entry => entry.Key, StringComparer.Ordinal))
+            {
+                yield return new($"disk * {limit}", disk.Target, (long)value);
+            }
+
+            yield return new("disk * throttle group", disk.Target, disk.ThrottleGroup);
         }
 
         foreach (var controller in vm.Controllers)
@@ -146,6 +149,8 @@ public static class ConfigurationComparer
 
     private static CpuSet? Pin(CpuSet? cpus, CpuSet? hostCpus) =>
         cpus is null || (hostCpus is not null && hostCpus.IsSubsetOf(cpus)) ? null : cpus;
+
+    private static string? List(IReadOnlyList<int> numbers) => numbers.Count == 0 ? null : string.Join(',', numbers);
 
     private static string? Text(long? number) => number?.ToString(CultureInfo.InvariantCulture);
 

@@ -53,7 +53,7 @@ internal sealed class DeviceXmlReader(XmlCursor reader)
         {
             disk = element switch
             {
-                "driver" => disk with
+                "driver" => ReadDiskDriver(disk with
                 {
                     Format = reader.GetAttribute("type"),
                     Cache = reader.GetAttribute("cache"),
@@ -62,10 +62,10 @@ internal sealed class DeviceXmlReader(XmlCursor reader)
                     DetectZeroes = reader.GetAttribute("detect_zeroes"),
                     IOThread = reader.Number("iothread"),
                     Queues = reader.Number("queues"),
-                },
+                }),
                 "source" => disk with { Source = ReadDiskSource() },
                 "target" => disk with { Target = reader.GetAttribute("dev") ?? string.Empty, Bus = reader.GetAttribute("bus") },
-                "iotune" => disk with { Throttle = ReadThrottle() },
+                "iotune" => ReadThrottle(disk),
                 "shareable" => disk with { Shareable = true },
                 "readonly" => disk with { ReadOnly = true },
                 "address" => disk with { Controller = reader.Number("controller") },
@@ -83,18 +83,51 @@ internal sealed class DeviceXmlReader(XmlCursor reader)
         ?? reader.GetAttribute("name")
         ?? reader.GetAttribute("dir");
 
-    private Dictionary<string, ulong> ReadThrottle()
+    private DiskConfiguration ReadDiskDriver(DiskConfiguration disk)
     {
-        var throttle = new Dictionary<string, ulong>(StringComparer.Ordinal);
         foreach (var element in reader.Children())
         {
-            if (ulong.TryParse(reader.Text(), NumberStyles.Integer, CultureInfo.InvariantCulture, out var value))
+            if (element == "iothreads")
+            {
+                disk = disk with { IOThreads = ReadIOThreadIds() };
+            }
+        }
+
+        return disk;
+    }
+
+    private List<int> ReadIOThreadIds()
+    {
+        var ids = new List<int>();
+        foreach (var element in reader.Children())
+        {
+            if (element == "iothread" && reader.Number("id") is { } id)
+            {
+                ids.Add(id);
+            }
+        }
+
+        return ids;
+    }
+
+    private DiskConfiguration ReadThrottle(DiskConfiguration disk)
+    {
+        var throttle = new Dictionary<string, ulong>(StringComparer.Ordinal);
+        string? group = null;
+        foreach (var element in reader.Children())
+        {
+            var text = reader.Text();
+            if (element == "group_name")
+            {
+                group = text;
+            }
+            else if (ulong.TryParse(text, NumberStyles.Integer, CultureInfo.InvariantCulture, out var value))
             {
                 throttle[element] = value;
             }
         }
 
-        return throttle;
+        return disk with { Throttle = throttle, ThrottleGroup = group };
     }
 
     private void ReadController()

@@ -15,11 +15,21 @@ public static class HostReading
         return topology with { Nodes = WithFree(host.Read(), topology.Nodes) };
     }
 
+    /// <summary>The host with capabilities that are fetched anew: the size of page pools stands in them, and can change.</summary>
+    /// <exception cref="LibvirtException">libvirt refuses or the daemon is lost.</exception>
+    public static VMHostTopology ReadAnew(HostConnection host)
+    {
+        var connection = host.Read();
+        var topology = WithCpuState(host, CapabilitiesReader.Read(connection.GetCapabilitiesXml(), host.Uri, connection.HostName));
+        return topology with { Nodes = WithFree(connection, topology.Nodes) };
+    }
+
     /// <summary>The host as far as its CPUs go: what is free on its nodes is not asked for.</summary>
     /// <exception cref="LibvirtException">libvirt refuses or the daemon is lost.</exception>
-    public static VMHostTopology ReadCpus(HostConnection host)
+    public static VMHostTopology ReadCpus(HostConnection host) => WithCpuState(host, host.Hardware());
+
+    private static VMHostTopology WithCpuState(HostConnection host, VMHostTopology topology)
     {
-        var topology = host.Hardware();
         var (online, mapLength) = Cpus(host);
         var present = CpuSet.Of(topology.Cpus.Select(cpu => cpu.Id)).Union(online);
         return topology with

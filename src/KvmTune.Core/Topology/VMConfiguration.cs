@@ -189,6 +189,9 @@ public sealed record DiskConfiguration
     /// <summary>The I/O thread that serves the disk.</summary>
     public int? IOThread { get; init; }
 
+    /// <summary>The I/O threads that share the disk's queues, where there are several (libvirt 10.0).</summary>
+    public IReadOnlyList<int> IOThreads { get; init; } = [];
+
     /// <summary>The number of queues.</summary>
     public int? Queues { get; init; }
 
@@ -203,6 +206,9 @@ public sealed record DiskConfiguration
 
     /// <summary>The throttle values that the document sets (<c>&lt;iotune&gt;</c>), by libvirt's names, in libvirt's units (bytes/s, I/O per s, s).</summary>
     public IReadOnlyDictionary<string, ulong> Throttle { get; init; } = ReadOnlyDictionary<string, ulong>.Empty;
+
+    /// <summary>The throttle group: disks of one group share one budget. Null when the disk has a budget of its own.</summary>
+    public string? ThrottleGroup { get; init; }
 }
 
 /// <summary>A controller.</summary>

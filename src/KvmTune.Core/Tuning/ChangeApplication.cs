@@ -78,8 +78,13 @@ internal sealed class ChangeApplication(HostConnection host, LibvirtDomain domai
     }
 
     /// <summary>Looks from outside libvirt at what a restart has put in force.</summary>
-    public Task<IReadOnlyList<Verification>> VerifyRestartedAsync(CancellationToken cancellationToken) => _change.VerifyRestartedAsync(
-        new RestartedTarget(domain, DomainXmlReader.Read(domain.GetXml()), FindProcess()), cancellationToken);
+    /// <returns>What was read back, and what is left for a person to do.</returns>
+    public async Task<(IReadOnlyList<Verification> Verifications, IReadOnlyCollection<string> Notes)> VerifyRestartedAsync(
+        TimeProvider time, CancellationToken cancellationToken)
+    {
+        var target = new RestartedTarget(domain, DomainXmlReader.Read(domain.GetXml()), FindProcess()) { Time = time };
+        return (await _change.VerifyRestartedAsync(target, cancellationToken), [.. target.Notes]);
+    }
 
     private static List<VMChange> InverseOf(VMTuningPlan plan)
     {
@@ -164,5 +169,5 @@ internal sealed class ChangeApplication(HostConnection host, LibvirtDomain domai
         "ChangeNotEffective", KvmTuneErrorCategory.InvalidResult,
         $"'{plan.Title}' on '{plan.VMName}' did not take effect and was taken back: {string.Join("; ", verifications.Where(verification => !verification.IsMet))}.");
 
-    private static string Shown(string? value) => value ?? "(not set)";
+    private static string Shown(string? value) => value switch { null => "(not set)", "" => "(there)", _ => value };
 }

@@ -18,10 +18,14 @@ public sealed class DomainDocument
         "name", "uuid", "metadata", "maxMemory", "memory", "currentMemory", "blkiotune", "memtune", "memoryBacking", "vcpu", "vcpus",
         "iothreads", "iothreadids", "cputune", "numatune", "resource", "sysinfo", "os", "features", "cpu", "clock", "on_poweroff",
         "on_reboot", "on_crash", "pm", "devices",
-        "hugepages", "nosharepages", "locked", "source", "access", "allocation",
+        "hugepages", "page", "nosharepages", "locked", "source", "access", "allocation",
         "vcpupin", "emulatorpin", "iothreadpin", "emulatorsched",
         "model", "vendor", "topology", "cache", "feature", "numa",
         "driver", "auth", "backingStore", "target", "iotune",
+        "total_bytes_sec", "read_bytes_sec", "write_bytes_sec", "total_iops_sec", "read_iops_sec", "write_iops_sec",
+        "total_bytes_sec_max", "read_bytes_sec_max", "write_bytes_sec_max", "total_iops_sec_max", "read_iops_sec_max", "write_iops_sec_max",
+        "size_iops_sec", "group_name", "total_bytes_sec_max_length", "read_bytes_sec_max_length", "write_bytes_sec_max_length",
+        "total_iops_sec_max_length", "read_iops_sec_max_length", "write_iops_sec_max_length",
     ];
 
     private readonly XDocument _document;
@@ -108,7 +112,7 @@ public sealed class DomainDocument
         for (var index = 0; index < length && element is not null; index++)
         {
             var step = steps[index];
-            element = element.Elements(step.Name).FirstOrDefault(candidate => Matches(candidate, step));
+            element = element.Elements(step.Name).Where(candidate => Matches(candidate, step)).ElementAtOrDefault(step.Index);
         }
 
         return element;
@@ -116,6 +120,11 @@ public sealed class DomainDocument
 
     private static bool Matches(XElement candidate, SettingElement step)
     {
+        if (step.Type is not null && (string?)candidate.Attribute("type") != step.Type)
+        {
+            return false;
+        }
+
         if (step.KeyAttribute is null)
         {
             return true;
@@ -138,7 +147,7 @@ public sealed class DomainDocument
         }
 
         var step = steps[length - 1];
-        if (step.KeyChild is not null)
+        if (step.IsDevice)
         {
             throw new InvalidOperationException($"There is no {step} in the document. A device is never made by an edit of its settings.");
         }
@@ -167,6 +176,11 @@ public sealed class DomainDocument
             var sibling = siblings[index - 1];
             var siblingRank = Array.IndexOf(Order, sibling.Name.LocalName);
             if (siblingRank >= 0 && siblingRank < rank)
+            {
+                return index;
+            }
+
+            if (siblingRank == rank && step.Index > 0)
             {
                 return index;
             }
@@ -244,7 +258,7 @@ public sealed class DomainDocument
         for (var length = path.Elements.Count - (path.Attribute is null ? 1 : 0); length > 0; length--)
         {
             var step = path.Elements[length - 1];
-            if (step.KeyChild is not null || Find(path.Elements, length) is not { } container || !IsBare(container, step))
+            if (step.IsDevice || Find(path.Elements, length) is not { } container || !IsBare(container, step))
             {
                 return;
             }

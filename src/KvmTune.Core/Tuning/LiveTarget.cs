@@ -21,4 +21,11 @@ public sealed record LiveTarget(LibvirtDomain Domain, VMConfiguration Before, Cp
 /// <param name="Domain">The domain, on a writable connection.</param>
 /// <param name="Running">The running configuration now.</param>
 /// <param name="Process">The VM's process; null when the host is another machine or the driver has no processes.</param>
-public sealed record RestartedTarget(LibvirtDomain Domain, VMConfiguration Running, QemuProcess? Process);
+public sealed record RestartedTarget(LibvirtDomain Domain, VMConfiguration Running, QemuProcess? Process)
+{
+    /// <summary>The clock for waits.</summary>
+    public TimeProvider Time { get; init; } = TimeProvider.System;
+
+    /// <summary>What is left for a person to do, as a change finds it out.</summary>
+    public ICollection<string> Notes { get; } = [];
+}

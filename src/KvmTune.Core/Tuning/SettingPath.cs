@@ -1,4 +1,6 @@
 // The address of one setting in a domain XML: elements from <domain> down, each perhaps told from its siblings by a key.
+using System.Globalization;
+
 namespace KvmTune.Tuning;
 
 /// <summary>One element on the way to a setting.</summary>
@@ -6,14 +8,20 @@ namespace KvmTune.Tuning;
 /// <param name="KeyChild">The child element that holds the key, for example <c>target</c> of a disk; null when the element itself does.</param>
 /// <param name="KeyAttribute">The attribute that tells the element from its siblings, for example <c>vcpu</c>; null when there is one such element at most.</param>
 /// <param name="KeyValue">The value of that attribute.</param>
-public sealed record SettingElement(string Name, string? KeyChild = null, string? KeyAttribute = null, string? KeyValue = null)
+/// <param name="Index">Which of the siblings that match is meant, counted from 0: for siblings that nothing else tells apart.</param>
+/// <param name="Type">The value of the attribute <c>type</c>, for devices whose key is unique only within their type (controllers).</param>
+public sealed record SettingElement(
+    string Name, string? KeyChild = null, string? KeyAttribute = null, string? KeyValue = null, int Index = 0, string? Type = null)
 {
+    /// <summary>Whether it is a device: an edit of its settings never makes one.</summary>
+    public bool IsDevice => KeyChild is not null || Type is not null;
+
     /// <summary>The element as an XPath step.</summary>
-    public override string ToString() => (KeyAttribute, KeyChild) switch
+    public override string ToString() => Name + (Type is null ? null : $"[@type='{Type}']") + (KeyAttribute, KeyChild) switch
     {
-        (null, _) => Name,
-        (_, null) => $"{Name}[@{KeyAttribute}='{KeyValue}']",
-        _ => $"{Name}[{KeyChild}/@{KeyAttribute}='{KeyValue}']",
+        (null, _) => Index == 0 ? null : string.Create(CultureInfo.InvariantCulture, $"[{Index + 1}]"),
+        (_, null) => $"[@{KeyAttribute}='{KeyValue}']",
+        _ => $"[{KeyChild}/@{KeyAttribute}='{KeyValue}']",
     };
 }
 
@@ -34,6 +42,9 @@ public sealed record SettingPath(IReadOnlyList<SettingElement> Elements, string?
     /// <summary>An element that an attribute tells from its siblings, one step deeper.</summary>
     public SettingPath Child(string name, string keyAttribute, string keyValue) =>
         new([.. Elements, new SettingElement(name, null, keyAttribute, keyValue)], null);
+
+    /// <summary>One of several elements that only their order tells apart, one step deeper.</summary>
+    public SettingPath Child(string name, int index) => new([.. Elements, new SettingElement(name, Index: index)], null);
 
     /// <summary>An attribute of the element.</summary>
     public SettingPath At(string attribute) => this with { Attribute = attribute };

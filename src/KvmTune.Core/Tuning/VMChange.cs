@@ -1,5 +1,7 @@
 // One tuning edit of one VM, as a value that can be planned, shown, applied, verified and undone.
+using KvmTune.Hosts;
 using KvmTune.Topology;
+using KvmTune.Tuning.Rules;
 
 namespace KvmTune.Tuning;
 
@@ -55,6 +57,11 @@ public abstract record VMChange
     /// </summary>
     /// <exception cref="KvmTuneException">Something that the change names does not exist in the VM.</exception>
     public abstract void CheckTarget(VMConfiguration configuration);
+
+    /// <summary>What must be done on the host before the change can come into force; null for nothing, as for most changes.</summary>
+    /// <param name="context">The VM before and after the change, and the host.</param>
+    /// <param name="host">The host.</param>
+    public virtual HostPreparation? Preparation(RuleContext context, HostConnection host) => null;
 
     /// <summary>Makes the change in the running VM.</summary>
     /// <exception cref="Libvirt.LibvirtException">libvirt refuses.</exception>

@@ -65,18 +65,30 @@ public sealed class VMTuner(HostConnection host, TimeProvider time, LibvirtDomai
 
             cancellationToken.ThrowIfCancellationRequested();
             var application = new ChangeApplication(host, domain, checkedPlan);
-            var verifications = application.Apply();
+            var verifications = new List<Verification>(checkedPlan.Preparation?.Apply() ?? []);
+            IReadOnlyCollection<string> notes = [];
             var restarted = false;
-            if (checkedPlan.RequiresRestart && options.Restart)
+            try
             {
-                await application.RestartAsync(new VMRestarter(time), options.RestartOptions, cancellationToken);
-                verifications.AddRange(await application.VerifyRestartedAsync(cancellationToken));
-                restarted = true;
+                verifications.AddRange(application.Apply());
+                if (checkedPlan.RequiresRestart && options.Restart)
+                {
+                    await application.RestartAsync(new VMRestarter(time), options.RestartOptions, cancellationToken);
+                    (var seen, notes) = await application.VerifyRestartedAsync(time, cancellationToken);
+                    verifications.AddRange(seen);
+                    restarted = true;
+                }
+            }
+            catch
+            {
+                checkedPlan.Preparation?.TakeBack();
+                throw;
             }
 
             return Result(checkedPlan, checkedPlan.RequiresRestart && !restarted ? TuningOutcome.RestartPending : TuningOutcome.Applied) with
             {
                 Verifications = verifications,
+                Notes = notes,
                 Restarted = restarted,
                 Inverse = application.Inverse,
             };
@@ -120,7 +132,8 @@ public sealed class VMTuner(HostConnection host, TimeProvider time, LibvirtDomai
     // holds that follows from it, and only what forbids the change is judged anew: a host CPU may have gone offline. Else null.
     private VMTuningPlan? CheckQuickly(VMTuningPlan plan, LibvirtDomain domain)
     {
-        if (!plan.ChangesRunning || plan.ChangesConfiguration || plan.After is null || VMReading.Running(domain) != plan.Snapshot.Running)
+        if (!plan.ChangesRunning || plan.ChangesConfiguration || plan.Preparation is not null || plan.After is null
+            || VMReading.Running(domain) != plan.Snapshot.Running)
         {
             return null;
         }
@@ -145,6 +158,8 @@ public sealed class VMTuner(HostConnection host, TimeProvider time, LibvirtDomai
         var differences = Differences(
             running is null ? [] : ConfigurationComparer.Compare(facts.Running!, running.Configuration, hostCpus.OnlineCpus),
             persistent is null ? [] : ConfigurationComparer.Compare(facts.Configured!, persistent.Configuration));
+        var context = Context(change, facts, edit.Configuration, hostCpus);
+        var preparation = change.Preparation(context, host);
         return new VMTuningPlan
         {
             Change = change,
@@ -152,10 +167,12 @@ public sealed class VMTuner(HostConnection host, TimeProvider time, LibvirtDomai
             ChangesConfiguration = config,
             RequiresRestart = config && facts.IsRunning && !live && persistent!.IsReal,
             Differences = differences,
-            Findings = RuleCatalog.Judge(Context(change, facts, edit.Configuration, hostCpus)),
+            Findings = RuleCatalog.Judge(context),
             XmlDifference = XmlDifference.Between(edit.Before.ToXml(), edit.After.ToXml()),
-            VirshCommand = string.Join('\n', change.VirshCommands(live, config, edit.Before, edit.After)),
-            HasChanges = differences.Count > 0 || persistent is { IsReal: true },
+            Preparation = preparation,
+            VirshCommand = string.Join(
+                '\n', change.VirshCommands(live, config, edit.Before, edit.After).Prepend(preparation?.VirshCommand).Where(command => command is not null)),
+            HasChanges = differences.Count > 0 || persistent is { IsReal: true } || preparation is not null,
             Snapshot = snapshot,
             HostCpus = hostCpus,
             After = edit.Configuration,
@@ -163,9 +180,11 @@ public sealed class VMTuner(HostConnection host, TimeProvider time, LibvirtDomai
     }
 
     private RuleContext Context(VMChange change, VMFacts facts, VMConfiguration after, VMHostTopology hostCpus) => new(
-        change, facts, after, () => HostReading.Read(host), () => VMReading.RunningConfigurations(host, change.VMId))
+        change, facts, after, () => HostReading.Read(host), () => VMReading.RunningConfigurations(host, change.VMId),
+        () => host.IsLocalQemu ? HostMemoryFacts.Read() : null)
     {
         HasNumad = !host.IsLocalQemu || LocalPrograms.Exists("numad"),
+        ReadAbilities = () => HostAbilities.Read(host),
         HostCpus = hostCpus,
     };
 

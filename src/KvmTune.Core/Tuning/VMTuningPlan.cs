@@ -45,6 +45,9 @@ public sealed record VMTuningPlan
     /// <summary>Whether the change is in force only after a restart of the VM.</summary>
     public required bool RequiresRestart { get; init; }
 
+    /// <summary>What is done on the host first; null for nothing.</summary>
+    public HostPreparation? Preparation { get; init; }
+
     /// <summary>The settings that change. Empty when the VM is already as asked for.</summary>
     public required IReadOnlyList<SettingDifference> Differences { get; init; }
 

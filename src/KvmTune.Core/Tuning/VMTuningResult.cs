@@ -43,6 +43,9 @@ public sealed record VMTuningResult
     /// <summary>What was read back after the change.</summary>
     public IReadOnlyList<Verification> Verifications { get; init; } = [];
 
+    /// <summary>What is left for a person to do, for example a command to run in a guest that has no agent.</summary>
+    public IReadOnlyCollection<string> Notes { get; init; } = [];
+
     /// <summary>Whether the VM was restarted for the change.</summary>
     public bool Restarted { get; init; }
 

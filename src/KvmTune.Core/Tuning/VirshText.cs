@@ -1,4 +1,5 @@
 // Writes virsh command lines that a shell takes as they stand.
+using System.Globalization;
 using System.Text.RegularExpressions;
 using System.Xml.Linq;
 
@@ -13,6 +14,15 @@ internal static partial class VirshText
     /// <summary>The command that gives a device of the persistent configuration a new definition, which is handed over on standard input.</summary>
     public static string UpdateDevice(string uri, string vmName, XElement device) =>
         $"{Command(uri, "update-device", vmName, "/dev/stdin", "--config")} <<'XML'\n{XElement.Parse(device.ToString())}\nXML";
+
+    /// <summary>The command that sets a pool of huge pages, or adds pages to it.</summary>
+    public static string AllocatePages(string uri, long pageSizeKiB, long count, int? node, bool add) => Command(
+        uri,
+        [
+            "allocpages", string.Create(CultureInfo.InvariantCulture, $"{pageSizeKiB}KiB"), count.ToString(CultureInfo.InvariantCulture),
+            .. node is { } number ? ["--cellno", number.ToString(CultureInfo.InvariantCulture)] : Array.Empty<string>(),
+            .. add ? ["--add"] : Array.Empty<string>(),
+        ]);
 
     /// <summary>
     /// The word that names a VM to virsh: its name, or its UUID where virsh would take the name for an option or for the number of

@@ -14,26 +14,39 @@ public static class SampleChanges
         var all = Enumerable.Range(0, Math.Min(vm.MaxVcpus, 4)).ToList();
         yield return Pins(vm, all.ToDictionary(vcpu => vcpu, vcpu => (CpuSet?)new CpuSet(vcpu + 1)));
         yield return Pins(vm, all.ToDictionary(vcpu => vcpu, _ => (CpuSet?)null));
+        foreach (var change in HugePages(vm))
+        {
+            yield return change;
+        }
+
         foreach (var emulator in new[] { new CpuSet(0), null })
         {
             yield return new EmulatorPinChange
             {
-                VMName = vm.Name, VMId = vm.Id ?? Guid.Empty, ConnectionUri = "test:///default",
+                VMName = vm.Name,
+                VMId = vm.Id ?? Guid.Empty,
+                ConnectionUri = "test:///default",
                 Pins = new Dictionary<int, CpuSet?> { [EmulatorPinChange.Emulator] = emulator },
             };
             if (vm.IOThreadIds.Count > 0)
             {
                 yield return new IOThreadPinChange
                 {
-                    VMName = vm.Name, VMId = vm.Id ?? Guid.Empty, ConnectionUri = "test:///default", HostCpus = new CpuSet("0-7"),
+                    VMName = vm.Name,
+                    VMId = vm.Id ?? Guid.Empty,
+                    ConnectionUri = "test:///default",
+                    HostCpus = new CpuSet("0-7"),
                     Pins = vm.IOThreadIds.ToDictionary(thread => thread, _ => emulator),
                 };
             }
 
             yield return new NumaPolicyChange
             {
-                VMName = vm.Name, VMId = vm.Id ?? Guid.Empty, ConnectionUri = "test:///default",
-                Mode = emulator is null ? null : "strict", NodeSet = emulator?.ToString(),
+                VMName = vm.Name,
+                VMId = vm.Id ?? Guid.Empty,
+                ConnectionUri = "test:///default",
+                Mode = emulator is null ? null : "strict",
+                NodeSet = emulator?.ToString(),
             };
         }
 
@@ -47,9 +60,32 @@ public static class SampleChanges
         }
     }
 
+    // The places are as many as the document's pages, as the cmdlets make them.
+    private static IEnumerable<HugePagesChange> HugePages(VMConfiguration vm)
+    {
+        var existing = Enumerable.Repeat(HugePageElement.Of(4), vm.Memory.HugePages.Count).ToList();
+        var on = new HugePagesChange
+        {
+            VMName = vm.Name,
+            VMId = vm.Id ?? Guid.Empty,
+            ConnectionUri = "test:///default",
+            Enabled = true,
+            Pages = HugePagesChange.PagesWith(existing, 2048, null),
+            Locked = true,
+            NoSharePages = true,
+        };
+        yield return on;
+        yield return on with { Pages = [HugePageElement.Of(1048576, new CpuSet(0)), HugePageElement.Of(2048, new CpuSet(1)), .. HugePagesChange.NoPages([.. existing.Skip(2)])] };
+        yield return on with { Pages = HugePagesChange.PagesWith(existing, null, null), Locked = null, NoSharePages = null };
+        yield return on with { Enabled = false, Pages = HugePagesChange.NoPages(existing), Locked = false, NoSharePages = false };
+    }
+
     private static CpuModelChange Cpu(VMConfiguration vm, IReadOnlyList<SettingValue> values) => new()
     {
-        VMName = vm.Name, VMId = vm.Id ?? Guid.Empty, ConnectionUri = "test:///default", Values = values,
+        VMName = vm.Name,
+        VMId = vm.Id ?? Guid.Empty,
+        ConnectionUri = "test:///default",
+        Values = values,
     };
 
     private static VcpuPinChange Pins(VMConfiguration vm, Dictionary<int, CpuSet?> pins) => new()

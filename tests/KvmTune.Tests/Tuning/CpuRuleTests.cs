@@ -75,7 +75,8 @@ public sealed class CpuRuleTests
         new RuleScene { Change = Pin((0, "2"), (1, "3")), Host = host }.Keeps(CpuRules.PinsCrossNumaNodes);
         new RuleScene
         {
-            Change = Pin((0, "3"), (1, "4")), Host = host,
+            Change = Pin((0, "3"), (1, "4")),
+            Host = host,
             Xml = RuleScene.Vm(inside: "<cpu><numa><cell id='0' cpus='0-1' memory='524288'/><cell id='1' cpus='2-3' memory='524288'/></numa></cpu>"),
         }.IsSilent(CpuRules.PinsCrossNumaNodes);
     }
@@ -165,24 +166,33 @@ public sealed class CpuRuleTests
 
     private static VcpuPinChange Pin(params (int Vcpu, string? HostCpus)[] pins) => new()
     {
-        VMName = "db01", VMId = Guid.Empty, ConnectionUri = "qemu:///system",
+        VMName = "db01",
+        VMId = Guid.Empty,
+        ConnectionUri = "qemu:///system",
         Pins = pins.ToDictionary(pin => pin.Vcpu, pin => pin.HostCpus is null ? null : new CpuSet(pin.HostCpus)),
     };
 
     private static EmulatorPinChange Emulator(string hostCpus) => new()
     {
-        VMName = "db01", VMId = Guid.Empty, ConnectionUri = "qemu:///system",
+        VMName = "db01",
+        VMId = Guid.Empty,
+        ConnectionUri = "qemu:///system",
         Pins = new Dictionary<int, CpuSet?> { [EmulatorPinChange.Emulator] = new CpuSet(hostCpus) },
     };
 
     private static CpuModelChange Model(string model) => new()
     {
-        VMName = "db01", VMId = Guid.Empty, ConnectionUri = "qemu:///system", Values = CpuModelChange.OfModel(model),
+        VMName = "db01",
+        VMId = Guid.Empty,
+        ConnectionUri = "qemu:///system",
+        Values = CpuModelChange.OfModel(model),
     };
 
     private static CpuModelChange Topology(int sockets, int cores, int threads) => new()
     {
-        VMName = "db01", VMId = Guid.Empty, ConnectionUri = "qemu:///system",
+        VMName = "db01",
+        VMId = Guid.Empty,
+        ConnectionUri = "qemu:///system",
         Values = CpuModelChange.OfTopology(new CpuTopology(sockets, 1, cores, threads)),
     };
 }

@@ -43,7 +43,10 @@ public sealed class DiskRuleTests
 
     private static DiskDriverChange Disk(string? cache, string? io) => new()
     {
-        VMName = "db01", VMId = Guid.Empty, ConnectionUri = "qemu:///system", Disk = "vdb",
+        VMName = "db01",
+        VMId = Guid.Empty,
+        ConnectionUri = "qemu:///system",
+        Disk = "vdb",
         Options = new Dictionary<string, string?>(StringComparer.Ordinal) { ["cache"] = cache, ["io"] = io },
     };
 }

@@ -66,7 +66,11 @@ public sealed class NumaRuleTests
 
     private static NumaPolicyChange Policy(string mode, string nodes, bool runningIsRestrictive = false) => new()
     {
-        VMName = "db01", VMId = Guid.Empty, ConnectionUri = "qemu:///system",
-        Mode = mode, NodeSet = nodes, RunningIsRestrictive = runningIsRestrictive,
+        VMName = "db01",
+        VMId = Guid.Empty,
+        ConnectionUri = "qemu:///system",
+        Mode = mode,
+        NodeSet = nodes,
+        RunningIsRestrictive = runningIsRestrictive,
     };
 }

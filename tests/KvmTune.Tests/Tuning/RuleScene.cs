@@ -1,4 +1,5 @@
 // A scene for rules: a VM, a host and neighbours as plain values, so that a rule can be broken on hosts that are not here.
+using KvmTune.Hosts;
 using KvmTune.Topology;
 using KvmTune.Tuning;
 using KvmTune.Tuning.Rules;
@@ -26,6 +27,9 @@ public sealed record RuleScene
 
     /// <summary>The XML of the other running VMs.</summary>
     public IReadOnlyList<string> Neighbours { get; init; } = [];
+
+    /// <summary>What the local kernel says of the host's memory; null for another machine.</summary>
+    public HostMemoryFacts? HostMemory { get; init; }
 
     /// <summary>Whether numad is on the host.</summary>
     public bool HasNumad { get; init; } = true;
@@ -103,7 +107,7 @@ public sealed record RuleScene
         var document = DomainDocument.Parse(Xml);
         Change.Edit(document);
         var facts = new VMFacts(IsRunning, IsPersistent, IsRunning ? before : null, IsPersistent ? before : null);
-        return rule.Check(new RuleContext(Change, facts, document.ToConfiguration(), () => Host, () => [.. Neighbours.Select(DomainXmlReader.Read)])
+        return rule.Check(new RuleContext(Change, facts, document.ToConfiguration(), () => Host, () => [.. Neighbours.Select(DomainXmlReader.Read)], () => HostMemory)
         {
             HasNumad = HasNumad,
         });

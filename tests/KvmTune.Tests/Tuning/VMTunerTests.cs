@@ -123,13 +123,18 @@ public sealed class VMTunerTests : IDisposable
 
     private DiskDriverChange Cache(string? cache, string? io) => new()
     {
-        VMName = _vm.Name, VMId = _vm.Id, ConnectionUri = _host.Uri, Disk = "vdb",
+        VMName = _vm.Name,
+        VMId = _vm.Id,
+        ConnectionUri = _host.Uri,
+        Disk = "vdb",
         Options = new Dictionary<string, string?>(StringComparer.Ordinal) { ["cache"] = cache, ["io"] = io },
     };
 
     private VcpuPinChange Pin(string hostCpus, int vcpu = 0) => new()
     {
-        VMName = _vm.Name, VMId = _vm.Id, ConnectionUri = _host.Uri,
+        VMName = _vm.Name,
+        VMId = _vm.Id,
+        ConnectionUri = _host.Uri,
         Pins = new Dictionary<int, CpuSet?> { [vcpu] = new CpuSet(hostCpus) },
     };
 

@@ -31,19 +31,16 @@ public sealed record DiskDriverChange : VMChange
 
     private IEnumerable<KeyValuePair<string, string?>> OrderedOptions => Options.OrderBy(option => option.Key, StringComparer.Ordinal);
 
-    private SettingPath DiskPath => SettingPath.Of(
-        new SettingElement("devices"), new SettingElement("disk", "target", "dev", Disk));
+    private SettingPath DiskPath => DiskSettings.Path(Disk);
 
     /// <inheritdoc/>
-    public override void CheckTarget(VMConfiguration configuration)
-    {
-        if (!configuration.Disks.Any(disk => string.Equals(disk.Target, Disk, StringComparison.OrdinalIgnoreCase)))
-        {
-            throw new KvmTuneException(
-                "DiskNotFound", KvmTuneErrorCategory.ObjectNotFound,
-                $"The VM '{VMName}' has no disk '{Disk}'. It has: {string.Join(", ", configuration.Disks.Select(disk => disk.Target))}.");
-        }
-    }
+    public override void CheckTarget(VMConfiguration configuration) => DiskSettings.Require(configuration, VMName, Disk);
+
+    /// <inheritdoc/>
+    public override Task<IReadOnlyList<Verification>> VerifyRestartedAsync(RestartedTarget target, CancellationToken cancellationToken) =>
+        Task.FromResult<IReadOnlyList<Verification>>(target.Process is { } process && DiskSettings.Find(target.Running, Disk) is { } disk
+            ? DiskVerification.OfDriver(DomainDocument.Parse(target.Domain.GetXml()), disk, Options.Keys.ToHashSet(StringComparer.Ordinal), process)
+            : []);
 
     /// <inheritdoc/>
     public override IReadOnlyList<string> VirshCommands(bool live, bool config, DomainDocument before, DomainDocument after) =>

@@ -63,9 +63,72 @@ public static class DiskRules
                 ? RuleCheck.Kept($"cache='{disk.Cache}' can be migrated live")
                 : RuleCheck.Broken($"Live migration may be refused with {(disk.Cache is null ? "no cache mode set" : $"cache='{disk.Cache}'")} on disk '{disk.Target}'."));
 
+    /// <summary>The file system under an image must take O_DIRECT.</summary>
+    public static TuningRule DirectNeedsODirect { get; } = new(
+        nameof(DirectNeedsODirect), TuningArea.Disk, RuleSeverity.Error,
+        "With cache='none' or 'directsync' QEMU opens the image with O_DIRECT, and does not start where the file system refuses that.",
+        "OpenStack Nova, privsep/utils supports_direct_io; tried on kernel 6.18, whose tmpfs takes it",
+        static context => context.Change is not DiskDriverChange change
+            || !(change.Options.GetValueOrDefault("cache") is not null || change.Options.GetValueOrDefault("io") is not null)
+            || context.Disk is not { Cache: "none" or "directsync", Source: { } image } disk
+                ? null
+                : disk.SourceType != "file"
+                    ? RuleCheck.Kept($"O_DIRECT was not probed: '{image}' is no file (type '{disk.SourceType}')")
+                    : context.Abilities.ProbeDirectIO(image) switch
+                    {
+                        { IsTaken: false } probe => RuleCheck.Broken($"cache='{disk.Cache}' of disk '{disk.Target}' needs O_DIRECT, which the file system refuses: {probe.Evidence}. Move the image, or use -Cache writeback or writethrough with -IO threads."),
+                        var probe => RuleCheck.Kept($"O_DIRECT: {probe.Evidence}"),
+                    });
+
+    /// <summary>io_uring is young.</summary>
+    public static TuningRule IoUringNeedsVersions { get; } = new(
+        nameof(IoUringNeedsVersions), TuningArea.Disk, RuleSeverity.Error,
+        "io='io_uring' came with libvirt 6.3, QEMU 5.0 and Linux 5.1.",
+        "libvirt formatdomain, driver io",
+        static context => context.Change is not DiskDriverChange change || change.Options.GetValueOrDefault("io") != "io_uring"
+            ? null
+            : RuleCheck.BrokenBy(
+                [
+                    .. TooOld("libvirt", context.Abilities.Libvirt, new Version(6, 3)),
+                    .. TooOld("QEMU", context.Abilities.Qemu, new Version(5, 0)),
+                    .. TooOld("Linux", context.Abilities.Kernel, new Version(5, 1)),
+                ],
+                $"libvirt {Known(context.Abilities.Libvirt)}, QEMU {Known(context.Abilities.Qemu)}, Linux {Known(context.Abilities.Kernel)}",
+                "Use -IO native or threads."));
+
+    /// <summary>io_uring can be blocked.</summary>
+    public static TuningRule IoUringCanFallBack { get; } = new(
+        nameof(IoUringCanFallBack), TuningArea.Disk, RuleSeverity.Warning,
+        "Where io_uring is blocked (seccomp, kernel.io_uring_disabled), QEMU falls back to threads with only a line in its log.",
+        "winpodx issue 732; QEMU block/file-posix.c",
+        static context => context.Change is DiskDriverChange change && change.Options.GetValueOrDefault("io") == "io_uring"
+            ? RuleCheck.Broken($"QEMU may fall back to threads on disk '{change.Disk}' without an error. With -Restart that is looked at; otherwise look for 'falling back' in /var/log/libvirt/qemu/{change.VMName}.log.")
+            : null);
+
+    /// <summary>No cache mode means writeback.</summary>
+    public static TuningRule UnsetCacheIsWriteback { get; } = new(
+        nameof(UnsetCacheIsWriteback), TuningArea.Disk, RuleSeverity.Warning,
+        "Where no cache mode is set QEMU uses writeback: data is safe only as far as the guest flushes.",
+        "QEMU manual, cache modes",
+        static context => context.Change is not DiskDriverChange change || !change.Options.TryGetValue("cache", out var cache) || context.Disk is null
+            ? null
+            : cache is null
+                ? RuleCheck.Broken($"Disk '{context.Disk.Target}' would have no cache mode set, which QEMU takes as writeback: writes are acknowledged while they are still in the host's memory, and what the guest has not flushed is lost when the host loses power.")
+                : RuleCheck.Kept($"cache='{cache}' is set explicitly"));
+
     /// <summary>All rules of this file.</summary>
     public static IReadOnlyList<TuningRule> All { get; } =
-        [NativeNeedsDirectCache, ShareableNeedsNoCache, UnsafeLosesData, WritebackHoldsData, CacheBlocksMigration];
+    [
+        NativeNeedsDirectCache, DirectNeedsODirect, ShareableNeedsNoCache, UnsafeLosesData, WritebackHoldsData, CacheBlocksMigration,
+        UnsetCacheIsWriteback, IoUringNeedsVersions, IoUringCanFallBack,
+    ];
+
+    /// <summary>What is too old, in words; nothing where the version is unknown or new enough.</summary>
+    internal static IEnumerable<string> TooOld(string program, Version? version, Version needed) =>
+        version is not null && version < needed ? [$"{program} {version} is older than {needed}"] : [];
+
+    /// <summary>A version in words.</summary>
+    internal static string Known(Version? version) => version?.ToString() ?? "(version not known)";
 
     // Whether the change itself sets this cache mode on a disk that did not have it.
     private static bool Turns(RuleContext context, string cache) =>

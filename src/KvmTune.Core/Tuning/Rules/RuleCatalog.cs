@@ -5,7 +5,11 @@ namespace KvmTune.Tuning.Rules;
 public static class RuleCatalog
 {
     /// <summary>Every rule of the engine.</summary>
-    public static IReadOnlyList<TuningRule> All { get; } = [.. ScopeRules.All, .. CpuRules.All, .. NumaRules.All, .. DiskRules.All];
+    public static IReadOnlyList<TuningRule> All { get; } =
+    [
+        .. ScopeRules.All, .. CpuRules.All, .. NumaRules.All, .. DiskRules.All, .. DiskIOThreadRules.All, .. DiskThrottleRules.All, .. MemoryRules.All,
+        .. NetworkRules.All,
+    ];
 
     /// <summary>What the rules that apply say of a change.</summary>
     /// <param name="context">The facts.</param>

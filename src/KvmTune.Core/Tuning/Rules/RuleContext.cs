@@ -1,4 +1,5 @@
 // What a rule can look at: the change, the VM before and after it, the host, and the host's other VMs.
+using KvmTune.Hosts;
 using KvmTune.Topology;
 using KvmTune.Tuning.Changes;
 
@@ -10,6 +11,8 @@ public sealed class RuleContext
     private readonly Lazy<VMHostTopology> _host;
     private readonly VMHostTopology? _hostCpus;
     private readonly Lazy<IReadOnlyList<VMConfiguration>> _neighbours;
+    private readonly Lazy<HostMemoryFacts?> _hostMemory;
+    private readonly Lazy<HostAbilities> _abilities;
 
     /// <summary>Collects the facts.</summary>
     /// <param name="change">The change.</param>
@@ -17,14 +20,18 @@ public sealed class RuleContext
     /// <param name="after">The configuration that the change leads to.</param>
     /// <param name="host">Reads the host.</param>
     /// <param name="neighbours">Reads the other running VMs of the host.</param>
+    /// <param name="hostMemory">Reads what the local kernel says of the host's memory; null where the host is not this machine.</param>
     public RuleContext(
-        VMChange change, VMFacts vm, VMConfiguration after, Func<VMHostTopology> host, Func<IReadOnlyList<VMConfiguration>> neighbours)
+        VMChange change, VMFacts vm, VMConfiguration after, Func<VMHostTopology> host, Func<IReadOnlyList<VMConfiguration>> neighbours,
+        Func<HostMemoryFacts?>? hostMemory = null)
     {
         Change = change;
         VM = vm;
         After = after;
         _host = new Lazy<VMHostTopology>(host);
         _neighbours = new Lazy<IReadOnlyList<VMConfiguration>>(neighbours);
+        _hostMemory = new Lazy<HostMemoryFacts?>(hostMemory ?? (static () => null));
+        _abilities = new Lazy<HostAbilities>(() => ReadAbilities());
     }
 
     /// <summary>The change.</summary>
@@ -51,6 +58,14 @@ public sealed class RuleContext
 
     /// <summary>The other running VMs on the host.</summary>
     public IReadOnlyList<VMConfiguration> Neighbours => _neighbours.Value;
+
+    /// <summary>What the kernel says of the host's memory; null where the host is not this machine.</summary>
+    public HostMemoryFacts? HostMemory => _hostMemory.Value;
+    /// <summary>Reads what the host's programs and kernel can do; by default nothing is known of them.</summary>
+    public Func<HostAbilities> ReadAbilities { get; init; } = static () => new HostAbilities();
+
+    /// <summary>What the host's programs and kernel can do.</summary>
+    public HostAbilities Abilities => _abilities.Value;
 
     /// <summary>The disk that a disk change leaves behind; null for other changes.</summary>
     public DiskConfiguration? Disk => Change is DiskDriverChange change

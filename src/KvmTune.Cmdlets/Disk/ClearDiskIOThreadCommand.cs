@@ -1,0 +1,36 @@
+// Clear-DiskIOThread: takes a disk's I/O thread and queues away, so that the VM's main loop does its I/O again.
+using System.Management.Automation;
+using KvmTune.Cmdlets.Common;
+using KvmTune.Cmdlets.Completion;
+using KvmTune.Tuning;
+using KvmTune.Tuning.Changes;
+
+namespace KvmTune.Cmdlets.Disk;
+
+/// <summary>Takes the I/O thread and the queues of a disk away, and the thread itself where nothing else uses it.</summary>
+[Cmdlet(VerbsCommon.Clear, "DiskIOThread", SupportsShouldProcess = true)]
+[OutputType(typeof(VMTuningResult), typeof(VMTuningPlan))]
+public sealed class ClearDiskIOThreadCommand : VMChangeCmdlet
+{
+    /// <summary>The disks, by target name (vdb); wildcards are allowed.</summary>
+    [Parameter(Mandatory = true, Position = 1, ValueFromPipelineByPropertyName = true)]
+    [ArgumentCompleter(typeof(DiskCompleter))]
+    [ValidateNotNullOrEmpty]
+    public string[] Disk { get; set; } = [];
+
+    /// <summary>Leaves the VM's I/O thread in being, with nothing to do.</summary>
+    [Parameter]
+    public SwitchParameter KeepThread { get; set; }
+
+    /// <summary>Leaves the number of queues as it is.</summary>
+    [Parameter]
+    public SwitchParameter KeepQueues { get; set; }
+
+    /// <inheritdoc/>
+    protected override IEnumerable<VMChange> CreateChanges(VMTarget vm) => DiskNames.Of(vm, Disk).Select(disk => new DiskIOThreadRequest(disk)
+    {
+        IsRelease = true,
+        KeepThread = KeepThread,
+        KeepQueues = KeepQueues,
+    }.ToChange(PersistentDocument.Of(vm), vm.Host.Uri) with { Scope = Scope });
+}

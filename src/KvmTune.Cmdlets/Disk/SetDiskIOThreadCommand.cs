@@ -1,0 +1,38 @@
+// Set-DiskIOThread: lets a thread of its own do the I/O of a disk, instead of the VM's main loop.
+using System.Management.Automation;
+using KvmTune.Cmdlets.Common;
+using KvmTune.Cmdlets.Completion;
+using KvmTune.Tuning;
+using KvmTune.Tuning.Changes;
+
+namespace KvmTune.Cmdlets.Disk;
+
+/// <summary>Gives a disk of a VM an I/O thread, which is made where it does not exist, and queues.</summary>
+[Cmdlet(VerbsCommon.Set, "DiskIOThread", SupportsShouldProcess = true)]
+[OutputType(typeof(VMTuningResult), typeof(VMTuningPlan))]
+public sealed class SetDiskIOThreadCommand : VMChangeCmdlet
+{
+    /// <summary>The disks, by target name (vdb); wildcards are allowed.</summary>
+    [Parameter(Mandatory = true, Position = 1, ValueFromPipelineByPropertyName = true)]
+    [ArgumentCompleter(typeof(DiskCompleter))]
+    [ValidateNotNullOrEmpty]
+    public string[] Disk { get; set; } = [];
+
+    /// <summary>The I/O threads, by id. Default: the one that the disk has, else one that serves nothing yet, else a new one. Several need libvirt 10 and QEMU 9.</summary>
+    [Parameter(Position = 2)]
+    [ArgumentCompleter(typeof(IOThreadCompleter))]
+    [ValidateNotNullOrEmpty]
+    public int[]? IOThread { get; set; }
+
+    /// <summary>The number of queues; when left out it stays as it is, which QEMU takes as one for each vCPU (virtio-blk on PCI).</summary>
+    [Parameter]
+    [ValidateRange(1, 1024)]
+    public int? Queues { get; set; }
+
+    /// <inheritdoc/>
+    protected override IEnumerable<VMChange> CreateChanges(VMTarget vm) => DiskNames.Of(vm, Disk).Select(disk => new DiskIOThreadRequest(disk)
+    {
+        IOThreads = IOThread,
+        Queues = Queues,
+    }.ToChange(PersistentDocument.Of(vm), vm.Host.Uri) with { Scope = Scope });
+}

@@ -1,0 +1,153 @@
+// Set-DiskThrottle: limits the I/O of a disk, as virsh blkdeviotune does, live and persistently.
+using System.Management.Automation;
+using KvmTune.Cmdlets.Common;
+using KvmTune.Cmdlets.Completion;
+using KvmTune.Topology;
+using KvmTune.Tuning;
+using KvmTune.Tuning.Changes;
+
+namespace KvmTune.Cmdlets.Disk;
+
+/// <summary>Limits how much a disk of a VM may read and write. 0 is no limit; setting one limit of a kind takes the others of its kind away.</summary>
+[Cmdlet(VerbsCommon.Set, "DiskThrottle", DefaultParameterSetName = SetSet, SupportsShouldProcess = true)]
+[OutputType(typeof(VMTuningResult), typeof(VMTuningPlan))]
+public sealed class SetDiskThrottleCommand : VMChangeCmdlet
+{
+    private const string SetSet = "Set";
+    private const string ClearSet = "Clear";
+
+    // The parameters that are one limit each, with libvirt's names of those.
+    private static readonly Dictionary<string, string> LimitNames = new(StringComparer.Ordinal)
+    {
+        [nameof(TotalBytesPerSecond)] = "total_bytes_sec",
+        [nameof(ReadBytesPerSecond)] = "read_bytes_sec",
+        [nameof(WriteBytesPerSecond)] = "write_bytes_sec",
+        [nameof(TotalIops)] = "total_iops_sec",
+        [nameof(ReadIops)] = "read_iops_sec",
+        [nameof(WriteIops)] = "write_iops_sec",
+        [nameof(TotalBytesPerSecondMax)] = "total_bytes_sec_max",
+        [nameof(ReadBytesPerSecondMax)] = "read_bytes_sec_max",
+        [nameof(WriteBytesPerSecondMax)] = "write_bytes_sec_max",
+        [nameof(TotalIopsMax)] = "total_iops_sec_max",
+        [nameof(ReadIopsMax)] = "read_iops_sec_max",
+        [nameof(WriteIopsMax)] = "write_iops_sec_max",
+        [nameof(IopsSize)] = "size_iops_sec",
+    };
+
+    /// <summary>The disks, by target name (vdb); wildcards are allowed.</summary>
+    [Parameter(Mandatory = true, Position = 1, ValueFromPipelineByPropertyName = true)]
+    [ArgumentCompleter(typeof(DiskCompleter))]
+    [ValidateNotNullOrEmpty]
+    public string[] Disk { get; set; } = [];
+
+    /// <summary>The limit on reads and writes together, in bytes per second (10MB).</summary>
+    [Parameter(ParameterSetName = SetSet)]
+    public ulong TotalBytesPerSecond { get; set; }
+
+    /// <summary>The limit on reads, in bytes per second.</summary>
+    [Parameter(ParameterSetName = SetSet)]
+    public ulong ReadBytesPerSecond { get; set; }
+
+    /// <summary>The limit on writes, in bytes per second.</summary>
+    [Parameter(ParameterSetName = SetSet)]
+    public ulong WriteBytesPerSecond { get; set; }
+
+    /// <summary>The limit on reads and writes together, in operations per second.</summary>
+    [Parameter(ParameterSetName = SetSet)]
+    public ulong TotalIops { get; set; }
+
+    /// <summary>The limit on reads, in operations per second.</summary>
+    [Parameter(ParameterSetName = SetSet)]
+    public ulong ReadIops { get; set; }
+
+    /// <summary>The limit on writes, in operations per second.</summary>
+    [Parameter(ParameterSetName = SetSet)]
+    public ulong WriteIops { get; set; }
+
+    /// <summary>What a burst may reach in reads and writes together, in bytes per second.</summary>
+    [Parameter(ParameterSetName = SetSet)]
+    public ulong TotalBytesPerSecondMax { get; set; }
+
+    /// <summary>What a burst of reads may reach, in bytes per second.</summary>
+    [Parameter(ParameterSetName = SetSet)]
+    public ulong ReadBytesPerSecondMax { get; set; }
+
+    /// <summary>What a burst of writes may reach, in bytes per second.</summary>
+    [Parameter(ParameterSetName = SetSet)]
+    public ulong WriteBytesPerSecondMax { get; set; }
+
+    /// <summary>What a burst may reach in reads and writes together, in operations per second.</summary>
+    [Parameter(ParameterSetName = SetSet)]
+    public ulong TotalIopsMax { get; set; }
+
+    /// <summary>What a burst of reads may reach, in operations per second.</summary>
+    [Parameter(ParameterSetName = SetSet)]
+    public ulong ReadIopsMax { get; set; }
+
+    /// <summary>What a burst of writes may reach, in operations per second.</summary>
+    [Parameter(ParameterSetName = SetSet)]
+    public ulong WriteIopsMax { get; set; }
+
+    /// <summary>How long a burst may last, in whole seconds; for the bursts that are set with it. QEMU's own default is one second.</summary>
+    [Parameter(ParameterSetName = SetSet)]
+    [DurationTransformation]
+    public TimeSpan? BurstLength { get; set; }
+
+    /// <summary>From which size on, in bytes, a request counts as several operations.</summary>
+    [Parameter(ParameterSetName = SetSet)]
+    public ulong IopsSize { get; set; }
+
+    /// <summary>Takes all limits away.</summary>
+    [Parameter(Mandatory = true, ParameterSetName = ClearSet)]
+    public SwitchParameter Clear { get; set; }
+
+    /// <inheritdoc/>
+    protected override void BeginProcessing()
+    {
+        if (ParameterSetName == SetSet && Given().Count == 0)
+        {
+            ThrowTerminatingError(ErrorRecords.Make(
+                new KvmTuneException(
+                    "NothingToSet", KvmTuneErrorCategory.InvalidArgument, "Say what to limit, for example -TotalIops 500 or -WriteBytesPerSecond 20MB; or -Clear."),
+                null));
+        }
+    }
+
+    /// <inheritdoc/>
+    protected override IEnumerable<VMChange> CreateChanges(VMTarget vm)
+    {
+        var limits = DiskThrottleChange.WholeCategories(Clear
+            ? DiskThrottleChange.Categories.SelectMany(category => category).ToDictionary(name => name, _ => (ulong?)null, StringComparer.Ordinal)
+            : Given());
+        return DiskNames.Of(vm, Disk).Select(disk => new DiskThrottleChange
+        {
+            VMName = vm.Domain.Name,
+            VMId = vm.Domain.Id,
+            ConnectionUri = vm.Host.Uri,
+            Scope = Scope,
+            Disk = disk,
+            Limits = limits,
+            SetsGroup = Clear && IsInGroup(vm, disk),
+        });
+    }
+
+    private static bool IsInGroup(VMTarget vm, string disk) => DomainXmlReader.Read(vm.Domain.GetXml()).Disks
+        .Concat(PersistentDocument.Of(vm).ToConfiguration().Disks)
+        .Any(candidate => candidate.Target.Equals(disk, StringComparison.OrdinalIgnoreCase) && candidate.ThrottleGroup is not null);
+
+    // A parameter that was given as 0 counts: it takes a limit away.
+    private Dictionary<string, ulong?> Given()
+    {
+        var given = LimitNames.Where(limit => MyInvocation.BoundParameters.ContainsKey(limit.Key))
+            .ToDictionary(limit => limit.Value, limit => (ulong?)(ulong)MyInvocation.BoundParameters[limit.Key], StringComparer.Ordinal);
+        if (BurstLength is { } length)
+        {
+            foreach (var burst in given.Keys.Where(name => name.EndsWith("_max", StringComparison.Ordinal)).ToList())
+            {
+                given[$"{burst}_length"] = (ulong)Math.Max(1, Math.Round(length.TotalSeconds));
+            }
+        }
+
+        return given;
+    }
+}

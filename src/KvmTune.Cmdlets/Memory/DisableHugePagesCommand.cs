@@ -1,0 +1,37 @@
+// Disable-HugePages: backs a VM's memory with ordinary pages again.
+using System.Management.Automation;
+using KvmTune.Cmdlets.Common;
+using KvmTune.Tuning;
+using KvmTune.Tuning.Changes;
+
+namespace KvmTune.Cmdlets.Memory;
+
+/// <summary>Takes huge pages away from VMs. Whether the memory is locked or merged stays as it is unless it is said. The host's pools keep their size.</summary>
+[Cmdlet(VerbsLifecycle.Disable, "HugePages", SupportsShouldProcess = true)]
+[OutputType(typeof(VMTuningResult), typeof(VMTuningPlan))]
+public sealed class DisableHugePagesCommand : VMChangeCmdlet
+{
+    /// <summary>Unlocks the memory too.</summary>
+    [Parameter]
+    public SwitchParameter Unlock { get; set; }
+
+    /// <summary>Lets the host merge the memory's pages again too.</summary>
+    [Parameter]
+    public SwitchParameter SharePages { get; set; }
+
+    /// <inheritdoc/>
+    protected override IEnumerable<VMChange> CreateChanges(VMTarget vm) =>
+    [
+        new HugePagesChange
+        {
+            VMName = vm.Domain.Name,
+            VMId = vm.Domain.Id,
+            ConnectionUri = vm.Host.Uri,
+            Scope = Scope,
+            Enabled = false,
+            Pages = HugePagesChange.NoPages(EnableHugePagesCommand.ExistingPages(vm.Domain)),
+            Locked = Unlock ? false : null,
+            NoSharePages = SharePages ? false : null,
+        },
+    ];
+}

@@ -1,0 +1,73 @@
+// Enable-HugePages: backs a VM's memory with huge pages of the host's pools.
+using System.Management.Automation;
+using KvmTune.Cmdlets.Common;
+using KvmTune.Cmdlets.Completion;
+using KvmTune.Libvirt;
+using KvmTune.Topology;
+using KvmTune.Tuning;
+using KvmTune.Tuning.Changes;
+
+namespace KvmTune.Cmdlets.Memory;
+
+/// <summary>Backs the memory of VMs with huge pages.</summary>
+[Cmdlet(VerbsLifecycle.Enable, "HugePages", SupportsShouldProcess = true)]
+[OutputType(typeof(VMTuningResult), typeof(VMTuningPlan))]
+public sealed class EnableHugePagesCommand : VMChangeCmdlet
+{
+    /// <summary>The page size: 2M, 1G, 2048K, or a number of KiB. By default the host's default size.</summary>
+    [Parameter(Position = 1)]
+    [PageSizeTransformation]
+    [ArgumentCompleter(typeof(PageSizeCompleter))]
+    public long? PageSize { get; set; }
+
+    /// <summary>The guest's NUMA nodes that the page size is for: 0, '0-1'. By default all. Page sizes of other guest nodes stay.</summary>
+    [Parameter]
+    [CpuSetTransformation]
+    public CpuSet? GuestNode { get; set; }
+
+    /// <summary>Locks the memory into the host's, so that it cannot be swapped out; -Locked:$false takes that away.</summary>
+    [Parameter]
+    public SwitchParameter Locked { get; set; }
+
+    /// <summary>Keeps the host from merging the memory's pages with those of other VMs; -NoSharePages:$false takes that away.</summary>
+    [Parameter]
+    public SwitchParameter NoSharePages { get; set; }
+
+    /// <summary>Reserves the pages that the host's pools lack, on the nodes that the VM needs them on. They stay reserved; Set-HugePagePool gives them back.</summary>
+    [Parameter]
+    public SwitchParameter Reserve { get; set; }
+
+    /// <inheritdoc/>
+    protected override void BeginProcessing()
+    {
+        if (GuestNode is not null && PageSize is null)
+        {
+            ThrowTerminatingError(ErrorRecords.Make(
+                new KvmTuneException("PageSizeMissing", KvmTuneErrorCategory.InvalidArgument, "-GuestNode needs -PageSize: say which pages these guest nodes get."),
+                null));
+        }
+    }
+
+    /// <inheritdoc/>
+    protected override IEnumerable<VMChange> CreateChanges(VMTarget vm) =>
+    [
+        new HugePagesChange
+        {
+            VMName = vm.Domain.Name,
+            VMId = vm.Domain.Id,
+            ConnectionUri = vm.Host.Uri,
+            Scope = Scope,
+            Enabled = true,
+            Pages = HugePagesChange.PagesWith(ExistingPages(vm.Domain), PageSize, GuestNode),
+            Locked = Said(nameof(Locked), Locked),
+            NoSharePages = Said(nameof(NoSharePages), NoSharePages),
+            Reserve = Reserve,
+        },
+    ];
+
+    /// <summary>The pages in the configuration that the change edits.</summary>
+    internal static IReadOnlyList<HugePageElement> ExistingPages(LibvirtDomain domain) =>
+        HugePagesChange.PagesIn(DomainDocument.Parse(domain.GetXml(domain.IsPersistent ? DomainXmlFlags.Inactive : DomainXmlFlags.None)));
+
+    private bool? Said(string name, SwitchParameter value) => MyInvocation.BoundParameters.ContainsKey(name) ? value.IsPresent : null;
+}

@@ -1,0 +1,120 @@
+// Set-HugePagePool: how many huge pages the host holds ready, now and over a restart of the host.
+using System.Management.Automation;
+using KvmTune.Cmdlets.Common;
+using KvmTune.Cmdlets.Completion;
+using KvmTune.Hosts;
+using KvmTune.Tuning.HugePages;
+
+namespace KvmTune.Cmdlets.Memory;
+
+/// <summary>Sets the size of a host's pool of huge pages.</summary>
+[Cmdlet(VerbsCommon.Set, "HugePagePool", SupportsShouldProcess = true)]
+[OutputType(typeof(HugePagePoolResult))]
+public sealed class SetHugePagePoolCommand : CancellableCmdlet
+{
+    /// <summary>The page size: 2M, 1G, 2048K, or a number of KiB.</summary>
+    [Parameter(Mandatory = true, Position = 0, ValueFromPipelineByPropertyName = true)]
+    [Alias("PageSizeKiB")]
+    [PageSizeTransformation]
+    [ArgumentCompleter(typeof(PageSizeCompleter))]
+    public long PageSize { get; set; }
+
+    /// <summary>How many pages the pool is to have.</summary>
+    [Parameter(Mandatory = true, Position = 1)]
+    [ValidateRange(0, uint.MaxValue)]
+    public long Count { get; set; }
+
+    /// <summary>The NUMA node. By default the host as a whole, where the kernel spreads the pages over the nodes.</summary>
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    [ArgumentCompleter(typeof(HostNodeCompleter))]
+    public int? Node { get; set; }
+
+    /// <summary>
+    /// Keeps the pool over a restart of the host, where that is this machine: by a file in /etc/sysctl.d for the default size on
+    /// the host as a whole, in /etc/tmpfiles.d otherwise. Pages of 1 GiB need the kernel command line, which is shown.
+    /// </summary>
+    [Parameter]
+    public SwitchParameter Persist { get; set; }
+
+    /// <summary>With -Persist: the folder that stands for /, for the image of a system.</summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public string PersistenceRoot { get; set; } = "/";
+
+    /// <summary>The libvirt URI; by default the host that cmdlets mean when none is named.</summary>
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    [Alias("Uri")]
+    [ArgumentCompleter(typeof(ConnectionUriCompleter))]
+    [ValidateNotNullOrEmpty]
+    public string? ConnectionUri { get; set; }
+
+    /// <inheritdoc/>
+    protected override void ProcessRecord()
+    {
+        var host = HostConnections.Get(ConnectionUri);
+        Try(host.Uri, () => Set(host));
+    }
+
+    private void Set(HostConnection host)
+    {
+        var persistence = Persist ? PersistenceOn(host) : null;
+        var pools = new HugePagePools(host);
+        var plan = pools.Plan(new HugePagePoolRequest(PageSize, Count, Node));
+        foreach (var warning in plan.Warnings)
+        {
+            WriteWarning($"{host.Uri}: {warning}");
+        }
+
+        if (!ShouldProcess(Description(plan, persistence), $"{host.Uri}: {plan.Title}?", "KvmTune"))
+        {
+            return;
+        }
+
+        WriteVerbose($"{host.Uri}: {(plan.HasChanges ? $"the same with virsh:\n{plan.VirshCommand}" : $"nothing to do, {plan.Title} is what is there already.")}");
+        var result = plan.HasChanges ? pools.Apply(plan) : new HugePagePoolResult { Plan = plan, After = plan.Before };
+        Keep(result, persistence);
+    }
+
+    // The pool is set, whatever becomes of keeping it: the result comes out in any case.
+    private void Keep(HugePagePoolResult result, PoolPersistence? persistence)
+    {
+        if (persistence is not null && PoolPersistence.IsPossible(PageSize))
+        {
+            try
+            {
+                result = result with { PersistedTo = persistence.Write(result.Plan.Request) };
+            }
+            catch (KvmTuneException exception)
+            {
+                WriteError(ErrorRecords.Make(exception, result));
+            }
+        }
+        else if (persistence is not null)
+        {
+            WriteWarning($"{result.ConnectionUri}: pages of {Topology.PageSize.Text(PageSize)} cannot be had reliably once the system runs. To keep the pool, add to the kernel command line: {result.KernelCommandLine}");
+        }
+
+        WriteObject(result);
+    }
+
+    private PoolPersistence PersistenceOn(HostConnection host) => host.IsLocalQemu
+        ? new PoolPersistence(HostMemoryFacts.Read(), GetUnresolvedProviderPathFromPSPath(PersistenceRoot))
+        : throw new KvmTuneException(
+            "HostNotLocal", KvmTuneErrorCategory.InvalidOperation,
+            $"{host.Uri} is not this machine: -Persist writes files of the host. Run it there.");
+
+    private static string Description(HugePagePoolPlan plan, PoolPersistence? persistence)
+    {
+        var lines = new List<string> { $"{plan.ConnectionUri}: {plan.Title}" };
+        lines.AddRange(plan.Warnings.Select(warning => $"  Warning: {warning}"));
+        if (persistence is not null)
+        {
+            lines.Add(PoolPersistence.IsPossible(plan.Request.PageSizeKiB)
+                ? $"  kept over a restart of the host by {persistence.PathFor(plan.Request)}"
+                : "  not kept over a restart of the host: that needs the kernel command line");
+        }
+
+        lines.Add($"  the same with virsh:\n{plan.VirshCommand}");
+        return string.Join('\n', lines);
+    }
+}

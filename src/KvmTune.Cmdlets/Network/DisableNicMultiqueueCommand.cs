@@ -1,0 +1,48 @@
+// Disable-NicMultiqueue: leaves a NIC one queue again.
+using System.Management.Automation;
+using KvmTune.Cmdlets.Common;
+using KvmTune.Cmdlets.Completion;
+using KvmTune.Tuning;
+using KvmTune.Tuning.Changes;
+
+namespace KvmTune.Cmdlets.Network;
+
+/// <summary>Takes queues, ring sizes and backend of NICs of a VM away, so that each has one queue and QEMU's own settings.</summary>
+[Cmdlet(VerbsLifecycle.Disable, "NicMultiqueue", SupportsShouldProcess = true)]
+[OutputType(typeof(VMTuningResult), typeof(VMTuningPlan))]
+public sealed class DisableNicMultiqueueCommand : VMChangeCmdlet
+{
+    /// <summary>The NICs: hardware addresses, numbers from 0, devices on the host (vnet0), or all; wildcards are allowed. Default: the only one.</summary>
+    [Parameter(Position = 1, ValueFromPipelineByPropertyName = true)]
+    [Alias("Mac")]
+    [ArgumentCompleter(typeof(NicCompleter))]
+    [ValidateNotNullOrEmpty]
+    public string[]? Nic { get; set; }
+
+    /// <summary>Leaves ring sizes and backend as they are.</summary>
+    [Parameter]
+    public SwitchParameter QueuesOnly { get; set; }
+
+    /// <inheritdoc/>
+    protected override IEnumerable<VMChange> CreateChanges(VMTarget vm)
+    {
+        var nics = NicNames.Of(vm, Nic);
+        string[] names = QueuesOnly ? ["queues"] : ["queues", "name", "rx_queue_size", "tx_queue_size"];
+        return nics.Count == 0
+            ? []
+            :
+            [
+                new NicQueuesChange
+                {
+                    VMName = vm.Domain.Name,
+                    VMId = vm.Domain.Id,
+                    ConnectionUri = vm.Host.Uri,
+                    Scope = Scope,
+                    Nics = nics.ToDictionary(
+                        nic => nic.Mac,
+                        _ => (IReadOnlyDictionary<string, string?>)names.ToDictionary(name => name, _ => (string?)null, StringComparer.Ordinal),
+                        StringComparer.OrdinalIgnoreCase),
+                },
+            ];
+    }
+}

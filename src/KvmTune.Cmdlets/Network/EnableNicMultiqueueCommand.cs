@@ -1,0 +1,82 @@
+// Enable-NicMultiqueue: spreads the packets of a NIC over several queues, so that several vCPUs can serve it.
+using System.Globalization;
+using System.Management.Automation;
+using KvmTune.Cmdlets.Common;
+using KvmTune.Cmdlets.Completion;
+using KvmTune.Hosts;
+using KvmTune.Tuning;
+using KvmTune.Tuning.Changes;
+
+namespace KvmTune.Cmdlets.Network;
+
+/// <summary>Gives NICs of a VM several queues. With -Restart the guest is told to use them, and both sides are read back.</summary>
+[Cmdlet(VerbsLifecycle.Enable, "NicMultiqueue", SupportsShouldProcess = true)]
+[OutputType(typeof(VMTuningResult), typeof(VMTuningPlan))]
+public sealed class EnableNicMultiqueueCommand : VMChangeCmdlet
+{
+    /// <summary>The NICs: hardware addresses, numbers from 0, devices on the host (vnet0), or all; wildcards are allowed. Default: the only one.</summary>
+    [Parameter(Position = 1, ValueFromPipelineByPropertyName = true)]
+    [Alias("Mac")]
+    [ArgumentCompleter(typeof(NicCompleter))]
+    [ValidateNotNullOrEmpty]
+    public string[]? Nic { get; set; }
+
+    /// <summary>The number of queues. Default: one for each vCPU, within what a tap device can have.</summary>
+    [Parameter]
+    [ValidateRange(1, int.MaxValue)]
+    public int? Queues { get; set; }
+
+    /// <summary>The size of the receive ring: 256, 512 or 1024.</summary>
+    [Parameter]
+    [ValidateRange(1, int.MaxValue)]
+    public int? RxQueueSize { get; set; }
+
+    /// <summary>The size of the transmit ring: 256; up to 1024 with vhost-user only.</summary>
+    [Parameter]
+    [ValidateRange(1, int.MaxValue)]
+    public int? TxQueueSize { get; set; }
+
+    /// <summary>What moves the packets: the host's kernel (vhost) or QEMU itself (qemu); default takes the setting away.</summary>
+    [Parameter]
+    [ValidateSet("vhost", "qemu", "default")]
+    public string? Backend { get; set; }
+
+    /// <inheritdoc/>
+    protected override IEnumerable<VMChange> CreateChanges(VMTarget vm)
+    {
+        var nics = NicNames.Of(vm, Nic);
+        if (nics.Count == 0)
+        {
+            return [];
+        }
+
+        var options = new Dictionary<string, string?>(StringComparer.Ordinal)
+        {
+            ["queues"] = Text(Queues ?? NicQueuesChange.DefaultQueues(PersistentDocument.Of(vm).ToConfiguration(), HostAbilities.Read(vm.Host))),
+        };
+        Add(options, "rx_queue_size", RxQueueSize is { } rx ? Text(rx) : null);
+        Add(options, "tx_queue_size", TxQueueSize is { } tx ? Text(tx) : null);
+        Add(options, "name", Backend?.ToLowerInvariant());
+        return
+        [
+            new NicQueuesChange
+            {
+                VMName = vm.Domain.Name,
+                VMId = vm.Domain.Id,
+                ConnectionUri = vm.Host.Uri,
+                Scope = Scope,
+                Nics = nics.ToDictionary(nic => nic.Mac, _ => (IReadOnlyDictionary<string, string?>)options, StringComparer.OrdinalIgnoreCase),
+            },
+        ];
+    }
+
+    private static void Add(Dictionary<string, string?> options, string name, string? value)
+    {
+        if (value is not null)
+        {
+            options[name] = value == "default" ? null : value;
+        }
+    }
+
+    private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,135 @@
+// The guest's side of a NIC with several queues: finds the interface, tells it to use them (ethtool -L), and reads back what it uses.
+using System.Globalization;
+using System.Text.Json;
+using KvmTune.Tuning;
+
+namespace KvmTune.Guest;
+
+/// <summary>What came of the step in the guest.</summary>
+/// <param name="QueuesInUse">How many queues the guest uses; null when that could not be read.</param>
+/// <param name="Verifications">What was read back.</param>
+/// <param name="Notes">What is left for a person to do.</param>
+internal sealed record GuestNicQueuesResult(int? QueuesInUse, IReadOnlyList<Verification> Verifications, IReadOnlyList<string> Notes);
+
+/// <summary>Sets and reads the queues of a guest's network interface (Red Hat, RHEL 7 tuning guide, multi-queue virtio-net).</summary>
+/// <param name="channel">The way into the guest.</param>
+/// <param name="agent">The guest's agent, which can name interfaces even where it runs no programs.</param>
+internal sealed class GuestNicQueues(IGuestChannel channel, IAgentTransport agent)
+{
+    private const string Interfaces = """{"execute":"guest-network-get-interfaces"}""";
+    private static readonly TimeSpan ReplyLimit = TimeSpan.FromSeconds(10);
+
+    /// <summary>Makes the guest use that many queues.</summary>
+    /// <param name="mac">The NIC's hardware address.</param>
+    /// <param name="queues">How many.</param>
+    /// <param name="cancellationToken">Ends the step; the NIC then works with the queues that it has.</param>
+    public async Task<GuestNicQueuesResult> SetAsync(string mac, int queues, CancellationToken cancellationToken)
+    {
+        var name = $"IF (the interface with the address {mac})";
+        try
+        {
+            await channel.CheckAsync(cancellationToken);
+            if (await FindInterfaceAsync(mac, cancellationToken) is not { } found)
+            {
+                return ByHand(name, queues, "no interface with this address was found in the guest");
+            }
+
+            name = found;
+            return await SetInterfaceAsync(found, queues, cancellationToken);
+        }
+        catch (GuestChannelException exception)
+        {
+            return ByHand(NameByAgent(mac) ?? name, queues, exception.Message);
+        }
+    }
+
+    private async Task<GuestNicQueuesResult> SetInterfaceAsync(string name, int queues, CancellationToken cancellationToken)
+    {
+        var before = await CountQueuesAsync(name, cancellationToken);
+        var notes = new List<string>();
+        if (before != queues)
+        {
+            var set = await TryRunAsync("ethtool", ["-L", name, "combined", Text(queues)], cancellationToken);
+            if (set is not { Succeeded: true })
+            {
+                return before is null || set is not null
+                    ? ByHand(name, queues, set is null ? "the guest has no ethtool" : $"ethtool -L ended with {set.Describe()}")
+                    : ByHand(name, queues, FormattableString.Invariant($"the guest uses {before} and has no ethtool to change that"));
+            }
+
+            notes.Add(FormattableString.Invariant(
+                $"In '{agent.VMName}' {name} came up with {before ?? 1} queues and was set to {queues}. That is gone when the guest reboots; to keep it, run at its boot: ethtool -L {name} combined {queues}"));
+        }
+
+        var after = await CountQueuesAsync(name, cancellationToken);
+        var channels = await TryRunAsync("ethtool", ["-l", name], cancellationToken);
+        var combined = channels is { Succeeded: true } ? ReadCombined(channels.StandardOutput) : null;
+        var verifications = new List<Verification>();
+        if (combined is { } shown)
+        {
+            verifications.Add(new Verification($"{name} combined queues", $"guest: ethtool -l {name}", Text(queues), Text(shown)));
+        }
+
+        if (after is { } counted)
+        {
+            verifications.Add(new Verification($"{name} queues in use", $"guest: /sys/class/net/{name}/queues", Text(queues), Text(counted)));
+        }
+
+        return new GuestNicQueuesResult(combined ?? after, verifications, notes);
+    }
+
+    // The device itself, not a bond, bridge or VLAN on top of it that has taken its address over.
+    private async Task<string?> FindInterfaceAsync(string mac, CancellationToken cancellationToken)
+    {
+        var result = await channel.RunAsync(GuestScripts.Command(GuestScripts.FindInterface, mac.ToLowerInvariant()), cancellationToken);
+        return result is { Succeeded: true } && result.StandardOutput.Trim() is { Length: > 0 } name ? name : null;
+    }
+
+    private async Task<int?> CountQueuesAsync(string name, CancellationToken cancellationToken)
+    {
+        var result = await channel.RunAsync(GuestScripts.Command(GuestScripts.CountQueues, name), cancellationToken);
+        return int.TryParse(result.StandardOutput.Trim(), NumberStyles.None, CultureInfo.InvariantCulture, out var count) && count > 0 ? count : null;
+    }
+
+    private async Task<GuestCommandResult?> TryRunAsync(string program, string[] arguments, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var result = await channel.RunAsync(new GuestCommand(program, arguments), cancellationToken);
+            return result.ExitCode is 126 or 127 ? null : result;
+        }
+        catch (GuestChannelException exception) when (exception.Reason == GuestChannelReason.CommandNotFound)
+        {
+            return null;
+        }
+    }
+
+    // "Combined:" stands once among the maximums and once among the current settings, which come second.
+    internal static int? ReadCombined(string channels)
+    {
+        var current = channels[Math.Max(channels.IndexOf("Current", StringComparison.Ordinal), 0)..];
+        var line = current.Split('\n').FirstOrDefault(line => line.StartsWith("Combined:", StringComparison.Ordinal));
+        return int.TryParse(line?["Combined:".Length..].Trim(), NumberStyles.None, CultureInfo.InvariantCulture, out var combined) ? combined : null;
+    }
+
+    private string? NameByAgent(string mac)
+    {
+        try
+        {
+            using var reply = JsonDocument.Parse(agent.Send(Interfaces, ReplyLimit));
+            return reply.RootElement.GetProperty("return").EnumerateArray()
+                .Where(entry => entry.TryGetProperty("hardware-address", out var address) && string.Equals(address.GetString(), mac, StringComparison.OrdinalIgnoreCase))
+                .Select(entry => entry.GetProperty("name").GetString())
+                .FirstOrDefault();
+        }
+        catch (Exception exception) when (exception is GuestChannelException or JsonException or KeyNotFoundException or InvalidOperationException)
+        {
+            return null;
+        }
+    }
+
+    private GuestNicQueuesResult ByHand(string name, int queues, string why) => new(null, [], [FormattableString.Invariant(
+        $"In the guest of '{agent.VMName}' this is left to do: ethtool -L {name} combined {queues}, then look with: ethtool -l {name}. ({why.TrimEnd('.')}.)")]);
+
+    private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,63 @@
+// The huge pages that a process maps, by the kernel's own counters: how much of its memory, and on which nodes.
+using System.Globalization;
+using KvmTune.Topology;
+
+namespace KvmTune.Hosts;
+
+/// <summary>Huge pages of one size that a process has mapped and touched.</summary>
+/// <param name="PageSizeKiB">The page size in KiB.</param>
+/// <param name="MappedKiB">How much memory, in KiB (<c>Private_Hugetlb</c> and <c>Shared_Hugetlb</c> in smaps).</param>
+public sealed record MappedHugePages(long PageSizeKiB, long MappedKiB);
+
+/// <summary>Reads the memory maps of a process (source: proc(5), kernel document filesystems/proc).</summary>
+public static class GuestPages
+{
+    /// <summary>The huge pages in a process's <c>smaps</c>, by page size. Transparent huge pages are none of these.</summary>
+    /// <param name="smaps">The text of <c>/proc/PID/smaps</c>.</param>
+    public static IReadOnlyList<MappedHugePages> FromSmaps(string smaps)
+    {
+        ArgumentNullException.ThrowIfNull(smaps);
+        var mapped = new SortedDictionary<long, long>();
+        var pageSize = 0L;
+        foreach (var line in smaps.AsSpan().EnumerateLines())
+        {
+            if (Value(line, "KernelPageSize:") is { } size)
+            {
+                pageSize = size;
+            }
+            else if ((Value(line, "Private_Hugetlb:") ?? Value(line, "Shared_Hugetlb:")) is { } kibibytes and > 0)
+            {
+                mapped[pageSize] = mapped.GetValueOrDefault(pageSize) + kibibytes;
+            }
+        }
+
+        return [.. mapped.Select(entry => new MappedHugePages(entry.Key, entry.Value))];
+    }
+
+    /// <summary>The nodes that a process's huge pages of one size are on.</summary>
+    /// <param name="numaMaps">The text of <c>/proc/PID/numa_maps</c>.</param>
+    /// <param name="pageSizeKiB">The page size in KiB.</param>
+    public static CpuSet NodesFromNumaMaps(string numaMaps, long pageSizeKiB)
+    {
+        ArgumentNullException.ThrowIfNull(numaMaps);
+        var nodes = new HashSet<int>();
+        foreach (var line in numaMaps.Split('\n'))
+        {
+            var words = line.Split(' ');
+            if (words.Contains("huge", StringComparer.Ordinal)
+                && words.Contains(string.Create(CultureInfo.InvariantCulture, $"kernelpagesize_kB={pageSizeKiB}"), StringComparer.Ordinal))
+            {
+                nodes.UnionWith(words.Where(word => word is ['N', >= '0' and <= '9', ..])
+                    .Select(word => int.Parse(word.AsSpan(1, word.IndexOf('=', StringComparison.Ordinal) - 1), CultureInfo.InvariantCulture)));
+            }
+        }
+
+        return CpuSet.Of(nodes);
+    }
+
+    private static long? Value(ReadOnlySpan<char> line, string field) =>
+        line.StartsWith(field, StringComparison.Ordinal)
+        && long.TryParse(line[field.Length..].Trim().TrimEnd("kB").Trim(), NumberStyles.None, CultureInfo.InvariantCulture, out var value)
+            ? value
+            : null;
+}

@@ -1,0 +1,54 @@
+// What a host's libvirt, QEMU and kernel can do, as far as rules ask for it.
+using System.Globalization;
+using KvmTune.Libvirt;
+
+namespace KvmTune.Hosts;
+
+/// <summary>Versions and abilities of a host. What is null is not known: of another host's kernel, libvirt tells nothing.</summary>
+public sealed record HostAbilities
+{
+    /// <summary>The version of the host's libvirt.</summary>
+    public Version? Libvirt { get; init; }
+
+    /// <summary>The version of the host's QEMU; null for other drivers.</summary>
+    public Version? Qemu { get; init; }
+
+    /// <summary>The version of the host's kernel; null when the host is not this machine.</summary>
+    public Version? Kernel { get; init; }
+
+    /// <summary>Whether <c>/dev/vhost-net</c> is there; null when the host is not this machine.</summary>
+    public bool? HasVhostNet { get; init; }
+
+    /// <summary>Finds out whether a disk image can be opened past the page cache.</summary>
+    public Func<string, DirectIOProbe> ProbeDirectIO { get; init; } =
+        static _ => DirectIOProbe.Unknown("not probed: the image is not on this machine");
+
+    /// <summary>Reads a host's.</summary>
+    /// <exception cref="LibvirtException">The daemon is lost.</exception>
+    public static HostAbilities Read(HostConnection host)
+    {
+        var connection = host.Read();
+        var versions = new HostAbilities
+        {
+            Libvirt = connection.LibvirtVersion,
+            Qemu = string.Equals(connection.HypervisorType, "QEMU", StringComparison.OrdinalIgnoreCase) ? connection.HypervisorVersion : null,
+        };
+        return !host.IsLocalQemu
+            ? versions
+            : versions with { Kernel = ReadKernel(), HasVhostNet = File.Exists("/dev/vhost-net"), ProbeDirectIO = DirectIOProbe.OfImage };
+    }
+
+    /// <summary>The version in a kernel's release, for example 6.1 in <c>6.1.0-18-amd64</c>.</summary>
+    internal static Version? ParseKernel(string release)
+    {
+        var parts = release.Split('.', '-', '+');
+        return parts.Length > 1
+            && int.TryParse(parts[0], NumberStyles.None, CultureInfo.InvariantCulture, out var major)
+            && int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out var minor)
+                ? new Version(major, minor)
+                : null;
+    }
+
+    private static Version? ReadKernel() =>
+        File.Exists("/proc/sys/kernel/osrelease") ? ParseKernel(File.ReadAllText("/proc/sys/kernel/osrelease").Trim()) : null;
+}

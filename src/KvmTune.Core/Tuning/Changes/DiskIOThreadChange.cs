@@ -1,0 +1,137 @@
+// Gives a disk an I/O thread of its own, with queues, or takes both away.
+using System.Globalization;
+using KvmTune.Topology;
+
+namespace KvmTune.Tuning.Changes;
+
+/// <summary>
+/// Assigns I/O threads to a virtio disk, or to the virtio-scsi controller that a SCSI disk sits on, and makes or removes the VM's I/O
+/// threads for that in the same change (libvirt formatdomain: iothreads, iothreadids, driver). QEMU takes them at its start. To be made by
+/// <see cref="DiskIOThreadRequest"/>, which knows what is there already.
+/// </summary>
+public sealed record DiskIOThreadChange : VMChange
+{
+    /// <summary>The disk's target name, for example <c>vdb</c>.</summary>
+    public required string Disk { get; init; }
+
+    /// <summary>The index of the SCSI controller that the settings belong to; null for a disk that has its own.</summary>
+    public int? Controller { get; init; }
+
+    /// <summary>The attributes of the <c>&lt;driver&gt;</c> (<c>iothread</c>, <c>queues</c>); null for "not set".</summary>
+    public required IReadOnlyDictionary<string, string?> Options { get; init; }
+
+    /// <summary>The I/O threads in the <c>&lt;driver&gt;</c>'s list, for a disk that several serve: each id, and whether it is in the list.</summary>
+    public IReadOnlyDictionary<int, bool> SharedBy { get; init; } = new Dictionary<int, bool>();
+
+    /// <summary>The VM's I/O threads that <c>&lt;iothreadids&gt;</c> names: each id, and whether it is there. Empty when they stay as they are.</summary>
+    public IReadOnlyDictionary<int, bool> Threads { get; init; } = new Dictionary<int, bool>();
+
+    /// <summary>The number in <c>&lt;iothreads&gt;</c>, where <see cref="Threads"/> is not empty; null for "not set".</summary>
+    public string? ThreadCount { get; init; }
+
+    /// <inheritdoc/>
+    public override TuningArea Area => TuningArea.Disk;
+
+    /// <inheritdoc/>
+    public override bool CanBeLive => false;
+
+    /// <inheritdoc/>
+    public override string Title
+    {
+        get
+        {
+            var shared = SharedBy.Where(thread => thread.Value).Select(thread => Text(thread.Key)).ToList();
+            var parts = new List<string>();
+            if (shared.Count > 0)
+            {
+                parts.Add($"I/O threads {string.Join(", ", shared)}");
+            }
+            else if (Options.TryGetValue("iothread", out var thread))
+            {
+                parts.Add(thread is null ? "no I/O thread" : $"I/O thread {thread}");
+            }
+
+            if (Options.TryGetValue("queues", out var queues))
+            {
+                parts.Add(queues is null ? "queues not set" : $"{queues} queues");
+            }
+
+            return $"disk {Disk}{(Controller is { } index ? $" (SCSI controller {Text(index)})" : null)}: {string.Join(", ", parts)}";
+        }
+    }
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<SettingValue> Settings =>
+    [
+        .. Threads.Count == 0 ? [] : new[] { new SettingValue(CountPath, ThreadCount) },
+        .. Threads.OrderBy(thread => thread.Key).Select(thread => new SettingValue(ThreadPath(thread.Key), Presence(thread.Value))),
+        .. Options.OrderBy(option => option.Key, StringComparer.Ordinal).Select(option => new SettingValue(DriverPath.At(option.Key), option.Value)),
+        .. SharedBy.OrderBy(thread => thread.Key).Select(thread => new SettingValue(SharedPath(thread.Key), Presence(thread.Value))),
+    ];
+
+    /// <summary>The address of <c>&lt;iothreads&gt;</c>.</summary>
+    internal static SettingPath CountPath { get; } = SettingPath.Of(new SettingElement("iothreads"));
+
+    private SettingPath OwnerPath => Controller is { } index ? ControllerPath(index) : DiskSettings.Path(Disk);
+
+    private SettingPath DriverPath => OwnerPath.Child("driver");
+
+    /// <inheritdoc/>
+    public override void CheckTarget(VMConfiguration configuration)
+    {
+        DiskSettings.Require(configuration, VMName, Disk);
+        if (Controller is { } index && !configuration.Controllers.Any(controller => controller.Type == "scsi" && controller.Index == index))
+        {
+            throw new KvmTuneException(
+                "ControllerNotFound", KvmTuneErrorCategory.ObjectNotFound, $"The VM '{VMName}' has no SCSI controller {Text(index)}.");
+        }
+    }
+
+    /// <inheritdoc/>
+    public override Task<IReadOnlyList<Verification>> VerifyRestartedAsync(RestartedTarget target, CancellationToken cancellationToken) =>
+        Task.FromResult<IReadOnlyList<Verification>>(target.Process is { } process && DiskSettings.Find(target.Running, Disk) is { } disk
+            ? DiskVerification.OfIOThread(DomainDocument.Parse(target.Domain.GetXml()), OwnerPath, disk, this, process)
+            : []);
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<string> VirshCommands(bool live, bool config, DomainDocument before, DomainDocument after)
+    {
+        // virsh cannot update a controller, and removes no thread that other threads' numbers depend on.
+        if (!config || Controller is not null || Threads.Any(thread => !thread.Value))
+        {
+            return base.VirshCommands(live, config, before, after);
+        }
+
+        var existing = before.ToConfiguration().IOThreadIds;
+        return
+        [
+            .. Threads.Keys.Where(id => !existing.Contains(id)).Order()
+                .Select(id => VirshText.Command(ConnectionUri, "iothreadadd", VMName, Text(id), "--config")),
+            VirshText.UpdateDevice(ConnectionUri, VirshDomain, after.Find(OwnerPath)!),
+        ];
+    }
+
+    /// <summary>The address of an entry of <c>&lt;iothreadids&gt;</c>.</summary>
+    internal static SettingPath ThreadPath(int id) =>
+        SettingPath.Of(new SettingElement("iothreadids")).Child("iothread", "id", Text(id));
+
+    /// <summary>The address of a SCSI controller.</summary>
+    internal static SettingPath ControllerPath(int index) => SettingPath.Of(
+        new SettingElement("devices"), new SettingElement("controller", null, "index", Text(index), Type: "scsi"));
+
+    /// <inheritdoc/>
+    protected override VMChange WithSettings(Func<SettingPath, string?> valueOf) => this with
+    {
+        Options = Options.Keys.ToDictionary(name => name, name => valueOf(DriverPath.At(name)), StringComparer.Ordinal),
+        SharedBy = SharedBy.Keys.ToDictionary(id => id, id => valueOf(SharedPath(id)) is not null),
+        Threads = Threads.Keys.ToDictionary(id => id, id => valueOf(ThreadPath(id)) is not null),
+        ThreadCount = Threads.Count == 0 ? null : valueOf(CountPath),
+    };
+
+    private SettingPath SharedPath(int id) => DriverPath.Child("iothreads").Child("iothread", "id", Text(id));
+
+    // An element that is there without a text has the empty text as its value.
+    private static string? Presence(bool isPresent) => isPresent ? string.Empty : null;
+
+    private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,87 @@
+// What a user asks of a disk's I/O thread, and the change that this means for a VM as it is configured.
+using System.Globalization;
+using KvmTune.Topology;
+
+namespace KvmTune.Tuning.Changes;
+
+/// <summary>A wish for I/O threads and queues of a disk.</summary>
+/// <param name="Disk">The disk's target name.</param>
+public sealed record DiskIOThreadRequest(string Disk)
+{
+    /// <summary>
+    /// The I/O threads. Null for the one that the disk has, else one that serves nothing yet, else a new one. Those that do not exist
+    /// are made.
+    /// </summary>
+    public IReadOnlyList<int>? IOThreads { get; init; }
+
+    /// <summary>The number of queues; null leaves it as it is.</summary>
+    public int? Queues { get; init; }
+
+    /// <summary>Takes the I/O thread away, and the thread itself when nothing else uses it and nothing is said about it.</summary>
+    public bool IsRelease { get; init; }
+
+    /// <summary>For a release: leaves the VM's I/O thread in being.</summary>
+    public bool KeepThread { get; init; }
+
+    /// <summary>For a release: leaves the number of queues as it is.</summary>
+    public bool KeepQueues { get; init; }
+
+    /// <summary>The change that this means.</summary>
+    /// <param name="document">The VM's persistent configuration.</param>
+    /// <param name="connectionUri">The VM's host.</param>
+    /// <exception cref="KvmTuneException">The disk does not exist.</exception>
+    public DiskIOThreadChange ToChange(DomainDocument document, string connectionUri)
+    {
+        var vm = document.ToConfiguration();
+        var disk = DiskSettings.Require(vm, vm.Name, Disk);
+        var controller = disk.Bus == "scsi" ? vm.Controllers.FirstOrDefault(candidate => candidate.Type == "scsi" && candidate.Index == (disk.Controller ?? 0)) : null;
+        IReadOnlyList<int> present = controller is null
+            ? disk.IOThread is { } own ? [own] : disk.IOThreads
+            : controller.IOThread is { } shared ? [shared] : [];
+        IReadOnlyList<int> wanted = IsRelease ? [] : IOThreads is { } given ? [.. given.Distinct()] : present.Count > 0 ? present : [FreeThread(vm)];
+
+        var options = new Dictionary<string, string?>(StringComparer.Ordinal) { ["iothread"] = wanted.Count == 1 ? Text(wanted[0]) : null };
+        if (IsRelease ? !KeepQueues : Queues is not null)
+        {
+            options["queues"] = Queues is { } queues ? Text(queues) : null;
+        }
+
+        IReadOnlyList<int> unused = IsRelease && !KeepThread ? [.. present.Where(id => IsLeftUnused(document, vm, disk, controller, id))] : [];
+        List<int> threads = [.. vm.IOThreadIds.Union(wanted).Except(unused)];
+        return new DiskIOThreadChange
+        {
+            VMName = vm.Name,
+            VMId = vm.Id ?? Guid.Empty,
+            ConnectionUri = connectionUri,
+            Disk = disk.Target,
+            Controller = controller?.Index,
+            Options = options,
+            SharedBy = disk.IOThreads.Union(wanted.Count > 1 ? wanted : []).ToDictionary(id => id, id => wanted.Count > 1 && wanted.Contains(id)),
+            Threads = threads.ToHashSet().SetEquals(vm.IOThreadIds)
+                ? new Dictionary<int, bool>()
+                : threads.Union(unused).ToDictionary(id => id, threads.Contains),
+            ThreadCount = threads.Count == 0 ? null : Text(threads.Count),
+        };
+    }
+
+    // The first I/O thread that serves nothing, else the lowest free id.
+    private static int FreeThread(VMConfiguration vm)
+    {
+        var used = vm.Disks.SelectMany(Serving).Concat(vm.Controllers.Select(controller => controller.IOThread).OfType<int>()).ToHashSet();
+        var idle = vm.IOThreadIds.Where(id => !used.Contains(id)).Order().ToList();
+        return idle.Count > 0 ? idle[0] : Enumerable.Range(1, vm.IOThreadIds.Count + 1).First(id => !vm.IOThreadIds.Contains(id));
+    }
+
+    private static bool IsLeftUnused(
+        DomainDocument document, VMConfiguration vm, DiskConfiguration disk, ControllerConfiguration? controller, int id) =>
+        vm.IOThreadIds.Contains(id)
+        && !vm.Disks.Where(other => controller is not null || other != disk).SelectMany(Serving).Contains(id)
+        && !vm.Controllers.Any(other => other != controller && other.IOThread == id)
+        && !vm.IOThreadPins.ContainsKey(id)
+        && document.Domain.Element("cputune")?.Element("iothreadsched") is null
+        && document.Find(DiskIOThreadChange.ThreadPath(id)) is not ({ HasElements: true } or { LastAttribute.Name.LocalName: not "id" });
+
+    private static IEnumerable<int> Serving(DiskConfiguration disk) => disk.IOThread is { } id ? disk.IOThreads.Append(id) : disk.IOThreads;
+
+    private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
+}

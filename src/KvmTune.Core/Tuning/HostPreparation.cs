@@ -1,0 +1,22 @@
+// A step on the host that a change of a VM needs first, and that is taken back when the change fails.
+namespace KvmTune.Tuning;
+
+/// <summary>What is done on the host before a change.</summary>
+public abstract class HostPreparation
+{
+    /// <summary>What it does, in words, for example <c>reserve 256 pages of 2 MiB on node 0</c>.</summary>
+    public abstract string Title { get; }
+
+    /// <summary>The virsh command that does the same.</summary>
+    public abstract string VirshCommand { get; }
+
+    /// <summary>Does it, and reads back what is there.</summary>
+    /// <exception cref="KvmTuneException">It could not be done; nothing is left of it.</exception>
+    public abstract IReadOnlyList<Verification> Apply();
+
+    /// <summary>Takes it back, as far as nobody uses it meanwhile.</summary>
+    public abstract void TakeBack();
+
+    /// <inheritdoc/>
+    public override string ToString() => Title;
+}

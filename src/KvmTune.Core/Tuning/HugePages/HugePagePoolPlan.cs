@@ -1,0 +1,72 @@
+// Setting a pool of huge pages, planned, and what came of it.
+using System.Globalization;
+using KvmTune.Topology;
+
+namespace KvmTune.Tuning.HugePages;
+
+/// <summary>What setting a pool would do.</summary>
+public sealed record HugePagePoolPlan
+{
+    /// <summary>The libvirt connection that names the host.</summary>
+    public required string ConnectionUri { get; init; }
+
+    /// <summary>What is asked for.</summary>
+    public required HugePagePoolRequest Request { get; init; }
+
+    /// <summary>The pools before: one, or one for each node.</summary>
+    public required IReadOnlyList<HugePagePool> Before { get; init; }
+
+    /// <summary>What speaks against it.</summary>
+    public IReadOnlyList<string> Warnings { get; init; } = [];
+
+    /// <summary>False when the pool has that size already.</summary>
+    public bool HasChanges => Before.Sum(pool => pool.Total - (pool.Surplus ?? 0)) != Request.Count;
+
+    /// <summary>What it does, in words.</summary>
+    public string Title => string.Create(
+        CultureInfo.InvariantCulture,
+        $"pool of {PageSize.Text(Request.PageSizeKiB)} pages{(Request.Node is { } node ? string.Create(CultureInfo.InvariantCulture, $" on node {node}") : null)}: {Before.Sum(pool => pool.Total)} -> {Request.Count}");
+
+    /// <summary>The virsh command that does the same.</summary>
+    public string VirshCommand => VirshText.AllocatePages(ConnectionUri, Request.PageSizeKiB, Request.Count, Request.Node, add: false);
+}
+
+/// <summary>What setting a pool did.</summary>
+public sealed record HugePagePoolResult
+{
+    /// <summary>The libvirt connection that names the host.</summary>
+    public string ConnectionUri => Plan.ConnectionUri;
+
+    /// <summary>The host's name.</summary>
+    public string HostName => Plan.Before[0].HostName;
+
+    /// <summary>The page size in KiB.</summary>
+    public long PageSizeKiB => Plan.Request.PageSizeKiB;
+
+    /// <summary>The NUMA node; null for the host as a whole.</summary>
+    public int? Node => Plan.Request.Node;
+
+    /// <summary>How many pages there were before.</summary>
+    public long CountBefore => Plan.Before.Sum(pool => pool.Total);
+
+    /// <summary>How many pages there are now, surplus pages included.</summary>
+    public long Count => After.Sum(pool => pool.Total);
+
+    /// <summary>Whether the pool was changed; false when it had that size already.</summary>
+    public bool IsChanged => Plan.HasChanges;
+
+    /// <summary>The plan that was applied.</summary>
+    public required HugePagePoolPlan Plan { get; init; }
+
+    /// <summary>The pools as they were read back: one, or one for each node.</summary>
+    public required IReadOnlyList<HugePagePool> After { get; init; }
+
+    /// <summary>The file that keeps the pool's size over a restart of the host; null when that was not asked for, or is not possible.</summary>
+    public string? PersistedTo { get; init; }
+
+    /// <summary>The kernel command line that reserves the same at boot, which is the reliable way (kernel: hugetlbpage).</summary>
+    public string KernelCommandLine => HugePages.KernelCommandLine.For(PageSizeKiB, After.ToDictionary(pool => pool.Node, pool => pool.Total));
+
+    /// <summary>The virsh command that does the same.</summary>
+    public string VirshCommand => Plan.VirshCommand;
+}
