@@ -20,16 +20,15 @@ public static class HostReading
     public static VMHostTopology ReadAnew(HostConnection host)
     {
         var connection = host.Read();
-        var topology = WithCpuState(host, CapabilitiesReader.Read(connection.GetCapabilitiesXml(), host.Uri, connection.HostName));
-        return topology with { Nodes = WithFree(connection, topology.Nodes) };
+        var nodes = CapabilitiesReader.Read(connection.GetCapabilitiesXml(), host.Uri, connection.HostName).Nodes;
+        return ReadCpus(host) with { Nodes = WithFree(connection, nodes) };
     }
 
     /// <summary>The host as far as its CPUs go: what is free on its nodes is not asked for.</summary>
     /// <exception cref="LibvirtException">libvirt refuses or the daemon is lost.</exception>
-    public static VMHostTopology ReadCpus(HostConnection host) => WithCpuState(host, host.Hardware());
-
-    private static VMHostTopology WithCpuState(HostConnection host, VMHostTopology topology)
+    public static VMHostTopology ReadCpus(HostConnection host)
     {
+        var topology = host.Hardware();
         var (online, mapLength) = Cpus(host);
         var present = CpuSet.Of(topology.Cpus.Select(cpu => cpu.Id)).Union(online);
         return topology with

@@ -58,9 +58,9 @@ public sealed class VMTuner(HostConnection host, TimeProvider time, LibvirtDomai
             using var found = domain == known ? null : domain;
             var checkedPlan = CheckQuickly(plan, domain) ?? PlanAnew(plan, VMReading.Snapshot(domain));
             RefuseErrors(checkedPlan);
-            if (!checkedPlan.HasChanges)
+            if (!checkedPlan.HasChanges && !(checkedPlan.RequiresRestart && options.Restart))
             {
-                return Result(checkedPlan, TuningOutcome.NoChange);
+                return Result(checkedPlan, checkedPlan.RequiresRestart ? TuningOutcome.RestartPending : TuningOutcome.NoChange);
             }
 
             cancellationToken.ThrowIfCancellationRequested();
@@ -70,7 +70,11 @@ public sealed class VMTuner(HostConnection host, TimeProvider time, LibvirtDomai
             var restarted = false;
             try
             {
-                verifications.AddRange(application.Apply());
+                if (checkedPlan.HasChanges)
+                {
+                    verifications.AddRange(application.Apply());
+                }
+
                 if (checkedPlan.RequiresRestart && options.Restart)
                 {
                     await application.RestartAsync(new VMRestarter(time), options.RestartOptions, cancellationToken);
@@ -132,8 +136,7 @@ public sealed class VMTuner(HostConnection host, TimeProvider time, LibvirtDomai
     // holds that follows from it, and only what forbids the change is judged anew: a host CPU may have gone offline. Else null.
     private VMTuningPlan? CheckQuickly(VMTuningPlan plan, LibvirtDomain domain)
     {
-        if (!plan.ChangesRunning || plan.ChangesConfiguration || plan.Preparation is not null || plan.After is null
-            || VMReading.Running(domain) != plan.Snapshot.Running)
+        if (!plan.ChangesRunning || plan.ChangesConfiguration || plan.After is null || plan.Preparation is not null || VMReading.Running(domain) != plan.Snapshot.Running)
         {
             return null;
         }
@@ -165,7 +168,7 @@ public sealed class VMTuner(HostConnection host, TimeProvider time, LibvirtDomai
             Change = change,
             ChangesRunning = live,
             ChangesConfiguration = config,
-            RequiresRestart = config && facts.IsRunning && !live && persistent!.IsReal,
+            RequiresRestart = config && facts.IsRunning && !live && (persistent!.IsReal || IsPending(snapshot.Running!, facts.Running!, change, hostCpus.OnlineCpus)),
             Differences = differences,
             Findings = RuleCatalog.Judge(context),
             XmlDifference = XmlDifference.Between(edit.Before.ToXml(), edit.After.ToXml()),
@@ -178,6 +181,10 @@ public sealed class VMTuner(HostConnection host, TimeProvider time, LibvirtDomai
             After = edit.Configuration,
         };
     }
+
+    // The configuration may be as asked for already, and the running VM not yet: a restart is what is missing then.
+    private static bool IsPending(string running, VMConfiguration before, VMChange change, CpuSet hostCpus) =>
+        ConfigurationComparer.Compare(before, Edit(running, change).Configuration, hostCpus).Count > 0;
 
     private RuleContext Context(VMChange change, VMFacts facts, VMConfiguration after, VMHostTopology hostCpus) => new(
         change, facts, after, () => HostReading.Read(host), () => VMReading.RunningConfigurations(host, change.VMId),
