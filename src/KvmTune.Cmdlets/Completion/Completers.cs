@@ -54,11 +54,15 @@ public sealed class IOThreadCompleter : Completer
         VM(boundParameters) is { } vm
             ? vm.IOThreadIds.Select(id => new Candidate(
                 id.ToString(CultureInfo.InvariantCulture),
-                string.Join(", ", vm.Disks.Where(disk => disk.IOThread == id || disk.IOThreads.Contains(id)).Select(disk => $"disk {disk.Target}")
-                    .Concat(vm.Controllers.Where(controller => controller.IOThread == id)
-                        .Select(controller => string.Create(CultureInfo.InvariantCulture, $"SCSI controller {controller.Index}")))
-                    .DefaultIfEmpty("serves nothing"))))
+                $"{Served(vm, id)}, {(vm.IOThreadPins.TryGetValue(id, out var pin) ? $"pinned to host CPU {pin}" : "not pinned")}"))
             : [];
+
+    private static string Served(VMConfiguration vm, int id) => string.Join(
+        ", ",
+        vm.Disks.Where(disk => disk.IOThread == id || disk.IOThreads.Contains(id)).Select(disk => $"disk {disk.Target}")
+            .Concat(vm.Controllers.Where(controller => controller.IOThread == id)
+                .Select(controller => string.Create(CultureInfo.InvariantCulture, $"SCSI controller {controller.Index}")))
+            .DefaultIfEmpty("serves nothing"));
 }
 
 /// <summary>The NICs of the VM.</summary>

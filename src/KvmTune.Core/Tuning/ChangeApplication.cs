@@ -79,11 +79,11 @@ internal sealed class ChangeApplication(HostConnection host, LibvirtDomain domai
 
     /// <summary>Looks from outside libvirt at what a restart has put in force.</summary>
     /// <returns>What was read back, and what is left for a person to do.</returns>
-    public async Task<(IReadOnlyList<Verification> Verifications, IReadOnlyCollection<string> Notes)> VerifyRestartedAsync(
+    public async Task<(IReadOnlyList<Verification> Verifications, IReadOnlyList<string> Notes)> VerifyRestartedAsync(
         TimeProvider time, CancellationToken cancellationToken)
     {
         var target = new RestartedTarget(domain, DomainXmlReader.Read(domain.GetXml()), FindProcess()) { Time = time };
-        return (await _change.VerifyRestartedAsync(target, cancellationToken), [.. target.Notes]);
+        return (await _change.VerifyRestartedAsync(target, cancellationToken), target.Notes.ToList());
     }
 
     private static List<VMChange> InverseOf(VMTuningPlan plan)

@@ -45,8 +45,9 @@ public abstract record VMChange
     /// <summary>Sets the settings in a document.</summary>
     public void Edit(DomainDocument document)
     {
-        // Elements return to their places from the front, so that each finds the ones before it there already.
-        foreach (var setting in Settings.OrderBy(setting => Trace?.Positions.GetValueOrDefault(setting.Path.Element.ToString(), int.MaxValue)))
+        // Elements return to their places from the front, so that each finds the ones before it there already, and no others.
+        foreach (var setting in Settings.OrderBy(setting =>
+            Trace is null ? 0 : setting.Value is null ? -1 : Trace.Positions.GetValueOrDefault(setting.Path.Element.ToString(), int.MaxValue)))
         {
             document.Set(setting.Path, setting.Value, Trace);
         }

@@ -66,7 +66,7 @@ public sealed class VMTuner(HostConnection host, TimeProvider time, LibvirtDomai
             cancellationToken.ThrowIfCancellationRequested();
             var application = new ChangeApplication(host, domain, checkedPlan);
             var verifications = new List<Verification>(checkedPlan.Preparation?.Apply() ?? []);
-            IReadOnlyCollection<string> notes = [];
+            IReadOnlyList<string> notes = [];
             var restarted = false;
             try
             {

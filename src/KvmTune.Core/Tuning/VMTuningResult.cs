@@ -44,7 +44,7 @@ public sealed record VMTuningResult
     public IReadOnlyList<Verification> Verifications { get; init; } = [];
 
     /// <summary>What is left for a person to do, for example a command to run in a guest that has no agent.</summary>
-    public IReadOnlyCollection<string> Notes { get; init; } = [];
+    public IReadOnlyList<string> Notes { get; init; } = [];
 
     /// <summary>Whether the VM was restarted for the change.</summary>
     public bool Restarted { get; init; }

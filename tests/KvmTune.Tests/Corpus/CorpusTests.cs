@@ -49,7 +49,7 @@ public sealed class CorpusTests
         {
             var configuration = DomainXmlReader.Read(document.Xml);
             var before = DomainDocument.Parse(document.Xml);
-            foreach (var change in SampleChanges.For(configuration))
+            foreach (var change in SampleChanges.For(configuration, before))
             {
                 var edited = before.Copy();
                 change.Edit(edited);
@@ -81,7 +81,7 @@ public sealed class CorpusTests
             var configuration = DomainXmlReader.Read(document.Xml);
             var before = DomainDocument.Parse(document.Xml);
             var number = 0;
-            foreach (var change in SampleChanges.For(configuration))
+            foreach (var change in SampleChanges.For(configuration, before))
             {
                 var after = before.Copy();
                 change.Edit(after);

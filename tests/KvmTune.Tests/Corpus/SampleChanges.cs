@@ -9,7 +9,9 @@ namespace KvmTune.Tests.Corpus;
 public static class SampleChanges
 {
     /// <summary>The changes.</summary>
-    public static IEnumerable<VMChange> For(VMConfiguration vm)
+    /// <param name="vm">The configuration.</param>
+    /// <param name="document">The same as a document.</param>
+    public static IEnumerable<VMChange> For(VMConfiguration vm, DomainDocument document)
     {
         var all = Enumerable.Range(0, Math.Min(vm.MaxVcpus, 4)).ToList();
         yield return Pins(vm, all.ToDictionary(vcpu => vcpu, vcpu => (CpuSet?)new CpuSet(vcpu + 1)));
@@ -57,8 +59,54 @@ public static class SampleChanges
         {
             yield return Disk(vm, target, "none", "native");
             yield return Disk(vm, target, null, null);
+            yield return Throttle(vm, target, ("total_bytes_sec", 1 << 20), ("total_bytes_sec_max", 1 << 21), ("read_iops_sec", 100), ("write_iops_sec", 200), ("size_iops_sec", 4096));
+            yield return Throttle(vm, target, [.. DiskThrottleChange.Categories.SelectMany(category => category).Select(name => (name, 0UL))]) with { SetsGroup = true };
+        }
+
+        foreach (var change in IOThreads(vm, document).Concat(Queues(vm)))
+        {
+            yield return change;
         }
     }
+
+    private static IEnumerable<VMChange> IOThreads(VMConfiguration vm, DomainDocument document)
+    {
+        foreach (var target in vm.Disks.Select(disk => disk.Target).Where(target => target.Length > 0).Distinct(StringComparer.Ordinal))
+        {
+            yield return new DiskIOThreadRequest(target) { Queues = 2 }.ToChange(document, "test:///default");
+            yield return new DiskIOThreadRequest(target) { IOThreads = [7], Queues = 2 }.ToChange(document, "test:///default");
+            yield return new DiskIOThreadRequest(target) { IOThreads = [1, 2] }.ToChange(document, "test:///default");
+            yield return new DiskIOThreadRequest(target) { IsRelease = true }.ToChange(document, "test:///default");
+        }
+    }
+
+    private static IEnumerable<NicQueuesChange> Queues(VMConfiguration vm)
+    {
+        var nics = vm.Nics.Select(nic => nic.Mac).Where(mac => mac.Length > 0).Distinct(StringComparer.OrdinalIgnoreCase).ToList();
+        string?[][] values = [["2", "vhost", "512", "256"], [null, null, null, null]];
+        return nics.Count == 0 ? [] : values.Select(value => new NicQueuesChange
+        {
+            VMName = vm.Name,
+            VMId = vm.Id ?? Guid.Empty,
+            ConnectionUri = "test:///default",
+            Nics = nics.ToDictionary(
+                mac => mac,
+                _ => (IReadOnlyDictionary<string, string?>)new Dictionary<string, string?>(StringComparer.Ordinal)
+                {
+                    ["queues"] = value[0], ["name"] = value[1], ["rx_queue_size"] = value[2], ["tx_queue_size"] = value[3],
+                },
+                StringComparer.OrdinalIgnoreCase),
+        });
+    }
+
+    private static DiskThrottleChange Throttle(VMConfiguration vm, string target, params (string Name, ulong Value)[] limits) => new()
+    {
+        VMName = vm.Name,
+        VMId = vm.Id ?? Guid.Empty,
+        ConnectionUri = "test:///default",
+        Disk = target,
+        Limits = DiskThrottleChange.WholeCategories(limits.ToDictionary(limit => limit.Name, limit => (ulong?)limit.Value, StringComparer.Ordinal)),
+    };
 
     // The places are as many as the document's pages, as the cmdlets make them.
     private static IEnumerable<HugePagesChange> HugePages(VMConfiguration vm)

@@ -1,4 +1,5 @@
 // One test that breaks each rule of disk driver options and one that just keeps it.
+using KvmTune.Hosts;
 using KvmTune.Tuning.Changes;
 using KvmTune.Tuning.Rules;
 using Xunit;
@@ -40,6 +41,54 @@ public sealed class DiskRuleTests
         new RuleScene { Change = Disk("writethrough", null) }.Breaks(DiskRules.CacheBlocksMigration, "migration");
         new RuleScene { Change = Disk("none", null) }.Keeps(DiskRules.CacheBlocksMigration);
     }
+
+    [Fact]
+    public void What_needs_o_direct_is_refused_where_a_probe_says_that_it_is_not_taken()
+    {
+        var refused = new HostAbilities { ProbeDirectIO = image => new DirectIOProbe(false, $"an aligned write beside {image} was refused") };
+        var taken = new HostAbilities { ProbeDirectIO = image => new DirectIOProbe(true, "an aligned write succeeded") };
+        var unknown = new HostAbilities();
+        new RuleScene { Change = Disk("none", null), Abilities = refused }.Breaks(DiskRules.DirectNeedsODirect, "/d was refused", "vdb");
+        new RuleScene { Change = Disk("directsync", "native"), Abilities = refused }.Breaks(DiskRules.DirectNeedsODirect);
+        new RuleScene { Change = Disk("none", "native"), Abilities = taken }.Keeps(DiskRules.DirectNeedsODirect);
+        new RuleScene { Change = Disk("none", "native"), Abilities = unknown }.Keeps(DiskRules.DirectNeedsODirect);
+        new RuleScene { Change = Disk("writeback", null), Abilities = refused }.IsSilent(DiskRules.DirectNeedsODirect);
+    }
+
+    [Fact]
+    public void An_image_that_is_no_file_is_not_probed()
+    {
+        var abilities = new HostAbilities { ProbeDirectIO = image => throw new InvalidOperationException($"{image} was probed") };
+        var block = RuleScene.Vm().Replace("<disk type='file'", "<disk type='block'", StringComparison.Ordinal).Replace("file='/d'", "dev='/dev/sdz'", StringComparison.Ordinal);
+        new RuleScene { Change = Disk("none", null), Xml = block, Abilities = abilities }.Keeps(DiskRules.DirectNeedsODirect);
+    }
+
+    [Theory]
+    [InlineData("6.2", "5.0", "5.1", "libvirt 6.2 is older than 6.3")]
+    [InlineData("6.3", "4.2", "5.1", "QEMU 4.2 is older than 5.0")]
+    [InlineData("6.3", "5.0", "5.0", "Linux 5.0 is older than 5.1")]
+    public void Io_uring_is_refused_where_one_of_its_parts_is_too_old(string libvirt, string qemu, string kernel, string evidence) =>
+        new RuleScene { Change = Disk("none", "io_uring"), Abilities = Versions(libvirt, qemu, kernel) }.Breaks(DiskRules.IoUringNeedsVersions, evidence);
+
+    [Fact]
+    public void Io_uring_is_taken_from_the_first_versions_that_have_it_on_and_its_fallback_is_warned_about()
+    {
+        new RuleScene { Change = Disk("none", "io_uring"), Abilities = Versions("6.3", "5.0", "5.1") }.Keeps(DiskRules.IoUringNeedsVersions);
+        new RuleScene { Change = Disk("none", "io_uring") }.Keeps(DiskRules.IoUringNeedsVersions);
+        new RuleScene { Change = Disk("none", "native"), Abilities = Versions("6.2", "4.2", "4.0") }.IsSilent(DiskRules.IoUringNeedsVersions);
+        new RuleScene { Change = Disk("none", "io_uring") }.Breaks(DiskRules.IoUringCanFallBack, "falling back", "db01.log");
+        new RuleScene { Change = Disk("none", "native") }.IsSilent(DiskRules.IoUringCanFallBack);
+    }
+
+    [Fact]
+    public void A_cache_mode_that_is_taken_away_is_said_to_be_writeback()
+    {
+        new RuleScene { Change = Disk(null, null) }.Breaks(DiskRules.UnsetCacheIsWriteback, "writeback", "vdb");
+        new RuleScene { Change = Disk("writethrough", null) }.Keeps(DiskRules.UnsetCacheIsWriteback);
+    }
+
+    private static HostAbilities Versions(string libvirt, string qemu, string kernel) =>
+        new() { Libvirt = Version.Parse(libvirt), Qemu = Version.Parse(qemu), Kernel = Version.Parse(kernel) };
 
     private static DiskDriverChange Disk(string? cache, string? io) => new()
     {

@@ -34,6 +34,9 @@ public sealed record RuleScene
     /// <summary>Whether numad is on the host.</summary>
     public bool HasNumad { get; init; } = true;
 
+    /// <summary>What the host's programs and kernel can do.</summary>
+    public HostAbilities Abilities { get; init; } = new();
+
     /// <summary>A VM's XML.</summary>
     public static string Vm(string name = "db01", int vcpus = 4, string inside = "", string devices = "", string type = "kvm", string vcpuAttributes = "") => $"""
         <domain type='{type}'><name>{name}</name><memory unit='KiB'>1048576</memory><vcpu {vcpuAttributes}>{vcpus}</vcpu>{inside}
@@ -97,7 +100,10 @@ public sealed record RuleScene
 
     /// <summary>Whether an error rule refuses a change of a stopped VM on a large host.</summary>
     public static bool IsRefused(VMChange change, VMConfiguration before, VMConfiguration after) =>
-        RuleCatalog.Judge(new RuleContext(change, new VMFacts(false, true, null, before), after, () => Grid(2, 32, 2), () => []))
+        RuleCatalog.Judge(new RuleContext(change, new VMFacts(false, true, null, before), after, () => Grid(2, 32, 2), () => [])
+        {
+            ReadAbilities = static () => new HostAbilities { Libvirt = new Version(9, 0), Qemu = new Version(7, 2) },
+        })
             .Any(finding => finding is { IsKept: false, Severity: RuleSeverity.Error });
 
     private RuleCheck? Judge(TuningRule rule)
@@ -110,6 +116,7 @@ public sealed record RuleScene
         return rule.Check(new RuleContext(Change, facts, document.ToConfiguration(), () => Host, () => [.. Neighbours.Select(DomainXmlReader.Read)], () => HostMemory)
         {
             HasNumad = HasNumad,
+            ReadAbilities = () => Abilities,
         });
     }
 }

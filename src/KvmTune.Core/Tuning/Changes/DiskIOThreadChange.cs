@@ -61,13 +61,13 @@ public sealed record DiskIOThreadChange : VMChange
     }
 
     /// <inheritdoc/>
-    public override IReadOnlyList<SettingValue> Settings =>
+    public override IReadOnlyList<SettingValue> Settings => new List<SettingValue>(
     [
         .. Threads.Count == 0 ? [] : new[] { new SettingValue(CountPath, ThreadCount) },
         .. Threads.OrderBy(thread => thread.Key).Select(thread => new SettingValue(ThreadPath(thread.Key), Presence(thread.Value))),
         .. Options.OrderBy(option => option.Key, StringComparer.Ordinal).Select(option => new SettingValue(DriverPath.At(option.Key), option.Value)),
         .. SharedBy.OrderBy(thread => thread.Key).Select(thread => new SettingValue(SharedPath(thread.Key), Presence(thread.Value))),
-    ];
+    ]);
 
     /// <summary>The address of <c>&lt;iothreads&gt;</c>.</summary>
     internal static SettingPath CountPath { get; } = SettingPath.Of(new SettingElement("iothreads"));
@@ -96,18 +96,20 @@ public sealed record DiskIOThreadChange : VMChange
     /// <inheritdoc/>
     public override IReadOnlyList<string> VirshCommands(bool live, bool config, DomainDocument before, DomainDocument after)
     {
-        // virsh cannot update a controller, and removes no thread that other threads' numbers depend on.
-        if (!config || Controller is not null || Threads.Any(thread => !thread.Value))
+        // virsh cannot update a controller, and would leave out the numbers of threads that come to have a gap before them.
+        var (existing, left) = (before.ToConfiguration().IOThreadIds, after.ToConfiguration().IOThreadIds);
+        var removed = existing.Except(left).ToList();
+        if (!config || Controller is not null || (removed.Count > 0 && Threads.Count > removed.Count && before.Domain.Element("iothreadids") is null))
         {
             return base.VirshCommands(live, config, before, after);
         }
 
-        var existing = before.ToConfiguration().IOThreadIds;
         return
         [
-            .. Threads.Keys.Where(id => !existing.Contains(id)).Order()
-                .Select(id => VirshText.Command(ConnectionUri, "iothreadadd", VMName, Text(id), "--config")),
+            .. left.Except(existing).Order()
+                .Select(id => VirshText.Command(ConnectionUri, "iothreadadd", VirshDomain, Text(id), "--config")),
             VirshText.UpdateDevice(ConnectionUri, VirshDomain, after.Find(OwnerPath)!),
+            .. removed.Select(id => VirshText.Command(ConnectionUri, "iothreaddel", VirshDomain, Text(id), "--config")),
         ];
     }
 

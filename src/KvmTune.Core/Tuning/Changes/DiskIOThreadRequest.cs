@@ -59,10 +59,16 @@ public sealed record DiskIOThreadRequest(string Disk)
             SharedBy = disk.IOThreads.Union(wanted.Count > 1 ? wanted : []).ToDictionary(id => id, id => wanted.Count > 1 && wanted.Contains(id)),
             Threads = threads.ToHashSet().SetEquals(vm.IOThreadIds)
                 ? new Dictionary<int, bool>()
-                : threads.Union(unused).ToDictionary(id => id, threads.Contains),
+                : (NeedsIds(document, vm, threads) ? threads.Union(unused) : unused).ToDictionary(id => id, threads.Contains),
             ThreadCount = threads.Count == 0 ? null : Text(threads.Count),
         };
     }
+
+    // A number alone means the ids from 1 on. libvirt itself names all of them as soon as one is added.
+    private static bool NeedsIds(DomainDocument document, VMConfiguration vm, List<int> threads) =>
+        document.Domain.Element("iothreadids") is not null
+        || threads.Count > vm.IOThreadIds.Count
+        || threads.Any(id => id > threads.Count);
 
     // The first I/O thread that serves nothing, else the lowest free id.
     private static int FreeThread(VMConfiguration vm)

@@ -52,11 +52,11 @@ public sealed record DiskThrottleChange : VMChange
     }
 
     /// <inheritdoc/>
-    public override IReadOnlyList<SettingValue> Settings =>
+    public override IReadOnlyList<SettingValue> Settings => new List<SettingValue>(
     [
         .. Ordered.Select(limit => new SettingValue(LimitPath(limit.Key), limit.Value is { } value ? Text(value) : null)),
         .. SetsGroup ? new[] { new SettingValue(LimitPath("group_name"), Group) } : [],
-    ];
+    ]);
 
     private IEnumerable<KeyValuePair<string, ulong?>> Ordered =>
         from category in Categories
@@ -111,7 +111,7 @@ public sealed record DiskThrottleChange : VMChange
         var options = Categories.Where(category => category.Any(Limits.ContainsKey)).SelectMany(category =>
             category.Where(name => Limits[name] is not null) is var set && set.Any() ? set : category.Take(1));
         var words = options.SelectMany(name => new[] { $"--{name.Replace('_', '-')}", Text(Limits[name] ?? 0) });
-        return live || config ? [VirshText.Command(ConnectionUri, ["blkdeviotune", VMName, Disk, .. words, .. VirshText.Flags(live, config)])] : [];
+        return live || config ? [VirshText.Command(ConnectionUri, ["blkdeviotune", VirshDomain, Disk, .. words, .. VirshText.Flags(live, config)])] : [];
     }
 
     /// <inheritdoc/>

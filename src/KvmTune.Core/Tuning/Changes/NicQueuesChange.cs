@@ -26,12 +26,12 @@ public sealed record NicQueuesChange : VMChange
         .Select(group => $"NIC {string.Join(", ", group.Select(nic => nic.Key))}: {group.Key}"));
 
     /// <inheritdoc/>
-    public override IReadOnlyList<SettingValue> Settings =>
+    public override IReadOnlyList<SettingValue> Settings => new List<SettingValue>(
     [
         .. from nic in Ordered
            from option in nic.Value.OrderBy(option => option.Key, StringComparer.Ordinal)
            select new SettingValue(OptionPath(nic.Key, option.Key), option.Value),
-    ];
+    ]);
 
     private IEnumerable<KeyValuePair<string, IReadOnlyDictionary<string, string?>>> Ordered => Nics.OrderBy(nic => nic.Key, StringComparer.Ordinal);
 
@@ -93,7 +93,7 @@ public sealed record NicQueuesChange : VMChange
 
     /// <inheritdoc/>
     public override IReadOnlyList<string> VirshCommands(bool live, bool config, DomainDocument before, DomainDocument after) =>
-        config ? [.. Ordered.Select(nic => VirshText.UpdateDevice(ConnectionUri, VMName, after.Find(NicPath(nic.Key))!))] : [];
+        config ? [.. Ordered.Select(nic => VirshText.UpdateDevice(ConnectionUri, VirshDomain, after.Find(NicPath(nic.Key))!))] : [];
 
     /// <inheritdoc/>
     protected override VMChange WithSettings(Func<SettingPath, string?> valueOf) => this with
