@@ -1,12 +1,15 @@
 // The shell line that edits a persistent configuration as a change does: dump, replace what differs, define.
+using System.Globalization;
+using System.Security;
 using System.Text.RegularExpressions;
+using System.Xml;
 using System.Xml.Linq;
 
 namespace KvmTune.Tuning;
 
 /// <summary>
 /// Writes an edit as <c>virsh dumpxml | sed | virsh define</c>. libvirt writes its XML in one fixed layout, an element a line,
-/// which is what the sed script goes by.
+/// which is what the sed script goes by: an element is found by how it begins where only it begins so, else by its line.
 /// </summary>
 internal static partial class VirshEdit
 {
@@ -14,58 +17,78 @@ internal static partial class VirshEdit
     public static string Command(string uri, string vmName, DomainDocument before, DomainDocument after)
     {
         var script = new List<string>();
-        Compare(script, before.Domain, after.Domain, depth: 1);
+        Compare(script, XDocument.Parse(before.ToXml(), LoadOptions.PreserveWhitespace | LoadOptions.SetLineInfo).Root!, after.Domain, depth: 1);
         var dump = VirshText.Command(uri, "dumpxml", vmName, "--inactive", "--security-info");
         var define = VirshText.Command(uri, "define", "--validate", "/dev/stdin");
         return $"{dump} | sed {string.Join(' ', script.Select(line => $"-e {VirshText.Quote(line)}"))} | {define}";
     }
 
-    // Elements that differ are replaced as a whole; only <devices> is gone into, since a VM has many.
+    // Elements that differ are replaced as a whole, in their place; only <devices> is gone into, since a VM has many.
     private static void Compare(List<string> script, XElement before, XElement after, int depth)
     {
-        var olds = before.Elements().ToList();
-        var news = after.Elements().ToList();
-        foreach (var old in olds)
+        foreach (var name in before.Elements().Concat(after.Elements()).Select(element => element.Name).Distinct())
         {
-            var same = news.FirstOrDefault(candidate => IsSame(candidate, old)) ?? news.FirstOrDefault(candidate => XNode.DeepEquals(Bare(candidate), Bare(old)));
-            if (same is not null && XNode.DeepEquals(Bare(same), Bare(old)))
+            var olds = before.Elements(name).ToList();
+            var news = after.Elements(name).ToList();
+            for (var index = 0; index < Math.Max(olds.Count, news.Count); index++)
             {
-                news.Remove(same);
-            }
-            else if (old.Name == "devices" && same is not null)
-            {
-                Compare(script, old, same, depth + 1);
-                news.Remove(same);
-            }
-            else
-            {
-                script.Add(Delete(old, depth));
+                var (old, wanted) = (olds.ElementAtOrDefault(index), news.ElementAtOrDefault(index));
+                if (old is null)
+                {
+                    script.Add($"{Place(wanted!, before, depth)}i\\\n{Text(wanted!, depth)}");
+                }
+                else if (wanted is null)
+                {
+                    script.Add($"{Address(old, depth)}d");
+                }
+                else if (!XNode.DeepEquals(Bare(old), Bare(wanted)))
+                {
+                    if (name == "devices")
+                    {
+                        Compare(script, old, wanted, depth + 1);
+                    }
+                    else
+                    {
+                        script.Add($"{Address(old, depth)}c\\\n{Text(wanted, depth)}");
+                    }
+                }
             }
         }
+    }
 
-        foreach (var added in news.Where(added => !olds.Any(old => XNode.DeepEquals(Bare(old), Bare(added)))))
+    // Before the next element that is there already, which is where libvirt writes it: its schema takes some in that order only.
+    private static string Place(XElement added, XElement before, int depth) =>
+        added.ElementsAfterSelf().Select(next => before.Elements(next.Name).FirstOrDefault()).FirstOrDefault(next => next is not null) is { } next
+            ? IsOnlyOne(next) ? Start(next, depth) : Number(LineOf(next))
+            : $"/^{Indent(depth - 1)}<\\/{before.Name}>/";
+
+    private static string Address(XElement element, int depth)
+    {
+        var (first, count) = (LineOf(element), element.ToString(SaveOptions.DisableFormatting).Count(character => character == '\n'));
+        return (IsOnlyOne(element), count) switch
         {
-            script.Add(Insert(added, after, depth));
-        }
+            (true, 0) => Start(element, depth),
+            (true, _) => $"{Start(element, depth)},/^{Indent(depth)}<\\/{element.Name}>/",
+            (false, 0) => Number(first),
+            _ => $"{Number(first)},{Number(first + count)}",
+        };
     }
 
-    private static bool IsSame(XElement left, XElement right) => left.Name == right.Name && left.Parent!.Elements(left.Name).Count() == 1;
+    private static int LineOf(XElement element) => ((IXmlLineInfo)element).LineNumber;
 
-    private static string Delete(XElement element, int depth)
-    {
-        var indent = new string(' ', depth * 2);
-        var attributes = string.Concat(element.Attributes().Select(attribute => $" {attribute.Name}='{attribute.Value}'"));
-        var start = Escape().Replace($"{indent}<{element.Name}{attributes}", "\\$0");
-        return element.IsEmpty || !element.HasElements ? $"/^{start}[ >\\/]/d" : $"/^{start}>/,/^{indent}<\\/{element.Name}>/d";
-    }
+    private static bool IsOnlyOne(XElement element) => element.Parent!.Elements(element.Name).Count(other => OpeningOf(other) == OpeningOf(element)) == 1;
 
-    private static string Insert(XElement element, XElement parent, int depth)
-    {
-        var indent = new string(' ', depth * 2);
-        var lines = Bare(element).ToString().Split('\n').Select(line => indent + line.TrimEnd('\r'));
-        var text = string.Join("\\\n", lines);
-        return depth == 1 ? $"/^  <name>/a\\\n{text}" : $"/^  <\\/{parent.Name}>/i\\\n{text}";
-    }
+    private static string Start(XElement element, int depth) => $"/^{Indent(depth)}{Escape().Replace(OpeningOf(element), "\\$0")}[>\\/]/";
+
+    // As libvirt writes it, with its quotes and entities.
+    private static string OpeningOf(XElement element) => $"<{element.Name}{string.Concat(element.Attributes().Select(attribute => $" {attribute.Name}='{SecurityElement.Escape(attribute.Value)}'"))}";
+
+    private static string Text(XElement element, int depth) =>
+        string.Join("\\\n", Bare(element).ToString().Split('\n').Select(line => Indent(depth) + line.TrimEnd('\r')));
+
+    private static string Indent(int depth) => new(' ', depth * 2);
+
+    private static string Number(int number) => number.ToString(CultureInfo.InvariantCulture);
 
     private static XElement Bare(XElement element) => XElement.Parse(element.ToString());
 
