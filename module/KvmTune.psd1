@@ -38,9 +38,13 @@
         'Set-EmulatorPin'
         'Set-HugePagePool'
         'Set-IOThreadPin'
+        'Set-VcpuPin'
         'Set-VMCpuModel'
         'Set-VMNumaPolicy'
+<<<<<<< HEAD
         'Set-VcpuPin'
+=======
+>>>>>>> main
     )
     PrivateData          = @{
         PSData = @{

@@ -101,6 +101,7 @@ Import-Module '$module'
 Describe 'Cache modes of a real guest' -Tag Lab -Skip:(-not $env:KVMTUNE_LAB) {
     BeforeAll {
         $null = Connect-VMHost (Get-LabUri)
+        Restore-Guest lab2
         $before = Get-DomainText lab2
     }
     AfterAll { Restore-Guest lab2 }

@@ -77,11 +77,12 @@ function Start-Pipeline {
     $shell
 }
 
-# Waits until a pipeline says that it does something, in its verbose stream.
+# Waits until a pipeline says that it does something, in its verbose stream. (An open stream must not be enumerated: that waits
+# for its end.)
 function Wait-Activity {
     param($Pipeline, [string] $Like, [int] $Seconds = 90)
-    $null = Wait-Until -Seconds $Seconds -What "the pipeline says '$Like'; errors: $($Pipeline.Streams.Error)" -Condition {
-        if ($Pipeline.Handle.IsCompleted) { throw "the pipeline ended before it said '$Like': $($Pipeline.Streams.Error)" }
+    $null = Wait-Until -Seconds $Seconds -What "the pipeline says '$Like'" -Condition {
+        if ($Pipeline.Handle.IsCompleted) { throw "the pipeline ended before it said '$Like': $($Pipeline.Streams.Error.ReadAll())" }
         @($Pipeline.Streams.Verbose.ReadAll() | ForEach-Object Message) -like $Like
     }
 }
@@ -94,7 +95,7 @@ function Wait-Pipeline {
         throw "the pipeline did not end within $Seconds s"
     }
     $output = try { $Pipeline.EndInvoke($Pipeline.Handle) } catch { $null }
-    $errors = @($Pipeline.Streams.Error)
+    $errors = @($Pipeline.Streams.Error.ReadAll())
     $result = [pscustomobject]@{
         State = $Pipeline.InvocationStateInfo.State
         Reason = $Pipeline.InvocationStateInfo.Reason
@@ -216,16 +217,14 @@ function Wait-Guest {
     }
 }
 
-# Both guests run and answer, defined as the lab makes them. For the end of a file that has changed them.
+# The guests run and answer, defined as the lab makes them: fresh ones where anything of them is otherwise.
 function Restore-Guest {
     param([string[]] $Name)
     foreach ($guest in $Name) {
+        $changed = "//disk/driver[@cache or @io or @discard or @detect_zeroes or @iothread or @queues] | //iotune | //iothreads | //interface/driver | //vcpupin[@cpuset != '$(Get-HostCpuList)']"
         $defined = Get-DomainXml $guest
-        $isPristine = -not $defined.SelectSingleNode('/domain/cputune|//disk/driver[@cache or @io or @discard or @detect_zeroes]')
-        if (-not $isPristine -or $defined.domain.os.cmdline -match 'kvmtune\.(agent|fio|shutdown)=' -or (Get-DomainState $guest) -ne 'running') {
-            Reset-Guest $guest
-        }
-        elseif ((Get-DomainXml $guest -Running).SelectSingleNode('/domain/cputune|//disk/driver[@cache or @io or @discard or @detect_zeroes]')) {
+        if ((Get-DomainState $guest) -ne 'running' -or $defined.SelectSingleNode('/domain/cputune') -or $defined.SelectSingleNode($changed) -or
+            $defined.domain.os.cmdline -match 'kvmtune\.(agent|fio|shutdown)=' -or (Get-DomainXml $guest -Running).SelectSingleNode($changed)) {
             Reset-Guest $guest
         }
     }

@@ -63,7 +63,7 @@ public abstract class Completer : IArgumentCompleter
 
     // A bare word that begins with a digit is a number to PowerShell where it can be (1e5, 007), and comes out as another word.
     private static string Quote(string value) =>
-        value.Length > 0 && value.All(character => char.IsLetterOrDigit(character) || character is '-' or '_' or '.' or ':')
+        value.Length > 0 && value.All(character => char.IsLetterOrDigit(character) || character is '-' or '_' or '.' or ':' or '/' or '+')
             && (char.IsLetter(value[0]) || (int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out _) && (value[0] != '0' || value.Length == 1)))
             ? value
             : $"'{CodeGeneration.EscapeSingleQuotedStringContent(value)}'";

@@ -57,6 +57,7 @@ public static class ConfigurationComparer
     // Devices that share their name (two NICs with one address) cannot be told apart: the first one counts.
     private static Dictionary<string, string?> ByName(IEnumerable<Setting> settings)
     {
+<<<<<<< HEAD
         var byName = new Dictionary<string, string?>(StringComparer.Ordinal);
         foreach (var setting in settings)
         {
@@ -64,6 +65,15 @@ public static class ConfigurationComparer
         }
 
         return byName;
+=======
+        var named = new Dictionary<string, string?>(StringComparer.Ordinal);
+        foreach (var setting in settings)
+        {
+            named.TryAdd(setting.Name, setting.Value);
+        }
+
+        return named;
+>>>>>>> main
     }
 
     private static void Add(List<ConfigurationDifference> differences, string name, string? running, string? configured)
@@ -121,7 +131,11 @@ public static class ConfigurationComparer
             yield return new("disk * queues", disk.Target, disk.Queues);
             foreach (var (limit, value) in disk.Throttle.OrderBy(entry => entry.Key, StringComparer.Ordinal))
             {
+<<<<<<< HEAD
                 yield return new($"disk * {limit}", disk.Target, value.ToString(CultureInfo.InvariantCulture));
+=======
+                yield return new($"disk * {limit}", disk.Target, (long)value);
+>>>>>>> main
             }
 
             yield return new("disk * throttle group", disk.Target, disk.ThrottleGroup);

@@ -1,0 +1,117 @@
+# Restart-VMDomain, and what a guest can do against it.
+BeforeAll {
+    Import-Module "$PSScriptRoot/Lab.psm1" -Force
+    Import-KvmTune
+    if ($env:KVMTUNE_LAB) { $null = Connect-VMHost (Get-LabUri) }
+}
+
+Describe 'Restart-VMDomain' -Tag Lab -Skip:(-not $env:KVMTUNE_LAB) {
+    AfterAll { Restore-Guest lab2 }
+
+    It 'shuts the guest down cleanly and starts it with a new QEMU; by pipeline, others proceed' {
+        $process = Get-QemuProcessId lab2
+        Invoke-InGuest lab2 'echo kept > /data/kept' | Out-Null
+        $captured = Invoke-Captured { 'nobody', 'lab2' | Restart-VMDomain -Confirm:$false -ShutdownTimeLimit 60 }
+        $captured.Ids | Should -Be VMNotFound
+        $captured.Output.VMName | Should -Be lab2
+        $captured.Output.State | Should -Be Running
+        Get-QemuProcessId lab2 | Should -Not -Be $process
+        Wait-Guest lab2
+        # Written without a sync: only a clean shutdown keeps it, and an unclean one leaves its mark in the journal.
+        Invoke-InGuest lab2 'cat /data/kept; rm /data/kept' | Should -Be kept
+        Invoke-InGuest lab2 'dmesg | grep -i "recovery" || true' | Should -BeNullOrEmpty
+    }
+
+    It 'with -WhatIf touches nothing' {
+        $process = Get-QemuProcessId lab2
+        Get-PrintedText { Restart-VMDomain lab2 -WhatIf | Should -BeNullOrEmpty } | Should -Match 'lab2'
+        Get-QemuProcessId lab2 | Should -Be $process
+    }
+
+    It 'asks: a session without a person restarts nothing' {
+        $process = Get-QemuProcessId lab2
+        $run = Invoke-Child "Import-Module '$(Get-ModulePath)'; Restart-VMDomain lab2 -ConnectionUri '$(Get-LabUri)'; 'end'"
+        $run.Text | Should -Match 'NonInteractive|confirm'
+        Get-QemuProcessId lab2 | Should -Be $process
+    }
+
+    It 'ends at Ctrl+C while the guest shuts down with the guest running: never half way' {
+        $process = Get-QemuProcessId lab2
+        $pipeline = Start-Pipeline "Restart-VMDomain lab2 -ConnectionUri '$(Get-LabUri)' -Confirm:`$false"
+        $null = Wait-Until -What 'the shutdown has begun' -Condition { $pipeline.Handle.IsCompleted -or (Get-DomainState lab2) -ne 'running' }
+        $null = $pipeline.BeginStop($null, $null)
+        $null = Wait-Until -What 'the pipeline has ended' -Condition { $pipeline.Handle.IsCompleted }
+        $pipeline.Dispose()
+        Get-DomainState lab2 | Should -Be running
+        Get-QemuProcessId lab2 | Should -Not -Be $process
+        Wait-Guest lab2
+    }
+
+    It 'refuses a paused VM with VMNotRunning, and leaves it paused' {
+        $null = Invoke-Virsh suspend lab2
+        try {
+            $captured = Invoke-Captured { Restart-VMDomain lab2 -Confirm:$false }
+            $captured.Ids | Should -Be VMNotRunning
+            "$($captured.Errors[0])" | Should -Match 'virsh resume'
+            Get-DomainState lab2 | Should -Be paused
+        }
+        finally { $null = Invoke-Virsh resume lab2 }
+    }
+}
+
+Describe 'A guest that ignores shutdown' -Tag Lab -Skip:(-not $env:KVMTUNE_LAB) {
+    BeforeAll { Reset-Guest lab2 'kvmtune.shutdown=ignore' }
+    AfterAll { Restore-Guest lab2 }
+
+    It 'is ShutdownTimedOut and still runs; a change that wanted the restart is taken back' {
+        $before = Get-DomainText lab2
+        $process = Get-QemuProcessId lab2
+        $captured = Invoke-Captured { Restart-VMDomain lab2 -Confirm:$false -ShutdownTimeLimit 2 }
+        $captured.Ids | Should -Be ShutdownTimedOut
+        $captured.Errors[0].CategoryInfo.Category | Should -Be OperationTimeout
+        "$($captured.Errors[0])" | Should -Match '-ShutdownTimeLimit.*-Force'
+        $captured = Invoke-Captured { Set-DiskCacheMode lab2 vdb none -Restart -ShutdownTimeLimit 2 }
+        $captured.Ids | Should -Be ShutdownTimedOut
+        Get-DomainText lab2 | Should -Be $before
+        Get-DomainState lab2 | Should -Be running
+        Get-QemuProcessId lab2 | Should -Be $process
+    }
+
+    It 'is powered off with -Force, and only then, and started' {
+        $process = Get-QemuProcessId lab2
+        $vm = Restart-VMDomain lab2 -Confirm:$false -ShutdownTimeLimit 2 -Force
+        $vm.State | Should -Be Running
+        Get-QemuProcessId lab2 | Should -Not -Be $process
+    }
+}
+
+Describe 'A change that QEMU does not start with' -Tag Lab -Skip:(-not $env:KVMTUNE_LAB) {
+    BeforeAll {
+        # A guest without an operating system, whose disk lies in a ramfs, where no file can be opened past the page cache.
+        $id = New-LabDomain 'pester memory'
+        $folder = '/dev/shm/kvmtune-pester'
+        $null = New-Item -ItemType Directory -Force $folder
+        & mount -t ramfs kvmtune-pester $folder
+        if ($LASTEXITCODE) { throw 'no ramfs could be mounted' }
+        & chmod 755 $folder
+        & qemu-img create -q -f qcow2 "$folder/disk" 1M
+        & chmod 666 "$folder/disk"
+        Set-DomainText ((Get-DomainText 'pester memory').Replace('/nowhere/disk.raw', "$folder/disk").Replace("type='raw'", "type='qcow2'"))
+        $null = Invoke-Virsh start $id
+    }
+    AfterAll {
+        & virsh -q -c (Get-LabUri) destroy $id *>$null
+        Remove-LabDomain $id
+        & umount $folder
+        Remove-Item -Recurse -Force $folder
+    }
+
+    It 'is taken back, and the VM runs with its former configuration' {
+        $before = Get-DomainText 'pester memory'
+        $captured = Invoke-Captured { Set-DiskCacheMode 'pester memory' vda none -Restart -Force -ShutdownTimeLimit 2 }
+        $captured.Ids | Should -Be StartFailed
+        "$($captured.Errors[0])" | Should -Match 'was taken back'
+        Get-DomainText 'pester memory' | Should -Be $before
+        Get-DomainState 'pester memory' | Should -Be running
+    }
+}

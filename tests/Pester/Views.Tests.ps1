@@ -1,0 +1,78 @@
+# What a person sees: every type that comes out of a cmdlet has a view, its default table fits 100 columns, and its lists count.
+BeforeAll {
+    Import-Module "$PSScriptRoot/Lab.psm1" -Force
+    Import-KvmTune
+    $uri = 'test:///default'
+    $things = @{
+        Connection = Connect-VMHost $uri
+        Host = Get-VMHostTopology $uri
+        VM = Get-VMTopology test
+        Plan = Set-VcpuPin test -Map @{ 0 = '2'; 1 = '4' } -AsPlan
+        Result = Set-VcpuPin test -Map @{ 0 = '2'; 1 = '4' } -Scope Config
+        Performance = New-Performance (200..211)
+        Comparison = Compare-VMPerformance (New-Performance (200..211)) (New-Performance (100..111))
+    }
+
+    # The public types of the module below an object, with the lists whose Count PowerShell does not see.
+    function Find-UncountableList($Object, [string] $Path, [int] $Depth = 5, [System.Collections.Generic.HashSet[object]] $Seen = [System.Collections.Generic.HashSet[object]]::new([System.Collections.Generic.ReferenceEqualityComparer]::Instance)) {
+        if ($null -eq $Object -or $Depth -eq 0 -or $Object -is [string] -or $Object.GetType().IsPrimitive -or -not $Seen.Add($Object)) { return }
+        $type = $Object.GetType()
+        if ($Object -is [System.Collections.IEnumerable]) {
+            if (-not ($type.GetProperty('Count') -or $type.GetProperty('Length'))) { "$Path is a $($type.Name)" }
+            $first = foreach ($item in $Object) { , $item; break }
+            Find-UncountableList $first "$Path[0]" ($Depth - 1) $Seen
+        }
+        elseif ($type.FullName -like 'KvmTune.*' -and -not $type.IsEnum) {
+            foreach ($property in $type.GetProperties()) {
+                if ($property.GetIndexParameters().Count -eq 0 -and $property.GetMethod.IsPublic -and -not $property.GetMethod.IsStatic) {
+                    $value = try { $property.GetValue($Object) } catch { $null }
+                    Find-UncountableList $value "$Path.$($property.Name)" ($Depth - 1) $Seen
+                }
+            }
+        }
+    }
+}
+AfterAll { Disconnect-VMHost $uri -ErrorAction Ignore }
+
+Describe 'The view of a <_>' -ForEach 'Connection', 'Host', 'VM', 'Plan', 'Result', 'Performance', 'Comparison' {
+    It 'is one of the module''s own, for table or list' {
+        $type = $things[$_].GetType().FullName
+        Get-FormatData $type | Should -Not -BeNullOrEmpty
+    }
+
+    It 'shows all its columns in 100 characters, by itself' {
+        $shown = ($things[$_] | Out-String -Width 100) -replace '\e\[[0-9;]*m'
+        $shown.Trim() | Should -Not -BeNullOrEmpty
+        $lines = $shown -split "`n" | Where-Object { $_.Trim() }
+        ($lines | Measure-Object Length -Maximum).Maximum | Should -BeLessOrEqual 100
+        $table = (Get-FormatData $things[$_].GetType().FullName).FormatViewDefinition[0].Control
+        if ($table -is [System.Management.Automation.TableControl]) {
+            foreach ($label in $table.Headers.Label) { $lines[0] | Should -Match ([regex]::Escape($label)) }
+            $lines.Count | Should -BeGreaterThan 2
+        }
+    }
+
+    It 'formats as a list without an error' {
+        $before = $Error.Count
+        ($things[$_] | Format-List | Out-String -Width 100).Trim() | Should -Not -BeNullOrEmpty
+        $Error.Count | Should -Be $before
+    }
+
+    It 'has lists that PowerShell can count' {
+        Find-UncountableList $things[$_] $_ | Should -BeNullOrEmpty
+    }
+}
+
+Describe 'The parts of a topology' {
+    It 'have views too: <_>' -ForEach 'Vcpus', 'Disks', 'Nics' {
+        $lines = ($things.VM.$_ | Out-String -Width 100) -split "`n" | Where-Object { $_.Trim() }
+        $lines.Count | Should -BeGreaterThan 2
+        Get-FormatData $things.VM.$_[0].GetType().FullName | Should -Not -BeNullOrEmpty
+    }
+
+    It 'of a comparison: the table of metrics has its verdicts' {
+        $shown = ($things.Comparison.Metrics | Out-String -Width 100) -replace '\e\[[0-9;]*m'
+        $shown | Should -Match 'Verdict'
+        $shown | Should -Match 'improved'
+    }
+}
