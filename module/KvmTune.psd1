@@ -41,10 +41,6 @@
         'Set-VcpuPin'
         'Set-VMCpuModel'
         'Set-VMNumaPolicy'
-<<<<<<< HEAD
-        'Set-VcpuPin'
-=======
->>>>>>> main
     )
     PrivateData          = @{
         PSData = @{

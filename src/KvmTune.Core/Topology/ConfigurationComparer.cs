@@ -57,15 +57,6 @@ public static class ConfigurationComparer
     // Devices that share their name (two NICs with one address) cannot be told apart: the first one counts.
     private static Dictionary<string, string?> ByName(IEnumerable<Setting> settings)
     {
-<<<<<<< HEAD
-        var byName = new Dictionary<string, string?>(StringComparer.Ordinal);
-        foreach (var setting in settings)
-        {
-            byName.TryAdd(setting.Name, setting.Value);
-        }
-
-        return byName;
-=======
         var named = new Dictionary<string, string?>(StringComparer.Ordinal);
         foreach (var setting in settings)
         {
@@ -73,7 +64,6 @@ public static class ConfigurationComparer
         }
 
         return named;
->>>>>>> main
     }
 
     private static void Add(List<ConfigurationDifference> differences, string name, string? running, string? configured)
@@ -131,11 +121,7 @@ public static class ConfigurationComparer
             yield return new("disk * queues", disk.Target, disk.Queues);
             foreach (var (limit, value) in disk.Throttle.OrderBy(entry => entry.Key, StringComparer.Ordinal))
             {
-<<<<<<< HEAD
-                yield return new($"disk * {limit}", disk.Target, value.ToString(CultureInfo.InvariantCulture));
-=======
                 yield return new($"disk * {limit}", disk.Target, (long)value);
->>>>>>> main
             }
 
             yield return new("disk * throttle group", disk.Target, disk.ThrottleGroup);

@@ -106,16 +106,10 @@ public sealed record DiskIOThreadChange : VMChange
 
         return
         [
-<<<<<<< HEAD
             .. left.Except(existing).Order()
                 .Select(id => VirshText.Command(ConnectionUri, "iothreadadd", VirshDomain, Text(id), "--config")),
             VirshText.UpdateDevice(ConnectionUri, VirshDomain, after.Find(OwnerPath)!),
             .. removed.Select(id => VirshText.Command(ConnectionUri, "iothreaddel", VirshDomain, Text(id), "--config")),
-=======
-            .. Threads.Keys.Where(id => !existing.Contains(id)).Order()
-                .Select(id => VirshText.Command(ConnectionUri, "iothreadadd", VMName, Text(id), "--config")),
-            VirshText.UpdateDevice(ConnectionUri, VirshDomain, after.Find(OwnerPath)!),
->>>>>>> main
         ];
     }
 

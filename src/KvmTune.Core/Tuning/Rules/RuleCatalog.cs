@@ -7,13 +7,8 @@ public static class RuleCatalog
     /// <summary>Every rule of the engine.</summary>
     public static IReadOnlyList<TuningRule> All { get; } =
     [
-<<<<<<< HEAD
-        .. ScopeRules.All, .. CpuRules.All, .. NumaRules.All, .. DiskRules.All, .. DiskIOThreadRules.All, .. DiskThrottleRules.All,
-        .. MemoryRules.All, .. NetworkRules.All,
-=======
         .. ScopeRules.All, .. CpuRules.All, .. NumaRules.All, .. DiskRules.All, .. DiskIOThreadRules.All, .. DiskThrottleRules.All, .. MemoryRules.All,
         .. NetworkRules.All,
->>>>>>> main
     ];
 
     /// <summary>What the rules that apply say of a change.</summary>
