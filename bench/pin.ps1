@@ -19,7 +19,7 @@ function Measure-Pin([int] $Cpu, [string] $Scope) {
     $watch.Restart()
     $result = Set-VcpuPin $vm 0 $Cpu -Scope $Scope -WarningAction Ignore
     $watch.Stop()
-    if ($result.Outcome -ne 'Applied') { throw "The pin was not applied: $($result.Outcome)" }
+    if ($result.Outcome -notin 'Applied', 'RestartPending') { throw "The pin was not applied: $($result.Outcome)" }
     $watch.Elapsed.TotalMilliseconds
 }
 

@@ -117,7 +117,7 @@ public static class Formatting
     /// <summary>What the rules say of a plan, in words.</summary>
     public static string Rules(VMTuningPlan plan) =>
         plan.Errors.Count > 0 ? $"forbidden: {plan.Errors[0].RuleId}"
-        : !plan.HasChanges ? "nothing to do"
+        : !plan.HasChanges ? plan.RequiresRestart ? "waits for restart" : "nothing to do"
         : string.Join(", ", new[] { Count(plan.Confirmations.Count, "risk"), Count(plan.Warnings.Count, "warning") }.OfType<string>()) is { Length: > 0 } text ? text : "ok";
 
     /// <summary>The median of a measurement's primary metric.</summary>

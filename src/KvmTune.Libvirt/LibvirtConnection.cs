@@ -35,6 +35,7 @@ public sealed partial class LibvirtConnection : IDisposable
     private const uint KeepAliveCount = 6;
 
     private string? _hypervisorType;
+    private string? _hostName;
 
     private LibvirtConnection(ConnectionHandle handle, ConnectionAccess access)
     {
@@ -78,8 +79,8 @@ public sealed partial class LibvirtConnection : IDisposable
         }
     }
 
-    /// <summary>The host's name, as the host itself knows it.</summary>
-    public string HostName => NativeUtf8String.Take(LibvirtError.Check(virConnectGetHostname(Handle), Handle));
+    /// <summary>The host's name, as the host itself knows it; asked for once.</summary>
+    public string HostName => _hostName ??= NativeUtf8String.Take(LibvirtError.Check(virConnectGetHostname(Handle), Handle));
 
     /// <summary>
     /// Whether the connection is open and, as far as the client knows, the daemon there. Asks nobody: a daemon that died

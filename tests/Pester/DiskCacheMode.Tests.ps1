@@ -117,16 +117,18 @@ Describe 'Cache modes of a real guest' -Tag Lab -Skip:(-not $env:KVMTUNE_LAB) {
         Get-DiskOption lab2 vdb cache -Running | Should -BeNullOrEmpty
         (Get-VMTopology lab2).PendingRestart.Setting | Should -Be @('disk vdb cache', 'disk vdb io')
 
-        # What a restart changes besides: to directsync, and restarted at once.
-        $result = Set-DiskCacheMode lab2 vdb directsync -IO native -Restart
+        # The configuration is as asked for already, and the running VM is not: that is no "no change".
+        (Set-DiskCacheMode lab2 vdb none -IO native).Outcome | Should -Be RestartPending
+        $result = Set-DiskCacheMode lab2 vdb none -IO native -Restart
         $result.Outcome | Should -Be Applied
         $result.Restarted | Should -BeTrue
         Get-QemuProcessId lab2 | Should -Not -Be $process
         $device = Get-QemuBlockDevice lab2 vdb
         $device.cache.direct | Should -BeTrue
         $device.aio | Should -Be native
-        Get-DiskOption lab2 vdb cache -Running | Should -Be directsync
+        Get-DiskOption lab2 vdb cache -Running | Should -Be none
         (Get-VMTopology lab2).PendingRestart | Should -BeNullOrEmpty
+        (Set-DiskCacheMode lab2 vdb none -IO native -Restart).Outcome | Should -Be NoChange
 
         $null = Set-DiskCacheMode lab2 vdb default -IO default -WarningAction Ignore
         $after = Get-DomainText lab2

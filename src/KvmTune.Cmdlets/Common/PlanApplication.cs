@@ -52,7 +52,7 @@ internal static class PlanApplication
         }
         else
         {
-            cmdlet.WriteVerbose($"{plan.VMName}: nothing to do: {plan.Title} is what is there already.");
+            cmdlet.WriteVerbose(AlreadyThere(plan));
         }
     }
 
@@ -80,7 +80,7 @@ internal static class PlanApplication
     {
         if (!plan.HasChanges)
         {
-            return $"{plan.VMName}: nothing to do, {plan.Title} is what is there already.";
+            return AlreadyThere(plan);
         }
 
         var lines = new List<string> { $"{plan.VMName}: {plan.Title}" };
@@ -103,6 +103,10 @@ internal static class PlanApplication
         lines.Add($"  the same with virsh:\n{plan.VirshCommand}");
         return string.Join('\n', lines);
     }
+
+    private static string AlreadyThere(VMTuningPlan plan) => plan.RequiresRestart
+        ? $"{plan.VMName}: {plan.Title} is configured already, and comes into force with a restart of the VM (-Restart)."
+        : $"{plan.VMName}: nothing to do, {plan.Title} is what is there already.";
 
     private static string Question(VMTuningPlan plan, bool restart) =>
         $"{plan.VMName}: {plan.Title}{(plan.RequiresRestart && restart ? ", and restart the VM" : null)}?";

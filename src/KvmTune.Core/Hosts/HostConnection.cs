@@ -1,6 +1,7 @@
 // A host as the engine uses it: a read-only and, only when something is changed, a writable libvirt connection; reopened when lost.
 using System.Globalization;
 using KvmTune.Libvirt;
+using KvmTune.Topology;
 
 namespace KvmTune.Hosts;
 
@@ -14,6 +15,7 @@ public sealed class HostConnection : IDisposable
     private LibvirtConnection? _readOnly;
     private LibvirtConnection? _writable;
     private string? _capabilities;
+    private VMHostTopology? _hardware;
 
     /// <summary>Names a host; nothing is opened before the first use.</summary>
     /// <param name="uri">The libvirt URI, for example <c>qemu:///system</c>.</param>
@@ -57,6 +59,9 @@ public sealed class HostConnection : IDisposable
 
     /// <summary>The host's capabilities XML, read once: hardware does not change under a connection.</summary>
     public string Capabilities() => _capabilities ??= Read().GetCapabilitiesXml();
+
+    /// <summary>What the capabilities say of the host, in which nothing is known of its present state.</summary>
+    public VMHostTopology Hardware() => _hardware ??= CapabilitiesReader.Read(Capabilities(), Uri, Read().HostName);
 
     /// <summary>Finds the VM that the name or UUID means.</summary>
     /// <param name="nameOrId">The name, or the UUID in any of its usual forms. A name wins over a UUID.</param>
@@ -106,6 +111,7 @@ public sealed class HostConnection : IDisposable
         connection?.Dispose();
         connection = null;
         _capabilities = null;
+        _hardware = null;
         try
         {
             return connection = LibvirtConnection.Open(Uri, access);

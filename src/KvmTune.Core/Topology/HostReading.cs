@@ -11,9 +11,8 @@ public static class HostReading
     /// <exception cref="LibvirtException">libvirt refuses or the daemon is lost.</exception>
     public static VMHostTopology Read(HostConnection host)
     {
-        var connection = host.Read();
-        var topology = CapabilitiesReader.Read(host.Capabilities(), host.Uri, connection.HostName);
-        return WithState(host, topology);
+        var topology = ReadCpus(host);
+        return topology with { Nodes = WithFree(host.Read(), topology.Nodes) };
     }
 
     /// <summary>The host with capabilities that are fetched anew: the size of page pools stands in them, and can change.</summary>
@@ -21,36 +20,41 @@ public static class HostReading
     public static VMHostTopology ReadAnew(HostConnection host)
     {
         var connection = host.Read();
-        return WithState(host, CapabilitiesReader.Read(connection.GetCapabilitiesXml(), host.Uri, connection.HostName));
+        var nodes = CapabilitiesReader.Read(connection.GetCapabilitiesXml(), host.Uri, connection.HostName).Nodes;
+        return ReadCpus(host) with { Nodes = WithFree(connection, nodes) };
     }
 
-    private static VMHostTopology WithState(HostConnection host, VMHostTopology topology)
+    /// <summary>The host as far as its CPUs go: what is free on its nodes is not asked for.</summary>
+    /// <exception cref="LibvirtException">libvirt refuses or the daemon is lost.</exception>
+    public static VMHostTopology ReadCpus(HostConnection host)
     {
-        var connection = host.Read();
-        var online = OnlineCpus(host);
+        var topology = host.Hardware();
+        var (online, mapLength) = Cpus(host);
         var present = CpuSet.Of(topology.Cpus.Select(cpu => cpu.Id)).Union(online);
         return topology with
         {
             OnlineCpus = online,
-            OfflineCpus = present.Union(Supported(() => AllOf(connection.GetOnlineCpus().Length)) ?? CpuSet.Empty).Except(online),
+            OfflineCpus = present.Union(AllOf(mapLength)).Except(online),
             IsolatedCpus = host.IsLocalQemu ? LocalList("/sys/devices/system/cpu/isolated") : null,
-            Nodes = WithFree(connection, topology.Nodes),
         };
     }
 
     /// <summary>The host CPUs that are online; those of the capabilities where the driver does not say.</summary>
-    public static CpuSet OnlineCpus(HostConnection host)
-    {
-        var connection = host.Read();
-        return Supported(() => CpuSet.FromMap(connection.GetOnlineCpus()))
-            ?? CapabilitiesReader.Read(host.Capabilities(), host.Uri, string.Empty).OnlineCpus;
-    }
+    public static CpuSet OnlineCpus(HostConnection host) => Cpus(host).Online;
 
-    /// <summary>The length that libvirt expects of a CPU map: the highest number of a present CPU plus one.</summary>
-    public static int CpuMapLength(HostConnection host)
+    /// <summary>
+    /// The host CPUs that are online, those of the capabilities where the driver does not say; and the length that libvirt expects
+    /// of a CPU map: the highest number of a present CPU plus one.
+    /// </summary>
+    public static (CpuSet Online, int MapLength) Cpus(HostConnection host)
     {
-        var connection = host.Read();
-        return Supported(() => (int?)connection.GetOnlineCpus().Length) ?? OnlineCpus(host).Numbers.DefaultIfEmpty(0).Max() + 1;
+        if (Supported(host.Read().GetOnlineCpus) is { } map)
+        {
+            return (CpuSet.FromMap(map), map.Length);
+        }
+
+        var online = host.Hardware().OnlineCpus;
+        return (online, online.Numbers.DefaultIfEmpty(0).Max() + 1);
     }
 
     private static List<HostNode> WithFree(LibvirtConnection connection, IReadOnlyList<HostNode> nodes)

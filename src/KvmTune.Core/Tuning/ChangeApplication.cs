@@ -132,12 +132,8 @@ internal sealed class ChangeApplication(HostConnection host, LibvirtDomain domai
 
     private IReadOnlyList<Verification> MakeLive()
     {
-        var target = new LiveTarget(
-            domain,
-            DomainXmlReader.Read(plan.Snapshot.Running!),
-            HostReading.OnlineCpus(host),
-            HostReading.CpuMapLength(host),
-            FindProcess());
+        var hostCpus = plan.HostCpus!;
+        var target = new LiveTarget(domain, DomainXmlReader.Read(plan.Snapshot.Running!), hostCpus.OnlineCpus, hostCpus.CpuMapLength, FindProcess());
         try
         {
             _change.ApplyLive(target);

@@ -13,8 +13,15 @@ internal static class VMReading
     /// (virsh manual, dumpxml --security-info).
     /// </summary>
     public static VMSnapshot Snapshot(LibvirtDomain domain) => new(
-        domain.IsActive ? domain.GetXml(DomainXmlFlags.Secure) : null,
+        Running(domain),
         domain.IsPersistent ? domain.GetXml(DomainXmlFlags.Inactive | DomainXmlFlags.Secure) : null);
+
+    /// <summary>The running document of a VM; null when it does not run. One question: only a running VM's document has an id.</summary>
+    public static string? Running(LibvirtDomain domain)
+    {
+        var xml = domain.GetXml(DomainXmlFlags.Secure);
+        return xml.AsSpan(0, xml.IndexOf('>', StringComparison.Ordinal) + 1).Contains(" id='", StringComparison.Ordinal) ? xml : null;
+    }
 
     /// <summary>The configurations of the running VMs other than the given one.</summary>
     public static IReadOnlyList<VMConfiguration> RunningConfigurations(HostConnection host, Guid except)

@@ -22,7 +22,10 @@ public sealed record ApplyOptions
 }
 
 /// <summary>Plans and applies changes on one host.</summary>
-public sealed class VMTuner(HostConnection host, TimeProvider time)
+/// <param name="host">The host.</param>
+/// <param name="time">The clock.</param>
+/// <param name="known">The VM, where the caller has found it already: it is not looked up again. It stays the caller's.</param>
+public sealed class VMTuner(HostConnection host, TimeProvider time, LibvirtDomain? known = null)
 {
     /// <summary>Works out what a change would do. Nothing is touched.</summary>
     /// <exception cref="KvmTuneException">The VM, or something in it that the change names, does not exist.</exception>
@@ -31,7 +34,8 @@ public sealed class VMTuner(HostConnection host, TimeProvider time)
         cancellationToken.ThrowIfCancellationRequested();
         try
         {
-            using var domain = FindDomain(change);
+            var domain = FindDomain(change);
+            using var found = domain == known ? null : domain;
             return Plan(change, VMReading.Snapshot(domain));
         }
         catch (LibvirtException exception)
@@ -50,12 +54,13 @@ public sealed class VMTuner(HostConnection host, TimeProvider time)
         var started = time.GetUtcNow();
         try
         {
-            using var domain = FindDomain(plan.Change);
-            var checkedPlan = PlanAnew(plan, VMReading.Snapshot(domain));
+            var domain = FindDomain(plan.Change);
+            using var found = domain == known ? null : domain;
+            var checkedPlan = CheckQuickly(plan, domain) ?? PlanAnew(plan, VMReading.Snapshot(domain));
             RefuseErrors(checkedPlan);
-            if (!checkedPlan.HasChanges)
+            if (!checkedPlan.HasChanges && !(checkedPlan.RequiresRestart && options.Restart))
             {
-                return Result(checkedPlan, TuningOutcome.NoChange);
+                return Result(checkedPlan, checkedPlan.RequiresRestart ? TuningOutcome.RestartPending : TuningOutcome.NoChange);
             }
 
             cancellationToken.ThrowIfCancellationRequested();
@@ -65,7 +70,11 @@ public sealed class VMTuner(HostConnection host, TimeProvider time)
             var restarted = false;
             try
             {
-                verifications.AddRange(application.Apply());
+                if (checkedPlan.HasChanges)
+                {
+                    verifications.AddRange(application.Apply());
+                }
+
                 if (checkedPlan.RequiresRestart && options.Restart)
                 {
                     await application.RestartAsync(new VMRestarter(time), options.RestartOptions, cancellationToken);
@@ -115,8 +124,28 @@ public sealed class VMTuner(HostConnection host, TimeProvider time)
         }
     }
 
-    private LibvirtDomain FindDomain(VMChange change) =>
-        host.Write().TryLookupByUuid(change.VMId) ?? throw host.VMNotFound(change.VMName);
+    private LibvirtDomain FindDomain(VMChange change)
+    {
+        var connection = host.Write();
+        return known is not null && known.Id == change.VMId && known.Connection == connection
+            ? known
+            : connection.TryLookupByUuid(change.VMId) ?? throw host.VMNotFound(change.VMName);
+    }
+
+    // The plan, where a change of the running VM alone meets the very document that it was planned on. Then everything in the plan
+    // holds that follows from it, and only what forbids the change is judged anew: a host CPU may have gone offline. Else null.
+    private VMTuningPlan? CheckQuickly(VMTuningPlan plan, LibvirtDomain domain)
+    {
+        if (!plan.ChangesRunning || plan.ChangesConfiguration || plan.After is null || plan.Preparation is not null || VMReading.Running(domain) != plan.Snapshot.Running)
+        {
+            return null;
+        }
+
+        var hostCpus = HostReading.ReadCpus(host);
+        var context = Context(plan.Change, plan.Snapshot.ToFacts(), plan.After, hostCpus);
+        RefuseErrors(plan with { Findings = RuleCatalog.Judge(context, RuleSeverity.Error) });
+        return plan with { HostCpus = hostCpus };
+    }
 
     private VMTuningPlan Plan(VMChange change, VMSnapshot snapshot)
     {
@@ -128,24 +157,18 @@ public sealed class VMTuner(HostConnection host, TimeProvider time)
         var running = live ? Edit(snapshot.Running!, change) : null;
         var persistent = config ? Edit(snapshot.Persistent!, change) : null;
         var edit = persistent ?? running ?? Edit(snapshot.Persistent ?? snapshot.Running!, change);
-        var hostCpus = HostReading.OnlineCpus(host);
+        var hostCpus = HostReading.ReadCpus(host);
         var differences = Differences(
-            running is null ? [] : ConfigurationComparer.Compare(running.Before.ToConfiguration(), running.After.ToConfiguration(), hostCpus),
-            persistent is null ? [] : ConfigurationComparer.Compare(persistent.Before.ToConfiguration(), persistent.After.ToConfiguration()));
-        var context = new RuleContext(
-            change, facts, edit.After.ToConfiguration(), () => HostReading.Read(host), () => VMReading.RunningConfigurations(host, change.VMId),
-            () => host.IsLocalQemu ? HostMemoryFacts.Read() : null)
-        {
-            HasNumad = !host.IsLocalQemu || LocalPrograms.Exists("numad"),
-            ReadAbilities = () => HostAbilities.Read(host),
-        };
+            running is null ? [] : ConfigurationComparer.Compare(facts.Running!, running.Configuration, hostCpus.OnlineCpus),
+            persistent is null ? [] : ConfigurationComparer.Compare(facts.Configured!, persistent.Configuration));
+        var context = Context(change, facts, edit.Configuration, hostCpus);
         var preparation = change.Preparation(context, host);
         return new VMTuningPlan
         {
             Change = change,
             ChangesRunning = live,
             ChangesConfiguration = config,
-            RequiresRestart = config && facts.IsRunning && !live && persistent!.IsReal,
+            RequiresRestart = config && facts.IsRunning && !live && (persistent!.IsReal || IsPending(snapshot.Running!, facts.Running!, change, hostCpus.OnlineCpus)),
             Differences = differences,
             Findings = RuleCatalog.Judge(context),
             XmlDifference = XmlDifference.Between(edit.Before.ToXml(), edit.After.ToXml()),
@@ -154,8 +177,23 @@ public sealed class VMTuner(HostConnection host, TimeProvider time)
                 '\n', change.VirshCommands(live, config, edit.Before, edit.After).Prepend(preparation?.VirshCommand).Where(command => command is not null)),
             HasChanges = differences.Count > 0 || persistent is { IsReal: true } || preparation is not null,
             Snapshot = snapshot,
+            HostCpus = hostCpus,
+            After = edit.Configuration,
         };
     }
+
+    // The configuration may be as asked for already, and the running VM not yet: a restart is what is missing then.
+    private static bool IsPending(string running, VMConfiguration before, VMChange change, CpuSet hostCpus) =>
+        ConfigurationComparer.Compare(before, Edit(running, change).Configuration, hostCpus).Count > 0;
+
+    private RuleContext Context(VMChange change, VMFacts facts, VMConfiguration after, VMHostTopology hostCpus) => new(
+        change, facts, after, () => HostReading.Read(host), () => VMReading.RunningConfigurations(host, change.VMId),
+        () => host.IsLocalQemu ? HostMemoryFacts.Read() : null)
+    {
+        HasNumad = !host.IsLocalQemu || LocalPrograms.Exists("numad"),
+        ReadAbilities = () => HostAbilities.Read(host),
+        HostCpus = hostCpus,
+    };
 
     // The plan on what is there now. Others' edits elsewhere are kept and no matter; edits of the same settings are an error.
     private VMTuningPlan PlanAnew(VMTuningPlan plan, VMSnapshot now)
@@ -191,6 +229,8 @@ public sealed class VMTuner(HostConnection host, TimeProvider time)
 
     private sealed record DocumentEdit(DomainDocument Before, DomainDocument After)
     {
+        public VMConfiguration Configuration { get; } = After.ToConfiguration();
+
         public bool IsReal => !XNode.DeepEquals(Before.Domain, After.Domain);
     }
 }

@@ -75,6 +75,12 @@ public sealed record VMTuningPlan
     /// <summary>The VM and document that the plan was made on.</summary>
     internal VMSnapshot Snapshot { get; init; } = new(null, null);
 
+    /// <summary>The host's CPUs when the plan was last checked.</summary>
+    internal VMHostTopology? HostCpus { get; init; }
+
+    /// <summary>The configuration that the change leads to.</summary>
+    internal VMConfiguration? After { get; init; }
+
     private List<RuleFinding> Broken(RuleSeverity severity) =>
         [.. Findings.Where(finding => !finding.IsKept && finding.Severity == severity)];
 }

@@ -28,10 +28,10 @@ public static class CpuRules
         "tried on libvirt 9.0.0 with QEMU 7.2",
         static context => OfPins<PinChange>(context, static (context, _, pins) =>
         {
-            var missing = pins.Values.Aggregate(CpuSet.Empty, (all, cpus) => all.Union(cpus)).Except(context.Host.OnlineCpus);
+            var missing = pins.Values.Aggregate(CpuSet.Empty, (all, cpus) => all.Union(cpus)).Except(context.HostCpus.OnlineCpus);
             return missing.IsEmpty
-                ? RuleCheck.Kept($"all are online; the host has {context.Host.OnlineCpus}")
-                : RuleCheck.Broken($"The host has no online CPU {missing}. Online are: {context.Host.OnlineCpus}.");
+                ? RuleCheck.Kept($"all are online; the host has {context.HostCpus.OnlineCpus}")
+                : RuleCheck.Broken($"The host has no online CPU {missing}. Online are: {context.HostCpus.OnlineCpus}.");
         }));
 
     /// <summary>Two vCPUs of one VM on one host CPU take turns.</summary>
@@ -88,13 +88,13 @@ public static class CpuRules
         "RHEL 7 Virtualization Tuning and Optimization Guide, NUMA",
         static context => OfPins<VcpuPinChange>(context, static (context, _, _) =>
         {
-            if (context.After.Cpu.NumaCells.Count > 0 || context.Host.Nodes.Count < 2)
+            if (context.After.Cpu.NumaCells.Count > 0 || context.HostCpus.Nodes.Count < 2)
             {
                 return null;
             }
 
             var cpus = context.After.VcpuPins.Values.Aggregate(CpuSet.Empty, (all, set) => all.Union(set));
-            var nodes = context.Host.Nodes.Where(node => node.CpuSet.Overlaps(cpus)).Select(node => Text(node.Id)).ToList();
+            var nodes = context.HostCpus.Nodes.Where(node => node.CpuSet.Overlaps(cpus)).Select(node => Text(node.Id)).ToList();
             return nodes.Count > 1
                 ? RuleCheck.Broken($"The pins reach over the host's nodes {string.Join(", ", nodes)}, and the guest has no NUMA cells. Pin within one node, or give the guest cells.")
                 : RuleCheck.Kept($"all pins are on node {nodes.FirstOrDefault()}");
@@ -121,7 +121,7 @@ public static class CpuRules
         "libvirt kvm-realtime; kernel parameter isolcpus",
         static context => OfPins<PinChange>(context, static (context, change, pins) =>
         {
-            if (context.Host.IsolatedCpus is not { IsEmpty: false } isolated)
+            if (context.HostCpus.IsolatedCpus is not { IsEmpty: false } isolated)
             {
                 return null;
             }
@@ -147,13 +147,13 @@ public static class CpuRules
         "RHEL 7 Virtualization Tuning and Optimization Guide, numatune",
         static context => OfPins<VcpuPinChange>(context, static (context, _, pins) =>
         {
-            if (context.Host.Nodes.Count < 2)
+            if (context.HostCpus.Nodes.Count < 2)
             {
                 return null;
             }
 
             var cpus = pins.Values.Aggregate(CpuSet.Empty, (all, set) => all.Union(set));
-            var nodes = CpuSet.Of(context.Host.Nodes.Where(node => node.CpuSet.Overlaps(cpus)).Select(node => node.Id));
+            var nodes = CpuSet.Of(context.HostCpus.Nodes.Where(node => node.CpuSet.Overlaps(cpus)).Select(node => node.Id));
             return context.After.Memory.NumaNodes is not { } memory
                 ? RuleCheck.Broken($"The vCPUs are pinned to host node {nodes}, and the VM has no NUMA policy for its memory. Set one with Set-VMNumaPolicy -Nodes {nodes}.")
                 : memory.IsSubsetOf(nodes)
@@ -221,7 +221,7 @@ public static class CpuRules
     {
         var threads = context.After.Cpu.Topology?.Threads ?? 1;
         var pinned = context.After.VcpuPins.Where(pin => pin.Value.Count == 1).ToDictionary(pin => pin.Key, pin => pin.Value.Numbers[0]);
-        var siblings = context.Host.Cpus.ToDictionary(cpu => cpu.Id, cpu => cpu.Siblings);
+        var siblings = context.HostCpus.Cpus.ToDictionary(cpu => cpu.Id, cpu => cpu.Siblings);
         if (siblings.Values.All(set => set.Count == 1) || pinned.Count < 2)
         {
             return null;
@@ -249,7 +249,7 @@ public static class CpuRules
     }
 
     // A pin to all host CPUs is none: libvirt shows it so after a live pin was taken back.
-    private static bool IsRealPin(CpuSet cpus, RuleContext context) => !context.Host.OnlineCpus.IsSubsetOf(cpus);
+    private static bool IsRealPin(CpuSet cpus, RuleContext context) => !context.HostCpus.OnlineCpus.IsSubsetOf(cpus);
 
     private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
 }

@@ -12,8 +12,11 @@ public static class RuleCatalog
     ];
 
     /// <summary>What the rules that apply say of a change.</summary>
-    public static IReadOnlyList<RuleFinding> Judge(RuleContext context) =>
+    /// <param name="context">The facts.</param>
+    /// <param name="only">Only rules of this severity; null for all.</param>
+    public static IReadOnlyList<RuleFinding> Judge(RuleContext context, RuleSeverity? only = null) =>
         (from rule in All
+         where only is null || rule.Severity == only
          let check = rule.Check(context)
          where check is not null
          select new RuleFinding(rule.Id, rule.Area, rule.Severity, check.IsKept, check.Evidence, rule.Reason, rule.Source)).ToList();

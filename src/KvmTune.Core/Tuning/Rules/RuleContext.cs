@@ -9,6 +9,7 @@ namespace KvmTune.Tuning.Rules;
 public sealed class RuleContext
 {
     private readonly Lazy<VMHostTopology> _host;
+    private readonly VMHostTopology? _hostCpus;
     private readonly Lazy<IReadOnlyList<VMConfiguration>> _neighbours;
     private readonly Lazy<HostMemoryFacts?> _hostMemory;
     private readonly Lazy<HostAbilities> _abilities;
@@ -47,6 +48,13 @@ public sealed class RuleContext
 
     /// <summary>Whether numad can be asked on the host; true where the host is another machine, which knows best.</summary>
     public bool HasNumad { get; init; } = true;
+
+    /// <summary>The host as far as its CPUs go, which costs fewer calls than <see cref="Host"/>; that where it is left out.</summary>
+    public VMHostTopology HostCpus
+    {
+        get => _hostCpus ?? Host;
+        init => _hostCpus = value;
+    }
 
     /// <summary>The other running VMs on the host.</summary>
     public IReadOnlyList<VMConfiguration> Neighbours => _neighbours.Value;
