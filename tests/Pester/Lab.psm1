@@ -221,7 +221,7 @@ function Wait-Guest {
 function Restore-Guest {
     param([string[]] $Name)
     foreach ($guest in $Name) {
-        $changed = "//disk/driver[@cache or @io or @discard or @detect_zeroes] | //vcpupin[@cpuset != '$(Get-HostCpuList)']"
+        $changed = "//disk/driver[@cache or @io or @discard or @detect_zeroes or @iothread or @queues] | //iotune | //iothreads | //interface/driver | //vcpupin[@cpuset != '$(Get-HostCpuList)']"
         $defined = Get-DomainXml $guest
         if ((Get-DomainState $guest) -ne 'running' -or $defined.SelectSingleNode('/domain/cputune') -or $defined.SelectSingleNode($changed) -or
             $defined.domain.os.cmdline -match 'kvmtune\.(agent|fio|shutdown)=' -or (Get-DomainXml $guest -Running).SelectSingleNode($changed)) {
