@@ -200,7 +200,15 @@ public sealed class MeasurementSession : IAsyncDisposable
     }
 
     /// <summary>The result so far; null before the conditions are known.</summary>
-    public VMPerformance? ToPerformance() => _conditions is null ? null : new VMPerformance
+    public VMPerformance? ToPerformance()
+    {
+        var performance = Collect();
+        return performance is not null && CoarseTimers.NoteFor(performance) is { } note
+            ? performance with { Notes = [.. performance.Notes, note] }
+            : performance;
+    }
+
+    private VMPerformance? Collect() => _conditions is null ? null : new VMPerformance
     {
         VMName = _target.VMName,
         VMId = _target.VMId,

@@ -30,6 +30,12 @@ public static class VMComparer
             notes.Add("The candidate was measured before the baseline.");
         }
 
+        // A percentile that the guest's clock cannot tell is compared like any other, so the reader must know.
+        if ((CoarseTimers.NoteFor(candidate) ?? CoarseTimers.NoteFor(baseline)) is { } coarse)
+        {
+            notes.Add(coarse);
+        }
+
         var comparers = candidate.Metrics
             .OrderByDescending(metric => metric.IsPrimary)
             .Select(metric => (Metric: metric, Role: RoleOf(metric, candidate, options)))

@@ -289,6 +289,23 @@ public sealed class VMComparerTests
         Assert.Contains("Known on one side only, so not compared: transparent huge pages.", forced.Notes, StringComparer.Ordinal);
     }
 
+    [Theory]
+    [InlineData("qemu", 40_000, true)]
+    [InlineData("qemu", 400_000, false)]
+    [InlineData("kvm", 40_000, false)]
+    public void Percentiles_below_the_step_of_an_emulated_guests_clock_are_noted(string type, double nanoseconds, bool isNoted)
+    {
+        var values = Performances.Around(3, 12, 1000, 2);
+        var performance = Performances.Of(values, null, [.. values.Select(value => value / 1000 * nanoseconds)]) with
+        {
+            Conditions = Performances.Conditions with { DomainType = type },
+        };
+
+        var notes = VMComparer.Compare(performance, performance).Notes;
+
+        Assert.Equal(isNoted, notes.Any(note => note.Contains("LatencyP99 below 100 µs cannot be believed", StringComparison.Ordinal)));
+    }
+
     [Fact]
     public void What_a_change_alters_and_what_only_disturbs_are_notes()
     {

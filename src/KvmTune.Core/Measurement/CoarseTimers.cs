@@ -1,0 +1,33 @@
+// Under emulation the guest's timers are coarse: percentiles of latencies that lie below their step are not to be believed.
+using System.Globalization;
+using KvmTune.Statistics;
+
+namespace KvmTune.Measurement;
+
+/// <summary>Says which percentiles are too small for an emulated guest's clock.</summary>
+internal static class CoarseTimers
+{
+    /// <summary>Latencies below this are not believed in an emulated guest.</summary>
+    public const double SmallestNanoseconds = 100_000;
+
+    /// <summary>The sentence about a measurement; null where all of it can be believed.</summary>
+    public static string? NoteFor(VMPerformance performance)
+    {
+        if (performance.Conditions.DomainType is not "qemu" || performance.CountedRuns.Count == 0)
+        {
+            return null;
+        }
+
+        var small = performance.Metrics
+            .Where(metric => metric is { Kind: MetricKind.LatencyPercentile, Unit: "ns" })
+            .Where(metric => performance.CountedRuns.Select(run => run.Values.GetValueOrDefault(metric.Name, double.NaN)).Where(double.IsFinite).ToList()
+                is { Count: > 0 } values && Estimators.Median(values) < SmallestNanoseconds)
+            .Select(metric => metric.Name)
+            .ToList();
+        return small.Count == 0
+            ? null
+            : string.Create(
+                CultureInfo.InvariantCulture,
+                $"The guest is emulated and its timers are coarse: {string.Join(", ", small)} below {SmallestNanoseconds / 1000:0} µs cannot be believed.");
+    }
+}
