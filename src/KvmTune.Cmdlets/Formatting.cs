@@ -156,6 +156,14 @@ public static class Formatting
     public static string Words(Verdict verdict, bool isProvisional) => (verdict == Verdict.NoDifference ? "no difference" : verdict.ToString().ToLowerInvariant())
         + (isProvisional ? " (provisional)" : null);
 
+    /// <summary>What a calibrated VM can show with one design, for example <c>8: 6.1 % in 59.2 s</c>, a line each.</summary>
+    public static string Reach(VMCalibration calibration, string design) => string.Join('\n', calibration.Reach
+        .Where(reach => reach.Design.ToString() == design)
+        .Select(reach => Invariant($"{reach.Count}: {(reach.DetectablePercent is { } percent ? Invariant($"{percent:0.#} %") : "nothing")} in {Elapsed(reach.Time)}")));
+
+    /// <summary>A number as per cent.</summary>
+    public static string Percent(double value) => Invariant($"{value:0.#} %");
+
     /// <summary>The lines of a collection, one below the other.</summary>
     public static string Lines(System.Collections.IEnumerable items) => string.Join('\n', items.Cast<object>());
 

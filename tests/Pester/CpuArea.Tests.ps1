@@ -47,11 +47,11 @@ Describe 'Changes of the CPU area on a host that cannot do them live' {
     It '-WhatIf shows <What> and touches nothing' -ForEach @(
         @{ What = 'an emulator pin'; Command = { Set-EmulatorPin db01 2 -WhatIf }; Says = 'emulatorpin db01 2' }
         @{ What = 'a NUMA policy'; Command = { Set-VMNumaPolicy db01 0 -WhatIf }; Says = 'numatune' }
-        @{ What = 'a CPU topology'; Command = { Set-VMCpuModel db01 -Topology 1x1x2 -WhatIf }; Says = 'topology sockets="1" cores="1" threads="2"' }
+        @{ What = 'a CPU topology'; Command = { Set-VMCpuModel db01 -Topology 1x1x2 -WhatIf }; Says = 'topology sockets="1" dies="1" cores="1" threads="2"' }
     ) {
         Get-PrintedText $Command | Should -Match ([regex]::Escape($Says))
         $configured = (Get-VMTopology db01).Configured
-        $configured.EmulatorPin, $configured.Memory.NumaMode, $configured.Cpu.Topology | Should -BeNullOrEmpty
+        @($configured.EmulatorPin, $configured.Memory.NumaMode, $configured.Cpu.Topology | Where-Object { $_ }) | Should -BeNullOrEmpty
     }
 }
 

@@ -5,7 +5,7 @@ using KvmTune.Measurement;
 namespace KvmTune.Cmdlets.Common;
 
 /// <summary>One progress bar of a cmdlet.</summary>
-internal sealed class ProgressReporter(CancellableCmdlet cmdlet, string activity)
+internal sealed class ProgressReporter(CancellableCmdlet cmdlet, string activity, int number = 0)
 {
     /// <summary>Reports of the engine, shown on PowerShell's thread.</summary>
     public IProgress<MeasurementProgress> Through(Action<Action> post) => new Reports(this, post);
@@ -15,13 +15,13 @@ internal sealed class ProgressReporter(CancellableCmdlet cmdlet, string activity
     {
         if (!cmdlet.CancellationToken.IsCancellationRequested)
         {
-            cmdlet.WriteProgress(new ProgressRecord(0, activity, "done") { RecordType = ProgressRecordType.Completed });
+            cmdlet.WriteProgress(new ProgressRecord(number, activity, "done") { RecordType = ProgressRecordType.Completed });
         }
     }
 
     private void Show(MeasurementProgress progress)
     {
-        cmdlet.WriteProgress(new ProgressRecord(0, activity, progress.Activity)
+        cmdlet.WriteProgress(new ProgressRecord(number, activity, progress.Activity)
         {
             PercentComplete = (int)Math.Clamp(progress.Fraction * 100, 0, 100),
             SecondsRemaining = (int?)progress.Remaining?.TotalSeconds ?? -1,

@@ -16,7 +16,19 @@ public abstract class VMCmdlet : CancellableCmdlet
     public string? ConnectionUri { get; set; }
 
     /// <summary>Calls an action for each VM that the references name. An unknown name is an error of its own; the rest proceeds.</summary>
-    protected void ForEachVM(IEnumerable<VMReference> references, bool writable, Action<VMTarget> action)
+    protected void ForEachVM(IEnumerable<VMReference> references, bool writable, Action<VMTarget> action) =>
+        ForEachVM(references, writable, keep: false, vm =>
+        {
+            action(vm);
+            return false;
+        });
+
+    /// <summary>Calls an action for each VM that the references name, and lets the caller keep VMs for later.</summary>
+    /// <param name="references">The VMs.</param>
+    /// <param name="writable">Whether the connection is a writable one.</param>
+    /// <param name="keep">Whether VMs may be kept: then the domain of one is disposed only where the action says no.</param>
+    /// <param name="action">What to do; true for a VM that is kept, whose domain the caller disposes.</param>
+    protected void ForEachVM(IEnumerable<VMReference> references, bool writable, bool keep, Func<VMTarget, bool> action)
     {
         foreach (var reference in references)
         {
@@ -26,9 +38,17 @@ public abstract class VMCmdlet : CancellableCmdlet
                 var connection = writable ? host.Write() : host.Read();
                 foreach (var domain in Find(reference, host, connection))
                 {
-                    using (domain)
+                    var isKept = false;
+                    try
                     {
-                        Try(domain.Name, () => action(new VMTarget(host, domain, reference)));
+                        Try(domain.Name, () => isKept = action(new VMTarget(host, domain, reference)) && keep);
+                    }
+                    finally
+                    {
+                        if (!isKept)
+                        {
+                            domain.Dispose();
+                        }
                     }
                 }
             });

@@ -1,6 +1,7 @@
 // How a user names a VM: by name, wildcard or UUID, or by any object of this module that carries one.
 using System.Globalization;
 using System.Management.Automation;
+using KvmTune.Cmdlets.Serialization;
 using KvmTune.Measurement;
 using KvmTune.Tuning;
 
@@ -43,6 +44,8 @@ public sealed class VMReference
     /// <exception cref="ArgumentException">It names no VM.</exception>
     public static VMReference From(object? value)
     {
+        // A saved measurement that was read before this module was imported names a VM and brings its workload, as a living one does.
+        value = VMPerformanceConverter.Revive(value) ?? value;
         var bare = value is PSObject { BaseObject: not PSCustomObject } wrapped ? wrapped.BaseObject : value;
         switch (bare)
         {

@@ -1,10 +1,11 @@
 // Measure-VMPerformance: loads a guest with a workload several times and keeps every run.
 using System.Management.Automation;
+using System.Runtime.ExceptionServices;
 using KvmTune.Cmdlets.Common;
 using KvmTune.Cmdlets.Completion;
 using KvmTune.Measurement;
 using KvmTune.Measurement.Workloads;
-using KvmTune.Tuning;
+using KvmTune.Statistics;
 
 namespace KvmTune.Cmdlets.Measurement;
 
@@ -13,10 +14,10 @@ namespace KvmTune.Cmdlets.Measurement;
 /// the two can be compared.
 /// </summary>
 [Cmdlet(VerbsDiagnostic.Measure, "VMPerformance", SupportsShouldProcess = true)]
-[OutputType(typeof(VMPerformance))]
-public sealed class MeasureVMPerformanceCommand : VMCmdlet
+[OutputType(typeof(VMPerformance), typeof(VMCalibration))]
+public sealed class MeasureVMPerformanceCommand : WorkloadCmdlet
 {
-    private static readonly WorkloadRequest Defaults = new() { Name = string.Empty };
+    private readonly List<Job> _together = [];
 
     /// <summary>The VMs: names, wildcards, UUIDs, or objects of this module. Several are measured one after the other.</summary>
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
@@ -25,77 +26,106 @@ public sealed class MeasureVMPerformanceCommand : VMCmdlet
     [ArgumentCompleter(typeof(VMNameCompleter))]
     public VMReference[] VMName { get; set; } = [];
 
-    /// <summary>What to run in the guest; by default what the measurement on the pipeline ran.</summary>
-    [Parameter(Position = 1)]
-    [ArgumentCompleter(typeof(WorkloadCompleter))]
-    [ValidateNotNullOrEmpty]
-    public string? Workload { get; set; }
-
-    /// <summary>How many runs are counted, besides the warm-up.</summary>
+    /// <summary>Measures all VMs at the same time, for when disturbing each other is the point. They begin when the last one is known.</summary>
     [Parameter]
-    [ValidateRange(1, 10_000)]
-    public int Runs { get; set; } = Defaults.Runs;
+    public SwitchParameter Parallel { get; set; }
 
-    /// <summary>How long the steady load of one run lasts; a ramp of a second comes on top.</summary>
+    /// <summary>Measures the workload against itself, and says how small a change this VM on this host can show and how long that takes.</summary>
     [Parameter]
-    [DurationTransformation]
-    public TimeSpan RunTime { get; set; } = Defaults.RunTime;
-
-    /// <summary>The folder in the guest where a disk workload makes its file; by default the largest writable file system.</summary>
-    [Parameter]
-    [ValidateNotNullOrEmpty]
-    public string? GuestPath { get; set; }
-
-    /// <summary>The size of a disk workload's file in MiB; by default chosen by free space.</summary>
-    [Parameter]
-    [ValidateRange(1, int.MaxValue)]
-    public int? FileSizeMiB { get; set; }
+    public SwitchParameter Calibrate { get; set; }
 
     /// <inheritdoc/>
-    protected override void ProcessRecord() => ForEachVM(VMName, writable: true, vm =>
+    protected override void ProcessRecord() => ForEachVM(VMName, writable: true, keep: Parallel, vm =>
     {
         var before = vm.Reference.Performance ?? vm.Reference.Change?.Baseline;
         var request = Request(before?.Workload, vm);
-        if (!ShouldProcess(vm.Domain.Name, $"load the guest with {request.Name}, {Runs + 1} runs of {request.RunTime.TotalSeconds:0.#} s"))
+        if (Calibrate)
+        {
+            // Two equal sides: an odd run more makes the last pair whole.
+            var runs = IsGiven(nameof(Runs)) ? Math.Max(Runs, VMCalibrator.FewestRuns) : VMCalibrator.DefaultRuns;
+            request = request with { Runs = runs + (runs % 2) };
+        }
+
+        if (!ShouldProcess(vm.Domain.Name, $"load the guest with {request.Name}, {request.Runs + 1} runs of {request.RunTime.TotalSeconds:0.#} s"))
+        {
+            return false;
+        }
+
+        var job = new Job(vm, request, before);
+        if (Parallel)
+        {
+            _together.Add(job);
+            return true;
+        }
+
+        Run([job]);
+        return false;
+    });
+
+    /// <inheritdoc/>
+    protected override void EndProcessing() => Run(_together);
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing)
+        {
+            foreach (var job in _together)
+            {
+                job.VM.Domain.Dispose();
+            }
+
+            _together.Clear();
+        }
+
+        base.Dispose(disposing);
+    }
+
+    private void Run(List<Job> jobs)
+    {
+        if (jobs.Count == 0)
         {
             return;
         }
 
-        using var target = new LibvirtMeasurementTarget(vm.Domain, TimeProvider.System);
-        var measurer = new VMMeasurer(WorkloadCatalog.CreateDefault(), TimeProvider.System);
-        var progress = new ProgressReporter(this, $"Measuring {vm.Domain.Name}: {request.Name}");
+        var names = jobs.Select(job => job.VM.Domain.Name).ToList();
+        var bars = jobs.Select((job, i) => new ProgressReporter(this, $"Measuring {names[i]}: {job.Request.Name}", i)).ToList();
         try
         {
-            var performance = Await((post, token) => measurer.MeasureAsync(target, request, progress.Through(post), token));
-            WriteObject(performance with { Change = vm.Reference.Change, Baseline = before });
+            Await(async (post, token) =>
+            {
+                await Task.WhenAll(jobs.Select(async (job, i) =>
+                {
+                    try
+                    {
+                        var performance = SimultaneousMeasurement.Mark(await MeasureAsync(job, bars[i].Through(post), token), names);
+                        post(() => Try(names[i], () => Write(job, performance)));
+                    }
+                    catch (Exception exception) when (jobs.Count > 1 && exception is not OperationCanceledException)
+                    {
+                        // One guest's error does not end the others' measurement.
+                        var error = ExceptionDispatchInfo.Capture(exception);
+                        post(() => Try(names[i], error.Throw));
+                    }
+                }));
+                return true;
+            });
         }
         finally
         {
-            progress.Complete();
+            bars.ForEach(bar => bar.Complete());
         }
-    });
-
-    private WorkloadRequest Request(WorkloadRequest? before, VMTarget vm)
-    {
-        if ((Workload ?? before?.Name) is not { } name)
-        {
-            throw new KvmTuneException(
-                "WorkloadMissing", KvmTuneErrorCategory.InvalidArgument,
-                $"Say with -Workload what to run in '{vm.Domain.Name}': {string.Join(", ", WorkloadCatalog.CreateDefault().All.Select(known => known.Name))}.{(vm.Reference.Change is null ? null : " The change on the pipeline followed no measurement whose workload could be repeated.")}");
-        }
-
-        var request = before is not null && (Workload is null || before.Name.Equals(Workload, StringComparison.OrdinalIgnoreCase))
-            ? before
-            : new WorkloadRequest { Name = name };
-        return request with
-        {
-            Name = name,
-            Runs = IsGiven(nameof(Runs)) ? Runs : request.Runs,
-            RunTime = IsGiven(nameof(RunTime)) ? RunTime : request.RunTime,
-            GuestPath = GuestPath ?? request.GuestPath,
-            FileSizeMiB = FileSizeMiB ?? request.FileSizeMiB,
-        };
     }
 
-    private bool IsGiven(string parameter) => MyInvocation.BoundParameters.ContainsKey(parameter);
+    private static async Task<VMPerformance> MeasureAsync(Job job, IProgress<MeasurementProgress> progress, CancellationToken token)
+    {
+        using var target = new LibvirtMeasurementTarget(job.VM.Domain, TimeProvider.System);
+        return await new VMMeasurer(WorkloadCatalog.CreateDefault(), TimeProvider.System).MeasureAsync(target, job.Request, progress, token);
+    }
+
+    private void Write(Job job, VMPerformance performance) => WriteObject(Calibrate
+        ? VMCalibrator.Calibrate(performance)
+        : performance with { Change = job.VM.Reference.Change, Baseline = job.Before });
+
+    private sealed record Job(VMTarget VM, WorkloadRequest Request, VMPerformance? Before);
 }

@@ -53,25 +53,6 @@ internal static class GuestScripts
         fi
         """;
 
-    /// <summary>Prints the name of the network device with the hardware address $1: a real device, nothing that is stacked on one.</summary>
-    public const string FindInterface = """
-        for folder in /sys/class/net/*; do
-            [ -e "$folder/device" ] || continue
-            { read -r address < "$folder/address"; } 2>/dev/null || continue
-            if [ "$address" = "$1" ]; then echo "${folder##*/}"; exit 0; fi
-        done
-        exit 1
-        """;
-
-    /// <summary>Prints how many receive queues of the network interface $1 are in use.</summary>
-    public const string CountQueues = """
-        n=0
-        for queue in "/sys/class/net/$1/queues"/rx-*; do
-            if [ -e "$queue" ]; then n=$((n + 1)); fi
-        done
-        echo "$n"
-        """;
-
     /// <summary>
     /// Runs "$@" with its outputs in files, and hands on what is short at once; of what is long it tells where it is. The first line of its
     /// output says which. The exit code is the program's; a signal's is 128 and its number.
@@ -99,6 +80,25 @@ internal static class GuestScripts
 
     /// <summary>Removes the folder $1 of <see cref="RunIntoFiles"/>.</summary>
     public const string RemoveFiles = """rm -f "$1/out" "$1/err"; rmdir "$1" """;
+
+    /// <summary>Prints the name of the network device with the hardware address $1: a real device, nothing that is stacked on one.</summary>
+    public const string FindInterface = """
+        for folder in /sys/class/net/*; do
+            [ -e "$folder/device" ] || continue
+            { read -r address < "$folder/address"; } 2>/dev/null || continue
+            if [ "$address" = "$1" ]; then echo "${folder##*/}"; exit 0; fi
+        done
+        exit 1
+        """;
+
+    /// <summary>Prints how many receive queues of the network interface $1 are in use.</summary>
+    public const string CountQueues = """
+        n=0
+        for queue in "/sys/class/net/$1/queues"/rx-*; do
+            if [ -e "$queue" ]; then n=$((n + 1)); fi
+        done
+        echo "$n"
+        """;
 
     /// <summary>The command that runs a script, whose output is short.</summary>
     public static GuestCommand Command(string script, params IReadOnlyList<string> parameters) =>

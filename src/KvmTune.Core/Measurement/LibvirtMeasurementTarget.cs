@@ -67,6 +67,8 @@ public sealed class LibvirtMeasurementTarget : IMeasurementTarget, IDisposable
             List<IRunSampler> samplers = [new LibvirtSampler(_domain)];
             if (LocalHost.IsLocal(ConnectionUri))
             {
+                // The first of a frame is read outermost, so that the canary's own work is in nobody's counters.
+                samplers.Insert(0, new HostCanary(_time));
                 samplers.Add(new HostSampler());
                 if (QemuProcess.Find(VMName, VMId) is { } process && ThreadSampler.Create(process) is { } threads)
                 {

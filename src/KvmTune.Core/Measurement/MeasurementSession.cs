@@ -262,7 +262,8 @@ public sealed class MeasurementSession : IAsyncDisposable
             Request = Request,
             RunningXml = xml,
             Channel = channel,
-            Samplers = _samplers,
+            // The canary is for around a run: a workload that reads counters during its run would load the host with it.
+            Samplers = [.. _samplers.Where(sampler => sampler is not HostCanary)],
             TimeProvider = _time,
             Report = report,
         });

@@ -45,8 +45,8 @@ public sealed record VMPerformance
     /// <summary>The metric that decides a verdict.</summary>
     public MetricDefinition PrimaryMetric => Metrics.Single(metric => metric.IsPrimary);
 
-    /// <summary>The runs that count: neither warm-up nor failed, in order.</summary>
-    public IReadOnlyList<MeasuredRun> CountedRuns => Runs.Where(run => run is { IsWarmup: false, Failure: null }).ToList();
+    /// <summary>The runs that count: neither warm-up nor screened nor failed, in order.</summary>
+    public IReadOnlyList<MeasuredRun> CountedRuns => Runs.Where(run => run is { IsWarmup: false, IsScreened: false, Failure: null }).ToList();
 
     /// <summary>The values of one metric over <see cref="CountedRuns"/>, in order.</summary>
     /// <exception cref="ArgumentException">The workload has no metric of that name.</exception>
@@ -77,6 +77,9 @@ public sealed record MeasuredRun
 
     /// <summary>True for a first run that only warms caches and allocates; it is kept and shown, and not counted.</summary>
     public bool IsWarmup { get; init; }
+
+    /// <summary>True for a run of a pair that was made again since the host was disturbed; it is kept and shown, and not counted.</summary>
+    public bool IsScreened { get; init; }
 
     /// <summary>Why the run failed; null for a good one.</summary>
     public string? Failure { get; init; }

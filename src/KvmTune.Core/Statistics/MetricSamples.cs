@@ -26,13 +26,14 @@ internal sealed record MetricSamples(
         };
     }
 
-    // One value for every so many runs that are no warm-up, failed ones included, so that the places of both sides correspond.
+    // One value for every so many runs that are neither warm-up nor screened, failed ones included, so that the places of both sides
+    // correspond: a screened pair has its flag on both sides.
     private static List<Unit> Units(
         MetricDefinition metric, VMPerformance performance, string side, int runsPerUnit, List<string> notes)
     {
         var broken = new List<int>();
         var units = new List<Unit>();
-        foreach (var runs in performance.Runs.Where(run => !run.IsWarmup).Chunk(runsPerUnit))
+        foreach (var runs in performance.Runs.Where(run => run is { IsWarmup: false, IsScreened: false }).Chunk(runsPerUnit))
         {
             var values = new List<double>();
             foreach (var run in runs)

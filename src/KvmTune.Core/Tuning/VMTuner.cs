@@ -65,8 +65,8 @@ public sealed class VMTuner(HostConnection host, TimeProvider time, LibvirtDomai
 
             cancellationToken.ThrowIfCancellationRequested();
             var application = new ChangeApplication(host, domain, checkedPlan);
-            IReadOnlyList<string> notes = [];
             var verifications = new List<Verification>(checkedPlan.Preparation?.Apply() ?? []);
+            IReadOnlyList<string> notes = [];
             var restarted = false;
             try
             {

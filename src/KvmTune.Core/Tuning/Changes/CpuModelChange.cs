@@ -46,7 +46,10 @@ public sealed record CpuModelChange : VMChange
     /// <inheritdoc/>
     public override IReadOnlyList<SettingValue> Settings => Values;
 
-    /// <summary>The settings of a CPU mode: host-passthrough, host-model, maximum, or a named model.</summary>
+    /// <summary>
+    /// The settings of a CPU mode: host-passthrough, host-model, maximum, or a named model. They are written as libvirt itself
+    /// completes them (libvirt 9.0 virDomainDefPostParse), so that what is read back is what was asked for.
+    /// </summary>
     public static IReadOnlyList<SettingValue> OfModel(string modeOrModel)
     {
         var isMode = modeOrModel is "host-passthrough" or "host-model" or "maximum";
@@ -54,8 +57,8 @@ public sealed record CpuModelChange : VMChange
         [
             new(Cpu.At("mode"), isMode ? modeOrModel : "custom"),
             new(Cpu.At("match"), isMode ? null : "exact"),
-            new(Cpu.At("check"), isMode ? null : "partial"),
-            new(Model.At("fallback"), null),
+            new(Cpu.At("check"), modeOrModel is "host-passthrough" or "maximum" ? "none" : "partial"),
+            new(Model.At("fallback"), isMode ? null : "allow"),
             new(Model.At("vendor_id"), null),
             new(Model, isMode ? null : modeOrModel),
         ];
@@ -65,7 +68,7 @@ public sealed record CpuModelChange : VMChange
     public static IReadOnlyList<SettingValue> OfTopology(CpuTopology topology) =>
     [
         new(TopologyPath.At("sockets"), Text(topology.Sockets)),
-        new(TopologyPath.At("dies"), topology.Dies > 1 ? Text(topology.Dies) : null),
+        new(TopologyPath.At("dies"), Text(topology.Dies)),
         new(TopologyPath.At("cores"), Text(topology.Cores)),
         new(TopologyPath.At("threads"), Text(topology.Threads)),
     ];

@@ -61,7 +61,6 @@ public sealed class RuleContext
 
     /// <summary>What the kernel says of the host's memory; null where the host is not this machine.</summary>
     public HostMemoryFacts? HostMemory => _hostMemory.Value;
-
     /// <summary>Reads what the host's programs and kernel can do; by default nothing is known of them.</summary>
     public Func<HostAbilities> ReadAbilities { get; init; } = static () => new HostAbilities();
 

@@ -1,0 +1,211 @@
+// The settings of Measure-VMPerformance that belong to the work itself: they travel with the result, so that a later measurement
+// on the same pipeline repeats them unless it names its own.
+using System.Management.Automation;
+using KvmTune.Cmdlets.Common;
+using KvmTune.Cmdlets.Completion;
+using KvmTune.Guest;
+using KvmTune.Measurement;
+using KvmTune.Measurement.Workloads;
+
+namespace KvmTune.Cmdlets.Measurement;
+
+/// <summary>A cmdlet that is told what to run in a guest, and by which way.</summary>
+public abstract class WorkloadCmdlet : VMCmdlet
+{
+    private static readonly WorkloadRequest Defaults = new() { Name = string.Empty };
+
+    // A setting that the named workload does not have would be dropped in silence.
+    private static readonly (string Parameter, string Workload)[] Owners =
+    [
+        (nameof(Command), "Command"),
+        (nameof(Metric), "Command"),
+        (nameof(CommandTimeLimit), "Command"),
+        (nameof(HostAddress), "Network"),
+        (nameof(Streams), "Network"),
+        (nameof(Area), "Observe"),
+    ];
+
+    private Guid? _reachedBySsh;
+
+    /// <summary>What to run in the guest; by default what the measurement on the pipeline ran, or Command where -Command is given.</summary>
+    [Parameter(Position = 1)]
+    [ArgumentCompleter(typeof(WorkloadCompleter))]
+    [ValidateNotNullOrEmpty]
+    public string? Workload { get; set; }
+
+    /// <summary>How many runs are counted, besides the warm-up.</summary>
+    [Parameter]
+    [ValidateRange(1, 10_000)]
+    public int Runs { get; set; } = Defaults.Runs;
+
+    /// <summary>How long the steady load of one run lasts; a ramp of a second comes on top.</summary>
+    [Parameter]
+    [DurationTransformation]
+    public TimeSpan RunTime { get; set; } = Defaults.RunTime;
+
+    /// <summary>The folder in the guest where a disk workload makes its file; by default the largest writable file system.</summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public string? GuestPath { get; set; }
+
+    /// <summary>The size of a disk workload's file in MiB; by default chosen by free space.</summary>
+    [Parameter]
+    [ValidateRange(1, int.MaxValue)]
+    public int? FileSizeMiB { get; set; }
+
+    /// <summary>The way into the guest: Agent, Ssh, or Auto, which is the agent, and SSH where that cannot run programs and -SshHost is given.</summary>
+    [Parameter]
+    public GuestChannelKind Channel { get; set; } = Defaults.Channel;
+
+    /// <summary>The guest's address for SSH. It is one guest's, so it goes with one VM.</summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public string? SshHost { get; set; }
+
+    /// <summary>The user in the guest; by default as ssh has it.</summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public string? SshUser { get; set; }
+
+    /// <summary>The port of the guest's SSH server; by default as ssh has it.</summary>
+    [Parameter]
+    [ValidateRange(1, 65535)]
+    public int? SshPort { get; set; }
+
+    /// <summary>The file with the private key; by default as ssh has it.</summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public string? SshKey { get; set; }
+
+    /// <summary>The file with the known host keys, which are always checked; by default as ssh has it.</summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public string? SshKnownHosts { get; set; }
+
+    /// <summary>The workload Network: this machine's address as the guest reaches it; by default found on the VM's bridge.</summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public string? HostAddress { get; set; }
+
+    /// <summary>The workload Network: how many streams are sent at a time in each direction.</summary>
+    [Parameter]
+    [ValidateRange(1, 128)]
+    public int Streams { get; set; } = Defaults.Streams;
+
+    /// <summary>The workload Observe: what is looked at.</summary>
+    [Parameter]
+    public ObservedArea Area { get; set; } = Defaults.Area;
+
+    /// <summary>The workload Command: the program and its arguments, each a string of its own. No shell reads them.</summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public string[]? Command { get; set; }
+
+    /// <summary>The workload Command: hashtables with Name, Pattern or JsonPath, Unit, Direction (Higher or Lower), and Primary for the one that decides.</summary>
+    [Parameter]
+    [CommandMetricTransformation]
+    [ValidateNotNullOrEmpty]
+    public CommandMetric[]? Metric { get; set; }
+
+    /// <summary>The workload Command: how long one run may take; past it the program is ended in the guest.</summary>
+    [Parameter]
+    [DurationTransformation]
+    public TimeSpan? CommandTimeLimit { get; set; }
+
+    /// <summary>What to run in a VM.</summary>
+    /// <param name="before">What the measurement on the pipeline ran; null for none.</param>
+    /// <param name="vm">The VM.</param>
+    /// <exception cref="KvmTuneException">Nothing says what to run, or a setting does not fit the workload or the VM.</exception>
+    protected WorkloadRequest Request(WorkloadRequest? before, VMTarget vm)
+    {
+        var named = Workload ?? (Command is null ? null : "Command");
+        if ((named ?? before?.Name) is not { } name)
+        {
+            throw new KvmTuneException(
+                "WorkloadMissing", KvmTuneErrorCategory.InvalidArgument,
+                $"Say with -Workload what to run in '{vm.Domain.Name}': {string.Join(", ", WorkloadCatalog.CreateDefault().All.Select(known => known.Name))}.{(vm.Reference.Change is null ? null : " The change on the pipeline followed no measurement whose workload could be repeated.")}");
+        }
+
+        foreach (var (parameter, owner) in Owners)
+        {
+            if (IsGiven(parameter) && !owner.Equals(name, StringComparison.OrdinalIgnoreCase))
+            {
+                throw Invalid($"-{parameter} is a setting of the workload {owner}, and {name} is to be run.");
+            }
+        }
+
+        var request = before is not null && before.Name.Equals(name, StringComparison.OrdinalIgnoreCase)
+            ? before
+            : new WorkloadRequest { Name = name };
+        return request with
+        {
+            Name = name,
+            Runs = IsGiven(nameof(Runs)) ? Runs : request.Runs,
+            RunTime = IsGiven(nameof(RunTime)) ? RunTime : request.RunTime,
+            GuestPath = GuestPath ?? request.GuestPath,
+            FileSizeMiB = FileSizeMiB ?? request.FileSizeMiB,
+            Channel = IsGiven(nameof(Channel)) ? Channel : before?.Channel ?? request.Channel,
+            Ssh = Endpoint(before?.Ssh, vm),
+            HostAddress = HostAddress ?? request.HostAddress,
+            Streams = IsGiven(nameof(Streams)) ? Streams : request.Streams,
+            Area = IsGiven(nameof(Area)) ? Area : request.Area,
+            Command = Program(name, request.Command),
+        };
+    }
+
+    /// <summary>Whether the user gave a parameter.</summary>
+    protected bool IsGiven(string parameter) => MyInvocation.BoundParameters.ContainsKey(parameter);
+
+    private CommandSettings? Program(string workload, CommandSettings? before)
+    {
+        if (!workload.Equals("Command", StringComparison.OrdinalIgnoreCase))
+        {
+            return null;
+        }
+
+        if (Command is null && before is null)
+        {
+            throw Invalid("The workload Command runs a program of yours: name it with -Command, for example -Command pgbench, '-T', '3', 'db'.");
+        }
+
+        if (Metric is null && before is null)
+        {
+            throw Invalid($"Say with -Metric what to read from what {Command![0]} writes: a Name, a Pattern or a JsonPath, a Unit and a Direction.");
+        }
+
+        return new CommandSettings
+        {
+            Path = Command?[0] ?? before!.Path,
+            Arguments = Command?[1..] ?? before!.Arguments,
+            Metrics = Metric ?? before!.Metrics,
+            TimeLimit = CommandTimeLimit ?? before?.TimeLimit ?? TimeSpan.FromMinutes(10),
+        };
+    }
+
+    private SshEndpoint? Endpoint(SshEndpoint? before, VMTarget vm)
+    {
+        if ((SshHost ?? before?.HostName) is not { } host)
+        {
+            var given = Array.Find([nameof(SshUser), nameof(SshPort), nameof(SshKey), nameof(SshKnownHosts)], IsGiven);
+            return given is null ? null : throw Invalid($"-{given} needs the guest's address too: -SshHost.");
+        }
+
+        if (SshHost is not null && (_reachedBySsh ??= vm.Domain.Id) != vm.Domain.Id)
+        {
+            throw Invalid($"-SshHost {host} is one guest's address, and '{vm.Domain.Name}' is another VM. Measure it in a call of its own.");
+        }
+
+        return new SshEndpoint
+        {
+            HostName = host,
+            UserName = SshUser ?? before?.UserName,
+            Port = SshPort ?? before?.Port,
+            IdentityFile = FullPath(SshKey) ?? before?.IdentityFile,
+            KnownHostsFile = FullPath(SshKnownHosts) ?? before?.KnownHostsFile,
+        };
+    }
+
+    private static KvmTuneException Invalid(string message) => new("InvalidSetting", KvmTuneErrorCategory.InvalidArgument, message);
+
+    private string? FullPath(string? path) => path is null ? null : SessionState.Path.GetUnresolvedProviderPathFromPSPath(path);
+}

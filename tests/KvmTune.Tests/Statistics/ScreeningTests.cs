@@ -1,0 +1,82 @@
+// The screening of runs: what counts as disturbed, and that screened pairs are kept and not compared.
+using KvmTune.Measurement;
+using KvmTune.Measurement.Sampling;
+using KvmTune.Statistics;
+using Xunit;
+
+namespace KvmTune.Tests.Statistics;
+
+public sealed class ScreeningTests
+{
+    [Fact]
+    public void A_busy_host_and_a_slow_canary_disturb_a_run()
+    {
+        var quiet = Enumerable.Range(0, 7).Select(_ => Run(0.5, 36e6)).ToList();
+        var (busy, slow) = (Run(0.76, 36e6), Run(0.5, 46e6));
+        List<MeasuredRun> session = [.. quiet, busy, slow];
+
+        Assert.Contains("busy outside the guest (0.76 cores; usually 0.50)", ScreeningRule.WhyDisturbed(busy, session), StringComparison.Ordinal);
+        Assert.Contains("canary took 46 ms; usually 36 ms", ScreeningRule.WhyDisturbed(slow, session), StringComparison.Ordinal);
+        Assert.All(quiet, run => Assert.Null(ScreeningRule.WhyDisturbed(run, session)));
+        Assert.Null(ScreeningRule.WhyDisturbed(Run(0.74, 44e6), session));
+    }
+
+    [Fact]
+    public void A_host_that_is_always_busy_disturbs_no_run()
+        => Assert.All(Enumerable.Repeat(Run(1.9, 70e6), 8), run => Assert.Null(ScreeningRule.WhyDisturbed(run, Enumerable.Repeat(run, 8))));
+
+    [Fact]
+    public void Without_counters_or_with_too_few_runs_nothing_is_screened_and_the_vCPUs_delay_never_is_a_reason()
+    {
+        var delayed = Run(0.1, 36e6);
+        delayed = delayed with { Counters = new Dictionary<string, double>(delayed.Counters, StringComparer.Ordinal) { ["VcpuDelayNanoseconds"] = 9e9 } };
+        Assert.Null(ScreeningRule.WhyDisturbed(delayed, Enumerable.Repeat(Run(0.1, 36e6), 7).Append(delayed)));
+        Assert.Null(ScreeningRule.WhyDisturbed(Run(9, 900e6), [Run(0, 36e6), Run(0, 36e6)]));
+        var bare = new MeasuredRun { Number = 1, StartedAt = default, Duration = default };
+        Assert.Null(ScreeningRule.WhyDisturbed(bare, Enumerable.Repeat(bare, 8)));
+        Assert.Equal(4, ScreeningRule.MostRepeats(8));
+    }
+
+    [Fact]
+    public void A_screened_pair_is_kept_and_left_out_of_the_comparison_on_both_sides()
+    {
+        var baseline = Screen(Performances.Of(100, 101, 1, 102, 103, 104, 105, 106, 107), 3);
+        var candidate = Screen(Performances.Of(200, 201, 999, 202, 203, 204, 205, 206, 207), 3);
+
+        var comparison = VMComparer.Compare(baseline, candidate, new() { Design = ComparisonDesign.Pairs });
+
+        Assert.Equal(8, comparison.PrimaryMetric.BaselineCount);
+        Assert.Equal(8, comparison.PrimaryMetric.CandidateCount);
+        Assert.Equal(Verdict.Improved, comparison.Verdict);
+        Assert.Equal(10, baseline.Runs.Count);
+        Assert.DoesNotContain(999, candidate.ValuesOf("Iops"));
+    }
+
+    [Fact]
+    public void The_canary_takes_about_its_time_and_is_shared_between_runs()
+    {
+        var canary = new HostCanary(TimeProvider.System);
+        var first = canary.Read().Gauges[HostCanary.Counter];
+
+        Assert.InRange(first, 20e6, 5e9);
+        Assert.Equal(first, canary.Read().Gauges[HostCanary.Counter]);
+        Assert.Empty(canary.Read().Counters);
+    }
+
+    private static VMPerformance Screen(VMPerformance performance, int number) => performance with
+    {
+        Runs = [.. performance.Runs.Select(run => run with { IsScreened = run.Number == number })],
+    };
+
+    private static MeasuredRun Run(double busyCores, double canaryNanoseconds) => new()
+    {
+        Number = 1,
+        StartedAt = default,
+        Duration = TimeSpan.FromSeconds(4),
+        Counters = new Dictionary<string, double>(StringComparer.Ordinal)
+        {
+            ["HostBusyOutsideGuestCores"] = busyCores,
+            [HostCanary.Counter] = canaryNanoseconds,
+        },
+    };
+}

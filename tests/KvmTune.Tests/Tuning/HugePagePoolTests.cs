@@ -1,0 +1,223 @@
+// Pools of huge pages on hosts that are not here: what the kernel does not give, what stays in use, what is kept over a restart.
+using KvmTune.Hosts;
+using KvmTune.Topology;
+using KvmTune.Tuning.HugePages;
+using Xunit;
+
+namespace KvmTune.Tests.Tuning;
+
+public sealed class HugePagePoolTests : IDisposable
+{
+    private readonly string _root = Directory.CreateTempSubdirectory("kvmtune-pools").FullName;
+
+    [Fact]
+    public void A_pool_is_set_and_read_back_on_its_node()
+    {
+        var host = new FakeHost();
+        var result = host.Pools.Apply(host.Pools.Plan(new HugePagePoolRequest(2048, 300, 1)));
+
+        Assert.Equal((0, 300), (result.CountBefore, result.Count));
+        Assert.Equal([0L, 300L], host.Pools.Read().Select(pool => pool.Total));
+        Assert.Equal("virsh -c qemu:///system allocpages 2048KiB 300 --cellno 1", result.VirshCommand);
+        Assert.Equal("hugepagesz=2M hugepages=1:300", result.KernelCommandLine);
+    }
+
+    [Fact]
+    public void A_pool_for_the_whole_host_is_spread_and_counted_per_node()
+    {
+        var host = new FakeHost();
+        var result = host.Pools.Apply(host.Pools.Plan(new HugePagePoolRequest(2048, 300, null)));
+
+        Assert.Equal(300, result.Count);
+        Assert.Equal("hugepagesz=2M hugepages=0:150,1:150", result.KernelCommandLine);
+    }
+
+    [Fact]
+    public void A_pool_that_ends_short_is_an_error_that_says_what_was_got_and_is_taken_back()
+    {
+        var host = new FakeHost { Capacity = 200 };
+        host.Set(new HugePagePoolRequest(2048, 50, 1));
+
+        var error = Assert.Throws<KvmTuneException>(() => host.Pools.Apply(host.Pools.Plan(new HugePagePoolRequest(2048, 300, 1))));
+
+        Assert.Equal(HugePagePools.PoolShort, error.ErrorId);
+        Assert.Contains("200 of 300 pages of 2 MiB on node 1", error.Message, StringComparison.Ordinal);
+        Assert.Equal([0L, 50L], host.Pools.Read().Select(pool => pool.Total));
+    }
+
+    [Fact]
+    public void More_pages_than_the_memory_are_refused_before_anything_is_tried()
+    {
+        var host = new FakeHost();
+        var error = Assert.Throws<KvmTuneException>(() => host.Pools.Plan(new HugePagePoolRequest(2048, (FakeHost.NodeMemoryKiB / 2048) + 1, 0)));
+
+        Assert.Equal(HugePagePools.PoolShort, error.ErrorId);
+        Assert.Empty(host.Requests);
+        host.Pools.Plan(new HugePagePoolRequest(2048, FakeHost.NodeMemoryKiB / 2048, 0));
+    }
+
+    [Fact]
+    public void A_pool_that_takes_nearly_all_free_memory_is_warned_about()
+    {
+        var host = new FakeHost();
+        var limit = (long)(FakeHost.FreeKiB * HugePagePools.HeadroomLimit) / 2048;
+
+        Assert.Empty(host.Pools.Plan(new HugePagePoolRequest(2048, limit, 0)).Warnings);
+        Assert.Contains("headroom", Assert.Single(host.Pools.Plan(new HugePagePoolRequest(2048, limit + 1, 0)).Warnings), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Shrinking_below_what_is_in_use_leaves_surplus_pages_and_says_so()
+    {
+        var host = new FakeHost();
+        host.Set(new HugePagePoolRequest(2048, 100, 0));
+        host.InUse = 60;
+
+        Assert.Empty(host.Pools.Plan(new HugePagePoolRequest(2048, 60, 0)).Warnings);
+        var plan = host.Pools.Plan(new HugePagePoolRequest(2048, 59, 0));
+        Assert.Contains("1 of them become surplus", Assert.Single(plan.Warnings), StringComparison.Ordinal);
+
+        var result = host.Pools.Apply(plan);
+        Assert.Equal(60, result.Count);
+        Assert.Equal(1, result.After[0].Surplus);
+        Assert.False(host.Pools.Plan(new HugePagePoolRequest(2048, 59, 0)).HasChanges);
+    }
+
+    [Fact]
+    public void What_is_in_use_meanwhile_stays_when_a_pool_is_taken_back()
+    {
+        var host = new FakeHost();
+        var before = host.Pools.Read();
+        host.Set(new HugePagePoolRequest(2048, 100, 0));
+        host.InUse = 60;
+
+        host.Pools.Restore(before);
+
+        Assert.Equal(60, host.Pools.Read()[0].Total);
+    }
+
+    [Fact]
+    public void A_page_size_or_node_that_is_not_there_is_an_error()
+    {
+        var host = new FakeHost();
+        var size = Assert.Throws<KvmTuneException>(() => host.Pools.Plan(new HugePagePoolRequest(1048576, 1, 0)));
+        Assert.Equal("PageSizeNotSupported", size.ErrorId);
+        Assert.Contains("It has: 2M", size.Message, StringComparison.Ordinal);
+        Assert.Contains("pdpe1gb", size.Message, StringComparison.Ordinal);
+        Assert.Equal("NodeNotFound", Assert.Throws<KvmTuneException>(() => host.Pools.Plan(new HugePagePoolRequest(2048, 1, 2))).ErrorId);
+    }
+
+    [Fact]
+    public void The_whole_host_is_kept_by_a_sysctl_file_and_a_node_by_a_tmpfiles_entry_never_by_both()
+    {
+        var persistence = new PoolPersistence(new HostMemoryFacts { DefaultPageSizeKiB = 2048 }, _root);
+        const string Node1 = "w /sys/devices/system/node/node1/hugepages/hugepages-2048kB/nr_hugepages - - - - 300";
+
+        var sysctl = persistence.Write(new HugePagePoolRequest(2048, 512, null));
+        Assert.Equal(Path.Combine(_root, "etc/sysctl.d/90-kvmtune-hugepages.conf"), sysctl);
+        Assert.Equal(["vm.nr_hugepages = 512"], Entries(sysctl));
+
+        var tmpfiles = persistence.Write(new HugePagePoolRequest(2048, 300, 1));
+        persistence.Write(new HugePagePoolRequest(2048, 100, 0));
+        persistence.Write(new HugePagePoolRequest(2048, 300, 1));
+        Assert.False(File.Exists(sysctl));
+        Assert.Equal([Node1.Replace("node1", "node0", StringComparison.Ordinal).Replace("300", "100", StringComparison.Ordinal), Node1], Entries(tmpfiles));
+
+        persistence.Write(new HugePagePoolRequest(64, 16, null));
+        Assert.Equal(3, Entries(tmpfiles).Length);
+
+        persistence.Write(new HugePagePoolRequest(2048, 512, null));
+        Assert.Equal(["w /sys/kernel/mm/hugepages/hugepages-64kB/nr_hugepages - - - - 16"], Entries(tmpfiles));
+
+        Assert.Null(persistence.Write(new HugePagePoolRequest(64, 0, null)));
+        Assert.False(File.Exists(tmpfiles));
+    }
+
+    [Fact]
+    public void Writing_the_same_again_changes_no_file_and_foreign_lines_stay()
+    {
+        var persistence = new PoolPersistence(new HostMemoryFacts { DefaultPageSizeKiB = 2048 }, _root);
+        var file = persistence.Write(new HugePagePoolRequest(2048, 512, null))!;
+        File.AppendAllText(file, "vm.swappiness = 10\n");
+        var before = File.GetLastWriteTimeUtc(file);
+
+        persistence.Write(new HugePagePoolRequest(2048, 512, null));
+        Assert.Equal(["vm.swappiness = 10", "vm.nr_hugepages = 512"], Entries(file));
+        persistence.Write(new HugePagePoolRequest(2048, 512, null));
+        Assert.Equal(["vm.swappiness = 10", "vm.nr_hugepages = 512"], Entries(file));
+        Assert.True(before <= File.GetLastWriteTimeUtc(file));
+        Assert.Empty(Directory.EnumerateFiles(Path.GetDirectoryName(file)!, "*.new"));
+    }
+
+    [Fact]
+    public void Pages_of_1_GiB_are_left_to_the_kernel_command_line()
+    {
+        Assert.True(PoolPersistence.IsPossible(2048));
+        Assert.False(PoolPersistence.IsPossible(PageSize.GigabyteKiB));
+        Assert.Equal("hugepagesz=1G hugepages=0:1,1:2", KernelCommandLine.For(PageSize.GigabyteKiB, new Dictionary<int, long> { [1] = 2, [0] = 1 }));
+        Assert.Equal("hugepagesz=1G hugepages=3", KernelCommandLine.For(PageSize.GigabyteKiB, new Dictionary<int, long> { [0] = 3 }));
+    }
+
+    public void Dispose() => Directory.Delete(_root, recursive: true);
+
+    private static string[] Entries(string? file) => [.. File.ReadAllLines(file!).Where(line => !line.StartsWith('#'))];
+
+    // A host of two nodes whose kernel has memory for so many pages on each, and keeps those of node 0 that are in use.
+    private sealed class FakeHost
+    {
+        public const long NodeMemoryKiB = 4 * 1024 * 1024;
+        public const long FreeKiB = 2 * 1024 * 1024;
+
+        private readonly long[] _sizes = [0, 0];
+
+        public FakeHost() => Pools = new HugePagePools("qemu:///system", Topology, Kernel, Set);
+
+        public HugePagePools Pools { get; }
+
+        public long Capacity { get; init; } = long.MaxValue;
+
+        public long InUse { get; set; }
+
+        public List<HugePagePoolRequest> Requests { get; } = [];
+
+        public void Set(HugePagePoolRequest request)
+        {
+            Requests.Add(request);
+            for (var node = 0; node < 2; node++)
+            {
+                if ((request.Node ?? node) == node)
+                {
+                    _sizes[node] = Math.Min(request.Count / (request.Node is null ? 2 : 1), Capacity);
+                }
+            }
+        }
+
+        private long Total(int node) => Math.Max(_sizes[node], Used(node));
+
+        private long Used(int node) => node == 0 ? InUse : 0;
+
+        private HostMemoryFacts Kernel() => new()
+        {
+            HasGigabytePages = false,
+            Pools = [.. Enumerable.Range(0, 2).Select(node => new KernelPagePool(node, 2048, Total(node), Total(node) - Used(node), Total(node) - _sizes[node]))],
+        };
+
+        private VMHostTopology Topology() => new()
+        {
+            ConnectionUri = "qemu:///system",
+            HostName = "host",
+            OnlineCpus = new CpuSet("0-1"),
+            Nodes =
+            [
+                .. Enumerable.Range(0, 2).Select(node => new HostNode
+                {
+                    Id = node,
+                    MemoryKiB = NodeMemoryKiB,
+                    FreeMemoryKiB = FreeKiB,
+                    Cpus = [],
+                    PagePools = [new PagePool(node, 4, 1000, 10), new PagePool(node, 2048, Total(node), Total(node) - Used(node))],
+                }),
+            ],
+        };
+    }
+}
