@@ -27,7 +27,7 @@ Describe 'I/O threads of a VM' {
         @{ What = 'to disks of two VMs by wildcards'; Command = { Set-DiskIOThread db* vd[ab] }; Threads = @('db01 1,2: vda=1', 'db01 1,2: vdb=2', 'db02 1,2: vda=1', 'db02 1,2: vdb=2') }
     ) {
         $results = @(& $Command)
-        @($results | ForEach-Object { "$($_.VMName) $(Get-IOThreadText $_.VMName ($_.Title -split '[ :]+')[1])" }) | Should -Be $Threads
+        @($results | ForEach-Object { "$($_.VMName) $(Get-IOThreadText $_.VMName ($_.Title -split '[ :]+')[1])" } | Sort-Object) | Should -Be $Threads
     }
 
     It 'are kept where only the queues are set, and taken anew where an idle one is there' {
@@ -135,7 +135,7 @@ Describe 'I/O threads of a real guest' -Tag Lab -Skip:(-not $env:KVMTUNE_LAB) {
 
     It 'several for one disk are refused by this libvirt, with what they need' {
         $captured = Invoke-Captured { Set-DiskIOThread lab2 vdb -IOThread 1, 2 }
-        if ([version] ((Invoke-Virsh version) -match 'Running hypervisor' -replace '.*QEMU ') -lt '9.0') {
+        if ([version] (@(Invoke-Virsh version) -match 'Running hypervisor' -replace '.*QEMU ')[0] -lt [version] '9.0') {
             $captured.Ids | Should -Be SeveralIOThreadsNeedVersions
             Get-DomainText lab2 | Should -Be $before
         }
