@@ -87,31 +87,44 @@ Describe 'A guest that ignores shutdown' -Tag Lab -Skip:(-not $env:KVMTUNE_LAB) 
 
 Describe 'A change that QEMU does not start with' -Tag Lab -Skip:(-not $env:KVMTUNE_LAB) {
     BeforeAll {
-        # A guest without an operating system, whose disk lies in a ramfs, where no file can be opened past the page cache.
-        $id = New-LabDomain 'pester memory'
-        $folder = '/dev/shm/kvmtune-pester'
+        # A guest without an operating system. Under it lies a disk that can be opened past the page cache, until a file in a ramfs,
+        # which cannot, is laid over it.
+        $id = New-LabDomain 'pester start'
+        $disk = "$env:KVMTUNE_LAB_DIR/pester-start.raw"
+        $folder = '/tmp/kvmtune-pester-ramfs'
         $null = New-Item -ItemType Directory -Force $folder
         & mount -t ramfs kvmtune-pester $folder
         if ($LASTEXITCODE) { throw 'no ramfs could be mounted' }
         & chmod 755 $folder
-        & qemu-img create -q -f qcow2 "$folder/disk" 1M
-        & chmod 666 "$folder/disk"
-        Set-DomainText ((Get-DomainText 'pester memory').Replace('/nowhere/disk.raw', "$folder/disk").Replace("type='raw'", "type='qcow2'"))
+        foreach ($file in $disk, "$folder/disk") {
+            & qemu-img create -q -f raw $file 1M
+            & chmod 666 $file
+        }
+        Set-DomainText (Get-DomainText 'pester start').Replace('/nowhere/disk.raw', $disk)
         $null = Invoke-Virsh start $id
     }
     AfterAll {
         & virsh -q -c (Get-LabUri) destroy $id *>$null
         Remove-LabDomain $id
+        & umount $disk
         & umount $folder
-        Remove-Item -Recurse -Force $folder
+        Remove-Item $disk, $folder -Recurse
     }
 
     It 'is taken back, and the VM runs with its former configuration' {
-        $before = Get-DomainText 'pester memory'
-        $captured = Invoke-Captured { Set-DiskCacheMode 'pester memory' vda none -Restart -Force -ShutdownTimeLimit 2 }
-        $captured.Ids | Should -Be StartFailed
-        "$($captured.Errors[0])" | Should -Match 'was taken back'
-        Get-DomainText 'pester memory' | Should -Be $before
-        Get-DomainState 'pester memory' | Should -Be running
+        $before = Get-DomainText 'pester start'
+        $pipeline = Start-Pipeline "Set-DiskCacheMode 'pester start' vda none -Restart -Force -ShutdownTimeLimit 8 -ConnectionUri '$(Get-LabUri)'"
+        $null = Wait-Until -What 'the change is configured' -Condition {
+            if ($pipeline.Handle.IsCompleted) { throw "it ended: $($pipeline.Streams.Error.ReadAll())" }
+            (Get-DiskOption 'pester start' vda cache) -eq 'none'
+        }
+        & mount --bind "$folder/disk" $disk
+        $LASTEXITCODE | Should -Be 0
+        $result = Wait-Pipeline $pipeline
+        $result.Ids | Should -Be StartFailed
+        "$($result.Errors[0])" | Should -Match 'was taken back'
+        $result.Output | Should -BeNullOrEmpty
+        Get-DomainText 'pester start' | Should -Be $before
+        Get-DomainState 'pester start' | Should -Be running
     }
 }
