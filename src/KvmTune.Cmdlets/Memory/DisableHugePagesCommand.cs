@@ -29,7 +29,7 @@ public sealed class DisableHugePagesCommand : VMChangeCmdlet
             ConnectionUri = vm.Host.Uri,
             Scope = Scope,
             Enabled = false,
-            Pages = HugePagesChange.NoPages(EnableHugePagesCommand.ExistingPages(vm.Domain)),
+            Pages = HugePagesChange.NoPages(HugePagesChange.PagesIn(EnableHugePagesCommand.Document(vm.Domain))),
             Locked = Unlock ? false : null,
             NoSharePages = SharePages ? false : null,
         },

@@ -58,16 +58,16 @@ public sealed class EnableHugePagesCommand : VMChangeCmdlet
             ConnectionUri = vm.Host.Uri,
             Scope = Scope,
             Enabled = true,
-            Pages = HugePagesChange.PagesWith(ExistingPages(vm.Domain), PageSize, GuestNode),
+            Pages = HugePagesChange.PagesWith(Document(vm.Domain), PageSize, GuestNode),
             Locked = Said(nameof(Locked), Locked),
             NoSharePages = Said(nameof(NoSharePages), NoSharePages),
             Reserve = Reserve,
         },
     ];
 
-    /// <summary>The pages in the configuration that the change edits.</summary>
-    internal static IReadOnlyList<HugePageElement> ExistingPages(LibvirtDomain domain) =>
-        HugePagesChange.PagesIn(DomainDocument.Parse(domain.GetXml(domain.IsPersistent ? DomainXmlFlags.Inactive : DomainXmlFlags.None)));
+    /// <summary>The configuration that the change edits.</summary>
+    internal static DomainDocument Document(LibvirtDomain domain) =>
+        DomainDocument.Parse(domain.GetXml(domain.IsPersistent ? DomainXmlFlags.Inactive : DomainXmlFlags.None));
 
     private bool? Said(string name, SwitchParameter value) => MyInvocation.BoundParameters.ContainsKey(name) ? value.IsPresent : null;
 }

@@ -82,6 +82,14 @@ public sealed class HugePagesChangeTests
     }
 
     [Fact]
+    public void The_one_node_of_a_guest_without_cells_is_not_named()
+    {
+        var document = DomainDocument.Parse(TwoSizes.Replace("nodeset='1'", string.Empty, StringComparison.Ordinal));
+        Assert.Equal(HugePageElement.Of(2048), HugePagesChange.PagesWith(document, 2048, new CpuSet(0))[0]);
+        Assert.Contains(HugePageElement.Of(2048, new CpuSet(1)), HugePagesChange.PagesWith(document, 2048, new CpuSet(1)));
+    }
+
+    [Fact]
     public void The_difference_names_sizes_and_guest_nodes()
     {
         var before = DomainDocument.Parse(TwoSizes);

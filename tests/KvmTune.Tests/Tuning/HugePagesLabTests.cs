@@ -74,7 +74,7 @@ public sealed class HugePagesLabTests : IDisposable
     {
         var guest = Define("kvmtune huge pages failing");
         var total = Count("nr_hugepages");
-        var plan = Tuner.Plan(Change(guest) with { Reserve = true, Pages = HugePagesChange.PagesWith([], 2048, new CpuSet(0)) });
+        var plan = Tuner.Plan(Change(guest) with { Reserve = true, Pages = HugePagesChange.PagesWith([], 2048, null) });
         Assert.NotNull(plan.Preparation);
 
         // libvirt refuses what no rule knows of: a document with an element that it cannot have.
@@ -96,14 +96,15 @@ public sealed class HugePagesLabTests : IDisposable
     [SkippableFact]
     public async Task The_printed_commands_make_of_a_second_vm_what_the_change_makes_of_the_first()
     {
-        var first = Define("kvmtune huge pages first");
-        var second = Define("kvmtune 'huge' pages $second");
+        const string Cells = "<cpu><numa><cell id='0' cpus='0' memory='16' unit='MiB'/><cell id='1' cpus='1' memory='16' unit='MiB'/></numa></cpu>";
+        var first = Define("kvmtune huge pages first", inside: Cells);
+        var second = Define("kvmtune 'huge' pages $second", inside: Cells);
         new HugePagePools(_host).Apply(new HugePagePools(_host).Plan(new HugePagePoolRequest(2048, Count("nr_hugepages") + 16, 0)));
 
         foreach (var make in new Func<LibvirtDomain, HugePagesChange>[]
         {
             guest => Change(guest) with { NoSharePages = true, Locked = true },
-            guest => Change(guest) with { Pages = HugePagesChange.PagesWith(Pages(guest), 2048, new CpuSet(0)), NoSharePages = false },
+            guest => Change(guest) with { Pages = HugePagesChange.PagesWith(Pages(guest), 2048, new CpuSet(1)), NoSharePages = false },
             guest => Change(guest) with { Pages = HugePagesChange.PagesWith(Pages(guest), null, null) },
             guest => Change(guest) with { Enabled = false, Pages = HugePagesChange.NoPages(Pages(guest)) },
             guest => Change(guest) with { Enabled = false, Locked = false },
@@ -167,14 +168,14 @@ public sealed class HugePagesLabTests : IDisposable
 
     private Task<VMTuningResult> ApplyAsync(VMChange change) => Tuner.ApplyAsync(Tuner.Plan(change), new ApplyOptions(), CancellationToken.None);
 
-    private LibvirtDomain Define(string name, long memoryMiB = 32)
+    private LibvirtDomain Define(string name, long memoryMiB = 32, string inside = "")
     {
         var prefix = Environment.GetEnvironmentVariable("KVMTUNE_LAB_UUID_PREFIX");
         var id = string.Create(CultureInfo.InvariantCulture, $"{prefix}{0x7000 + _guests.Count:x12}");
         var guest = _host.Write().DefineXml(
             $"""
-            <domain type='{Environment.GetEnvironmentVariable("KVMTUNE_LAB_TYPE")}'><name>{name}</name><uuid>{id}</uuid><memory unit='MiB'>{memoryMiB}</memory><vcpu>1</vcpu>
-            <os><type arch='x86_64' machine='q35'>hvm</type></os><devices><console type='pty'/></devices></domain>
+            <domain type='{Environment.GetEnvironmentVariable("KVMTUNE_LAB_TYPE")}'><name>{name}</name><uuid>{id}</uuid><memory unit='MiB'>{memoryMiB}</memory><vcpu>2</vcpu>
+            <os><type arch='x86_64' machine='q35'>hvm</type></os>{inside}<devices><console type='pty'/></devices></domain>
             """,
             validate: true);
         _guests.Add(guest);

@@ -96,6 +96,16 @@ public sealed record HugePagesChange : VMChange
         return [.. Enumerable.Range(0, count).Select(index => PageAt(index, document.Get))];
     }
 
+    /// <summary>The pages that come of giving some or all guest nodes of a document a page size. A guest without cells is one node, which libvirt does not name.</summary>
+    /// <param name="document">The document.</param>
+    /// <param name="pageSizeKiB">The page size in KiB; null for the host's default size, for all guest nodes.</param>
+    /// <param name="guestNodes">The guest's NUMA cells; null for all. Pages of other cells stay.</param>
+    public static IReadOnlyList<HugePageElement> PagesWith(DomainDocument document, long? pageSizeKiB, CpuSet? guestNodes)
+    {
+        var isOnlyNode = document.ToConfiguration().Cpu.NumaCells.Count == 0 && new CpuSet(0).Equals(guestNodes);
+        return PagesWith(PagesIn(document), pageSizeKiB, isOnlyNode ? null : guestNodes);
+    }
+
     /// <summary>The pages that come of giving some or all guest nodes a page size, for the places that a document has.</summary>
     /// <param name="existing">The pages that the document has.</param>
     /// <param name="pageSizeKiB">The page size in KiB; null for the host's default size, for all guest nodes.</param>
