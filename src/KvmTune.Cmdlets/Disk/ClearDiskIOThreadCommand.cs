@@ -32,5 +32,6 @@ public sealed class ClearDiskIOThreadCommand : VMChangeCmdlet
         IsRelease = true,
         KeepThread = KeepThread,
         KeepQueues = KeepQueues,
-    }.ToChange(PersistentDocument.Of(vm), vm.Host.Uri) with { Scope = Scope });
+    }.ToChange(PersistentDocument.Of(vm), vm.Host.Uri) with
+    { Scope = Scope });
 }

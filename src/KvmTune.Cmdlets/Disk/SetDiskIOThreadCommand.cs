@@ -34,5 +34,6 @@ public sealed class SetDiskIOThreadCommand : VMChangeCmdlet
     {
         IOThreads = IOThread,
         Queues = Queues,
-    }.ToChange(PersistentDocument.Of(vm), vm.Host.Uri) with { Scope = Scope });
+    }.ToChange(PersistentDocument.Of(vm), vm.Host.Uri) with
+    { Scope = Scope });
 }

@@ -93,7 +93,10 @@ public static class SampleChanges
                 mac => mac,
                 _ => (IReadOnlyDictionary<string, string?>)new Dictionary<string, string?>(StringComparer.Ordinal)
                 {
-                    ["queues"] = value[0], ["name"] = value[1], ["rx_queue_size"] = value[2], ["tx_queue_size"] = value[3],
+                    ["queues"] = value[0],
+                    ["name"] = value[1],
+                    ["rx_queue_size"] = value[2],
+                    ["tx_queue_size"] = value[3],
                 },
                 StringComparer.OrdinalIgnoreCase),
         });
