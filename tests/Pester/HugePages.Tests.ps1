@@ -10,7 +10,7 @@ BeforeAll {
         }
         $sum
     }
-    function Get-KernelPool([string] $Field) { [long] ((Get-Content /proc/meminfo) -match "^HugePages_$Field`:" -replace '\D') }
+    function Get-KernelPool([string] $Field) { [long] (Get-Content /proc/meminfo | Where-Object { $_.StartsWith("HugePages_${Field}:") }).Split(':')[1].Trim() }
     function Get-Backing([string] $Name, [switch] $Running) { (Get-DomainXml $Name -Running:$Running).SelectSingleNode('/domain/memoryBacking')?.OuterXml }
 }
 
