@@ -227,6 +227,9 @@ function Restore-Guest {
             $defined.domain.os.cmdline -match 'kvmtune\.(agent|fio|shutdown)=' -or (Get-DomainXml $guest -Running).SelectSingleNode($changed)) {
             Reset-Guest $guest
         }
+
+        # One that was just started by a test before this one may still be booting.
+        Wait-Guest $guest
     }
 }
 
