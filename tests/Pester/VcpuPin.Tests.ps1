@@ -39,9 +39,10 @@ Describe 'Pins of a VM that cannot be pinned live' {
         }) | Should -Be $Pins
     }
 
-    It 'says that nothing is to be done where a pin is there already, and does nothing' {
+    It 'changes nothing where a pin is configured already, and says that the running VM still waits for it' {
         $null = Set-VcpuPin db01 0 2 -Scope Config
-        (Set-VcpuPin db01 0 2 -Scope Config).Outcome | Should -Be NoChange
+        $again = Set-VcpuPin db01 0 2 -Scope Config
+        $again.Plan.HasChanges, $again.Outcome | Should -Be $false, 'RestartPending'
     }
 
     It 'goes on with the rest after an unknown name' {
