@@ -41,6 +41,7 @@
         'Set-VcpuPin'
         'Set-VMCpuModel'
         'Set-VMNumaPolicy'
+        'Test-VMTuning'
     )
     PrivateData          = @{
         PSData = @{
