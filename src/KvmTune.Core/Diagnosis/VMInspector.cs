@@ -18,7 +18,8 @@ public sealed record DetectedFinding(FindingKind Kind, FindingObservation Observ
 /// <param name="time">The clock.</param>
 public sealed class VMInspector(HostConnection host, TimeProvider time)
 {
-    private readonly Lazy<HostAbilities> _abilities = new(() => HostAbilities.Read(host));
+    // An error is not kept: the next VM asks again.
+    private readonly Lazy<HostAbilities> _abilities = new(() => HostAbilities.Read(host), LazyThreadSafetyMode.PublicationOnly);
 
     /// <summary>What all kinds of findings see, the gravest first. The guest is asked only where its NICs have queues to follow.</summary>
     /// <exception cref="LibvirtException">libvirt refuses, the VM is gone, or the daemon is lost.</exception>
@@ -79,12 +80,7 @@ public sealed class VMInspector(HostConnection host, TimeProvider time)
         {
             var document = DomainDocument.Parse(domain.GetXml(domain.IsPersistent ? DomainXmlFlags.Inactive : DomainXmlFlags.None));
             var plan = new VMTuner(host, time).Plan(make(document) with { VMName = domain.Name, VMId = domain.Id }, cancellationToken);
-            return plan switch
-            {
-                { Errors.Count: > 0 } => (null, string.Join(' ', plan.Errors.Select(error => error.Evidence))),
-                { HasChanges: false, RequiresRestart: false } => (null, "the VM is so already"),
-                _ => (plan, null),
-            };
+            return plan.Errors.Count > 0 ? (null, string.Join(' ', plan.Errors.Select(error => error.Evidence))) : (plan, null);
         }
         catch (KvmTuneException exception) when (exception.Category is KvmTuneErrorCategory.PermissionDenied)
         {

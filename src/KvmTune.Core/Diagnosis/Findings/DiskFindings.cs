@@ -13,7 +13,7 @@ public static class DiskFindings
     /// <summary>Guest and host cache the same data.</summary>
     public static FindingKind DoubleCaching { get; } = new(
         nameof(DoubleCaching), TuningArea.Disk, FindingSeverity.Medium, WorkloadKinds.Disk,
-        "Guest and host keep the same data in two page caches: it is copied twice, and the host's memory holds what the guest has already.",
+        "Guest and host keep the same data in two page caches: it is copied twice, and the host's memory holds what the guest has already. No cache mode means writeback: what the guest has not flushed is lost when the host loses power.",
         "QEMU manual, cache modes; RHEL 7 Virtualization Tuning and Optimization Guide, caching",
         static context => ForDisks(context, static (context, source, disk) => IsDirect(disk)
             ? null
@@ -24,18 +24,13 @@ public static class DiskFindings
 
     /// <summary>A cache mode that ignores flushes.</summary>
     public static FindingKind UnsafeLosesData { get; } = OfCache(
-        DiskRules.UnsafeLosesData, FindingSeverity.High, static cache => cache == "unsafe",
+        DiskRules.UnsafeLosesData, FindingSeverity.High, "unsafe",
         "Try cache='{0}' on disk {1}, unless its data can be made again.");
 
     /// <summary>A cache mode that holds data in the host's memory.</summary>
     public static FindingKind WritebackHoldsData { get; } = OfCache(
-        DiskRules.WritebackHoldsData, FindingSeverity.Medium, static cache => cache == "writeback",
+        DiskRules.WritebackHoldsData, FindingSeverity.Medium, "writeback",
         "Try cache='{0}' on disk {1}, unless every program in the guest is known to flush what it must not lose.");
-
-    /// <summary>No cache mode, which is writeback.</summary>
-    public static FindingKind UnsetCacheIsWriteback { get; } = OfCache(
-        DiskRules.UnsetCacheIsWriteback, FindingSeverity.Low, static cache => cache is null or "default",
-        "Try an explicit cache='{0}' on disk {1}, unless every program in the guest is known to flush what it must not lose.");
 
     /// <summary>Threads do what the kernel's own asynchronous I/O could.</summary>
     public static FindingKind ThreadsWithDirectCache { get; } = new(
@@ -91,14 +86,14 @@ public static class DiskFindings
 
     /// <summary>All kinds of this file.</summary>
     public static IReadOnlyList<FindingKind> All { get; } =
-        [UnsafeLosesData, WritebackHoldsData, DoubleCaching, NonVirtioDisk, ThreadsWithDirectCache, DiskWithoutIOThread, UnsetCacheIsWriteback];
+        [UnsafeLosesData, WritebackHoldsData, DoubleCaching, NonVirtioDisk, ThreadsWithDirectCache, DiskWithoutIOThread];
 
     // A rule of cache modes, asked about the mode that the disk has.
-    private static FindingKind OfCache(TuningRule rule, FindingSeverity severity, Func<string?, bool> isMeant, string suggestion) => new(
+    private static FindingKind OfCache(TuningRule rule, FindingSeverity severity, string cacheMode, string suggestion) => new(
         rule.Id, rule.Area, severity, WorkloadKinds.DiskWrite, rule.Reason, rule.Source,
         context => ForDisks(context, (context, source, disk) =>
         {
-            if (!isMeant(disk.Cache))
+            if (disk.Cache != cacheMode)
             {
                 return null;
             }
