@@ -51,7 +51,7 @@ public static class CpuFindings
         "Try the memory on the node of the vCPUs.",
         static (context, pins, configuration) => configuration.Memory.CellPolicies.Count > 0
             ? FindingRemedy.None("the guest's NUMA cells have policies of their own; edit them with virsh edit")
-            : FindingRemedy.By(PinRemedies.MemoryOnNodesOf(context, pins, configuration)));
+            : PinRemedies.MemoryOnNodesOf(context, pins, configuration));
 
     /// <summary>Siblings and cores of the guest that are not those of the host.</summary>
     public static FindingKind SiblingsMatchGuestTopology { get; } = OfVcpuPins(
@@ -126,8 +126,16 @@ public static class CpuFindings
             foreach (var view in context.Views)
             {
                 var pins = RealPins(context, view.Configuration);
+                if (rule != CpuRules.PinToOnlineHostCpu)
+                {
+                    // A pin to a host CPU that is not there is one finding, and not one of each rule.
+                    pins = pins.Where(pin => pin.Value.Overlaps(context.Host.OnlineCpus)).ToDictionary(pin => pin.Key, pin => pin.Value);
+                }
+
                 var change = context.VcpuPins(pins.ToDictionary(pin => pin.Key, pin => (CpuSet?)pin.Value));
-                var configuration = view.Configuration with { VcpuPins = pins };
+
+                // Memory and guest topology are those of the next start: where they fit the pins already, a restart is what is missing.
+                var configuration = view.Configuration with { VcpuPins = pins, Memory = context.Planned.Configuration.Memory, Cpu = context.Planned.Configuration.Cpu };
                 if (pins.Count > 0 && rule.Check(context.ForRules(change, configuration)) is { IsKept: false } check)
                 {
                     return

@@ -44,18 +44,21 @@ internal static class PinRemedies
     }
 
     /// <summary>The memory from the nodes that the pins are on, in the mode that the VM has.</summary>
-    public static NumaPolicyChange MemoryOnNodesOf(FindingContext context, IReadOnlyDictionary<int, CpuSet> pins, VMConfiguration vm)
+    public static FindingRemedy MemoryOnNodesOf(FindingContext context, IReadOnlyDictionary<int, CpuSet> pins, VMConfiguration vm)
     {
         var cpus = All(pins.Values);
-        return new NumaPolicyChange
-        {
-            VMName = context.VM.VMName,
-            VMId = context.VM.VMId,
-            ConnectionUri = context.VM.ConnectionUri,
-            Mode = vm.Memory.NumaMode ?? "strict",
-            NodeSet = CpuSet.Of(context.Host.Nodes.Where(node => node.CpuSet.Overlaps(cpus)).Select(node => node.Id)).ToString(),
-            RunningIsRestrictive = context.VM.Running?.Memory.NumaMode == "restrictive",
-        };
+        var nodes = CpuSet.Of(context.Host.Nodes.Where(node => node.CpuSet.Overlaps(cpus)).Select(node => node.Id));
+        return nodes.IsEmpty
+            ? FindingRemedy.None("libvirt does not say which node the vCPUs are on")
+            : FindingRemedy.By(new NumaPolicyChange
+            {
+                VMName = context.VM.VMName,
+                VMId = context.VM.VMId,
+                ConnectionUri = context.VM.ConnectionUri,
+                Mode = vm.Memory.NumaMode ?? "strict",
+                NodeSet = nodes.ToString(),
+                RunningIsRestrictive = context.VM.Running?.Memory.NumaMode == "restrictive",
+            });
     }
 
     /// <summary>The guest topology, of single threads or of as many as a core of the host has, by which the pins keep the rule; null where none does.</summary>
