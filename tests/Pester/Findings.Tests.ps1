@@ -95,19 +95,18 @@ Describe 'A finding' {
     }
 
     It 'of a live setting is made in the running VM: <Id>' -ForEach @(
-        @{ Id = 'RunningDiffersFromConfigured'; Set = { Set-VcpuPin db01 0 1 -Scope Config }; Title = 'pin vCPU 0 to host CPU 1' }
+        @{ Id = 'RunningDiffersFromConfigured'; Set = { Set-VcpuPin db01 0 2 -Scope Config }; Title = 'pin vCPU 0 to host CPU 2' }
     ) {
         $null = & $Set
         $finding = Get-Finding $Id
         $finding.Plan.Title | Should -Be $Title
-        $finding.Evidence[0].Value | Should -Be '(none) running, 1 configured'
+        $finding.Evidence[0].Value | Should -Be '(none) running, 2 configured'
         $finding.Plan.ChangesConfiguration | Should -BeFalse
     }
 
     It 'can be handed over as an argument, alone or with others' {
-        $findings = @(Get-Finding DoubleCaching)
-        (Invoke-VMTuning $findings[0] -WarningAction Ignore).Title | Should -Be 'disk vda: cache=none'
-        (Invoke-VMTuning -Plan $findings -WarningAction Ignore).Title | Should -Be @('disk vda: cache=none', 'disk vdb: cache=none')
+        (Invoke-VMTuning @(Get-Finding DiskWithoutIOThread)[0]).Title | Should -Be 'disk vda: I/O thread 1'
+        (Invoke-VMTuning -Plan @(Get-Finding DoubleCaching) -WarningAction Ignore).Title | Should -Be @('disk vda: cache=none', 'disk vdb: cache=none')
     }
 }
 

@@ -58,8 +58,9 @@ public sealed class VMInspector(HostConnection host, TimeProvider time)
             Severity = found.Kind.Severity,
             Id = found.Kind.Id,
             Subject = found.Observation.Subject,
-            Evidence = found.Observation.Evidence,
-            Workloads = found.Kind.Workloads,
+            // Lists that PowerShell can index: not every kind of list that C# makes is one.
+            Evidence = found.Observation.Evidence.ToList(),
+            Workloads = found.Kind.Workloads.ToList(),
             Suggestion = found.Observation.Suggestion,
             Reason = found.Kind.Reason,
             Source = found.Kind.Source,
