@@ -2,15 +2,17 @@
 using System.Globalization;
 using KvmTune.Bench;
 using KvmTune.Bench.Harness;
+using KvmTune.Bench.Lab;
 using KvmTune.Bench.Verdicts;
 
 var root = FindRoot(AppContext.BaseDirectory);
+var series = Path.Combine(root, "bench", "data", "aa-series");
 var benches = new Dictionary<string, Func<string[], IAsyncEnumerable<BenchFigure>>>(StringComparer.Ordinal)
 {
     ["verdict"] = arguments => VerdictBench.Run(
-        Path.Combine(root, "bench", "data", "aa-series"),
-        arguments.Length > 0 ? int.Parse(arguments[0], CultureInfo.InvariantCulture) : 2000).ToAsyncEnumerable(),
+        series, arguments.Length > 0 ? int.Parse(arguments[0], CultureInfo.InvariantCulture) : 2000).ToAsyncEnumerable(),
     ["harness"] = HarnessBench.RunAsync,
+    ["record"] = arguments => SeriesRecorder.RecordAsync(series, arguments),
 };
 
 if (args.Length == 0 || !benches.TryGetValue(args[0], out var bench))
