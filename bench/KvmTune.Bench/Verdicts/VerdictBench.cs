@@ -38,6 +38,11 @@ internal static class VerdictBench
 
         void Play(string where, IReadOnlyList<RecordedSeries> rates, IReadOnlyList<RecordedSeries> latencies)
         {
+            if (rates.Count == 0)
+            {
+                return;
+            }
+
             foreach (var design in Designs)
             {
                 Add(design, where + "false verdicts", VerdictSimulation.Play(design, rates, 1, experiments, Seed), result => result.Claimed, max: true);
