@@ -99,19 +99,23 @@ public sealed class AboutTopic
         }
     }
 
-    // The last column takes what the others leave, and is wrapped within it.
+    // The widest column gives way until the table fits.
     private void AppendTable(IReadOnlyList<IReadOnlyList<string>> rows)
     {
-        var last = rows[0].Count - 1;
-        var widths = Enumerable.Range(0, last).Select(column => rows.Max(row => row[column].Length) + 2).ToList();
-        var left = Math.Max(20, Width - Indent - widths.Sum());
+        const int Gap = 2;
+        var widths = Enumerable.Range(0, rows[0].Count).Select(column => rows.Max(row => row[column].Length)).ToList();
+        while (widths.Sum() + (Gap * (widths.Count - 1)) > Width - Indent)
+        {
+            widths[widths.IndexOf(widths.Max())]--;
+        }
+
         foreach (var row in rows)
         {
-            var start = new string(' ', Indent) + string.Concat(row.Take(last).Select((cell, column) => cell.PadRight(widths[column])));
-            foreach (var line in MarkdownText.Wrap(row[last], left).DefaultIfEmpty(string.Empty))
+            var cells = row.Select((cell, column) => MarkdownText.Wrap(cell, widths[column]).ToList()).ToList();
+            for (var line = 0; line < cells.Max(cell => cell.Count); line++)
             {
-                _text.Append((start + line).TrimEnd()).Append('\n');
-                start = new string(' ', start.Length);
+                var parts = cells.Select((cell, column) => (line < cell.Count ? cell[line] : string.Empty).PadRight(widths[column] + Gap));
+                _text.Append((new string(' ', Indent) + string.Concat(parts)).TrimEnd()).Append('\n');
             }
         }
     }

@@ -2,6 +2,7 @@
 // Run with KVMTUNE_WRITE_DOCS=1 to write syntax and yaml blocks anew after a parameter changed.
 using KvmTune.Help;
 using KvmTune.Tests.Corpus;
+using Markdig.Syntax;
 using Xunit;
 
 namespace KvmTune.Tests.Documentation;
@@ -90,6 +91,14 @@ public sealed class HelpPagesTests
         Assert.All(Directory.EnumerateFiles(Path.Combine(Folder, language), "about_*.md"), topic =>
             Assert.All(AboutTopic.Render(topic).Split('\n'), line => Assert.True(line.Length <= 80, $"{Path.GetFileName(topic)} has a line of {line.Length} characters: {line}")));
     }
+
+    [Theory]
+    [MemberData(nameof(Languages))]
+    public void The_commands_of_a_topic_are_the_same_in_every_language(string language) =>
+        Assert.All(Names(language, "about_*.md"), topic => Assert.Equal(Code(HelpBuilder.FullCulture, topic), Code(language, topic)));
+
+    private static IEnumerable<string> Code(string language, string topic) => MarkdownText.Parse(File.ReadAllText(Path.Combine(Folder, language, $"{topic}.md")))
+        .OfType<FencedCodeBlock>().Select(MarkdownText.Code);
 
     private static CmdletFacts Cmdlet(string name) => CmdletFacts.All.Single(cmdlet => cmdlet.Name == name);
 
