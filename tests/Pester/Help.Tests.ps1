@@ -132,6 +132,6 @@ $($script -join "`n")
 '== all'
 "@
         $run.ExitCode | Should -Be 0 -Because $run.Text
-        $run.Output[-1] | Should -Be '== all' -Because $run.Text
+        $run.Output.Where{ $_ }[-1] | Should -Be '== all' -Because $run.Text
     }
 }
