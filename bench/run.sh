@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs the benchmarks, or the one that is named, on the module in out/KvmTune and on the lab that is up:
-#   pin | inventory | import | verdict
+#   pin | inventory | import | verdict | placement
 # Each prints one line a figure and writes the same to out/bench/NAME.json. README.md beside this file says what they measure.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -28,7 +28,7 @@ run() {
             gcc -O2 -Wall -Werror -o out/bench/inventory-peer bench/inventory-peer.c -lvirt
             in_powershell inventory ;;
         pin | import) in_powershell "$1" ;;
-        verdict) dotnet run --project bench/KvmTune.Bench -c Release -v quiet -- verdict ;;
+        verdict | placement) dotnet run --project bench/KvmTune.Bench -c Release -v quiet -- "$1" ;;
         *) sed -n '2,4s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
     esac
 }
@@ -37,6 +37,6 @@ if [ $# -gt 0 ]; then
     run "$1"
 else
     failed=0
-    for name in import pin inventory verdict; do run "$name" || failed=1; done
+    for name in import pin inventory verdict placement; do run "$name" || failed=1; done
     exit "$failed"
 fi

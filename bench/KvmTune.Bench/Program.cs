@@ -1,6 +1,7 @@
 // Runs one benchmark by its name, prints its figures and writes them to out/bench/NAME.json under the repository's root.
 using System.Globalization;
 using KvmTune.Bench;
+using KvmTune.Bench.Placements;
 using KvmTune.Bench.Verdicts;
 
 var root = FindRoot(AppContext.BaseDirectory);
@@ -9,6 +10,7 @@ var benches = new Dictionary<string, Func<string[], IReadOnlyList<BenchFigure>>>
     ["verdict"] = arguments => VerdictBench.Run(
         Path.Combine(root, "bench", "data", "aa-series"),
         arguments.Length > 0 ? int.Parse(arguments[0], CultureInfo.InvariantCulture) : 2000),
+    ["placement"] = arguments => PlacementBench.Run(arguments.Length > 0 ? int.Parse(arguments[0], CultureInfo.InvariantCulture) : 20),
 };
 
 if (args.Length == 0 || !benches.TryGetValue(args[0], out var bench))

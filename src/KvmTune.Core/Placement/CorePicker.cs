@@ -5,10 +5,18 @@ namespace KvmTune.Placement;
 internal sealed class CorePicker(PlacementState state, ThreadPolicy policy)
 {
     /// <summary>Whether each vCPU, or each core that the guest sees, can have an idle core of its own.</summary>
-    public bool HasDistinctCores(IEnumerable<LayoutCore> cores, int count, int guestThreads)
+    public bool HasDistinctCores(List<LayoutCore> cores, int count, int guestThreads)
     {
         var needed = (count + guestThreads - 1) / guestThreads;
-        return cores.Count(core => state.IsIdle(core) && core.Cpus.Count >= guestThreads) >= needed;
+        foreach (var core in cores)
+        {
+            if (core.Cpus.Length >= guestThreads && state.IsIdle(core) && --needed == 0)
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 
     /// <summary>The CPUs for so many vCPUs, in the order of the vCPUs, so that vCPUs beside each other sit beside each other.</summary>
@@ -46,7 +54,7 @@ internal sealed class CorePicker(PlacementState state, ThreadPolicy policy)
                 continue;
             }
 
-            var rank = state.LoadOf(core) == 0 ? 0 : core.Cpus.Count + 1;
+            var rank = state.LoadOf(core) == 0 ? 0 : core.Cpus.Length + 1;
             foreach (var cpu in core.Cpus.Where(state.IsFree))
             {
                 ranked.Add((rank++, core.Index, cpu));

@@ -64,6 +64,7 @@ internal sealed class HostLayout
                 }
 
                 node.Caches.Add(cache);
+                node.Cores.AddRange(cache.Cores);
             }
 
             nodes.Add(node);
@@ -95,7 +96,7 @@ internal sealed record LayoutNode(int Index, HostNode Host)
     public List<LayoutCache> Caches { get; } = [];
 
     /// <summary>Its cores.</summary>
-    public IEnumerable<LayoutCore> Cores => Caches.SelectMany(cache => cache.Cores);
+    public List<LayoutCore> Cores { get; } = [];
 
     /// <summary>Its memory in KiB as far as it can be had; null when the host tells neither size nor what is free.</summary>
     public long? FreeMemoryKiB => Host.FreeMemoryKiB ?? (Host.MemoryKiB > 0 ? Host.MemoryKiB : null);
@@ -121,7 +122,7 @@ internal sealed class LayoutCache(LayoutNode node, CacheDomain domain)
 /// <param name="Index">Its place among the cores.</param>
 /// <param name="Cache">Its last-level cache.</param>
 /// <param name="Cpus">Its online threads.</param>
-internal sealed record LayoutCore(int Index, LayoutCache Cache, IReadOnlyList<int> Cpus)
+internal sealed record LayoutCore(int Index, LayoutCache Cache, int[] Cpus)
 {
     /// <summary>The node.</summary>
     public LayoutNode Node => Cache.Node;

@@ -22,7 +22,7 @@ internal sealed class PlacementExplanation(HostLayout layout, PlacementRequest r
     {
         if (layout.Nodes.Count == 1)
         {
-            return Text($"The host has one node, with {Free(layout.Nodes[0])} of {layout.Nodes[0].Cores.Sum(core => core.Cpus.Count)} CPUs free for {Count(vm.Vcpus, "vCPU")}.");
+            return Text($"The host has one node, with {Free(layout.Nodes[0])} of {layout.Nodes[0].Cores.Sum(core => core.Cpus.Length)} CPUs free for {Count(vm.Vcpus, "vCPU")}.");
         }
 
         var nodes = layout.Nodes.Where(node => placement.Nodes.Contains(node.Id)).ToList();
@@ -62,7 +62,7 @@ internal sealed class PlacementExplanation(HostLayout layout, PlacementRequest r
         var cores = placement.VcpuPins.Values.Select(cpu => layout.Cpus[cpu].Core).Distinct().ToList();
         var spread = isOvercommitted
             ? Text($"There are too few free CPUs, and overcommit is allowed: {Count(vm.Vcpus, "vCPU")} on {Count(placement.VcpuCpus.Count, "host CPU")}, the least loaded ones.")
-            : cores.TrueForAll(core => core.Cpus.Count == 1) ? Text($"{Count(cores.Count, "core")} without sibling threads, one for each vCPU.")
+            : cores.TrueForAll(core => core.Cpus.Length == 1) ? Text($"{Count(cores.Count, "core")} without sibling threads, one for each vCPU.")
             : request.ThreadPolicy switch
             {
                 ThreadPolicy.Require => Text($"{Count(cores.Count, "whole core")}; no other VM gets a thread of them."),

@@ -31,61 +31,79 @@ internal sealed class PlacementPass
     /// <summary>Places all VMs; null for one that found no place.</summary>
     public IReadOnlyList<PlaceFound?> Run()
     {
-        var places = new PlaceFound?[_request.VMs.Count];
-        var order = Enumerable.Range(0, places.Length);
-        foreach (var index in _strategy.LargestFirst ? order.OrderByDescending(index => _request.VMs[index].Vcpus).ThenByDescending(index => _request.VMs[index].MemoryKiB) : order)
+        var vms = _request.VMs;
+        var places = new PlaceFound?[vms.Count];
+        var order = Enumerable.Range(0, places.Length).ToList();
+        if (_strategy.LargestFirst)
         {
-            places[index] = Place(_request.VMs[index]);
+            order = [.. order.OrderByDescending(index => vms[index].Vcpus).ThenByDescending(index => vms[index].MemoryKiB)];
+            order.ForEach(index => places[index] = Together(vms[index]) ?? Spread(vms[index]));
+        }
+        else
+        {
+            order.ForEach(index => places[index] = Together(vms[index]));
+            order.ForEach(index => places[index] ??= Spread(vms[index]));
         }
 
+        order.ForEach(index => places[index] ??= Overcommitted(NodesFor(vms[index]), vms[index]));
         return places;
     }
 
-    private PlaceFound? Place(PlacementVM vm)
+    private List<LayoutNode> NodesFor(PlacementVM vm) => [.. State.Layout.Nodes.Where(node => vm.RequiredNodes?.Contains(node.Id) != false)];
+
+    private PlaceFound? Together(PlacementVM vm)
     {
-        var nodes = State.Layout.Nodes.Where(node => vm.RequiredNodes?.Contains(node.Id) != false).ToList();
-        var vcpus = Enumerable.Range(0, vm.Vcpus).ToList();
-        return Within(nodes, vm, vcpus, vm.MemoryKiB) is { } together
-            ? new PlaceFound(Zip(vcpus, together.Cpus), [together.Node], new Dictionary<int, int>(), IsOvercommitted: false)
-            : AlongCells(nodes, vm) ?? OverNodes(nodes, vm, vcpus) ?? Overcommitted(nodes, vm, vcpus);
+        var vcpus = AllOf(vm);
+        return Within(NodesFor(vm), vm, vcpus.Count, vm.MemoryKiB) is { } found
+            ? new PlaceFound(Zip(vcpus, found.Cpus), [found.Node], new Dictionary<int, int>(), IsOvercommitted: false)
+            : null;
+    }
+
+    private PlaceFound? Spread(PlacementVM vm)
+    {
+        var nodes = NodesFor(vm);
+        return AlongCells(nodes, vm) ?? OverNodes(nodes, vm, AllOf(vm));
     }
 
     // A place for vCPUs and their memory within one cache, else within one node.
-    private (LayoutNode Node, IReadOnlyList<int> Cpus)? Within(List<LayoutNode> nodes, PlacementVM vm, List<int> vcpus, long memoryKiB)
+    private (LayoutNode Node, IReadOnlyList<int> Cpus)? Within(List<LayoutNode> nodes, PlacementVM vm, int count, long memoryKiB)
     {
         var picker = new CorePicker(State, _request.ThreadPolicy);
-        var count = vcpus.Count;
-        var fitting = nodes.Where(node => State.HasMemory(node, vm, memoryKiB)).ToList();
-        var freeOf = fitting.ToDictionary(node => node, node => State.Capacity(node.Cores));
-        if (_strategy.NodeFirst)
+        var fitting = nodes.Where(node => State.HasMemory(node, vm, memoryKiB)).Select(node => (Node: node, Free: State.Capacity(node.Cores))).Where(entry => entry.Free >= count).ToList();
+        if (_strategy.Choice == PlaceChoice.NodeByMemory)
         {
-            fitting = [.. fitting.Where(node => freeOf[node] >= count).OrderByDescending(node => State.Available(node, vm) ?? long.MaxValue).ThenByDescending(node => freeOf[node]).Take(1)];
+            fitting = [.. fitting.OrderByDescending(entry => State.Available(entry.Node, vm) ?? long.MaxValue).ThenByDescending(entry => entry.Node.Cores.Sum(State.FreeThreads)).Take(1)];
         }
 
-        var cache = fitting.SelectMany(node => node.Caches).Select(cache => (Cache: cache, Free: State.Capacity(cache.Cores)))
-            .Where(entry => entry.Free >= count)
-            .OrderBy(entry => Rank(vm, entry.Cache.Node, freeOf[entry.Cache.Node], entry.Free, picker.HasDistinctCores(entry.Cache.Cores, count, vm.GuestThreads)))
-            .Select(entry => entry.Cache).FirstOrDefault();
-        var node = cache?.Node ?? fitting.Where(node => freeOf[node] >= count)
-            .OrderBy(node => Rank(vm, node, freeOf[node], freeOf[node], picker.HasDistinctCores(node.Cores, count, vm.GuestThreads))).FirstOrDefault();
-        if (node is null)
+        if (fitting.Count == 0)
         {
             return null;
         }
 
+        var cache = fitting.SelectMany(entry => entry.Node.Caches, (entry, cache) => (Cache: cache, entry.Free, FreeInCache: State.Capacity(cache.Cores)))
+            .Where(entry => entry.FreeInCache >= count)
+            .OrderBy(entry => Rank(vm, entry.Cache.Node, entry.Free, entry.FreeInCache, entry.Cache.Cores, count, picker))
+            .Select(entry => entry.Cache).FirstOrDefault();
+        var node = cache?.Node ?? fitting.OrderBy(entry => Rank(vm, entry.Node, entry.Free, entry.Free, entry.Node.Cores, count, picker)).First().Node;
         var cpus = cache is null ? PickOverCaches(node.Caches, count, vm.GuestThreads) : picker.Pick(cache.Cores, count, vm.GuestThreads);
         State.Take(cpus);
         State.TakeMemory([node], vm, memoryKiB);
         return (node, cpus);
     }
 
-    // Smaller is better. Distinct cores and the present node come first.
-    private (int, int, long, long, long) Rank(PlacementVM vm, LayoutNode node, int freeOfNode, int freeOfCache, bool hasDistinctCores)
+    // Smaller is better.
+    private (int, int, long, long, long) Rank(
+        PlacementVM vm, LayoutNode node, int freeOfNode, int freeHere, List<LayoutCore> cores, int count, CorePicker picker)
     {
-        var crowds = hasDistinctCores ? 0 : 1;
-        var memory = State.Available(node, vm) ?? long.MaxValue;
+        if (_strategy.Choice == PlaceChoice.LeastLoaded)
+        {
+            return (-cores.Sum(State.FreeThreads), 0, 0, 0, 0);
+        }
+
+        var crowds = picker.HasDistinctCores(cores, count, vm.GuestThreads) ? 0 : 1;
         var moves = vm.CurrentNodes is { } current && !current.Contains(node.Id) ? 1 : 0;
-        return _strategy.Packs ? (crowds, moves, freeOfCache, freeOfNode, memory) : (crowds, moves, -freeOfCache, -memory, -freeOfNode);
+        var memory = State.Available(node, vm) ?? long.MaxValue;
+        return _strategy.Choice == PlaceChoice.Fullest ? (crowds, moves, freeHere, freeOfNode, memory) : (crowds, moves, -freeHere, -memory, -freeOfNode);
     }
 
     // As few caches as can be: the tightest one that takes all that is left, else the one that takes most.
@@ -123,7 +141,7 @@ internal sealed class PlacementPass
         foreach (var cell in vm.Cells.OrderByDescending(cell => cell.Vcpus.Count))
         {
             var vcpus = cell.Vcpus.Numbers.ToList();
-            if (Within(nodes, vm, vcpus, cell.MemoryKiB) is not { } found)
+            if (Within(nodes, vm, vcpus.Count, cell.MemoryKiB) is not { } found)
             {
                 State = before;
                 return null;
@@ -187,7 +205,7 @@ internal sealed class PlacementPass
     }
 
     // The least loaded CPUs of the least loaded node that has the memory. Isolated CPUs carry one vCPU each, so they are never overcommitted.
-    private PlaceFound? Overcommitted(List<LayoutNode> nodes, PlacementVM vm, List<int> vcpus)
+    private PlaceFound? Overcommitted(List<LayoutNode> nodes, PlacementVM vm)
     {
         if (!_request.AllowOvercommit || _request.UseIsolatedCpus)
         {
@@ -204,7 +222,7 @@ internal sealed class PlacementPass
         }
 
         var cpus = new List<int>(vm.Vcpus);
-        foreach (var _ in vcpus)
+        while (cpus.Count < vm.Vcpus)
         {
             var next = set.SelectMany(member => usable[member]).MinBy(cpu => (State.LoadOf(cpu), State.LoadOf(State.Layout.Cpus[cpu].Core), cpu));
             State.Take([next]);
@@ -212,8 +230,10 @@ internal sealed class PlacementPass
         }
 
         State.TakeMemory(set, vm, vm.MemoryKiB);
-        return new PlaceFound(Zip(vcpus, cpus), set, new Dictionary<int, int>(), IsOvercommitted: true);
+        return new PlaceFound(Zip(AllOf(vm), cpus), set, new Dictionary<int, int>(), IsOvercommitted: true);
     }
+
+    private static List<int> AllOf(PlacementVM vm) => [.. Enumerable.Range(0, vm.Vcpus)];
 
     private static Dictionary<int, int> Zip(List<int> vcpus, IReadOnlyList<int> cpus) =>
         vcpus.Select((vcpu, index) => (vcpu, cpu: cpus[index])).ToDictionary(pair => pair.vcpu, pair => pair.cpu);

@@ -72,8 +72,8 @@ public static class PlacementReader
     }
 
     /// <summary>
-    /// The memory that a running VM holds on each node, as the kernel counts it where the host is this machine; else all on its
-    /// node, where its policy or the host has only one. Empty where that cannot be known.
+    /// The memory that a running VM holds on each node, as the kernel counts it where the host is this machine. Elsewhere it is not
+    /// known where the memory lies: it counts on every node that it can lie on, since a VM that runs has found room already.
     /// </summary>
     /// <exception cref="LibvirtException">The daemon is lost.</exception>
     public static IReadOnlyList<HeldMemory> ReadHeld(HostConnection connection, VMTopology vm, VMHostTopology host)
@@ -92,7 +92,7 @@ public static class PlacementReader
         }
 
         var nodes = running.Memory.NumaNodes?.Numbers ?? [.. host.Nodes.Select(node => node.Id)];
-        return nodes.Count == 1 ? [new HeldMemory(nodes[0], PageSizeOf(running, host), running.Memory.CurrentKiB)] : [];
+        return [.. nodes.Select(node => new HeldMemory(node, PageSizeOf(running, host), running.Memory.MaximumKiB))];
     }
 
     // The size that is meant when none is named is the host's smallest huge one, as the kernel has it unless told otherwise.

@@ -10,33 +10,45 @@ internal sealed class PlacementSharing
     private readonly HostLayout _layout;
     private readonly Dictionary<int, List<(string VM, int Vcpu)>> _onCpu = [];
 
-    /// <summary>Collects them.</summary>
+    /// <summary>Collects them of VMs with their pins.</summary>
+    public PlacementSharing(HostLayout layout, IEnumerable<PlacementNeighbour> vms)
+        : this(layout, vms.SelectMany(vm => vm.VcpuPins.SelectMany(pin => pin.Value.Numbers.Select(cpu => (cpu, vm.Name, pin.Key)))))
+    {
+    }
+
+    /// <summary>Collects them of placed VMs and of their neighbours.</summary>
     public PlacementSharing(HostLayout layout, PlacementRequest request, IEnumerable<VMPlacement> placed)
+        : this(
+            layout,
+            placed.SelectMany(placement => placement.VcpuPins.Select(pin => (pin.Value, placement.VMName, pin.Key)))
+                .Concat(request.Neighbours.SelectMany(vm => vm.VcpuPins.SelectMany(pin => pin.Value.Numbers.Select(cpu => (cpu, vm.Name, pin.Key))))))
+    {
+    }
+
+    private PlacementSharing(HostLayout layout, IEnumerable<(int Cpu, string VM, int Vcpu)> vcpus)
     {
         _layout = layout;
-        foreach (var placement in placed)
+        foreach (var (cpu, vm, vcpu) in vcpus)
         {
-            foreach (var (vcpu, cpu) in placement.VcpuPins)
+            if (!_onCpu.TryGetValue(cpu, out var entries))
             {
-                On(cpu).Add((placement.VMName, vcpu));
+                _onCpu[cpu] = entries = [];
             }
-        }
 
-        foreach (var neighbour in request.Neighbours)
-        {
-            foreach (var (vcpu, cpus) in neighbour.VcpuPins)
-            {
-                foreach (var cpu in cpus.Numbers)
-                {
-                    On(cpu).Add((neighbour.Name, vcpu));
-                }
-            }
+            entries.Add((vm, vcpu));
         }
     }
 
+    /// <summary>The vCPUs on a CPU.</summary>
+    public IReadOnlyList<(string VM, int Vcpu)> On(int cpu) => _onCpu.GetValueOrDefault(cpu) ?? [];
+
+    /// <summary>The VMs with vCPUs on some CPUs.</summary>
+    public IReadOnlyList<string> Names(IEnumerable<int> cpus) =>
+        [.. cpus.SelectMany(On).Select(entry => entry.VM).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
+
     /// <summary>The VMs with vCPUs on some CPUs, other than one.</summary>
     public IReadOnlyList<string> Others(IEnumerable<int> cpus, string except) =>
-        [.. cpus.SelectMany(cpu => _onCpu.GetValueOrDefault(cpu) ?? []).Select(entry => entry.VM).Where(vm => vm != except).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
+        [.. Names(cpus).Where(vm => vm != except)];
 
     /// <summary>What a VM shares: host CPUs, cores, caches, and the CPUs of emulator threads, the closest first.</summary>
     public IReadOnlyList<string> Of(VMPlacement placement)
@@ -44,7 +56,7 @@ internal sealed class PlacementSharing
         var shared = new List<string>();
         foreach (var (cpu, vcpus) in placement.VcpuPins.GroupBy(pin => pin.Value).OrderBy(group => group.Key).Select(group => (group.Key, group.Select(pin => pin.Key).ToList())))
         {
-            var others = _onCpu[cpu].Where(entry => entry.VM != placement.VMName || !vcpus.Contains(entry.Vcpu))
+            var others = On(cpu).Where(entry => entry.VM != placement.VMName || !vcpus.Contains(entry.Vcpu))
                 .Select(entry => string.Create(CultureInfo.InvariantCulture, $"vCPU {entry.Vcpu} of '{entry.VM}'")).ToList();
             if (others.Count > 0 || vcpus.Count > 1)
             {
@@ -58,7 +70,7 @@ internal sealed class PlacementSharing
             var others = Others(core.Cpus.Except(placement.VcpuPins.Values), placement.VMName);
             if (others.Count > 0)
             {
-                shared.Add($"the core of CPUs {CpuSet.Of(core.Cpus)} with {Names(others)}");
+                shared.Add($"the core of CPUs {CpuSet.Of(core.Cpus)} with {Text(others)}");
             }
         }
 
@@ -67,24 +79,14 @@ internal sealed class PlacementSharing
             var others = Others(cache.Cpus.Numbers, placement.VMName);
             if (others.Count > 0)
             {
-                shared.Add($"{cache} with {Names(others)}");
+                shared.Add($"{cache} with {Text(others)}");
             }
         }
 
         return shared;
     }
 
-    private static string Names(IReadOnlyList<string> names) => names.Count <= 4
+    private static string Text(IReadOnlyList<string> names) => names.Count <= 4
         ? string.Join(", ", names.Select(name => $"'{name}'"))
         : string.Create(CultureInfo.InvariantCulture, $"{string.Join(", ", names.Take(3).Select(name => $"'{name}'"))} and {names.Count - 3} more VMs");
-
-    private List<(string VM, int Vcpu)> On(int cpu)
-    {
-        if (!_onCpu.TryGetValue(cpu, out var entries))
-        {
-            _onCpu[cpu] = entries = [];
-        }
-
-        return entries;
-    }
 }

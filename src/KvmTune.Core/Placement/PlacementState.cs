@@ -14,6 +14,7 @@ internal sealed class PlacementState
     private readonly int[] _coreLoad;
     private readonly bool[] _isUsable;
     private readonly bool[] _isAvoided;
+    private readonly Predicate<int> _isOpen;
     private readonly bool[] _isCoreTaken;
     private readonly bool[] _isCoreWhole;
     private readonly long?[] _memory;
@@ -30,6 +31,7 @@ internal sealed class PlacementState
         (_load, _coreLoad) = (new int[layout.CpuCount], new int[layout.Cores.Count]);
         (_isUsable, _isAvoided) = (new bool[layout.CpuCount], new bool[layout.CpuCount]);
         (_isCoreTaken, _isCoreWhole) = (new bool[layout.Cores.Count], new bool[layout.Cores.Count]);
+        _isOpen = cpu => !_isAvoided[cpu];
         _memory = [.. layout.Nodes.Select(node => node.FreeMemoryKiB)];
         _pages = layout.Nodes.SelectMany(node => node.Host.PagePools.Select(pool => ((node.Index, pool.PageSizeKiB), pool.Free ?? pool.Total)))
             .DistinctBy(pool => pool.Item1).ToDictionary(pool => pool.Item1, pool => pool.Item2);
@@ -41,7 +43,7 @@ internal sealed class PlacementState
 
         foreach (var core in layout.Cores)
         {
-            _isCoreWhole[core.Index] = core.Cpus.All(cpu => _isUsable[cpu]);
+            _isCoreWhole[core.Index] = Array.TrueForAll(core.Cpus, cpu => _isUsable[cpu]);
         }
 
         foreach (var cpu in request.Neighbours.SelectMany(neighbour => neighbour.VcpuPins.Values).SelectMany(pin => pin.Numbers).Where(layout.Cpus.ContainsKey))
@@ -58,6 +60,7 @@ internal sealed class PlacementState
     private PlacementState(PlacementState other)
     {
         (Layout, _request, _isUsable, _isAvoided, _isCoreWhole) = (other.Layout, other._request, other._isUsable, other._isAvoided, other._isCoreWhole);
+        _isOpen = other._isOpen;
         _load = [.. other._load];
         _coreLoad = [.. other._coreLoad];
         _isCoreTaken = [.. other._isCoreTaken];
@@ -88,21 +91,40 @@ internal sealed class PlacementState
 
     /// <summary>Whether a core can be given away as a whole.</summary>
     public bool IsIdle(LayoutCore core) =>
-        _isCoreWhole[core.Index] && _coreLoad[core.Index] == 0 && !_isCoreTaken[core.Index] && core.Cpus.All(cpu => !_isAvoided[cpu]);
+        _isCoreWhole[core.Index] && _coreLoad[core.Index] == 0 && !_isCoreTaken[core.Index] && Array.TrueForAll(core.Cpus, _isOpen);
 
-    /// <summary>How many vCPUs a core can take now.</summary>
-    public int Capacity(LayoutCore core)
+    /// <summary>How many threads of a core can be given to a vCPU each, whatever the thread policy.</summary>
+    public int FreeThreads(LayoutCore core)
     {
-        if (_request.ThreadPolicy == ThreadPolicy.Prefer)
+        var free = 0;
+        foreach (var cpu in _isCoreTaken[core.Index] ? [] : core.Cpus)
         {
-            return _isCoreTaken[core.Index] ? 0 : core.Cpus.Count(IsFree);
+            free += IsFree(cpu) ? 1 : 0;
         }
 
-        return !IsIdle(core) ? 0 : _request.ThreadPolicy == ThreadPolicy.Isolate ? 1 : core.Cpus.Count;
+        return free;
     }
 
+    /// <summary>How many vCPUs a core can take now.</summary>
+    public int Capacity(LayoutCore core) => _request.ThreadPolicy switch
+    {
+        ThreadPolicy.Prefer => FreeThreads(core),
+        _ when !IsIdle(core) => 0,
+        ThreadPolicy.Isolate => 1,
+        _ => core.Cpus.Length,
+    };
+
     /// <summary>How many vCPUs some cores can take now.</summary>
-    public int Capacity(IEnumerable<LayoutCore> cores) => cores.Sum(Capacity);
+    public int Capacity(List<LayoutCore> cores)
+    {
+        var capacity = 0;
+        foreach (var core in cores)
+        {
+            capacity += Capacity(core);
+        }
+
+        return capacity;
+    }
 
     /// <summary>The memory in KiB that a VM can have on a node; null for "not known, as much as it likes".</summary>
     public long? Available(LayoutNode node, PlacementVM vm) => vm.PageSizeKiB is { } size
@@ -174,7 +196,7 @@ internal sealed class PlacementState
         foreach (var node in Layout.Nodes)
         {
             var idle = node.Cores.Where(IsIdle).ToList();
-            if (idle.Count < 2 || node.Cores.Any(core => LoadOf(core) == 0 && core.Cpus.Any(cpu => _isAvoided[cpu])))
+            if (idle.Count < 2 || node.Cores.Exists(core => LoadOf(core) == 0 && Array.Exists(core.Cpus, cpu => _isAvoided[cpu])))
             {
                 continue;
             }

@@ -1,4 +1,5 @@
 // The placement engine on drawn hosts, on the real hosts of libvirt's test data, and beside what peers do on the same hosts.
+using System.Collections.Concurrent;
 using KvmTune.Placement;
 using KvmTune.Tests.Corpus;
 using KvmTune.Tests.Tuning;
@@ -34,7 +35,7 @@ public sealed class PlacementPlannerTests
         foreach (var document in hosts)
         {
             var host = CapabilitiesReader.Read(document.Xml, "qemu:///system", document.Name);
-            for (var number = 0; number < 50; number++)
+            for (var number = 0; number < 20; number++)
             {
                 var placement = PlacementPlanner.Plan(new PlacementCases(Seed + number).Draw(host));
                 Assert.Empty(PlacementProperties.Broken(placement).Select(wrong => $"{document.Name} {number}: {wrong}"));
@@ -46,7 +47,7 @@ public sealed class PlacementPlannerTests
     public void A_single_vm_is_never_left_across_nodes_or_caches_where_a_peer_does_not()
     {
         var compared = 0;
-        foreach (var request in Requests(3000).Select(request => request with { VMs = [request.VMs[0]], AllowOvercommit = false }))
+        foreach (var request in Requests(2000).Select(request => request with { VMs = [request.VMs[0]], AllowOvercommit = false }))
         {
             var ours = PlacementPlanner.Plan(request).VMs.SingleOrDefault();
             foreach (var peer in Peers(request))
@@ -67,7 +68,8 @@ public sealed class PlacementPlannerTests
     [SkippableFact]
     public void Of_several_vms_no_more_are_refused_or_left_across_nodes_or_caches_than_by_a_peer()
     {
-        foreach (var request in Requests(3000).Select(request => request with { AllowOvercommit = false }))
+        var worse = new ConcurrentBag<string>();
+        Parallel.ForEach(Requests(2000).Select(request => request with { AllowOvercommit = false }), request =>
         {
             var ours = PlacementPlanner.Plan(request);
             var mine = (ours.Refusals.Count, ours.VMs.Count(vm => vm.CrossesNodes), ours.VMs.Count(vm => vm.CrossesCaches));
@@ -75,16 +77,20 @@ public sealed class PlacementPlannerTests
             {
                 var places = request.VMs.Select(peer.Place).ToList();
                 var theirs = (places.Count(place => place is null), places.Count(place => place?.CrossesNodes == true), places.Count(place => place?.CrossesCaches == true));
-                Assert.True(mine.CompareTo(theirs) <= 0, $"{peer.GetType().Name}: {theirs}, ours: {mine} (refused, across nodes, across caches)");
+                if (mine.CompareTo(theirs) > 0)
+                {
+                    worse.Add($"{peer.GetType().Name}: {theirs}, ours: {mine} (refused, across nodes, across caches), {request.ThreadPolicy}, {request.VMs.Count} VMs, {request.Host.HostName}");
+                }
             }
-        }
+        });
+        Assert.Empty(worse);
     }
 
     [SkippableFact]
     public void Emulators_are_off_the_vcpus_and_on_their_node_wherever_ovirts_choice_is()
     {
         var compared = 0;
-        foreach (var request in Requests(2000).Select(request => request with { AllowOvercommit = false }))
+        foreach (var request in Requests(1000).Select(request => request with { AllowOvercommit = false }))
         {
             var ours = PlacementPlanner.Plan(request);
             var vcpus = ours.VMs.SelectMany(vm => vm.VcpuPins.Values).Concat(request.Neighbours.SelectMany(neighbour => neighbour.VcpuPins.Values).SelectMany(pin => pin.Numbers)).ToHashSet();
@@ -102,7 +108,7 @@ public sealed class PlacementPlannerTests
             }
         }
 
-        Assert.True(compared > 500, $"Only {compared} choices were compared.");
+        Assert.True(compared > 200, $"Only {compared} choices were compared.");
     }
 
     [Fact]
@@ -226,7 +232,7 @@ public sealed class PlacementPlannerTests
         foreach (var document in LibvirtCorpus.Capabilities())
         {
             var host = CapabilitiesReader.Read(document.Xml, "qemu:///system", document.Name);
-            for (var number = 0; number < 20; number++)
+            for (var number = 0; number < 10; number++)
             {
                 yield return new PlacementCases(Seed + number).Draw(host);
             }
