@@ -71,9 +71,9 @@ public sealed record HostMap
         {
             ConnectionUri = request.Host.ConnectionUri,
             HostName = request.Host.HostName,
-            Nodes = [.. layout.Nodes.Select(node => ToNode(node, request, threads))],
+            Nodes = layout.Nodes.Select(node => ToNode(node, request, threads)).ToList(),
             VMs = vms,
-            Unpinned = [.. request.Neighbours.Where(neighbour => neighbour is { IsRunning: true, VcpuPins.Count: 0 }).Select(neighbour => neighbour.Name)],
+            Unpinned = request.Neighbours.Where(neighbour => neighbour is { IsRunning: true, VcpuPins.Count: 0 }).Select(neighbour => neighbour.Name).ToList(),
             Shared = SharedBy(layout, vms),
         };
     }
@@ -83,11 +83,13 @@ public sealed record HostMap
         var offline = CpuSet.Of(node.Host.Cpus.Select(cpu => cpu.Id)).Except(request.Host.OnlineCpus);
         return new HostMapNode(
             node.Id, node.Host.MemoryKiB, node.Host.FreeMemoryKiB, node.Host.PagePools,
-            [.. node.Caches.Select(cache => new HostMapCache(cache.Domain, [.. cache.Cores.Select(core => new HostMapCore([.. core.Cpus.Select(cpu => new HostMapCpu(
-                cpu,
-                request.ReservedCpus.Contains(cpu) ? HostCpuState.Reserved : request.Host.IsolatedCpus?.Contains(cpu) == true ? HostCpuState.Isolated : HostCpuState.Open,
-                [.. threads[cpu]]))]))]))],
+            node.Caches.Select(cache => new HostMapCache(cache.Domain, cache.Cores.Select(core => new HostMapCore(core.Cpus.Select(ToCpu).ToList())).ToList())).ToList(),
             offline);
+
+        HostMapCpu ToCpu(int cpu) => new(
+            cpu,
+            request.ReservedCpus.Contains(cpu) ? HostCpuState.Reserved : request.Host.IsolatedCpus?.Contains(cpu) == true ? HostCpuState.Isolated : HostCpuState.Open,
+            threads[cpu].ToList());
     }
 
     private static List<string> SharedBy(HostLayout layout, List<HostMapVM> vms)

@@ -20,7 +20,7 @@ public sealed record HostPlacement
     public required IReadOnlyList<RuleFinding> Findings { get; init; }
 
     /// <summary>The findings that speak against pinning here.</summary>
-    public IReadOnlyList<RuleFinding> Advice => [.. Findings.Where(finding => !finding.IsKept)];
+    public IReadOnlyList<RuleFinding> Advice => Findings.Where(finding => !finding.IsKept).ToList();
 }
 
 /// <summary>The place of one VM.</summary>

@@ -17,7 +17,7 @@ public static class PlacementAdvice
     {
         ArgumentNullException.ThrowIfNull(request);
         var unpinned = request.Neighbours.Where(neighbour => neighbour is { IsRunning: true, VcpuPins.Count: 0 }).ToList();
-        return [ManyUnpinned(unpinned), TooFewLeft(request, placed, unpinned), SmallHost(request, unpinned), .. Isolated(request)];
+        return new List<RuleFinding>([ManyUnpinned(unpinned), TooFewLeft(request, placed, unpinned), SmallHost(request, unpinned), .. Isolated(request)]);
     }
 
     private static RuleFinding ManyUnpinned(List<PlacementNeighbour> unpinned) => Finding(

@@ -14,7 +14,7 @@ internal sealed class PlacementExplanation(HostLayout layout, PlacementRequest r
     /// <summary>The placement with its reasons.</summary>
     public VMPlacement Explain(PlacementVM vm, VMPlacement placement, bool isOvercommitted, ServicePlace service) => placement with
     {
-        Reasons = [Node(vm, placement), Cache(vm, placement), Cores(vm, placement, isOvercommitted), Service(placement, service), .. Memory(vm, placement)],
+        Reasons = new List<string>([Node(vm, placement), Cache(vm, placement), Cores(vm, placement, isOvercommitted), Service(placement, service), .. Memory(vm, placement)]),
         Shared = sharing.Of(placement),
     };
 

@@ -48,7 +48,7 @@ public static class PlacementPlanner
         var places = pass.Run();
         var services = new ServiceCpus(pass.State, request);
         var found = places.Select(place => place is null ? default : services.For(place)).ToList();
-        return new Attempt(places, found, pass.State, PlacementCost.Of(pass.State, places, found.Select(service => service.Place)));
+        return new Attempt(places, found, pass.State, PlacementCost.Of(pass.State, places, found.Select(service => service.Place), services.Theirs));
     }
 
     private static HostPlacement Result(HostLayout layout, PlacementRequest request, Attempt attempt)
@@ -65,7 +65,7 @@ public static class PlacementPlanner
         {
             Request = request,
             VMs = explained,
-            Refusals = [.. request.VMs.Zip(attempt.Places).Where(entry => entry.Second is null).Select(entry => PlacementRefusals.Explain(request, entry.First, attempt.State))],
+            Refusals = request.VMs.Zip(attempt.Places).Where(entry => entry.Second is null).Select(entry => PlacementRefusals.Explain(request, entry.First, attempt.State)).ToList(),
             Findings = PlacementAdvice.Judge(request, explained),
         };
     }
@@ -79,7 +79,7 @@ public static class PlacementPlanner
             VMId = vm.Id,
             VcpuPins = place.Cpus,
             Nodes = CpuSet.Of(cores.Select(core => core.Node.Id)),
-            Caches = [.. cores.Select(core => core.Cache).Distinct().Select(cache => cache.Domain)],
+            Caches = cores.Select(core => core.Cache).Distinct().Select(cache => cache.Domain).ToList(),
             ServiceCpus = CpuSet.Of(serviceCpus),
             MemoryNodes = layout.Nodes.Count > 1 && vm.RequiredNodes is null ? CpuSet.Of(place.Memory.Select(node => node.Id)) : null,
             CellNodes = place.CellNodes,
@@ -96,14 +96,14 @@ public static class PlacementPlanner
 /// <param name="AcrossNodes">VMs on several nodes.</param>
 /// <param name="AcrossCaches">VMs on several last-level caches.</param>
 /// <param name="SharedCores">Cores with vCPUs of several VMs, or more vCPUs than distinct cores could have carried.</param>
-/// <param name="Services">How far emulator and I/O threads are from where they should be.</param>
+/// <param name="Services">How far emulator and I/O threads are from where they should be, and how many vCPUs are on those of other VMs.</param>
 internal sealed record PlacementCost(int Refused, int Overcommitted, int AcrossNodes, int AcrossCaches, int SharedCores, int Services)
 {
     /// <summary>Whether nothing could be better.</summary>
     public bool IsPerfect => Key == default;
 
     /// <summary>The cost of a result.</summary>
-    public static PlacementCost Of(PlacementState state, IReadOnlyList<PlaceFound?> places, IEnumerable<ServicePlace> services)
+    public static PlacementCost Of(PlacementState state, IReadOnlyList<PlaceFound?> places, IEnumerable<ServicePlace> services, IReadOnlySet<int> neighbourServices)
     {
         var cores = places.Select(place => place?.Cpus.Values.Select(cpu => state.Layout.Cpus[cpu].Core).ToList()).ToList();
         return new PlacementCost(
@@ -112,7 +112,7 @@ internal sealed record PlacementCost(int Refused, int Overcommitted, int AcrossN
             cores.Count(of => of is not null && of.Exists(core => core.Node != of[0].Node)),
             cores.Count(of => of is not null && of.Exists(core => core.Cache != of[0].Cache)),
             cores.Sum(of => of is null ? 0 : of.Distinct().Count(core => state.LoadOf(core) > of.Count(mine => mine == core))),
-            services.Sum(place => (int)place));
+            services.Sum(place => (int)place) + places.Sum(place => place?.Cpus.Values.Count(neighbourServices.Contains) ?? 0));
     }
 
     /// <summary>Whether it is lower.</summary>

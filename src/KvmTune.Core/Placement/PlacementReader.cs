@@ -21,7 +21,7 @@ public static class PlacementReader
         var configuration = vm.Configured ?? vm.Current;
         var pageSize = PageSizeOf(configuration, host);
         var nodes = CpuSet.Of(host.Nodes.Select(node => node.Id));
-        var current = vm.Running?.Memory.NumaNodes ?? configuration.Memory.NumaNodes;
+        var policy = vm.Running?.Memory.NumaNodes ?? configuration.Memory.NumaNodes;
         return new PlacementVM
         {
             Name = vm.VMName,
@@ -31,8 +31,8 @@ public static class PlacementReader
             PageSizeKiB = pageSize,
             GuestThreads = Math.Max(1, configuration.Cpu.Topology?.Threads ?? 1),
             Cells = configuration.Cpu.NumaCells,
-            CurrentNodes = current,
-            RequiredNodes = !keepsMemory ? null : current?.Overlaps(nodes) == true ? current : nodes,
+            CurrentNodes = policy ?? HomeOf(heldKiB),
+            RequiredNodes = !keepsMemory ? null : policy?.Overlaps(nodes) == true ? policy : nodes,
             HeldMemoryKiB = heldKiB.Where(held => held.PageSizeKiB is null).ToDictionary(held => held.Node, held => held.MemoryKiB),
             HeldPages = heldKiB.Where(held => held.PageSizeKiB == pageSize && pageSize is not null).ToDictionary(held => held.Node, held => held.MemoryKiB / pageSize!.Value),
         };
@@ -51,6 +51,12 @@ public static class PlacementReader
             foreach (var (vcpu, pin) in configuration.VcpuPins.Where(pin => pin.Key < configuration.MaxVcpus && IsReal(pin.Value)))
             {
                 vcpus[vcpu] = vcpus.TryGetValue(vcpu, out var known) ? known.Union(pin) : pin;
+            }
+
+            // <vcpu cpuset> holds the vCPUs that have no pin of their own (libvirt formatdomain).
+            foreach (var vcpu in configuration.VcpuCpuSet is { IsEmpty: false } cpus && IsReal(cpus) ? Enumerable.Range(0, configuration.MaxVcpus).Except(configuration.VcpuPins.Keys) : [])
+            {
+                vcpus[vcpu] = vcpus.TryGetValue(vcpu, out var known) ? known.Union(configuration.VcpuCpuSet!) : configuration.VcpuCpuSet!;
             }
 
             if (configuration.EmulatorPin is { } emulator && IsReal(emulator))
@@ -93,6 +99,13 @@ public static class PlacementReader
 
         var nodes = running.Memory.NumaNodes?.Numbers ?? [.. host.Nodes.Select(node => node.Id)];
         return [.. nodes.Select(node => new HeldMemory(node, PageSizeOf(running, host), running.Memory.MaximumKiB))];
+    }
+
+    // The node that most of the memory is on.
+    private static CpuSet? HomeOf(IReadOnlyList<HeldMemory> held)
+    {
+        var byNode = held.GroupBy(entry => entry.Node).Select(group => (Node: group.Key, MemoryKiB: group.Sum(entry => entry.MemoryKiB))).ToList();
+        return byNode.Where(entry => entry.MemoryKiB > byNode.Sum(other => other.MemoryKiB) / 2).Select(entry => new CpuSet(entry.Node)).FirstOrDefault();
     }
 
     // The size that is meant when none is named is the host's smallest huge one, as the kernel has it unless told otherwise.

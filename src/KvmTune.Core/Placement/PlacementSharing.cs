@@ -8,11 +8,12 @@ namespace KvmTune.Placement;
 internal sealed class PlacementSharing
 {
     private readonly HostLayout _layout;
+    private readonly IReadOnlyList<PlacementNeighbour> _neighbours;
     private readonly Dictionary<int, List<(string VM, int Vcpu)>> _onCpu = [];
 
     /// <summary>Collects them of VMs with their pins.</summary>
     public PlacementSharing(HostLayout layout, IEnumerable<PlacementNeighbour> vms)
-        : this(layout, vms.SelectMany(vm => vm.VcpuPins.SelectMany(pin => pin.Value.Numbers.Select(cpu => (cpu, vm.Name, pin.Key)))))
+        : this(layout, [], vms.SelectMany(vm => vm.VcpuPins.SelectMany(pin => pin.Value.Numbers.Select(cpu => (cpu, vm.Name, pin.Key)))))
     {
     }
 
@@ -20,14 +21,16 @@ internal sealed class PlacementSharing
     public PlacementSharing(HostLayout layout, PlacementRequest request, IEnumerable<VMPlacement> placed)
         : this(
             layout,
+            request.Neighbours,
             placed.SelectMany(placement => placement.VcpuPins.Select(pin => (pin.Value, placement.VMName, pin.Key)))
                 .Concat(request.Neighbours.SelectMany(vm => vm.VcpuPins.SelectMany(pin => pin.Value.Numbers.Select(cpu => (cpu, vm.Name, pin.Key))))))
     {
     }
 
-    private PlacementSharing(HostLayout layout, IEnumerable<(int Cpu, string VM, int Vcpu)> vcpus)
+    private PlacementSharing(HostLayout layout, IReadOnlyList<PlacementNeighbour> neighbours, IEnumerable<(int Cpu, string VM, int Vcpu)> vcpus)
     {
         _layout = layout;
+        _neighbours = neighbours;
         foreach (var (cpu, vm, vcpu) in vcpus)
         {
             if (!_onCpu.TryGetValue(cpu, out var entries))
@@ -65,6 +68,11 @@ internal sealed class PlacementSharing
             }
         }
 
+        shared.AddRange(from neighbour in _neighbours
+                        from service in neighbour.ServicePins
+                        let cpus = service.Value.Intersect(placement.VcpuCpus)
+                        where !cpus.IsEmpty
+                        select $"host CPU {cpus} with the {service.Key} of '{neighbour.Name}'");
         foreach (var core in placement.VcpuPins.Values.Select(cpu => _layout.Cpus[cpu].Core).Distinct().OrderBy(core => core.Index))
         {
             var others = Others(core.Cpus.Except(placement.VcpuPins.Values), placement.VMName);

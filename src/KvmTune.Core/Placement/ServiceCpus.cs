@@ -36,6 +36,9 @@ internal sealed class ServiceCpus
         _excluded = [.. request.ReservedCpus.Numbers, .. request.Host.IsolatedCpus?.Numbers ?? []];
     }
 
+    /// <summary>The CPUs that other VMs have their emulator and I/O threads on.</summary>
+    public IReadOnlySet<int> Theirs => _theirs;
+
     /// <summary>The CPUs for a VM, by the node that most of its vCPUs are on (as oVirt chooses it).</summary>
     public (ServicePlace Place, IReadOnlyList<int> Cpus) For(PlaceFound place)
     {

@@ -104,7 +104,7 @@ public sealed record VcpuPinPlan : VMTuningPlan
             ConnectionUri = connectionUri,
             Mode = mode,
             NodeSet = nodes.ToString(),
-            CellPolicies = [.. cells.OrderBy(cell => cell.Key).Select(cell => new NumaCellPolicy(cell.Key, mode, cell.Value < 0 ? nodes.ToString() : new CpuSet(cell.Value).ToString()))],
+            CellPolicies = cells.OrderBy(cell => cell.Key).Select(cell => new NumaCellPolicy(cell.Key, mode, cell.Value < 0 ? nodes.ToString() : new CpuSet(cell.Value).ToString())).ToList(),
             RunningIsRestrictive = vm.Running?.Memory.NumaMode == "restrictive",
         };
     }

@@ -55,8 +55,8 @@ public sealed class VcpuPinPlanner(HostConnection host, VMTuner tuner)
             new PlacementRequest
             {
                 Host = topology,
-                VMs = [.. vms.Select(vm => PlacementReader.ToVM(vm, topology, options.KeepsNumaPolicy, PlacementReader.ReadHeld(host, vm, topology)))],
-                Neighbours = [.. others.Select(vm => PlacementReader.ToNeighbour(vm, topology.OnlineCpus))],
+                VMs = vms.Select(vm => PlacementReader.ToVM(vm, topology, options.KeepsNumaPolicy, PlacementReader.ReadHeld(host, vm, topology))).ToList(),
+                Neighbours = others.ConvertAll(vm => PlacementReader.ToNeighbour(vm, topology.OnlineCpus)),
                 ReservedCpus = options.ReservedCpus,
                 ThreadPolicy = options.ThreadPolicy,
                 UseIsolatedCpus = options.UseIsolatedCpus,
@@ -89,7 +89,7 @@ public sealed class VcpuPinPlanner(HostConnection host, VMTuner tuner)
         var topology = HostReading.ReadAnew(host);
         CheckCpus(topology, reservedCpus, "-ReservedCpu");
         var vms = ReadOthers(host, [], topology.OnlineCpus, cancellationToken);
-        return HostMap.Of(topology, [.. vms.Select(vm => PlacementReader.ToNeighbour(vm, topology.OnlineCpus))], reservedCpus);
+        return HostMap.Of(topology, vms.ConvertAll(vm => PlacementReader.ToNeighbour(vm, topology.OnlineCpus)), reservedCpus);
     }
 
     private static List<VMTopology> ReadOthers(HostConnection host, HashSet<Guid> except, CpuSet onlineCpus, CancellationToken cancellationToken)

@@ -36,7 +36,7 @@ public abstract record VMChange
     public abstract bool CanBeLive { get; }
 
     /// <summary>The changes of one kind each that it is made of, which rules judge one by one: itself, for all but a change of several kinds.</summary>
-    public virtual IReadOnlyList<VMChange> Parts => [this];
+    public virtual IReadOnlyList<VMChange> Parts => new[] { this };
 
     /// <summary>The settings that it sets in a domain XML, each with its value or null for "not set".</summary>
     public abstract IReadOnlyList<SettingValue> Settings { get; }

@@ -61,13 +61,10 @@ public sealed record NumaPolicyChange : VMChange
         .Prepend(Nodes is null && Mode is null ? "no NUMA policy" : $"memory {Mode ?? "strict"} from host node {Nodes}"));
 
     /// <inheritdoc/>
-    public override IReadOnlyList<SettingValue> Settings =>
-    [
-        .. Nodes is null && Mode is null && Placement is null
-            ? new[] { new SettingValue(Memory, null) }
-            : [new SettingValue(Memory.At("mode"), Mode), new SettingValue(Memory.At("nodeset"), NodeSet), new SettingValue(Memory.At("placement"), Placement)],
-        .. CellPolicies.SelectMany(policy => policy.Settings),
-    ];
+    public override IReadOnlyList<SettingValue> Settings => (Nodes is null && Mode is null && Placement is null
+        ? new[] { new SettingValue(Memory, null) }
+        : [new SettingValue(Memory.At("mode"), Mode), new SettingValue(Memory.At("nodeset"), NodeSet), new SettingValue(Memory.At("placement"), Placement)])
+        .Concat(CellPolicies.SelectMany(policy => policy.Settings)).ToList();
 
     /// <inheritdoc/>
     public override void CheckTarget(VMConfiguration configuration)
@@ -113,6 +110,6 @@ public sealed record NumaPolicyChange : VMChange
         Mode = valueOf(Memory.At("mode")),
         NodeSet = valueOf(Memory.At("nodeset")),
         Placement = valueOf(Memory.At("placement")),
-        CellPolicies = [.. CellPolicies.Select(policy => policy.With(valueOf))],
+        CellPolicies = CellPolicies.Select(policy => policy.With(valueOf)).ToList(),
     };
 }

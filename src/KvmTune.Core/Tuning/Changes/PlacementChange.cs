@@ -24,7 +24,7 @@ public sealed record PlacementChange : VMChange
 
     /// <inheritdoc/>
     public override IReadOnlyList<VMChange> Parts =>
-        [.. new VMChange?[] { VcpuPins, EmulatorPin, IOThreadPins, NumaPolicy }.OfType<VMChange>().Select(part => part with { Scope = Scope })];
+        new VMChange?[] { VcpuPins, EmulatorPin, IOThreadPins, NumaPolicy }.OfType<VMChange>().Select(part => part with { Scope = Scope }).ToList();
 
     /// <inheritdoc/>
     public override TuningArea Area => TuningArea.Cpu;
@@ -42,7 +42,7 @@ public sealed record PlacementChange : VMChange
     }.OfType<string>());
 
     /// <inheritdoc/>
-    public override IReadOnlyList<SettingValue> Settings => [.. Parts.SelectMany(part => part.Settings)];
+    public override IReadOnlyList<SettingValue> Settings => Parts.SelectMany(part => part.Settings).ToList();
 
     /// <inheritdoc/>
     public override void CheckTarget(VMConfiguration configuration)
