@@ -84,7 +84,7 @@ public sealed record PlacementChange : VMChange
     {
         // virsh pins in a persistent configuration, but can neither take a pin away there nor set a policy that is not set.
         var isEdited = config && Parts.Any(part => part is not PinChange pins || pins.Pins.Any(pin => pin.Value is null));
-        var commands = Parts.SelectMany(part => part.VirshCommands(live, config && !isEdited, before, after)).ToList();
+        var commands = live || !isEdited ? Parts.SelectMany(part => part.VirshCommands(live, config && !isEdited, before, after)).ToList() : [];
         return isEdited ? [.. commands, VirshEdit.Command(ConnectionUri, VirshDomain, before, after)] : commands;
     }
 
