@@ -48,7 +48,9 @@ internal sealed class PlacementExplanation(HostLayout layout, PlacementRequest r
     {
         if (!placement.CrossesCaches)
         {
-            return $"All vCPUs share one last-level cache: {placement.Caches[0]}.";
+            return placement.Caches[0].Level is null
+                ? $"All vCPUs are on one {placement.Caches[0]}; the host reports no caches."
+                : $"All vCPUs share one last-level cache: {placement.Caches[0]}.";
         }
 
         var largest = layout.Caches.Max(cache => before.Capacity(cache.Cores));
