@@ -31,6 +31,7 @@
         'Get-VMTopology'
         'Invoke-VMTuning'
         'Measure-VMPerformance'
+        'New-VcpuPinPlan'
         'Restart-VMDomain'
         'Set-DiskCacheMode'
         'Set-DiskIOThread'
@@ -41,6 +42,7 @@
         'Set-VcpuPin'
         'Set-VMCpuModel'
         'Set-VMNumaPolicy'
+        'Show-VMHostMap'
         'Test-VMTuning'
     )
     PrivateData          = @{
