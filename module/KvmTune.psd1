@@ -31,6 +31,7 @@
         'Get-VMTopology'
         'Invoke-VMTuning'
         'Measure-VMPerformance'
+        'New-VcpuPinPlan'
         'Restart-VMDomain'
         'Set-DiskCacheMode'
         'Set-DiskIOThread'
@@ -41,12 +42,15 @@
         'Set-VcpuPin'
         'Set-VMCpuModel'
         'Set-VMNumaPolicy'
+        'Show-VMHostMap'
+        'Test-VMTuning'
     )
     PrivateData          = @{
         PSData = @{
-            Tags       = @('KVM', 'QEMU', 'libvirt', 'virtualization', 'performance', 'tuning', 'benchmark', 'Linux', 'PSEdition_Core')
-            LicenseUri = 'https://opensource.org/license/mit'
-            Prerelease = ''
+            Tags         = @('KVM', 'QEMU', 'libvirt', 'virtualization', 'performance', 'tuning', 'benchmark', 'Linux', 'PSEdition_Core')
+            LicenseUri   = 'https://opensource.org/license/mit'
+            ReleaseNotes = 'What changed in each version: CHANGELOG.md, beside this manifest.'
+            Prerelease   = ''
         }
     }
 }

@@ -3,6 +3,7 @@ using System.Globalization;
 using KvmTune.Bench;
 using KvmTune.Bench.Harness;
 using KvmTune.Bench.Lab;
+using KvmTune.Bench.Placements;
 using KvmTune.Bench.Verdicts;
 
 var root = FindRoot(AppContext.BaseDirectory);
@@ -11,6 +12,8 @@ var benches = new Dictionary<string, Func<string[], IAsyncEnumerable<BenchFigure
 {
     ["verdict"] = arguments => VerdictBench.Run(
         series, arguments.Length > 0 ? int.Parse(arguments[0], CultureInfo.InvariantCulture) : 2000).ToAsyncEnumerable(),
+    ["placement"] = arguments => PlacementBench.Run(
+        arguments.Length > 0 ? int.Parse(arguments[0], CultureInfo.InvariantCulture) : 20).ToAsyncEnumerable(),
     ["harness"] = HarnessBench.RunAsync,
     ["record"] = arguments => SeriesRecorder.RecordAsync(series, arguments),
 };
