@@ -43,12 +43,14 @@
         'Set-VMCpuModel'
         'Set-VMNumaPolicy'
         'Show-VMHostMap'
+        'Test-VMTuning'
     )
     PrivateData          = @{
         PSData = @{
-            Tags       = @('KVM', 'QEMU', 'libvirt', 'virtualization', 'performance', 'tuning', 'benchmark', 'Linux', 'PSEdition_Core')
-            LicenseUri = 'https://opensource.org/license/mit'
-            Prerelease = ''
+            Tags         = @('KVM', 'QEMU', 'libvirt', 'virtualization', 'performance', 'tuning', 'benchmark', 'Linux', 'PSEdition_Core')
+            LicenseUri   = 'https://opensource.org/license/mit'
+            ReleaseNotes = 'What changed in each version: CHANGELOG.md, beside this manifest.'
+            Prerelease   = ''
         }
     }
 }

@@ -13,6 +13,7 @@ BeforeAll {
         Map = Show-VMHostMap $uri
         Performance = New-Performance (200..211)
         Comparison = Compare-VMPerformance (New-Performance (200..211)) (New-Performance (100..111))
+        Finding = (Test-VMTuning test)[0]
     }
 
     # The public types of the module below an object, with the lists whose Count PowerShell does not see.
@@ -36,7 +37,7 @@ BeforeAll {
 }
 AfterAll { Disconnect-VMHost $uri -ErrorAction Ignore }
 
-Describe 'The view of a <_>' -ForEach 'Connection', 'Host', 'VM', 'Plan', 'Result', 'Placement', 'Map', 'Performance', 'Comparison' {
+Describe 'The view of a <_>' -ForEach 'Connection', 'Host', 'VM', 'Plan', 'Result', 'Placement', 'Map', 'Performance', 'Comparison', 'Finding' {
     It 'is one of the module''s own, for table or list' {
         $type = $things[$_].GetType().FullName
         Get-FormatData $type | Should -Not -BeNullOrEmpty
