@@ -86,7 +86,8 @@ internal sealed class ChangeApplication(HostConnection host, LibvirtDomain domai
         return (await _change.VerifyRestartedAsync(target, cancellationToken), target.Notes.ToList());
     }
 
-    private static List<VMChange> InverseOf(VMTuningPlan plan)
+    /// <summary>The changes that take a plan back, in the order to apply them.</summary>
+    internal static List<VMChange> InverseOf(VMTuningPlan plan)
     {
         var ofConfiguration = plan.ChangesConfiguration
             ? plan.Change.Inverse(DomainDocument.Parse(plan.Snapshot.Persistent!)) with { Scope = ChangeScope.Config }

@@ -112,6 +112,49 @@ public sealed class VMTuner(HostConnection host, TimeProvider time, LibvirtDomai
         };
     }
 
+    /// <summary>The plan on what is there now. Nothing is touched.</summary>
+    /// <exception cref="KvmTuneException">The VM is gone, or somebody else changed the same settings since (<c>ConcurrentEdit</c>).</exception>
+    internal VMTuningPlan CheckAnew(VMTuningPlan plan)
+    {
+        try
+        {
+            var domain = FindDomain(plan.Change);
+            using var found = domain == known ? null : domain;
+            return PlanAnew(plan, VMReading.Snapshot(domain));
+        }
+        catch (LibvirtException exception)
+        {
+            throw LibvirtErrors.Calling(exception, $"reading '{plan.VMName}'");
+        }
+    }
+
+    /// <summary>Works out what several changes of one VM would do one after the other: each is planned on what the ones before it leave.</summary>
+    /// <exception cref="KvmTuneException">The VM, or something in it that a change names, does not exist.</exception>
+    internal IReadOnlyList<VMTuningPlan> PlanTogether(IReadOnlyList<VMChange> changes)
+    {
+        try
+        {
+            var domain = FindDomain(changes[0]);
+            using var found = domain == known ? null : domain;
+            var snapshot = VMReading.Snapshot(domain);
+            var plans = new List<VMTuningPlan>();
+            foreach (var change in changes)
+            {
+                var plan = Plan(change, snapshot);
+                plans.Add(plan);
+                snapshot = new VMSnapshot(
+                    plan.ChangesRunning ? Edit(snapshot.Running!, change).After.ToXml() : snapshot.Running,
+                    plan.ChangesConfiguration ? Edit(snapshot.Persistent!, change).After.ToXml() : snapshot.Persistent);
+            }
+
+            return plans;
+        }
+        catch (LibvirtException exception)
+        {
+            throw LibvirtErrors.Calling(exception, $"reading '{changes[0].VMName}'");
+        }
+    }
+
     /// <summary>Refuses a plan that breaks a rule which forbids it.</summary>
     /// <exception cref="KvmTuneException">It does; the id is the rule's.</exception>
     public static void RefuseErrors(VMTuningPlan plan)
