@@ -29,6 +29,7 @@
         'Get-HugePagePool'
         'Get-VMHostTopology'
         'Get-VMTopology'
+        'Invoke-VMExperiment'
         'Invoke-VMTuning'
         'Measure-VMPerformance'
         'Restart-VMDomain'

@@ -20,6 +20,14 @@ internal static class PlanApplication
     /// <exception cref="KvmTuneException">A rule forbids it, or it could not be applied.</exception>
     public static void Apply(CancellableCmdlet cmdlet, VMTuner tuner, VMTuningPlan plan, bool force, ApplyOptions options)
     {
+        if (PlanCollector.Current is { } collector)
+        {
+            // Inside -Change of Invoke-VMExperiment, which measures first.
+            collector.Add(plan);
+            cmdlet.WriteObject(plan);
+            return;
+        }
+
         VMTuner.RefuseErrors(plan);
         Show(cmdlet, plan);
         if (cmdlet.ShouldProcess(Description(plan, options.Restart), Question(plan, options.Restart), "KvmTune") && IsAccepted(cmdlet, plan, force))
@@ -34,7 +42,8 @@ internal static class PlanApplication
         }
     }
 
-    private static void Show(CancellableCmdlet cmdlet, VMTuningPlan plan)
+    /// <summary>Shows what a plan is about to do: warnings, the rules that are kept, the virsh equivalent.</summary>
+    public static void Show(CancellableCmdlet cmdlet, VMTuningPlan plan)
     {
         foreach (var finding in plan.Findings.Where(finding => finding.IsKept))
         {
@@ -56,7 +65,9 @@ internal static class PlanApplication
         }
     }
 
-    private static bool IsAccepted(CancellableCmdlet cmdlet, VMTuningPlan plan, bool force)
+    /// <summary>Asks where data or a service is at risk.</summary>
+    /// <exception cref="KvmTuneException">Nobody can be asked.</exception>
+    public static bool IsAccepted(CancellableCmdlet cmdlet, VMTuningPlan plan, bool force)
     {
         if (force || plan.Confirmations.Count == 0 || !plan.HasChanges)
         {
@@ -76,7 +87,8 @@ internal static class PlanApplication
         }
     }
 
-    private static string Description(VMTuningPlan plan, bool restart)
+    /// <summary>What a plan would do, for -WhatIf and -Confirm.</summary>
+    public static string Description(VMTuningPlan plan, bool restart)
     {
         if (!plan.HasChanges)
         {

@@ -50,6 +50,7 @@ public abstract class VMChangeCmdlet : VMCmdlet
                 var plan = tuner.Plan(change, CancellationToken);
                 if (AsPlan)
                 {
+                    PlanCollector.Current?.Add(plan);
                     WriteObject(plan);
                 }
                 else

@@ -57,6 +57,7 @@ public sealed class SetHugePagePoolCommand : CancellableCmdlet
 
     private void Set(HostConnection host)
     {
+        PlanCollector.Refuse("Set-HugePagePool");
         var persistence = Persist ? PersistenceOn(host) : null;
         var pools = new HugePagePools(host);
         var plan = pools.Plan(new HugePagePoolRequest(PageSize, Count, Node));

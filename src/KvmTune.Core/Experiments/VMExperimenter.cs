@@ -20,14 +20,15 @@ public sealed record ExperimentOutline(ExperimentDesign Design, string Descripti
 /// <param name="time">The clock.</param>
 public sealed class VMExperimenter(HostConnection host, VMTuner tuner, IMeasurementTarget target, WorkloadCatalog catalog, TimeProvider time)
 {
-    /// <summary>Says what an experiment would do. Nothing is touched.</summary>
-    /// <exception cref="KvmTuneException">The number of runs makes no sense for the design (<c>InvalidSetting</c>).</exception>
-    /// <exception cref="ArgumentException">A setting of the workload makes no sense.</exception>
+    /// <summary>Says what an experiment would do, after checking that it can be made. Nothing is touched.</summary>
+    /// <exception cref="KvmTuneException">It would be refused, for the reasons that <see cref="RunAsync"/> names.</exception>
+    /// <exception cref="ArgumentException">A setting makes no sense.</exception>
     public ExperimentOutline Outline(IReadOnlyList<VMTuningPlan> plans, WorkloadRequest workload, ExperimentOptions options)
     {
-        var needsRestart = plans.Any(plan => plan.RequiresRestart);
-        var pace = PaceOf(workload, needsRestart, null);
-        var schedule = ExperimentSchedule.Create(options, needsRestart, options.Seed ?? 0, (order, stages) => pace.TimeOf(order, 0, stages));
+        var subject = SubjectOf(plans, options);
+        subject.Check();
+        var pace = PaceOf(workload, subject.NeedsRestart, null);
+        var schedule = ExperimentSchedule.Create(options, subject.NeedsRestart, options.Seed ?? 0, (order, stages) => pace.TimeOf(order, 0, stages));
         return new ExperimentOutline(schedule.Design, schedule.Describe(), pace.TimeOf(schedule, 0, schedule.NextLook(0)) + pace.SettlingTime);
     }
 
@@ -52,18 +53,8 @@ public sealed class VMExperimenter(HostConnection host, VMTuner tuner, IMeasurem
         WorkloadRequest workload,
         ExperimentOptions options,
         IProgress<MeasurementProgress>? progress,
-        CancellationToken cancellationToken)
-    {
-        ArgumentNullException.ThrowIfNull(plans);
-        if (plans.Count == 0 || plans.Any(plan => plan.VMId != target.VMId))
-        {
-            throw new ArgumentException($"An experiment tries one change of one VM: at least one plan is needed, and each of '{target.VMName}'.", nameof(plans));
-        }
-
-        var experimentId = Guid.NewGuid();
-        var apply = new ApplyOptions { Restart = options.Restart, RestartOptions = options.RestartOptions };
-        return RunAsync(new ChangeSwitch(host, tuner, time, plans, apply), experimentId, workload, options, progress, cancellationToken);
-    }
+        CancellationToken cancellationToken) =>
+        RunAsync(SubjectOf(plans, options), Guid.NewGuid(), workload, options, progress, cancellationToken);
 
     /// <summary>The same with a subject of the caller's.</summary>
     internal async Task<VMExperiment> RunAsync(
@@ -92,6 +83,14 @@ public sealed class VMExperimenter(HostConnection host, VMTuner tuner, IMeasurem
             ExperimentId = experimentId,
         };
         return await run.RunAsync(cancellationToken);
+    }
+
+    private ChangeSwitch SubjectOf(IReadOnlyList<VMTuningPlan> plans, ExperimentOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(plans);
+        return plans.Count > 0 && plans.All(plan => plan.VMId == target.VMId)
+            ? new ChangeSwitch(host, tuner, time, plans, new ApplyOptions { Restart = options.Restart, RestartOptions = options.RestartOptions })
+            : throw new ArgumentException($"An experiment tries one change of one VM: at least one plan is needed, and each of '{target.VMName}'.", nameof(plans));
     }
 
     private ExperimentPace PaceOf(WorkloadRequest workload, bool needsRestart, IProgress<MeasurementProgress>? progress) => new(
