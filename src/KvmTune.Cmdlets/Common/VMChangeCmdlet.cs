@@ -46,7 +46,7 @@ public abstract class VMChangeCmdlet : VMCmdlet
         {
             foreach (var change in CreateChanges(vm))
             {
-                var tuner = new VMTuner(vm.Host, TimeProvider.System, vm.Domain);
+                var tuner = new VMTuner(vm.Host, TimeProvider.System, Journals.Current, vm.Domain);
                 var plan = tuner.Plan(change, CancellationToken);
                 if (AsPlan)
                 {

@@ -154,7 +154,7 @@ public sealed class InvokeVMExperimentCommand : WorkloadCmdlet
         var options = Options;
         using var target = new KvmTune.Measurement.LibvirtMeasurementTarget(vm.Domain, TimeProvider.System);
         var experimenter = new VMExperimenter(
-            vm.Host, new VMTuner(vm.Host, TimeProvider.System, vm.Domain), target, WorkloadCatalog.CreateDefault(), TimeProvider.System);
+            vm.Host, new VMTuner(vm.Host, TimeProvider.System, Journals.Current, vm.Domain), target, WorkloadCatalog.CreateDefault(), TimeProvider.System);
         foreach (var plan in plans)
         {
             VMTuner.RefuseErrors(plan);

@@ -11,10 +11,14 @@ internal sealed class ChangeSwitch(
     HostConnection host, VMTuner tuner, TimeProvider time, IReadOnlyList<VMTuningPlan> asked, ApplyOptions options) : IExperimentSubject
 {
     private readonly List<HostPreparation> _preparations = [];
+    private readonly List<long> _journalIds = [];
+
+    // The journal's entry of each plan, as it was made last: what undoing refers to.
+    private readonly Dictionary<VMTuningPlan, long> _entries = new(ReferenceEqualityComparer.Instance);
 
     // As they are judged on what is there now; those that need a restart come last, so that one restart serves all.
-    private IReadOnlyList<VMTuningPlan> _plans = InOrder(asked);
-    private IReadOnlyList<VMChange> _inverse = [];
+    private List<VMTuningPlan> _plans = InOrder(asked);
+    private List<VMChange> _inverse = [];
 
     /// <inheritdoc/>
     public string Title => string.Join("; ", asked.Select(plan => plan.Title));
@@ -23,7 +27,7 @@ internal sealed class ChangeSwitch(
     public bool NeedsRestart => _plans.Any(plan => plan.RequiresRestart);
 
     /// <inheritdoc/>
-    public IReadOnlyList<long> JournalIds => [];
+    public IReadOnlyList<long> JournalIds => _journalIds.ToList();
 
     /// <inheritdoc/>
     public void Check()
@@ -59,7 +63,7 @@ internal sealed class ChangeSwitch(
             RefuseOtherPendingChanges();
         }
 
-        _inverse = [.. _plans.Reverse().SelectMany(ChangeApplication.InverseOf)];
+        _inverse = [.. _plans.Select(ChangeApplication.InverseOf)];
     }
 
     /// <inheritdoc/>
@@ -68,8 +72,14 @@ internal sealed class ChangeSwitch(
         var results = new List<VMTuningResult>();
         foreach (var plan in _plans)
         {
-            var result = await tuner.ApplyAsync(plan, options with { Restart = plan == _plans[^1] && plan.RequiresRestart }, cancellationToken);
+            var result = Recorded(await tuner.ApplyAsync(
+                plan, options with { Restart = plan == _plans[^1] && plan.RequiresRestart }, cancellationToken));
             results.Add(result);
+            if (result.JournalId is { } id)
+            {
+                _entries[plan] = id;
+            }
+
             if (result.Plan.Preparation is { } preparation)
             {
                 _preparations.Add(preparation);
@@ -85,16 +95,16 @@ internal sealed class ChangeSwitch(
     /// <inheritdoc/>
     public async Task UndoAsync(CancellationToken cancellationToken)
     {
-        VMChange? waiting = null;
-        foreach (var change in _inverse)
+        int? waiting = null;
+        for (var i = _plans.Count - 1; i >= 0; i--)
         {
-            var result = await UndoAsync(change, options.Restart && change == _inverse[^1], cancellationToken);
-            waiting = result.Outcome == TuningOutcome.RestartPending ? change : result.Restarted ? null : waiting;
+            var result = await UndoAsync(i, options.Restart && i == 0, cancellationToken);
+            waiting = result.Outcome == TuningOutcome.RestartPending ? i : result.Restarted ? null : waiting;
         }
 
-        if (waiting is not null && options.Restart)
+        if (waiting is { } left && options.Restart)
         {
-            await UndoAsync(waiting, restart: true, cancellationToken);
+            await UndoAsync(left, restart: true, cancellationToken);
         }
     }
 
@@ -125,18 +135,29 @@ internal sealed class ChangeSwitch(
 
     private static List<VMTuningPlan> InOrder(IEnumerable<VMTuningPlan> plans) => [.. plans.OrderBy(plan => plan.RequiresRestart)];
 
-    private async Task<VMTuningResult> UndoAsync(VMChange change, bool restart, CancellationToken cancellationToken)
+    private async Task<VMTuningResult> UndoAsync(int index, bool restart, CancellationToken cancellationToken)
     {
+        var undo = options with { Restart = restart, Undoes = _entries.TryGetValue(_plans[index], out var entry) ? entry : null };
         try
         {
-            return await tuner.ApplyAsync(tuner.Plan(change, cancellationToken), options with { Restart = restart }, cancellationToken);
+            return Recorded(await tuner.ApplyAsync(tuner.Plan(_inverse[index], cancellationToken), undo, cancellationToken));
         }
         catch (Exception exception) when (restart && exception is KvmTuneException or LibvirtException)
         {
             // A restart that fails takes the step before it back, which here is the undo. Rather the old configuration, waiting for a restart.
-            await tuner.ApplyAsync(tuner.Plan(change, cancellationToken), options with { Restart = false }, cancellationToken);
+            Recorded(await tuner.ApplyAsync(tuner.Plan(_inverse[index], cancellationToken), undo with { Restart = false }, cancellationToken));
             throw;
         }
+    }
+
+    private VMTuningResult Recorded(VMTuningResult result)
+    {
+        if (result.JournalId is { } id)
+        {
+            _journalIds.Add(id);
+        }
+
+        return result;
     }
 
     // A restart for this change would bring them into force too, and then two things would have changed.

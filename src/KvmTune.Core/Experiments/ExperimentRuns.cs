@@ -11,6 +11,7 @@ internal sealed class ExperimentRuns
     private readonly List<Entry> _entries = [];
     private readonly Dictionary<bool, MeasurementConditions> _conditions = [];
     private readonly Dictionary<bool, TimeSpan> _elapsed = new() { [false] = TimeSpan.Zero, [true] = TimeSpan.Zero };
+    private readonly Dictionary<bool, Guid> _ids = new() { [false] = Guid.NewGuid(), [true] = Guid.NewGuid() };
     private readonly List<string> _notes = [];
     private VMPerformance? _template;
 
@@ -91,6 +92,7 @@ internal sealed class ExperimentRuns
         var failed = runs.Count(run => run.Failure is not null);
         return _template with
         {
+            Id = _ids[isCandidate],
             Runs = runs,
             Conditions = conditions,
             StartedAt = runs[0].StartedAt,

@@ -25,7 +25,7 @@ public sealed class VMExperimenter(HostConnection host, VMTuner tuner, IMeasurem
     /// <exception cref="ArgumentException">A setting makes no sense.</exception>
     public ExperimentOutline Outline(IReadOnlyList<VMTuningPlan> plans, WorkloadRequest workload, ExperimentOptions options)
     {
-        var subject = SubjectOf(plans, options);
+        var subject = SubjectOf(plans, options, experimentId: null);
         subject.Check();
         var pace = PaceOf(workload, subject.NeedsRestart, null);
         var schedule = ExperimentSchedule.Create(options, subject.NeedsRestart, options.Seed ?? 0, (order, stages) => pace.TimeOf(order, 0, stages));
@@ -53,11 +53,14 @@ public sealed class VMExperimenter(HostConnection host, VMTuner tuner, IMeasurem
         WorkloadRequest workload,
         ExperimentOptions options,
         IProgress<MeasurementProgress>? progress,
-        CancellationToken cancellationToken) =>
-        RunAsync(SubjectOf(plans, options), Guid.NewGuid(), workload, options, progress, cancellationToken);
+        CancellationToken cancellationToken)
+    {
+        var experimentId = Guid.NewGuid();
+        return RunOnAsync(SubjectOf(plans, options, experimentId), experimentId, workload, options, progress, cancellationToken);
+    }
 
     /// <summary>The same with a subject of the caller's.</summary>
-    internal async Task<VMExperiment> RunAsync(
+    internal async Task<VMExperiment> RunOnAsync(
         IExperimentSubject subject,
         Guid experimentId,
         WorkloadRequest workload,
@@ -85,11 +88,16 @@ public sealed class VMExperimenter(HostConnection host, VMTuner tuner, IMeasurem
         return await run.RunAsync(cancellationToken);
     }
 
-    private ChangeSwitch SubjectOf(IReadOnlyList<VMTuningPlan> plans, ExperimentOptions options)
+    private ChangeSwitch SubjectOf(IReadOnlyList<VMTuningPlan> plans, ExperimentOptions options, Guid? experimentId)
     {
         ArgumentNullException.ThrowIfNull(plans);
         return plans.Count > 0 && plans.All(plan => plan.VMId == target.VMId)
-            ? new ChangeSwitch(host, tuner, time, plans, new ApplyOptions { Restart = options.Restart, RestartOptions = options.RestartOptions })
+            ? new ChangeSwitch(
+                host,
+                tuner,
+                time,
+                plans,
+                new ApplyOptions { Restart = options.Restart, RestartOptions = options.RestartOptions, ExperimentId = experimentId })
             : throw new ArgumentException($"An experiment tries one change of one VM: at least one plan is needed, and each of '{target.VMName}'.", nameof(plans));
     }
 

@@ -56,7 +56,7 @@ public sealed class VMStateGuard
             return [];
         }
 
-        var tuner = new VMTuner(_host, TimeProvider.System, _domain);
+        var tuner = new VMTuner(_host, TimeProvider.System, new NoJournal(), _domain);
         var none = new Dictionary<int, CpuSet?>();
         foreach (var kind in new PinChange[]
         {

@@ -84,7 +84,7 @@ internal sealed class ScriptedExperiment : IMeasurementTarget, IWorkload, IWorkl
         ExperimentOptions? options = null, IProgress<MeasurementProgress>? progress = null, CancellationToken cancellationToken = default)
     {
         var host = new HostConnection("test:///default");
-        return new VMExperimenter(host, null!, this, new WorkloadCatalog([this]), Time).RunAsync(
+        return new VMExperimenter(host, null!, this, new WorkloadCatalog([this]), Time).RunOnAsync(
             this, Guid.NewGuid(), new WorkloadRequest { Name = "scripted" }, options ?? new ExperimentOptions { Seed = 1 }, progress, cancellationToken);
     }
 

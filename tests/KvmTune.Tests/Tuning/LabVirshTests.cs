@@ -48,7 +48,7 @@ public sealed class LabVirshTests : IDisposable
         var first = Define();
         var second = Define();
         var before = first.GetXml(DomainXmlFlags.Inactive | DomainXmlFlags.Secure);
-        var tuner = new VMTuner(_host!, TimeProvider.System);
+        var tuner = new VMTuner(_host!, TimeProvider.System, new NoJournal());
 
         var command = tuner.Plan(On(second, kind)).VirshCommand;
         var result = await tuner.ApplyAsync(tuner.Plan(On(first, kind)), new ApplyOptions(), CancellationToken.None);
