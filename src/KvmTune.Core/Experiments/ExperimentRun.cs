@@ -13,7 +13,6 @@ namespace KvmTune.Experiments;
 internal sealed class ExperimentRun
 {
     private readonly ExperimentRuns _runs = new();
-    private ExperimentGuest? _guest;
     private int _screened;
 
     public required IExperimentSubject Subject { get; init; }
@@ -48,7 +47,7 @@ internal sealed class ExperimentRun
             await Target.ReadRunningXmlAsync(cancellationToken);
             RefuseTooShortLimit();
         });
-        var guest = _guest = new ExperimentGuest(Subject, Target, Catalog, Time, Workload, Schedule, Pace, log, _runs);
+        var guest = new ExperimentGuest(Subject, Target, Catalog, Time, Workload, Schedule, Pace, log, _runs);
         try
         {
             var (comparison, stages) = await MeasureAsync(guest, log, cancellationToken);

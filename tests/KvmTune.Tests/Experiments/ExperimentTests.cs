@@ -211,10 +211,11 @@ public sealed class ExperimentTests
 
         var result = await vm.RunAsync();
 
-        Assert.Equal(1, result.ScreenedPairCount);
+        // Two consecutive runs: of one pair or of two.
+        Assert.InRange(result.ScreenedPairCount, 1, 2);
         Assert.Equal(8, result.PairCount);
-        Assert.Single(result.Baseline.Runs, run => run.IsScreened);
-        Assert.Single(result.Candidate.Runs, run => run.IsScreened);
+        Assert.Equal(result.ScreenedPairCount, result.Baseline.Runs.Count(run => run.IsScreened));
+        Assert.Equal(result.ScreenedPairCount, result.Candidate.Runs.Count(run => run.IsScreened));
         Assert.Equal(8, result.Baseline.CountedRuns.Count);
         Assert.Contains(result.Notes, note => note.Contains("made again", StringComparison.Ordinal));
     }
