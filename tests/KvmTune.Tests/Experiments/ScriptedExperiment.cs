@@ -177,6 +177,8 @@ internal sealed class ScriptedExperiment : IMeasurementTarget, IWorkload, IWorkl
 
     public Task<GuestCommandResult> RunAsync(GuestCommand command, CancellationToken cancellationToken) => throw new NotSupportedException();
 
+    public Task CheckAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
     private void Call(string call)
