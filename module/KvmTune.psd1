@@ -15,6 +15,7 @@
     VariablesToExport    = @()
     AliasesToExport      = @()
     CmdletsToExport      = @(
+        'Checkpoint-VMTuning'
         'Clear-DiskIOThread'
         'Clear-EmulatorPin'
         'Clear-IOThreadPin'
@@ -29,19 +30,23 @@
         'Get-HugePagePool'
         'Get-VMHostTopology'
         'Get-VMTopology'
+        'Get-VMTuningHistory'
         'Invoke-VMExperiment'
         'Invoke-VMTuning'
         'Measure-VMPerformance'
+        'Remove-VMTuningHistory'
         'Restart-VMDomain'
+        'Restore-VMTuning'
         'Set-DiskCacheMode'
         'Set-DiskIOThread'
         'Set-DiskThrottle'
         'Set-EmulatorPin'
         'Set-HugePagePool'
         'Set-IOThreadPin'
-        'Set-VcpuPin'
         'Set-VMCpuModel'
         'Set-VMNumaPolicy'
+        'Set-VcpuPin'
+        'Undo-VMTuning'
     )
     PrivateData          = @{
         PSData = @{

@@ -1,4 +1,5 @@
 // What every cmdlet that applies a plan does: show warnings, ask, apply, emit the result.
+using System.Globalization;
 using System.Management.Automation;
 using KvmTune.Measurement;
 using KvmTune.Tuning;
@@ -30,19 +31,36 @@ internal static class PlanApplication
 
         VMTuner.RefuseErrors(plan);
         Show(cmdlet, plan);
+        WarnOfUnmeasured(cmdlet, plan, options);
         if (cmdlet.ShouldProcess(Description(plan, options.Restart), Question(plan, options.Restart), "KvmTune") && IsAccepted(cmdlet, plan, force))
         {
             var result = cmdlet.Await((_, token) => tuner.ApplyAsync(plan, options, token));
-            foreach (var open in result.Verifications.Where(verification => !verification.IsMet).Select(verification => verification.ToString()).Concat(result.Notes))
-            {
-                cmdlet.WriteWarning($"{plan.VMName}: {open}");
-            }
-
-            cmdlet.WriteObject(result);
+            Emit(cmdlet, result);
         }
     }
 
-    /// <summary>Shows what a plan is about to do: warnings, the rules that are kept, the virsh equivalent.</summary>
+    /// <summary>Emits a result, with a warning for everything that is not as it should be or is left to do.</summary>
+    public static void Emit(CancellableCmdlet cmdlet, VMTuningResult result)
+    {
+        foreach (var open in result.Verifications.Where(verification => !verification.IsMet).Select(verification => verification.ToString()).Concat(result.Notes))
+        {
+            cmdlet.WriteWarning($"{result.VMName}: {open}");
+        }
+
+        cmdlet.WriteObject(result);
+    }
+
+    // Two changes without a measurement between them: whatever is measured afterwards, nobody can say which of them did it.
+    private static void WarnOfUnmeasured(CancellableCmdlet cmdlet, VMTuningPlan plan, ApplyOptions options)
+    {
+        if (plan.HasChanges && options is { ExperimentId: null, Undoes: null } && Journals.Current.UnmeasuredChange(plan.VMId) is { } first)
+        {
+            cmdlet.WriteWarning(
+                $"{plan.VMName}: '{first.Title}' of {first.StartedAt.ToLocalTime().ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture)} (entry {first.Id.ToString(CultureInfo.InvariantCulture)}) was not measured yet. With a second change nobody can tell which of the two made a difference: measure first (Measure-VMPerformance), or take the first one back (Undo-VMTuning -Id {first.Id.ToString(CultureInfo.InvariantCulture)}).");
+        }
+    }
+
+    /// <summary>Shows what speaks for and against a plan.</summary>
     public static void Show(CancellableCmdlet cmdlet, VMTuningPlan plan)
     {
         foreach (var finding in plan.Findings.Where(finding => finding.IsKept))
@@ -87,7 +105,7 @@ internal static class PlanApplication
         }
     }
 
-    /// <summary>What a plan would do, for -WhatIf and -Confirm.</summary>
+    /// <summary>A plan as -WhatIf prints it.</summary>
     public static string Description(VMTuningPlan plan, bool restart)
     {
         if (!plan.HasChanges)
@@ -120,7 +138,8 @@ internal static class PlanApplication
         ? $"{plan.VMName}: {plan.Title} is configured already, and comes into force with a restart of the VM (-Restart)."
         : $"{plan.VMName}: nothing to do, {plan.Title} is what is there already.";
 
-    private static string Question(VMTuningPlan plan, bool restart) =>
+    /// <summary>A plan as a question.</summary>
+    public static string Question(VMTuningPlan plan, bool restart) =>
         $"{plan.VMName}: {plan.Title}{(plan.RequiresRestart && restart ? ", and restart the VM" : null)}?";
 
     private static string Where(ChangeScope where) => where switch

@@ -176,6 +176,7 @@ public sealed class InvokeVMExperimentCommand : WorkloadCmdlet
         try
         {
             var experiment = Await((post, token) => experimenter.RunAsync(plans, workload, options, bar.Through(post), token));
+            Record(experiment);
             foreach (var open in experiment.Changes.SelectMany(change => change.Verifications.Where(verification => !verification.IsMet).Select(verification => verification.ToString()).Concat(change.Notes)))
             {
                 WriteWarning($"{vm.Domain.Name}: {open}");
@@ -187,6 +188,19 @@ public sealed class InvokeVMExperimentCommand : WorkloadCmdlet
         {
             bar.Complete();
             _progress.End();
+        }
+    }
+
+    // What took minutes is not lost for a full disk.
+    private void Record(VMExperiment experiment)
+    {
+        try
+        {
+            Journals.Current.Record(experiment.Comparison);
+        }
+        catch (KvmTuneException exception)
+        {
+            WriteWarning($"{experiment.VMName}: the experiment was made and is emitted, but its measurements are not in the history. {exception.Message}");
         }
     }
 }

@@ -158,6 +158,18 @@ public sealed record JournalEntry
         _ => $"{Process} ended without a word{Reached}. Undo-VMTuning -Id {System.FormattableString.Invariant($"{Id}")} finds out what is left of it and takes that back.",
     };
 
+    /// <summary>The change as the result that it was; null where the entry is no change of a VM.</summary>
+    public VMTuningResult? ToResult() => Intent is null ? null : new VMTuningResult
+    {
+        Outcome = Outcome == JournalOutcome.RestartPending ? TuningOutcome.RestartPending : TuningOutcome.Applied,
+        Plan = Intent.Plan,
+        AppliedAt = StartedAt,
+        Elapsed = (EndedAt ?? StartedAt) - StartedAt,
+        Restarted = Restarted,
+        JournalId = Id,
+        Inverse = [Intent.Inverse],
+    };
+
     private string Reached => Step switch
     {
         null or ChangeStep.Intended => ", before anything is known to have been done",

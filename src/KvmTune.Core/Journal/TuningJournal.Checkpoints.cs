@@ -56,10 +56,11 @@ public sealed partial class TuningJournal
         Text(vmId),
         connectionUri);
 
-    /// <summary>The names of all checkpoints.</summary>
+    /// <summary>The VMs that the journal knows, by the names that they had.</summary>
     /// <exception cref="KvmTuneException">The journal cannot be used.</exception>
-    public IReadOnlyList<string> CheckpointNames() =>
-        !_database.Exists ? [] : _database.Read("SELECT DISTINCT name FROM checkpoint ORDER BY name", row => row.GetString(0));
+    public IReadOnlyList<(string Name, Guid Id)> KnownVMs() => !_database.Exists ? [] : _database.Read(
+        "SELECT vm_name, vm_id FROM change WHERE vm_id IS NOT NULL UNION SELECT vm_name, vm_id FROM measurement UNION SELECT vm_name, vm_id FROM checkpoint",
+        row => (row.GetString(0), Guid.Parse(row.GetString(1))));
 
     /// <summary>What <see cref="Remove"/> would remove.</summary>
     /// <param name="before">The age limit.</param>
@@ -155,4 +156,11 @@ public sealed partial class TuningJournal
 /// <param name="Changes">Changes.</param>
 /// <param name="Measurements">Measurements.</param>
 /// <param name="Comparisons">Comparisons.</param>
-public sealed record RemovedHistory(long Changes, long Measurements, long Comparisons);
+public sealed record RemovedHistory(long Changes, long Measurements, long Comparisons)
+{
+    /// <summary>Whether there is nothing.</summary>
+    public bool IsNone => Changes + Measurements + Comparisons == 0;
+
+    /// <summary>For example <c>3 changes, 8 measurements, 2 comparisons</c>.</summary>
+    public override string ToString() => System.FormattableString.Invariant($"{Changes} changes, {Measurements} measurements, {Comparisons} comparisons");
+}

@@ -74,6 +74,10 @@ public sealed partial class TuningJournal
         ReadChange,
         Text(vmId)).FirstOrDefault();
 
+    /// <summary>Whether a measurement is recorded.</summary>
+    public bool HasMeasurement(Guid id) =>
+        _database.Exists && _database.Read("SELECT 1 FROM measurement WHERE id = $0", row => row.GetInt32(0), Text(id)).Count > 0;
+
     /// <summary>A measurement with all its runs.</summary>
     /// <returns>The measurement, without the change and the baseline that it had on the pipeline; null when it is not recorded.</returns>
     public VMPerformance? FindMeasurement(Guid id) => !_database.Exists ? null : _database.Read(

@@ -38,6 +38,9 @@ public sealed partial class TuningJournal : IChangeJournal, IDisposable
         _database = new JournalDatabase(folder, migrations);
     }
 
+    /// <summary>The user of this process, as entries name them.</summary>
+    public static string User => JournalOwner.User;
+
     /// <summary>The folder.</summary>
     public string Folder { get; }
 
