@@ -2,8 +2,8 @@
 using System.Management.Automation;
 using KvmTune.Cmdlets.Common;
 using KvmTune.Cmdlets.Completion;
-using KvmTune.Hosts;
 using KvmTune.Experiments;
+using KvmTune.Hosts;
 using KvmTune.Journal;
 using KvmTune.Measurement;
 using KvmTune.Statistics;
