@@ -34,6 +34,7 @@
         'Invoke-VMExperiment'
         'Invoke-VMTuning'
         'Measure-VMPerformance'
+        'New-VcpuPinPlan'
         'Remove-VMTuningHistory'
         'Restart-VMDomain'
         'Restore-VMTuning'
@@ -43,16 +44,19 @@
         'Set-EmulatorPin'
         'Set-HugePagePool'
         'Set-IOThreadPin'
+        'Set-VcpuPin'
         'Set-VMCpuModel'
         'Set-VMNumaPolicy'
-        'Set-VcpuPin'
+        'Show-VMHostMap'
+        'Test-VMTuning'
         'Undo-VMTuning'
     )
     PrivateData          = @{
         PSData = @{
-            Tags       = @('KVM', 'QEMU', 'libvirt', 'virtualization', 'performance', 'tuning', 'benchmark', 'Linux', 'PSEdition_Core')
-            LicenseUri = 'https://opensource.org/license/mit'
-            Prerelease = ''
+            Tags         = @('KVM', 'QEMU', 'libvirt', 'virtualization', 'performance', 'tuning', 'benchmark', 'Linux', 'PSEdition_Core')
+            LicenseUri   = 'https://opensource.org/license/mit'
+            ReleaseNotes = 'What changed in each version: CHANGELOG.md, beside this manifest.'
+            Prerelease   = ''
         }
     }
 }

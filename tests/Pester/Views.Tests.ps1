@@ -9,8 +9,11 @@ BeforeAll {
         VM = Get-VMTopology test
         Plan = Set-VcpuPin test -Map @{ 0 = '2'; 1 = '4' } -AsPlan
         Result = Set-VcpuPin test -Map @{ 0 = '2'; 1 = '4' } -Scope Config
+        Placement = New-VcpuPinPlan test -WarningAction Ignore
+        Map = Show-VMHostMap $uri
         Performance = New-Performance (200..211)
         Comparison = Compare-VMPerformance (New-Performance (200..211)) (New-Performance (100..111))
+        Finding = (Test-VMTuning test)[0]
     }
     $things.Experiment = New-EngineObject Experiments.VMExperiment @{
         ExperimentId = [guid]::NewGuid(); VMName = 'db01'; VMId = [guid]::NewGuid(); ConnectionUri = $uri; Title = 'disk vdb: cache=none, io=native'
@@ -43,7 +46,7 @@ BeforeAll {
 }
 AfterAll { Disconnect-VMHost $uri -ErrorAction Ignore }
 
-Describe 'The view of a <_>' -ForEach 'Connection', 'Host', 'VM', 'Plan', 'Result', 'Performance', 'Comparison', 'Experiment', 'Step' {
+Describe 'The view of a <_>' -ForEach 'Connection', 'Host', 'VM', 'Plan', 'Result', 'Placement', 'Map', 'Performance', 'Comparison', 'Finding', 'Experiment', 'Step' {
     It 'is one of the module''s own, for table or list' {
         $type = $things[$_].GetType().FullName
         Get-FormatData $type | Should -Not -BeNullOrEmpty

@@ -1,8 +1,9 @@
-// The virsh equivalents of disk and network changes, run by bash on a second VM: it ends up with the same XML as the first.
+// The virsh equivalents of CPU, NUMA, disk and network changes, run by bash on a second VM: it ends up with the same XML as the first.
 using System.Diagnostics;
 using KvmTune.Hosts;
 using KvmTune.Libvirt;
 using KvmTune.Tests.Corpus;
+using KvmTune.Topology;
 using KvmTune.Tuning;
 using KvmTune.Tuning.Changes;
 using Xunit;
@@ -27,6 +28,15 @@ public sealed class LabVirshTests : IDisposable
 
     private static Dictionary<string, Func<DomainDocument, VMChange>> Changes { get; } = new(StringComparer.Ordinal)
     {
+        ["vCPU pins"] = _ => new VcpuPinChange { VMName = "", VMId = default, ConnectionUri = "", Pins = Pins((0, "0"), (1, "0")) },
+        ["vCPU pin away"] = _ => new VcpuPinChange { VMName = "", VMId = default, ConnectionUri = "", Pins = Pins((3, null)) },
+        ["emulator pin"] = _ => new EmulatorPinChange { VMName = "", VMId = default, ConnectionUri = "", Pins = Pins((EmulatorPinChange.Emulator, "0")) },
+        ["I/O thread pin"] = _ => new IOThreadPinChange { VMName = "", VMId = default, ConnectionUri = "", HostCpus = new CpuSet("0"), Pins = Pins((2, "0")) },
+        ["I/O thread pin away"] = _ => new IOThreadPinChange { VMName = "", VMId = default, ConnectionUri = "", HostCpus = new CpuSet("0"), Pins = Pins((1, null)) },
+        ["NUMA policy"] = _ => new NumaPolicyChange { VMName = "", VMId = default, ConnectionUri = "", Mode = "strict", NodeSet = "0" },
+        ["no NUMA policy"] = _ => new NumaPolicyChange { VMName = "", VMId = default, ConnectionUri = "", Mode = null, NodeSet = null },
+        ["CPU model"] = _ => new CpuModelChange { VMName = "", VMId = default, ConnectionUri = "", Values = CpuModelChange.OfModel("qemu64") },
+        ["CPU topology"] = _ => new CpuModelChange { VMName = "", VMId = default, ConnectionUri = "", Values = CpuModelChange.OfTopology(new CpuTopology(1, 1, 2, 2)) },
         ["cache"] = _ => new DiskDriverChange { VMName = "", VMId = default, ConnectionUri = "", Disk = "vda", Options = new Dictionary<string, string?> { ["cache"] = "none", ["io"] = "native" } },
         ["first I/O thread"] = document => new DiskIOThreadRequest("vda") { Queues = 2 }.ToChange(document, ""),
         ["another I/O thread by number"] = document => new DiskIOThreadRequest("vdb") { IOThreads = [7] }.ToChange(document, ""),
@@ -76,6 +86,9 @@ public sealed class LabVirshTests : IDisposable
         _host?.Dispose();
     }
 
+    private static Dictionary<int, CpuSet?> Pins(params (int Number, string? Cpus)[] pins) =>
+        pins.ToDictionary(pin => pin.Number, pin => pin.Cpus is null ? null : new CpuSet(pin.Cpus));
+
     private static DiskThrottleChange Limits(params (string Name, ulong Value)[] limits) => new()
     {
         VMName = "",
@@ -107,6 +120,7 @@ public sealed class LabVirshTests : IDisposable
         var domain = _host!.Write().DefineXml(
             $"""
             <domain type='{type}'><name>virsh's {suffix}</name><uuid>{id}</uuid><memory unit='MiB'>16</memory><vcpu>4</vcpu><iothreads>2</iothreads>
+            <cputune><vcpupin vcpu='3' cpuset='0'/><iothreadpin iothread='1' cpuset='0'/></cputune><numatune><memory mode='preferred' nodeset='0'/></numatune>
             <os><type arch='x86_64' machine='q35'>hvm</type></os><devices>
             <disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='/nowhere/a.raw'/><target dev='vda' bus='virtio'/></disk>
             <disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='/nowhere/b.raw'/><target dev='vdb' bus='virtio'/><iotune><write_iops_sec>9</write_iops_sec><total_bytes_sec>99</total_bytes_sec></iotune></disk>
