@@ -58,7 +58,7 @@ public sealed class LabVirshTests : IDisposable
         var first = Define(kind);
         var second = Define(kind);
         var before = first.GetXml(DomainXmlFlags.Inactive | DomainXmlFlags.Secure);
-        var tuner = new VMTuner(_host!, TimeProvider.System);
+        var tuner = new VMTuner(_host!, TimeProvider.System, new NoJournal());
 
         var command = tuner.Plan(On(second, kind)).VirshCommand;
         var result = await tuner.ApplyAsync(tuner.Plan(On(first, kind)), new ApplyOptions(), CancellationToken.None);
