@@ -15,6 +15,7 @@
     VariablesToExport    = @()
     AliasesToExport      = @()
     CmdletsToExport      = @(
+        'Checkpoint-VMTuning'
         'Clear-DiskIOThread'
         'Clear-EmulatorPin'
         'Clear-IOThreadPin'
@@ -29,10 +30,14 @@
         'Get-HugePagePool'
         'Get-VMHostTopology'
         'Get-VMTopology'
+        'Get-VMTuningHistory'
+        'Invoke-VMExperiment'
         'Invoke-VMTuning'
         'Measure-VMPerformance'
         'New-VcpuPinPlan'
+        'Remove-VMTuningHistory'
         'Restart-VMDomain'
+        'Restore-VMTuning'
         'Set-DiskCacheMode'
         'Set-DiskIOThread'
         'Set-DiskThrottle'
@@ -44,6 +49,7 @@
         'Set-VMNumaPolicy'
         'Show-VMHostMap'
         'Test-VMTuning'
+        'Undo-VMTuning'
     )
     PrivateData          = @{
         PSData = @{

@@ -23,7 +23,7 @@ try
     Console.WriteLine($"Baseline: {Describe(baseline)}");
 
     using var domain = host.FindVM(name, host.Write());
-    var tuner = new VMTuner(host, TimeProvider.System);
+    var tuner = new VMTuner(host, TimeProvider.System, new NoJournal());
     var plan = tuner.Plan(new DiskDriverChange
     {
         VMName = domain.Name,

@@ -1,6 +1,7 @@
 // The cells of the module's views. The format file names these methods; properties stay exact, only views round.
 using System.Globalization;
 using KvmTune.Diagnosis;
+using KvmTune.Experiments;
 using KvmTune.Measurement;
 using KvmTune.Statistics;
 using KvmTune.Topology;
@@ -173,6 +174,32 @@ public static class Formatting
 
     /// <summary>A time, for example <c>1.7 s</c>, <c>3 ms</c>.</summary>
     public static string Elapsed(TimeSpan time) => Value(time.TotalNanoseconds, "ns");
+
+    /// <summary>A longer time, for example <c>45 s</c>, <c>4 min 10 s</c>.</summary>
+    public static string Duration(TimeSpan time) => time.TotalSeconds < 100
+        ? Elapsed(time)
+        : Invariant($"{(int)time.TotalMinutes} min {time.Seconds} s");
+
+    /// <summary>The primary metric of an experiment on each side, for example <c>1200 -> 1500 IOPS</c>.</summary>
+    public static string Sides(VMExperiment experiment)
+    {
+        var metric = experiment.Comparison.PrimaryMetric;
+        var (before, after) = (Value(metric.BaselineMedian, metric.Metric.Unit), Value(metric.CandidateMedian, metric.Metric.Unit));
+        var unit = $" {metric.Metric.Unit}";
+        return $"{(after.EndsWith(unit, StringComparison.Ordinal) && before.EndsWith(unit, StringComparison.Ordinal) ? before[..^unit.Length] : before)} -> {after}";
+    }
+
+    /// <summary>The design of an experiment, with how many pairs, for example <c>Pairs 8</c>.</summary>
+    public static string Design(VMExperiment experiment) => experiment.PairCount > 0
+        ? Invariant($"{experiment.Design} {experiment.PairCount}{(experiment.ScreenedPairCount > 0 ? Invariant($"+{experiment.ScreenedPairCount}") : null)}")
+        : experiment.Design.ToString();
+
+    /// <summary>Where the time of an experiment went, for example <c>measuring 2 min 5 s, switching 12 ms</c>.</summary>
+    public static string TimeSpent(VMExperiment experiment) => string.Join(", ", new[]
+    {
+        (ExperimentStepKind.Check, "checking"), (ExperimentStepKind.Prepare, "preparing"), (ExperimentStepKind.Switch, "switching"),
+        (ExperimentStepKind.Measure, "measuring"), (ExperimentStepKind.Compare, "comparing"),
+    }.Select(entry => $"{entry.Item2} {Duration(experiment.ElapsedOf(entry.Item1))}"));
 
     private static string Metric(VMPerformance performance, MetricDefinition metric)
     {

@@ -28,6 +28,9 @@ public enum KvmTuneErrorCategory
     /// <summary>Somebody else is in the way.</summary>
     ResourceBusy,
 
+    /// <summary>Something that is needed cannot be used now, for example a full disk.</summary>
+    ResourceUnavailable,
+
     /// <summary>What was done did not take effect.</summary>
     InvalidResult,
 

@@ -2,6 +2,7 @@
 // package cannot break this one, nor this module another.
 using System.Management.Automation;
 using System.Reflection;
+using System.Runtime.InteropServices;
 using System.Runtime.Loader;
 
 namespace KvmTune.LoadContext;
@@ -36,10 +37,28 @@ public sealed class ModuleLoadContext : AssemblyLoadContext, IModuleAssemblyInit
         return File.Exists(file) ? LoadFromAssemblyPath(file) : null;
     }
 
-    /// <inheritdoc/>
+    /// <summary>Finds native code that a package brings, in the folder for this system and processor, as NuGet names them.</summary>
     protected override nint LoadUnmanagedDll(string unmanagedDllName)
     {
-        var file = Path.Combine(_folder, unmanagedDllName);
-        return File.Exists(file) ? LoadUnmanagedDllFromPath(file) : 0;
+        foreach (var runtime in Runtimes())
+        {
+            var file = Path.Combine(_folder, "runtimes", runtime, "native", $"lib{unmanagedDllName}.so");
+            if (File.Exists(file) && NativeLibrary.TryLoad(file, out var library))
+            {
+                return library;
+            }
+        }
+
+        return 0;
+    }
+
+    // The runtime's own name for the system tells musl from glibc on most builds, not on all: the other one is the second try.
+    private static string[] Runtimes()
+    {
+        var processor = RuntimeInformation.ProcessArchitecture.ToString().ToLowerInvariant();
+        string[] both = [$"linux-{processor}", $"linux-musl-{processor}"];
+        var isMusl = RuntimeInformation.RuntimeIdentifier.Contains("musl", StringComparison.Ordinal)
+            || RuntimeInformation.RuntimeIdentifier.StartsWith("alpine", StringComparison.Ordinal);
+        return isMusl ? [both[1], both[0]] : both;
     }
 }

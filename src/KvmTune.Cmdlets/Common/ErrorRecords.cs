@@ -1,6 +1,7 @@
 // The one place where the engine's exceptions become PowerShell's error records.
 using System.Diagnostics.CodeAnalysis;
 using System.Management.Automation;
+using KvmTune.Experiments;
 using KvmTune.Hosts;
 using KvmTune.Libvirt;
 using KvmTune.Measurement;
@@ -17,6 +18,7 @@ internal static class ErrorRecords
         {
             // The runs that were made before a measurement broke off are not lost: they are the error's target.
             MeasurementInterruptedException { Partial: { } partial } interrupted => Make(interrupted, partial),
+            ExperimentInterruptedException { Partial.Count: > 0 } interrupted => Make(interrupted, interrupted.Partial),
             KvmTuneException known => Make(known, target),
             LibvirtException libvirt => Make(LibvirtErrors.Calling(libvirt, "the call"), target),
             LibvirtUnavailableException missing => Make(

@@ -1,4 +1,5 @@
 // What every cmdlet that applies a plan does: show warnings, ask, apply, emit the result.
+using System.Globalization;
 using System.Management.Automation;
 using KvmTune.Measurement;
 using KvmTune.Tuning;
@@ -20,21 +21,47 @@ internal static class PlanApplication
     /// <exception cref="KvmTuneException">A rule forbids it, or it could not be applied.</exception>
     public static void Apply(CancellableCmdlet cmdlet, VMTuner tuner, VMTuningPlan plan, bool force, ApplyOptions options)
     {
+        if (PlanCollector.Current is { } collector)
+        {
+            // Inside -Change of Invoke-VMExperiment, which measures first.
+            collector.Add(plan);
+            cmdlet.WriteObject(plan);
+            return;
+        }
+
         VMTuner.RefuseErrors(plan);
         Show(cmdlet, plan);
+        WarnOfUnmeasured(cmdlet, plan, options);
         if (cmdlet.ShouldProcess(Description(plan, options.Restart), Question(plan, options.Restart), "KvmTune") && IsAccepted(cmdlet, plan, force))
         {
             var result = cmdlet.Await((_, token) => tuner.ApplyAsync(plan, options, token));
-            foreach (var open in result.Verifications.Where(verification => !verification.IsMet).Select(verification => verification.ToString()).Concat(result.Notes))
-            {
-                cmdlet.WriteWarning($"{plan.VMName}: {open}");
-            }
-
-            cmdlet.WriteObject(result);
+            Emit(cmdlet, result);
         }
     }
 
-    private static void Show(CancellableCmdlet cmdlet, VMTuningPlan plan)
+    /// <summary>Emits a result, with a warning for everything that is not as it should be or is left to do.</summary>
+    public static void Emit(CancellableCmdlet cmdlet, VMTuningResult result)
+    {
+        foreach (var open in result.Verifications.Where(verification => !verification.IsMet).Select(verification => verification.ToString()).Concat(result.Notes))
+        {
+            cmdlet.WriteWarning($"{result.VMName}: {open}");
+        }
+
+        cmdlet.WriteObject(result);
+    }
+
+    // Two changes without a measurement between them: whatever is measured afterwards, nobody can say which of them did it.
+    private static void WarnOfUnmeasured(CancellableCmdlet cmdlet, VMTuningPlan plan, ApplyOptions options)
+    {
+        if (plan.HasChanges && options is { ExperimentId: null, Undoes: null } && Journals.Current.UnmeasuredChange(plan.VMId) is { } first)
+        {
+            cmdlet.WriteWarning(
+                $"{plan.VMName}: '{first.Title}' of {first.StartedAt.ToLocalTime().ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture)} (entry {first.Id.ToString(CultureInfo.InvariantCulture)}) was not measured yet. With a second change nobody can tell which of the two made a difference: measure first (Measure-VMPerformance), or take the first one back (Undo-VMTuning -Id {first.Id.ToString(CultureInfo.InvariantCulture)}).");
+        }
+    }
+
+    /// <summary>Shows what speaks for and against a plan.</summary>
+    public static void Show(CancellableCmdlet cmdlet, VMTuningPlan plan)
     {
         foreach (var finding in plan.Findings.Where(finding => finding.IsKept))
         {
@@ -56,7 +83,9 @@ internal static class PlanApplication
         }
     }
 
-    private static bool IsAccepted(CancellableCmdlet cmdlet, VMTuningPlan plan, bool force)
+    /// <summary>Asks where data or a service is at risk.</summary>
+    /// <exception cref="KvmTuneException">Nobody can be asked.</exception>
+    public static bool IsAccepted(CancellableCmdlet cmdlet, VMTuningPlan plan, bool force)
     {
         if (force || plan.Confirmations.Count == 0 || !plan.HasChanges)
         {
@@ -76,7 +105,8 @@ internal static class PlanApplication
         }
     }
 
-    private static string Description(VMTuningPlan plan, bool restart)
+    /// <summary>A plan as -WhatIf prints it.</summary>
+    public static string Description(VMTuningPlan plan, bool restart)
     {
         if (!plan.HasChanges)
         {
@@ -108,7 +138,8 @@ internal static class PlanApplication
         ? $"{plan.VMName}: {plan.Title} is configured already, and comes into force with a restart of the VM (-Restart)."
         : $"{plan.VMName}: nothing to do, {plan.Title} is what is there already.";
 
-    private static string Question(VMTuningPlan plan, bool restart) =>
+    /// <summary>A plan as a question.</summary>
+    public static string Question(VMTuningPlan plan, bool restart) =>
         $"{plan.VMName}: {plan.Title}{(plan.RequiresRestart && restart ? ", and restart the VM" : null)}?";
 
     private static string Where(ChangeScope where) => where switch

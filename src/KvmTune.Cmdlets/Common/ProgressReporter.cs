@@ -5,7 +5,11 @@ using KvmTune.Measurement;
 namespace KvmTune.Cmdlets.Common;
 
 /// <summary>One progress bar of a cmdlet.</summary>
-internal sealed class ProgressReporter(CancellableCmdlet cmdlet, string activity, int number = 0)
+/// <param name="cmdlet">The cmdlet.</param>
+/// <param name="activity">What the bar is about.</param>
+/// <param name="number">The bar's number, where a cmdlet has several.</param>
+/// <param name="whole">Is told too, where the bar is part of something larger.</param>
+internal sealed class ProgressReporter(CancellableCmdlet cmdlet, string activity, int number = 0, Action<MeasurementProgress>? whole = null)
 {
     /// <summary>Reports of the engine, shown on PowerShell's thread.</summary>
     public IProgress<MeasurementProgress> Through(Action<Action> post) => new Reports(this, post);
@@ -26,6 +30,7 @@ internal sealed class ProgressReporter(CancellableCmdlet cmdlet, string activity
             PercentComplete = (int)Math.Clamp(progress.Fraction * 100, 0, 100),
             SecondsRemaining = (int?)progress.Remaining?.TotalSeconds ?? -1,
         });
+        whole?.Invoke(progress);
         cmdlet.WriteVerbose($"{progress.VMName}: {progress.Activity}");
     }
 

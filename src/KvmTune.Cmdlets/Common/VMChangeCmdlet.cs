@@ -46,10 +46,11 @@ public abstract class VMChangeCmdlet : VMCmdlet
         {
             foreach (var change in CreateChanges(vm))
             {
-                var tuner = new VMTuner(vm.Host, TimeProvider.System, vm.Domain);
+                var tuner = new VMTuner(vm.Host, TimeProvider.System, Journals.Current, vm.Domain);
                 var plan = tuner.Plan(change, CancellationToken);
                 if (AsPlan)
                 {
+                    PlanCollector.Current?.Add(plan);
                     WriteObject(plan);
                 }
                 else

@@ -42,7 +42,9 @@ public sealed class CompareVMPerformanceCommand : CancellableCmdlet
             {
                 if (BaselineOf(performance) is { } baseline)
                 {
-                    WriteObject(VMComparer.Compare(baseline, performance, new ComparisonOptions { ThresholdPercent = Threshold, Force = Force }));
+                    var comparison = VMComparer.Compare(baseline, performance, new ComparisonOptions { ThresholdPercent = Threshold, Force = Force });
+                    Record(comparison);
+                    WriteObject(comparison);
                 }
             });
         }
@@ -61,6 +63,22 @@ public sealed class CompareVMPerformanceCommand : CancellableCmdlet
                         $"There is one measurement of '{baseline.VMName}' ({baseline.Workload.Name}) and nothing to compare it with. Pipe a second one, or name the other with -Baseline."),
                     baseline));
             }
+        }
+    }
+
+    // Measurements of another machine, or made up, are none of this journal's history.
+    private void Record(VMComparison comparison)
+    {
+        try
+        {
+            if (comparison.Candidate.Id is { } id && Journals.Current.HasMeasurement(id))
+            {
+                Journals.Current.Record(comparison);
+            }
+        }
+        catch (KvmTuneException exception)
+        {
+            WriteWarning($"{comparison.VMName}: the comparison is not in the history. {exception.Message}");
         }
     }
 

@@ -123,9 +123,25 @@ public sealed class MeasureVMPerformanceCommand : WorkloadCmdlet
         return await new VMMeasurer(WorkloadCatalog.CreateDefault(), TimeProvider.System).MeasureAsync(target, job.Request, progress, token);
     }
 
-    private void Write(Job job, VMPerformance performance) => WriteObject(Calibrate
-        ? VMCalibrator.Calibrate(performance)
-        : performance with { Change = job.VM.Reference.Change, Baseline = job.Before });
+    private void Write(Job job, VMPerformance performance)
+    {
+        performance = performance with { Change = job.VM.Reference.Change, Baseline = job.Before };
+        Record(performance);
+        WriteObject(Calibrate ? VMCalibrator.Calibrate(performance with { Change = null, Baseline = null }) : performance);
+    }
+
+    // A measurement that took minutes is not lost for a full disk.
+    private void Record(VMPerformance performance)
+    {
+        try
+        {
+            Journals.Current.Record(performance);
+        }
+        catch (KvmTuneException exception)
+        {
+            WriteWarning($"{performance.VMName}: the measurement was made and is emitted, but it is not in the history. {exception.Message}");
+        }
+    }
 
     private sealed record Job(VMTarget VM, WorkloadRequest Request, VMPerformance? Before);
 }

@@ -3,6 +3,7 @@ using System.Management.Automation;
 using KvmTune.Cmdlets.Common;
 using KvmTune.Cmdlets.Completion;
 using KvmTune.Hosts;
+using KvmTune.Journal;
 using KvmTune.Tuning.HugePages;
 
 namespace KvmTune.Cmdlets.Memory;
@@ -57,6 +58,7 @@ public sealed class SetHugePagePoolCommand : CancellableCmdlet
 
     private void Set(HostConnection host)
     {
+        PlanCollector.Refuse("Set-HugePagePool");
         var persistence = Persist ? PersistenceOn(host) : null;
         var pools = new HugePagePools(host);
         var plan = pools.Plan(new HugePagePoolRequest(PageSize, Count, Node));
@@ -71,30 +73,49 @@ public sealed class SetHugePagePoolCommand : CancellableCmdlet
         }
 
         WriteVerbose($"{host.Uri}: {(plan.HasChanges ? $"the same with virsh:\n{plan.VirshCommand}" : $"nothing to do, {plan.Title} is what is there already.")}");
-        var result = plan.HasChanges ? pools.Apply(plan) : new HugePagePoolResult { Plan = plan, After = plan.Before };
-        Keep(result, persistence);
-    }
-
-    // The pool is set, whatever becomes of keeping it: the result comes out in any case.
-    private void Keep(HugePagePoolResult result, PoolPersistence? persistence)
-    {
-        if (persistence is not null && PoolPersistence.IsPossible(PageSize))
+        if (!PoolPersistence.IsPossible(PageSize))
         {
-            try
-            {
-                result = result with { PersistedTo = persistence.Write(result.Plan.Request) };
-            }
-            catch (KvmTuneException exception)
-            {
-                WriteError(ErrorRecords.Make(exception, result));
-            }
+            persistence = null;
         }
-        else if (persistence is not null)
+
+        var (result, failure) = plan.HasChanges || persistence is not null
+            ? Await((post, token) => Journals.Current.RecordHostChangeAsync(
+                Intent(plan, persistence), () => Apply(pools, plan, persistence), warning => post(() => WriteWarning($"{host.Uri}: {warning}")), token))
+            : Apply(pools, plan, persistence);
+        if (failure is not null)
+        {
+            WriteError(ErrorRecords.Make(failure, result));
+        }
+
+        if (Persist && !PoolPersistence.IsPossible(PageSize))
         {
             WriteWarning($"{result.ConnectionUri}: pages of {Topology.PageSize.Text(PageSize)} cannot be had reliably once the system runs. To keep the pool, add to the kernel command line: {result.KernelCommandLine}");
         }
 
         WriteObject(result);
+    }
+
+    private static HostChangeIntent Intent(HugePagePoolPlan plan, PoolPersistence? persistence) => new()
+    {
+        ConnectionUri = plan.ConnectionUri,
+        Title = plan.HasChanges ? plan.Title : $"{plan.Title}, kept over a restart of the host",
+        Request = plan.Request,
+        FormerPools = [.. plan.Before.Select(pool => new HugePagePoolRequest(pool.PageSizeKiB, pool.Total - (pool.Surplus ?? 0), pool.Node))],
+        FormerFiles = [.. (persistence?.Files ?? []).Select(FormerFile.Of)],
+    };
+
+    // The pool is set, whatever becomes of keeping it: the result comes out in any case.
+    private static (HugePagePoolResult Result, KvmTuneException? Failure) Apply(HugePagePools pools, HugePagePoolPlan plan, PoolPersistence? persistence)
+    {
+        var result = plan.HasChanges ? pools.Apply(plan) : new HugePagePoolResult { Plan = plan, After = plan.Before };
+        try
+        {
+            return (persistence is null ? result : result with { PersistedTo = persistence.Write(plan.Request) }, null);
+        }
+        catch (KvmTuneException exception)
+        {
+            return (result, exception);
+        }
     }
 
     private PoolPersistence PersistenceOn(HostConnection host) => host.IsLocalQemu

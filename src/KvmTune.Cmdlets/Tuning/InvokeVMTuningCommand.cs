@@ -35,7 +35,7 @@ public sealed class InvokeVMTuningCommand : CancellableCmdlet
         {
             Try(plan, () => PlanApplication.Apply(
                 this,
-                new VMTuner(HostConnections.Get(plan.ConnectionUri), TimeProvider.System),
+                new VMTuner(HostConnections.Get(plan.ConnectionUri), TimeProvider.System, Journals.Current),
                 plan,
                 Force,
                 PlanApplication.Options(Restart, ShutdownTimeLimit, Force, baseline: null)));

@@ -32,6 +32,7 @@ public sealed class RestartVMDomainCommand : VMCmdlet
     /// <inheritdoc/>
     protected override void ProcessRecord() => ForEachVM(VMName, writable: true, vm =>
     {
+        PlanCollector.Refuse("Restart-VMDomain");
         if (!ShouldProcess($"{vm.Domain.Name} on {vm.Host.Uri}", "shut down and start"))
         {
             return;

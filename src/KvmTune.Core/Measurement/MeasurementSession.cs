@@ -210,6 +210,7 @@ public sealed class MeasurementSession : IAsyncDisposable
 
     private VMPerformance? Collect() => _conditions is null ? null : new VMPerformance
     {
+        Id = Guid.NewGuid(),
         VMName = _target.VMName,
         VMId = _target.VMId,
         ConnectionUri = _target.ConnectionUri,

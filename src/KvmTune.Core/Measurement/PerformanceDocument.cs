@@ -1,8 +1,5 @@
 // A measurement as text and back, with nothing lost: what is kept in a file, or goes to another process, can be compared later.
 using System.Text.Json;
-using System.Text.Json.Serialization;
-using System.Text.Json.Serialization.Metadata;
-using KvmTune.Topology;
 using KvmTune.Tuning;
 
 namespace KvmTune.Measurement;
@@ -11,17 +8,8 @@ namespace KvmTune.Measurement;
 /// <remarks>The change and the baseline that a measurement carries go with it. A host preparation of a plan is left out: it was an act, and is over.</remarks>
 public static class PerformanceDocument
 {
-    private static readonly JsonSerializerOptions Options = new()
-    {
-        IgnoreReadOnlyProperties = true,
-        NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals,
-        MaxDepth = 512,
-        Converters = { new JsonStringEnumConverter(), new CpuSetConverter(), new SetConverter() },
-        TypeInfoResolver = new DefaultJsonTypeInfoResolver { Modifiers = { KnowChanges, LeaveOutPreparation } },
-    };
-
     /// <summary>The measurement as JSON.</summary>
-    public static string Write(VMPerformance performance) => JsonSerializer.Serialize(Unlink(performance), Options);
+    public static string Write(VMPerformance performance) => JsonSerializer.Serialize(Unlink(performance), TuningJson.Options);
 
     /// <summary>The measurement that was written.</summary>
     /// <exception cref="FormatException">The text is none of ours.</exception>
@@ -29,7 +17,7 @@ public static class PerformanceDocument
     {
         try
         {
-            return Link(JsonSerializer.Deserialize<VMPerformance>(json, Options) ?? throw new FormatException("The text holds no measurement."));
+            return Link(JsonSerializer.Deserialize<VMPerformance>(json, TuningJson.Options) ?? throw new FormatException("The text holds no measurement."));
         }
         catch (JsonException exception)
         {
@@ -57,48 +45,5 @@ public static class PerformanceDocument
             Baseline = baseline,
             Change = performance.Change is { } change ? change with { Baseline = change.Baseline is { } own ? Link(own) : baseline } : null,
         };
-    }
-
-    private static void KnowChanges(JsonTypeInfo type)
-    {
-        if (type.Type != typeof(VMChange))
-        {
-            return;
-        }
-
-        var kinds = new JsonPolymorphismOptions { TypeDiscriminatorPropertyName = "Kind" };
-        foreach (var kind in typeof(VMChange).Assembly.GetTypes().Where(kind => kind is { IsAbstract: false } && kind.IsAssignableTo(typeof(VMChange))))
-        {
-            kinds.DerivedTypes.Add(new JsonDerivedType(kind, kind.Name));
-        }
-
-        type.PolymorphismOptions = kinds;
-    }
-
-    private static void LeaveOutPreparation(JsonTypeInfo type)
-    {
-        for (var i = type.Properties.Count - 1; i >= 0; i--)
-        {
-            if (type.Properties[i].PropertyType == typeof(HostPreparation))
-            {
-                type.Properties.RemoveAt(i);
-            }
-        }
-    }
-
-    private sealed class CpuSetConverter : JsonConverter<CpuSet>
-    {
-        public override CpuSet Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => new(reader.GetString()!);
-
-        public override void Write(Utf8JsonWriter writer, CpuSet value, JsonSerializerOptions options) => writer.WriteStringValue(value.ToString());
-    }
-
-    private sealed class SetConverter : JsonConverter<IReadOnlySet<string>>
-    {
-        public override IReadOnlySet<string> Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
-            new HashSet<string>(JsonSerializer.Deserialize<string[]>(ref reader, options)!, StringComparer.Ordinal);
-
-        public override void Write(Utf8JsonWriter writer, IReadOnlySet<string> value, JsonSerializerOptions options) =>
-            JsonSerializer.Serialize(writer, value.Order(StringComparer.Ordinal).ToArray(), options);
     }
 }

@@ -33,6 +33,7 @@ internal sealed record MetricSamples(
     {
         var broken = new List<int>();
         var units = new List<Unit>();
+        var warmups = performance.Runs.Where(run => run.IsWarmup).Select(run => run.StartedAt).ToList();
         foreach (var runs in performance.Runs.Where(run => run is { IsWarmup: false, IsScreened: false }).Chunk(runsPerUnit))
         {
             var values = new List<double>();
@@ -52,7 +53,7 @@ internal sealed record MetricSamples(
                 }
             }
 
-            units.Add(new(runs[0].StartedAt, values.Count > 0 ? Estimators.Median(values) : null));
+            units.Add(new(runs[0].StartedAt, values.Count > 0 ? Estimators.Median(values) : null, warmups.Count(at => at <= runs[0].StartedAt)));
         }
 
         if (broken.Count > 0)
@@ -83,25 +84,25 @@ internal sealed record MetricSamples(
             [.. pairs.Select(pair => pair.First.Value!.Value)], [.. pairs.Select(pair => pair.Second.Value!.Value)], [], notes);
     }
 
-    // In order of time, a block lasts until the other side has its turn.
+    // In order of time, a block lasts until the other side has its turn, or until a warm-up run says that the VM was started anew.
     private static MetricSamples InBlocks(List<Unit> baseline, List<Unit> candidate, List<string> notes)
     {
-        var blocks = new List<(bool IsCandidate, List<double> Values)>();
+        var blocks = new List<(bool IsCandidate, int Warmups, List<double> Values)>();
         var inOrder = baseline.Select(unit => (IsCandidate: false, Unit: unit))
             .Concat(candidate.Select(unit => (IsCandidate: true, Unit: unit)))
             .Where(entry => entry.Unit.Value is not null)
             .OrderBy(entry => entry.Unit.StartedAt);
         foreach (var (isCandidate, unit) in inOrder)
         {
-            if (blocks.Count == 0 || blocks[^1].IsCandidate != isCandidate)
+            if (blocks.Count == 0 || blocks[^1].IsCandidate != isCandidate || blocks[^1].Warmups != unit.Warmups)
             {
-                blocks.Add((isCandidate, []));
+                blocks.Add((isCandidate, unit.Warmups, []));
             }
 
             blocks[^1].Values.Add(unit.Value!.Value);
         }
 
-        if (blocks.Count == 2)
+        if (blocks.Zip(blocks.Skip(1)).Count(next => next.First.IsCandidate != next.Second.IsCandidate) == 1)
         {
             throw new ComparisonException(
                 ComparisonRefusal.InvalidComparison,
@@ -111,5 +112,5 @@ internal sealed record MetricSamples(
         return new(Usable(baseline), Usable(candidate), [.. blocks.Select(block => new RunBlock(block.IsCandidate, block.Values))], notes);
     }
 
-    private sealed record Unit(DateTimeOffset StartedAt, double? Value);
+    private sealed record Unit(DateTimeOffset StartedAt, double? Value, int Warmups);
 }

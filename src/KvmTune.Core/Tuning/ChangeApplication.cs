@@ -6,12 +6,12 @@ using KvmTune.Topology;
 namespace KvmTune.Tuning;
 
 /// <summary>One run of the applying part of the path.</summary>
-internal sealed class ChangeApplication(HostConnection host, LibvirtDomain domain, VMTuningPlan plan)
+internal sealed class ChangeApplication(HostConnection host, LibvirtDomain domain, VMTuningPlan plan, IChangeRecord record)
 {
     private readonly VMChange _change = plan.Change;
 
-    /// <summary>The changes that take this one back.</summary>
-    public IReadOnlyList<VMChange> Inverse { get; } = InverseOf(plan);
+    /// <summary>The change that takes this one back.</summary>
+    public VMChange Inverse { get; } = InverseOf(plan);
 
     /// <summary>Makes the persistent and the live part, and reads back what is there.</summary>
     public List<Verification> Apply()
@@ -20,6 +20,7 @@ internal sealed class ChangeApplication(HostConnection host, LibvirtDomain domai
         if (plan.ChangesConfiguration)
         {
             verifications.AddRange(Define());
+            record.Reach(ChangeStep.Defined);
         }
 
         if (plan.ChangesRunning)
@@ -27,6 +28,7 @@ internal sealed class ChangeApplication(HostConnection host, LibvirtDomain domai
             try
             {
                 verifications.AddRange(MakeLive());
+                record.Reach(ChangeStep.MadeLive);
             }
             catch (Exception exception) when (exception is LibvirtException or KvmTuneException)
             {
@@ -47,7 +49,9 @@ internal sealed class ChangeApplication(HostConnection host, LibvirtDomain domai
         bool hadAgent;
         try
         {
+            record.Reach(ChangeStep.ShuttingDown);
             hadAgent = await restarter.ShutDownAsync(domain, options, cancellationToken);
+            record.Reach(ChangeStep.ShutDown);
         }
         catch (Exception exception) when (exception is KvmTuneException or LibvirtException or OperationCanceledException)
         {
@@ -66,6 +70,7 @@ internal sealed class ChangeApplication(HostConnection host, LibvirtDomain domai
         try
         {
             await restarter.StartAsync(domain, hadAgent, cancellationToken);
+            record.Reach(ChangeStep.Started);
         }
         catch (KvmTuneException exception) when (exception.ErrorId == VMRestarter.StartFailed)
         {
@@ -86,20 +91,27 @@ internal sealed class ChangeApplication(HostConnection host, LibvirtDomain domai
         return (await _change.VerifyRestartedAsync(target, cancellationToken), target.Notes.ToList());
     }
 
-    private static List<VMChange> InverseOf(VMTuningPlan plan)
+    /// <summary>The change that takes a plan back: one, whatever the two documents had before, so that undoing is one step, and can itself be undone in one.</summary>
+    internal static VMChange InverseOf(VMTuningPlan plan)
     {
-        var ofConfiguration = plan.ChangesConfiguration
-            ? plan.Change.Inverse(DomainDocument.Parse(plan.Snapshot.Persistent!)) with { Scope = ChangeScope.Config }
-            : null;
-        var ofRunning = plan.ChangesRunning
-            ? plan.Change.Inverse(DomainDocument.Parse(plan.Snapshot.Running!)) with { Scope = ChangeScope.Live }
-            : null;
-        if (ofConfiguration is not null && ofRunning is not null && ofConfiguration.Settings.SequenceEqual(ofRunning.Settings))
+        var ofConfiguration = plan.ChangesConfiguration ? plan.Change.Inverse(DomainDocument.Parse(plan.Snapshot.Persistent!)) : null;
+        var ofRunning = plan.ChangesRunning ? plan.Change.ForRunning.Inverse(DomainDocument.Parse(plan.Snapshot.Running!)) : null;
+        if (ofConfiguration is null)
         {
-            return [ofConfiguration with { Scope = ChangeScope.Auto }];
+            return ofRunning! with { Scope = ChangeScope.Live };
         }
 
-        return [.. new[] { ofConfiguration, ofRunning }.OfType<VMChange>()];
+        if (ofRunning is null)
+        {
+            // What was configured while the VM was off has come into force with its start, and goes out of force with the inverse.
+            return ofConfiguration with { Scope = plan.Snapshot.Running is null ? plan.Change.Scope : ChangeScope.Config };
+        }
+
+        return ofConfiguration with
+        {
+            Scope = ChangeScope.Auto,
+            RunningPart = ofConfiguration.Settings.SequenceEqual(ofRunning.Settings) ? null : ofRunning,
+        };
     }
 
     private List<Verification> Define()
@@ -132,17 +144,18 @@ internal sealed class ChangeApplication(HostConnection host, LibvirtDomain domai
 
     private IReadOnlyList<Verification> MakeLive()
     {
+        var change = _change.ForRunning;
         var hostCpus = plan.HostCpus!;
         var target = new LiveTarget(domain, DomainXmlReader.Read(plan.Snapshot.Running!), hostCpus.OnlineCpus, hostCpus.CpuMapLength, FindProcess());
         try
         {
-            _change.ApplyLive(target);
-            var verifications = _change.VerifyLive(target);
+            change.ApplyLive(target);
+            var verifications = change.VerifyLive(target);
             return verifications.All(verification => verification.IsMet) ? verifications : throw NotEffective(verifications);
         }
         catch (Exception exception) when (exception is LibvirtException or KvmTuneException)
         {
-            _change.Inverse(DomainDocument.Parse(plan.Snapshot.Running!)).ApplyLive(target);
+            change.Inverse(DomainDocument.Parse(plan.Snapshot.Running!)).ApplyLive(target);
             throw;
         }
     }

@@ -10,6 +10,10 @@ public abstract class HostPreparation
     /// <summary>The virsh command that does the same.</summary>
     public abstract string VirshCommand { get; }
 
+    /// <summary>The pools that it will grow, as they are: what undoing the change gives back. To be read before it is done.</summary>
+    /// <exception cref="KvmTuneException">The host cannot be reached.</exception>
+    public abstract IReadOnlyList<ReservedPool> Reserves();
+
     /// <summary>Does it, and reads back what is there.</summary>
     /// <exception cref="KvmTuneException">It could not be done; nothing is left of it.</exception>
     public abstract IReadOnlyList<Verification> Apply();
@@ -20,3 +24,10 @@ public abstract class HostPreparation
     /// <inheritdoc/>
     public override string ToString() => Title;
 }
+
+/// <summary>A pool of huge pages that a preparation grows.</summary>
+/// <param name="Node">The NUMA node.</param>
+/// <param name="PageSizeKiB">The page size in KiB.</param>
+/// <param name="Before">How many pages were set before.</param>
+/// <param name="Added">How many are added.</param>
+public sealed record ReservedPool(int Node, long PageSizeKiB, long Before, long Added);

@@ -26,6 +26,15 @@ public abstract record VMChange
     /// <summary>For a change that takes another one back: where elements stood before that one.</summary>
     public EditTrace? Trace { get; init; }
 
+    /// <summary>
+    /// For a change that takes another one back: what the running VM gets, where that is not what its configuration gets (the two were
+    /// not alike before that change). Null for the same.
+    /// </summary>
+    public VMChange? RunningPart { get; init; }
+
+    /// <summary>The change as the running VM gets it.</summary>
+    public VMChange ForRunning => RunningPart ?? this;
+
     /// <summary>The area that it belongs to.</summary>
     public abstract TuningArea Area { get; }
 
@@ -43,7 +52,7 @@ public abstract record VMChange
 
     /// <summary>The change that sets the same settings to what they are in the given document: "not set" stays "not set".</summary>
     public VMChange Inverse(DomainDocument before) =>
-        WithSettings(path => before.Get(path)) with { Trace = before.Trace(Settings.Select(setting => setting.Path)) };
+        WithSettings(path => before.Get(path)) with { Trace = before.Trace(Settings.Select(setting => setting.Path)), RunningPart = null };
 
     /// <summary>Sets the settings in a document.</summary>
     public void Edit(DomainDocument document)

@@ -1,4 +1,4 @@
-// The one path that every change takes: read, plan, (ask,) apply, verify. Nothing else in the engine writes to a VM.
+// The one path that every change takes: read, plan, (ask,) journal, apply, verify, journal. Nothing else in the engine writes to a VM.
 using System.Xml.Linq;
 using KvmTune.Hosts;
 using KvmTune.Libvirt;
@@ -19,13 +19,20 @@ public sealed record ApplyOptions
 
     /// <summary>The measurement that the change follows; it travels on with the result.</summary>
     public VMPerformance? Baseline { get; init; }
+
+    /// <summary>The experiment that the change is part of; groups its entries in the journal.</summary>
+    public Guid? ExperimentId { get; init; }
+
+    /// <summary>The journal's entry that the change takes back; null for a change in its own right.</summary>
+    public long? Undoes { get; init; }
 }
 
 /// <summary>Plans and applies changes on one host.</summary>
 /// <param name="host">The host.</param>
 /// <param name="time">The clock.</param>
+/// <param name="journal">Where changes are recorded before they are made.</param>
 /// <param name="known">The VM, where the caller has found it already: it is not looked up again. It stays the caller's.</param>
-public sealed class VMTuner(HostConnection host, TimeProvider time, LibvirtDomain? known = null)
+public sealed class VMTuner(HostConnection host, TimeProvider time, IChangeJournal journal, LibvirtDomain? known = null)
 {
     /// <summary>Works out what a change would do. Nothing is touched.</summary>
     /// <exception cref="KvmTuneException">The VM, or something in it that the change names, does not exist.</exception>
@@ -52,13 +59,16 @@ public sealed class VMTuner(HostConnection host, TimeProvider time, LibvirtDomai
     /// <summary>Applies a plan, checked anew, and reads back what is there afterwards.</summary>
     /// <exception cref="KvmTuneException">
     /// A rule forbids it (the rule's id), somebody else changed the same settings since (<c>ConcurrentEdit</c>), libvirt refuses, or what
-    /// was read back is not what was asked for (<c>ChangeNotEffective</c>). What had been done is taken back in every case.
+    /// was read back is not what was asked for (<c>ChangeNotEffective</c>). What had been done is taken back in every case. Before
+    /// anything is touched: another process is changing the VM (<c>VMIsBeingTuned</c>), or the journal cannot record the change
+    /// (<c>JournalUnavailable</c>).
     /// </exception>
     public async Task<VMTuningResult> ApplyAsync(VMTuningPlan plan, ApplyOptions options, CancellationToken cancellationToken)
     {
         var started = time.GetUtcNow();
         try
         {
+            using var record = await journal.HoldAsync(plan.Change, cancellationToken);
             var domain = FindDomain(plan.Change);
             using var found = domain == known ? null : domain;
             var checkedPlan = CheckQuickly(plan, domain) ?? PlanAnew(plan, VMReading.Snapshot(domain));
@@ -69,10 +79,56 @@ public sealed class VMTuner(HostConnection host, TimeProvider time, LibvirtDomai
             }
 
             cancellationToken.ThrowIfCancellationRequested();
-            var application = new ChangeApplication(host, domain, checkedPlan);
-            var verifications = new List<Verification>(checkedPlan.Preparation?.Apply() ?? []);
+            var application = new ChangeApplication(host, domain, checkedPlan, record);
+            var id = record.Begin(new ChangeIntent
+            {
+                Plan = checkedPlan,
+                Inverse = application.Inverse,
+                Reserved = checkedPlan.Preparation?.Reserves() ?? [],
+                WasRunning = checkedPlan.Snapshot.Running is not null,
+                Restarts = checkedPlan.RequiresRestart && options.Restart,
+                StartedAt = started,
+                BaselineId = options.Baseline?.Id,
+                ExperimentId = options.ExperimentId,
+                Undoes = options.Undoes,
+            });
+            try
+            {
+                return record.Complete(await CarryOutAsync(checkedPlan, application, record, options, cancellationToken) with { JournalId = id });
+            }
+            catch (Exception exception)
+            {
+                record.Fail(exception, IsAsBefore(domain, checkedPlan, application.Inverse));
+                throw;
+            }
+        }
+        catch (LibvirtException exception)
+        {
+            throw LibvirtErrors.Calling(exception, $"{plan.Title} ('{plan.VMName}')");
+        }
+
+        VMTuningResult Result(VMTuningPlan applied, TuningOutcome outcome) => new()
+        {
+            Outcome = outcome,
+            Plan = applied,
+            AppliedAt = started,
+            Elapsed = time.GetUtcNow() - started,
+            Baseline = options.Baseline,
+        };
+
+        async Task<VMTuningResult> CarryOutAsync(
+            VMTuningPlan checkedPlan, ChangeApplication application, IChangeRecord record, ApplyOptions options, CancellationToken cancellationToken)
+        {
+            record.Reach(ChangeStep.Intended);
+            var verifications = new List<Verification>();
             IReadOnlyList<string> notes = [];
             var restarted = false;
+            if (checkedPlan.Preparation is { } preparation)
+            {
+                verifications.AddRange(preparation.Apply());
+                record.Reach(ChangeStep.Prepared);
+            }
+
             try
             {
                 if (checkedPlan.HasChanges)
@@ -94,27 +150,58 @@ public sealed class VMTuner(HostConnection host, TimeProvider time, LibvirtDomai
                 throw;
             }
 
+            record.Reach(ChangeStep.Verified);
             return Result(checkedPlan, checkedPlan.RequiresRestart && !restarted ? TuningOutcome.RestartPending : TuningOutcome.Applied) with
             {
                 Verifications = verifications,
                 Notes = notes,
                 Restarted = restarted,
-                Inverse = application.Inverse,
+                Inverse = [application.Inverse],
             };
+        }
+    }
+
+    /// <summary>The plan on what is there now. Nothing is touched.</summary>
+    /// <exception cref="KvmTuneException">The VM is gone, or somebody else changed the same settings since (<c>ConcurrentEdit</c>).</exception>
+    internal VMTuningPlan CheckAnew(VMTuningPlan plan)
+    {
+        try
+        {
+            var domain = FindDomain(plan.Change);
+            using var found = domain == known ? null : domain;
+            return PlanAnew(plan, VMReading.Snapshot(domain));
         }
         catch (LibvirtException exception)
         {
-            throw LibvirtErrors.Calling(exception, $"{plan.Title} ('{plan.VMName}')");
+            throw LibvirtErrors.Calling(exception, $"reading '{plan.VMName}'");
         }
+    }
 
-        VMTuningResult Result(VMTuningPlan applied, TuningOutcome outcome) => new()
+    /// <summary>Works out what several changes of one VM would do one after the other: each is planned on what the ones before it leave.</summary>
+    /// <exception cref="KvmTuneException">The VM, or something in it that a change names, does not exist.</exception>
+    internal IReadOnlyList<VMTuningPlan> PlanTogether(IReadOnlyList<VMChange> changes)
+    {
+        try
         {
-            Outcome = outcome,
-            Plan = applied,
-            AppliedAt = started,
-            Elapsed = time.GetUtcNow() - started,
-            Baseline = options.Baseline,
-        };
+            var domain = FindDomain(changes[0]);
+            using var found = domain == known ? null : domain;
+            var snapshot = VMReading.Snapshot(domain);
+            var plans = new List<VMTuningPlan>();
+            foreach (var change in changes)
+            {
+                var plan = Plan(change, snapshot);
+                plans.Add(plan);
+                snapshot = new VMSnapshot(
+                    plan.ChangesRunning ? Edit(snapshot.Running!, change.ForRunning).After.ToXml() : snapshot.Running,
+                    plan.ChangesConfiguration ? Edit(snapshot.Persistent!, change).After.ToXml() : snapshot.Persistent);
+            }
+
+            return plans;
+        }
+        catch (LibvirtException exception)
+        {
+            throw LibvirtErrors.Calling(exception, $"reading '{changes[0].VMName}'");
+        }
     }
 
     /// <summary>Refuses a plan that breaks a rule which forbids it.</summary>
@@ -159,7 +246,7 @@ public sealed class VMTuner(HostConnection host, TimeProvider time, LibvirtDomai
         var live = facts.IsRunning && change.CanBeLive && change.Scope is not ChangeScope.Config;
         var config = facts.IsPersistent && change.Scope is not ChangeScope.Live;
 
-        var running = live ? Edit(snapshot.Running!, change) : null;
+        var running = live ? Edit(snapshot.Running!, change.ForRunning) : null;
         var persistent = config ? Edit(snapshot.Persistent!, change) : null;
         var edit = persistent ?? running ?? Edit(snapshot.Persistent ?? snapshot.Running!, change);
         var hostCpus = HostReading.ReadCpus(host);
@@ -173,13 +260,13 @@ public sealed class VMTuner(HostConnection host, TimeProvider time, LibvirtDomai
             Change = change,
             ChangesRunning = live,
             ChangesConfiguration = config,
-            RequiresRestart = config && facts.IsRunning && !live && (persistent!.IsReal || IsPending(snapshot.Running!, facts.Running!, change, hostCpus.OnlineCpus)),
+            RequiresRestart = config && facts.IsRunning && !live && ((persistent!.IsReal && change.Trace is null) || IsPending(snapshot.Running!, facts.Running!, change, hostCpus.OnlineCpus)),
             Differences = differences,
             Findings = RuleCatalog.Judge(context),
             XmlDifference = XmlDifference.Between(edit.Before.ToXml(), edit.After.ToXml()),
             Preparation = preparation,
             VirshCommand = string.Join(
-                '\n', change.VirshCommands(live, config, edit.Before, edit.After).Prepend(preparation?.VirshCommand).Where(command => command is not null)),
+                '\n', VirshCommands(change, running, persistent, edit).Prepend(preparation?.VirshCommand).Where(command => command is not null)),
             HasChanges = differences.Count > 0 || persistent is { IsReal: true } || preparation is not null,
             Snapshot = snapshot,
             HostCpus = hostCpus,
@@ -187,7 +274,29 @@ public sealed class VMTuner(HostConnection host, TimeProvider time, LibvirtDomai
         };
     }
 
-    // The configuration may be as asked for already, and the running VM not yet: a restart is what is missing then.
+    // The two documents get the same by one command where that is so.
+    private static IEnumerable<string> VirshCommands(VMChange change, DocumentEdit? running, DocumentEdit? persistent, DocumentEdit edit) =>
+        change.RunningPart is null || running is null || persistent is null
+            ? change.VirshCommands(running is not null, persistent is not null, edit.Before, edit.After)
+            : change.VirshCommands(live: false, config: true, persistent.Before, persistent.After)
+                .Concat(change.ForRunning.VirshCommands(live: true, config: false, running.Before, running.After));
+
+    // After a failure: whether nothing is left of the change. What cannot be seen any more is not claimed.
+    private bool IsAsBefore(LibvirtDomain domain, VMTuningPlan plan, VMChange inverse)
+    {
+        try
+        {
+            var now = VMReading.Snapshot(domain);
+            return now.Running is null == plan.Snapshot.Running is null && Plan(inverse, now) is { HasChanges: false, RequiresRestart: false };
+        }
+        catch (Exception exception) when (exception is LibvirtException or KvmTuneException or ObjectDisposedException)
+        {
+            return false;
+        }
+    }
+
+    // The configuration may be as asked for already, and the running VM not yet: a restart is what is missing then. The other way
+    // round is common for an inverse: the running VM never had what is taken out of the configuration.
     private static bool IsPending(string running, VMConfiguration before, VMChange change, CpuSet hostCpus) =>
         ConfigurationComparer.Compare(before, Edit(running, change).Configuration, hostCpus).Count > 0;
 

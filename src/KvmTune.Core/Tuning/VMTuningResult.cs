@@ -14,6 +14,9 @@ public enum TuningOutcome
 
     /// <summary>The VM was already as asked for; nothing was touched.</summary>
     NoChange,
+
+    /// <summary>The change was to be taken back unless it was worth keeping, and it is kept; nothing was touched.</summary>
+    Kept,
 }
 
 /// <summary>What a change did.</summary>
@@ -48,6 +51,9 @@ public sealed record VMTuningResult
 
     /// <summary>Whether the VM was restarted for the change.</summary>
     public bool Restarted { get; init; }
+
+    /// <summary>The journal's entry of the change; null where nothing was touched.</summary>
+    public long? JournalId { get; init; }
 
     /// <summary>The changes that take this one back, in the order to apply them.</summary>
     public IReadOnlyList<VMChange> Inverse { get; init; } = [];

@@ -31,7 +31,7 @@ public sealed class HugePagesLabTests : IDisposable
         _before = new HugePagePools(_host).Read();
     }
 
-    private VMTuner Tuner => new(_host, TimeProvider.System);
+    private VMTuner Tuner => new(_host, TimeProvider.System, new NoJournal());
 
     [SkippableFact]
     public async Task A_guest_starts_on_reserved_pages_and_leaves_them_when_it_is_taken_back()

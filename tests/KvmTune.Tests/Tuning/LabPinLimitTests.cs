@@ -22,7 +22,7 @@ public sealed class LabPinLimitTests(ITestOutputHelper output)
         Skip.IfNot(Directory.Exists(Hierarchy) && Environment.UserName == "root", "This needs root, and control groups of version 1, where a single thread can be moved.");
         Skip.If(Environment.ProcessorCount < 2, "This needs two host CPUs.");
         using var host = new HostConnection(Environment.GetEnvironmentVariable("KVMTUNE_LAB_URI")!);
-        var tuner = new VMTuner(host, TimeProvider.System);
+        var tuner = new VMTuner(host, TimeProvider.System, new NoJournal());
         var first = await tuner.ApplyAsync(tuner.Plan(Pin(lab, "0")), new ApplyOptions(), CancellationToken.None);
         var process = QemuProcess.Find(lab.Domain.Name, lab.Domain.Id)!;
         var thread = process.VcpuThreads()[0];

@@ -72,7 +72,7 @@ public sealed class PlacementChangeTests
         try
         {
             var before = vm.GetXml(DomainXmlFlags.Inactive);
-            var tuner = new VMTuner(host, TimeProvider.System);
+            var tuner = new VMTuner(host, TimeProvider.System, new NoJournal());
             var change = Change("0", name, vm.Id, host.Uri) with { NumaPolicy = null };
             var placed = change with { VcpuPins = change.VcpuPins with { Pins = new Dictionary<int, CpuSet?> { [0] = new CpuSet(0), [1] = new CpuSet(2) } } };
             var result = await tuner.ApplyAsync(tuner.Plan(placed), new ApplyOptions(), CancellationToken.None);

@@ -24,7 +24,7 @@ public sealed class VMTunerTests : IDisposable
             validate: false);
     }
 
-    private VMTuner Tuner => new(_host, TimeProvider.System);
+    private VMTuner Tuner => new(_host, TimeProvider.System, new NoJournal());
 
     [Fact]
     public async Task A_change_is_applied_verified_and_taken_back_without_a_trace()

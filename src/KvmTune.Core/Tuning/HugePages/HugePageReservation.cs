@@ -61,6 +61,10 @@ internal sealed class HugePageReservation(HugePagePools pools, string connection
         '\n', growth.Select(entry => VirshText.AllocatePages(connectionUri, entry.PageSizeKiB, entry.Pages, entry.Node, add: true)));
 
     /// <inheritdoc/>
+    public override IReadOnlyList<ReservedPool> Reserves() => [.. Touched(pools.Read()).Select(pool => new ReservedPool(
+        pool.Node, pool.PageSizeKiB, pool.Total - (pool.Surplus ?? 0), growth.First(entry => entry.Node == pool.Node && entry.PageSizeKiB == pool.PageSizeKiB).Pages))];
+
+    /// <inheritdoc/>
     public override IReadOnlyList<Verification> Apply()
     {
         _before = pools.Read();
@@ -89,6 +93,8 @@ internal sealed class HugePageReservation(HugePagePools pools, string connection
     }
 
     /// <inheritdoc/>
-    public override void TakeBack() => pools.Restore(
-        [.. _before.Where(pool => growth.Any(entry => entry.Node == pool.Node && entry.PageSizeKiB == pool.PageSizeKiB))]);
+    public override void TakeBack() => pools.Restore([.. Touched(_before)]);
+
+    private IEnumerable<HugePagePool> Touched(IEnumerable<HugePagePool> all) =>
+        all.Where(pool => growth.Any(entry => entry.Node == pool.Node && entry.PageSizeKiB == pool.PageSizeKiB));
 }

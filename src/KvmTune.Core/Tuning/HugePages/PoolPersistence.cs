@@ -24,6 +24,9 @@ public sealed class PoolPersistence(HostMemoryFacts kernel, string root = "/")
     /// <summary>The file that a request is written to.</summary>
     public string PathFor(HugePagePoolRequest request) => Path.Combine(root, IsSysctl(request) ? SysctlFile : TmpfilesFile);
 
+    /// <summary>The files that a request may change.</summary>
+    public IReadOnlyList<string> Files => [Path.Combine(root, SysctlFile), Path.Combine(root, TmpfilesFile)];
+
     /// <summary>Writes a request; what an earlier one said of the same pools is replaced.</summary>
     /// <returns>The file; null for a request for no pages, which is kept by writing nothing.</returns>
     /// <exception cref="KvmTuneException">The file cannot be written.</exception>

@@ -1,0 +1,62 @@
+#!/usr/bin/env pwsh
+# The first experiment of the method: is a disk faster with the host's page cache (writeback) or past it (none)? fio in the guest,
+# a restart between, and in the end what each costs and risks. Needs a guest that may be restarted several times.
+[CmdletBinding(SupportsShouldProcess)]
+param(
+    [string] $VMName = 'lab1',
+    [string] $Disk = 'vdb',
+    [string] $Workload = 'RandomWrite',
+    # Runs a side; more runs see smaller differences.
+    [int] $Runs = 8,
+    # Steady load of one run, in seconds.
+    [double] $RunTime = 3,
+    # What becomes of the other mode afterwards. Never: the experiment is made to know.
+    [ValidateSet('Improved', 'NotWorse', 'Always', 'Never')]
+    [string] $Keep = 'Never',
+    # The order of runs; pairs of boots take longer and say more than the express form.
+    [ValidateSet('Auto', 'Pairs', 'Blocks', 'Sequential')]
+    [string] $Design = 'Auto',
+    # Does not ask before writeback is tried.
+    [switch] $Force
+)
+$ErrorActionPreference = 'Stop'
+Import-Module (Join-Path $PSScriptRoot '../out/KvmTune')
+
+$before = ((Get-VMTopology $VMName).Disks | Where-Object Target -EQ $Disk).Cache
+if (-not $before) { $before = 'writeback (not set, which QEMU takes as writeback)' }
+$other = if ($before -eq 'none') { 'writeback' } else { 'none' }
+
+$options = @{ Workload = $Workload; RunTime = $RunTime; Restart = $true; Keep = $Keep; Design = $Design; Force = $Force }
+if ($PSBoundParameters.ContainsKey('Runs') -or $Design -ne 'Pairs') { $options.Runs = $Runs }
+$experiment = Set-DiskCacheMode $VMName -Disk $Disk -Cache $other -AsPlan | Invoke-VMExperiment @options
+if (-not $experiment) { return }
+
+$experiment | Format-List | Out-Host
+$experiment.Comparison.Metrics | Format-Table | Out-Host
+
+# --- The conclusion, from these numbers only ---
+$culture = [cultureinfo]::InvariantCulture
+function Format-Number([double] $Value) { $Value.ToString($(if ([math]::Abs($Value) -ge 100) { 'N0' } else { '0.##' }), $culture) }
+function Get-Metric([string] $Name) { $experiment.Comparison.Metrics | Where-Object { $_.Metric.Name -eq $Name } }
+
+$rate = $experiment.Comparison.PrimaryMetric
+$lines = @("$Workload on $VMName ${Disk}: cache $before gave $(Format-Number $rate.BaselineMedian) $($rate.Metric.Unit), cache $other gave $(Format-Number $rate.CandidateMedian) $($rate.Metric.Unit).")
+$lines += switch ($experiment.Verdict) {
+    'Improved' { "Cache $other is faster here by $(Format-Number ([math]::Abs($rate.ShiftPercent))) %." }
+    'Regressed' { "Cache $other is slower here by $(Format-Number ([math]::Abs($rate.ShiftPercent))) %." }
+    'Mixed' { "Cache $other is faster here by $(Format-Number ([math]::Abs($rate.ShiftPercent))) %, and another metric got worse: see the table." }
+    'NoDifference' { 'The two make no difference that matters here, so take the one that risks less: none.' }
+    default { "These runs cannot tell the two apart (they would have found $(if ($rate.DetectablePercent) { "$(Format-Number $rate.DetectablePercent) %" } else { 'nothing' })), so there is no reason to take a risk: none." }
+}
+if ($tail = Get-Metric LatencyP99) {
+    $lines += "One request in a hundred took longer than $(Format-Number ($tail.BaselineMedian / 1e6)) ms with $($before -replace ' .*') and $(Format-Number ($tail.CandidateMedian / 1e6)) ms with $other (verdict: $($tail.Verdict))."
+}
+if ($variation = Get-Metric RateVariation) {
+    $lines += "Inside a run, the rate varied by $(Format-Number $variation.BaselineMedian) % with $($before -replace ' .*') and $(Format-Number $variation.CandidateMedian) % with $other (verdict: $($variation.Verdict))."
+}
+$lines += 'What writeback costs: the host keeps a second copy of the data in its own memory, and live migration refuses it unless QEMU can drop the cache.'
+$lines += 'What writeback risks: the guest is told that data is written while it is still in the host''s memory. What the guest has not flushed is lost when the host loses power.'
+$lines += 'What none costs: reads come from the disk every time the guest''s own cache misses. It acknowledges only what the disk has taken; the disk''s own cache still needs the guest''s flushes.'
+$lines += "The VM was left $(if ($experiment.Decision -eq 'Kept') { "with cache $other" } else { 'as it was' }). $($experiment.Reason)"
+Write-Host "`nConclusion" -ForegroundColor Cyan
+$lines | ForEach-Object { Write-Host "- $_" }

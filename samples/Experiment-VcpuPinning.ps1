@@ -1,0 +1,68 @@
+#!/usr/bin/env pwsh
+# The second experiment of the method: does pinning vCPUs make CPU work faster, or at least steadier? In pairs, live, without a restart.
+# The answer is in the variation as much as in the speed.
+[CmdletBinding(SupportsShouldProcess)]
+param(
+    [string] $VMName = 'lab2',
+    [string] $Workload = 'Cpu',
+    # The host CPU of each vCPU; by default vCPU 0 goes to the first online host CPU, vCPU 1 to the next, and so on.
+    [hashtable] $Map,
+    # Steady load of one run, in seconds.
+    [double] $RunTime = 3,
+    # A fixed number of pairs; by default as many as it takes, up to 20.
+    [int] $Pairs,
+    # A seed, to repeat an order.
+    [int] $Seed,
+    # What becomes of the pins afterwards. Never: the experiment is made to know.
+    [ValidateSet('Improved', 'NotWorse', 'Always', 'Never')]
+    [string] $Keep = 'Never'
+)
+$ErrorActionPreference = 'Stop'
+Import-Module (Join-Path $PSScriptRoot '../out/KvmTune')
+
+$vm = Get-VMTopology $VMName
+$hostTopology = Get-VMHostTopology $vm.ConnectionUri
+$online = @("$($hostTopology.OnlineCpus)" -split ',' | ForEach-Object { $first, $last = $_ -split '-'; [int] $first .. [int] ($last ?? $first) })
+if (-not $Map) {
+    $Map = @{}
+    for ($vcpu = 0; $vcpu -lt $vm.VcpuCount; $vcpu++) { $Map[$vcpu] = "$($online[$vcpu % $online.Count])" }
+}
+
+$options = @{ Workload = $Workload; RunTime = $RunTime; Keep = $Keep }
+if ($Pairs) { $options.Runs = $Pairs; $options.Design = 'Pairs' }
+if ($PSBoundParameters.ContainsKey('Seed')) { $options.Seed = $Seed }
+$experiment = Set-VcpuPin $VMName -Map $Map -AsPlan | Invoke-VMExperiment @options
+if (-not $experiment) { return }
+
+$experiment | Format-List | Out-Host
+$experiment.Comparison.Metrics | Format-Table | Out-Host
+
+# --- The conclusion, from these numbers only ---
+$culture = [cultureinfo]::InvariantCulture
+function Format-Number([double] $Value) { $Value.ToString($(if ([math]::Abs($Value) -ge 100) { 'N0' } else { '0.##' }), $culture) }
+
+$rate = $experiment.Comparison.PrimaryMetric
+$lines = @("$Workload on ${VMName}: $(Format-Number $rate.BaselineMedian) $($rate.Metric.Unit) unpinned, $(Format-Number $rate.CandidateMedian) $($rate.Metric.Unit) pinned. The peak: $($experiment.Verdict).")
+
+# Within a run: its tail latencies and how much its rate varies from second to second.
+$within = @($experiment.Comparison.Metrics | Where-Object { $_.Metric.Kind -in 'LatencyPercentile', 'Variation' })
+$steadier = @($within | Where-Object Verdict -EQ Improved)
+$rougher = @($within | Where-Object Verdict -EQ Regressed)
+$lines += $within | ForEach-Object {
+    $scale, $unit = if ($_.Metric.Unit -eq 'ns') { 1e6, 'ms' } else { 1, $_.Metric.Unit }
+    "$($_.Metric.Name) within a run: $(Format-Number ($_.BaselineMedian / $scale)) $unit unpinned, $(Format-Number ($_.CandidateMedian / $scale)) $unit pinned (verdict: $($_.Verdict))."
+}
+$lines += if ($steadier -and -not $rougher) { "So yes: pinned, the work is steadier inside a run ($($steadier.Metric.Name -join ', '))$(if ($experiment.Verdict -ne 'Improved') { ', even though the peak is no higher' })." }
+elseif ($rougher -and -not $steadier) { "So no: pinned, the work is less steady inside a run ($($rougher.Metric.Name -join ', '))." }
+elseif ($steadier) { "It is both: steadier in $($steadier.Metric.Name -join ', '), less steady in $($rougher.Metric.Name -join ', ')." }
+else { 'A smaller variation inside a run is not shown by these runs.' }
+if ($spread = $rate.SpreadRatio) {
+    $lines += "From run to run, the spread was $(Format-Number $spread.Ratio) times that of before [$(Format-Number $spread.Low), $(Format-Number $spread.High)]; with fewer than 30 runs that is shown and not judged."
+}
+$guests = @(Get-VMTopology -ConnectionUri $vm.ConnectionUri | Where-Object State -EQ Running)
+$vcpus = ($guests | Measure-Object VcpuCount -Sum).Sum
+$lines += "When not to pin: on a host that runs many unimportant guests. A pin takes the scheduler's freedom away, and one core can be overloaded while others idle. This host runs $vcpus vCPUs of $($guests.Count) guests on $($online.Count) CPUs$(if ($vcpus -gt $online.Count) { ', so it is overcommitted, and pinned vCPUs share cores with others' })."
+$lines += 'When to pin: few, important guests, a core for each vCPU, the emulator elsewhere, and nobody else on those cores.'
+$lines += "The VM was left $(if ($experiment.Decision -eq 'Kept') { 'pinned' } else { 'as it was' }). $($experiment.Reason)"
+Write-Host "`nConclusion" -ForegroundColor Cyan
+$lines | ForEach-Object { Write-Host "- $_" }

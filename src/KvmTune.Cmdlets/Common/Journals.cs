@@ -1,0 +1,27 @@
+// The journal of this PowerShell process: one object for each folder that it is kept in, shared by all cmdlets.
+using System.Collections.Concurrent;
+using System.Management.Automation;
+using KvmTune.Journal;
+
+namespace KvmTune.Cmdlets.Common;
+
+/// <summary>The open journals. Nothing is opened before a cmdlet records or asks something.</summary>
+internal sealed class Journals : IModuleAssemblyCleanup
+{
+    private static readonly ConcurrentDictionary<string, TuningJournal> Open = new(StringComparer.Ordinal);
+
+    /// <summary>The journal that is meant now: the folder is asked for each time, since a session may set KVMTUNE_HOME.</summary>
+    public static TuningJournal Current => Open.GetOrAdd(JournalPlace.Default, static folder => new TuningJournal(folder, TimeProvider.System));
+
+    /// <summary>Closes them when the module is removed.</summary>
+    public void OnRemove(PSModuleInfo psModuleInfo)
+    {
+        foreach (var folder in Open.Keys)
+        {
+            if (Open.TryRemove(folder, out var journal))
+            {
+                journal.Dispose();
+            }
+        }
+    }
+}

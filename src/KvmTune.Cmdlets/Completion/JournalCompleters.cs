@@ -1,0 +1,29 @@
+// What parameters complete to from the journal: the VMs that it knows, and its checkpoints.
+using System.Collections;
+using KvmTune.Cmdlets.Common;
+using KvmTune.Journal;
+
+namespace KvmTune.Cmdlets.Completion;
+
+/// <summary>The VMs of the journal, those that are gone among them.</summary>
+public sealed class JournalVMNameCompleter : Completer
+{
+    /// <inheritdoc/>
+    protected override IEnumerable<Candidate> Candidates(IDictionary boundParameters) =>
+        Journals.Current.KnownVMs().Select(vm => new Candidate(vm.Name, $"{vm.Name} ({vm.Id})"))
+            .DistinctBy(candidate => candidate.Value, StringComparer.Ordinal).OrderBy(candidate => candidate.Value, StringComparer.OrdinalIgnoreCase);
+}
+
+/// <summary>The checkpoints of the VM, or of all.</summary>
+public sealed class CheckpointNameCompleter : Completer
+{
+    /// <inheritdoc/>
+    protected override IEnumerable<Candidate> Candidates(IDictionary boundParameters)
+    {
+        var vm = (boundParameters["VMName"] ?? boundParameters["VM"])?.ToString();
+        return Journals.Current.Entries(new JournalFilter { Kind = JournalKind.Checkpoint })
+            .Where(entry => vm is null or "" || string.Equals(entry.VMName, vm, StringComparison.OrdinalIgnoreCase))
+            .GroupBy(entry => entry.Title, StringComparer.Ordinal)
+            .Select(named => new Candidate(named.Key, $"{string.Join(", ", named.Select(entry => entry.VMName))}, {named.Last().StartedAt.ToLocalTime():g}"));
+    }
+}

@@ -1,0 +1,89 @@
+// The script block of Invoke-VMExperiment -Change: runs it so that it only plans, and makes sure that it means exactly one change.
+using System.Globalization;
+using System.Management.Automation;
+using KvmTune.Cmdlets.Common;
+using KvmTune.Experiments;
+using KvmTune.Measurement;
+using KvmTune.Topology;
+using KvmTune.Tuning;
+
+namespace KvmTune.Cmdlets.Experiments;
+
+/// <summary>A script block that says what to change.</summary>
+internal sealed class BlockOfChanges(CancellableCmdlet cmdlet, ScriptBlock block, bool allowMultiple)
+{
+    /// <summary>The changes that the block means for one VM, which is <c>$_</c> in it. Nothing of them is made.</summary>
+    /// <exception cref="KvmTuneException">
+    /// It means none (<c>NothingToTry</c>), several (<c>MoreThanOneChange</c>), one of another VM (<c>ChangeOfAnotherVM</c>), or did something
+    /// that is no plan (<c>ChangedAtOnce</c>), which was taken back.
+    /// </exception>
+    public IReadOnlyList<VMTuningPlan> Plan(VMTarget vm)
+    {
+        var topology = VMTopologyReader.Read(vm.Domain, vm.Host.Uri, HostReading.OnlineCpus(vm.Host));
+        var guard = new VMStateGuard(vm.Host, vm.Domain);
+        IReadOnlyList<VMTuningPlan> plans;
+        IReadOnlyList<string> madeAtOnce = [];
+        try
+        {
+            plans = PlanCollector.Collect(() => block
+                .InvokeWithContext(null, [new PSVariable("_", topology)])
+                .Select(output => output?.BaseObject));
+        }
+        finally
+        {
+            // Also after an error in the block, and after Ctrl+C.
+            madeAtOnce = cmdlet.Await((_, _) => guard.TakeBackAsync(CancellationToken.None));
+        }
+
+        Check(vm, plans, madeAtOnce);
+        return plans;
+    }
+
+    /// <summary>What an experiment would do, for -WhatIf and -Confirm.</summary>
+    public static string Description(
+        IReadOnlyList<VMTuningPlan> plans, WorkloadRequest workload, ExperimentOptions options, ExperimentOutline outline)
+    {
+        var lines = plans.Select(plan => PlanApplication.Description(plan, options.Restart)).ToList();
+        lines.Add(string.Create(CultureInfo.InvariantCulture, $"  tried under {workload.Name}, runs of {workload.RunTime.TotalSeconds:0.#} s: {outline.Description}"));
+        lines.Add(string.Create(CultureInfo.InvariantCulture, $"  about {Formatting.Duration(outline.EstimatedTime)}{(options.TimeLimit is { } limit ? $", at most {Formatting.Duration(limit)}" : null)}; then ")
+            + options.Keep switch
+            {
+                KeepRule.Improved => "kept if it improved, else undone",
+                KeepRule.NotWorse => "kept if it improved or is shown to make no difference, else undone",
+                KeepRule.Always => "kept, whatever the verdict",
+                _ => "undone, whatever the verdict",
+            });
+        return string.Join('\n', lines);
+    }
+
+    private void Check(VMTarget vm, IReadOnlyList<VMTuningPlan> plans, IReadOnlyList<string> madeAtOnce)
+    {
+        if (madeAtOnce.Count > 0)
+        {
+            throw new KvmTuneException(
+                "ChangedAtOnce", KvmTuneErrorCategory.InvalidOperation,
+                $"-Change changed '{vm.Domain.Name}' at once, by something that is no cmdlet of this module: {string.Join("; ", madeAtOnce)}. That was taken back, and nothing was measured. Say the change with a cmdlet of this module.");
+        }
+
+        if (plans.FirstOrDefault(plan => plan.VMId != vm.Domain.Id) is { } other)
+        {
+            throw new KvmTuneException(
+                "ChangeOfAnotherVM", KvmTuneErrorCategory.InvalidArgument,
+                $"-Change was called for '{vm.Domain.Name}' and means a change of '{other.VMName}': {other.Title}. Write $_ for the VM. Nothing was changed.");
+        }
+
+        if (plans.Count == 0)
+        {
+            throw new KvmTuneException(
+                "NothingToTry", KvmTuneErrorCategory.InvalidArgument,
+                $"-Change means no change of '{vm.Domain.Name}'. Say one, for example -Change {{ $_ | Set-VcpuPin -Vcpu 0 -HostCpu 1 }}.");
+        }
+
+        if (plans.Count > 1 && !allowMultiple)
+        {
+            throw new KvmTuneException(
+                "MoreThanOneChange", KvmTuneErrorCategory.InvalidArgument,
+                $"-Change means {plans.Count.ToString(CultureInfo.InvariantCulture)} changes of '{vm.Domain.Name}': {string.Join("; ", plans.Select(plan => plan.Title))}. Were they tried together, nobody could tell which of them did it. None of them was made. Try them one by one, or say -AllowMultiple if they are meant as one.");
+        }
+    }
+}

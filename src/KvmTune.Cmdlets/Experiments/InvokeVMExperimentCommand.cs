@@ -1,0 +1,206 @@
+// Invoke-VMExperiment: tries a change: measures without and with it, judges, and keeps it or takes it back.
+using System.Management.Automation;
+using KvmTune.Cmdlets.Common;
+using KvmTune.Cmdlets.Completion;
+using KvmTune.Cmdlets.Measurement;
+using KvmTune.Experiments;
+using KvmTune.Measurement.Workloads;
+using KvmTune.Tuning;
+
+namespace KvmTune.Cmdlets.Experiments;
+
+/// <summary>
+/// Tries exactly one change of a VM. Plans come down the pipeline, each an experiment of its own; or a script block says what to change,
+/// VM by VM. What is not kept is taken back, whatever way it ends.
+/// </summary>
+[Cmdlet(VerbsLifecycle.Invoke, "VMExperiment", DefaultParameterSetName = PlanSet, SupportsShouldProcess = true)]
+[OutputType(typeof(VMExperiment))]
+public sealed class InvokeVMExperimentCommand : WorkloadCmdlet
+{
+    private const string PlanSet = "Plan";
+    private const string ChangeSet = "Change";
+
+    private ExperimentProgress? _progress;
+
+    /// <summary>The changes to try, planned with -AsPlan. Each is an experiment of its own.</summary>
+    [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ParameterSetName = PlanSet)]
+    public VMTuningPlan[] Plan { get; set; } = [];
+
+    /// <summary>The VMs: names, wildcards, UUIDs, or objects of this module. One after the other.</summary>
+    [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true, ParameterSetName = ChangeSet)]
+    [Alias("VM")]
+    [VMReferenceTransformation]
+    [ArgumentCompleter(typeof(VMNameCompleter))]
+    public VMReference[] VMName { get; set; } = [];
+
+    /// <summary>Says what to change in the VM that $_ is (as Get-VMTopology shows it). What it changes is only planned; the baseline is measured first.</summary>
+    [Parameter(Mandatory = true, ParameterSetName = ChangeSet)]
+    public ScriptBlock Change { get; set; } = null!;
+
+    /// <summary>Takes all changes of -Change together as one. Without it, more than one is refused.</summary>
+    [Parameter(ParameterSetName = ChangeSet)]
+    public SwitchParameter AllowMultiple { get; set; }
+
+    /// <summary>The order of the runs. Auto: pairs for a change that can be made live, blocks for one that needs a restart.</summary>
+    [Parameter]
+    public ExperimentDesign Design { get; set; }
+
+    /// <summary>When the change is kept.</summary>
+    [Parameter]
+    public KeepRule Keep { get; set; }
+
+    /// <summary>Lets the VM be restarted, as often as the design needs. A change that needs a restart is refused without.</summary>
+    [Parameter]
+    public SwitchParameter Restart { get; set; }
+
+    /// <summary>How long the guest may take to shut down for a restart. Default: two minutes.</summary>
+    [Parameter]
+    [DurationTransformation]
+    public TimeSpan ShutdownTimeLimit { get; set; } = new RestartOptions().TimeLimit;
+
+    /// <summary>How long the experiment of one VM may take. It ends with what was measured by then, and says what it could not do.</summary>
+    [Parameter]
+    [DurationTransformation]
+    public TimeSpan? TimeLimit { get; set; }
+
+    /// <summary>The smallest shift in per cent that counts, instead of the built-in thresholds.</summary>
+    [Parameter]
+    [ValidateRange(0.1, 100)]
+    public double? Threshold { get; set; }
+
+    /// <summary>The seed of the coin that orders the runs inside each pair, to repeat an order.</summary>
+    [Parameter]
+    public int? Seed { get; set; }
+
+    /// <summary>Does not ask where data or a service is at risk, and powers a guest off that does not shut down in time.</summary>
+    [Parameter]
+    public SwitchParameter Force { get; set; }
+
+    private ExperimentOptions Options => new()
+    {
+        Design = Design,
+        Keep = Keep,
+        Restart = Restart,
+        RestartOptions = new RestartOptions { TimeLimit = ShutdownTimeLimit, ForcePowerOff = Force },
+        Runs = IsGiven(nameof(Runs)) ? Runs : null,
+        TimeLimit = TimeLimit,
+        ThresholdPercent = Threshold,
+        Seed = Seed,
+    };
+
+    /// <inheritdoc/>
+    protected override void BeginProcessing()
+    {
+        if (PlanCollector.Current is not null)
+        {
+            ThrowTerminatingError(ErrorRecords.Make(
+                new KvmTuneException(
+                    "NotInExperiment", KvmTuneErrorCategory.InvalidOperation,
+                    "-Change says what to change; it cannot make an experiment of its own."),
+                null));
+        }
+
+        _progress = new ExperimentProgress(this);
+    }
+
+    /// <inheritdoc/>
+    protected override void ProcessRecord()
+    {
+        if (ParameterSetName == PlanSet)
+        {
+            _progress!.Expect(Plan.Length);
+            foreach (var plan in Plan)
+            {
+                Try(plan, () => RunPlan(plan));
+            }
+
+            return;
+        }
+
+        // Found first, so that it is known how many there are.
+        var found = new List<VMTarget>();
+        try
+        {
+            ForEachVM(VMName, writable: true, keep: true, vm =>
+            {
+                found.Add(vm);
+                return true;
+            });
+            _progress!.Expect(found.Count);
+            foreach (var vm in found)
+            {
+                Try(vm.Domain.Name, () => Run(vm, new BlockOfChanges(this, Change, AllowMultiple).Plan(vm)));
+            }
+        }
+        finally
+        {
+            found.ForEach(vm => vm.Domain.Dispose());
+        }
+    }
+
+    /// <inheritdoc/>
+    protected override void EndProcessing() => _progress!.Complete();
+
+    private void RunPlan(VMTuningPlan plan)
+    {
+        var host = HostConnections.Get(ConnectionUri ?? plan.ConnectionUri);
+        using var domain = host.Write().TryLookupByUuid(plan.VMId) ?? throw host.VMNotFound(plan.VMName);
+        Run(new VMTarget(host, domain, VMReference.From(plan)), [plan]);
+    }
+
+    private void Run(VMTarget vm, IReadOnlyList<VMTuningPlan> plans)
+    {
+        var workload = Request(vm.Reference.Performance?.Workload, vm);
+        var options = Options;
+        using var target = new KvmTune.Measurement.LibvirtMeasurementTarget(vm.Domain, TimeProvider.System);
+        var experimenter = new VMExperimenter(
+            vm.Host, new VMTuner(vm.Host, TimeProvider.System, Journals.Current, vm.Domain), target, WorkloadCatalog.CreateDefault(), TimeProvider.System);
+        foreach (var plan in plans)
+        {
+            VMTuner.RefuseErrors(plan);
+            PlanApplication.Show(this, plan);
+        }
+
+        var outline = experimenter.Outline(plans, workload, options);
+        if (!ShouldProcess(
+                BlockOfChanges.Description(plans, workload, options, outline),
+                $"{vm.Domain.Name}: try '{string.Join("; ", plans.Select(plan => plan.Title))}' under {workload.Name}{(plans.Any(plan => plan.RequiresRestart) ? ", restarting the VM several times" : null)}?",
+                "KvmTune")
+            || !plans.All(plan => PlanApplication.IsAccepted(this, plan, Force)))
+        {
+            _progress!.Skip();
+            return;
+        }
+
+        var bar = _progress!.Begin(vm.Domain.Name, workload.Name);
+        try
+        {
+            var experiment = Await((post, token) => experimenter.RunAsync(plans, workload, options, bar.Through(post), token));
+            Record(experiment);
+            foreach (var open in experiment.Changes.SelectMany(change => change.Verifications.Where(verification => !verification.IsMet).Select(verification => verification.ToString()).Concat(change.Notes)))
+            {
+                WriteWarning($"{vm.Domain.Name}: {open}");
+            }
+
+            WriteObject(experiment);
+        }
+        finally
+        {
+            bar.Complete();
+            _progress.End();
+        }
+    }
+
+    // What took minutes is not lost for a full disk.
+    private void Record(VMExperiment experiment)
+    {
+        try
+        {
+            Journals.Current.Record(experiment.Comparison);
+        }
+        catch (KvmTuneException exception)
+        {
+            WriteWarning($"{experiment.VMName}: the experiment was made and is emitted, but its measurements are not in the history. {exception.Message}");
+        }
+    }
+}

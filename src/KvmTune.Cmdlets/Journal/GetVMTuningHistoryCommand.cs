@@ -1,0 +1,75 @@
+// Get-VMTuningHistory: what was changed, when, by whom, what was measured on each side, and what came of it.
+using System.Management.Automation;
+using KvmTune.Cmdlets.Common;
+using KvmTune.Cmdlets.Completion;
+using KvmTune.Journal;
+using KvmTune.Tuning;
+
+namespace KvmTune.Cmdlets.Journal;
+
+/// <summary>Shows the journal. VMs that do not exist any more are named as they were.</summary>
+[Cmdlet(VerbsCommon.Get, "VMTuningHistory")]
+[OutputType(typeof(JournalEntry))]
+public sealed class GetVMTuningHistoryCommand : CancellableCmdlet
+{
+    /// <summary>The VMs: names, wildcards, UUIDs, or objects of this module. All, and the hosts, when left out.</summary>
+    [Parameter(Position = 0, ValueFromPipeline = true)]
+    [Alias("VM")]
+    [VMReferenceTransformation]
+    [ArgumentCompleter(typeof(JournalVMNameCompleter))]
+    public VMReference[] VMName { get; set; } = [];
+
+    /// <summary>Only this entry.</summary>
+    [Parameter]
+    public long[] Id { get; set; } = [];
+
+    /// <summary>What to show: changes (of VMs and hosts, by default), measurements, or checkpoints.</summary>
+    [Parameter]
+    public JournalKind? Kind { get; set; }
+
+    /// <summary>Only changes of these areas.</summary>
+    [Parameter]
+    public TuningArea[] Area { get; set; } = [];
+
+    /// <summary>Only what began then or later: a date, or an age (30m, 12h, 7d).</summary>
+    [Parameter]
+    [MomentTransformation]
+    public DateTimeOffset? Since { get; set; }
+
+    /// <summary>Only what ended so.</summary>
+    [Parameter]
+    public JournalOutcome[] Outcome { get; set; } = [];
+
+    /// <summary>Only the changes of one experiment.</summary>
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    public Guid? ExperimentId { get; set; }
+
+    /// <inheritdoc/>
+    protected override void ProcessRecord() => Try(Journals.Current.Folder, () =>
+    {
+        var filter = new JournalFilter { Kind = Kind, Since = Since, Outcomes = Outcome, ExperimentId = ExperimentId };
+        var entries = (Id.Length == 0 ? Journals.Current.Entries(filter) : Id.SelectMany(id => Journals.Current.Entries(filter with { Id = id })))
+            .Where(entry => (VMName.Length == 0 || VMName.Any(vm => Means(vm, entry))) && (Area.Length == 0 || Area.Contains(entry.Area)))
+            .ToList();
+        WriteObject(entries, enumerateCollection: true);
+        foreach (var unknown in VMName.Where(vm => !WildcardPattern.ContainsWildcardCharacters(vm.Name) && !entries.Exists(entry => Means(vm, entry))))
+        {
+            WriteVerbose($"There is no such entry of '{unknown.Name}'.");
+        }
+
+        foreach (var unknown in Id.Where(id => !entries.Exists(entry => entry.Id == id)))
+        {
+            WriteError(ErrorRecords.Make(
+                new KvmTuneException(
+                    "JournalEntryNotFound", KvmTuneErrorCategory.ObjectNotFound,
+                    FormattableString.Invariant($"The journal in {Journals.Current.Folder} has no such entry {unknown}.")),
+                unknown));
+        }
+    });
+
+    private static bool Means(VMReference vm, JournalEntry entry) => vm.Id is { } id
+        ? entry.VMId == id
+        : string.Equals(vm.Name, entry.VMName, StringComparison.Ordinal)
+            || (entry.VMName.Length > 0 && new WildcardPattern(vm.Name, WildcardOptions.IgnoreCase).IsMatch(entry.VMName))
+            || (Guid.TryParse(vm.Name, out var named) && entry.VMId == named);
+}

@@ -1,0 +1,71 @@
+// Remove-VMTuningHistory: forgets what is older than an age.
+using System.Management.Automation;
+using KvmTune.Cmdlets.Common;
+using KvmTune.Cmdlets.Completion;
+using KvmTune.Journal;
+
+namespace KvmTune.Cmdlets.Journal;
+
+/// <summary>
+/// Removes old changes, measurements and verdicts from the journal. What was interrupted or may have left something stays until it is
+/// taken back; checkpoints stay.
+/// </summary>
+[Cmdlet(VerbsCommon.Remove, "VMTuningHistory", SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.High)]
+[OutputType(typeof(void))]
+public sealed class RemoveVMTuningHistoryCommand : VMCmdlet
+{
+    /// <summary>What began before that: an age (90d, 12h), a time span, or a date. It cannot be undone any more.</summary>
+    [Parameter(Mandatory = true)]
+    [MomentTransformation]
+    public DateTimeOffset OlderThan { get; set; }
+
+    /// <summary>Only of these VMs: names, wildcards, UUIDs, or objects of this module. All when left out.</summary>
+    [Parameter(Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
+    [Alias("VM")]
+    [VMReferenceTransformation]
+    [ArgumentCompleter(typeof(JournalVMNameCompleter))]
+    public VMReference[] VMName { get; set; } = [];
+
+    /// <inheritdoc/>
+    protected override void ProcessRecord()
+    {
+        if (VMName.Length == 0)
+        {
+            Try(Journals.Current.Folder, () => Remove("all VMs and hosts", vmId: null));
+        }
+
+        foreach (var reference in VMName)
+        {
+            Try(reference.Name, () =>
+            {
+                // A VM that is gone has history all the same: its name is looked for in the journal.
+                var pattern = new WildcardPattern(reference.Name, WildcardOptions.IgnoreCase);
+                var known = Journals.Current.KnownVMs()
+                    .Where(vm => reference.Id is { } id ? vm.Id == id : pattern.IsMatch(vm.Name) || string.Equals(vm.Name, reference.Name, StringComparison.Ordinal))
+                    .DistinctBy(vm => vm.Id).ToList();
+                if (known.Count == 0 && !WildcardPattern.ContainsWildcardCharacters(reference.Name))
+                {
+                    throw new KvmTuneException("VMNotFound", KvmTuneErrorCategory.ObjectNotFound, $"The journal in {Journals.Current.Folder} has nothing of a VM '{reference.Name}'.");
+                }
+
+                foreach (var vm in known)
+                {
+                    Remove(vm.Name, vm.Id);
+                }
+            });
+        }
+    }
+
+    private void Remove(string what, Guid? vmId)
+    {
+        var count = Journals.Current.CountOlder(OlderThan, vmId);
+        if (count.IsNone)
+        {
+            WriteVerbose($"There is nothing of {what} older than {OlderThan.ToLocalTime():g}.");
+        }
+        else if (ShouldProcess(what, $"forget {count}, older than {OlderThan.ToLocalTime():g}; they cannot be undone any more"))
+        {
+            WriteVerbose($"{what}: {Journals.Current.Remove(OlderThan, vmId)} removed.");
+        }
+    }
+}

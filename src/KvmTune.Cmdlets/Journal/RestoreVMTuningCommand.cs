@@ -1,0 +1,47 @@
+// Restore-VMTuning: goes back to a checkpoint, by the path that every change takes.
+using System.Management.Automation;
+using KvmTune.Cmdlets.Common;
+using KvmTune.Cmdlets.Completion;
+using KvmTune.Journal;
+using KvmTune.Tuning;
+using KvmTune.Tuning.Changes;
+
+namespace KvmTune.Cmdlets.Journal;
+
+/// <summary>
+/// Sets every tunable setting to what it was at the checkpoint. What this module cannot change, and devices that came since, are left alone.
+/// </summary>
+[Cmdlet(VerbsData.Restore, "VMTuning", SupportsShouldProcess = true)]
+[OutputType(typeof(VMTuningResult), typeof(VMTuningPlan))]
+public sealed class RestoreVMTuningCommand : VMChangeCmdlet
+{
+    /// <summary>The checkpoint's name. Not needed for a checkpoint that comes down the pipeline.</summary>
+    [Parameter(Position = 1)]
+    [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(CheckpointNameCompleter))]
+    public string? Name { get; set; }
+
+    /// <inheritdoc/>
+    protected override IEnumerable<VMChange> CreateChanges(VMTarget vm)
+    {
+        var name = Name ?? (vm.Reference.Source as TuningCheckpoint)?.Name ?? throw new KvmTuneException(
+            "CheckpointNameMissing", KvmTuneErrorCategory.InvalidArgument, $"Say which checkpoint of '{vm.Domain.Name}' is meant: -Name. {Known(vm)}");
+        var checkpoint = Journals.Current.CheckpointsOf(vm.Domain.Id, vm.Host.Uri).FirstOrDefault(candidate => string.Equals(candidate.Name, name, StringComparison.Ordinal))
+            ?? throw new KvmTuneException(
+                "CheckpointNotFound", KvmTuneErrorCategory.ObjectNotFound, $"'{vm.Domain.Name}' has no checkpoint '{name}'. {Known(vm)}");
+        var document = PersistentDocument.Of(vm);
+        foreach (var device in checkpoint.State.MissingDevices(document))
+        {
+            WriteWarning($"{vm.Domain.Name}: {device} does not exist any more; its settings are not restored.");
+        }
+
+        var change = TuningStateChange.To(checkpoint.State, $"checkpoint '{name}'", document, vm.Domain.Name, vm.Domain.Id, vm.Host.Uri);
+        return [change with { Scope = Scope }];
+    }
+
+    private static string Known(VMTarget vm)
+    {
+        var names = Journals.Current.CheckpointsOf(vm.Domain.Id, vm.Host.Uri).Select(checkpoint => checkpoint.Name).ToList();
+        return names.Count == 0 ? "It has none; Checkpoint-VMTuning makes one." : $"It has: {string.Join(", ", names)}.";
+    }
+}

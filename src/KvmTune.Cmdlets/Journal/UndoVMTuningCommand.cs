@@ -1,0 +1,215 @@
+// Undo-VMTuning: takes changes back, each by its inverse and nothing else; or keeps those that proved worth it.
+using System.Management.Automation;
+using KvmTune.Cmdlets.Common;
+using KvmTune.Cmdlets.Completion;
+using KvmTune.Experiments;
+using KvmTune.Hosts;
+using KvmTune.Journal;
+using KvmTune.Measurement;
+using KvmTune.Statistics;
+using KvmTune.Tuning;
+using KvmTune.Tuning.HugePages;
+
+namespace KvmTune.Cmdlets.Journal;
+
+/// <summary>When a change is kept.</summary>
+public enum UndoCondition
+{
+    /// <summary>It is kept when it improved what was measured.</summary>
+    Improved,
+
+    /// <summary>It is kept when it improved what was measured, or was shown to make no difference.</summary>
+    NotWorse,
+}
+
+/// <summary>Takes changes back. Edits that others made since survive; a setting that was changed again is an error, unless -Force.</summary>
+[Cmdlet(VerbsCommon.Undo, "VMTuning", SupportsShouldProcess = true, DefaultParameterSetName = ByObject)]
+[OutputType(typeof(VMTuningResult), typeof(HugePagePoolResult))]
+public sealed class UndoVMTuningCommand : VMCmdlet
+{
+    private const string ById = "ById";
+    private const string ByVM = "ByVM";
+    private const string ByObject = "ByObject";
+
+    /// <summary>A change: what a cmdlet that changes emitted, a comparison or measurement that carries one, or an entry of Get-VMTuningHistory.</summary>
+    [Parameter(Mandatory = true, ParameterSetName = ByObject, ValueFromPipeline = true)]
+    public PSObject[] InputObject { get; set; } = [];
+
+    /// <summary>The changes' entries in the journal.</summary>
+    [Parameter(Mandatory = true, ParameterSetName = ById)]
+    public long[] Id { get; set; } = [];
+
+    /// <summary>The VMs: names, wildcards, UUIDs, or objects of this module.</summary>
+    [Parameter(Mandatory = true, Position = 0, ParameterSetName = ByVM)]
+    [Alias("VM")]
+    [VMReferenceTransformation]
+    [ArgumentCompleter(typeof(VMNameCompleter))]
+    public VMReference[] VMName { get; set; } = [];
+
+    /// <summary>Takes back the last change of the VM that still stands. Said again, the one before it.</summary>
+    [Parameter(Mandatory = true, ParameterSetName = ByVM)]
+    public SwitchParameter Last { get; set; }
+
+    /// <summary>Keeps the change when its measurements say so. Without a verdict it is an error, and the change stays.</summary>
+    [Parameter]
+    public UndoCondition? Unless { get; set; }
+
+    /// <summary>
+    /// Restarts a running VM where that is needed for the change to be really gone. By default only where the change came down the
+    /// pipeline and the VM was restarted for it: then the guest runs again as it did.
+    /// </summary>
+    [Parameter]
+    public SwitchParameter Restart { get; set; }
+
+    /// <summary>How long the guest may take to shut down for a restart. Default: two minutes.</summary>
+    [Parameter]
+    [DurationTransformation]
+    public TimeSpan ShutdownTimeLimit { get; set; } = new RestartOptions().TimeLimit;
+
+    /// <summary>Powers a guest off that does not shut down in time: what it has not written is lost.</summary>
+    [Parameter]
+    public SwitchParameter ForcePowerOff { get; set; }
+
+    /// <summary>Sets back also what was changed again since.</summary>
+    [Parameter]
+    public SwitchParameter Force { get; set; }
+
+    /// <inheritdoc/>
+    protected override void ProcessRecord()
+    {
+        foreach (var id in Id)
+        {
+            Try(id, () => Undo(Journals.Current.Find(id), known: null, verdict: null));
+        }
+
+        foreach (var item in InputObject)
+        {
+            Try(item.BaseObject, () => Undo(item.BaseObject));
+        }
+
+        ForEachVM(VMName, writable: true, vm =>
+        {
+            if (Journals.Current.LastStanding(vm.Domain.Id) is { } entry)
+            {
+                Undo(entry, known: null, verdict: null);
+            }
+            else
+            {
+                WriteVerbose($"{vm.Domain.Name}: no change of it stands that could be taken back.");
+            }
+        });
+    }
+
+    private void Undo(object item)
+    {
+        if (item is VMExperiment { Changes.Count: > 1 } several)
+        {
+            // Meant as one; taken back in reverse.
+            foreach (var each in several.Changes.Reverse())
+            {
+                Undo(each);
+            }
+
+            return;
+        }
+
+        var (change, verdict) = item switch
+        {
+            VMTuningResult result => (result, (VMComparison?)null),
+            VMComparison comparison => (comparison.Change, comparison),
+            VMExperiment experiment => (experiment.Change, experiment.Comparison),
+            VMPerformance performance => (performance.Change, null),
+            _ => (null, null),
+        };
+        switch (item)
+        {
+            case JournalEntry entry:
+                Undo(Journals.Current.Find(entry.Id), known: null, verdict: null);
+                return;
+            case HugePagePoolResult:
+                throw new KvmTuneException(
+                    "NotUndoable", KvmTuneErrorCategory.InvalidArgument, "A pool is taken back by its entry: Get-VMTuningHistory -Kind HostChange | Undo-VMTuning.");
+            case var _ when change is null:
+                throw new KvmTuneException(
+                    "ChangeMissing", KvmTuneErrorCategory.InvalidArgument,
+                    $"The {item.GetType().Name} carries no change that could be taken back. Pipe what a Set- cmdlet emitted, a comparison made after it, or an entry of Get-VMTuningHistory.");
+        }
+
+        if (change!.JournalId is not { } id)
+        {
+            WriteVerbose($"{change.VMName}: '{change.Title}' changed nothing ({change.Outcome}), so there is nothing to take back.");
+            WriteObject(change);
+            return;
+        }
+
+        var found = Journals.Current.Find(id);
+        if (found.VMId != change.VMId || found.StartedAt != change.AppliedAt)
+        {
+            throw new KvmTuneException(
+                "JournalEntryNotFound", KvmTuneErrorCategory.ObjectNotFound,
+                FormattableString.Invariant($"Entry {id} of the journal in {Journals.Current.Folder} is another change than '{change.Title}' of '{change.VMName}': that one is in another journal ({JournalPlace.Variable}, or another user's or machine's)."));
+        }
+
+        Undo(found, change, verdict);
+    }
+
+    private void Undo(JournalEntry entry, VMTuningResult? known, VMComparison? verdict)
+    {
+        PlanCollector.Refuse("Undo-VMTuning");
+        if (Unless is { } condition && IsKept(entry, condition, verdict, out var why))
+        {
+            WriteVerbose($"{entry.VMName}: '{entry.Title}' is kept. {why}");
+            WriteObject((known ?? entry.ToResult())! with { Outcome = TuningOutcome.Kept, Notes = [why] });
+            return;
+        }
+
+        var host = HostConnections.Get(entry.ConnectionUri);
+        if (entry.Kind == JournalKind.HostChange)
+        {
+            UndoPools(host, entry);
+            return;
+        }
+
+        var undo = new TuningUndo(Journals.Current, host, TimeProvider.System);
+        var plan = undo.Plan(entry, Force, CancellationToken);
+        var options = new UndoOptions
+        {
+            Force = Force,
+            Restart = MyInvocation.BoundParameters.ContainsKey(nameof(Restart)) ? Restart : ParameterSetName == ByObject && entry.Restarted,
+            RestartOptions = new RestartOptions { TimeLimit = ShutdownTimeLimit, ForcePowerOff = ForcePowerOff },
+        };
+        VMTuner.RefuseErrors(plan);
+        PlanApplication.Show(this, plan);
+        if (ShouldProcess(
+            FormattableString.Invariant($"take back entry {entry.Id}, '{entry.Title}'\n{PlanApplication.Description(plan, options.Restart)}"),
+            FormattableString.Invariant($"{entry.VMName}: take back '{entry.Title}' (entry {entry.Id}){(plan.RequiresRestart && options.Restart ? ", and restart the VM" : null)}?"),
+            "KvmTune"))
+        {
+            PlanApplication.Emit(this, Await((_, token) => undo.UndoAsync(entry.Id, options, token)));
+        }
+    }
+
+    private void UndoPools(HostConnection host, JournalEntry entry)
+    {
+        var undo = new PoolUndo(Journals.Current, host);
+        var plans = undo.Plan(entry, Force);
+        if (ShouldProcess(
+            $"{host.Uri}: take back '{entry.Title}'{string.Concat(plans.Select(plan => $"\n  {plan.Title}\n  the same with virsh:\n{plan.VirshCommand}"))}",
+            $"{host.Uri}: take back '{entry.Title}'?",
+            "KvmTune"))
+        {
+            WriteObject(
+                Await((post, token) => undo.UndoAsync(entry, Force, warning => post(() => WriteWarning($"{host.Uri}: {warning}")), token)),
+                enumerateCollection: true);
+        }
+    }
+
+    private static bool IsKept(JournalEntry entry, UndoCondition condition, VMComparison? comparison, out string why)
+    {
+        var verdict = comparison?.Verdict ?? entry.Verdict ?? throw new KvmTuneException(
+            "VerdictMissing", KvmTuneErrorCategory.InvalidArgument,
+            FormattableString.Invariant($"'{entry.Title}' on '{entry.VMName}' (entry {entry.Id}) was not judged yet, so -Unless {condition} decides nothing, and it stays. Pipe a comparison (… | Measure-VMPerformance | Compare-VMPerformance | Undo-VMTuning -Unless {condition})."));
+        why = $"Verdict {verdict}: {comparison?.Sentence ?? entry.VerdictSentence}";
+        return verdict == Verdict.Improved || (condition == UndoCondition.NotWorse && verdict == Verdict.NoDifference);
+    }
+}

@@ -1,0 +1,175 @@
+// Switches a VM between "without the change" and "with it", by the one path of changes, and always knows the way back.
+using KvmTune.Hosts;
+using KvmTune.Libvirt;
+using KvmTune.Topology;
+using KvmTune.Tuning;
+
+namespace KvmTune.Experiments;
+
+/// <summary>The change of an experiment on its VM: one plan, or several that are meant as one.</summary>
+internal sealed class ChangeSwitch(
+    HostConnection host, VMTuner tuner, TimeProvider time, IReadOnlyList<VMTuningPlan> asked, ApplyOptions options) : IExperimentSubject
+{
+    private readonly List<HostPreparation> _preparations = [];
+    private readonly List<long> _journalIds = [];
+
+    // The journal's entry of each plan, as it was made last: what undoing refers to.
+    private readonly Dictionary<VMTuningPlan, long> _entries = new(ReferenceEqualityComparer.Instance);
+
+    // As they are judged on what is there now; those that need a restart come last, so that one restart serves all.
+    private List<VMTuningPlan> _plans = InOrder(asked);
+    private List<VMChange> _inverse = [];
+
+    /// <inheritdoc/>
+    public string Title => string.Join("; ", asked.Select(plan => plan.Title));
+
+    /// <inheritdoc/>
+    public bool NeedsRestart => _plans.Any(plan => plan.RequiresRestart);
+
+    /// <inheritdoc/>
+    public IReadOnlyList<long> JournalIds => _journalIds.ToList();
+
+    /// <inheritdoc/>
+    public void Check()
+    {
+        foreach (var plan in asked)
+        {
+            tuner.CheckAnew(plan);
+        }
+
+        _plans = InOrder(tuner.PlanTogether([.. InOrder(asked).Select(plan => plan.Change)]));
+        foreach (var plan in _plans)
+        {
+            VMTuner.RefuseErrors(plan);
+            if (!plan.HasChanges)
+            {
+                throw new KvmTuneException(
+                    "NothingToTry", KvmTuneErrorCategory.InvalidOperation,
+                    plan.RequiresRestart
+                        ? $"'{plan.Title}' is configured already in '{plan.VMName}' and waits for a restart. Take it back first, so that there is something to compare with."
+                        : $"'{plan.VMName}' is already so: {plan.Title}. There is nothing to try.");
+            }
+        }
+
+        if (NeedsRestart && !options.Restart)
+        {
+            throw new KvmTuneException(
+                "RestartRequired", KvmTuneErrorCategory.InvalidOperation,
+                $"'{Title}' comes into force only after a restart of '{asked[0].VMName}', so it cannot be tried without. Say -Restart where the VM may be restarted, several times. Nothing was measured.");
+        }
+
+        if (NeedsRestart)
+        {
+            RefuseOtherPendingChanges();
+        }
+
+        _inverse = [.. _plans.Select(ChangeApplication.InverseOf)];
+    }
+
+    /// <inheritdoc/>
+    public async Task<IReadOnlyList<VMTuningResult>> ApplyAsync(CancellationToken cancellationToken)
+    {
+        var results = new List<VMTuningResult>();
+        foreach (var plan in _plans)
+        {
+            var result = Recorded(await tuner.ApplyAsync(
+                plan, options with { Restart = plan == _plans[^1] && plan.RequiresRestart }, cancellationToken));
+            results.Add(result);
+            if (result.JournalId is { } id)
+            {
+                _entries[plan] = id;
+            }
+
+            if (result.Plan.Preparation is { } preparation)
+            {
+                _preparations.Add(preparation);
+            }
+        }
+
+        // The restart for the last of them put the others in force too.
+        return results[^1].Restarted
+            ? [.. results.Select(result => result.Outcome == TuningOutcome.RestartPending ? result with { Outcome = TuningOutcome.Applied, Restarted = true } : result)]
+            : results;
+    }
+
+    /// <inheritdoc/>
+    public async Task UndoAsync(CancellationToken cancellationToken)
+    {
+        int? waiting = null;
+        for (var i = _plans.Count - 1; i >= 0; i--)
+        {
+            var result = await UndoAsync(i, options.Restart && i == 0, cancellationToken);
+            waiting = result.Outcome == TuningOutcome.RestartPending ? i : result.Restarted ? null : waiting;
+        }
+
+        if (waiting is { } left && options.Restart)
+        {
+            await UndoAsync(left, restart: true, cancellationToken);
+        }
+    }
+
+    /// <inheritdoc/>
+    public async Task RestartAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            using var domain = host.Write().TryLookupByUuid(asked[0].VMId) ?? throw host.VMNotFound(asked[0].VMName);
+            await new VMRestarter(time).RestartAsync(domain, options.RestartOptions, cancellationToken);
+        }
+        catch (LibvirtException exception)
+        {
+            throw LibvirtErrors.Calling(exception, $"restarting '{asked[0].VMName}'");
+        }
+    }
+
+    /// <inheritdoc/>
+    public void TakeBackPreparations()
+    {
+        foreach (var preparation in Enumerable.Reverse(_preparations))
+        {
+            preparation.TakeBack();
+        }
+
+        _preparations.Clear();
+    }
+
+    private static List<VMTuningPlan> InOrder(IEnumerable<VMTuningPlan> plans) => [.. plans.OrderBy(plan => plan.RequiresRestart)];
+
+    private async Task<VMTuningResult> UndoAsync(int index, bool restart, CancellationToken cancellationToken)
+    {
+        var undo = options with { Restart = restart, Undoes = _entries.TryGetValue(_plans[index], out var entry) ? entry : null };
+        try
+        {
+            return Recorded(await tuner.ApplyAsync(tuner.Plan(_inverse[index], cancellationToken), undo, cancellationToken));
+        }
+        catch (Exception exception) when (restart && exception is KvmTuneException or LibvirtException)
+        {
+            // A restart that fails takes the step before it back, which here is the undo. Rather the old configuration, waiting for a restart.
+            Recorded(await tuner.ApplyAsync(tuner.Plan(_inverse[index], cancellationToken), undo with { Restart = false }, cancellationToken));
+            throw;
+        }
+    }
+
+    private VMTuningResult Recorded(VMTuningResult result)
+    {
+        if (result.JournalId is { } id)
+        {
+            _journalIds.Add(id);
+        }
+
+        return result;
+    }
+
+    // A restart for this change would bring them into force too, and then two things would have changed.
+    private void RefuseOtherPendingChanges()
+    {
+        using var domain = host.Write().TryLookupByUuid(asked[0].VMId) ?? throw host.VMNotFound(asked[0].VMName);
+        var others = VMTopologyReader.Read(domain, host.Uri, HostReading.OnlineCpus(host)).PendingRestart;
+        if (others.Count > 0)
+        {
+            throw new KvmTuneException(
+                "OtherChangesPending", KvmTuneErrorCategory.InvalidOperation,
+                $"'{asked[0].VMName}' runs with other settings than it is configured with, and the restarts of this experiment would change those too: {string.Join("; ", others)}. Restart it first (Restart-VMDomain), or take those changes back.");
+        }
+    }
+}

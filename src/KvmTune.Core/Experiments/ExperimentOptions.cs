@@ -1,0 +1,77 @@
+// What a caller may choose about an experiment: the order of its runs, what is kept, and what it may cost.
+using KvmTune.Tuning;
+
+namespace KvmTune.Experiments;
+
+/// <summary>In which order the runs of an experiment are made.</summary>
+public enum ExperimentDesign
+{
+    /// <summary>By what a switch costs: pairs for a change that can be made live, blocks for one that needs a restart.</summary>
+    Auto,
+
+    /// <summary>Runs in pairs, one of each side, the order inside each pair by a random coin; where the change needs a restart, a pair is two boots.</summary>
+    Pairs,
+
+    /// <summary>The express form: A B B A, each letter some runs. Its verdict is provisional.</summary>
+    Blocks,
+
+    /// <summary>All runs of the baseline, then all of the candidate. Its verdict is provisional: drift of the host is not excluded.</summary>
+    Sequential,
+}
+
+/// <summary>When a change that was tried is kept.</summary>
+public enum KeepRule
+{
+    /// <summary>When the verdict is that it improved.</summary>
+    Improved,
+
+    /// <summary>When it improved, or was shown to make no difference, and no other metric got worse. What is inconclusive is not kept.</summary>
+    NotWorse,
+
+    /// <summary>Whatever the verdict.</summary>
+    Always,
+
+    /// <summary>Never: the experiment is made to know.</summary>
+    Never,
+}
+
+/// <summary>What became of the change.</summary>
+public enum ExperimentDecision
+{
+    /// <summary>The VM has the change.</summary>
+    Kept,
+
+    /// <summary>The VM is as it was before.</summary>
+    Undone,
+}
+
+/// <summary>The settings of an experiment.</summary>
+public sealed record ExperimentOptions
+{
+    /// <summary>The order of the runs.</summary>
+    public ExperimentDesign Design { get; init; } = ExperimentDesign.Auto;
+
+    /// <summary>When the change is kept.</summary>
+    public KeepRule Keep { get; init; } = KeepRule.Improved;
+
+    /// <summary>Whether the VM may be restarted. A change that needs it is refused without.</summary>
+    public bool Restart { get; init; }
+
+    /// <summary>How a restart is done.</summary>
+    public RestartOptions RestartOptions { get; init; } = new();
+
+    /// <summary>
+    /// A fixed number: of pairs (at least 6), or of counted runs a side for the other designs. Null: for pairs, looks after 8, 12 and 20 of
+    /// them; for the others 8 runs a side.
+    /// </summary>
+    public int? Runs { get; init; }
+
+    /// <summary>How long the experiment may take; null for as long as it needs. It ends with what was measured by then, and says so.</summary>
+    public TimeSpan? TimeLimit { get; init; }
+
+    /// <summary>The smallest shift in per cent that matters, for every metric; null for the thresholds of the verdict rule.</summary>
+    public double? ThresholdPercent { get; init; }
+
+    /// <summary>The seed of the coin that orders the runs inside each pair; null lets one be chosen. The result has it.</summary>
+    public int? Seed { get; init; }
+}

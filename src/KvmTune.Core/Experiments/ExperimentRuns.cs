@@ -1,0 +1,111 @@
+// Collects the runs of both sides of an experiment over all its sessions, and puts them together as two measurements.
+using System.Globalization;
+using KvmTune.Measurement;
+using KvmTune.Statistics;
+
+namespace KvmTune.Experiments;
+
+/// <summary>The runs of an experiment so far, in order, each with its side.</summary>
+internal sealed class ExperimentRuns
+{
+    private readonly List<Entry> _entries = [];
+    private readonly Dictionary<bool, MeasurementConditions> _conditions = [];
+    private readonly Dictionary<bool, TimeSpan> _elapsed = new() { [false] = TimeSpan.Zero, [true] = TimeSpan.Zero };
+    private readonly Dictionary<bool, Guid> _ids = new() { [false] = Guid.NewGuid(), [true] = Guid.NewGuid() };
+    private readonly List<string> _notes = [];
+    private VMPerformance? _template;
+
+    /// <summary>How many runs were made: the mark that a stage begins at.</summary>
+    public int Count => _entries.Count;
+
+    /// <summary>How many runs failed.</summary>
+    public int FailedCount => _entries.Count(entry => entry.Run.Failure is not null);
+
+    /// <summary>What a reader must know, each a sentence.</summary>
+    public IReadOnlyList<string> Notes => _notes.ToList();
+
+    /// <summary>Whether the conditions of a side are known already.</summary>
+    public bool Knows(bool isCandidate) => _conditions.ContainsKey(isCandidate);
+
+    /// <summary>Adds a run. One that failed is flagged as repeated, so that it takes no place among those that count.</summary>
+    public void Add(MeasuredRun run, bool isCandidate) => _entries.Add(new Entry(
+        run with { Number = _entries.Count + 1, IsScreened = run is { Failure: not null, IsWarmup: false } }, isCandidate));
+
+    /// <summary>Adds to the time that a side took.</summary>
+    public void AddElapsed(bool isCandidate, TimeSpan elapsed) => _elapsed[isCandidate] += elapsed;
+
+    /// <summary>Takes what a session knows: conditions of a side, where they are like those of that side before; and its notes.</summary>
+    /// <exception cref="ComparisonException">The conditions changed since the side was measured last.</exception>
+    public void Learn(VMPerformance session, bool isCandidate, MeasurementConditions conditions)
+    {
+        _template ??= session;
+        if (!_conditions.TryGetValue(isCandidate, out var before))
+        {
+            _conditions[isCandidate] = conditions;
+            return;
+        }
+
+        LikenessCheck.CheckConditions(session with { Conditions = before }, session with { Conditions = conditions }, force: false);
+        if (!string.Equals(before.ConfigurationHash, conditions.ConfigurationHash, StringComparison.Ordinal))
+        {
+            Note($"Somebody else changed the VM's running configuration during the experiment: the {(isCandidate ? "candidate" : "baseline")} was not the same in all its runs.");
+        }
+    }
+
+    /// <summary>Adds a sentence, once.</summary>
+    public void Note(string note)
+    {
+        if (!_notes.Contains(note, StringComparer.Ordinal))
+        {
+            _notes.Add(note);
+        }
+    }
+
+    /// <summary>Why a run since a mark counts as disturbed; null where none does.</summary>
+    public string? WhyDisturbed(int mark)
+    {
+        var all = _entries.ConvertAll(entry => entry.Run);
+        return _entries.Skip(mark)
+            .Where(entry => entry.Run is { IsWarmup: false, Failure: null })
+            .Select(entry => ScreeningRule.WhyDisturbed(entry.Run, all))
+            .FirstOrDefault(why => why is not null);
+    }
+
+    /// <summary>Flags all runs since a mark as repeated.</summary>
+    public void Screen(int mark)
+    {
+        for (var i = mark; i < _entries.Count; i++)
+        {
+            _entries[i] = _entries[i] with { Run = _entries[i].Run with { IsScreened = !_entries[i].Run.IsWarmup } };
+        }
+    }
+
+    /// <summary>One side as a measurement; null before a run of it was made.</summary>
+    public VMPerformance? ToPerformance(bool isCandidate)
+    {
+        var runs = _entries.Where(entry => entry.IsCandidate == isCandidate).Select(entry => entry.Run).ToList();
+        if (_template is null || runs.Count == 0 || !_conditions.TryGetValue(isCandidate, out var conditions))
+        {
+            return null;
+        }
+
+        var failed = runs.Count(run => run.Failure is not null);
+        return _template with
+        {
+            Id = _ids[isCandidate],
+            Runs = runs,
+            Conditions = conditions,
+            StartedAt = runs[0].StartedAt,
+            Elapsed = _elapsed[isCandidate],
+            Notes = failed == 0
+                ? _notes.ToList()
+                : [.. _notes, string.Create(CultureInfo.InvariantCulture, $"{failed} failed runs were repeated; they are kept among the runs.")],
+        };
+    }
+
+    /// <summary>The measurements so far: baseline, candidate, or none.</summary>
+    public IReadOnlyList<VMPerformance> ToPerformances() =>
+        [.. new[] { ToPerformance(isCandidate: false), ToPerformance(isCandidate: true) }.OfType<VMPerformance>()];
+
+    private sealed record Entry(MeasuredRun Run, bool IsCandidate);
+}

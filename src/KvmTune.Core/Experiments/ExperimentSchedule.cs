@@ -1,0 +1,168 @@
+// The order of an experiment's runs: which side when, how many runs each time, and after how many pairs it is looked at.
+using System.Globalization;
+using KvmTune.Statistics;
+
+namespace KvmTune.Experiments;
+
+/// <summary>Consecutive runs of one side. Its first run is a warm-up where the VM was started or switched for it.</summary>
+/// <param name="IsCandidate">Whether the change is in force.</param>
+/// <param name="Runs">How many runs count.</param>
+internal sealed record ExperimentUnit(bool IsCandidate, int Runs)
+{
+    /// <summary>The side in a word.</summary>
+    public string Side => IsCandidate ? "candidate" : "baseline";
+}
+
+/// <summary>What is made, and repeated, as a whole: a pair, or one block.</summary>
+/// <param name="Name">For example <c>pair 3</c>.</param>
+/// <param name="Units">Its parts in order.</param>
+internal sealed record ExperimentStage(string Name, IReadOnlyList<ExperimentUnit> Units);
+
+/// <summary>The order of an experiment.</summary>
+/// <remarks>
+/// Pairs: the order inside each pair by a coin, since a fixed A B B A follows the host's own rhythm (13 % false verdicts on one recorded
+/// series, against 4 %). For a live change a unit is one run; a switch to the other side makes a warm-up run first, and where the next pair
+/// begins with the side that is there already, nothing is switched and nothing is dropped. For a change that needs a restart a unit is a boot
+/// of its own with the median of three runs, since runs of one boot share its luck. Blocks: A B B A once, which cancels a steady drift; each
+/// block has a boot of its own, so that no side is judged by the luck of one boot.
+/// </remarks>
+internal sealed class ExperimentSchedule
+{
+    /// <summary>Counted runs a side where the design has no pairs and no number was given.</summary>
+    public const int DefaultRunsASide = 8;
+
+    /// <summary>Runs of one boot that make one value, in pairs of boots.</summary>
+    public const int RunsOfABoot = 3;
+
+    private readonly bool[] _candidateFirst;
+    private readonly IReadOnlyList<ExperimentStage> _blocks;
+
+    private ExperimentSchedule(ExperimentDesign design, bool needsRestart, int? runs, int seed)
+    {
+        (Design, NeedsRestart) = (design, needsRestart);
+        Looks = runs is { } fixedNumber && design == ExperimentDesign.Pairs ? FixedLooks(fixedNumber) : LookPlan.Planned;
+        var chance = new Random(seed);
+        _candidateFirst = design == ExperimentDesign.Pairs ? [.. Enumerable.Range(0, Looks.Looks[^1].Pairs).Select(_ => chance.Next(2) == 1)] : [];
+        RunsPerUnit = design == ExperimentDesign.Pairs && needsRestart ? RunsOfABoot : 1;
+        var aSide = runs ?? DefaultRunsASide;
+        _blocks = design switch
+        {
+            ExperimentDesign.Blocks => [Block(1, "A", aSide), Block(2, "B", aSide), Block(3, "B", aSide), Block(4, "A", aSide)],
+            ExperimentDesign.Sequential => [new("baseline", [new(false, aSide)]), new("candidate", [new(true, aSide)])],
+            _ => [],
+        };
+    }
+
+    /// <summary>The design; never Auto.</summary>
+    public ExperimentDesign Design { get; }
+
+    /// <summary>Whether a switch is a restart.</summary>
+    public bool NeedsRestart { get; }
+
+    /// <summary>After how many pairs it is looked at.</summary>
+    public LookPlan Looks { get; }
+
+    /// <summary>How many runs make one value.</summary>
+    public int RunsPerUnit { get; }
+
+    /// <summary>Whether every unit gets a boot of its own, also where the side stays.</summary>
+    public bool BootsForEachUnit => NeedsRestart && Design != ExperimentDesign.Sequential;
+
+    /// <summary>Whether every unit begins with a warm-up run, also where nothing was switched: a block is to be told from the one before.</summary>
+    public bool WarmsUpEachUnit => Design == ExperimentDesign.Blocks;
+
+    /// <summary>How many stages there are at most.</summary>
+    public int MostStages => Design == ExperimentDesign.Pairs ? _candidateFirst.Length : _blocks.Count;
+
+    /// <summary>The design that the comparison is told.</summary>
+    public ComparisonDesign ComparisonDesign => Design switch
+    {
+        ExperimentDesign.Pairs => ComparisonDesign.Pairs,
+        ExperimentDesign.Blocks => ComparisonDesign.Blocks,
+        _ => ComparisonDesign.Sequential,
+    };
+
+    /// <summary>Makes the schedule that the options mean.</summary>
+    /// <param name="options">The options.</param>
+    /// <param name="needsRestart">Whether a switch is a restart.</param>
+    /// <param name="seed">The seed of the coin.</param>
+    /// <param name="timeOf">How long so many stages of a schedule are likely to take.</param>
+    /// <exception cref="KvmTuneException">The number of runs makes no sense for the design (<c>InvalidSetting</c>).</exception>
+    public static ExperimentSchedule Create(
+        ExperimentOptions options, bool needsRestart, int seed, Func<ExperimentSchedule, int, TimeSpan> timeOf)
+    {
+        if (options.Design != ExperimentDesign.Auto)
+        {
+            return new(options.Design, needsRestart, options.Runs, seed);
+        }
+
+        if (!needsRestart)
+        {
+            return new(ExperimentDesign.Pairs, needsRestart, options.Runs, seed);
+        }
+
+        // Sixteen boots are dear, so they are made without being asked for only where a time limit says that there is time for them.
+        if (options.TimeLimit is { } limit && options.Runs is null or >= LookPlan.FewestPairs)
+        {
+            var pairs = new ExperimentSchedule(ExperimentDesign.Pairs, needsRestart, options.Runs, seed);
+            if (timeOf(pairs, pairs.Looks.Looks[0].Pairs) <= limit)
+            {
+                return pairs;
+            }
+        }
+
+        return new(ExperimentDesign.Blocks, needsRestart, options.Runs, seed);
+    }
+
+    /// <summary>A stage, counted from 0.</summary>
+    public ExperimentStage Stage(int index)
+    {
+        if (Design != ExperimentDesign.Pairs)
+        {
+            return _blocks[index];
+        }
+
+        var first = _candidateFirst[index];
+        return new(
+            string.Create(CultureInfo.InvariantCulture, $"pair {index + 1} of {NextLook(index)} ({(first ? "B A" : "A B")})"),
+            [new(first, RunsPerUnit), new(!first, RunsPerUnit)]);
+    }
+
+    /// <summary>The number of stages until the next planned look, after so many.</summary>
+    public int NextLook(int stages) => Design == ExperimentDesign.Pairs ? Looks.NextAfter(stages)?.Pairs ?? stages : MostStages;
+
+    /// <summary>The design in words, for a person who is asked.</summary>
+    public string Describe() => Design switch
+    {
+        ExperimentDesign.Pairs => (Looks.Looks.Count == 1
+            ? string.Create(CultureInfo.InvariantCulture, $"{Looks.Looks[0].Pairs} pairs")
+            : $"pairs, looked at after {string.Join(", ", Looks.Looks.Select(look => look.Pairs.ToString(CultureInfo.InvariantCulture)))} of them")
+            + ", the order inside each by a coin"
+            + (NeedsRestart ? string.Create(CultureInfo.InvariantCulture, $"; a pair is two boots with {RunsOfABoot} runs each") : null),
+        ExperimentDesign.Blocks => string.Create(CultureInfo.InvariantCulture, $"blocks A B B A of {_blocks[0].Units[0].Runs} runs each")
+            + (NeedsRestart ? ", each a boot of its own" : null) + "; the verdict is provisional",
+        _ => string.Create(CultureInfo.InvariantCulture, $"{_blocks[0].Units[0].Runs} runs before and {_blocks[1].Units[0].Runs} after")
+            + "; the verdict is provisional, since drift of the host is not excluded",
+    };
+
+    // Each side has two blocks; an odd number is rounded up.
+    private static ExperimentStage Block(int number, string letter, int aSide) => new(
+        string.Create(CultureInfo.InvariantCulture, $"block {number} of 4 ({letter})"), [new(letter == "B", (aSide + 1) / 2)]);
+
+    private static LookPlan FixedLooks(int pairs)
+    {
+        try
+        {
+            return LookPlan.Fixed(pairs);
+        }
+        catch (ArgumentOutOfRangeException exception)
+        {
+            throw new KvmTuneException(
+                "InvalidSetting", KvmTuneErrorCategory.InvalidArgument,
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"-Runs {pairs} is too few pairs: with fewer than {LookPlan.FewestPairs}, no p-value under 0.05 exists. Give more, or choose -Design Blocks or Sequential."),
+                exception);
+        }
+    }
+}

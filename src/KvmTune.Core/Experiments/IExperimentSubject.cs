@@ -1,0 +1,33 @@
+// What an experiment does to a VM. The real one goes by the path of changes; tests put their own in its place.
+using KvmTune.Tuning;
+
+namespace KvmTune.Experiments;
+
+/// <summary>The VM of an experiment, with the change that is tried on it.</summary>
+internal interface IExperimentSubject
+{
+    /// <summary>What the change does, in words.</summary>
+    string Title { get; }
+
+    /// <summary>Whether the change is in force only after a restart of the VM.</summary>
+    bool NeedsRestart { get; }
+
+    /// <summary>The records of the journal that were made so far.</summary>
+    IReadOnlyList<long> JournalIds { get; }
+
+    /// <summary>Checks on what is there now that the change can be tried as it was planned. Nothing is touched.</summary>
+    /// <exception cref="KvmTuneException">It cannot.</exception>
+    void Check();
+
+    /// <summary>Makes the change. When it throws, part of it may be made: take it back.</summary>
+    Task<IReadOnlyList<VMTuningResult>> ApplyAsync(CancellationToken cancellationToken);
+
+    /// <summary>Takes the change back, as far as it is there. It can be called again.</summary>
+    Task UndoAsync(CancellationToken cancellationToken);
+
+    /// <summary>Starts the VM anew, as it is configured.</summary>
+    Task RestartAsync(CancellationToken cancellationToken);
+
+    /// <summary>Gives back what was done on the host for the change, once it is taken back for good.</summary>
+    void TakeBackPreparations();
+}

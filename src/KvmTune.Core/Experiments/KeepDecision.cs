@@ -1,0 +1,33 @@
+// Turns a verdict into a decision: what is kept, and the sentence that says why.
+using KvmTune.Statistics;
+
+namespace KvmTune.Experiments;
+
+/// <summary>Whether a change is kept, and why.</summary>
+/// <param name="IsKept">Whether it is kept.</param>
+/// <param name="Reason">Why, as a sentence.</param>
+internal sealed record KeepDecision(bool IsKept, string Reason)
+{
+    /// <summary>Decides.</summary>
+    public static KeepDecision Of(KeepRule rule, VMComparison comparison)
+    {
+        var verdict = Words(comparison);
+        var isWorse = comparison.Metrics.Any(metric => metric is { Role: MetricRole.Guard, Verdict: Verdict.Regressed });
+        return rule switch
+        {
+            KeepRule.Always => new(true, $"Kept, since it was to be kept whatever the verdict (-Keep Always), which is: {verdict}."),
+            KeepRule.Never => new(false, $"Undone, since it was made only to know (-Keep Never). The verdict is: {verdict}."),
+            KeepRule.NotWorse when comparison.Verdict is Verdict.Improved => new(true, $"Kept, since it is not worse: {verdict}."),
+            KeepRule.NotWorse when comparison.Verdict is Verdict.NoDifference && !isWorse => new(true, $"Kept, since it is not worse: {verdict}."),
+            KeepRule.NotWorse when comparison.Verdict is Verdict.NoDifference =>
+                new(false, $"Undone, since {verdict} for {comparison.PrimaryMetric.Metric.Name}, but another metric regressed."),
+            KeepRule.NotWorse => new(false, $"Undone, since it is not shown to be no worse: {verdict}."),
+            _ when comparison.Verdict is Verdict.Improved => new(true, $"Kept, since it {verdict}."),
+            _ => new(false, $"Undone, since no improvement is shown: {verdict}."),
+        };
+    }
+
+    private static string Words(VMComparison comparison) =>
+        (comparison.Verdict == Verdict.NoDifference ? "no difference" : comparison.Verdict.ToString().ToLowerInvariant())
+        + (comparison.IsProvisional ? " (provisional)" : null);
+}

@@ -1,0 +1,115 @@
+// The result of an experiment: both measurements, the change between them, the comparison, the decision and why.
+using KvmTune.Measurement;
+using KvmTune.Statistics;
+using KvmTune.Tuning;
+
+namespace KvmTune.Experiments;
+
+/// <summary>A baseline, one change, a candidate, a comparison and a decision.</summary>
+public sealed record VMExperiment
+{
+    /// <summary>What names this experiment in the journal: all its changes carry it.</summary>
+    public required Guid ExperimentId { get; init; }
+
+    /// <summary>The VM's name (libvirt: domain name).</summary>
+    public required string VMName { get; init; }
+
+    /// <summary>The VM's UUID.</summary>
+    public required Guid VMId { get; init; }
+
+    /// <summary>The libvirt connection that the VM was reached by.</summary>
+    public required string ConnectionUri { get; init; }
+
+    /// <summary>What the change does, in words.</summary>
+    public required string Title { get; init; }
+
+    /// <summary>The change as it was last made; one, unless several were meant as one.</summary>
+    public required IReadOnlyList<VMTuningResult> Changes { get; init; }
+
+    /// <summary>The first of <see cref="Changes"/>: the only one, unless several were meant as one.</summary>
+    public VMTuningResult Change => Changes[0];
+
+    /// <summary>The plan of <see cref="Change"/>.</summary>
+    public VMTuningPlan Plan => Change.Plan;
+
+    /// <summary>The runs without the change.</summary>
+    public required VMPerformance Baseline { get; init; }
+
+    /// <summary>The runs with the change.</summary>
+    public required VMPerformance Candidate { get; init; }
+
+    /// <summary>What the two say of the change.</summary>
+    public required VMComparison Comparison { get; init; }
+
+    /// <summary>The verdict of <see cref="Comparison"/>.</summary>
+    public Verdict Verdict => Comparison.Verdict;
+
+    /// <summary>What became of the change.</summary>
+    public required ExperimentDecision Decision { get; init; }
+
+    /// <summary>Why, as a sentence.</summary>
+    public required string Reason { get; init; }
+
+    /// <summary>When it was to be kept.</summary>
+    public required KeepRule Keep { get; init; }
+
+    /// <summary>The order of the runs; never <see cref="ExperimentDesign.Auto"/>.</summary>
+    public required ExperimentDesign Design { get; init; }
+
+    /// <summary>The seed of the coin that ordered the runs inside each pair.</summary>
+    public required int Seed { get; init; }
+
+    /// <summary>How many pairs were made and count; 0 for a design without pairs.</summary>
+    public required int PairCount { get; init; }
+
+    /// <summary>How many pairs were repeated since the host was disturbed; their runs are kept with <see cref="MeasuredRun.IsScreened"/>.</summary>
+    public required int ScreenedPairCount { get; init; }
+
+    /// <summary>How many times the VM was restarted for it.</summary>
+    public required int RestartCount { get; init; }
+
+    /// <summary>What was done, in order, and how long each took.</summary>
+    public required IReadOnlyList<ExperimentStep> Steps { get; init; }
+
+    /// <summary>What a reader must know of this experiment, each a sentence, for example what the time limit did not allow.</summary>
+    public IReadOnlyList<string> Notes { get; init; } = [];
+
+    /// <summary>The records of the journal that the experiment's changes made, in order; empty where no journal is kept.</summary>
+    public IReadOnlyList<long> JournalIds { get; init; } = [];
+
+    /// <summary>When it began.</summary>
+    public required DateTimeOffset StartedAt { get; init; }
+
+    /// <summary>How long it took in all.</summary>
+    public required TimeSpan Elapsed { get; init; }
+
+    /// <summary>How long the steps of a kind took together.</summary>
+    public TimeSpan ElapsedOf(ExperimentStepKind kind) =>
+        TimeSpan.FromTicks(Steps.Where(step => step.Kind == kind).Sum(step => step.Elapsed.Ticks));
+}
+
+/// <summary>What a step of an experiment is for.</summary>
+public enum ExperimentStepKind
+{
+    /// <summary>Checking the plan on what is there.</summary>
+    Check,
+
+    /// <summary>Noting the conditions and preparing the workload in the guest, and removing it.</summary>
+    Prepare,
+
+    /// <summary>Making the change or taking it back, a restart included.</summary>
+    Switch,
+
+    /// <summary>Runs.</summary>
+    Measure,
+
+    /// <summary>Comparing the two sides.</summary>
+    Compare,
+}
+
+/// <summary>One step of an experiment.</summary>
+/// <param name="Kind">What it is for.</param>
+/// <param name="Name">What was done, in words, for example <c>pair 3: candidate</c>.</param>
+/// <param name="StartedAt">When it began.</param>
+/// <param name="Elapsed">How long it took.</param>
+public sealed record ExperimentStep(ExperimentStepKind Kind, string Name, DateTimeOffset StartedAt, TimeSpan Elapsed);

@@ -1,0 +1,109 @@
+// The entry: tries a change on a VM. What it measures, in which order, and what becomes of the change is decided in the files beside it.
+using KvmTune.Hosts;
+using KvmTune.Measurement;
+using KvmTune.Measurement.Workloads;
+using KvmTune.Tuning;
+
+namespace KvmTune.Experiments;
+
+/// <summary>What an experiment will do, before it does it.</summary>
+/// <param name="Design">The order of its runs; never Auto.</param>
+/// <param name="Description">The same in words.</param>
+/// <param name="EstimatedTime">How long it is likely to take, to the first look where there are several. A guess: nothing was measured yet.</param>
+public sealed record ExperimentOutline(ExperimentDesign Design, string Description, TimeSpan EstimatedTime);
+
+/// <summary>Tries changes: baseline, exactly one change, candidate, comparison, decision.</summary>
+/// <param name="host">The host.</param>
+/// <param name="tuner">What makes changes on that host.</param>
+/// <param name="target">The VM as something to measure.</param>
+/// <param name="catalog">The workloads.</param>
+/// <param name="time">The clock.</param>
+public sealed class VMExperimenter(HostConnection host, VMTuner tuner, IMeasurementTarget target, WorkloadCatalog catalog, TimeProvider time)
+{
+    /// <summary>Says what an experiment would do, after checking that it can be made. Nothing is touched.</summary>
+    /// <exception cref="KvmTuneException">It would be refused, for the reasons that <see cref="RunAsync"/> names.</exception>
+    /// <exception cref="ArgumentException">A setting makes no sense.</exception>
+    public ExperimentOutline Outline(IReadOnlyList<VMTuningPlan> plans, WorkloadRequest workload, ExperimentOptions options)
+    {
+        var subject = SubjectOf(plans, options, experimentId: null);
+        subject.Check();
+        var pace = PaceOf(workload, subject.NeedsRestart, null);
+        var schedule = ExperimentSchedule.Create(options, subject.NeedsRestart, options.Seed ?? 0, (order, stages) => pace.TimeOf(order, 0, stages));
+        return new ExperimentOutline(schedule.Design, schedule.Describe(), pace.TimeOf(schedule, 0, schedule.NextLook(0)) + pace.SettlingTime);
+    }
+
+    /// <summary>
+    /// Makes one experiment. Whatever way it ends, the VM is left as it was before or, where that was decided, with the change:
+    /// an error or a cancelled token takes the change back first, and the token does not stop that.
+    /// </summary>
+    /// <param name="plans">The change: one plan, or several of one VM that are meant as one.</param>
+    /// <param name="workload">What loads the guest. Its number of runs does not count; that of the options does.</param>
+    /// <param name="options">How.</param>
+    /// <param name="progress">Is told what is done and how long it is likely to take.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <exception cref="ArgumentException">A setting makes no sense, or the plans are none or of several VMs; nothing was touched.</exception>
+    /// <exception cref="KvmTuneException">
+    /// Refused before anything was touched: a rule forbids the change (its id), somebody changed the same settings (<c>ConcurrentEdit</c>), there is
+    /// <c>NothingToTry</c>, a restart is needed and not allowed (<c>RestartRequired</c>), <c>OtherChangesPending</c>, <c>TimeLimitTooShort</c>.
+    /// </exception>
+    /// <exception cref="ExperimentInterruptedException">It ended before its end; the runs that were made are kept in it.</exception>
+    /// <exception cref="ExperimentCanceledException">Cancelled; the change was taken back.</exception>
+    public Task<VMExperiment> RunAsync(
+        IReadOnlyList<VMTuningPlan> plans,
+        WorkloadRequest workload,
+        ExperimentOptions options,
+        IProgress<MeasurementProgress>? progress,
+        CancellationToken cancellationToken)
+    {
+        var experimentId = Guid.NewGuid();
+        return RunOnAsync(SubjectOf(plans, options, experimentId), experimentId, workload, options, progress, cancellationToken);
+    }
+
+    /// <summary>The same with a subject of the caller's.</summary>
+    internal async Task<VMExperiment> RunOnAsync(
+        IExperimentSubject subject,
+        Guid experimentId,
+        WorkloadRequest workload,
+        ExperimentOptions options,
+        IProgress<MeasurementProgress>? progress,
+        CancellationToken cancellationToken)
+    {
+        MeasurementSession.Validate(catalog, workload);
+        var seed = options.Seed ?? Random.Shared.Next();
+        var pace = PaceOf(workload, subject.NeedsRestart, progress);
+        var schedule = ExperimentSchedule.Create(options, subject.NeedsRestart, seed, (order, stages) => pace.TimeOf(order, 0, stages));
+        var run = new ExperimentRun
+        {
+            Subject = subject,
+            Target = target,
+            Catalog = catalog,
+            Time = time,
+            Workload = workload,
+            Options = options,
+            Schedule = schedule,
+            Pace = pace,
+            Seed = seed,
+            ExperimentId = experimentId,
+        };
+        return await run.RunAsync(cancellationToken);
+    }
+
+    private ChangeSwitch SubjectOf(IReadOnlyList<VMTuningPlan> plans, ExperimentOptions options, Guid? experimentId)
+    {
+        ArgumentNullException.ThrowIfNull(plans);
+        return plans.Count > 0 && plans.All(plan => plan.VMId == target.VMId)
+            ? new ChangeSwitch(
+                host,
+                tuner,
+                time,
+                plans,
+                new ApplyOptions { Restart = options.Restart, RestartOptions = options.RestartOptions, ExperimentId = experimentId })
+            : throw new ArgumentException($"An experiment tries one change of one VM: at least one plan is needed, and each of '{target.VMName}'.", nameof(plans));
+    }
+
+    private ExperimentPace PaceOf(WorkloadRequest workload, bool needsRestart, IProgress<MeasurementProgress>? progress) => new(
+        time,
+        ExperimentPace.Guess.Of(MeasurementSession.Validate(catalog, workload).RunLength(workload), needsRestart),
+        target.VMName,
+        progress);
+}

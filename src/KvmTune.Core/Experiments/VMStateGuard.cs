@@ -1,0 +1,89 @@
+// Notices what was done to a VM beside the path of changes while a script block ran that should only plan, and takes it back.
+using KvmTune.Hosts;
+using KvmTune.Libvirt;
+using KvmTune.Topology;
+using KvmTune.Tuning;
+using KvmTune.Tuning.Changes;
+
+namespace KvmTune.Experiments;
+
+/// <summary>A VM's documents at one moment, and the way back to them.</summary>
+public sealed class VMStateGuard
+{
+    private readonly HostConnection _host;
+    private readonly LibvirtDomain _domain;
+    private readonly VMSnapshot _before;
+
+    /// <summary>Notes how a VM is now.</summary>
+    /// <param name="host">The host.</param>
+    /// <param name="domain">The VM, on a writable connection; it stays the caller's.</param>
+    public VMStateGuard(HostConnection host, LibvirtDomain domain)
+    {
+        (_host, _domain) = (host, domain);
+        _before = VMReading.Snapshot(domain);
+    }
+
+    /// <summary>Takes back what was changed since: the persistent configuration whole, and the pins of the running VM.</summary>
+    /// <returns>What was changed, each in words; empty for nothing. What could not be taken back says so.</returns>
+    public async Task<IReadOnlyList<string>> TakeBackAsync(CancellationToken cancellationToken)
+    {
+        var now = VMReading.Snapshot(_domain);
+        var changed = new List<string>();
+        if (_before.Persistent is { } before && now.Persistent is { } after && !string.Equals(before, after, StringComparison.Ordinal))
+        {
+            var differences = ConfigurationComparer.Compare(DomainXmlReader.Read(before), DomainXmlReader.Read(after));
+            changed.AddRange(differences.Count > 0 ? differences.Select(difference => difference.ToString()) : ["something in the persistent configuration"]);
+            using (_host.Write().DefineXml(before, validate: true))
+            {
+                // The new handle names the domain that is held here already.
+            }
+        }
+
+        if (_before.Running is { } ran && now.Running is { } runs)
+        {
+            changed.AddRange(await TakeBackRunningAsync(DomainXmlReader.Read(ran), DomainXmlReader.Read(runs), cancellationToken));
+        }
+
+        return changed.Distinct(StringComparer.Ordinal).ToList();
+    }
+
+    private async Task<IEnumerable<string>> TakeBackRunningAsync(VMConfiguration before, VMConfiguration now, CancellationToken cancellationToken)
+    {
+        var hostCpus = HostReading.OnlineCpus(_host);
+        var differences = ConfigurationComparer.Compare(before, now, hostCpus);
+        if (differences.Count == 0)
+        {
+            return [];
+        }
+
+        var tuner = new VMTuner(_host, TimeProvider.System, new NoJournal(), _domain);
+        var none = new Dictionary<int, CpuSet?>();
+        foreach (var kind in new PinChange[]
+        {
+            new VcpuPinChange { VMName = _domain.Name, VMId = _domain.Id, ConnectionUri = _host.Uri, Scope = ChangeScope.Live, Pins = none },
+            new EmulatorPinChange { VMName = _domain.Name, VMId = _domain.Id, ConnectionUri = _host.Uri, Scope = ChangeScope.Live, Pins = none },
+            new IOThreadPinChange { VMName = _domain.Name, VMId = _domain.Id, ConnectionUri = _host.Uri, Scope = ChangeScope.Live, Pins = none, HostCpus = hostCpus },
+        })
+        {
+            if (Differing(kind, before, now) is { Pins.Count: > 0 } change)
+            {
+                await tuner.ApplyAsync(tuner.Plan(change, cancellationToken), new ApplyOptions(), cancellationToken);
+            }
+        }
+
+        var left = ConfigurationComparer.Compare(before, DomainXmlReader.Read(VMReading.Running(_domain) ?? string.Empty), hostCpus);
+        return differences.Select(difference => left.Contains(difference) ? $"{difference} (in the running VM, where it still is)" : difference.ToString());
+    }
+
+    // The pins of a kind that differ, as they were before.
+    private static PinChange Differing(PinChange kind, VMConfiguration before, VMConfiguration now)
+    {
+        var (was, isNow) = (kind.PinsOf(before), kind.PinsOf(now));
+        return kind with
+        {
+            Pins = was.Keys.Union(isNow.Keys)
+                .Where(number => !Equals(was.GetValueOrDefault(number), isNow.GetValueOrDefault(number)))
+                .ToDictionary(number => number, number => was.GetValueOrDefault(number)),
+        };
+    }
+}

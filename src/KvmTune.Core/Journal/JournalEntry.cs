@@ -1,0 +1,209 @@
+// What the journal has of one change, with the measurements on both sides of it and what was said of them.
+using KvmTune.Statistics;
+using KvmTune.Tuning;
+
+namespace KvmTune.Journal;
+
+/// <summary>What an entry is about.</summary>
+public enum JournalKind
+{
+    /// <summary>A change of a VM.</summary>
+    Change,
+
+    /// <summary>A change of a host, for example of its pools of huge pages.</summary>
+    HostChange,
+
+    /// <summary>A measurement.</summary>
+    Measurement,
+
+    /// <summary>A checkpoint: the named tuning state of a VM.</summary>
+    Checkpoint,
+}
+
+/// <summary>How a change ended.</summary>
+public enum JournalOutcome
+{
+    /// <summary>The change was made and is in force.</summary>
+    Applied,
+
+    /// <summary>The change was made, and comes into force with the VM's next start.</summary>
+    RestartPending,
+
+    /// <summary>It failed, and what it had done was taken back.</summary>
+    TakenBack,
+
+    /// <summary>It failed, and something of it may be left. Undo finds out what.</summary>
+    Failed,
+
+    /// <summary>The process that made it ended before the change did, or could not record how it ended. Undo finds out what is left.</summary>
+    Interrupted,
+
+    /// <summary>It is being made now.</summary>
+    Running,
+
+    /// <summary>A measurement or a checkpoint: recorded, and nothing was changed.</summary>
+    Recorded,
+}
+
+/// <summary>A measurement in short.</summary>
+/// <param name="Id">What tells it from others.</param>
+/// <param name="StartedAt">When it began.</param>
+/// <param name="Workload">The workload.</param>
+/// <param name="Metric">The metric that decides.</param>
+/// <param name="Unit">Its unit.</param>
+/// <param name="Median">The median of its runs that count; null where none did.</param>
+/// <param name="Runs">How many runs count.</param>
+public sealed record MeasurementSummary(
+    Guid Id, DateTimeOffset StartedAt, string Workload, string Metric, string Unit, double? Median, int Runs)
+{
+    /// <summary>For example <c>RandomWrite: 11240 IOPS</c>.</summary>
+    public override string ToString() => Median is { } median
+        ? System.FormattableString.Invariant($"{Workload}: {median:0.###} {Unit}")
+        : $"{Workload}: no run counts";
+}
+
+/// <summary>One entry of the journal.</summary>
+public sealed record JournalEntry
+{
+    /// <summary>The entry's id; ids only grow.</summary>
+    public required long Id { get; init; }
+
+    /// <summary>What it is about.</summary>
+    public required JournalKind Kind { get; init; }
+
+    /// <summary>The VM's name at that time; the host's URI for a change of a host.</summary>
+    public required string VMName { get; init; }
+
+    /// <summary>The VM's UUID; null for a change of a host.</summary>
+    public required Guid? VMId { get; init; }
+
+    /// <summary>The libvirt connection that the VM or host was reached by.</summary>
+    public required string ConnectionUri { get; init; }
+
+    /// <summary>The area of the change.</summary>
+    public required TuningArea Area { get; init; }
+
+    /// <summary>What was done, in words.</summary>
+    public required string Title { get; init; }
+
+    /// <summary>When it began.</summary>
+    public required DateTimeOffset StartedAt { get; init; }
+
+    /// <summary>When it ended; null where that is not known.</summary>
+    public DateTimeOffset? EndedAt { get; init; }
+
+    /// <summary>How it ended.</summary>
+    public required JournalOutcome Outcome { get; init; }
+
+    /// <summary>The last step that was reached; null before the first.</summary>
+    public ChangeStep? Step { get; init; }
+
+    /// <summary>Who made it.</summary>
+    public required string User { get; init; }
+
+    /// <summary>The program that made it, with its process id, for example <c>pwsh (4711)</c>.</summary>
+    public required string Process { get; init; }
+
+    /// <summary>Whether the VM was restarted for it.</summary>
+    public bool Restarted { get; init; }
+
+    /// <summary>The settings that changed.</summary>
+    public IReadOnlyList<SettingDifference> Differences { get; init; } = [];
+
+    /// <summary>Why it failed; null for a change that did not.</summary>
+    public string? Error { get; init; }
+
+    /// <summary>The experiment that it is part of.</summary>
+    public Guid? ExperimentId { get; init; }
+
+    /// <summary>The entry that it took back; null for a change in its own right.</summary>
+    public long? Undoes { get; init; }
+
+    /// <summary>When it was taken back; null while it stands.</summary>
+    public DateTimeOffset? UndoneAt { get; init; }
+
+    /// <summary>The entry that took it back; null where there is none, or where there was nothing left to take back.</summary>
+    public long? UndoneBy { get; init; }
+
+    /// <summary>The measurement before it.</summary>
+    public MeasurementSummary? Baseline { get; init; }
+
+    /// <summary>The last measurement after it.</summary>
+    public MeasurementSummary? Candidate { get; init; }
+
+    /// <summary>What the last comparison of the two said.</summary>
+    public Verdict? Verdict { get; init; }
+
+    /// <summary>The same in words.</summary>
+    public string? VerdictSentence { get; init; }
+
+    /// <summary>What was going to be done, with what undoing it needs; null where nothing can be undone.</summary>
+    internal ChangeIntent? Intent { get; init; }
+
+    /// <summary>The same of a change of a host.</summary>
+    internal HostChangeIntent? HostIntent { get; init; }
+
+    /// <summary>What is known of the entry, in a sentence: how it stands, and what can be done about it.</summary>
+    public string Explanation => Outcome switch
+    {
+        JournalOutcome.Recorded => "Recorded.",
+        _ when UndoneAt is not null => UndoneBy is { } by
+            ? System.FormattableString.Invariant($"Taken back by entry {by}.")
+            : "Nothing of it was left when it was to be taken back.",
+        JournalOutcome.Applied => "In force.",
+        JournalOutcome.RestartPending => "In force from the VM's next start on.",
+        JournalOutcome.TakenBack => $"It failed, and the VM is as before. {Error}",
+        JournalOutcome.Failed => $"It failed, and something of it may be left; Undo-VMTuning finds out and takes it back. {Error}",
+        JournalOutcome.Running => $"{Process} is at it{Reached}.",
+        _ => $"{Process} ended without a word{Reached}. Undo-VMTuning -Id {System.FormattableString.Invariant($"{Id}")} finds out what is left of it and takes that back.",
+    };
+
+    /// <summary>The change as the result that it was; null where the entry is no change of a VM.</summary>
+    public VMTuningResult? ToResult() => Intent is null ? null : new VMTuningResult
+    {
+        Outcome = Outcome == JournalOutcome.RestartPending ? TuningOutcome.RestartPending : TuningOutcome.Applied,
+        Plan = Intent.Plan,
+        AppliedAt = StartedAt,
+        Elapsed = (EndedAt ?? StartedAt) - StartedAt,
+        Restarted = Restarted,
+        JournalId = Id,
+        Inverse = [Intent.Inverse],
+    };
+
+    private string Reached => Step switch
+    {
+        null or ChangeStep.Intended => ", before anything is known to have been done",
+        ChangeStep.Prepared => ", after the host was prepared",
+        ChangeStep.Defined => ", after the persistent configuration was changed",
+        ChangeStep.MadeLive => ", after the running VM was changed",
+        ChangeStep.ShuttingDown => ", while the guest was being shut down",
+        ChangeStep.ShutDown => ", when the VM was off for its restart",
+        ChangeStep.Started => ", after the VM was started again",
+        _ => ", after all was done",
+    };
+}
+
+/// <summary>Which entries are wanted.</summary>
+public sealed record JournalFilter
+{
+    /// <summary>Only this entry.</summary>
+    public long? Id { get; init; }
+
+    /// <summary>Only entries of this kind; null for changes of VMs and hosts.</summary>
+    public JournalKind? Kind { get; init; }
+
+    /// <summary>Only those of this VM.</summary>
+    public Guid? VMId { get; init; }
+
+    /// <summary>Only those of this area.</summary>
+    public TuningArea? Area { get; init; }
+
+    /// <summary>Only those that began then or later.</summary>
+    public DateTimeOffset? Since { get; init; }
+
+    /// <summary>Only those that ended so.</summary>
+    public IReadOnlyCollection<JournalOutcome> Outcomes { get; init; } = [];
+
+    /// <summary>Only those of this experiment.</summary>
+    public Guid? ExperimentId { get; init; }
+}

@@ -1,0 +1,52 @@
+// Who makes a change: the user, and the process in a form in which it can be told later whether it still lives.
+using System.Globalization;
+
+namespace KvmTune.Journal;
+
+/// <summary>A process, told from all others before and after it (sources: proc(5); random(4) for the boot id).</summary>
+/// <param name="ProcessId">The process id.</param>
+/// <param name="ProcessStart">When it was started, in clock ticks since the host's start: ids are used again, this pair is not.</param>
+/// <param name="BootId">The start of the host that it belongs to.</param>
+internal sealed record JournalOwner(int ProcessId, long ProcessStart, string BootId)
+{
+    /// <summary>This process.</summary>
+    public static JournalOwner Current { get; } = new(Environment.ProcessId, StartOf(Environment.ProcessId) ?? 0, ReadBootId());
+
+    /// <summary>The user of this process; with the one who became root by sudo.</summary>
+    public static string User { get; } = Environment.GetEnvironmentVariable("SUDO_USER") is { Length: > 0 } by && by != Environment.UserName
+        ? $"{Environment.UserName} (sudo by {by})"
+        : Environment.UserName;
+
+    /// <summary>The program of this process, for example <c>pwsh</c>.</summary>
+    public static string Program { get; } = Path.GetFileName(Environment.ProcessPath) ?? "unknown";
+
+    /// <summary>Whether the process still runs.</summary>
+    public bool IsAlive => BootId == Current.BootId && StartOf(ProcessId) == ProcessStart;
+
+    // The second field is the name in parentheses, which may hold anything; the state is the next one, the start the 20th after that.
+    private static long? StartOf(int processId)
+    {
+        try
+        {
+            var stat = File.ReadAllText(string.Create(CultureInfo.InvariantCulture, $"/proc/{processId}/stat"));
+            var fields = stat[(stat.LastIndexOf(')') + 2)..].Split(' ');
+            return fields[0] is "Z" or "X" ? null : long.Parse(fields[19], CultureInfo.InvariantCulture);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+
+    private static string ReadBootId()
+    {
+        try
+        {
+            return File.ReadAllText("/proc/sys/kernel/random/boot_id").Trim();
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            return "unknown";
+        }
+    }
+}

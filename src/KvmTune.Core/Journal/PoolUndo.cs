@@ -1,0 +1,119 @@
+// Gives back huge pages that a change had reserved, and takes back changes of the host's pools.
+using System.Globalization;
+using KvmTune.Hosts;
+using KvmTune.Topology;
+using KvmTune.Tuning;
+using KvmTune.Tuning.HugePages;
+
+namespace KvmTune.Journal;
+
+/// <summary>Undoes what was done to the pools of a host.</summary>
+/// <param name="journal">The journal.</param>
+/// <param name="host">The host.</param>
+/// <param name="pools">Its pools; null for those that libvirt and the kernel know.</param>
+public sealed class PoolUndo(TuningJournal journal, HostConnection host, HugePagePools? pools = null)
+{
+    private readonly HugePagePools _pools = pools ?? new HugePagePools(host);
+
+    /// <summary>Takes pages out of pools again that were added for a change, as far as nobody uses them.</summary>
+    /// <returns>What a person should know: pages that are in use and stay.</returns>
+    /// <exception cref="KvmTuneException">The host cannot be reached, or refuses.</exception>
+    public IReadOnlyList<string> GiveBack(IReadOnlyList<ReservedPool> reserved)
+    {
+        if (reserved.Count == 0)
+        {
+            return [];
+        }
+
+        var notes = new List<string>();
+        var now = _pools.Read();
+        foreach (var pool in reserved)
+        {
+            var current = now.FirstOrDefault(candidate => candidate.Node == pool.Node && candidate.PageSizeKiB == pool.PageSizeKiB);
+            if (current is null)
+            {
+                continue;
+            }
+
+            // Others may have grown or shrunk the pool since: only what was added goes.
+            var size = SetSize(current);
+            var wanted = size - Math.Clamp(size - pool.Before, 0, pool.Added);
+            var possible = Math.Max(wanted, Math.Min(size, current.InUse ?? 0));
+            if (possible != size)
+            {
+                _pools.Apply(_pools.Plan(new HugePagePoolRequest(pool.PageSizeKiB, possible, pool.Node)));
+            }
+
+            if (possible > wanted)
+            {
+                notes.Add(string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{PageSize.Pages(possible - wanted, pool.PageSizeKiB)} that were reserved on node {pool.Node} are in use and stay: restart the VM, then Set-HugePagePool {PageSize.Short(pool.PageSizeKiB)} {wanted} -Node {pool.Node} gives them back."));
+            }
+        }
+
+        return notes;
+    }
+
+    /// <summary>What taking a change of the host's pools back would do. Nothing is touched.</summary>
+    /// <param name="entry">The change.</param>
+    /// <param name="force">Whether a pool that was changed again since is set back all the same.</param>
+    /// <returns>A plan for each pool that is to be set; none where all are as before.</returns>
+    /// <exception cref="KvmTuneException">The entry is no change of a host (<c>NotUndoable</c>), or a pool was changed again (<c>UndoCollides</c>).</exception>
+    public IReadOnlyList<HugePagePoolPlan> Plan(JournalEntry entry, bool force)
+    {
+        ArgumentNullException.ThrowIfNull(entry);
+        var intent = entry.HostIntent ?? throw new KvmTuneException(
+            "NotUndoable", KvmTuneErrorCategory.InvalidArgument,
+            string.Create(CultureInfo.InvariantCulture, $"Entry {entry.Id} is no change of a host's pools."));
+        var all = _pools.Read();
+        var now = _pools.Select(all, intent.Request.PageSizeKiB, intent.Request.Node).Sum(SetSize);
+        var before = intent.FormerPools.Sum(pool => pool.Count);
+        if (!force && now != before && now != intent.Request.Count)
+        {
+            throw new KvmTuneException(
+                TuningUndo.Collides, KvmTuneErrorCategory.ResourceBusy,
+                string.Create(CultureInfo.InvariantCulture, $"Entry {entry.Id} ('{entry.Title}' on {entry.ConnectionUri}) cannot be taken back: there are {PageSize.Pages(now, intent.Request.PageSizeKiB)} now, while the change left {intent.Request.Count} and before there were {before}. Undo what came later first, or say -Force to set it back all the same."));
+        }
+
+        return [.. intent.FormerPools.Select(_pools.Plan).Where(plan => plan.HasChanges)];
+    }
+
+    /// <summary>Takes a change of the host's pools back.</summary>
+    /// <param name="entry">The change.</param>
+    /// <param name="force">Whether what was changed again since is set back all the same.</param>
+    /// <param name="warn">Takes a sentence where the outcome could not be recorded.</param>
+    /// <param name="cancellationToken">Ends the wait for the host.</param>
+    /// <returns>What was done to each pool.</returns>
+    /// <exception cref="KvmTuneException">As for <see cref="Plan"/>, or a file was changed since, or the pools cannot be set.</exception>
+    public async Task<IReadOnlyList<HugePagePoolResult>> UndoAsync(JournalEntry entry, bool force, Action<string> warn, CancellationToken cancellationToken)
+    {
+        var plans = Plan(entry, force);
+        var intent = entry.HostIntent!;
+        var current = intent.FormerPools.Select(pool => pool with { Count = _pools.Select(_pools.Read(), pool.PageSizeKiB, pool.Node).Sum(SetSize) }).ToList();
+        return await journal.RecordHostChangeAsync(
+            new HostChangeIntent
+            {
+                ConnectionUri = entry.ConnectionUri,
+                Title = $"back to before: {entry.Title}",
+                Request = intent.Request with { Count = intent.FormerPools.Sum(pool => pool.Count) },
+                FormerPools = current,
+                FormerFiles = [.. intent.FormerFiles.Select(file => FormerFile.Of(file.Path))],
+                Undoes = entry.Id,
+            },
+            () =>
+            {
+                var results = plans.Select(_pools.Apply).ToList();
+                foreach (var file in intent.FormerFiles)
+                {
+                    file.Restore();
+                }
+
+                return results;
+            },
+            warn,
+            cancellationToken);
+    }
+
+    private static long SetSize(HugePagePool pool) => pool.Total - (pool.Surplus ?? 0);
+}

@@ -1,0 +1,212 @@
+// What can be asked of the journal.
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+using KvmTune.Measurement;
+using KvmTune.Statistics;
+using KvmTune.Tuning;
+using Microsoft.Data.Sqlite;
+
+namespace KvmTune.Journal;
+
+/// <content>Reading.</content>
+public sealed partial class TuningJournal
+{
+    private const string ChangeColumns =
+        """
+        SELECT c.id, c.kind, c.vm_name, c.vm_id, c.host_uri, c.area, c.title, c.started_at, c.ended_at, c.outcome, c.step, c.by_user,
+            c.by_process, c.process_id, c.process_start, c.boot_id, c.restarted, c.error, c.experiment_id, c.undoes, c.undone_at, c.undone_by, c.intent,
+            v.verdict, v.sentence,
+            b.id, b.started_at, b.workload, b.metric, b.unit, b.median, b.runs,
+            a.id, a.started_at, a.workload, a.metric, a.unit, a.median, a.runs
+        FROM change c
+        LEFT JOIN comparison v ON v.id = (SELECT max(id) FROM comparison WHERE change_id = c.id)
+        LEFT JOIN measurement b ON b.id = coalesce(c.baseline_id, v.baseline_id)
+        LEFT JOIN measurement a ON a.rowid = coalesce(
+            (SELECT max(rowid) FROM measurement WHERE change_id = c.id), (SELECT rowid FROM measurement WHERE id = v.candidate_id))
+        """;
+
+    /// <summary>The entries that are wanted, the oldest first. A journal that does not exist yet has none.</summary>
+    /// <exception cref="KvmTuneException">The journal cannot be used (<c>JournalUnavailable</c>, <c>JournalIsNewer</c>).</exception>
+    public IReadOnlyList<JournalEntry> Entries(JournalFilter filter)
+    {
+        ArgumentNullException.ThrowIfNull(filter);
+        if (!_database.Exists)
+        {
+            return [];
+        }
+
+        return filter.Kind switch
+        {
+            JournalKind.Measurement => Keep(Measurements(filter), filter),
+            JournalKind.Checkpoint => Keep(Checkpoints(filter), filter),
+            _ => Keep(Changes(filter), filter),
+        };
+    }
+
+    /// <summary>One change.</summary>
+    /// <exception cref="KvmTuneException">There is no such entry (<c>JournalEntryNotFound</c>), or the journal cannot be used.</exception>
+    public JournalEntry Find(long id) => Entries(new JournalFilter { Id = id }).SingleOrDefault()
+        ?? throw new KvmTuneException(
+            "JournalEntryNotFound", KvmTuneErrorCategory.ObjectNotFound,
+            string.Create(CultureInfo.InvariantCulture, $"The journal in {Folder} has no change {id}. Get-VMTuningHistory shows what it has."));
+
+    /// <summary>
+    /// The change that Undo-VMTuning -Last means: the last one of a VM that still stands, undoing ones not counted, so that it can be
+    /// repeated and goes back step by step; null when there is none.
+    /// </summary>
+    public JournalEntry? LastStanding(Guid vmId) => Entries(new JournalFilter { VMId = vmId })
+        .LastOrDefault(entry => entry is { Undoes: null, UndoneAt: null, Outcome: not (JournalOutcome.TakenBack or JournalOutcome.Running) });
+
+    /// <summary>
+    /// The change of a VM that nobody has measured since, so that another one now could not be told from it; null when there is none.
+    /// Changes of experiments do not count: an experiment measures its own.
+    /// </summary>
+    public JournalEntry? UnmeasuredChange(Guid vmId) => !_database.Exists ? null : _database.Read(
+        $"""
+        {ChangeColumns}
+        WHERE c.id = (
+            SELECT max(id) FROM change
+            WHERE vm_id = $0 AND undoes IS NULL AND undone_at IS NULL AND experiment_id IS NULL AND (outcome IS NULL OR outcome <> 'TakenBack'))
+        AND a.id IS NULL
+        AND NOT EXISTS (SELECT 1 FROM measurement m WHERE m.vm_id = c.vm_id AND m.started_at >= coalesce(c.ended_at, c.started_at))
+        """,
+        ReadChange,
+        Text(vmId)).FirstOrDefault();
+
+    /// <summary>Whether a measurement is recorded.</summary>
+    public bool HasMeasurement(Guid id) =>
+        _database.Exists && _database.Read("SELECT 1 FROM measurement WHERE id = $0", row => row.GetInt32(0), Text(id)).Count > 0;
+
+    /// <summary>A measurement with all its runs.</summary>
+    /// <returns>The measurement, without the change and the baseline that it had on the pipeline; null when it is not recorded.</returns>
+    public VMPerformance? FindMeasurement(Guid id) => !_database.Exists ? null : _database.Read(
+        "SELECT document FROM measurement WHERE id = $0", row => PerformanceDocument.Read(row.GetString(0)), Text(id)).FirstOrDefault();
+
+    private static List<JournalEntry> Keep(IEnumerable<JournalEntry> entries, JournalFilter filter) =>
+        [.. entries.Where(entry => filter.Outcomes.Count == 0 || filter.Outcomes.Contains(entry.Outcome))];
+
+    private static (string Where, object?[] Values) Condition(JournalFilter filter, string time, bool isChange)
+    {
+        var where = new StringBuilder(" WHERE 1 = 1");
+        var values = new List<object?>();
+        Add(filter.Id, "id = ");
+        Add(filter.VMId is { } vm ? Text(vm) : null, "vm_id = ");
+        Add(filter.Since is { } since ? Text(since) : null, $"{time} >= ");
+        if (isChange)
+        {
+            Add(filter.Kind?.ToString(), "c.kind = ");
+            Add(filter.Area?.ToString(), "c.area = ");
+            Add(filter.ExperimentId is { } experiment ? Text(experiment) : null, "c.experiment_id = ");
+        }
+
+        return (where.ToString(), [.. values]);
+
+        void Add(object? value, string condition)
+        {
+            if (value is not null)
+            {
+                where.Append(CultureInfo.InvariantCulture, $" AND {(isChange && !condition.StartsWith("c.", StringComparison.Ordinal) ? "c." : null)}{condition}${values.Count}");
+                values.Add(value);
+            }
+        }
+    }
+
+    private List<JournalEntry> Changes(JournalFilter filter)
+    {
+        var (where, values) = Condition(filter, "started_at", isChange: true);
+        return _database.Read($"{ChangeColumns}{where} ORDER BY c.id", ReadChange, values);
+    }
+
+    private List<JournalEntry> Measurements(JournalFilter filter)
+    {
+        var (where, values) = Condition(filter with { Id = null }, "started_at", isChange: false);
+        return _database.Read(
+            $"SELECT rowid, vm_name, vm_id, host_uri, by_user, id, started_at, workload, metric, unit, median, runs FROM measurement{where} ORDER BY started_at",
+            row => new JournalEntry
+            {
+                Id = row.GetInt64(0),
+                Kind = JournalKind.Measurement,
+                VMName = row.GetString(1),
+                VMId = Guid.Parse(row.GetString(2)),
+                ConnectionUri = row.GetString(3),
+                Area = TuningArea.General,
+                Title = ReadMeasurement(row, 5)!.ToString(),
+                StartedAt = Time(row.GetString(6)),
+                Outcome = JournalOutcome.Recorded,
+                User = row.GetString(4),
+                Process = string.Empty,
+                Candidate = ReadMeasurement(row, 5),
+            },
+            values);
+    }
+
+    private JournalEntry ReadChange(SqliteDataReader row)
+    {
+        var kind = Enum.Parse<JournalKind>(row.GetString(1));
+        var intent = kind == JournalKind.Change ? Deserialize<ChangeIntent>(row.GetString(22)) : null;
+        return new JournalEntry
+        {
+            Id = row.GetInt64(0),
+            Kind = kind,
+            VMName = row.GetString(2),
+            VMId = Optional(row, 3) is { } vm ? Guid.Parse(vm) : null,
+            ConnectionUri = row.GetString(4),
+            Area = Enum.Parse<TuningArea>(row.GetString(5)),
+            Title = row.GetString(6),
+            StartedAt = Time(row.GetString(7)),
+            EndedAt = Optional(row, 8) is { } ended ? Time(ended) : null,
+            Outcome = Optional(row, 9) is { } outcome ? Enum.Parse<JournalOutcome>(outcome) : OutcomeSoFar(row),
+            Step = Optional(row, 10) is { } step ? Enum.Parse<ChangeStep>(step) : null,
+            User = row.GetString(11),
+            Process = string.Create(CultureInfo.InvariantCulture, $"{row.GetString(12)} ({row.GetInt64(13)})"),
+            Restarted = row.GetBoolean(16),
+            Error = Optional(row, 17),
+            ExperimentId = Optional(row, 18) is { } experiment ? Guid.Parse(experiment) : null,
+            Undoes = row.IsDBNull(19) ? null : row.GetInt64(19),
+            UndoneAt = Optional(row, 20) is { } undone ? Time(undone) : null,
+            UndoneBy = row.IsDBNull(21) ? null : row.GetInt64(21),
+            Differences = intent?.Plan.Differences ?? [],
+            Verdict = Optional(row, 23) is { } verdict ? Enum.Parse<Verdict>(verdict) : null,
+            VerdictSentence = Optional(row, 24),
+            Baseline = ReadMeasurement(row, 25),
+            Candidate = ReadMeasurement(row, 32),
+            Intent = intent,
+            HostIntent = kind == JournalKind.HostChange ? Deserialize<HostChangeIntent>(row.GetString(22)) : null,
+        };
+    }
+
+    // No outcome yet: its process is at it, or ended before it could say so.
+    private JournalOutcome OutcomeSoFar(SqliteDataReader row)
+    {
+        var owner = new JournalOwner(row.GetInt32(13), row.GetInt64(14), row.GetString(15));
+        return owner == JournalOwner.Current
+            ? _underWay.ContainsKey(row.GetInt64(0)) ? JournalOutcome.Running : JournalOutcome.Interrupted
+            : owner.IsAlive ? JournalOutcome.Running : JournalOutcome.Interrupted;
+    }
+
+    private T Deserialize<T>(string json)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize<T>(json, TuningJson.Options)!;
+        }
+        catch (Exception exception) when (exception is JsonException or NotSupportedException)
+        {
+            throw JournalError.Unavailable($"{_database.Path} holds an entry that this version of KvmTune cannot read ({exception.Message}). Use the version that wrote it", exception);
+        }
+    }
+
+    private static MeasurementSummary? ReadMeasurement(SqliteDataReader row, int first) => row.IsDBNull(first) ? null : new MeasurementSummary(
+        Guid.Parse(row.GetString(first)),
+        Time(row.GetString(first + 1)),
+        row.GetString(first + 2),
+        row.GetString(first + 3),
+        row.GetString(first + 4),
+        row.IsDBNull(first + 5) ? null : row.GetDouble(first + 5),
+        row.GetInt32(first + 6));
+
+    private static string? Optional(SqliteDataReader row, int column) => row.IsDBNull(column) ? null : row.GetString(column);
+
+    private static DateTimeOffset Time(string text) => DateTimeOffset.Parse(text, CultureInfo.InvariantCulture, DateTimeStyles.RoundtripKind);
+}

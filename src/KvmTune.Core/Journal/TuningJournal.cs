@@ -1,0 +1,283 @@
+// The journal: every change with its intent before and its outcome after, every measurement, every verdict; the only source for undo.
+using System.Collections.Concurrent;
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using KvmTune.Measurement;
+using KvmTune.Statistics;
+using KvmTune.Tuning;
+
+namespace KvmTune.Journal;
+
+/// <summary>
+/// The durable record in SQLite. Nothing is opened before the first use. Several processes may use one journal, and several threads
+/// one object.
+/// </summary>
+public sealed partial class TuningJournal : IChangeJournal, IDisposable
+{
+    /// <summary>How long a change waits for another one of the same VM, by default.</summary>
+    public static readonly TimeSpan DefaultWait = TimeSpan.FromSeconds(20);
+
+    private readonly TimeProvider _time;
+    private readonly JournalDatabase _database;
+    private readonly ConcurrentDictionary<long, bool> _underWay = [];
+
+    /// <summary>A journal in a folder.</summary>
+    /// <param name="folder">The folder; made when it is needed, for its owner only.</param>
+    /// <param name="time">The clock.</param>
+    public TuningJournal(string folder, TimeProvider time)
+        : this(folder, time, JournalSchema.Migrations)
+    {
+    }
+
+    internal TuningJournal(string folder, TimeProvider time, IReadOnlyList<string> migrations)
+    {
+        Folder = folder;
+        _time = time;
+        _database = new JournalDatabase(folder, migrations);
+    }
+
+    /// <summary>The user of this process, as entries name them.</summary>
+    public static string User => JournalOwner.User;
+
+    /// <summary>The folder.</summary>
+    public string Folder { get; }
+
+    /// <summary>How long a change waits for another process's change of the same VM.</summary>
+    public TimeSpan Wait { get; init; } = DefaultWait;
+
+    /// <inheritdoc/>
+    public async Task<IChangeRecord> HoldAsync(VMChange change, CancellationToken cancellationToken)
+    {
+        var held = await LockAsync(change.VMId.ToString("D"), cancellationToken);
+        return held is null ? throw BusyError(change) : new ChangeRecord(this, held);
+    }
+
+    /// <summary>Records a measurement. One that is recorded already stays as it is.</summary>
+    /// <exception cref="KvmTuneException">The journal cannot be used (<c>JournalUnavailable</c>).</exception>
+    public void Record(VMPerformance performance)
+    {
+        ArgumentNullException.ThrowIfNull(performance);
+        if (performance.Id is not { } id)
+        {
+            return;
+        }
+
+        var values = performance.ValuesOf(performance.PrimaryMetric.Name);
+        _database.Write(
+            isDurable: false,
+            """
+            INSERT OR IGNORE INTO measurement (id, vm_id, vm_name, host_uri, started_at, workload, metric, unit, median, runs, by_user, change_id, document)
+            VALUES ($0, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+            """,
+            Text(id),
+            Text(performance.VMId),
+            performance.VMName,
+            performance.ConnectionUri,
+            Text(performance.StartedAt),
+            performance.Workload.Name,
+            performance.PrimaryMetric.Name,
+            performance.PrimaryMetric.Unit,
+            values.Count == 0 ? null : Estimators.Median(values),
+            values.Count,
+            JournalOwner.User,
+            performance.Change?.JournalId,
+            PerformanceDocument.Write(performance with { Change = null, Baseline = null }));
+    }
+
+    /// <summary>Records a comparison, and the measurements of it that are not recorded yet.</summary>
+    /// <param name="comparison">The comparison.</param>
+    /// <param name="changeId">The change between the two measurements; null for the one that the candidate carries.</param>
+    /// <exception cref="KvmTuneException">The journal cannot be used (<c>JournalUnavailable</c>).</exception>
+    public void Record(VMComparison comparison, long? changeId = null)
+    {
+        ArgumentNullException.ThrowIfNull(comparison);
+        Record(comparison.Baseline);
+        Record(comparison.Candidate);
+        _database.Write(
+            isDurable: false,
+            """
+            INSERT INTO comparison (vm_id, change_id, baseline_id, candidate_id, compared_at, design, verdict, sentence)
+            VALUES ($0, $1, $2, $3, $4, $5, $6, $7)
+            """,
+            Text(comparison.VMId),
+            changeId ?? comparison.Change?.JournalId,
+            comparison.Baseline.Id is { } baseline ? Text(baseline) : null,
+            comparison.Candidate.Id is { } candidate ? Text(candidate) : null,
+            Text(_time.GetUtcNow()),
+            comparison.Design.ToString(),
+            comparison.Verdict.ToString(),
+            comparison.Sentence);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _database.Dispose();
+
+    /// <summary>Says that an entry is taken back, or was found to have left nothing.</summary>
+    internal void MarkUndone(long id, long? by) => _database.Write(
+        isDurable: false, "UPDATE change SET undone_at = $1, undone_by = $2 WHERE id = $0", id, Text(_time.GetUtcNow()), by);
+
+    private static string Text(Guid id) => id.ToString("D");
+
+    private static string Text(DateTimeOffset time) => time.UtcDateTime.ToString("O", CultureInfo.InvariantCulture);
+
+    private static string LockName(string uri) => "host-" + Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(uri)))[..32];
+
+    private async Task<VMLock?> LockAsync(string name, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await VMLock.TakeAsync(Folder, name, Wait, _time, cancellationToken);
+        }
+        catch (Exception exception) when (JournalError.IsOurs(exception))
+        {
+            throw JournalError.Unavailable(Folder, "making a lock in", exception);
+        }
+    }
+
+    private KvmTuneException BusyError(VMChange change)
+    {
+        var who = Entries(new JournalFilter { VMId = change.VMId, Outcomes = [JournalOutcome.Running] }) is not [.., var busy]
+            ? "Another process is at it"
+            : $"{busy.Process} of {busy.User} has been at '{busy.Title}' since {busy.StartedAt.ToLocalTime().ToString("HH:mm:ss", CultureInfo.InvariantCulture)}";
+        return new KvmTuneException(
+            "VMIsBeingTuned", KvmTuneErrorCategory.ResourceBusy,
+            $"'{change.VMName}' is being changed right now. {who}. '{change.Title}' waited {Wait.TotalSeconds.ToString("0.#", CultureInfo.InvariantCulture)} s for it and did nothing; try again when it is done.");
+    }
+
+    private long Insert(
+        JournalKind kind, string intent, Guid? vmId, string vmName, string uri, TuningArea area, string title, DateTimeOffset startedAt,
+        Guid? experimentId, Guid? baselineId, long? undoes)
+    {
+        var owner = JournalOwner.Current;
+        return (long)_database.Write(
+            isDurable: true,
+            """
+            INSERT INTO change (kind, vm_id, vm_name, host_uri, area, title, started_at, by_user, by_process, process_id, process_start, boot_id, experiment_id, baseline_id, undoes, intent)
+            VALUES ($0, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) RETURNING id
+            """,
+            kind.ToString(),
+            vmId is { } vm ? Text(vm) : null,
+            vmName,
+            uri,
+            area.ToString(),
+            title,
+            Text(startedAt),
+            JournalOwner.User,
+            JournalOwner.Program,
+            owner.ProcessId,
+            owner.ProcessStart,
+            owner.BootId,
+            experimentId is { } experiment ? Text(experiment) : null,
+            baselineId is { } baseline ? Text(baseline) : null,
+            undoes,
+            intent)!;
+    }
+
+    // The outcome need not outlive a loss of power: then the entry is Interrupted, and undo looks at what is there.
+    private void End(long id, JournalOutcome outcome, bool restarted, string? error, string? result)
+    {
+        _database.Write(
+            isDurable: false,
+            "UPDATE change SET outcome = $1, ended_at = $2, restarted = $3, error = $4, result = $5 WHERE id = $0",
+            id,
+            outcome.ToString(),
+            Text(_time.GetUtcNow()),
+            restarted,
+            error,
+            result);
+    }
+
+    // An entry that was taken back counts as standing again once what took it back is itself taken back.
+    private void LinkUndone(long id, long undone)
+    {
+        MarkUndone(undone, id);
+        _database.Write(
+            isDurable: false,
+            "UPDATE change SET undone_at = NULL, undone_by = NULL WHERE id = (SELECT undoes FROM change WHERE id = $0)",
+            undone);
+    }
+
+    /// <summary>One change under way, in this journal.</summary>
+    private sealed class ChangeRecord(TuningJournal journal, VMLock held) : IChangeRecord
+    {
+        private long? _id;
+        private ChangeIntent? _intent;
+
+        public long Begin(ChangeIntent intent)
+        {
+            // What is kept of the rules is what spoke against the change; those that it keeps can be judged anew at any time.
+            var plan = intent.Plan with { Findings = [.. intent.Plan.Findings.Where(finding => !finding.IsKept)] };
+            var id = journal.Insert(
+                JournalKind.Change,
+                JsonSerializer.Serialize(intent with { Plan = plan }, TuningJson.Options),
+                plan.VMId,
+                plan.VMName,
+                plan.ConnectionUri,
+                plan.Area,
+                plan.Title,
+                intent.StartedAt,
+                intent.ExperimentId,
+                intent.BaselineId,
+                intent.Undoes);
+            journal._underWay[id] = true;
+            _intent = intent;
+            _id = id;
+            return id;
+        }
+
+        public void Reach(ChangeStep step)
+        {
+            // How far a change came says little that the VM itself does not, so it is not worth failing for. A change without a restart
+            // is over in milliseconds: there only the configuration's step is written.
+            if (step is ChangeStep.Intended or ChangeStep.MadeLive or ChangeStep.Verified)
+            {
+                return;
+            }
+
+            try
+            {
+                journal._database.Write(isDurable: false, "UPDATE change SET step = $1 WHERE id = $0", _id, step.ToString());
+            }
+            catch (KvmTuneException)
+            {
+                // Complete and Fail say so when they fail too.
+            }
+        }
+
+        public VMTuningResult Complete(VMTuningResult result)
+        {
+            try
+            {
+                var outcome = result.Outcome == TuningOutcome.RestartPending ? JournalOutcome.RestartPending : JournalOutcome.Applied;
+                journal.End(_id!.Value, outcome, result.Restarted, error: null, JsonSerializer.Serialize(new RecordedResult(result.Verifications, result.Notes), TuningJson.Options));
+                if (_intent!.Undoes is { } undone)
+                {
+                    journal.LinkUndone(_id.Value, undone);
+                }
+
+                return result;
+            }
+            catch (KvmTuneException exception)
+            {
+                return result with { Notes = [.. result.Notes, $"The change was made, but the journal could not record that: {exception.Message} Its entry {_id} shows as interrupted, and can be undone."] };
+            }
+        }
+
+        public void Fail(Exception exception, bool isTakenBack) =>
+            journal.TryEnd(_id!.Value, isTakenBack ? JournalOutcome.TakenBack : JournalOutcome.Failed, exception.Message);
+
+        public void Dispose()
+        {
+            if (_id is { } id)
+            {
+                journal._underWay.TryRemove(id, out _);
+            }
+
+            held.Dispose();
+        }
+    }
+
+    private sealed record RecordedResult(IReadOnlyList<Verification> Verifications, IReadOnlyList<string> Notes);
+}

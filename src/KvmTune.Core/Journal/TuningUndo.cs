@@ -1,0 +1,150 @@
+// Takes one change back: its inverse, and only that, through the same path as any change, and so itself in the journal.
+using System.Globalization;
+using KvmTune.Hosts;
+using KvmTune.Libvirt;
+using KvmTune.Topology;
+using KvmTune.Tuning;
+
+namespace KvmTune.Journal;
+
+/// <summary>How a change is taken back.</summary>
+public sealed record UndoOptions
+{
+    /// <summary>Whether settings that were changed again since are set back all the same.</summary>
+    public bool Force { get; init; }
+
+    /// <summary>Whether the VM is restarted where that is needed for the change to be really gone.</summary>
+    public bool Restart { get; init; }
+
+    /// <summary>How a restart is done.</summary>
+    public RestartOptions RestartOptions { get; init; } = new();
+
+    /// <summary>The experiment that the undo is part of.</summary>
+    public Guid? ExperimentId { get; init; }
+}
+
+/// <summary>Undoes changes of VMs of one host.</summary>
+/// <param name="journal">The journal.</param>
+/// <param name="host">The host.</param>
+/// <param name="time">The clock.</param>
+public sealed class TuningUndo(TuningJournal journal, HostConnection host, TimeProvider time)
+{
+    /// <summary>The error id of settings that were changed again since.</summary>
+    public const string Collides = "UndoCollides";
+
+    private readonly VMTuner _tuner = new(host, time, journal);
+
+    /// <summary>What taking a change back would do. Nothing is touched.</summary>
+    /// <param name="entry">The change.</param>
+    /// <param name="force">Whether settings that were changed again since are no error.</param>
+    /// <param name="cancellationToken">Ends the work.</param>
+    /// <exception cref="KvmTuneException">
+    /// The entry is no change of a VM (<c>NotUndoable</c>), it is being made (<c>VMIsBeingTuned</c>), a setting of it was changed again
+    /// since (<c>UndoCollides</c>), or the VM does not exist any more.
+    /// </exception>
+    public VMTuningPlan Plan(JournalEntry entry, bool force, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(entry);
+        var intent = entry.Intent ?? throw new KvmTuneException(
+            "NotUndoable", KvmTuneErrorCategory.InvalidArgument, $"Entry {Number(entry.Id)} ({entry.Kind}) is no change of a VM, so there is nothing to take back.");
+        if (entry.Outcome == JournalOutcome.Running)
+        {
+            throw new KvmTuneException(
+                "VMIsBeingTuned", KvmTuneErrorCategory.ResourceBusy,
+                $"Entry {Number(entry.Id)} ('{entry.Title}' on '{entry.VMName}') is being made right now by {entry.Process}. Take it back when that is done.");
+        }
+
+        try
+        {
+            using var domain = Find(entry);
+            var now = VMReading.Snapshot(domain);
+            if (intent.Inverse.Scope == ChangeScope.Live && now.Running is null)
+            {
+                return Nothing(intent);
+            }
+
+            if (!force)
+            {
+                UndoCollisions.Refuse(entry, intent, now, HostReading.OnlineCpus(host));
+            }
+        }
+        catch (LibvirtException exception)
+        {
+            throw LibvirtErrors.Calling(exception, $"reading '{entry.VMName}'");
+        }
+
+        return _tuner.Plan(intent.Inverse, cancellationToken);
+    }
+
+    /// <summary>Takes a change back.</summary>
+    /// <param name="id">The change's entry in the journal.</param>
+    /// <param name="options">How.</param>
+    /// <param name="cancellationToken">Ends the work; what has begun is completed or taken back, as with any change.</param>
+    /// <returns>
+    /// What was done, with the entry of the undo in <see cref="VMTuningResult.JournalId"/>; <see cref="TuningOutcome.NoChange"/> where nothing
+    /// of the change was left.
+    /// </returns>
+    /// <exception cref="KvmTuneException">As for <see cref="Plan"/>, and for any change.</exception>
+    public async Task<VMTuningResult> UndoAsync(long id, UndoOptions options, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        var entry = journal.Find(id);
+        var plan = Plan(entry, options.Force, cancellationToken);
+        var started = time.GetUtcNow();
+        var isLeft = plan.HasChanges || (plan.RequiresRestart && options.Restart);
+        var result = isLeft
+            ? await _tuner.ApplyAsync(
+                plan,
+                new ApplyOptions { Restart = options.Restart, RestartOptions = options.RestartOptions, ExperimentId = options.ExperimentId, Undoes = id },
+                cancellationToken)
+            : new VMTuningResult
+            {
+                Outcome = plan.RequiresRestart ? TuningOutcome.RestartPending : TuningOutcome.NoChange,
+                Plan = plan,
+                AppliedAt = started,
+                Elapsed = time.GetUtcNow() - started,
+            };
+        if (!isLeft && entry.UndoneAt is null)
+        {
+            journal.MarkUndone(id, by: null);
+        }
+
+        var notes = result.Notes.Concat(entry.UndoneAt is null ? new PoolUndo(journal, host).GiveBack(entry.Intent!.Reserved) : []).Concat(await StartAgainAsync(entry, cancellationToken));
+        return result with { Notes = [.. notes] };
+    }
+
+    private static VMTuningPlan Nothing(ChangeIntent intent) => intent.Plan with
+    {
+        Change = intent.Inverse,
+        ChangesRunning = false,
+        ChangesConfiguration = false,
+        RequiresRestart = false,
+        Differences = [],
+        Findings = [],
+        XmlDifference = string.Empty,
+        VirshCommand = string.Empty,
+        HasChanges = false,
+    };
+
+    private static string Number(long id) => id.ToString(CultureInfo.InvariantCulture);
+
+    private LibvirtDomain Find(JournalEntry entry) => host.Write().TryLookupByUuid(entry.VMId!.Value) ?? throw host.VMNotFound(entry.VMName);
+
+    // The process that made the change ended while the VM was off for its restart: it ran before, so it shall run again.
+    private async Task<IReadOnlyList<string>> StartAgainAsync(JournalEntry entry, CancellationToken cancellationToken)
+    {
+        if (entry is not { Outcome: JournalOutcome.Interrupted or JournalOutcome.Failed, Step: ChangeStep.ShuttingDown or ChangeStep.ShutDown, Intent.WasRunning: true })
+        {
+            return [];
+        }
+
+        using var domain = Find(entry);
+        if (domain.IsActive)
+        {
+            return [];
+        }
+
+        await new VMRestarter(time).StartAsync(domain, waitForAgent: false, cancellationToken);
+        return [$"'{entry.VMName}' was off since its restart was interrupted, and was started."];
+    }
+}

@@ -1,0 +1,95 @@
+// Brings a VM's tunable settings back to a state that was recorded: what Restore-VMTuning applies.
+using System.Globalization;
+using KvmTune.Topology;
+
+namespace KvmTune.Tuning.Changes;
+
+/// <summary>
+/// Sets many settings at once, of all areas. Where only pins differ, a running VM takes them at once; everything else comes into
+/// force with its next start. To be made by <see cref="To"/>.
+/// </summary>
+public sealed record TuningStateChange : VMChange
+{
+    /// <summary>What the state is called, for example <c>checkpoint 'before'</c>.</summary>
+    public required string Label { get; init; }
+
+    /// <summary>The settings, in the order in which they are set; null for "not set".</summary>
+    public required IReadOnlyList<SettingValue> Values { get; init; }
+
+    /// <inheritdoc/>
+    public override TuningArea Area => TuningArea.General;
+
+    /// <inheritdoc/>
+    public override bool CanBeLive => Values.Count > 0 && Values.All(setting => PinOf(setting) is not null);
+
+    /// <inheritdoc/>
+    public override string Title => $"tuning state of {Label}";
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<SettingValue> Settings => Values;
+
+    /// <summary>The change that leads a VM to a state.</summary>
+    /// <param name="state">The state.</param>
+    /// <param name="label">What it is called.</param>
+    /// <param name="document">The VM's persistent configuration.</param>
+    /// <param name="vmName">The VM's name.</param>
+    /// <param name="vmId">The VM's UUID.</param>
+    /// <param name="connectionUri">The VM's host.</param>
+    public static TuningStateChange To(TuningState state, string label, DomainDocument document, string vmName, Guid vmId, string connectionUri)
+    {
+        ArgumentNullException.ThrowIfNull(state);
+        return new TuningStateChange
+        {
+            VMName = vmName,
+            VMId = vmId,
+            ConnectionUri = connectionUri,
+            Label = label,
+            Values = state.ChangesOf(document),
+        };
+    }
+
+    /// <inheritdoc/>
+    public override void CheckTarget(VMConfiguration configuration)
+    {
+        // A device that went since is not among the settings.
+    }
+
+    /// <inheritdoc/>
+    public override void ApplyLive(LiveTarget target)
+    {
+        foreach (var pins in PinChanges(target))
+        {
+            pins.ApplyLive(target);
+        }
+    }
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<Verification> VerifyLive(LiveTarget target) => [.. PinChanges(target).SelectMany(pins => pins.VerifyLive(target))];
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<string> VirshCommands(bool live, bool config, DomainDocument before, DomainDocument after) =>
+        live ? [.. PinChanges(null).SelectMany(pins => pins.VirshCommands(live, config, before, after))] : base.VirshCommands(live, config, before, after);
+
+    /// <inheritdoc/>
+    protected override VMChange WithSettings(Func<SettingPath, string?> valueOf) =>
+        this with { Label = $"before {Label}", Values = [.. Values.Select(setting => setting with { Value = valueOf(setting.Path) })] };
+
+    // A pin as its element's name and its thread's number; null for any other setting.
+    private static (string Kind, int Number)? PinOf(SettingValue setting) => setting.Path.Elements is [{ Name: "cputune" }, { Name: "vcpupin" or "iothreadpin" or "emulatorpin" } pin]
+        ? (pin.Name, pin.KeyValue is null ? EmulatorPinChange.Emulator : int.Parse(pin.KeyValue, CultureInfo.InvariantCulture))
+        : null;
+
+    private IEnumerable<PinChange> PinChanges(LiveTarget? target)
+    {
+        foreach (var kind in Values.GroupBy(setting => PinOf(setting)!.Value.Kind, StringComparer.Ordinal))
+        {
+            var pins = kind.ToDictionary(setting => PinOf(setting)!.Value.Number, setting => setting.Value is { } list ? new CpuSet(list) : null);
+            yield return kind.Key switch
+            {
+                "vcpupin" => new VcpuPinChange { VMName = VMName, VMId = VMId, ConnectionUri = ConnectionUri, Pins = pins },
+                "iothreadpin" => new IOThreadPinChange { VMName = VMName, VMId = VMId, ConnectionUri = ConnectionUri, Pins = pins, HostCpus = target?.HostCpus ?? CpuSet.Empty },
+                _ => new EmulatorPinChange { VMName = VMName, VMId = VMId, ConnectionUri = ConnectionUri, Pins = pins },
+            };
+        }
+    }
+}

@@ -1,0 +1,95 @@
+// What the path of changes needs of a journal: to hold the VM, to record what will be done before it is done, and what came of it.
+namespace KvmTune.Tuning;
+
+/// <summary>Records changes. The path of changes knows no more of the journal than this.</summary>
+public interface IChangeJournal
+{
+    /// <summary>Takes a VM for one change, so that no other process changes it meanwhile; waits a bounded time for one that does.</summary>
+    /// <param name="change">The change that is to be made.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <returns>The record of the change; disposing it lets the VM go.</returns>
+    /// <exception cref="KvmTuneException">
+    /// Another process is changing the VM (<c>VMIsBeingTuned</c>), or the journal cannot be used (<c>JournalUnavailable</c>).
+    /// </exception>
+    Task<IChangeRecord> HoldAsync(VMChange change, CancellationToken cancellationToken);
+}
+
+/// <summary>The record of one change under way. The VM is held until it is disposed, or the process ends.</summary>
+public interface IChangeRecord : IDisposable
+{
+    /// <summary>Records what is going to be done, with what is needed to undo it. It is durable when this returns.</summary>
+    /// <returns>The entry's id.</returns>
+    /// <exception cref="KvmTuneException">It could not be recorded (<c>JournalUnavailable</c>); nothing must be touched then.</exception>
+    long Begin(ChangeIntent intent);
+
+    /// <summary>Says that a step is done, so that an interrupted change shows how far it came.</summary>
+    void Reach(ChangeStep step);
+
+    /// <summary>Records that the change was made. Where that cannot be recorded, the result says so in its notes: what was done is done.</summary>
+    /// <returns>The result, perhaps with a note more.</returns>
+    VMTuningResult Complete(VMTuningResult result);
+
+    /// <summary>Records that the change failed. Where that cannot be recorded, the entry stays without an outcome, which undo understands.</summary>
+    /// <param name="exception">Why.</param>
+    /// <param name="isTakenBack">Whether the VM is as before; false also where that cannot be known.</param>
+    void Fail(Exception exception, bool isTakenBack);
+}
+
+/// <summary>The steps of the path of changes that are passed once the intent is recorded, in their order.</summary>
+public enum ChangeStep
+{
+    /// <summary>The intent is recorded, nothing is touched.</summary>
+    Intended,
+
+    /// <summary>The host is prepared (huge pages are reserved).</summary>
+    Prepared,
+
+    /// <summary>The persistent configuration is changed.</summary>
+    Defined,
+
+    /// <summary>The running VM is changed.</summary>
+    MadeLive,
+
+    /// <summary>The guest is being asked to shut down.</summary>
+    ShuttingDown,
+
+    /// <summary>The VM is off.</summary>
+    ShutDown,
+
+    /// <summary>The VM is started.</summary>
+    Started,
+
+    /// <summary>All is done and was read back.</summary>
+    Verified,
+}
+
+/// <summary>What is going to be done to a VM, and what is needed to undo it.</summary>
+public sealed record ChangeIntent
+{
+    /// <summary>The plan, checked on what is there now.</summary>
+    public required VMTuningPlan Plan { get; init; }
+
+    /// <summary>The change that takes it back.</summary>
+    public required VMChange Inverse { get; init; }
+
+    /// <summary>The host's pools that are grown for it, as they were; empty where none is.</summary>
+    public IReadOnlyList<ReservedPool> Reserved { get; init; } = [];
+
+    /// <summary>Whether the VM runs.</summary>
+    public required bool WasRunning { get; init; }
+
+    /// <summary>Whether the VM will be restarted for the change.</summary>
+    public required bool Restarts { get; init; }
+
+    /// <summary>When the change began.</summary>
+    public required DateTimeOffset StartedAt { get; init; }
+
+    /// <summary>The measurement that the change follows.</summary>
+    public Guid? BaselineId { get; init; }
+
+    /// <summary>The experiment that the change is part of.</summary>
+    public Guid? ExperimentId { get; init; }
+
+    /// <summary>The entry that the change takes back.</summary>
+    public long? Undoes { get; init; }
+}

@@ -1,0 +1,78 @@
+// How changes, plans and what carries them are written as JSON: every kind of change by its name, nothing lost that an inverse needs.
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using System.Text.Json.Serialization.Metadata;
+using KvmTune.Topology;
+
+namespace KvmTune.Tuning;
+
+/// <summary>The one set of rules for JSON of the engine's records.</summary>
+/// <remarks>A host preparation of a plan is left out: it was an act, and is over. So are the documents that a plan was made on.</remarks>
+internal static class TuningJson
+{
+    /// <summary>The rules.</summary>
+    public static JsonSerializerOptions Options { get; } = new()
+    {
+        IgnoreReadOnlyProperties = true,
+        NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals,
+        MaxDepth = 512,
+        Converters = { new JsonStringEnumConverter(), new CpuSetConverter(), new SetConverter() },
+        TypeInfoResolver = new DefaultJsonTypeInfoResolver { Modifiers = { KnowChanges, LeaveOutPreparation, LeaveOutWhatFollows } },
+    };
+
+    private static void KnowChanges(JsonTypeInfo type)
+    {
+        if (type.Type != typeof(VMChange))
+        {
+            return;
+        }
+
+        var kinds = new JsonPolymorphismOptions { TypeDiscriminatorPropertyName = "Kind" };
+        foreach (var kind in typeof(VMChange).Assembly.GetTypes().Where(kind => kind is { IsAbstract: false } && kind.IsAssignableTo(typeof(VMChange))))
+        {
+            kinds.DerivedTypes.Add(new JsonDerivedType(kind, kind.Name));
+        }
+
+        type.PolymorphismOptions = kinds;
+    }
+
+    private static void LeaveOutPreparation(JsonTypeInfo type)
+    {
+        for (var i = type.Properties.Count - 1; i >= 0; i--)
+        {
+            if (type.Properties[i].PropertyType == typeof(HostPreparation))
+            {
+                type.Properties.RemoveAt(i);
+            }
+        }
+    }
+
+    // A change's lists that follow from the rest of it (its parts, its settings): the option for read-only properties passes lists by, and
+    // the parts of a simple change are the change itself.
+    private static void LeaveOutWhatFollows(JsonTypeInfo type)
+    {
+        for (var i = type.Properties.Count - 1; type.Type.IsAssignableTo(typeof(VMChange)) && i >= 0; i--)
+        {
+            if (type.Properties[i].Set is null)
+            {
+                type.Properties.RemoveAt(i);
+            }
+        }
+    }
+
+    private sealed class CpuSetConverter : JsonConverter<CpuSet>
+    {
+        public override CpuSet Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => new(reader.GetString()!);
+
+        public override void Write(Utf8JsonWriter writer, CpuSet value, JsonSerializerOptions options) => writer.WriteStringValue(value.ToString());
+    }
+
+    private sealed class SetConverter : JsonConverter<IReadOnlySet<string>>
+    {
+        public override IReadOnlySet<string> Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
+            new HashSet<string>(JsonSerializer.Deserialize<string[]>(ref reader, options)!, StringComparer.Ordinal);
+
+        public override void Write(Utf8JsonWriter writer, IReadOnlySet<string> value, JsonSerializerOptions options) =>
+            JsonSerializer.Serialize(writer, value.Order(StringComparer.Ordinal).ToArray(), options);
+    }
+}

@@ -1,0 +1,94 @@
+// Two experiments on a real guest, with short runs: a pin that is switched live, and a cache mode that needs restarts.
+using KvmTune.Experiments;
+using KvmTune.Hosts;
+using KvmTune.Libvirt;
+using KvmTune.Measurement;
+using KvmTune.Measurement.Workloads;
+using KvmTune.Statistics;
+using KvmTune.Tests.Measurement;
+using KvmTune.Topology;
+using KvmTune.Tuning;
+using KvmTune.Tuning.Changes;
+using Xunit;
+using Xunit.Abstractions;
+
+namespace KvmTune.Tests.Experiments;
+
+[Trait("Category", "Lab")]
+[Collection("Lab guest")]
+public sealed class ExperimentLabTests(ITestOutputHelper output)
+{
+    [SkippableFact]
+    public async Task Both_vCPUs_on_one_core_are_found_in_pairs_and_taken_back()
+    {
+        using var lab = LabGuest.Open();
+        using var host = new HostConnection(lab.Domain.Connection.Uri);
+        var (before, running) = (Persistent(lab), lab.Domain.GetXml());
+        var plan = Tuner(host).Plan(new VcpuPinChange
+        {
+            VMName = lab.Domain.Name,
+            VMId = lab.Domain.Id,
+            ConnectionUri = host.Uri,
+            Pins = new Dictionary<int, CpuSet?> { [0] = new CpuSet("0"), [1] = new CpuSet("0") },
+        });
+
+        var result = await RunAsync(host, lab, plan, new WorkloadRequest { Name = "Cpu", RunTime = TimeSpan.FromSeconds(2) }, new ExperimentOptions { Runs = 6, Seed = 2 });
+
+        Assert.Equal(ExperimentDesign.Pairs, result.Design);
+        Assert.Equal(6, result.PairCount);
+        Assert.Equal(Verdict.Regressed, result.Verdict);
+        Assert.Equal(ExperimentDecision.Undone, result.Decision);
+        Assert.Equal(before, Persistent(lab));
+        Assert.Empty(ConfigurationComparer.Compare(DomainXmlReader.Read(running), DomainXmlReader.Read(lab.Domain.GetXml()), HostReading.OnlineCpus(host)));
+    }
+
+    [SkippableFact]
+    public async Task A_cache_mode_is_tried_in_blocks_of_boots_and_taken_back()
+    {
+        using var lab = LabGuest.Open();
+        using var host = new HostConnection(lab.Domain.Connection.Uri);
+        var before = Persistent(lab);
+        var plan = Tuner(host).Plan(new DiskDriverChange
+        {
+            VMName = lab.Domain.Name,
+            VMId = lab.Domain.Id,
+            ConnectionUri = host.Uri,
+            Disk = "vdb",
+            Options = new Dictionary<string, string?>(StringComparer.Ordinal) { ["cache"] = "none" },
+        });
+
+        var result = await RunAsync(
+            host,
+            lab,
+            plan,
+            new WorkloadRequest { Name = "RandomWrite", RunTime = TimeSpan.FromSeconds(2), FileSizeMiB = 64 },
+            new ExperimentOptions { Restart = true, Runs = 4, Keep = KeepRule.Never });
+
+        Assert.Equal(ExperimentDesign.Blocks, result.Design);
+        Assert.Equal(4, result.Baseline.CountedRuns.Count);
+        Assert.Equal(4, result.Candidate.CountedRuns.Count);
+        Assert.NotEqual(result.Baseline.Conditions.ConfigurationHash, result.Candidate.Conditions.ConfigurationHash);
+        Assert.True(result.Comparison.IsProvisional);
+        Assert.Equal(4, result.RestartCount);
+        Assert.Equal(before, Persistent(lab));
+        Assert.Empty(await lab.LeftoversAsync());
+    }
+
+    private static VMTuner Tuner(HostConnection host) => new(host, TimeProvider.System, new NoJournal());
+
+    private static string Persistent(LabGuest lab) => lab.Domain.GetXml(DomainXmlFlags.Inactive | DomainXmlFlags.Secure);
+
+    private async Task<VMExperiment> RunAsync(HostConnection host, LabGuest lab, VMTuningPlan plan, WorkloadRequest workload, ExperimentOptions options)
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(5));
+        var result = await new VMExperimenter(host, Tuner(host), lab.Target, WorkloadCatalog.CreateDefault(), TimeProvider.System)
+            .RunAsync([plan], workload, options, null, limit.Token);
+        output.WriteLine(result.Comparison.Sentence);
+        foreach (var step in result.Steps)
+        {
+            output.WriteLine($"{step.Elapsed.TotalSeconds:0.00} s {step.Kind} {step.Name}");
+        }
+
+        return result;
+    }
+}

@@ -1,0 +1,307 @@
+// Experiments on a scripted VM: every design, every rule of keeping, and every way in which one can end.
+using KvmTune.Experiments;
+using KvmTune.Measurement;
+using KvmTune.Statistics;
+using Xunit;
+
+namespace KvmTune.Tests.Experiments;
+
+public sealed class ExperimentTests
+{
+    [Fact]
+    public async Task A_live_change_is_tried_in_pairs_that_end_at_the_first_look_where_it_is_clear()
+    {
+        var vm = new ScriptedExperiment();
+
+        var result = await vm.RunAsync();
+
+        Assert.Equal(ExperimentDesign.Pairs, result.Design);
+        Assert.Equal(8, result.PairCount);
+        Assert.Equal(8, result.Baseline.CountedRuns.Count);
+        Assert.Equal(8, result.Candidate.CountedRuns.Count);
+        Assert.Equal(Verdict.Improved, result.Verdict);
+        Assert.False(result.Comparison.IsProvisional);
+        Assert.Equal(ExperimentDecision.Kept, result.Decision);
+        Assert.True(vm.IsCandidate);
+        Assert.Equal(1, result.Seed);
+        Assert.Equal(0, result.RestartCount);
+        Assert.Single(vm.Calls, call => call == "prepare");
+        Assert.Equal("clean", vm.Calls.Last(call => call is "clean"));
+        Assert.Same(result.Change, result.Candidate.Change);
+        Assert.Equal("A", result.Baseline.Conditions.ConfigurationHash);
+        Assert.Equal("B", result.Candidate.Conditions.ConfigurationHash);
+    }
+
+    [Fact]
+    public async Task The_first_run_of_the_guest_and_of_every_switch_is_warm_up_and_no_other()
+    {
+        var result = await new ScriptedExperiment().RunAsync();
+
+        var order = ScriptedExperiment.Order(result);
+        for (var i = 0; i < order.Length; i++)
+        {
+            var isSwitch = i == 0 || char.ToUpperInvariant(order[i - 1]) != char.ToUpperInvariant(order[i]);
+            Assert.Equal(isSwitch, char.IsLower(order[i]));
+        }
+    }
+
+    [Fact]
+    public async Task The_order_inside_the_pairs_is_a_coin_that_the_seed_repeats()
+    {
+        string[] orders =
+        [
+            .. await Task.WhenAll(new[] { 1, 1, 2, 3, 4 }.Select(async seed =>
+                ScriptedExperiment.Order(await new ScriptedExperiment().RunAsync(new ExperimentOptions { Seed = seed })))),
+        ];
+
+        Assert.Equal(orders[0], orders[1]);
+        Assert.True(orders.Distinct().Count() > 2, string.Join(' ', orders));
+        Assert.All(orders, order =>
+        {
+            var counted = string.Concat(order.Where(char.IsUpper));
+            Assert.Contains("AB", counted.Chunk(2).Select(pair => new string(pair)));
+            Assert.Contains("BA", counted.Chunk(2).Select(pair => new string(pair)));
+            Assert.All(counted.Chunk(2), pair => Assert.NotEqual(pair[0], pair[1]));
+        });
+    }
+
+    [Fact]
+    public async Task Clear_likeness_ends_it_early_too_and_noise_goes_on_to_the_last_look()
+    {
+        var alike = await new ScriptedExperiment { Factor = 1 }.RunAsync();
+        var noisy = await new ScriptedExperiment { Factor = 1.03, Noise = 0.4 }.RunAsync();
+
+        Assert.Equal((8, Verdict.NoDifference), (alike.PairCount, alike.Verdict));
+        Assert.Equal((20, Verdict.Inconclusive), (noisy.PairCount, noisy.Verdict));
+        Assert.Equal(ExperimentDecision.Undone, noisy.Decision);
+    }
+
+    [Fact]
+    public async Task Runs_fixes_the_number_of_pairs_and_fewer_than_six_are_refused_with_the_number()
+    {
+        var result = await new ScriptedExperiment().RunAsync(new ExperimentOptions { Runs = 6, Seed = 3 });
+        var vm = new ScriptedExperiment();
+        var error = await Assert.ThrowsAsync<KvmTuneException>(() => vm.RunAsync(new ExperimentOptions { Runs = 5 }));
+
+        Assert.Equal(6, result.PairCount);
+        Assert.Equal(Verdict.Improved, result.Verdict);
+        Assert.Equal("InvalidSetting", error.ErrorId);
+        Assert.Contains("5", error.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain(vm.Calls, call => call.StartsWith("run", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_change_that_needs_a_restart_is_tried_in_blocks_each_with_a_boot_of_its_own()
+    {
+        var vm = new ScriptedExperiment { NeedsRestart = true };
+
+        var result = await vm.RunAsync(new ExperimentOptions { Restart = true });
+
+        Assert.Equal(ExperimentDesign.Blocks, result.Design);
+        Assert.Equal("aAAAAbBBBBbBBBBaAAAA", ScriptedExperiment.Order(result));
+        Assert.True(result.Comparison.IsProvisional);
+        Assert.Equal(Verdict.Improved, result.Verdict);
+        Assert.Equal(ExperimentDecision.Kept, result.Decision);
+        // Baseline's own boot, change, candidate's second boot, back, and the change again since it is kept.
+        Assert.Equal(["boot", "apply", "boot", "undo", "apply"], vm.Calls.Where(call => call is "boot" or "apply" or "undo"));
+        Assert.Equal(5, result.RestartCount);
+        Assert.True(vm.IsCandidate);
+        Assert.All(vm.Calls.Select((call, i) => (call, i)).Where(entry => entry.call is "boot" or "undo"), entry =>
+            Assert.True(entry.i == 1 || vm.Calls[entry.i - 1] == "clean", "the guest is cleaned before it is shut down"));
+    }
+
+    [Fact]
+    public async Task Pairs_of_boots_have_a_boot_and_three_runs_for_each_unit()
+    {
+        var vm = new ScriptedExperiment { NeedsRestart = true };
+
+        var result = await vm.RunAsync(new ExperimentOptions { Restart = true, Design = ExperimentDesign.Pairs, Seed = 5 });
+
+        Assert.Equal(8, result.PairCount);
+        Assert.Equal(24, result.Baseline.CountedRuns.Count);
+        Assert.Equal(8, result.Comparison.PrimaryMetric.BaselineCount);
+        Assert.Equal(16, vm.Calls.Count(call => call == "prepare"));
+        Assert.InRange(result.RestartCount, 16, 17);
+    }
+
+    [Theory]
+    [InlineData(null, ExperimentDesign.Blocks)]
+    [InlineData(5, ExperimentDesign.Blocks)]
+    [InlineData(60, ExperimentDesign.Pairs)]
+    public async Task Where_a_restart_is_needed_auto_takes_pairs_only_where_there_is_time_for_them(int? minutes, ExperimentDesign expected)
+    {
+        var result = await new ScriptedExperiment { NeedsRestart = true }.RunAsync(
+            new ExperimentOptions { Restart = true, TimeLimit = minutes is { } limit ? TimeSpan.FromMinutes(limit) : null, Seed = 1 });
+
+        Assert.Equal(expected, result.Design);
+    }
+
+    [Fact]
+    public async Task A_sequence_measures_before_and_after_and_says_that_drift_is_not_excluded()
+    {
+        var vm = new ScriptedExperiment();
+
+        var result = await vm.RunAsync(new ExperimentOptions { Design = ExperimentDesign.Sequential, Runs = 6 });
+
+        Assert.Equal("aAAAAAAbBBBBBB", ScriptedExperiment.Order(result));
+        Assert.True(result.Comparison.IsProvisional);
+        Assert.Contains("drift", result.Comparison.Sentence, StringComparison.Ordinal);
+        Assert.Equal(["apply"], vm.Calls.Where(call => call is "apply" or "undo"));
+    }
+
+    [Theory]
+    [InlineData(KeepRule.Improved, 1.5, true)]
+    [InlineData(KeepRule.Improved, 1.0, false)]
+    [InlineData(KeepRule.Improved, 0.6, false)]
+    [InlineData(KeepRule.NotWorse, 1.5, true)]
+    [InlineData(KeepRule.NotWorse, 1.0, true)]
+    [InlineData(KeepRule.NotWorse, 0.6, false)]
+    [InlineData(KeepRule.Always, 1.5, true)]
+    [InlineData(KeepRule.Always, 1.0, true)]
+    [InlineData(KeepRule.Always, 0.6, true)]
+    [InlineData(KeepRule.Never, 1.5, false)]
+    [InlineData(KeepRule.Never, 1.0, false)]
+    [InlineData(KeepRule.Never, 0.6, false)]
+    public async Task The_VM_ends_as_the_rule_decides_on_the_verdict_whatever_the_design(KeepRule keep, double factor, bool isKept)
+    {
+        foreach (var (design, restart) in new[]
+        {
+            (ExperimentDesign.Pairs, false), (ExperimentDesign.Pairs, true), (ExperimentDesign.Blocks, false),
+            (ExperimentDesign.Blocks, true), (ExperimentDesign.Sequential, false), (ExperimentDesign.Sequential, true),
+        })
+        {
+            var vm = new ScriptedExperiment { NeedsRestart = restart, Factor = factor };
+
+            var result = await vm.RunAsync(new ExperimentOptions { Design = design, Keep = keep, Restart = restart, Seed = 11 });
+
+            Assert.Equal(factor switch { > 1 => Verdict.Improved, < 1 => Verdict.Regressed, _ => Verdict.NoDifference }, result.Verdict);
+            Assert.Equal(isKept ? ExperimentDecision.Kept : ExperimentDecision.Undone, result.Decision);
+            Assert.Equal(isKept, vm.IsCandidate);
+            Assert.StartsWith(isKept ? "Kept" : "Undone", result.Reason, StringComparison.Ordinal);
+            Assert.Equal(isKept ? 0 : 1, vm.PreparationsTakenBack);
+        }
+    }
+
+    [Fact]
+    public async Task What_is_mixed_or_inconclusive_or_worse_in_another_metric_is_not_kept_unless_always()
+    {
+        static ScriptedExperiment Mixed() => new() { Tail = candidate => candidate ? 9e6 : 5e6 };
+        static ScriptedExperiment Noisy() => new() { Factor = 1.03, Noise = 0.4 };
+        static ScriptedExperiment WorseTail() => new() { Factor = 1, Tail = candidate => candidate ? 9e6 : 5e6 };
+
+        foreach (var (make, verdict) in new (Func<ScriptedExperiment>, Verdict)[]
+        {
+            (Mixed, Verdict.Mixed), (Noisy, Verdict.Inconclusive), (WorseTail, Verdict.NoDifference),
+        })
+        {
+            foreach (var keep in Enum.GetValues<KeepRule>())
+            {
+                var vm = make();
+                var result = await vm.RunAsync(new ExperimentOptions { Keep = keep, Seed = 4 });
+                Assert.Equal(verdict, result.Verdict);
+                Assert.Equal(keep == KeepRule.Always, vm.IsCandidate);
+            }
+        }
+    }
+
+    [Fact]
+    public async Task A_pair_that_the_host_disturbed_is_made_again_whole_and_kept_as_screened()
+    {
+        var vm = new ScriptedExperiment { Busy = run => run is 9 or 10 ? 1 : 0.05 };
+
+        var result = await vm.RunAsync();
+
+        // Two consecutive runs: of one pair or of two.
+        Assert.InRange(result.ScreenedPairCount, 1, 2);
+        Assert.Equal(8, result.PairCount);
+        Assert.Equal(result.ScreenedPairCount, result.Baseline.Runs.Count(run => run.IsScreened));
+        Assert.Equal(result.ScreenedPairCount, result.Candidate.Runs.Count(run => run.IsScreened));
+        Assert.Equal(8, result.Baseline.CountedRuns.Count);
+        Assert.Contains(result.Notes, note => note.Contains("made again", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task At_most_half_as_many_pairs_again_are_made()
+    {
+        var random = new Random(3);
+        var vm = new ScriptedExperiment { Busy = _ => random.Next(2) };
+
+        var result = await vm.RunAsync();
+
+        Assert.Equal(8, result.PairCount);
+        Assert.Equal(4, result.ScreenedPairCount);
+    }
+
+    [Fact]
+    public async Task A_failed_run_is_kept_repeated_and_does_not_upset_the_pairs()
+    {
+        var vm = new ScriptedExperiment { Failure = run => run is 2 or 6 ? "bad luck" : null };
+
+        var result = await vm.RunAsync();
+
+        Assert.Equal(8, result.Comparison.PrimaryMetric.BaselineCount);
+        Assert.Equal(8, result.Baseline.CountedRuns.Count);
+        Assert.Equal(8, result.Candidate.CountedRuns.Count);
+        Assert.Equal(2, result.Baseline.Runs.Concat(result.Candidate.Runs).Count(run => run.Failure == "bad luck"));
+        Assert.Equal(Verdict.Improved, result.Verdict);
+    }
+
+    [Fact]
+    public async Task More_failures_than_half_of_the_runs_end_it_undone_with_the_runs_kept()
+    {
+        var vm = new ScriptedExperiment { Failure = run => run > 6 ? "broken" : null };
+
+        var error = await Assert.ThrowsAsync<ExperimentInterruptedException>(() => vm.RunAsync());
+
+        Assert.Equal("TooManyFailedRuns", error.ErrorId);
+        Assert.False(vm.IsCandidate);
+        Assert.NotEmpty(error.Partial);
+        Assert.Contains("broken", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_time_limit_ends_it_with_what_is_measured_and_says_so()
+    {
+        var vm = new ScriptedExperiment { Noise = 0.4, Factor = 1 };
+
+        var result = await vm.RunAsync(new ExperimentOptions { TimeLimit = TimeSpan.FromSeconds(90), Seed = 1 });
+
+        Assert.InRange(result.PairCount, 6, 9);
+        Assert.True(result.Elapsed <= TimeSpan.FromSeconds(90), result.Elapsed.ToString());
+        Assert.Contains(result.Notes, note => note.Contains("time limit", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_time_limit_that_one_turn_of_each_side_exceeds_is_refused_before_anything_is_measured()
+    {
+        var vm = new ScriptedExperiment();
+
+        var error = await Assert.ThrowsAsync<KvmTuneException>(() => vm.RunAsync(new ExperimentOptions { TimeLimit = TimeSpan.FromSeconds(5) }));
+
+        Assert.Equal("TimeLimitTooShort", error.ErrorId);
+        Assert.Equal(["check"], vm.Calls);
+    }
+
+    [Fact]
+    public async Task Every_step_is_told_with_its_time_and_a_time_left()
+    {
+        var vm = new ScriptedExperiment();
+        var steps = new List<MeasurementProgress>();
+
+        var result = await vm.RunAsync(progress: new Listing(steps));
+
+        Assert.Contains(steps, step => step.Activity.StartsWith("pair 3 of 8", StringComparison.Ordinal) && step.Activity.EndsWith("run 1 of 1", StringComparison.Ordinal));
+        Assert.All(steps, step => Assert.True(step.Remaining >= TimeSpan.Zero));
+        var atPair2 = steps.First(step => step.Activity.StartsWith("pair 2", StringComparison.Ordinal));
+        Assert.InRange(atPair2.Remaining!.Value.TotalSeconds, 42, 90);
+        Assert.Equal(ExperimentStepKind.Check, result.Steps[0].Kind);
+        Assert.Contains(result.Steps, step => step.Kind == ExperimentStepKind.Compare);
+        Assert.Equal(result.Elapsed, TimeSpan.FromTicks(result.Steps.Sum(step => step.Elapsed.Ticks)));
+        Assert.True(result.ElapsedOf(ExperimentStepKind.Measure) >= TimeSpan.FromSeconds(48));
+    }
+
+    private sealed class Listing(List<MeasurementProgress> steps) : IProgress<MeasurementProgress>
+    {
+        public void Report(MeasurementProgress value) => steps.Add(value);
+    }
+}

@@ -1,0 +1,230 @@
+// What is recorded of a change, and how it is taken back, on libvirt's own test driver.
+using KvmTune.Hosts;
+using KvmTune.Journal;
+using KvmTune.Libvirt;
+using KvmTune.Topology;
+using KvmTune.Tuning;
+using KvmTune.Tuning.Changes;
+using Xunit;
+
+namespace KvmTune.Tests.Journal;
+
+public sealed class TuningUndoTests : IDisposable
+{
+    private readonly JournalFolder _folder = new();
+    private readonly HostConnection _host = new("test:///default");
+    private readonly LibvirtDomain _vm;
+    private readonly string _before;
+
+    public TuningUndoTests()
+    {
+        var name = $"undo {Guid.NewGuid():N}";
+        _vm = _host.Write().DefineXml(
+            $"""
+            <domain type='test'><name>{name}</name><metadata><x:a xmlns:x='urn:x'>keep</x:a></metadata><memory>1024</memory><vcpu>2</vcpu>
+            <os><type>hvm</type></os><devices><disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='/d'/><target dev='vdb' bus='virtio'/></disk></devices></domain>
+            """,
+            validate: false);
+        _before = Persistent();
+    }
+
+    private TuningJournal Journal => _folder.Journal;
+
+    private TuningUndo Undo => new(Journal, _host, TimeProvider.System);
+
+    [Fact]
+    public async Task A_change_is_recorded_with_who_what_and_the_way_back()
+    {
+        var result = await ApplyAsync(Cache("none"));
+
+        var entry = Journal.Find(result.JournalId!.Value);
+        Assert.Equal(JournalKind.Change, entry.Kind);
+        Assert.Equal(JournalOutcome.Applied, entry.Outcome);
+        Assert.Equal(_vm.Name, entry.VMName);
+        Assert.Equal(_vm.Id, entry.VMId);
+        Assert.Equal(TuningArea.Disk, entry.Area);
+        Assert.Contains("cache=none", entry.Title, StringComparison.Ordinal);
+        Assert.Equal("disk vdb cache: (not set) -> none", Assert.Single(entry.Differences).ToString());
+        Assert.StartsWith(Environment.UserName, entry.User, StringComparison.Ordinal);
+        Assert.Contains($"({Environment.ProcessId})", entry.Process, StringComparison.Ordinal);
+        Assert.InRange(entry.EndedAt!.Value - entry.StartedAt, TimeSpan.Zero, TimeSpan.FromMinutes(5));
+    }
+
+    [Fact]
+    public async Task Undoing_gives_the_very_document_back_and_undoing_that_gives_the_change_back()
+    {
+        var change = await ApplyAsync(Cache("none"));
+        var changed = Persistent();
+
+        var undone = await Undo.UndoAsync(change.JournalId!.Value, new UndoOptions(), CancellationToken.None);
+
+        Assert.Equal(_before, Persistent());
+        Assert.Equal(TuningOutcome.Applied, undone.Outcome);
+        Assert.Equal(undone.JournalId, Journal.Find(change.JournalId.Value).UndoneBy);
+        Assert.Equal(change.JournalId, Journal.Find(undone.JournalId!.Value).Undoes);
+
+        var again = await Undo.UndoAsync(undone.JournalId.Value, new UndoOptions(), CancellationToken.None);
+
+        Assert.Equal(changed, Persistent());
+        Assert.Null(Journal.Find(change.JournalId.Value).UndoneAt);
+        Assert.Equal(again.JournalId, Journal.Find(undone.JournalId.Value).UndoneBy);
+
+        await Undo.UndoAsync(change.JournalId.Value, new UndoOptions(), CancellationToken.None);
+        Assert.Equal(_before, Persistent());
+    }
+
+    [Fact]
+    public async Task Edits_made_since_by_others_survive()
+    {
+        var change = await ApplyAsync(Cache("none"));
+        await ApplyAsync(Pin("0"));
+        var pinned = Persistent();
+
+        await Undo.UndoAsync(change.JournalId!.Value, new UndoOptions(), CancellationToken.None);
+
+        Assert.Equal(pinned.Replace(" cache='none'", string.Empty, StringComparison.Ordinal), Persistent());
+    }
+
+    [Fact]
+    public async Task A_setting_that_was_changed_again_stops_the_undo_unless_forced()
+    {
+        var change = await ApplyAsync(Cache("none"));
+        await ApplyAsync(Cache("directsync"));
+        var theirs = Persistent();
+
+        var error = await Assert.ThrowsAsync<KvmTuneException>(() => Undo.UndoAsync(change.JournalId!.Value, new UndoOptions(), CancellationToken.None));
+
+        Assert.Equal("UndoCollides", error.ErrorId);
+        Assert.Contains("'directsync' now", error.Message, StringComparison.Ordinal);
+        Assert.Contains("'none'", error.Message, StringComparison.Ordinal);
+        Assert.Equal(theirs, Persistent());
+        Assert.Null(Journal.Find(change.JournalId!.Value).UndoneAt);
+
+        await Undo.UndoAsync(change.JournalId.Value, new UndoOptions { Force = true }, CancellationToken.None);
+        Assert.Equal(_before, Persistent());
+    }
+
+    [Fact]
+    public async Task Last_goes_back_step_by_step()
+    {
+        var first = await ApplyAsync(Cache("none"));
+        var second = await ApplyAsync(Pin("0"));
+
+        Assert.Equal(second.JournalId, Journal.LastStanding(_vm.Id)!.Id);
+        await Undo.UndoAsync(second.JournalId!.Value, new UndoOptions(), CancellationToken.None);
+        Assert.Equal(first.JournalId, Journal.LastStanding(_vm.Id)!.Id);
+        await Undo.UndoAsync(first.JournalId!.Value, new UndoOptions(), CancellationToken.None);
+        Assert.Null(Journal.LastStanding(_vm.Id));
+        Assert.Equal(_before, Persistent());
+    }
+
+    [Fact]
+    public async Task What_somebody_took_back_by_hand_leaves_nothing_to_undo()
+    {
+        var change = await ApplyAsync(Cache("none"));
+        using (_host.Write().DefineXml(_before, validate: false))
+        {
+        }
+
+        var result = await Undo.UndoAsync(change.JournalId!.Value, new UndoOptions(), CancellationToken.None);
+
+        Assert.Equal(TuningOutcome.NoChange, result.Outcome);
+        Assert.Null(result.JournalId);
+        Assert.NotNull(Journal.Find(change.JournalId.Value).UndoneAt);
+        Assert.Equal(_before, Persistent());
+    }
+
+    [Fact]
+    public async Task A_running_vm_that_was_unlike_its_configuration_gets_both_back_by_one_undo()
+    {
+        var configured = Assert.Single((await ApplyAsync(Pin("0"))).Inverse);
+        _vm.Start();
+        await ApplyAsync(Pin("2") with { Scope = ChangeScope.Config });
+        var change = await ApplyAsync(Pin("0,2"));
+        Assert.Null(configured.RunningPart);
+        var inverse = Assert.Single(change.Inverse);
+        Assert.Equal("2", Assert.Single(inverse.Settings).Value);
+        Assert.Equal("0", Assert.Single(inverse.ForRunning.Settings).Value);
+
+        await Undo.UndoAsync(change.JournalId!.Value, new UndoOptions(), CancellationToken.None);
+
+        Assert.Equal("2", DomainXmlReader.Read(Persistent()).VcpuPins[0].ToString());
+        Assert.Equal("0", DomainXmlReader.Read(_vm.GetXml()).VcpuPins[0].ToString());
+        _vm.Destroy();
+    }
+
+    [Fact]
+    public async Task A_change_that_never_came_into_force_needs_no_restart_to_be_gone()
+    {
+        _vm.Start();
+        var change = await ApplyAsync(Cache("none"));
+        Assert.Equal(TuningOutcome.RestartPending, change.Outcome);
+        Assert.Equal(JournalOutcome.RestartPending, Journal.Find(change.JournalId!.Value).Outcome);
+
+        var undone = await Undo.UndoAsync(change.JournalId.Value, new UndoOptions(), CancellationToken.None);
+
+        Assert.Equal(TuningOutcome.Applied, undone.Outcome);
+        Assert.Equal(_before, Persistent());
+        _vm.Destroy();
+    }
+
+    [Fact]
+    public async Task What_alters_nothing_is_not_recorded()
+    {
+        await ApplyAsync(Cache("none"));
+        var result = await ApplyAsync(Cache("none"));
+
+        Assert.Null(result.JournalId);
+        Assert.Single(Journal.Entries(new JournalFilter()));
+    }
+
+    [Fact]
+    public async Task A_second_change_names_the_first_until_somebody_measured()
+    {
+        Assert.Null(Journal.UnmeasuredChange(_vm.Id));
+        var change = await ApplyAsync(Cache("none"));
+
+        Assert.Equal(change.JournalId, Journal.UnmeasuredChange(_vm.Id)!.Id);
+        await Undo.UndoAsync(change.JournalId!.Value, new UndoOptions(), CancellationToken.None);
+        Assert.Null(Journal.UnmeasuredChange(_vm.Id));
+
+        await ApplyAsync(Cache("none"));
+        var measured = KvmTune.Tests.Statistics.Performances.Of([1, 2, 3]) with { Id = Guid.NewGuid(), VMId = _vm.Id, VMName = _vm.Name, StartedAt = DateTimeOffset.UtcNow };
+        Journal.Record(measured);
+        Assert.Null(Journal.UnmeasuredChange(_vm.Id));
+        Assert.Equal(measured.Id, Journal.FindMeasurement(measured.Id!.Value)!.Id);
+    }
+
+    public void Dispose()
+    {
+        _vm.Undefine();
+        _vm.Dispose();
+        _host.Dispose();
+        _folder.Dispose();
+    }
+
+    private Task<VMTuningResult> ApplyAsync(VMChange change)
+    {
+        var tuner = new VMTuner(_host, TimeProvider.System, Journal);
+        return tuner.ApplyAsync(tuner.Plan(change), new ApplyOptions(), CancellationToken.None);
+    }
+
+    private string Persistent() => _vm.GetXml(DomainXmlFlags.Inactive | DomainXmlFlags.Secure);
+
+    private DiskDriverChange Cache(string? cache) => new()
+    {
+        VMName = _vm.Name,
+        VMId = _vm.Id,
+        ConnectionUri = _host.Uri,
+        Disk = "vdb",
+        Options = new Dictionary<string, string?>(StringComparer.Ordinal) { ["cache"] = cache },
+    };
+
+    private VcpuPinChange Pin(string hostCpus) => new()
+    {
+        VMName = _vm.Name,
+        VMId = _vm.Id,
+        ConnectionUri = _host.Uri,
+        Pins = new Dictionary<int, CpuSet?> { [0] = new CpuSet(hostCpus) },
+    };
+}
