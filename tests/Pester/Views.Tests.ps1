@@ -9,6 +9,8 @@ BeforeAll {
         VM = Get-VMTopology test
         Plan = Set-VcpuPin test -Map @{ 0 = '2'; 1 = '4' } -AsPlan
         Result = Set-VcpuPin test -Map @{ 0 = '2'; 1 = '4' } -Scope Config
+        Entry = @(Get-VMTuningHistory)[-1]
+        Checkpoint = Checkpoint-VMTuning test views -Force
         Performance = New-Performance (200..211)
         Comparison = Compare-VMPerformance (New-Performance (200..211)) (New-Performance (100..111))
     }
@@ -34,7 +36,7 @@ BeforeAll {
 }
 AfterAll { Disconnect-VMHost $uri -ErrorAction Ignore }
 
-Describe 'The view of a <_>' -ForEach 'Connection', 'Host', 'VM', 'Plan', 'Result', 'Performance', 'Comparison' {
+Describe 'The view of a <_>' -ForEach 'Connection', 'Host', 'VM', 'Plan', 'Result', 'Entry', 'Checkpoint', 'Performance', 'Comparison' {
     It 'is one of the module''s own, for table or list' {
         $type = $things[$_].GetType().FullName
         Get-FormatData $type | Should -Not -BeNullOrEmpty
