@@ -3,9 +3,15 @@
 [CmdletBinding()]
 param(
     # Build lays the module out in out/KvmTune; Test runs every test on the lab; Analyze builds with all analysers and
-    # checks the style; Pack makes a zip of the module in out/.
+    # checks the style; Pack makes a package of the module in out/, which Install-PSResource takes from a local repository.
     [ValidateSet('Build', 'Test', 'Analyze', 'Pack')]
-    [string] $Task = 'Build'
+    [string] $Task = 'Build',
+
+    # Pack: takes the module as it lies in out/KvmTune, and does not build it anew.
+    [switch] $NoBuild,
+
+    # Pack: the folder for the package.
+    [string] $OutputPath = 'out'
 )
 $ErrorActionPreference = 'Stop'
 Set-StrictMode -Version 3
@@ -16,6 +22,44 @@ try {
         if ($LASTEXITCODE -ne 0) { throw "$Command $Arguments ended with exit code $LASTEXITCODE." }
     }
 
+    # A PowerShell module as a NuGet package: its files at the root, and tags that say what is in it, as PowerShellGet writes them.
+    function New-ModulePackage([string] $Module, [string] $Folder) {
+        $manifest = Import-PowerShellDataFile (Join-Path $Module 'KvmTune.psd1')
+        $data = $manifest.PrivateData.PSData
+        $version = $manifest.ModuleVersion + $(if ($data.Prerelease) { "-$($data.Prerelease)" })
+        $tags = @($data.Tags) + 'PSModule' + 'PSIncludes_Cmdlet' + @($manifest.CmdletsToExport | ForEach-Object { "PSCmdlet_$_"; "PSCommand_$_" })
+        $facts = [ordered] @{
+            id = 'KvmTune'; version = $version; authors = $manifest.Author; owners = $manifest.CompanyName
+            requireLicenseAcceptance = 'false'; description = $manifest.Description; releaseNotes = $data.ReleaseNotes
+            copyright = $manifest.Copyright; tags = $tags -join ' '
+        }
+        $elements = foreach ($name in $facts.Keys) { "    <$name>$([System.Security.SecurityElement]::Escape($facts[$name]))</$name>" }
+        # In a folder of its own: NuGet looks through the one that the file is in.
+        $work = [System.IO.Directory]::CreateTempSubdirectory('kvmtune-').FullName
+        $nuspec = Join-Path $work 'KvmTune.nuspec'
+        Set-Content $nuspec @"
+<?xml version="1.0" encoding="utf-8"?>
+<package xmlns="http://schemas.microsoft.com/packaging/2013/05/nuspec.xsd">
+  <metadata>
+$($elements -join "`n")
+    <license type="expression">MIT</license>
+    <dependencies />
+  </metadata>
+  <files>
+    <file src="$([System.Security.SecurityElement]::Escape((Resolve-Path $Module)))/**" target="" />
+  </files>
+</package>
+"@
+        try {
+            $null = New-Item -ItemType Directory -Force $Folder
+            # NuGet's own rules ask for libraries in lib/; a module's stand at the root.
+            $output = & dotnet pack $nuspec --output $Folder '-p:NoPackageAnalysis=true' -v quiet 2>&1
+            if ($LASTEXITCODE -ne 0) { throw "dotnet pack ended with exit code $LASTEXITCODE`: $output" }
+            Get-Item (Join-Path $Folder "KvmTune.$version.nupkg")
+        }
+        finally { Remove-Item $work -Recurse }
+    }
+
     switch ($Task) {
         'Build' { Invoke-Native dotnet @('publish', 'src/KvmTune.Cmdlets', '-c', 'Release') }
         'Test' { Invoke-Native ./bootstrap.sh @('test') }
@@ -24,11 +68,8 @@ try {
             Invoke-Native dotnet @('format', 'KvmTune.slnx', '--verify-no-changes', '--no-restore')
         }
         'Pack' {
-            Invoke-Native dotnet @('publish', 'src/KvmTune.Cmdlets', '-c', 'Release')
-            $version = (Import-PowerShellDataFile out/KvmTune/KvmTune.psd1).ModuleVersion
-            Push-Location out
-            try { Invoke-Native tar @('-czf', "KvmTune-$version.tar.gz", 'KvmTune') } finally { Pop-Location }
-            Get-Item "out/KvmTune-$version.tar.gz"
+            if (-not $NoBuild) { Invoke-Native dotnet @('publish', 'src/KvmTune.Cmdlets', '-c', 'Release') }
+            New-ModulePackage 'out/KvmTune' $OutputPath
         }
     }
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Runs the benchmarks, or the one that is named, on the module in out/KvmTune and on the lab that is up:
-#   pin | inventory | import | verdict
+#   pin | inventory | import | verdict | placement | harness
+#   record WORKLOAD quiet|noisy RUNS   makes a series for `verdict` on the lab, beside a noisy neighbour or without
 # Each prints one line a figure and writes the same to out/bench/NAME.json. README.md beside this file says what they measure.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -30,15 +31,15 @@ run() {
             gcc -O2 -Wall -Werror -o out/bench/inventory-peer bench/inventory-peer.c -lvirt
             in_powershell inventory ;;
         pin | import) in_powershell "$1" ;;
-        verdict) dotnet run --project bench/KvmTune.Bench -c Release -v quiet -- verdict ;;
-        *) sed -n '2,4s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+        verdict | placement | harness | record) dotnet run --project bench/KvmTune.Bench -c Release -v quiet -- "$@" ;;
+        *) sed -n '2,5s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
     esac
 }
 
 if [ $# -gt 0 ]; then
-    run "$1"
+    run "$@"
 else
     failed=0
-    for name in import pin inventory verdict; do run "$name" || failed=1; done
+    for name in import pin inventory verdict placement harness; do run "$name" || failed=1; done
     exit "$failed"
 fi

@@ -33,6 +33,7 @@
         'Get-VMTuningHistory'
         'Invoke-VMTuning'
         'Measure-VMPerformance'
+        'New-VcpuPinPlan'
         'Remove-VMTuningHistory'
         'Restart-VMDomain'
         'Restore-VMTuning'
@@ -45,13 +46,16 @@
         'Set-VMCpuModel'
         'Set-VMNumaPolicy'
         'Set-VcpuPin'
+        'Show-VMHostMap'
+        'Test-VMTuning'
         'Undo-VMTuning'
     )
     PrivateData          = @{
         PSData = @{
-            Tags       = @('KVM', 'QEMU', 'libvirt', 'virtualization', 'performance', 'tuning', 'benchmark', 'Linux', 'PSEdition_Core')
-            LicenseUri = 'https://opensource.org/license/mit'
-            Prerelease = ''
+            Tags         = @('KVM', 'QEMU', 'libvirt', 'virtualization', 'performance', 'tuning', 'benchmark', 'Linux', 'PSEdition_Core')
+            LicenseUri   = 'https://opensource.org/license/mit'
+            ReleaseNotes = 'What changed in each version: CHANGELOG.md, beside this manifest.'
+            Prerelease   = ''
         }
     }
 }

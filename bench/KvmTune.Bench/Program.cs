@@ -1,14 +1,21 @@
 // Runs one benchmark by its name, prints its figures and writes them to out/bench/NAME.json under the repository's root.
 using System.Globalization;
 using KvmTune.Bench;
+using KvmTune.Bench.Harness;
+using KvmTune.Bench.Lab;
+using KvmTune.Bench.Placements;
 using KvmTune.Bench.Verdicts;
 
 var root = FindRoot(AppContext.BaseDirectory);
-var benches = new Dictionary<string, Func<string[], IReadOnlyList<BenchFigure>>>(StringComparer.Ordinal)
+var series = Path.Combine(root, "bench", "data", "aa-series");
+var benches = new Dictionary<string, Func<string[], IAsyncEnumerable<BenchFigure>>>(StringComparer.Ordinal)
 {
     ["verdict"] = arguments => VerdictBench.Run(
-        Path.Combine(root, "bench", "data", "aa-series"),
-        arguments.Length > 0 ? int.Parse(arguments[0], CultureInfo.InvariantCulture) : 2000),
+        series, arguments.Length > 0 ? int.Parse(arguments[0], CultureInfo.InvariantCulture) : 2000).ToAsyncEnumerable(),
+    ["placement"] = arguments => PlacementBench.Run(
+        arguments.Length > 0 ? int.Parse(arguments[0], CultureInfo.InvariantCulture) : 20).ToAsyncEnumerable(),
+    ["harness"] = HarnessBench.RunAsync,
+    ["record"] = arguments => SeriesRecorder.RecordAsync(series, arguments),
 };
 
 if (args.Length == 0 || !benches.TryGetValue(args[0], out var bench))
@@ -17,10 +24,11 @@ if (args.Length == 0 || !benches.TryGetValue(args[0], out var bench))
     return 2;
 }
 
-var figures = bench(args[1..]);
-foreach (var figure in figures)
+var figures = new List<BenchFigure>();
+await foreach (var figure in bench(args[1..]))
 {
     Console.WriteLine(figure);
+    figures.Add(figure);
 }
 
 BenchFigure.Save(Path.Combine(root, "out", "bench"), args[0], figures);

@@ -1,5 +1,6 @@
 // The cells of the module's views. The format file names these methods; properties stay exact, only views round.
 using System.Globalization;
+using KvmTune.Diagnosis;
 using KvmTune.Journal;
 using KvmTune.Measurement;
 using KvmTune.Statistics;
@@ -137,6 +138,9 @@ public static class Formatting
         plan.Errors.Count > 0 ? $"forbidden: {plan.Errors[0].RuleId}"
         : !plan.HasChanges ? plan.RequiresRestart ? "waits for restart" : "nothing to do"
         : string.Join(", ", new[] { Count(plan.Confirmations.Count, "risk"), Count(plan.Warnings.Count, "warning") }.OfType<string>()) is { Length: > 0 } text ? text : "ok";
+
+    /// <summary>The change that a finding comes with, or why there is none.</summary>
+    public static string PlanOf(VMTuningFinding finding) => finding.Title ?? $"none: {finding.NoPlanReason}";
 
     /// <summary>The median of a measurement's primary metric.</summary>
     public static string Primary(VMPerformance performance) => Metric(performance, performance.PrimaryMetric);

@@ -17,6 +17,7 @@ Describe 'What is asked for' -Tag Lab -Skip:(-not $env:KVMTUNE_LAB) {
         @{ What = 'a VM that is not there'; Command = { Measure-VMPerformance nobody -Workload RandomWrite }; Id = 'VMNotFound'; Says = 'lab1' }
         @{ What = 'runs too short to mean anything'; Command = { Measure-VMPerformance lab2 -Workload RandomWrite -RunTime 0.5 }; Id = 'InvalidSetting'; Says = '2 seconds' }
         @{ What = 'a folder that is not in the guest'; Command = { Measure-VMPerformance lab2 @short -GuestPath /nowhere }; Id = 'GuestPathNotFound'; Says = '/nowhere' }
+        @{ What = 'a device with a file system'; Command = { Measure-VMPerformance lab2 @short -GuestPath /dev/vdb }; Id = 'GuestPathIsDevice'; Says = 'signature of ext4' }
         @{ What = 'a file larger than the disk'; Command = { Measure-VMPerformance lab2 -Workload RandomWrite -Runs 1 -RunTime 2 -FileSizeMiB 100000 }
             Id = 'GuestDiskFull'; Says = '-FileSizeMiB' }
     ) {

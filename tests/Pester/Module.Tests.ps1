@@ -32,7 +32,7 @@ Describe 'The module' {
 
     It '<_> says what it emits, and can be asked -WhatIf if it changes anything' -ForEach @(
         'Clear-VcpuPin', 'Compare-VMPerformance', 'Connect-VMHost', 'Disconnect-VMHost', 'Get-VMHostTopology', 'Get-VMTopology',
-        'Invoke-VMTuning', 'Measure-VMPerformance', 'Restart-VMDomain', 'Set-DiskCacheMode', 'Set-VcpuPin') {
+        'Invoke-VMTuning', 'Measure-VMPerformance', 'Restart-VMDomain', 'Set-DiskCacheMode', 'Set-VcpuPin', 'Test-VMTuning') {
         $command = Get-Command $_ -Module KvmTune
         $command.OutputType | Should -Not -BeNullOrEmpty
         if ($command.Verb -in 'Set', 'Clear', 'Invoke', 'Restart', 'Measure') { $command.Parameters.Keys | Should -Contain WhatIf }

@@ -11,8 +11,11 @@ BeforeAll {
         Result = Set-VcpuPin test -Map @{ 0 = '2'; 1 = '4' } -Scope Config
         Entry = @(Get-VMTuningHistory)[-1]
         Checkpoint = Checkpoint-VMTuning test views -Force
+        Placement = New-VcpuPinPlan test -WarningAction Ignore
+        Map = Show-VMHostMap $uri
         Performance = New-Performance (200..211)
         Comparison = Compare-VMPerformance (New-Performance (200..211)) (New-Performance (100..111))
+        Finding = (Test-VMTuning test)[0]
     }
 
     # The public types of the module below an object, with the lists whose Count PowerShell does not see.
@@ -36,7 +39,7 @@ BeforeAll {
 }
 AfterAll { Disconnect-VMHost $uri -ErrorAction Ignore }
 
-Describe 'The view of a <_>' -ForEach 'Connection', 'Host', 'VM', 'Plan', 'Result', 'Entry', 'Checkpoint', 'Performance', 'Comparison' {
+Describe 'The view of a <_>' -ForEach 'Connection', 'Host', 'VM', 'Plan', 'Result', 'Entry', 'Checkpoint', 'Placement', 'Map', 'Performance', 'Comparison', 'Finding' {
     It 'is one of the module''s own, for table or list' {
         $type = $things[$_].GetType().FullName
         Get-FormatData $type | Should -Not -BeNullOrEmpty

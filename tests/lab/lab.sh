@@ -117,6 +117,8 @@ environment() {
         [KVMTUNE_LAB_SSH_KEY]=$built/id_lab
         [KVMTUNE_LAB_KNOWN_HOSTS]=$known
     )
+    # Only a daemon that is the lab's own may be killed by a test.
+    if [ -e "$state/libvirtd.pid" ]; then values[KVMTUNE_LAB_MAY_KILL_DAEMON]=1; fi
     for name in "${!values[@]}"; do printf 'export %s=%q\n' "$name" "${values[$name]}"; done | sort
 }
 

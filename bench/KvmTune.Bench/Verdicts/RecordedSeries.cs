@@ -13,25 +13,46 @@ internal sealed record RecordedSeries(string Name, MetricDirection Direction, Me
 {
     private static readonly string[] Names = ["cpu-1-thread", "cpu-2-threads", "random-read", "random-write"];
 
-    /// <summary>The rates of all series: events/s and IOPS.</summary>
+    /// <summary>The rates of the series with which the rule was made: events/s and IOPS.</summary>
     public static IReadOnlyList<RecordedSeries> Rates(string folder) =>
     [
         .. Names.Select(name => new RecordedSeries(
             name, MetricDirection.HigherIsBetter, MetricKind.Rate, Read(folder, name, IsCpu(name) ? "eps" : "iops"))),
     ];
 
-    /// <summary>The 99th percentiles of latency inside each run, of all series.</summary>
+    /// <summary>The 99th percentiles of latency inside each run, of the same series.</summary>
     public static IReadOnlyList<RecordedSeries> LatencyP99(string folder) =>
     [
         .. Names.Select(name => new RecordedSeries(
             name, MetricDirection.LowerIsBetter, MetricKind.LatencyPercentile, Read(folder, name, IsCpu(name) ? "lat_p99" : "p99"))),
     ];
 
-    private static bool IsCpu(string name) => name.StartsWith("cpu", StringComparison.Ordinal);
+    /// <summary>The rates of the series that <c>record</c> has made on the lab, beside a noisy neighbour and without.</summary>
+    public static IReadOnlyList<RecordedSeries> LabRates(string folder) =>
+    [
+        .. LabNames(folder).Select(name => new RecordedSeries(
+            name, MetricDirection.HigherIsBetter, MetricKind.Rate, Read(folder, name, IsCpu(name) ? "EventsPerSecond" : "Iops"))),
+    ];
 
+    /// <summary>The 99th percentiles of latency inside each run, of the same series.</summary>
+    public static IReadOnlyList<RecordedSeries> LabLatencyP99(string folder) =>
+    [
+        .. LabNames(folder).Select(name => new RecordedSeries(
+            name, MetricDirection.LowerIsBetter, MetricKind.LatencyPercentile, Read(folder, name, "LatencyP99"))),
+    ];
+
+    private static IEnumerable<string> LabNames(string folder) => Directory.EnumerateFiles(folder, "lab-*.json")
+        .Select(file => Path.GetFileNameWithoutExtension(file))
+        .Order(StringComparer.Ordinal);
+
+    private static bool IsCpu(string name) => name.Replace("lab-", null, StringComparison.Ordinal).StartsWith("cpu", StringComparison.Ordinal);
+
+    // The first series are bare lists of runs; those of the lab have a head that says how they were made.
     private static double[] Read(string folder, string name, string metric)
     {
         using var document = JsonDocument.Parse(File.ReadAllText(Path.Combine(folder, $"{name}.json")));
-        return [.. document.RootElement.EnumerateArray().Select(run => run.GetProperty(metric).GetDouble())];
+        var root = document.RootElement;
+        var runs = root.ValueKind == JsonValueKind.Array ? root : root.GetProperty("Runs");
+        return [.. runs.EnumerateArray().Select(run => run.GetProperty(metric).GetDouble())];
     }
 }

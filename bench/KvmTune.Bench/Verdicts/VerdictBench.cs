@@ -32,22 +32,30 @@ internal static class VerdictBench
     public static IReadOnlyList<BenchFigure> Run(string dataFolder, int experiments)
     {
         var figures = new List<BenchFigure>();
-        var rates = RecordedSeries.Rates(dataFolder);
-        foreach (var design in Designs)
-        {
-            Add(design, "false verdicts", VerdictSimulation.Play(design, rates, 1, experiments, Seed), result => result.Claimed, max: true);
-            Add(design, "finds 10 %", VerdictSimulation.Play(design, rates, 1.1, experiments, Seed), result => result.Found, max: false);
-            Add(design, "finds 20 %", VerdictSimulation.Play(design, rates, 1.2, experiments, Seed), result => result.Found, max: false);
-        }
-
-        var latencies = RecordedSeries.LatencyP99(dataFolder);
-        foreach (var design in Designs[^4..])
-        {
-            Add(design, "p99: false verdicts", VerdictSimulation.Play(design, latencies, 1, experiments, Seed), result => result.Claimed, max: true);
-            Add(design, "p99: finds a doubling", VerdictSimulation.Play(design, latencies, 2, experiments, Seed), result => result.Found, max: false);
-        }
-
+        Play(string.Empty, RecordedSeries.Rates(dataFolder), RecordedSeries.LatencyP99(dataFolder));
+        Play("on the lab: ", RecordedSeries.LabRates(dataFolder), RecordedSeries.LabLatencyP99(dataFolder));
         return figures;
+
+        void Play(string where, IReadOnlyList<RecordedSeries> rates, IReadOnlyList<RecordedSeries> latencies)
+        {
+            if (rates.Count == 0)
+            {
+                return;
+            }
+
+            foreach (var design in Designs)
+            {
+                Add(design, where + "false verdicts", VerdictSimulation.Play(design, rates, 1, experiments, Seed), result => result.Claimed, max: true);
+                Add(design, where + "finds 10 %", VerdictSimulation.Play(design, rates, 1.1, experiments, Seed), result => result.Found, max: false);
+                Add(design, where + "finds 20 %", VerdictSimulation.Play(design, rates, 1.2, experiments, Seed), result => result.Found, max: false);
+            }
+
+            foreach (var design in Designs[^4..])
+            {
+                Add(design, where + "p99: false verdicts", VerdictSimulation.Play(design, latencies, 1, experiments, Seed), result => result.Claimed, max: true);
+                Add(design, where + "p99: finds a doubling", VerdictSimulation.Play(design, latencies, 2, experiments, Seed), result => result.Found, max: false);
+            }
+        }
 
         void Add(ExperimentDesign design, string what, IReadOnlyList<SimulationResult> results, Func<SimulationResult, double> share, bool max)
         {

@@ -1,4 +1,4 @@
-// Invoke-VMTuning: applies plans that were made with -AsPlan, checked anew.
+// Invoke-VMTuning: applies plans that were made with -AsPlan or came with a finding, checked anew.
 using System.Management.Automation;
 using KvmTune.Cmdlets.Common;
 using KvmTune.Tuning;
@@ -10,8 +10,9 @@ namespace KvmTune.Cmdlets.Tuning;
 [OutputType(typeof(VMTuningResult))]
 public sealed class InvokeVMTuningCommand : CancellableCmdlet
 {
-    /// <summary>The plans. Each is checked anew: when somebody changed the same settings since, it is an error.</summary>
+    /// <summary>The plans, or objects that carry one (findings). Each is checked anew: when somebody changed the same settings since, it is an error.</summary>
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true)]
+    [PlanTransformation]
     public VMTuningPlan[] Plan { get; set; } = [];
 
     /// <summary>Restarts a running VM when the change needs that to come into force.</summary>

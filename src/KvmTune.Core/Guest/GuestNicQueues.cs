@@ -11,6 +11,17 @@ namespace KvmTune.Guest;
 /// <param name="Notes">What is left for a person to do.</param>
 internal sealed record GuestNicQueuesResult(int? QueuesInUse, IReadOnlyList<Verification> Verifications, IReadOnlyList<string> Notes);
 
+/// <summary>What a guest says of the queues of one NIC.</summary>
+/// <param name="InUse">How many it uses; null when that is not known.</param>
+/// <param name="Interface">The interface's name in the guest; null when that is not known.</param>
+/// <param name="Source">Where it was read, or would have been.</param>
+/// <param name="Unknown">Why it is not known; null when it is.</param>
+public sealed record GuestNicQueuesReading(int? InUse, string? Interface, string Source, string? Unknown)
+{
+    /// <summary>A reading that could not be made.</summary>
+    public static GuestNicQueuesReading NotKnown(string why, string? name) => new(null, name, "guest: agent", why.TrimEnd('.'));
+}
+
 /// <summary>Sets and reads the queues of a guest's network interface (Red Hat, RHEL 7 tuning guide, multi-queue virtio-net).</summary>
 /// <param name="channel">The way into the guest.</param>
 /// <param name="agent">The guest's agent, which can name interfaces even where it runs no programs.</param>
@@ -40,6 +51,35 @@ internal sealed class GuestNicQueues(IGuestChannel channel, IAgentTransport agen
         catch (GuestChannelException exception)
         {
             return ByHand(NameByAgent(mac) ?? name, queues, exception.Message);
+        }
+    }
+
+    /// <summary>How many queues the guest uses; nothing is changed. What cannot be found out is said, and no error.</summary>
+    /// <param name="mac">The NIC's hardware address.</param>
+    /// <param name="cancellationToken">Ends the question.</param>
+    public async Task<GuestNicQueuesReading> ReadAsync(string mac, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await channel.CheckAsync(cancellationToken);
+            if (await FindInterfaceAsync(mac, cancellationToken) is not { } name)
+            {
+                return GuestNicQueuesReading.NotKnown("no interface with this address was found in the guest", null);
+            }
+
+            var channels = await TryRunAsync("ethtool", ["-l", name], cancellationToken);
+            if (channels is { Succeeded: true } && ReadCombined(channels.StandardOutput) is { } combined)
+            {
+                return new GuestNicQueuesReading(combined, name, $"guest: ethtool -l {name}", null);
+            }
+
+            return await CountQueuesAsync(name, cancellationToken) is { } counted
+                ? new GuestNicQueuesReading(counted, name, $"guest: /sys/class/net/{name}/queues", null)
+                : GuestNicQueuesReading.NotKnown($"neither ethtool nor /sys/class/net/{name}/queues tells", name);
+        }
+        catch (GuestChannelException exception)
+        {
+            return GuestNicQueuesReading.NotKnown(exception.Message, NameByAgent(mac));
         }
     }
 

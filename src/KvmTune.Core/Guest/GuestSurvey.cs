@@ -1,5 +1,6 @@
 // Looks at a guest once, before anything is written in it: kernel, memory, processors, mounted file systems.
 using System.Globalization;
+using System.Text.RegularExpressions;
 
 namespace KvmTune.Guest;
 
@@ -36,7 +37,7 @@ public sealed record GuestMount(string MountPoint, string Type, string Source, s
 /// <param name="OnlineProcessors">How many processors are online in the guest.</param>
 /// <param name="Mounts">What is mounted, in the order of the mounts.</param>
 /// <param name="AskedFolder">The folder that was asked for, with symbolic links resolved; null where none was, or it is no folder.</param>
-public sealed record GuestSurvey(
+public sealed partial record GuestSurvey(
     string KernelRelease,
     long MemoryKiB,
     long AvailableMemoryKiB,
@@ -44,14 +45,25 @@ public sealed record GuestSurvey(
     IReadOnlyList<GuestMount> Mounts,
     string? AskedFolder)
 {
+    // A device that was asked for is only looked at: util-linux' blkid reads its signatures anew, busybox' knows no -p.
     private const string Script = """
+        contents() {
+            name=$(readlink -f "$1"); name=${name##*/}
+            blkid -p -o export "$1" 2>/dev/null || blkid "$1" 2>/dev/null
+            for p in "/sys/class/block/$name"/*/partition; do if [ -e "$p" ]; then p=${p%/partition}; echo "PARTITION=${p##*/}"; fi; done
+            for p in "/sys/class/block/$name"/holders/*; do if [ -e "$p" ]; then echo "HOLDER=${p##*/}"; fi; done
+        }
         echo "@kernel"; uname -r
         echo "@memory"; cat /proc/meminfo
         echo "@processors"; cat /sys/devices/system/cpu/online
         echo "@mounts"; cat /proc/self/mountinfo
         echo "@folder"; if [ -n "$1" ]; then cd -- "$1" 2>/dev/null && pwd -P; fi
+        echo "@device"; if [ -n "$1" ] && [ -b "$1" ]; then echo block; contents "$1"; fi
         echo "@end"
         """;
+
+    /// <summary>What was found on the block device that was asked for, in words; null where no block device was asked for.</summary>
+    public IReadOnlyList<string>? AskedDevice { get; init; }
 
     /// <summary>Looks at the guest.</summary>
     /// <param name="channel">The way into it.</param>
@@ -99,8 +111,24 @@ public sealed record GuestSurvey(
             ReadKiB(sections["@memory"], "MemAvailable:"),
             CountProcessors(sections["@processors"].FirstOrDefault()),
             [.. sections["@mounts"].Select(ParseMount).OfType<GuestMount>()],
-            sections["@folder"].FirstOrDefault());
+            sections["@folder"].FirstOrDefault())
+        {
+            AskedDevice = sections.GetValueOrDefault("@device") is ["block", .. var contents] ? [.. contents.SelectMany(ContentsOf)] : null,
+        };
     }
+
+    // blkid's "TYPE=ext4", or all on one line as '/dev/vdb: LABEL="data" TYPE="ext4"'; and the lines of our own.
+    private static IEnumerable<string> ContentsOf(string line) => Signature().Matches(line).Select(match => match.Groups["name"].Value switch
+    {
+        "PTTYPE" => $"a partition table ({match.Groups["value"].Value})",
+        "PARTITION" => $"the partition {match.Groups["value"].Value}",
+        "HOLDER" => $"the device {match.Groups["value"].Value} on top of it",
+        _ => $"the signature of {match.Groups["value"].Value}",
+    });
+
+    [GeneratedRegex(
+        "(^|\\s)(?<name>TYPE|PTTYPE|PARTITION|HOLDER)=\"?(?<value>[^\"\\s]+)", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex Signature();
 
     private static long ReadKiB(List<string> lines, string name)
     {

@@ -43,6 +43,12 @@ public sealed record MeasurementConditions
     /// <summary>The workload program and its version in the guest, for example <c>fio-3.33</c>.</summary>
     public string? WorkloadVersion { get; init; }
 
+    /// <summary>The guest's kernel release, where the workload looked at the guest.</summary>
+    public string? GuestKernel { get; init; }
+
+    /// <summary>What was free on the file system of the disk workload's file before that was made, in MiB; null where there was no file.</summary>
+    public long? GuestFreeMiB { get; init; }
+
     /// <summary>Where in the guest a disk workload worked, and how large its file was; null where there was no file.</summary>
     public string? GuestFile { get; init; }
 }

@@ -16,6 +16,9 @@ public enum MeasurementReason
     /// <summary>The folder that was named is not in the guest.</summary>
     GuestPathNotFound,
 
+    /// <summary>A block device was named: no measurement writes to one, whether there is anything on it or not.</summary>
+    GuestPathIsDevice,
+
     /// <summary>Nothing can be written in the folder that was named.</summary>
     GuestPathNotWritable,
 
@@ -66,7 +69,7 @@ public class MeasurementException : KvmTuneException
             KvmTuneErrorCategory.NotInstalled,
         MeasurementReason.GuestPathNotFound or MeasurementReason.NoWritableFileSystem => KvmTuneErrorCategory.ObjectNotFound,
         MeasurementReason.GuestPathNotWritable => KvmTuneErrorCategory.PermissionDenied,
-        MeasurementReason.NetworkAddressMissing => KvmTuneErrorCategory.InvalidArgument,
+        MeasurementReason.NetworkAddressMissing or MeasurementReason.GuestPathIsDevice => KvmTuneErrorCategory.InvalidArgument,
         MeasurementReason.Interrupted => KvmTuneErrorCategory.ConnectionError,
         MeasurementReason.TooManyFailedRuns => KvmTuneErrorCategory.InvalidResult,
         _ => KvmTuneErrorCategory.InvalidOperation,

@@ -280,6 +280,8 @@ public sealed class MeasurementSession : IAsyncDisposable
         _conditions = _conditions with
         {
             WorkloadVersion = _instance.Version,
+            GuestKernel = _instance.GuestKernel,
+            GuestFreeMiB = _instance.GuestFreeMiB,
             GuestFile = _instance.DiskTarget is { } disk ? $"{disk}: {_instance.GuestFile}" : _instance.GuestFile,
         };
     }

@@ -26,6 +26,7 @@ internal static class LikenessCheck
         }),
         ("transparent huge pages", conditions => conditions.TransparentHugePages),
         ("channel", conditions => conditions.Channel),
+        ("guest kernel", conditions => conditions.GuestKernel),
         ("workload program", conditions => conditions.WorkloadVersion),
         ("guest file", conditions => conditions.GuestFile),
     ];
@@ -141,6 +142,13 @@ internal static class LikenessCheck
         {
             yield return string.Create(
                 CultureInfo.InvariantCulture, $"Other VMs running on the host: {others} for the baseline, {othersAfter} for the candidate.");
+        }
+
+        if (before.GuestFreeMiB is { } free && after.GuestFreeMiB is { } freeAfter && Math.Abs(free - freeAfter) > free / 10)
+        {
+            yield return string.Create(
+                CultureInfo.InvariantCulture,
+                $"Free space on the file system of the test file: {free} MiB for the baseline, {freeAfter} MiB for the candidate. The files need not lie alike.");
         }
 
         if (before.HostLoadAverage is { } load && after.HostLoadAverage is { } loadAfter && Math.Abs(load - loadAfter) >= 0.5)

@@ -64,6 +64,9 @@ public sealed record HostNode
 
     /// <summary>The node's CPU numbers.</summary>
     public CpuSet CpuSet => CpuSet.Of(Cpus.Select(cpu => cpu.Id));
+
+    /// <summary>For example <c>node 0: CPUs 0-7, 8388608 KiB</c>.</summary>
+    public override string ToString() => FormattableString.Invariant($"node {Id}: CPUs {CpuSet}, {MemoryKiB} KiB");
 }
 
 /// <summary>One host CPU (a hardware thread).</summary>
@@ -73,7 +76,11 @@ public sealed record HostNode
 /// <param name="Die">The die in the package.</param>
 /// <param name="Core">The core in the die.</param>
 /// <param name="Siblings">The threads of the same core, this one included.</param>
-public sealed record HostCpu(int Id, int Node, int? Socket, int? Die, int? Core, CpuSet Siblings);
+public sealed record HostCpu(int Id, int Node, int? Socket, int? Die, int? Core, CpuSet Siblings)
+{
+    /// <summary>The number that pins take.</summary>
+    public override string ToString() => FormattableString.Invariant($"{Id}");
+}
 
 /// <summary>A cache that the given CPUs share.</summary>
 /// <param name="Id">The cache's number among those of its level.</param>
@@ -81,7 +88,11 @@ public sealed record HostCpu(int Id, int Node, int? Socket, int? Die, int? Core,
 /// <param name="Type">both, code or data.</param>
 /// <param name="SizeKiB">Its size in KiB.</param>
 /// <param name="Cpus">The CPUs that share it.</param>
-public sealed record HostCache(int Id, int Level, string Type, long SizeKiB, CpuSet Cpus);
+public sealed record HostCache(int Id, int Level, string Type, long SizeKiB, CpuSet Cpus)
+{
+    /// <summary>For example <c>L3 16384 KiB: CPUs 0-7</c>.</summary>
+    public override string ToString() => FormattableString.Invariant($"L{Level} {SizeKiB} KiB: CPUs {Cpus}");
+}
 
 /// <summary>The pages of one size on one node.</summary>
 /// <param name="Node">The node's number.</param>

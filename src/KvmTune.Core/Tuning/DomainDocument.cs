@@ -19,7 +19,7 @@ public sealed class DomainDocument
         "iothreads", "iothreadids", "cputune", "numatune", "resource", "sysinfo", "os", "features", "cpu", "clock", "on_poweroff",
         "on_reboot", "on_crash", "pm", "devices",
         "hugepages", "page", "nosharepages", "locked", "source", "access", "allocation",
-        "vcpupin", "emulatorpin", "iothreadpin", "emulatorsched",
+        "vcpupin", "emulatorpin", "iothreadpin", "emulatorsched", "memnode",
         "model", "vendor", "topology", "cache", "feature", "numa",
         "driver", "auth", "backingStore", "target", "iotune",
         "total_bytes_sec", "read_bytes_sec", "write_bytes_sec", "total_iops_sec", "read_iops_sec", "write_iops_sec",

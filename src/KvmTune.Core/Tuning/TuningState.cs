@@ -23,7 +23,7 @@ public sealed record TuningState(IReadOnlyList<SettingValue> Values, IReadOnlyLi
             .Where(setting => setting.Value is not null)
             .DistinctBy(setting => setting.Path)
             .ToList();
-        return new TuningState(values, [.. devices.Select(device => device.Path.ToString())]);
+        return new TuningState(values, devices.Select(device => device.Path.ToString()).ToList());
     }
 
     /// <summary>What must be set in a document so that it has this state again. Devices that came since are left alone.</summary>
@@ -38,12 +38,12 @@ public sealed record TuningState(IReadOnlyList<SettingValue> Values, IReadOnlyLi
 
         // Elements that only their order tells apart go from the last one back, and what is only there or not comes at the end:
         // a removal before it takes empty elements away.
-        return
+        return new List<SettingValue>(
         [
             .. set.Where(setting => setting.Value!.Length > 0),
             .. unset.Reverse(),
             .. Values.Where(setting => setting.Value!.Length == 0 && (set.Contains(setting) || set.Count > 0 || unset.Any()) && IsHere(setting.Path, now.Devices)),
-        ];
+        ]);
     }
 
     /// <summary>The devices of this state that a document does not have any more.</summary>

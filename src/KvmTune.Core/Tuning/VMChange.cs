@@ -47,6 +47,9 @@ public abstract record VMChange
     /// <summary>Whether a running VM can take it without a restart.</summary>
     public abstract bool CanBeLive { get; }
 
+    /// <summary>The changes of one kind each that it is made of, which rules judge one by one: itself, for all but a change of several kinds.</summary>
+    public virtual IReadOnlyList<VMChange> Parts => new[] { this };
+
     /// <summary>The settings that it sets in a domain XML, each with its value or null for "not set".</summary>
     public abstract IReadOnlyList<SettingValue> Settings { get; }
 
@@ -101,6 +104,9 @@ public abstract record VMChange
     /// <param name="after">The same document as the change leaves it.</param>
     public virtual IReadOnlyList<string> VirshCommands(bool live, bool config, DomainDocument before, DomainDocument after) =>
         config ? [VirshEdit.Command(ConnectionUri, VirshDomain, before, after)] : [];
+
+    /// <summary>The same kind of change of the same settings, with other values: for a change that this one is a part of.</summary>
+    internal VMChange With(Func<SettingPath, string?> valueOf) => WithSettings(valueOf);
 
     /// <summary>The word that names the VM to virsh.</summary>
     protected string VirshDomain => VirshText.Domain(VMName, VMId);

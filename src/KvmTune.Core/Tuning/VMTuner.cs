@@ -36,14 +36,19 @@ public sealed class VMTuner(HostConnection host, TimeProvider time, IChangeJourn
 {
     /// <summary>Works out what a change would do. Nothing is touched.</summary>
     /// <exception cref="KvmTuneException">The VM, or something in it that the change names, does not exist.</exception>
-    public VMTuningPlan Plan(VMChange change, CancellationToken cancellationToken = default)
+    public VMTuningPlan Plan(VMChange change, CancellationToken cancellationToken = default) =>
+        Plan(change, () => VMReading.RunningConfigurations(host, change.VMId), cancellationToken);
+
+    /// <summary>Works out what a change would do beside other VMs that the caller knows already, or knows to be otherwise by then. Nothing is touched.</summary>
+    /// <exception cref="KvmTuneException">The VM, or something in it that the change names, does not exist.</exception>
+    internal VMTuningPlan Plan(VMChange change, Func<IReadOnlyList<VMConfiguration>> neighbours, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
         try
         {
             var domain = FindDomain(change);
             using var found = domain == known ? null : domain;
-            return Plan(change, VMReading.Snapshot(domain));
+            return Plan(change, VMReading.Snapshot(domain), neighbours);
         }
         catch (LibvirtException exception)
         {
@@ -152,7 +157,7 @@ public sealed class VMTuner(HostConnection host, TimeProvider time, IChangeJourn
                 Verifications = verifications,
                 Notes = notes,
                 Restarted = restarted,
-                Inverse = [application.Inverse],
+                Inverse = new[] { application.Inverse },
             };
         }
     }
@@ -192,7 +197,7 @@ public sealed class VMTuner(HostConnection host, TimeProvider time, IChangeJourn
         return plan with { HostCpus = hostCpus };
     }
 
-    private VMTuningPlan Plan(VMChange change, VMSnapshot snapshot)
+    private VMTuningPlan Plan(VMChange change, VMSnapshot snapshot, Func<IReadOnlyList<VMConfiguration>>? neighbours = null)
     {
         var facts = snapshot.ToFacts();
         change.CheckTarget(facts.Configured ?? facts.Current);
@@ -206,7 +211,7 @@ public sealed class VMTuner(HostConnection host, TimeProvider time, IChangeJourn
         var differences = Differences(
             running is null ? [] : ConfigurationComparer.Compare(facts.Running!, running.Configuration, hostCpus.OnlineCpus),
             persistent is null ? [] : ConfigurationComparer.Compare(facts.Configured!, persistent.Configuration));
-        var context = Context(change, facts, edit.Configuration, hostCpus);
+        var context = Context(change, facts, edit.Configuration, hostCpus, neighbours);
         var preparation = change.Preparation(context, host);
         return new VMTuningPlan
         {
@@ -253,8 +258,9 @@ public sealed class VMTuner(HostConnection host, TimeProvider time, IChangeJourn
     private static bool IsPending(string running, VMConfiguration before, VMChange change, CpuSet hostCpus) =>
         ConfigurationComparer.Compare(before, Edit(running, change).Configuration, hostCpus).Count > 0;
 
-    private RuleContext Context(VMChange change, VMFacts facts, VMConfiguration after, VMHostTopology hostCpus) => new(
-        change, facts, after, () => HostReading.Read(host), () => VMReading.RunningConfigurations(host, change.VMId),
+    private RuleContext Context(
+        VMChange change, VMFacts facts, VMConfiguration after, VMHostTopology hostCpus, Func<IReadOnlyList<VMConfiguration>>? neighbours = null) => new(
+        change, facts, after, () => HostReading.Read(host), neighbours ?? (() => VMReading.RunningConfigurations(host, change.VMId)),
         () => host.IsLocalQemu ? HostMemoryFacts.Read() : null)
     {
         HasNumad = !host.IsLocalQemu || LocalPrograms.Exists("numad"),

@@ -16,7 +16,7 @@ public sealed record SettingDifference(string Setting, string? Before, string? A
 }
 
 /// <summary>One change of one VM, planned: nothing is touched by it until it is applied.</summary>
-public sealed record VMTuningPlan
+public record VMTuningPlan
 {
     /// <summary>The VM's name.</summary>
     public string VMName => Change.VMName;

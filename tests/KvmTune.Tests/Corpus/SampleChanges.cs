@@ -52,6 +52,8 @@ public static class SampleChanges
             };
         }
 
+        yield return Placement(vm, all, new CpuSet(0));
+        yield return Placement(vm, all, null);
         yield return Cpu(vm, CpuModelChange.OfModel("host-passthrough"));
         yield return Cpu(vm, CpuModelChange.OfModel("EPYC"));
         yield return Cpu(vm, CpuModelChange.OfTopology(new CpuTopology(1, 1, vm.MaxVcpus, 1)));
@@ -130,6 +132,42 @@ public static class SampleChanges
         yield return on with { Pages = HugePagesChange.PagesWith(existing, null, null), Locked = null, NoSharePages = null };
         yield return on with { Enabled = false, Pages = HugePagesChange.NoPages(existing), Locked = false, NoSharePages = false };
     }
+
+    private static PlacementChange Placement(VMConfiguration vm, List<int> vcpus, CpuSet? place) => new()
+    {
+        VMName = vm.Name,
+        VMId = vm.Id ?? Guid.Empty,
+        ConnectionUri = "test:///default",
+        VcpuPins = Pins(vm, vcpus.ToDictionary(vcpu => vcpu, vcpu => place is null ? null : new CpuSet(vcpu + 2))),
+        EmulatorPin = new EmulatorPinChange
+        {
+            VMName = vm.Name,
+            VMId = vm.Id ?? Guid.Empty,
+            ConnectionUri = "test:///default",
+            Pins = new Dictionary<int, CpuSet?> { [EmulatorPinChange.Emulator] = place },
+        },
+        IOThreadPins = vm.IOThreadIds.Count == 0 ? null : new IOThreadPinChange
+        {
+            VMName = vm.Name,
+            VMId = vm.Id ?? Guid.Empty,
+            ConnectionUri = "test:///default",
+            HostCpus = new CpuSet("0-7"),
+            Pins = vm.IOThreadIds.ToDictionary(thread => thread, _ => place),
+        },
+        NumaPolicy = new NumaPolicyChange
+        {
+            VMName = vm.Name,
+            VMId = vm.Id ?? Guid.Empty,
+            ConnectionUri = "test:///default",
+            Mode = place is null ? null : "strict",
+            NodeSet = place?.ToString(),
+            CellPolicies =
+            [
+                .. vm.Cpu.NumaCells.Select(cell => cell.Id).Concat(vm.Memory.CellPolicies.Select(policy => policy.CellId)).Distinct()
+                    .Select(cell => new NumaCellPolicy(cell, place is null ? null : "strict", place?.ToString())),
+            ],
+        },
+    };
 
     private static CpuModelChange Cpu(VMConfiguration vm, IReadOnlyList<SettingValue> values) => new()
     {

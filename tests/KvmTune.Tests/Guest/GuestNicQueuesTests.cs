@@ -80,6 +80,21 @@ public sealed class GuestNicQueuesTests
     }
 
     [Fact]
+    public async Task A_guest_is_asked_how_many_queues_it_uses_and_nothing_is_changed_in_it()
+    {
+        var guest = new FakeGuest { Queues = 1, Most = 4 };
+        Assert.Equal(new GuestNicQueuesReading(1, "eth7", "guest: ethtool -l eth7", null), await guest.Step().ReadAsync(Mac, CancellationToken.None));
+        Assert.DoesNotContain(guest.Commands, command => command.Contains("-L", StringComparison.Ordinal));
+
+        var bare = await new FakeGuest { Queues = 2, Most = 4, HasEthtool = false }.Step().ReadAsync(Mac, CancellationToken.None);
+        Assert.Equal((2, "guest: /sys/class/net/eth7/queues"), (bare.InUse, bare.Source));
+
+        var silent = await new FakeGuest { Refuses = GuestChannelReason.AgentNotResponding }.Step().ReadAsync(Mac, CancellationToken.None);
+        Assert.Null(silent.InUse);
+        Assert.Equal("the agent does not do that", silent.Unknown);
+    }
+
+    [Fact]
     public void The_current_number_is_read_and_not_the_maximum()
     {
         const string Channels = "Channel parameters for eth0:\nPre-set maximums:\nRX:\t\tn/a\nTX:\t\tn/a\nOther:\t\tn/a\nCombined:\t4\nCurrent hardware settings:\nRX:\t\tn/a\nTX:\t\tn/a\nOther:\t\tn/a\nCombined:\t2\n";

@@ -13,7 +13,7 @@ public sealed class LeakTests
     [Fact]
     public void Opening_reading_and_closing_10_000_times_leaves_memory_flat()
     {
-        var growth = ProcessMemory.GrowthKiB(2_000, 10_000, () =>
+        var growth = ProcessMemory.GrowthKiB(2_000, 10_000, LimitKiB, () =>
         {
             using var connection = LibvirtConnection.Open("test:///default", ConnectionAccess.ReadWrite);
             foreach (var domain in connection.ListDomains())
@@ -38,7 +38,7 @@ public sealed class LeakTests
         using var a = connection.LookupByName("a");
         a.AddIOThread(1, AffectTarget.Config);
 
-        var growth = ProcessMemory.GrowthKiB(2_000, 10_000, () =>
+        var growth = ProcessMemory.GrowthKiB(2_000, 10_000, LimitKiB, () =>
         {
             using var domain = connection.LookupByUuid(a.Id);
             domain.GetVcpus();
@@ -59,7 +59,7 @@ public sealed class LeakTests
     [Fact]
     public void Subscribing_and_closing_10_000_times_leaves_memory_flat()
     {
-        var growth = ProcessMemory.GrowthKiB(2_000, 10_000, () =>
+        var growth = ProcessMemory.GrowthKiB(2_000, 10_000, LimitKiB, () =>
         {
             using var connection = LibvirtConnection.Open("test:///default", ConnectionAccess.ReadOnly);
             using var lifecycle = connection.OnDomainLifecycle(null, _ => { });

@@ -18,12 +18,22 @@ internal static class ProcessMemory
     }
 
     /// <summary>How much it grows, in KiB, while something is done many times, after it was done often enough to settle.</summary>
-    public static long GrowthKiB(int settle, int times, Action action)
+    /// <remarks>
+    /// A leak grows every time. The runtime grows once in a while (code compiled again, a larger heap), so what looks like a
+    /// leak is looked at twice more, and the least growth counts.
+    /// </remarks>
+    public static long GrowthKiB(int settle, int times, long limitKiB, Action action)
     {
         Repeat(settle, action);
-        var before = ResidentKiB();
-        Repeat(times, action);
-        return ResidentKiB() - before;
+        var least = long.MaxValue;
+        for (var round = 0; round < 3 && least >= limitKiB; round++)
+        {
+            var before = ResidentKiB();
+            Repeat(times, action);
+            least = Math.Min(least, ResidentKiB() - before);
+        }
+
+        return least;
     }
 
     private static void Repeat(int times, Action action)

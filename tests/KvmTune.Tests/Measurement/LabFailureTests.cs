@@ -154,6 +154,8 @@ public sealed class LabFailureTests(ITestOutputHelper output)
 
     [SkippableTheory]
     [InlineData("/no/such/folder", "GuestPathNotFound")]
+    [InlineData("/dev/vda", "GuestPathIsDevice")]
+    [InlineData("/dev/vdb", "GuestPathIsDevice")]
     [InlineData("/proc", "GuestPathNotWritable")]
     [InlineData("/tmp", "DirectIoUnsupported")]
     public async Task A_folder_that_does_not_do_is_told(string path, string errorId)

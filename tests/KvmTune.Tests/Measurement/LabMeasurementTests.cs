@@ -39,6 +39,8 @@ public sealed class LabMeasurementTests(ITestOutputHelper output)
         });
         Assert.StartsWith("vdb: /data (", result.Conditions.GuestFile, StringComparison.Ordinal);
         Assert.Equal("fio-", result.Conditions.WorkloadVersion?[..4]);
+        Assert.NotEmpty(result.Conditions.GuestKernel!);
+        Assert.True(result.Conditions.GuestFreeMiB > 64);
         Assert.Empty(await lab.LeftoversAsync());
     }
 

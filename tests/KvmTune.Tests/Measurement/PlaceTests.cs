@@ -35,8 +35,18 @@ public sealed class PlaceTests
         Assert.True(survey.Mounts[2].IsNetwork);
         Assert.Equal(3, survey.OnlineProcessors);
         Assert.Null(survey.AskedFolder);
+        Assert.Null(survey.AskedDevice);
         Assert.Null(GuestSurvey.Parse("@kernel\n6\n"));
     }
+
+    [Theory]
+    [InlineData("DEVNAME=/dev/vdb\nUUID=1-2\nBLOCK_SIZE=4096\nTYPE=ext4\nUSAGE=filesystem", "the signature of ext4")]
+    [InlineData("PTUUID=1\nPTTYPE=gpt\nPARTITION=vdc1\nPARTITION=vdc2", "a partition table (gpt)", "the partition vdc1", "the partition vdc2")]
+    [InlineData("TYPE=LVM2_member\nUSAGE=raid\nHOLDER=dm-0", "the signature of LVM2_member", "the device dm-0 on top of it")]
+    [InlineData("/dev/vdb: LABEL=\"my TYPE\" UUID=\"1\" TYPE=\"xfs\"", "the signature of xfs")]
+    [InlineData("")]
+    public void A_device_is_told_with_what_is_on_it(string contents, params string[] expected) =>
+        Assert.Equal(expected, GuestSurvey.Parse($"@kernel\n6\n@memory\n@processors\n0\n@mounts\n@folder\n@device\nblock\n{contents}\n@end\n")!.AskedDevice);
 
     [Fact]
     public void File_systems_of_a_real_guest_are_read_with_the_disks_under_them()

@@ -23,6 +23,7 @@ internal static class Performances
         DomainType = "kvm",
         ConfigurationHash = "aa",
         Channel = "Agent",
+        GuestKernel = "6.1",
         WorkloadVersion = "fio-3.33",
         GuestFile = "/data/kvmtune.fio, 256 MiB",
     };

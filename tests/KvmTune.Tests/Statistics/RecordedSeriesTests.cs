@@ -25,6 +25,17 @@ public sealed class RecordedSeriesTests
     }
 
     [Fact]
+    public void Planned_pairs_on_the_labs_unchanged_guests_are_false_at_most_5_per_cent_in_all()
+    {
+        foreach (var series in new[] { RecordedSeries.LabRates(Folder), RecordedSeries.LabLatencyP99(Folder) })
+        {
+            var results = VerdictSimulation.Play(Planned, series, 1, Experiments, Seed);
+            Assert.NotEmpty(results);
+            Assert.True(results.Average(result => result.Claimed) <= 0.05, string.Join("; ", results));
+        }
+    }
+
+    [Fact]
     public void Ten_pairs_find_10_per_cent_in_90_per_cent_of_CPU_experiments()
     {
         var cpu = RecordedSeries.Rates(Folder).Where(series => series.Name.StartsWith("cpu", StringComparison.Ordinal));

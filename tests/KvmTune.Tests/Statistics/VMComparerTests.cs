@@ -279,10 +279,10 @@ public sealed class VMComparerTests
     public void Unlike_conditions_are_refused_by_name_unless_forced_and_then_marked()
     {
         var one = Of(Around(37, 8, 100, 1));
-        var other = one with { Conditions = one.Conditions with { HostKernel = "6.12.0", TransparentHugePages = "never", Channel = "Ssh" } };
+        var other = one with { Conditions = one.Conditions with { HostKernel = "6.12.0", TransparentHugePages = "never", Channel = "Ssh", GuestKernel = "5.10" } };
         var error = Assert.Throws<ComparisonException>(() => VMComparer.Compare(one, other));
         Assert.Equal("DifferentConditions", error.ErrorId);
-        Assert.Equal(["host kernel 6.1.0 against 6.12.0", "channel Agent against Ssh"], error.Differences);
+        Assert.Equal(["host kernel 6.1.0 against 6.12.0", "channel Agent against Ssh", "guest kernel 6.1 against 5.10"], error.Differences);
 
         var forced = VMComparer.Compare(one, other, new() { Force = true });
         Assert.Contains(forced.Notes, note => note.StartsWith("Compared by force under different conditions: host kernel", StringComparison.Ordinal));
@@ -312,13 +312,14 @@ public sealed class VMComparerTests
         var one = Of(Around(37, 8, 100, 1));
         var busier = one with
         {
-            Conditions = one.Conditions with { ConfigurationHash = "bb", HostLoadAverage = 3.5, OtherRunningVMs = 4 },
+            Conditions = one.Conditions with { ConfigurationHash = "bb", HostLoadAverage = 3.5, OtherRunningVMs = 4, GuestFreeMiB = 900 },
         };
-        var calm = one with { Conditions = one.Conditions with { HostLoadAverage = 0.2, OtherRunningVMs = 2 } };
+        var calm = one with { Conditions = one.Conditions with { HostLoadAverage = 0.2, OtherRunningVMs = 2, GuestFreeMiB = 2000 } };
         Assert.Equal(
             [
                 "The VM's running configuration differs between the two measurements, and no change is recorded with them.",
                 "Other VMs running on the host: 2 for the baseline, 4 for the candidate.",
+                "Free space on the file system of the test file: 2000 MiB for the baseline, 900 MiB for the candidate. The files need not lie alike.",
                 "Host load when the measurements began: 0.2 for the baseline, 3.5 for the candidate.",
             ],
             VMComparer.Compare(calm, busier).Notes);

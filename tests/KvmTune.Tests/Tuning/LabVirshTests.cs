@@ -1,8 +1,9 @@
-// The virsh equivalents of disk and network changes, run by bash on a second VM: it ends up with the same XML as the first.
+// The virsh equivalents of CPU, NUMA, disk and network changes, run by bash on a second VM: it ends up with the same XML as the first.
 using System.Diagnostics;
 using KvmTune.Hosts;
 using KvmTune.Libvirt;
 using KvmTune.Tests.Corpus;
+using KvmTune.Topology;
 using KvmTune.Tuning;
 using KvmTune.Tuning.Changes;
 using Xunit;
@@ -27,6 +28,15 @@ public sealed class LabVirshTests : IDisposable
 
     private static Dictionary<string, Func<DomainDocument, VMChange>> Changes { get; } = new(StringComparer.Ordinal)
     {
+        ["vCPU pins"] = _ => new VcpuPinChange { VMName = "", VMId = default, ConnectionUri = "", Pins = Pins((0, "0"), (1, "0")) },
+        ["vCPU pin away"] = _ => new VcpuPinChange { VMName = "", VMId = default, ConnectionUri = "", Pins = Pins((3, null)) },
+        ["emulator pin"] = _ => new EmulatorPinChange { VMName = "", VMId = default, ConnectionUri = "", Pins = Pins((EmulatorPinChange.Emulator, "0")) },
+        ["I/O thread pin"] = _ => new IOThreadPinChange { VMName = "", VMId = default, ConnectionUri = "", HostCpus = new CpuSet("0"), Pins = Pins((2, "0")) },
+        ["I/O thread pin away"] = _ => new IOThreadPinChange { VMName = "", VMId = default, ConnectionUri = "", HostCpus = new CpuSet("0"), Pins = Pins((1, null)) },
+        ["NUMA policy"] = _ => new NumaPolicyChange { VMName = "", VMId = default, ConnectionUri = "", Mode = "strict", NodeSet = "0" },
+        ["no NUMA policy"] = _ => new NumaPolicyChange { VMName = "", VMId = default, ConnectionUri = "", Mode = null, NodeSet = null },
+        ["CPU model"] = _ => new CpuModelChange { VMName = "", VMId = default, ConnectionUri = "", Values = CpuModelChange.OfModel("qemu64") },
+        ["CPU topology"] = _ => new CpuModelChange { VMName = "", VMId = default, ConnectionUri = "", Values = CpuModelChange.OfTopology(new CpuTopology(1, 1, 2, 2)) },
         ["cache"] = _ => new DiskDriverChange { VMName = "", VMId = default, ConnectionUri = "", Disk = "vda", Options = new Dictionary<string, string?> { ["cache"] = "none", ["io"] = "native" } },
         ["first I/O thread"] = document => new DiskIOThreadRequest("vda") { Queues = 2 }.ToChange(document, ""),
         ["another I/O thread by number"] = document => new DiskIOThreadRequest("vdb") { IOThreads = [7] }.ToChange(document, ""),
@@ -45,8 +55,8 @@ public sealed class LabVirshTests : IDisposable
     public async Task The_printed_command_does_to_another_vm_what_the_change_does(string kind)
     {
         Skip.If(_host is null, "KVMTUNE_LAB_URI is not set: there is no lab.");
-        var first = Define();
-        var second = Define();
+        var first = Define(kind);
+        var second = Define(kind);
         var before = first.GetXml(DomainXmlFlags.Inactive | DomainXmlFlags.Secure);
         var tuner = new VMTuner(_host!, TimeProvider.System, new NoJournal());
 
@@ -76,6 +86,9 @@ public sealed class LabVirshTests : IDisposable
         _host?.Dispose();
     }
 
+    private static Dictionary<int, CpuSet?> Pins(params (int Number, string? Cpus)[] pins) =>
+        pins.ToDictionary(pin => pin.Number, pin => pin.Cpus is null ? null : new CpuSet(pin.Cpus));
+
     private static DiskThrottleChange Limits(params (string Name, ulong Value)[] limits) => new()
     {
         VMName = "",
@@ -99,14 +112,17 @@ public sealed class LabVirshTests : IDisposable
     private VMChange On(LibvirtDomain domain, string kind) =>
         Changes[kind](DomainDocument.Parse(domain.GetXml(DomainXmlFlags.Inactive))) with { VMName = domain.Name, VMId = domain.Id, ConnectionUri = _host!.Uri };
 
-    private LibvirtDomain Define()
+    private LibvirtDomain Define(string kind)
     {
+        // virsh's iothreadpin makes libvirt write the ids out, though they stay what they were; here they are written from the start.
+        var ids = kind.StartsWith("I/O thread pin", StringComparison.Ordinal) ? "<iothreadids><iothread id='1'/><iothread id='2'/></iothreadids>" : string.Empty;
         var suffix = Guid.NewGuid().ToString("N")[..12];
         var id = Environment.GetEnvironmentVariable("KVMTUNE_LAB_UUID_PREFIX") + suffix;
         var type = Environment.GetEnvironmentVariable("KVMTUNE_LAB_TYPE") ?? "qemu";
         var domain = _host!.Write().DefineXml(
             $"""
-            <domain type='{type}'><name>virsh's {suffix}</name><uuid>{id}</uuid><memory unit='MiB'>16</memory><vcpu>4</vcpu><iothreads>2</iothreads>
+            <domain type='{type}'><name>virsh's {suffix}</name><uuid>{id}</uuid><memory unit='MiB'>16</memory><vcpu>4</vcpu><iothreads>2</iothreads>{ids}
+            <cputune><vcpupin vcpu='3' cpuset='0'/><iothreadpin iothread='1' cpuset='0'/></cputune><numatune><memory mode='preferred' nodeset='0'/></numatune>
             <os><type arch='x86_64' machine='q35'>hvm</type></os><devices>
             <disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='/nowhere/a.raw'/><target dev='vda' bus='virtio'/></disk>
             <disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='/nowhere/b.raw'/><target dev='vdb' bus='virtio'/><iotune><write_iops_sec>9</write_iops_sec><total_bytes_sec>99</total_bytes_sec></iotune></disk>

@@ -15,6 +15,7 @@ public sealed class NumaRuleTests
     {
         new RuleScene { Change = Policy("strict", "2"), Host = RuleScene.Grid(2, 4, 1) }.Breaks(NumaRules.NumaNodeExists, "node 2", "0-1");
         new RuleScene { Change = Policy("strict", "1"), Host = RuleScene.Grid(2, 4, 1) }.Keeps(NumaRules.NumaNodeExists);
+        new RuleScene { Change = Policy("strict", "0"), Host = RuleScene.Grid(0, 0, 1) }.Breaks(NumaRules.NumaNodeExists, "It has: none.");
     }
 
     [Fact]

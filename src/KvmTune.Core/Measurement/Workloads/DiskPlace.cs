@@ -10,8 +10,10 @@ namespace KvmTune.Measurement.Workloads;
 /// <param name="FileSystem">The file system, with the folder on it.</param>
 /// <param name="FileSizeMiB">The size of the file.</param>
 /// <param name="DiskTarget">The target name of the VM's disk under it (<c>vdb</c>), where it is one disk and could be found out.</param>
+/// <param name="GuestKernel">The guest's kernel release.</param>
 /// <param name="Notes">What a reader must know about the place.</param>
-internal sealed partial record DiskPlace(GuestFileSystem FileSystem, int FileSizeMiB, string? DiskTarget, IReadOnlyList<string> Notes)
+internal sealed partial record DiskPlace(
+    GuestFileSystem FileSystem, int FileSizeMiB, string? DiskTarget, string GuestKernel, IReadOnlyList<string> Notes)
 {
     public const int SmallestFileMiB = 64;
 
@@ -38,7 +40,7 @@ internal sealed partial record DiskPlace(GuestFileSystem FileSystem, int FileSiz
         }
 
         var target = DiskTargetOf(fileSystem.DevicePaths, context.RunningXml);
-        return new DiskPlace(fileSystem, ChooseSize(context, fileSystem), target, notes);
+        return new DiskPlace(fileSystem, ChooseSize(context, fileSystem), target, survey.KernelRelease, notes);
     }
 
     internal static int ChooseSize(WorkloadContext context, GuestFileSystem fileSystem)
@@ -133,6 +135,14 @@ internal sealed partial record DiskPlace(GuestFileSystem FileSystem, int FileSiz
     private static async Task<GuestFileSystem> NamedAsync(
         WorkloadContext context, GuestSurvey survey, string path, CancellationToken cancellationToken)
     {
+        if (survey.AskedDevice is { } contents)
+        {
+            throw new MeasurementException(
+                MeasurementReason.GuestPathIsDevice,
+                $"{path} in {context.VMName} is a block device{(contents.Count == 0 ? string.Empty : $" with {string.Join(", ", contents)}")}, and a measurement never "
+                + "writes to a device: what it holds would be lost. Name a folder on a file system instead (-GuestPath).");
+        }
+
         if (survey.AskedFolder is not { } folder)
         {
             throw new MeasurementException(

@@ -93,6 +93,10 @@ public sealed class FioWorkload : IWorkload
 
         public string? DiskTarget => _place?.DiskTarget;
 
+        public string? GuestKernel => _place?.GuestKernel;
+
+        public long? GuestFreeMiB => _place?.FileSystem.FreeKiB / 1024;
+
         public IReadOnlyList<string> Notes => _notes;
 
         public string? LeftInGuest => _folder?.Path;

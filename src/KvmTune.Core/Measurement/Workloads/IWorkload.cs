@@ -45,6 +45,12 @@ public interface IWorkloadInstance
     /// <summary>The target name of the disk that the file is on (<c>vdb</c>), where that could be found out.</summary>
     string? DiskTarget { get; }
 
+    /// <summary>The guest's kernel release, once prepared; null where the workload did not look.</summary>
+    string? GuestKernel => null;
+
+    /// <summary>What was free on the file system of the workload's file before that was made, in MiB; null where there is no file.</summary>
+    long? GuestFreeMiB => null;
+
     /// <summary>What a reader must know to read the numbers right.</summary>
     IReadOnlyList<string> Notes { get; }
 

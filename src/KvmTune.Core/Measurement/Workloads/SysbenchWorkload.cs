@@ -97,6 +97,8 @@ public sealed class SysbenchWorkload : IWorkload
 
         public string? DiskTarget => null;
 
+        public string? GuestKernel { get; private set; }
+
         public IReadOnlyList<string> Notes { get; } = [];
 
         public string? LeftInGuest => null;
@@ -105,7 +107,9 @@ public sealed class SysbenchWorkload : IWorkload
         {
             context.Report("looking at the guest's processors and memory", null);
             Version = await GuestProgramCheck.VersionAsync(context, GuestProgram.Sysbench, cancellationToken);
-            _command = Command(await GuestSurvey.TakeAsync(context.RequiredChannel, null, cancellationToken));
+            var guest = await GuestSurvey.TakeAsync(context.RequiredChannel, null, cancellationToken);
+            GuestKernel = guest.KernelRelease;
+            _command = Command(guest);
         }
 
         public async Task<RunOutcome> RunAsync(CancellationToken cancellationToken)

@@ -1,8 +1,27 @@
 // Sets from which host NUMA nodes a VM takes its memory, and how strictly.
+using System.Globalization;
 using KvmTune.Libvirt;
 using KvmTune.Topology;
 
 namespace KvmTune.Tuning.Changes;
+
+/// <summary>The NUMA policy of one guest cell (<c>&lt;memnode&gt;</c>) as it stands in the XML.</summary>
+/// <param name="CellId">The guest's cell.</param>
+/// <param name="Mode">The mode; null for "not set".</param>
+/// <param name="NodeSet">The host nodes in libvirt's list syntax; null for "not set".</param>
+public sealed record NumaCellPolicy(int CellId, string? Mode, string? NodeSet)
+{
+    private SettingPath Path =>
+        SettingPath.Of(new SettingElement("numatune")).Child("memnode", "cellid", CellId.ToString(CultureInfo.InvariantCulture));
+
+    /// <summary>The settings of the policy.</summary>
+    internal IEnumerable<SettingValue> Settings => Mode is null && NodeSet is null
+        ? [new SettingValue(Path, null)]
+        : [new SettingValue(Path.At("mode"), Mode), new SettingValue(Path.At("nodeset"), NodeSet)];
+
+    /// <summary>The policy of the same cell, with other values.</summary>
+    internal NumaCellPolicy With(Func<SettingPath, string?> valueOf) => this with { Mode = valueOf(Path.At("mode")), NodeSet = valueOf(Path.At("nodeset")) };
+}
 
 /// <summary>
 /// Sets or clears <c>&lt;numatune&gt;&lt;memory&gt;</c> (virsh <c>numatune</c>). The mode is fixed at the VM's start; the nodes can change
@@ -27,19 +46,25 @@ public sealed record NumaPolicyChange : VMChange
     /// <summary>Whether the running VM has the mode restrictive, so that its nodes can be changed live.</summary>
     public bool RunningIsRestrictive { get; init; }
 
+    /// <summary>The policies of single guest cells that are set or cleared with it; libvirt takes them only where the cells exist.</summary>
+    public IReadOnlyList<NumaCellPolicy> CellPolicies { get; init; } = [];
+
     /// <inheritdoc/>
     public override TuningArea Area => TuningArea.Memory;
 
     /// <inheritdoc/>
-    public override bool CanBeLive => RunningIsRestrictive && Mode == "restrictive" && Nodes is not null;
+    public override bool CanBeLive => RunningIsRestrictive && Mode == "restrictive" && Nodes is not null && CellPolicies.Count == 0;
 
     /// <inheritdoc/>
-    public override string Title => Nodes is null && Mode is null ? "no NUMA policy" : $"memory {Mode ?? "strict"} from host node {Nodes}";
+    public override string Title => string.Join(", ", CellPolicies.Where(policy => policy.NodeSet is not null)
+        .Select(policy => string.Create(CultureInfo.InvariantCulture, $"guest cell {policy.CellId} from host node {policy.NodeSet}"))
+        .Prepend(Nodes is null && Mode is null ? "no NUMA policy" : $"memory {Mode ?? "strict"} from host node {Nodes}"));
 
     /// <inheritdoc/>
-    public override IReadOnlyList<SettingValue> Settings => Nodes is null && Mode is null && Placement is null
-        ? [new SettingValue(Memory, null)]
-        : [new SettingValue(Memory.At("mode"), Mode), new SettingValue(Memory.At("nodeset"), NodeSet), new SettingValue(Memory.At("placement"), Placement)];
+    public override IReadOnlyList<SettingValue> Settings => (Nodes is null && Mode is null && Placement is null
+        ? new[] { new SettingValue(Memory, null) }
+        : [new SettingValue(Memory.At("mode"), Mode), new SettingValue(Memory.At("nodeset"), NodeSet), new SettingValue(Memory.At("placement"), Placement)])
+        .Concat(CellPolicies.SelectMany(policy => policy.Settings)).ToList();
 
     /// <inheritdoc/>
     public override void CheckTarget(VMConfiguration configuration)
@@ -85,5 +110,6 @@ public sealed record NumaPolicyChange : VMChange
         Mode = valueOf(Memory.At("mode")),
         NodeSet = valueOf(Memory.At("nodeset")),
         Placement = valueOf(Memory.At("placement")),
+        CellPolicies = CellPolicies.Select(policy => policy.With(valueOf)).ToList(),
     };
 }

@@ -95,9 +95,10 @@ public static class CpuRules
 
             var cpus = context.After.VcpuPins.Values.Aggregate(CpuSet.Empty, (all, set) => all.Union(set));
             var nodes = context.HostCpus.Nodes.Where(node => node.CpuSet.Overlaps(cpus)).Select(node => Text(node.Id)).ToList();
-            return nodes.Count > 1
-                ? RuleCheck.Broken($"The pins reach over the host's nodes {string.Join(", ", nodes)}, and the guest has no NUMA cells. Pin within one node, or give the guest cells.")
-                : RuleCheck.Kept($"all pins are on node {nodes.FirstOrDefault()}");
+            return RuleCheck.BrokenBy(
+                nodes.Count > 1 ? [$"The pins reach over the host's nodes {string.Join(", ", nodes)}, and the guest has no NUMA cells"] : [],
+                $"all pins are on node {nodes.FirstOrDefault()}",
+                "Pin within one node, or give the guest cells.");
         }));
 
     /// <summary>On a host with many running, unpinned VMs, pinning is the wrong tool.</summary>
@@ -109,9 +110,10 @@ public static class CpuRules
         {
             var unpinned = context.Neighbours.Count(neighbour => !neighbour.VcpuPins.Values.Any(pin => IsRealPin(pin, context)));
             var evidence = string.Create(CultureInfo.InvariantCulture, $"{unpinned} other running VMs are not pinned");
-            return unpinned >= ManyUnpinnedVMs
-                ? RuleCheck.Broken($"{evidence}: they share the host CPUs with this one whatever it is pinned to. On such a host leave it to the scheduler.")
-                : RuleCheck.Kept(evidence);
+            return RuleCheck.BrokenBy(
+                unpinned >= ManyUnpinnedVMs ? [$"{evidence}: they share the host CPUs with this one whatever it is pinned to"] : [],
+                evidence,
+                "On such a host leave it to the scheduler.");
         }));
 
     /// <summary>CPUs that the kernel isolates get no load balancing.</summary>
@@ -155,7 +157,10 @@ public static class CpuRules
             var cpus = pins.Values.Aggregate(CpuSet.Empty, (all, set) => all.Union(set));
             var nodes = CpuSet.Of(context.HostCpus.Nodes.Where(node => node.CpuSet.Overlaps(cpus)).Select(node => node.Id));
             return context.After.Memory.NumaNodes is not { } memory
-                ? RuleCheck.Broken($"The vCPUs are pinned to host node {nodes}, and the VM has no NUMA policy for its memory. Set one with Set-VMNumaPolicy -Nodes {nodes}.")
+                ? RuleCheck.BrokenBy(
+                    [$"The vCPUs are pinned to host node {nodes}, and the VM has no NUMA policy for its memory"],
+                    string.Empty,
+                    $"Set one with Set-VMNumaPolicy -Nodes {nodes}.")
                 : memory.IsSubsetOf(nodes)
                     ? RuleCheck.Kept($"memory and vCPUs are on node {nodes}")
                     : RuleCheck.Broken($"The vCPUs are pinned to host node {nodes}, and the memory comes from node {memory}.");

@@ -107,7 +107,8 @@ public static class DiskIOThreadRules
         IOThreadNeedsVirtio, IOThreadMustExist, SeveralIOThreadsNeedVersions, IOThreadsAboveHostCpus, IOThreadsAboveDisks, DiskQueuesAboveVcpus,
     ];
 
-    private static bool IsVirtioScsi(ControllerConfiguration? controller) =>
+    /// <summary>Whether a controller is one that can have an I/O thread.</summary>
+    internal static bool IsVirtioScsi(ControllerConfiguration? controller) =>
         controller is { Type: "scsi", Model: "virtio-scsi" or "virtio-transitional" or "virtio-non-transitional" };
 
     private static List<int> Wanted(DiskIOThreadChange change) =>

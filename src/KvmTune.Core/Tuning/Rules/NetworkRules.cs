@@ -23,7 +23,7 @@ public static class NetworkRules
         "Queues, ring sizes and backends are options of virtio NICs; libvirt ignores or refuses them for other models.",
         "libvirt formatdomain, driver-specific NIC options; libvirt 9.0 qemuValidateDomainDeviceDefNetwork",
         static context => ForNics(context, static nic => Sets(nic.Options, "queues", "name", "rx_queue_size", "tx_queue_size"), static (_, nics) => RuleCheck.BrokenBy(
-            [.. nics.Where(nic => nic.After.Model is not ("virtio" or "virtio-transitional" or "virtio-non-transitional")).Select(nic => $"NIC {nic.After.Mac} has {(nic.After.Model is { } model ? $"model '{model}'" : "no model set")}")],
+            [.. nics.Where(nic => !IsVirtio(nic.After)).Select(nic => $"NIC {nic.After.Mac} has {(nic.After.Model is { } model ? $"model '{model}'" : "no model set")}")],
             "the model is virtio",
             "Several queues need model virtio, and a driver for it in the guest.")));
 
@@ -33,7 +33,7 @@ public static class NetworkRules
         "libvirt starts no VM with several queues on another kind of interface.",
         "libvirt 9.0 qemuDomainValidateActualNetDef; libvirt formatdomain",
         static context => ForNics(context, static nic => Sets(nic.Options, "queues"), static (_, nics) => RuleCheck.BrokenBy(
-            [.. nics.Where(nic => nic.After.InterfaceType is not ("network" or "bridge" or "direct" or "ethernet" or "vhostuser" or "vdpa")).Select(nic => $"NIC {nic.After.Mac} is of type '{nic.After.InterfaceType}'")],
+            [.. nics.Where(nic => !CanHaveQueues(nic.After)).Select(nic => $"NIC {nic.After.Mac} is of type '{nic.After.InterfaceType}'")],
             "the interface can have several queues",
             "Several queues need one of the types network, bridge, direct, ethernet, vhostuser, vdpa.")));
 
@@ -138,6 +138,13 @@ public static class NetworkRules
 
     /// <summary>How many queues a tap device can have on a kernel; an unknown one is taken for a new one.</summary>
     public static int MostQueuesOn(Version? kernel) => kernel is { Major: < 4 } ? MostQueuesOfOldKernels : MostQueues;
+
+    /// <summary>Whether the NIC is a virtio one.</summary>
+    internal static bool IsVirtio(NicConfiguration nic) => nic.Model is "virtio" or "virtio-transitional" or "virtio-non-transitional";
+
+    /// <summary>Whether an interface of its type can have several queues.</summary>
+    internal static bool CanHaveQueues(NicConfiguration nic) =>
+        nic.InterfaceType is "network" or "bridge" or "direct" or "ethernet" or "vhostuser" or "vdpa";
 
     private static RuleCheck? ForNics(RuleContext context, Func<ChangedNic, bool> applies, Func<RuleContext, IReadOnlyList<ChangedNic>, RuleCheck?> check)
     {

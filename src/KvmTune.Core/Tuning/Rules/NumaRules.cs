@@ -21,7 +21,7 @@ public static class NumaRules
 
             var nodes = CpuSet.Of(context.Host.Nodes.Select(node => node.Id));
             return change.Nodes.IsEmpty || !change.Nodes.IsSubsetOf(nodes)
-                ? RuleCheck.Broken($"The host has no NUMA node {(change.Nodes.IsEmpty ? "in an empty list" : change.Nodes.Except(nodes))}. It has: {nodes}.")
+                ? RuleCheck.Broken($"The host has no NUMA node {(change.Nodes.IsEmpty ? "in an empty list" : change.Nodes.Except(nodes))}. It has: {(nodes.IsEmpty ? "none" : nodes.ToString())}.")
                 : RuleCheck.Kept($"the host has node {change.Nodes}");
         }));
 

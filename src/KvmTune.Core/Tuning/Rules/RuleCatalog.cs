@@ -14,10 +14,18 @@ public static class RuleCatalog
     /// <summary>What the rules that apply say of a change.</summary>
     /// <param name="context">The facts.</param>
     /// <param name="only">Only rules of this severity; null for all.</param>
-    public static IReadOnlyList<RuleFinding> Judge(RuleContext context, RuleSeverity? only = null) =>
-        (from rule in All
-         where only is null || rule.Severity == only
-         let check = rule.Check(context)
-         where check is not null
-         select new RuleFinding(rule.Id, rule.Area, rule.Severity, check.IsKept, check.Evidence, rule.Reason, rule.Source)).ToList();
+    public static IReadOnlyList<RuleFinding> Judge(RuleContext context, RuleSeverity? only = null)
+    {
+        // A change of several kinds is judged as a whole and in its parts, except by rules that speak of any change; what they say twice counts once.
+        var parts = context.Change.Parts.Where(part => !ReferenceEquals(part, context.Change)).Select(context.For).ToList();
+        return
+        [
+            .. (from rule in All
+                where only is null || rule.Severity == only
+                from facts in rule.Area == TuningArea.General ? [context] : parts.Prepend(context)
+                let check = rule.Check(facts)
+                where check is not null
+                select new RuleFinding(rule.Id, rule.Area, rule.Severity, check.IsKept, check.Evidence, rule.Reason, rule.Source)).Distinct(),
+        ];
+    }
 }

@@ -34,6 +34,20 @@ public sealed class RuleContext
         _abilities = new Lazy<HostAbilities>(() => ReadAbilities());
     }
 
+    private RuleContext(RuleContext whole, VMChange part)
+    {
+        Change = part;
+        VM = whole.VM;
+        After = whole.After;
+        _host = whole._host;
+        _hostCpus = whole._hostCpus;
+        _neighbours = whole._neighbours;
+        _hostMemory = whole._hostMemory;
+        _abilities = whole._abilities;
+        HasNumad = whole.HasNumad;
+        ReadAbilities = whole.ReadAbilities;
+    }
+
     /// <summary>The change.</summary>
     public VMChange Change { get; }
 
@@ -66,6 +80,9 @@ public sealed class RuleContext
 
     /// <summary>What the host's programs and kernel can do.</summary>
     public HostAbilities Abilities => _abilities.Value;
+
+    /// <summary>The same facts for a part of the change: what comes after it is what the whole change leads to.</summary>
+    public RuleContext For(VMChange part) => new(this, part);
 
     /// <summary>The disk that a disk change leaves behind; null for other changes.</summary>
     public DiskConfiguration? Disk => Change is DiskDriverChange change

@@ -29,6 +29,9 @@ public sealed record TuningRule(
 /// <param name="Evidence">What was found, with the values, and what to do where the rule is broken.</param>
 public sealed record RuleCheck(bool IsKept, string Evidence)
 {
+    /// <summary>What was found alone, without what to do about it.</summary>
+    public string Observed { get; init; } = Evidence;
+
     /// <summary>The rule is kept.</summary>
     public static RuleCheck Kept(string evidence) => new(true, evidence);
 
@@ -37,7 +40,9 @@ public sealed record RuleCheck(bool IsKept, string Evidence)
 
     /// <summary>Broken where there is something to say, else kept.</summary>
     public static RuleCheck BrokenBy(IReadOnlyCollection<string> evidence, string keptEvidence, string advice = "") =>
-        evidence.Count == 0 ? Kept(keptEvidence) : Broken($"{string.Join("; ", evidence)}. {advice}".TrimEnd());
+        evidence.Count == 0
+            ? Kept(keptEvidence)
+            : Broken($"{string.Join("; ", evidence)}. {advice}".TrimEnd()) with { Observed = string.Join("; ", evidence) };
 }
 
 /// <summary>A rule with what it said of one change.</summary>

@@ -1,0 +1,58 @@
+// A way into a guest that also tells how long the workload's program itself ran there, by the guest's own clock.
+using System.Globalization;
+using KvmTune.Guest;
+
+namespace KvmTune.Bench.Harness;
+
+/// <summary>Passes everything on, and takes the time of one program in the guest.</summary>
+/// <param name="channel">The real channel; disposed with this one.</param>
+/// <param name="program">The program whose time is taken; all others belong to the harness.</param>
+internal sealed class TimedChannel(IGuestChannel channel, string program) : IGuestChannel
+{
+    // Only what the shell does itself, without a process: that would be counted for the harness.
+    private const string Script = """
+        read -r started rest </proc/uptime
+        "$@"
+        code=$?
+        read -r ended rest </proc/uptime
+        echo "kvmtune-bench $started $ended" >&2
+        exit $code
+        """;
+
+    private const string Mark = "kvmtune-bench ";
+
+    /// <inheritdoc/>
+    public string Name => channel.Name;
+
+    /// <summary>How long the program ran in the guest in all, since the last time this was set.</summary>
+    public TimeSpan ProgramTime { get; set; }
+
+    /// <inheritdoc/>
+    public Task CheckAsync(CancellationToken cancellationToken) => channel.CheckAsync(cancellationToken);
+
+    /// <inheritdoc/>
+    public async Task<GuestCommandResult> RunAsync(GuestCommand command, CancellationToken cancellationToken)
+    {
+        if (!string.Equals(command.Path, program, StringComparison.Ordinal))
+        {
+            return await channel.RunAsync(command, cancellationToken);
+        }
+
+        var result = await channel.RunAsync(
+            command with { Path = "/bin/sh", Arguments = ["-c", Script, "sh", command.Path, .. command.Arguments] }, cancellationToken);
+        var at = result.StandardError.LastIndexOf(Mark, StringComparison.Ordinal);
+        if (at < 0)
+        {
+            throw new InvalidOperationException($"The guest did not tell how long {program} ran: {result.Describe()}");
+        }
+
+        var times = result.StandardError[(at + Mark.Length)..].Split(' ', StringSplitOptions.TrimEntries);
+        ProgramTime += TimeSpan.FromSeconds(Seconds(times[1]) - Seconds(times[0]));
+        return result with { StandardError = result.StandardError[..at] };
+    }
+
+    /// <inheritdoc/>
+    public ValueTask DisposeAsync() => channel.DisposeAsync();
+
+    private static double Seconds(string text) => double.Parse(text, CultureInfo.InvariantCulture);
+}

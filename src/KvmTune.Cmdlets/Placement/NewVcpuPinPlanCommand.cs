@@ -1,0 +1,102 @@
+// New-VcpuPinPlan: where VMs should sit on their host, as plans that are applied, tried or drawn.
+using System.Management.Automation;
+using KvmTune.Cmdlets.Common;
+using KvmTune.Cmdlets.Completion;
+using KvmTune.Hosts;
+using KvmTune.Placement;
+using KvmTune.Topology;
+using KvmTune.Tuning;
+
+namespace KvmTune.Cmdlets.Placement;
+
+/// <summary>Computes a placement for VMs and explains it. Nothing is touched.</summary>
+[Cmdlet(VerbsCommon.New, "VcpuPinPlan")]
+[OutputType(typeof(VcpuPinPlan))]
+public sealed class NewVcpuPinPlanCommand : VMCmdlet
+{
+    private readonly List<(HostConnection Host, VMTopology VM)> _vms = [];
+
+    /// <summary>The VMs: names, wildcards, UUIDs, or objects of this module. All that come are placed together.</summary>
+    [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
+    [Alias("VM")]
+    [VMReferenceTransformation]
+    [ArgumentCompleter(typeof(VMNameCompleter))]
+    public VMReference[] VMName { get; set; } = [];
+
+    /// <summary>Prefer (the default): distinct cores before siblings; Require: whole cores; Isolate: one thread a core.</summary>
+    [Parameter]
+    public ThreadPolicy ThreadPolicy { get; set; }
+
+    /// <summary>Host CPUs that belong to the host and get nothing: 0, '0-1' or 0,1.</summary>
+    [Parameter]
+    [CpuSetTransformation]
+    [ArgumentCompleter(typeof(HostCpuCompleter))]
+    public CpuSet ReservedCpu { get; set; } = CpuSet.Empty;
+
+    /// <summary>Puts vCPUs on the CPUs that the kernel isolates, one each, and on no others. Without it isolated CPUs get nothing.</summary>
+    [Parameter]
+    public SwitchParameter UseIsolatedCpu { get; set; }
+
+    /// <summary>Lets host CPUs get several vCPUs where there are too few.</summary>
+    [Parameter]
+    public SwitchParameter AllowOvercommit { get; set; }
+
+    /// <summary>Leaves the NUMA policy as it is and pins threads only, on the node that the policy names: a running VM takes that without a restart.</summary>
+    [Parameter]
+    public SwitchParameter KeepNumaPolicy { get; set; }
+
+    /// <summary>Where the change is made: in the running VM (Live), in its persistent configuration (Config), or in both. By default wherever it can be.</summary>
+    [Parameter]
+    public ChangeScope Scope { get; set; }
+
+    /// <inheritdoc/>
+    protected override void ProcessRecord() => ForEachVM(VMName, writable: false, vm =>
+    {
+        if (!_vms.Exists(known => known.Host == vm.Host && known.VM.VMId == vm.Domain.Id))
+        {
+            _vms.Add((vm.Host, VMTopologyReader.Read(vm.Domain, vm.Host.Uri, HostReading.OnlineCpus(vm.Host))));
+        }
+    });
+
+    /// <inheritdoc/>
+    protected override void EndProcessing()
+    {
+        foreach (var group in _vms.GroupBy(entry => entry.Host))
+        {
+            Try(group.Key.Uri, () => Write(group.Key, [.. group.Select(entry => entry.VM)]));
+        }
+    }
+
+    private void Write(HostConnection host, IReadOnlyList<VMTopology> vms)
+    {
+        var options = new PlacementOptions
+        {
+            ThreadPolicy = ThreadPolicy,
+            ReservedCpus = ReservedCpu,
+            UseIsolatedCpus = UseIsolatedCpu,
+            AllowOvercommit = AllowOvercommit,
+            KeepsNumaPolicy = KeepNumaPolicy,
+            Scope = Scope,
+        };
+        var planned = new VcpuPinPlanner(host, new VMTuner(host, TimeProvider.System, Journals.Current)).Plan(vms, options, CancellationToken);
+        foreach (var advice in planned.Placement.Advice)
+        {
+            WriteWarning($"{advice.Evidence} ({advice.RuleId})");
+        }
+
+        foreach (var refusal in planned.Placement.Refusals)
+        {
+            WriteError(ErrorRecords.Make(new KvmTuneException(refusal.ErrorId, KvmTuneErrorCategory.InvalidOperation, refusal.Message), refusal.VMName));
+        }
+
+        foreach (var plan in planned.Plans)
+        {
+            foreach (var reason in plan.Reasons)
+            {
+                WriteVerbose($"{plan.VMName}: {reason}");
+            }
+
+            WriteObject(plan);
+        }
+    }
+}

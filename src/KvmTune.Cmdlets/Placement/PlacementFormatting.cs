@@ -1,0 +1,46 @@
+// The cells and pictures of placements. The format file names these methods.
+using System.Globalization;
+using System.Management.Automation;
+using KvmTune.Placement;
+
+namespace KvmTune.Cmdlets.Placement;
+
+/// <summary>Formats placements for people. For the format file, not for scripts.</summary>
+[System.ComponentModel.EditorBrowsable(System.ComponentModel.EditorBrowsableState.Never)]
+public static class PlacementFormatting
+{
+    /// <summary>The host CPU of each vCPU, for example <c>0:2 1:3</c>.</summary>
+    public static string Pins(VcpuPinPlan plan) => string.Join(
+        ' ', plan.Placement.VcpuPins.OrderBy(pin => pin.Key).Select(pin => string.Create(CultureInfo.InvariantCulture, $"{pin.Key}:{pin.Value}")));
+
+    /// <summary>The picture of a map, in the colours of the session.</summary>
+    /// <param name="map">The map.</param>
+    /// <param name="style">The session's <c>$PSStyle</c>.</param>
+    public static string Map(HostMap map, object? style) => HostMapPicture.Draw(map, Colours(style));
+
+    /// <summary>The picture of a plan: the nodes that its VM is on, with everybody who sits there.</summary>
+    /// <param name="plan">The plan.</param>
+    /// <param name="style">The session's <c>$PSStyle</c>.</param>
+    public static string Picture(VcpuPinPlan plan, object? style)
+    {
+        var map = HostMap.Of(plan.HostPlacement) with { IsAscii = !ShowVMHostMapCommand.CanDraw };
+        return HostMapPicture.Draw(map, Colours(style), plan.Nodes);
+    }
+
+    // No colours where nobody sees them, or where the user wants none (no-color.org, $PSStyle.OutputRendering).
+    private static HostMapColours Colours(object? style)
+    {
+        if (style is null || Console.IsOutputRedirected || Environment.GetEnvironmentVariable("NO_COLOR") is { Length: > 0 }
+            || Property(style, "OutputRendering")?.ToString() == "PlainText" || Property(style, "Foreground") is not { } foreground)
+        {
+            return HostMapColours.None;
+        }
+
+        return new HostMapColours(
+            Colour(foreground, "Green"), Colour(foreground, "Red"), Colour(foreground, "Cyan"), Colour(foreground, "BrightBlack"), Property(style, "Reset")?.ToString() ?? string.Empty);
+    }
+
+    private static string Colour(object foreground, string name) => Property(foreground, name)?.ToString() ?? string.Empty;
+
+    private static object? Property(object value, string name) => PSObject.AsPSObject(value).Properties[name]?.Value;
+}

@@ -1,0 +1,165 @@
+// Findings about pins. What is wrong with a pin is what the rules of changes say of it, so the rules are asked about the pins there are.
+using System.Globalization;
+using KvmTune.Topology;
+using KvmTune.Tuning;
+using KvmTune.Tuning.Rules;
+
+namespace KvmTune.Diagnosis.Findings;
+
+/// <summary>Kinds of findings of the CPU area.</summary>
+public static class CpuFindings
+{
+    /// <summary>What evidence names as the source of a rule's judgement.</summary>
+    public const string HostSource = "libvirt: capabilities and running VMs of the host";
+
+    /// <summary>A pin to a host CPU that is not there.</summary>
+    public static FindingKind PinToOnlineHostCpu { get; } = OfVcpuPins(
+        CpuRules.PinToOnlineHostCpu, FindingSeverity.High,
+        "Try without these pins, before the next start fails.",
+        static (context, pins, _) => FindingRemedy.By(context.VcpuPins(
+            pins.Where(pin => !pin.Value.IsSubsetOf(context.Host.OnlineCpus)).ToDictionary(pin => pin.Key, _ => (CpuSet?)null))));
+
+    /// <summary>Two vCPUs of the VM on one host CPU.</summary>
+    public static FindingKind PinSharesHostCpuWithinVM { get; } = OfVcpuPins(
+        CpuRules.PinSharesHostCpuWithinVM, FindingSeverity.High,
+        "Try each vCPU on a host CPU of its own, or without a pin where the host has none to spare.",
+        static (context, pins, _) => FindingRemedy.By(context.VcpuPins(PinRemedies.Spread(
+            context, pins,
+            [.. pins.Where(pin => pin.Value.Count == 1).GroupBy(pin => pin.Value).SelectMany(group => group.OrderBy(pin => pin.Key).Skip(1)).Select(pin => pin.Key)]))));
+
+    /// <summary>A host CPU that carries pins of several running VMs.</summary>
+    public static FindingKind PinOvercommitsHostCpu { get; } = OfVcpuPins(
+        CpuRules.PinOvercommitsHostCpu, FindingSeverity.Medium,
+        "Try the shared vCPUs on host CPUs that no other VM is pinned to, or without a pin where there are none.",
+        static (context, pins, _) =>
+        {
+            var theirs = PinRemedies.TakenByNeighbours(context);
+            return FindingRemedy.By(context.VcpuPins(PinRemedies.Spread(context, pins, [.. pins.Where(pin => pin.Value.Overlaps(theirs)).Select(pin => pin.Key)])));
+        });
+
+    /// <summary>Pins across NUMA nodes.</summary>
+    public static FindingKind PinsCrossNumaNodes { get; } = OfVcpuPins(
+        CpuRules.PinsCrossNumaNodes, FindingSeverity.Medium,
+        "Try all vCPUs on one node.",
+        static (context, pins, configuration) => PinRemedies.OnOneNode(context, pins, configuration) is { } onNode
+            ? FindingRemedy.By(context.VcpuPins(onNode))
+            : FindingRemedy.None("no node has as many host CPUs as the VM has vCPUs; NUMA cells in the guest would be the answer (virsh edit)"));
+
+    /// <summary>Pinned vCPUs, and memory that may lie elsewhere.</summary>
+    public static FindingKind PinsWithNumaPolicy { get; } = OfVcpuPins(
+        CpuRules.PinsWithNumaPolicy, FindingSeverity.Medium,
+        "Try the memory on the node of the vCPUs.",
+        static (context, pins, configuration) => configuration.Memory.CellPolicies.Count > 0
+            ? FindingRemedy.None("the guest's NUMA cells have policies of their own; edit them with virsh edit")
+            : PinRemedies.MemoryOnNodesOf(context, pins, configuration));
+
+    /// <summary>Siblings and cores of the guest that are not those of the host.</summary>
+    public static FindingKind SiblingsMatchGuestTopology { get; } = OfVcpuPins(
+        CpuRules.SiblingsMatchGuestTopology, FindingSeverity.Medium,
+        "Try a guest topology that matches the pins, or other pins (New-VcpuPinPlan).",
+        static (context, _, configuration) => PinRemedies.MatchingTopology(context, configuration) is { } change
+            ? FindingRemedy.By(change)
+            : FindingRemedy.None("no topology of equal cores matches these pins; other pins would"));
+
+    /// <summary>Isolated CPUs that carry several threads, or threads that have several of them.</summary>
+    public static FindingKind IsolatedCpusNeedOneVcpuEach { get; } = OfVcpuPins(
+        CpuRules.IsolatedCpusNeedOneVcpuEach, FindingSeverity.Medium,
+        "Try one vCPU on each isolated host CPU.",
+        static (context, pins, _) => PinRemedies.OneIsolatedEach(context, pins) is { } spread
+            ? FindingRemedy.By(context.VcpuPins(spread))
+            : FindingRemedy.None("the kernel does not isolate as many host CPUs as there are vCPUs on them"));
+
+    /// <summary>Pins beside many VMs without any.</summary>
+    public static FindingKind PinningTakesFreedom { get; } = OfVcpuPins(
+        CpuRules.PinningTakesFreedom, FindingSeverity.Medium,
+        "Try without pins: on such a host the scheduler has more to choose from.",
+        static (context, pins, _) => FindingRemedy.By(context.VcpuPins(pins.Keys.ToDictionary(vcpu => vcpu, _ => (CpuSet?)null))));
+
+    /// <summary>The emulator pinned to host CPUs of vCPUs.</summary>
+    public static FindingKind EmulatorOnVcpuHostCpu { get; } = OfVcpuPins(
+        CpuRules.EmulatorOnVcpuHostCpu, FindingSeverity.Medium,
+        "Try the emulator on host CPUs that no vCPU is pinned to.",
+        static (context, pins, _) => PinRemedies.EmulatorOffVcpus(context, pins));
+
+    /// <summary>An emulator that may run where vCPUs are pinned to single host CPUs.</summary>
+    public static FindingKind EmulatorMayDisturbVcpus { get; } = new(
+        nameof(EmulatorMayDisturbVcpus), TuningArea.Cpu, FindingSeverity.Low, WorkloadKinds.Cpu,
+        "A vCPU that is pinned to one host CPU cannot evade an emulator thread that may run there too.",
+        "libvirt formatdomain, emulatorpin; libvirt kvm-realtime",
+        static context =>
+        {
+            foreach (var view in context.Views)
+            {
+                var pins = RealPins(context, view.Configuration);
+                var alone = PinRemedies.All(pins.Where(pin => pin.Value.Count == 1).Select(pin => pin.Value));
+                var isPinned = view.Configuration.EmulatorPin is { } pin && context.IsRealPin(pin);
+                var emulator = (view.Configuration.VcpuCpuSet ?? context.Host.OnlineCpus).Intersect(context.Host.OnlineCpus);
+                if (!isPinned && emulator.Overlaps(alone) && PinRemedies.EmulatorOffVcpus(context, pins) is { MakeChange: not null } remedy)
+                {
+                    return
+                    [
+                        new FindingObservation(
+                            "emulator pin",
+                            [PinEvidence(pins, view.Source), new FindingEvidence("emulator pin", $"(none), so it may run on {emulator}", view.Source)],
+                            "Try the emulator on host CPUs that no vCPU is pinned to.", remedy),
+                    ];
+                }
+            }
+
+            return [];
+        });
+
+    /// <summary>All kinds of this file.</summary>
+    public static IReadOnlyList<FindingKind> All { get; } =
+    [
+        PinToOnlineHostCpu, PinSharesHostCpuWithinVM, PinOvercommitsHostCpu, PinsCrossNumaNodes, PinsWithNumaPolicy, SiblingsMatchGuestTopology,
+        IsolatedCpusNeedOneVcpuEach, PinningTakesFreedom, EmulatorOnVcpuHostCpu, EmulatorMayDisturbVcpus,
+    ];
+
+    // A rule of pins, asked about the pins that the VM has: those in force first, then those of the next start.
+    private static FindingKind OfVcpuPins(
+        TuningRule rule, FindingSeverity severity, string suggestion,
+        Func<FindingContext, IReadOnlyDictionary<int, CpuSet>, VMConfiguration, FindingRemedy> remedy) => new(
+        rule.Id, rule.Area, severity, WorkloadKinds.Cpu, rule.Reason, rule.Source,
+        context =>
+        {
+            foreach (var view in context.Views)
+            {
+                var pins = RealPins(context, view.Configuration);
+                if (rule != CpuRules.PinToOnlineHostCpu)
+                {
+                    // A pin to a host CPU that is not there is one finding, and not one of each rule.
+                    pins = pins.Where(pin => pin.Value.Overlaps(context.Host.OnlineCpus)).ToDictionary(pin => pin.Key, pin => pin.Value);
+                }
+
+                var change = context.VcpuPins(pins.ToDictionary(pin => pin.Key, pin => (CpuSet?)pin.Value));
+
+                // Memory and guest topology are those of the next start: where they fit the pins already, a restart is what is missing.
+                var configuration = view.Configuration with { VcpuPins = pins, Memory = context.Planned.Configuration.Memory, Cpu = context.Planned.Configuration.Cpu };
+                if (pins.Count > 0 && rule.Check(context.ForRules(change, configuration)) is { IsKept: false } check)
+                {
+                    return
+                    [
+                        new FindingObservation(
+                            "vCPU pins",
+                            [
+                                PinEvidence(pins, view.Source),
+                                .. view.Configuration.EmulatorPin is { } emulator ? new[] { new FindingEvidence("emulator pin", emulator.ToString(), view.Source) } : [],
+                                new FindingEvidence("judgement", check.Observed, HostSource),
+                            ],
+                            suggestion, remedy(context, pins, configuration)),
+                    ];
+                }
+            }
+
+            return [];
+        });
+
+    private static Dictionary<int, CpuSet> RealPins(FindingContext context, VMConfiguration vm) =>
+        vm.VcpuPins.Where(pin => pin.Key < vm.MaxVcpus && context.IsRealPin(pin.Value)).ToDictionary(pin => pin.Key, pin => pin.Value);
+
+    private static FindingEvidence PinEvidence(IReadOnlyDictionary<int, CpuSet> pins, string source) => new(
+        "vCPU pins",
+        string.Join(", ", pins.OrderBy(pin => pin.Key).Select(pin => string.Create(CultureInfo.InvariantCulture, $"{pin.Key}:{pin.Value}"))),
+        source);
+}

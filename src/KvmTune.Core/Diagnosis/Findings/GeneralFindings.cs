@@ -1,0 +1,134 @@
+// Findings about the two configurations of a VM: what waits for a restart, and what was changed on one side only.
+using System.Globalization;
+using KvmTune.Topology;
+using KvmTune.Tuning;
+using KvmTune.Tuning.Changes;
+
+namespace KvmTune.Diagnosis.Findings;
+
+/// <summary>Kinds of findings that belong to no area.</summary>
+public static class GeneralFindings
+{
+    private const string BothXml = "libvirt: running and persistent XML";
+
+    private static readonly HashSet<string> Limits =
+        DiskThrottleChange.Categories.SelectMany(category => category).ToHashSet(StringComparer.Ordinal);
+
+    /// <summary>Settings that only a restart puts in force.</summary>
+    public static FindingKind RestartPending { get; } = new(
+        nameof(RestartPending), TuningArea.General, FindingSeverity.Medium, WorkloadKinds.Any,
+        "What is configured is not what runs: a measurement now says nothing of it, and the next restart changes the VM.",
+        "libvirt formatdomain; virsh manual, --config",
+        static context => context.VM.PendingRestart.Where(difference => !IsLive(difference)).ToList() is { Count: > 0 } pending
+            ?
+            [
+                new FindingObservation(
+                    "configuration",
+                    [.. pending.Select(difference => new FindingEvidence(difference.Setting, $"{difference.Running ?? "(not set)"} running, {difference.Configured ?? "(not set)"} configured", BothXml))],
+                    "Try a restart (Restart-VMDomain) before anything else is measured.",
+                    FindingRemedy.None("it is no change of settings: Restart-VMDomain puts in force what is configured")),
+            ]
+            : []);
+
+    /// <summary>Settings that could be the same without a restart, and are not.</summary>
+    public static FindingKind RunningDiffersFromConfigured { get; } = new(
+        nameof(RunningDiffersFromConfigured), TuningArea.General, FindingSeverity.Low, WorkloadKinds.Any,
+        "A setting was changed in the running VM or in its configuration only: the next start brings the other one back.",
+        "virsh manual, --live and --config",
+        static context => context.VM is { Running: { } running, Configured: { } configured }
+            ? [.. VcpuPins(context, running, configured), .. Emulator(context, running, configured), .. IOThreads(context, running, configured), .. Throttles(context, running, configured)]
+            : []);
+
+    /// <summary>All kinds of this file.</summary>
+    public static IReadOnlyList<FindingKind> All { get; } = [RestartPending, RunningDiffersFromConfigured];
+
+    private static bool IsLive(ConfigurationDifference difference) =>
+        (difference.Setting.EndsWith(" pin", StringComparison.Ordinal) || difference.Setting.EndsWith(" throttle group", StringComparison.Ordinal))
+        || (difference.Setting.StartsWith("disk ", StringComparison.Ordinal) && Limits.Contains(difference.Setting.Split(' ')[^1]));
+
+    private static IEnumerable<FindingObservation> VcpuPins(FindingContext context, VMConfiguration running, VMConfiguration configured)
+    {
+        var differing = Differing(context, running.VcpuPins, configured.VcpuPins).Where(vcpu => vcpu < running.CurrentVcpus).ToList();
+        return differing.Count == 0
+            ? []
+            : [Observe("vCPU pins", [.. differing.Select(vcpu => Evidence(context, $"vCPU {Text(vcpu)} pin", running.VcpuPins.GetValueOrDefault(vcpu), configured.VcpuPins.GetValueOrDefault(vcpu)))], context.VcpuPins(Configured(context, differing, configured.VcpuPins)))];
+    }
+
+    private static IEnumerable<FindingObservation> Emulator(FindingContext context, VMConfiguration running, VMConfiguration configured) =>
+        Real(context, running.EmulatorPin) == Real(context, configured.EmulatorPin)
+            ? []
+            : [Observe("emulator pin", [Evidence(context, "emulator pin", running.EmulatorPin, configured.EmulatorPin)], context.EmulatorPin(Real(context, configured.EmulatorPin)))];
+
+    private static IEnumerable<FindingObservation> IOThreads(FindingContext context, VMConfiguration running, VMConfiguration configured)
+    {
+        var differing = Differing(context, running.IOThreadPins, configured.IOThreadPins)
+            .Where(thread => running.IOThreadIds.Contains(thread) && configured.IOThreadIds.Contains(thread)).ToList();
+        return differing.Count == 0
+            ? []
+            :
+            [
+                Observe(
+                    "I/O thread pins",
+                    [.. differing.Select(thread => Evidence(context, $"I/O thread {Text(thread)} pin", running.IOThreadPins.GetValueOrDefault(thread), configured.IOThreadPins.GetValueOrDefault(thread)))],
+                    new IOThreadPinChange
+                    {
+                        VMName = context.VM.VMName,
+                        VMId = context.VM.VMId,
+                        ConnectionUri = context.VM.ConnectionUri,
+                        HostCpus = context.Host.OnlineCpus,
+                        Pins = Configured(context, differing, configured.IOThreadPins),
+                    }),
+            ];
+    }
+
+    private static IEnumerable<FindingObservation> Throttles(FindingContext context, VMConfiguration running, VMConfiguration configured) =>
+        from disk in configured.Disks.DistinctBy(disk => disk.Target, StringComparer.Ordinal)
+        let other = DiskSettings.Find(running, disk.Target)
+        where other is not null
+        let names = other.Throttle.Keys.Union(disk.Throttle.Keys, StringComparer.Ordinal)
+            .Where(name => other.Throttle.GetValueOrDefault(name) != disk.Throttle.GetValueOrDefault(name)).Order(StringComparer.Ordinal).ToList()
+        where names.Count > 0 || other.ThrottleGroup != disk.ThrottleGroup
+        select Observe(
+            $"disk {disk.Target}",
+            [
+                .. names.Select(name => new FindingEvidence($"disk {disk.Target} {name}", $"{Limit(other, name)} running, {Limit(disk, name)} configured", BothXml)),
+                .. other.ThrottleGroup == disk.ThrottleGroup
+                    ? Array.Empty<FindingEvidence>()
+                    : [new FindingEvidence($"disk {disk.Target} throttle group", $"{other.ThrottleGroup ?? "(none)"} running, {disk.ThrottleGroup ?? "(none)"} configured", BothXml)],
+            ],
+            new DiskThrottleChange
+            {
+                VMName = context.VM.VMName,
+                VMId = context.VM.VMId,
+                ConnectionUri = context.VM.ConnectionUri,
+                Disk = disk.Target,
+                Limits = DiskThrottleChange.WholeCategories(other.Throttle.Keys.Union(disk.Throttle.Keys, StringComparer.Ordinal)
+                    .ToDictionary(name => name, name => disk.Throttle.TryGetValue(name, out var value) ? value : (ulong?)null, StringComparer.Ordinal)),
+                SetsGroup = other.ThrottleGroup != disk.ThrottleGroup,
+                Group = disk.ThrottleGroup,
+            });
+
+    private static FindingObservation Observe(string subject, IReadOnlyList<FindingEvidence> evidence, VMChange change) => new(
+        subject, evidence,
+        "Try the running VM with what is configured; where the running setting is the better one, keep it in the configuration instead.",
+        FindingRemedy.By(change with { Scope = ChangeScope.Live }));
+
+    private static List<int> Differing(FindingContext context, IReadOnlyDictionary<int, CpuSet> running, IReadOnlyDictionary<int, CpuSet> configured) =>
+    [
+        .. running.Keys.Union(configured.Keys).Order()
+            .Where(number => Real(context, running.GetValueOrDefault(number)) != Real(context, configured.GetValueOrDefault(number))),
+    ];
+
+    private static Dictionary<int, CpuSet?> Configured(FindingContext context, List<int> numbers, IReadOnlyDictionary<int, CpuSet> pins) =>
+        numbers.ToDictionary(number => number, number => Real(context, pins.GetValueOrDefault(number)));
+
+    private static CpuSet? Real(FindingContext context, CpuSet? pin) => pin is not null && context.IsRealPin(pin) ? pin : null;
+
+    private static FindingEvidence Evidence(FindingContext context, string what, CpuSet? running, CpuSet? configured) =>
+        new(what, $"{Real(context, running)?.ToString() ?? "(none)"} running, {Real(context, configured)?.ToString() ?? "(none)"} configured", BothXml);
+
+    private static string Limit(DiskConfiguration disk, string name) =>
+        disk.Throttle.TryGetValue(name, out var value) ? value.ToString(CultureInfo.InvariantCulture) : "(not set)";
+
+    private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
+}

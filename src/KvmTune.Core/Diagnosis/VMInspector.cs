@@ -1,0 +1,121 @@
+// Looks at VMs for findings, and plans the change that would address each.
+using KvmTune.Diagnosis.Findings;
+using KvmTune.Guest;
+using KvmTune.Hosts;
+using KvmTune.Libvirt;
+using KvmTune.Topology;
+using KvmTune.Tuning;
+
+namespace KvmTune.Diagnosis;
+
+/// <summary>An observation with the kind that made it.</summary>
+/// <param name="Kind">The kind.</param>
+/// <param name="Observation">What it saw.</param>
+public sealed record DetectedFinding(FindingKind Kind, FindingObservation Observation);
+
+/// <summary>Inspects the VMs of one host. Nothing is changed by it.</summary>
+/// <param name="host">The host.</param>
+/// <param name="time">The clock.</param>
+public sealed class VMInspector(HostConnection host, TimeProvider time)
+{
+    // An error is not kept: the next VM asks again.
+    private readonly Lazy<HostAbilities> _abilities = new(() => HostAbilities.Read(host), LazyThreadSafetyMode.PublicationOnly);
+
+    /// <summary>What all kinds of findings see, the gravest first. The guest is asked only where its NICs have queues to follow.</summary>
+    /// <exception cref="LibvirtException">libvirt refuses, the VM is gone, or the daemon is lost.</exception>
+    public async Task<IReadOnlyList<DetectedFinding>> LookAsync(LibvirtDomain domain, CancellationToken cancellationToken)
+    {
+        var hostCpus = HostReading.OnlineCpus(host);
+        var vm = VMTopologyReader.Read(domain, host.Uri, hostCpus);
+        return Look(new FindingContext(
+            vm, () => HostReading.Read(host), () => VMReading.RunningConfigurations(host, vm.VMId),
+            () => host.IsLocalQemu ? HostMemoryFacts.Read() : null)
+        {
+            Abilities = _abilities.Value,
+            GuestQueues = await AskGuestAsync(vm, cancellationToken),
+        });
+    }
+
+    /// <summary>What all kinds of findings see in given facts, the gravest first.</summary>
+    public static IReadOnlyList<DetectedFinding> Look(FindingContext context) =>
+    [
+        .. (from kind in FindingCatalog.All
+            from observation in kind.Look(context)
+            select new DetectedFinding(kind, observation)).OrderBy(found => found.Kind.Severity),
+    ];
+
+    /// <summary>The finding with its plan, made on what is there now: a change that was applied in the meantime is taken into account.</summary>
+    /// <exception cref="KvmTuneException">The VM is gone, or the daemon is lost.</exception>
+    public VMTuningFinding Complete(DetectedFinding found, LibvirtDomain domain, CancellationToken cancellationToken)
+    {
+        var (plan, reason) = Plan(found.Observation.Remedy, domain, cancellationToken);
+        return new VMTuningFinding
+        {
+            VMName = domain.Name,
+            VMId = domain.Id,
+            ConnectionUri = host.Uri,
+            Area = found.Kind.Area,
+            Severity = found.Kind.Severity,
+            Id = found.Kind.Id,
+            Subject = found.Observation.Subject,
+            // Lists that PowerShell can index: not every kind of list that C# makes is one.
+            Evidence = found.Observation.Evidence.ToList(),
+            Workloads = found.Kind.Workloads.ToList(),
+            Suggestion = found.Observation.Suggestion,
+            Reason = found.Kind.Reason,
+            Source = found.Kind.Source,
+            Plan = plan,
+            NoPlanReason = reason,
+        };
+    }
+
+    // A plan reads the configuration with its secrets, which needs the right to change it. Who may only look gets the finding all the same.
+    private (VMTuningPlan? Plan, string? Reason) Plan(FindingRemedy remedy, LibvirtDomain domain, CancellationToken cancellationToken)
+    {
+        if (remedy.MakeChange is not { } make)
+        {
+            return (null, remedy.NoChangeReason);
+        }
+
+        try
+        {
+            var document = DomainDocument.Parse(domain.GetXml(domain.IsPersistent ? DomainXmlFlags.Inactive : DomainXmlFlags.None));
+            var plan = new VMTuner(host, time, new NoJournal()).Plan(make(document) with { VMName = domain.Name, VMId = domain.Id }, cancellationToken);
+            return plan.Errors.Count > 0 ? (null, string.Join(' ', plan.Errors.Select(error => error.Evidence))) : (plan, null);
+        }
+        catch (KvmTuneException exception) when (exception.Category is KvmTuneErrorCategory.PermissionDenied)
+        {
+            return (null, exception.Message);
+        }
+    }
+
+    private async Task<IReadOnlyDictionary<string, GuestNicQueuesReading>> AskGuestAsync(VMTopology vm, CancellationToken cancellationToken)
+    {
+        var readings = new Dictionary<string, GuestNicQueuesReading>(StringComparer.OrdinalIgnoreCase);
+        foreach (var nic in NetworkFindings.WithQueuesToFollow(vm))
+        {
+            readings[nic.Mac] = vm.Running is { HasGuestAgentChannel: true }
+                ? await AskGuestAsync(vm, nic.Mac, cancellationToken)
+                : GuestNicQueuesReading.NotKnown("the VM has no channel for a guest agent", null);
+        }
+
+        return readings;
+    }
+
+    private async Task<GuestNicQueuesReading> AskGuestAsync(VMTopology vm, string mac, CancellationToken cancellationToken)
+    {
+        try
+        {
+            // Only a writable connection may talk to the agent.
+            using var domain = host.Write().LookupByUuid(vm.VMId);
+            using var access = new DomainAccess(domain);
+            var transport = new LibvirtAgentTransport(access);
+            await using var channel = new AgentChannel(transport, time);
+            return await new GuestNicQueues(channel, transport).ReadAsync(mac, cancellationToken);
+        }
+        catch (KvmTuneException exception) when (exception.Category is KvmTuneErrorCategory.PermissionDenied)
+        {
+            return GuestNicQueuesReading.NotKnown(exception.Message, null);
+        }
+    }
+}

@@ -1,0 +1,86 @@
+// What comes of a placement: where each VM sits and why, what is shared, what found no place, and whether pinning pays at all.
+using KvmTune.Topology;
+using KvmTune.Tuning.Rules;
+
+namespace KvmTune.Placement;
+
+/// <summary>A placement of VMs on a host.</summary>
+public sealed record HostPlacement
+{
+    /// <summary>What was asked for.</summary>
+    public required PlacementRequest Request { get; init; }
+
+    /// <summary>The VMs that have a place, in the order of the request.</summary>
+    public required IReadOnlyList<VMPlacement> VMs { get; init; }
+
+    /// <summary>The VMs that have none, with the reason.</summary>
+    public required IReadOnlyList<PlacementRefusal> Refusals { get; init; }
+
+    /// <summary>Whether pinning pays on this host, with the evidence: broken ones speak against it.</summary>
+    public required IReadOnlyList<RuleFinding> Findings { get; init; }
+
+    /// <summary>The findings that speak against pinning here.</summary>
+    public IReadOnlyList<RuleFinding> Advice => Findings.Where(finding => !finding.IsKept).ToList();
+}
+
+/// <summary>The place of one VM.</summary>
+public sealed record VMPlacement
+{
+    /// <summary>The VM's name.</summary>
+    public required string VMName { get; init; }
+
+    /// <summary>The VM's UUID.</summary>
+    public required Guid VMId { get; init; }
+
+    /// <summary>The host CPU of each vCPU.</summary>
+    public required IReadOnlyDictionary<int, int> VcpuPins { get; init; }
+
+    /// <summary>All host CPUs of its vCPUs.</summary>
+    public CpuSet VcpuCpus => CpuSet.Of(VcpuPins.Values);
+
+    /// <summary>The host nodes of its vCPUs.</summary>
+    public required CpuSet Nodes { get; init; }
+
+    /// <summary>The last-level caches of its vCPUs.</summary>
+    public required IReadOnlyList<CacheDomain> Caches { get; init; }
+
+    /// <summary>The host CPUs of its emulator and I/O threads; those of its vCPUs where the host has no other left.</summary>
+    public required CpuSet ServiceCpus { get; init; }
+
+    /// <summary>The nodes that its memory comes from; null where the host has one node only, so that nothing is to be said.</summary>
+    public CpuSet? MemoryNodes { get; init; }
+
+    /// <summary>The host node of each guest cell, where the VM had to be split along its cells.</summary>
+    public IReadOnlyDictionary<int, int> CellNodes { get; init; } = new Dictionary<int, int>();
+
+    /// <summary>Why it sits there, in words.</summary>
+    public IReadOnlyList<string> Reasons { get; init; } = [];
+
+    /// <summary>What it shares with others, in words; empty for nothing.</summary>
+    public IReadOnlyList<string> Shared { get; init; } = [];
+
+    /// <summary>Whether its vCPUs are on several nodes.</summary>
+    public bool CrossesNodes => Nodes.Count > 1;
+
+    /// <summary>Whether its vCPUs are on several last-level caches.</summary>
+    public bool CrossesCaches => Caches.Count > 1;
+}
+
+/// <summary>A VM that found no place.</summary>
+/// <param name="VMName">The VM's name.</param>
+/// <param name="ErrorId">A fixed word for the reason: <c>HostCpusOvercommitted</c>, <c>NoWholeCores</c>, <c>NodeMemoryShort</c> or <c>HostMemoryShort</c>.</param>
+/// <param name="Message">The reason, with the figures, and what to do.</param>
+public sealed record PlacementRefusal(string VMName, string ErrorId, string Message);
+
+/// <summary>CPUs of one node that share their last-level cache.</summary>
+/// <param name="Node">The node.</param>
+/// <param name="Level">The cache's level; null where the host reports no caches, and the CPUs are those of one die.</param>
+/// <param name="SizeKiB">The cache's size in KiB; null where the host reports no caches.</param>
+/// <param name="Cpus">The CPUs, offline ones left out.</param>
+public sealed record CacheDomain(int Node, int? Level, long? SizeKiB, CpuSet Cpus)
+{
+    /// <summary>For example <c>L3 of 16 MiB (CPUs 0-7)</c>.</summary>
+    public override string ToString() => Level is { } level
+        ? $"L{level.ToString(System.Globalization.CultureInfo.InvariantCulture)}{(SizeKiB > 0 ? $" of {PageSize.Rounded(SizeKiB.Value)}" : null)} (CPUs {Cpus})"
+        : $"die (CPUs {Cpus})";
+}

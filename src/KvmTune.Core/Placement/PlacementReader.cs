@@ -1,0 +1,152 @@
+// Reads what a placement needs of a host and its VMs: who wants a place, and who has one already.
+using System.Globalization;
+using KvmTune.Hosts;
+using KvmTune.Libvirt;
+using KvmTune.Topology;
+
+namespace KvmTune.Placement;
+
+/// <summary>Makes placement requests of what libvirt and the local kernel say.</summary>
+public static class PlacementReader
+{
+    /// <summary>A VM that wants a place.</summary>
+    /// <param name="vm">The VM.</param>
+    /// <param name="host">Its host, by which the size of huge pages is known that name none.</param>
+    /// <param name="keepsMemory">Whether its memory stays where it is, so that only its threads are placed.</param>
+    /// <param name="heldKiB">The memory that it holds now by node and page size (null for ordinary pages); empty where that is not known.</param>
+    public static PlacementVM ToVM(VMTopology vm, VMHostTopology host, bool keepsMemory, IReadOnlyList<HeldMemory> heldKiB)
+    {
+        ArgumentNullException.ThrowIfNull(vm);
+        ArgumentNullException.ThrowIfNull(host);
+        var configuration = vm.Configured ?? vm.Current;
+        var pageSize = PageSizeOf(configuration, host);
+        var nodes = CpuSet.Of(host.Nodes.Select(node => node.Id));
+        var policy = vm.Running?.Memory.NumaNodes ?? configuration.Memory.NumaNodes;
+        return new PlacementVM
+        {
+            Name = vm.VMName,
+            Id = vm.VMId,
+            Vcpus = configuration.MaxVcpus,
+            MemoryKiB = configuration.Memory.MaximumKiB,
+            PageSizeKiB = pageSize,
+            GuestThreads = Math.Max(1, configuration.Cpu.Topology?.Threads ?? 1),
+            Cells = configuration.Cpu.NumaCells,
+            CurrentNodes = policy ?? HomeOf(heldKiB),
+            RequiredNodes = !keepsMemory ? null : policy?.Overlaps(nodes) == true ? policy : nodes,
+            HeldMemoryKiB = heldKiB.Where(held => held.PageSizeKiB is null).ToDictionary(held => held.Node, held => held.MemoryKiB),
+            HeldPages = heldKiB.Where(held => held.PageSizeKiB == pageSize && pageSize is not null).ToDictionary(held => held.Node, held => held.MemoryKiB / pageSize!.Value),
+        };
+    }
+
+    /// <summary>A VM that is in the way. Its pins count as they are in force and as they are configured: what waits for a restart takes its place too.</summary>
+    /// <param name="vm">The VM.</param>
+    /// <param name="onlineCpus">The host's online CPUs: a pin to all of them is none.</param>
+    public static PlacementNeighbour ToNeighbour(VMTopology vm, CpuSet onlineCpus)
+    {
+        ArgumentNullException.ThrowIfNull(vm);
+        var vcpus = new Dictionary<int, CpuSet>();
+        var services = new Dictionary<string, CpuSet>(StringComparer.Ordinal);
+        foreach (var configuration in new[] { vm.Running, vm.Configured }.OfType<VMConfiguration>())
+        {
+            foreach (var (vcpu, pin) in configuration.VcpuPins.Where(pin => pin.Key < configuration.MaxVcpus && IsReal(pin.Value)))
+            {
+                vcpus[vcpu] = vcpus.TryGetValue(vcpu, out var known) ? known.Union(pin) : pin;
+            }
+
+            // <vcpu cpuset> holds the vCPUs that have no pin of their own (libvirt formatdomain).
+            foreach (var vcpu in configuration.VcpuCpuSet is { IsEmpty: false } cpus && IsReal(cpus) ? Enumerable.Range(0, configuration.MaxVcpus).Except(configuration.VcpuPins.Keys) : [])
+            {
+                vcpus[vcpu] = vcpus.TryGetValue(vcpu, out var known) ? known.Union(configuration.VcpuCpuSet!) : configuration.VcpuCpuSet!;
+            }
+
+            if (configuration.EmulatorPin is { } emulator && IsReal(emulator))
+            {
+                Add("emulator", emulator);
+            }
+
+            foreach (var (thread, pin) in configuration.IOThreadPins.Where(pin => IsReal(pin.Value)))
+            {
+                Add(string.Create(CultureInfo.InvariantCulture, $"I/O thread {thread}"), pin);
+            }
+        }
+
+        return new PlacementNeighbour { Name = vm.VMName, IsRunning = vm.Running is not null, Vcpus = vm.VcpuCount, VcpuPins = vcpus, ServicePins = services };
+
+        void Add(string thread, CpuSet pin) => services[thread] = services.TryGetValue(thread, out var known) ? known.Union(pin) : pin;
+
+        bool IsReal(CpuSet pin) => !onlineCpus.IsSubsetOf(pin);
+    }
+
+    /// <summary>
+    /// The memory that a running VM holds on each node, as the kernel counts it where the host is this machine. Elsewhere it is not
+    /// known where the memory lies: it counts on every node that it can lie on, since a VM that runs has found room already.
+    /// </summary>
+    /// <exception cref="LibvirtException">The daemon is lost.</exception>
+    public static IReadOnlyList<HeldMemory> ReadHeld(HostConnection connection, VMTopology vm, VMHostTopology host)
+    {
+        ArgumentNullException.ThrowIfNull(connection);
+        ArgumentNullException.ThrowIfNull(vm);
+        ArgumentNullException.ThrowIfNull(host);
+        if (vm.Running is not { } running)
+        {
+            return [];
+        }
+
+        if (connection.IsLocalQemu && QemuProcess.Find(vm.VMName, vm.VMId)?.NumaMaps() is { Length: > 0 } maps)
+        {
+            return HeldMemory.FromNumaMaps(maps);
+        }
+
+        var nodes = running.Memory.NumaNodes?.Numbers ?? [.. host.Nodes.Select(node => node.Id)];
+        return [.. nodes.Select(node => new HeldMemory(node, PageSizeOf(running, host), running.Memory.MaximumKiB))];
+    }
+
+    // The node that most of the memory is on.
+    private static CpuSet? HomeOf(IReadOnlyList<HeldMemory> held)
+    {
+        var byNode = held.GroupBy(entry => entry.Node).Select(group => (Node: group.Key, MemoryKiB: group.Sum(entry => entry.MemoryKiB))).ToList();
+        return byNode.Where(entry => entry.MemoryKiB > byNode.Sum(other => other.MemoryKiB) / 2).Select(entry => new CpuSet(entry.Node)).FirstOrDefault();
+    }
+
+    // The size that is meant when none is named is the host's smallest huge one, as the kernel has it unless told otherwise.
+    private static long? PageSizeOf(VMConfiguration vm, VMHostTopology host) => !vm.Memory.UsesHugePages
+        ? null
+        : vm.Memory.HugePages.Select(page => page.PageSizeKiB).FirstOrDefault(size => size is not null)
+            ?? host.Nodes.SelectMany(node => node.PagePools.Select(pool => pool.PageSizeKiB).Order().Skip(1)).Cast<long?>().Min();
+}
+
+/// <summary>Memory that a running VM holds on one node.</summary>
+/// <param name="Node">The host node.</param>
+/// <param name="PageSizeKiB">The size of huge pages in KiB; null for ordinary memory.</param>
+/// <param name="MemoryKiB">How much, in KiB.</param>
+public sealed record HeldMemory(int Node, long? PageSizeKiB, long MemoryKiB)
+{
+    private const long SmallestHugePageKiB = 64;
+
+    /// <summary>Adds up <c>/proc/PID/numa_maps</c> (proc(5)): <c>N0=12</c> are 12 pages on node 0, of the size in <c>kernelpagesize_kB</c>.</summary>
+    public static IReadOnlyList<HeldMemory> FromNumaMaps(string maps)
+    {
+        ArgumentNullException.ThrowIfNull(maps);
+        var held = new Dictionary<(int Node, long? Size), long>();
+        foreach (var line in maps.Split('\n'))
+        {
+            var words = line.Split(' ');
+            var size = words.Select(word => Value(word, "kernelpagesize_kB=")).FirstOrDefault(value => value is not null) ?? 4;
+            foreach (var word in words.Where(word => word.StartsWith('N') && word.Contains('=', StringComparison.Ordinal)))
+            {
+                var parts = word[1..].Split('=');
+                if (int.TryParse(parts[0], NumberStyles.None, CultureInfo.InvariantCulture, out var node)
+                    && long.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out var pages))
+                {
+                    var key = (node, size > SmallestHugePageKiB ? size : (long?)null);
+                    held[key] = held.GetValueOrDefault(key) + (pages * size);
+                }
+            }
+        }
+
+        return [.. held.OrderBy(entry => entry.Key).Select(entry => new HeldMemory(entry.Key.Node, entry.Key.Size, entry.Value))];
+    }
+
+    private static long? Value(string word, string name) =>
+        word.StartsWith(name, StringComparison.Ordinal) && long.TryParse(word.AsSpan(name.Length), NumberStyles.None, CultureInfo.InvariantCulture, out var value) ? value : null;
+}

@@ -1,0 +1,50 @@
+// Says why a VM found no place, with the figures and what to do.
+using System.Globalization;
+using KvmTune.Topology;
+
+namespace KvmTune.Placement;
+
+/// <summary>Explains why there is no place.</summary>
+internal static class PlacementRefusals
+{
+    /// <summary>The reason, on the host as it is with all VMs placed that found a place.</summary>
+    public static PlacementRefusal Explain(PlacementRequest request, PlacementVM vm, PlacementState state)
+    {
+        var nodes = state.Layout.Nodes.Where(node => vm.RequiredNodes?.Contains(node.Id) != false).ToList();
+        var where = vm.RequiredNodes is { } required ? $"node {required}, where its memory stays," : "the host";
+        var what = vm.PageSizeKiB is { } size ? $"huge pages of {PageSize.Text(size)}" : "memory";
+        if (!state.HaveMemory(nodes, vm))
+        {
+            return Refuse(
+                "HostMemoryShort",
+                $"'{vm.Name}' needs {PageSize.Rounded(vm.MemoryKiB)} of {what}, and {where} has {PageSize.Rounded(nodes.Sum(node => state.Available(node, vm) ?? 0))} free ({ByNode(nodes, vm, state)}). {(vm.PageSizeKiB is null ? "Free memory, or place fewer VMs." : "Add pages with Set-HugePagePool.")}");
+        }
+
+        var cpus = nodes.SelectMany(node => node.Cores).SelectMany(core => core.Cpus).ToList();
+        var unpinned = cpus.Count(cpu => state.IsUsable(cpu) && state.LoadOf(cpu) == 0);
+        if (request.ThreadPolicy != ThreadPolicy.Prefer && unpinned >= vm.Vcpus)
+        {
+            var idle = nodes.SelectMany(node => node.Cores).Count(state.IsIdle);
+            return Refuse(
+                "NoWholeCores",
+                Text($"'{vm.Name}' needs whole cores for {vm.Vcpus} vCPUs under -ThreadPolicy {request.ThreadPolicy}, and {where} has {idle} idle ones. -ThreadPolicy Prefer does with the {unpinned} CPUs that are free."));
+        }
+
+        var reserved = cpus.Count(request.ReservedCpus.Contains);
+        var isolated = cpus.Count(cpu => request.Host.IsolatedCpus?.Contains(cpu) == true);
+        var pinned = cpus.Count(cpu => state.LoadOf(cpu) > 0);
+        var advice = request.UseIsolatedCpus
+            ? "Isolated CPUs are never overcommitted; use the others, or isolate more."
+            : Text($"Place fewer VMs, or allow several vCPUs on one host CPU with -AllowOvercommit.{(isolated > 0 ? " -UseIsolatedCpu takes the isolated CPUs." : null)}");
+        return Refuse(
+            "HostCpusOvercommitted",
+            Text($"'{vm.Name}' needs {vm.Vcpus} host CPUs of its own, and of the {cpus.Count} online CPUs of {where} {unpinned} are free: {pinned} carry pinned vCPUs, {reserved} are reserved, {isolated} are isolated. {advice}"));
+
+        PlacementRefusal Refuse(string errorId, string message) => new(vm.Name, errorId, message);
+    }
+
+    private static string ByNode(IEnumerable<LayoutNode> nodes, PlacementVM vm, PlacementState state) =>
+        string.Join(", ", nodes.Select(node => Text($"node {node.Id}: {PageSize.Rounded(state.Available(node, vm) ?? 0)}")));
+
+    private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,112 @@
+// A placement as a plan: one change for one VM, which is applied or tried like any other, with its reasons and its picture.
+using System.Diagnostics.CodeAnalysis;
+using KvmTune.Topology;
+using KvmTune.Tuning;
+using KvmTune.Tuning.Changes;
+using KvmTune.Tuning.Rules;
+
+namespace KvmTune.Placement;
+
+/// <summary>The planned placement of one VM.</summary>
+public sealed record VcpuPinPlan : VMTuningPlan
+{
+    /// <summary>Joins a plan with the placement that it carries out.</summary>
+    /// <param name="plan">The plan of the change.</param>
+    /// <param name="placement">The VM's place.</param>
+    /// <param name="host">The placement of all VMs that were placed together.</param>
+    [SetsRequiredMembers]
+    public VcpuPinPlan(VMTuningPlan plan, VMPlacement placement, HostPlacement host)
+        : base(plan)
+    {
+        Placement = placement;
+        HostPlacement = host;
+    }
+
+    /// <summary>The VM's place, with its reasons.</summary>
+    public VMPlacement Placement { get; }
+
+    /// <summary>The placement of all VMs that were placed together, for the picture of the host.</summary>
+    public HostPlacement HostPlacement { get; }
+
+    /// <summary>The host nodes of the vCPUs.</summary>
+    public CpuSet Nodes => Placement.Nodes;
+
+    /// <summary>Why the VM sits there.</summary>
+    public IReadOnlyList<string> Reasons => Placement.Reasons;
+
+    /// <summary>What it shares with others.</summary>
+    public IReadOnlyList<string> Shared => Placement.Shared;
+
+    /// <summary>What speaks against pinning on this host at all.</summary>
+    public IReadOnlyList<RuleFinding> Advice => HostPlacement.Advice;
+
+    /// <summary>The change that gives a VM its place.</summary>
+    /// <param name="vm">The VM.</param>
+    /// <param name="placement">Its place.</param>
+    /// <param name="onlineCpus">The host's online CPUs.</param>
+    /// <param name="connectionUri">The connection that the change is made by.</param>
+    /// <param name="scope">Where it is made.</param>
+    public static PlacementChange ToChange(VMTopology vm, VMPlacement placement, CpuSet onlineCpus, string connectionUri, ChangeScope scope)
+    {
+        ArgumentNullException.ThrowIfNull(vm);
+        ArgumentNullException.ThrowIfNull(placement);
+        var configuration = vm.Configured ?? vm.Current;
+        return new PlacementChange
+        {
+            VMName = vm.VMName,
+            VMId = vm.VMId,
+            ConnectionUri = connectionUri,
+            Scope = scope,
+            VcpuPins = new VcpuPinChange
+            {
+                VMName = vm.VMName,
+                VMId = vm.VMId,
+                ConnectionUri = connectionUri,
+                Pins = placement.VcpuPins.ToDictionary(pin => pin.Key, pin => (CpuSet?)new CpuSet(pin.Value)),
+            },
+            EmulatorPin = new EmulatorPinChange
+            {
+                VMName = vm.VMName,
+                VMId = vm.VMId,
+                ConnectionUri = connectionUri,
+                Pins = new Dictionary<int, CpuSet?> { [EmulatorPinChange.Emulator] = placement.ServiceCpus },
+            },
+            IOThreadPins = configuration.IOThreadIds.Count == 0 ? null : new IOThreadPinChange
+            {
+                VMName = vm.VMName,
+                VMId = vm.VMId,
+                ConnectionUri = connectionUri,
+                HostCpus = onlineCpus,
+                Pins = configuration.IOThreadIds.ToDictionary(thread => thread, _ => (CpuSet?)placement.ServiceCpus),
+            },
+            NumaPolicy = Policy(vm, configuration, placement, connectionUri),
+        };
+    }
+
+    // The mode stays as it is where it is set. A policy that is so already, running and configured, is left out: the pins can be live then.
+    private static NumaPolicyChange? Policy(VMTopology vm, VMConfiguration configuration, VMPlacement placement, string connectionUri)
+    {
+        if (placement.MemoryNodes is not { } nodes)
+        {
+            return null;
+        }
+
+        // libvirt takes the mode preferred for one node only.
+        var mode = configuration.Memory.NumaMode is { } set && (set != "preferred" || nodes.Count == 1) ? set : "strict";
+        var cells = placement.CellNodes.Count > 0
+            ? placement.CellNodes
+            : configuration.Memory.CellPolicies.ToDictionary(policy => policy.CellId, _ => -1);
+        var isThere = cells.Count == 0 && new[] { vm.Running, vm.Configured }.OfType<VMConfiguration>()
+            .All(document => document.Memory.NumaNodes == nodes && (document.Memory.NumaMode ?? "strict") == mode && document.Memory.NumaPlacement != "auto");
+        return isThere ? null : new NumaPolicyChange
+        {
+            VMName = vm.VMName,
+            VMId = vm.VMId,
+            ConnectionUri = connectionUri,
+            Mode = mode,
+            NodeSet = nodes.ToString(),
+            CellPolicies = cells.OrderBy(cell => cell.Key).Select(cell => new NumaCellPolicy(cell.Key, mode, cell.Value < 0 ? nodes.ToString() : new CpuSet(cell.Value).ToString())).ToList(),
+            RunningIsRestrictive = vm.Running?.Memory.NumaMode == "restrictive",
+        };
+    }
+}

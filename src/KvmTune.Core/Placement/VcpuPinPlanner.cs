@@ -1,0 +1,136 @@
+// From VMs on a host to plans: reads the host and its other VMs, computes the placement, and plans each VM's change on it.
+using KvmTune.Hosts;
+using KvmTune.Libvirt;
+using KvmTune.Topology;
+using KvmTune.Tuning;
+
+namespace KvmTune.Placement;
+
+/// <summary>What a placement of real VMs is asked for with.</summary>
+public sealed record PlacementOptions
+{
+    /// <summary>How vCPUs are laid on cores.</summary>
+    public ThreadPolicy ThreadPolicy { get; init; }
+
+    /// <summary>Host CPUs that get nothing.</summary>
+    public CpuSet ReservedCpus { get; init; } = CpuSet.Empty;
+
+    /// <summary>Whether vCPUs go on isolated CPUs, and on no others.</summary>
+    public bool UseIsolatedCpus { get; init; }
+
+    /// <summary>Whether a host CPU may get several vCPUs.</summary>
+    public bool AllowOvercommit { get; init; }
+
+    /// <summary>Whether the NUMA policy is left as it is: only threads are pinned, on the node that the policy names.</summary>
+    public bool KeepsNumaPolicy { get; init; }
+
+    /// <summary>Where the change is made.</summary>
+    public ChangeScope Scope { get; init; }
+}
+
+/// <summary>A placement with its plans.</summary>
+/// <param name="Placement">The placement of all VMs.</param>
+/// <param name="Plans">The plan of each VM that found a place.</param>
+public sealed record VcpuPinPlans(HostPlacement Placement, IReadOnlyList<VcpuPinPlan> Plans);
+
+/// <summary>Plans placements on one host. Nothing is touched.</summary>
+/// <param name="host">The host.</param>
+/// <param name="tuner">Plans the changes.</param>
+public sealed class VcpuPinPlanner(HostConnection host, VMTuner tuner)
+{
+    /// <summary>Places VMs, and plans the change that carries out each place.</summary>
+    /// <param name="vms">The VMs.</param>
+    /// <param name="options">How.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <exception cref="KvmTuneException">A reserved host CPU does not exist (<c>HostCpuNotFound</c>), or a VM is gone.</exception>
+    /// <exception cref="LibvirtException">The daemon is lost.</exception>
+    public VcpuPinPlans Plan(IReadOnlyList<VMTopology> vms, PlacementOptions options, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(vms);
+        ArgumentNullException.ThrowIfNull(options);
+        var topology = HostReading.ReadAnew(host);
+        CheckCpus(topology, options.ReservedCpus, "-ReservedCpu");
+        var others = ReadOthers(host, vms.Select(vm => vm.VMId).ToHashSet(), topology.OnlineCpus, cancellationToken);
+        var placement = PlacementPlanner.Plan(
+            new PlacementRequest
+            {
+                Host = topology,
+                VMs = vms.Select(vm => PlacementReader.ToVM(vm, topology, options.KeepsNumaPolicy, PlacementReader.ReadHeld(host, vm, topology))).ToList(),
+                Neighbours = others.ConvertAll(vm => PlacementReader.ToNeighbour(vm, topology.OnlineCpus)),
+                ReservedCpus = options.ReservedCpus,
+                ThreadPolicy = options.ThreadPolicy,
+                UseIsolatedCpus = options.UseIsolatedCpus,
+                AllowOvercommit = options.AllowOvercommit,
+            },
+            cancellationToken);
+        var byId = vms.ToDictionary(vm => vm.VMId);
+        var changes = placement.VMs.Select(placed => (
+            Placed: placed, Change: VcpuPinPlan.ToChange(byId[placed.VMId], placed, topology.OnlineCpus, host.Uri, options.Scope))).ToList();
+
+        // The rules judge each VM beside the others as they will be, not as they are before their own change.
+        var running = others.Where(vm => vm.Running is not null).Select(vm => (vm.VMId, Configuration: vm.Running!))
+            .Concat(changes.Where(change => byId[change.Placed.VMId].Running is not null).Select(change => (change.Placed.VMId, Configuration: WithPins(byId[change.Placed.VMId].Running!, change.Placed)))).ToList();
+        var plans = new List<VcpuPinPlan>();
+        foreach (var (placed, change) in changes)
+        {
+            plans.Add(new VcpuPinPlan(
+                tuner.Plan(change, () => [.. running.Where(vm => vm.VMId != placed.VMId).Select(vm => vm.Configuration)], cancellationToken), placed, placement));
+        }
+
+        return new VcpuPinPlans(placement, plans);
+    }
+
+    /// <summary>The VMs of a host as the map shows them.</summary>
+    /// <exception cref="KvmTuneException">A reserved host CPU does not exist (<c>HostCpuNotFound</c>).</exception>
+    /// <exception cref="LibvirtException">The daemon is lost.</exception>
+    public static HostMap ReadMap(HostConnection host, CpuSet reservedCpus, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(host);
+        var topology = HostReading.ReadAnew(host);
+        CheckCpus(topology, reservedCpus, "-ReservedCpu");
+        var vms = ReadOthers(host, [], topology.OnlineCpus, cancellationToken);
+        return HostMap.Of(topology, vms.ConvertAll(vm => PlacementReader.ToNeighbour(vm, topology.OnlineCpus)), reservedCpus);
+    }
+
+    private static List<VMTopology> ReadOthers(HostConnection host, HashSet<Guid> except, CpuSet onlineCpus, CancellationToken cancellationToken)
+    {
+        var others = new List<VMTopology>();
+        foreach (var domain in host.Read().ListDomains())
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            using (domain)
+            {
+                try
+                {
+                    if (!except.Contains(domain.Id))
+                    {
+                        others.Add(VMTopologyReader.Read(domain, host.Uri, onlineCpus));
+                    }
+                }
+                catch (LibvirtException exception) when (exception.ErrorCode == LibvirtErrorCode.NoDomain)
+                {
+                    // Undefined or stopped since it was listed: it is in nobody's way any more.
+                }
+            }
+        }
+
+        return others;
+    }
+
+    private static VMConfiguration WithPins(VMConfiguration running, VMPlacement placed) => running with
+    {
+        VcpuPins = placed.VcpuPins.ToDictionary(pin => pin.Key, pin => new CpuSet(pin.Value)),
+        EmulatorPin = placed.ServiceCpus,
+    };
+
+    private static void CheckCpus(VMHostTopology topology, CpuSet cpus, string parameter)
+    {
+        var known = topology.OnlineCpus.Union(topology.OfflineCpus);
+        if (!cpus.IsSubsetOf(known))
+        {
+            throw new KvmTuneException(
+                "HostCpuNotFound", KvmTuneErrorCategory.InvalidArgument,
+                $"The host has no CPU {cpus.Except(known)} ({parameter}). It has: {known}.");
+        }
+    }
+}

@@ -1,0 +1,86 @@
+// A scene for findings: a VM as it runs and as it is configured, a host and neighbours as plain values.
+using KvmTune.Diagnosis;
+using KvmTune.Guest;
+using KvmTune.Hosts;
+using KvmTune.Libvirt;
+using KvmTune.Tests.Tuning;
+using KvmTune.Topology;
+using KvmTune.Tuning;
+using Xunit;
+
+namespace KvmTune.Tests.Diagnosis;
+
+/// <summary>What kinds of findings look at.</summary>
+public sealed record FindingScene
+{
+    /// <summary>The persistent XML; null for a transient VM.</summary>
+    public string? Configured { get; init; }
+
+    /// <summary>The running XML; null for a VM that does not run.</summary>
+    public string? Running { get; init; }
+
+    /// <summary>The host.</summary>
+    public VMHostTopology Host { get; init; } = RuleScene.Flat(8) with { CpuModel = "Skylake-Client-IBRS" };
+
+    /// <summary>The other running VMs.</summary>
+    public IReadOnlyList<VMConfiguration> Neighbours { get; init; } = [];
+
+    /// <summary>What the local kernel says of the host's memory; null for another machine.</summary>
+    public HostMemoryFacts? HostMemory { get; init; }
+
+    /// <summary>What the host's programs and kernel can do.</summary>
+    public HostAbilities Abilities { get; init; } = new();
+
+    /// <summary>What the guest says of its NICs' queues.</summary>
+    public IReadOnlyDictionary<string, GuestNicQueuesReading> GuestQueues { get; init; } = new Dictionary<string, GuestNicQueuesReading>();
+
+    /// <summary>A stopped VM of this XML.</summary>
+    public static FindingScene Of(string xml) => new() { Configured = xml };
+
+    /// <summary>The observations of one kind, or of all.</summary>
+    public IReadOnlyList<DetectedFinding> Look(FindingKind? kind = null) =>
+        [.. VMInspector.Look(Context()).Where(found => kind is null || found.Kind == kind)];
+
+    /// <summary>The scene after the change of an observation was made where it would be made.</summary>
+    public FindingScene After(FindingObservation observation)
+    {
+        var change = observation.Remedy.MakeChange!(DomainDocument.Parse(Configured ?? Running!));
+        var live = change.CanBeLive && change.Scope is not ChangeScope.Config;
+        return this with
+        {
+            Running = Running is null || !(live || Configured is null) ? Running : Edited(Running, change),
+            Configured = Configured is null || change.Scope is ChangeScope.Live ? Configured : Edited(Configured, change),
+        };
+    }
+
+    private FindingContext Context()
+    {
+        var running = Running is null ? null : DomainXmlReader.Read(Running);
+        var configured = Configured is null ? null : DomainXmlReader.Read(Configured);
+        return new FindingContext(
+            new VMTopology
+            {
+                VMName = (configured ?? running)!.Name,
+                VMId = Guid.Empty,
+                ConnectionUri = "qemu:///system",
+                State = running is null ? DomainState.ShutOff : DomainState.Running,
+                IsPersistent = configured is not null,
+                Running = running,
+                Configured = configured,
+                Vcpus = [],
+                PendingRestart = running is null || configured is null ? [] : ConfigurationComparer.Compare(running, configured, Host.OnlineCpus),
+            },
+            () => Host, () => Neighbours, () => HostMemory)
+        {
+            Abilities = Abilities,
+            GuestQueues = GuestQueues,
+        };
+    }
+
+    private static string Edited(string xml, VMChange change)
+    {
+        var document = DomainDocument.Parse(xml);
+        change.Edit(document);
+        return document.ToXml();
+    }
+}

@@ -1,0 +1,111 @@
+// Help is held to the cmdlets: a page for each, every parameter in it, nothing that is gone, and the same in every language.
+// Run with KVMTUNE_WRITE_DOCS=1 to write syntax and yaml blocks anew after a parameter changed.
+using KvmTune.Help;
+using KvmTune.Tests.Corpus;
+using Markdig.Syntax;
+using Xunit;
+
+namespace KvmTune.Tests.Documentation;
+
+public sealed class HelpPagesTests
+{
+    private static string Folder => Path.Combine(LibvirtCorpus.RepositoryRoot(), "docs", "help");
+
+    public static TheoryData<string> Cmdlets => [.. CmdletFacts.All.Select(cmdlet => cmdlet.Name)];
+
+    public static TheoryData<string> Languages => [.. Directory.EnumerateDirectories(Folder).Select(folder => Path.GetFileName(folder)!)];
+
+    [Fact]
+    public void Every_cmdlet_has_a_page_and_every_page_a_cmdlet() =>
+        Assert.Equal(CmdletFacts.All.Select(cmdlet => cmdlet.Name), Names(HelpBuilder.FullCulture, "*-*.md"));
+
+    [Theory]
+    [MemberData(nameof(Cmdlets))]
+    public void A_page_describes_every_parameter_and_none_that_is_gone(string name)
+    {
+        var page = Page(name);
+        Assert.Equal(Cmdlet(name).Parameters.Select(parameter => parameter.Name).Order(StringComparer.Ordinal), page.Parameters.Select(parameter => parameter.Name).Order(StringComparer.Ordinal));
+        Assert.All(page.Parameters, parameter => Assert.NotEmpty(string.Concat(parameter.Description)));
+    }
+
+    [Theory]
+    [MemberData(nameof(Cmdlets))]
+    public void A_page_has_syntax_and_parameter_facts_as_the_attributes_declare_them(string name)
+    {
+        var file = FileOf(name);
+        var text = File.ReadAllText(file);
+        var expected = HelpPageFacts.Write(text, Cmdlet(name));
+        if (Environment.GetEnvironmentVariable("KVMTUNE_WRITE_DOCS") == "1")
+        {
+            File.WriteAllText(file, text = expected);
+        }
+
+        Assert.True(expected == text, $"Syntax or yaml of {file} do not say what the attributes do. KVMTUNE_WRITE_DOCS=1 dotnet test --filter HelpPages writes them anew.");
+    }
+
+    [Theory]
+    [MemberData(nameof(Cmdlets))]
+    public void A_page_says_all_that_a_user_asks(string name)
+    {
+        var page = Page(name);
+        Assert.Single(page.Synopsis);
+        Assert.NotEmpty(page.Description);
+        Assert.NotEmpty(page.Notes);
+        Assert.NotEmpty(page.Outputs);
+        Assert.NotEmpty(page.Links);
+        Assert.True(page.Examples.Count >= 2, $"{name} has {page.Examples.Count} examples; two are the least.");
+        Assert.All(page.Examples, example =>
+        {
+            Assert.Matches(@"\AExample \d+: \S", example.Title);
+            Assert.NotEmpty(example.Code);
+        });
+        Assert.Contains(page.Examples, example => example.Code.Any(code => code.Contains(name, StringComparison.Ordinal)));
+    }
+
+    [Theory]
+    [MemberData(nameof(Cmdlets))]
+    public void A_page_links_only_to_what_is_there(string name)
+    {
+        var known = Names(HelpBuilder.FullCulture, "*.md").ToHashSet(StringComparer.Ordinal);
+        Assert.All(Page(name).Links, link => Assert.True(link.Address.Length > 0 || known.Contains(link.Text), $"{name} links to '{link.Text}', and there is no such page."));
+    }
+
+    [Theory]
+    [MemberData(nameof(Languages))]
+    public void Every_language_has_the_same_topics_and_a_synopsis_of_its_own_for_every_cmdlet(string language)
+    {
+        Assert.Equal(Names(HelpBuilder.FullCulture, "about_*.md"), Names(language, "about_*.md"));
+        Assert.Equal(Names(HelpBuilder.FullCulture, "*-*.md"), Names(language, "*-*.md"));
+        if (language != HelpBuilder.FullCulture)
+        {
+            var full = HelpBuilder.Pages(Folder, HelpBuilder.FullCulture).ToDictionary(page => page.Name, StringComparer.Ordinal);
+            Assert.All(HelpBuilder.Pages(Folder, language), page => Assert.NotEqual(full[page.Name].Synopsis, page.Synopsis));
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Languages))]
+    public void Help_can_be_built_in_every_language_and_topics_fit_80_columns(string language)
+    {
+        Assert.Equal(CmdletFacts.All.Count, MamlWriter.Write(HelpBuilder.Pages(Folder, language)).Root!.Elements().Count());
+        Assert.All(Directory.EnumerateFiles(Path.Combine(Folder, language), "about_*.md"), topic =>
+            Assert.All(AboutTopic.Render(topic).Split('\n'), line => Assert.True(line.Length <= 80, $"{Path.GetFileName(topic)} has a line of {line.Length} characters: {line}")));
+    }
+
+    [Theory]
+    [MemberData(nameof(Languages))]
+    public void The_commands_of_a_topic_are_the_same_in_every_language(string language) =>
+        Assert.All(Names(language, "about_*.md"), topic => Assert.Equal(Code(HelpBuilder.FullCulture, topic), Code(language, topic)));
+
+    private static IEnumerable<string> Code(string language, string topic) => MarkdownText.Parse(File.ReadAllText(Path.Combine(Folder, language, $"{topic}.md")))
+        .OfType<FencedCodeBlock>().Select(MarkdownText.Code);
+
+    private static CmdletFacts Cmdlet(string name) => CmdletFacts.All.Single(cmdlet => cmdlet.Name == name);
+
+    private static string FileOf(string name) => Path.Combine(Folder, HelpBuilder.FullCulture, $"{name}.md");
+
+    private static HelpPage Page(string name) => HelpPageReader.Read(FileOf(name));
+
+    private static IEnumerable<string> Names(string language, string pattern) =>
+        Directory.EnumerateFiles(Path.Combine(Folder, language), pattern).Select(file => Path.GetFileNameWithoutExtension(file)).Order(StringComparer.Ordinal);
+}

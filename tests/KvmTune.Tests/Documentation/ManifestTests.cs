@@ -1,0 +1,87 @@
+// The manifest is held to the assembly and to the project, without PowerShell.
+using System.Text.RegularExpressions;
+using System.Xml.Linq;
+using KvmTune.Tests.Corpus;
+using Xunit;
+
+namespace KvmTune.Tests.Documentation;
+
+public sealed partial class ManifestTests
+{
+    // The verbs that PowerShell approves (Get-Verb, PowerShell 7.4), by group.
+    private const string ApprovedVerbs = """
+        Add Clear Close Copy Enter Exit Find Format Get Hide Join Lock Move New Open Optimize Push Pop Redo Remove Rename Reset Resize Search Select Set
+        Show Skip Split Step Switch Undo Unlock Watch Backup Checkpoint Compare Compress Convert ConvertFrom ConvertTo Dismount Edit Expand Export
+        Group Import Initialize Limit Merge Mount Out Publish Restore Save Sync Unpublish Update Approve Assert Build Complete Confirm Deny Deploy
+        Disable Enable Install Invoke Register Request Restart Resume Start Stop Submit Suspend Uninstall Unregister Wait Debug Measure Ping Repair
+        Resolve Test Trace Connect Disconnect Read Receive Send Write Block Grant Protect Revoke Unblock Unprotect Use
+        """;
+
+    // These look, compare and connect; every other verb changes something, and can be asked -WhatIf.
+    private static readonly string[] HarmlessVerbs =
+        ["Get", "Find", "Show", "Compare", "Connect", "Disconnect", "Format", "New", "Select", "Test", "Watch", "Wait", "ConvertTo", "ConvertFrom"];
+
+    private static string Root => LibvirtCorpus.RepositoryRoot();
+
+    private static string Manifest => File.ReadAllText(Path.Combine(Root, "module", "KvmTune.psd1"));
+
+    public static TheoryData<string> Cmdlets => [.. CmdletFacts.All.Select(cmdlet => cmdlet.Name)];
+
+    [Fact]
+    public void It_exports_every_cmdlet_and_alias_by_name_and_nothing_else()
+    {
+        Assert.Equal(CmdletFacts.All.Select(cmdlet => cmdlet.Name), List("CmdletsToExport").Order(StringComparer.Ordinal));
+        Assert.Equal(CmdletFacts.All.SelectMany(cmdlet => cmdlet.Aliases).Order(StringComparer.Ordinal), List("AliasesToExport").Order(StringComparer.Ordinal));
+        Assert.Empty(List("FunctionsToExport"));
+        Assert.Empty(List("VariablesToExport"));
+        Assert.DoesNotContain('*', List("CmdletsToExport").SelectMany(name => name));
+    }
+
+    [Fact]
+    public void It_says_what_a_gallery_asks()
+    {
+        Assert.Equal("7.4", Value("PowerShellVersion"));
+        Assert.Equal(["Core"], List("CompatiblePSEditions"));
+        Assert.NotEmpty(List("Tags"));
+        Assert.All(List("Tags"), tag => Assert.DoesNotContain(' ', tag));
+        foreach (var name in new[] { "Description", "Author", "Copyright", "ReleaseNotes", "LicenseUri" })
+        {
+            Assert.NotEmpty(Value(name));
+        }
+    }
+
+    [Fact]
+    public void Its_version_is_SemVer_the_assemblys_and_in_the_change_log()
+    {
+        var version = Value("ModuleVersion");
+        Assert.Matches(@"\A(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)\z", version);
+        Assert.Matches(@"\A([0-9A-Za-z]+)?\z", Value("Prerelease"));
+        Assert.Equal(XDocument.Load(Path.Combine(Root, "Directory.Build.props")).Descendants("Version").Single().Value, version);
+        var log = File.ReadAllText(Path.Combine(Root, "CHANGELOG.md"));
+        Assert.True(log.Contains($"## [{version}]", StringComparison.Ordinal) || log.Contains("## [Unreleased]", StringComparison.Ordinal), "CHANGELOG.md has neither this version nor Unreleased.");
+    }
+
+    [Theory]
+    [MemberData(nameof(Cmdlets))]
+    public void A_cmdlet_has_an_approved_verb_says_what_it_emits_and_can_be_asked_WhatIf_if_it_changes_anything(string name)
+    {
+        var cmdlet = CmdletFacts.All.Single(known => known.Name == name);
+        Assert.Contains(cmdlet.Verb, ApprovedVerbs.Split([' ', '\n'], StringSplitOptions.RemoveEmptyEntries));
+        Assert.True(cmdlet.HasOutputType, $"{name} has no [OutputType].");
+        Assert.True(cmdlet.SupportsShouldProcess || HarmlessVerbs.Contains(cmdlet.Verb, StringComparer.Ordinal), $"{name} changes something and has no SupportsShouldProcess.");
+        Assert.True(cmdlet.Type.IsSealed && cmdlet.Type.IsPublic, $"{name} is not a public sealed class.");
+        Assert.Equal($"{name.Replace("-", string.Empty, StringComparison.Ordinal)}Command", cmdlet.Type.Name);
+    }
+
+    private static string Value(string name) => Regex.Match(Manifest, $@"^\s*{name}\s*=\s*'(?<value>(?:[^']|'')*)'", RegexOptions.Multiline, TimeSpan.FromSeconds(1)).Groups["value"].Value;
+
+    private static IReadOnlyList<string> List(string name)
+    {
+        var list = Regex.Match(Manifest, $@"^\s*{name}\s*=\s*@\((?<items>[^)]*)\)", RegexOptions.Multiline, TimeSpan.FromSeconds(1));
+        Assert.True(list.Success, $"The manifest has no list {name}.");
+        return [.. Quoted().Matches(list.Groups["items"].Value).Select(match => match.Groups["word"].Value)];
+    }
+
+    [GeneratedRegex("'(?<word>[^']*)'", RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex Quoted();
+}

@@ -1,0 +1,131 @@
+// Random hosts and VMs to place on them, seeded: 1 to 8 nodes, SMT 1, 2 or 4, split caches, offline, isolated and reserved CPUs, 1 to 200 VMs.
+using KvmTune.Placement;
+using KvmTune.Topology;
+
+namespace KvmTune.Tests.Placement;
+
+/// <summary>Draws placement requests.</summary>
+public sealed class PlacementCases(int seed)
+{
+    private const long GiB = 1024 * 1024;
+    private readonly Random _random = new(seed);
+
+    /// <summary>A request on a drawn host.</summary>
+    public PlacementRequest Draw() => Draw(DrawHost());
+
+    /// <summary>A request on a host.</summary>
+    public PlacementRequest Draw(VMHostTopology host)
+    {
+        var online = host.OnlineCpus.Numbers;
+        var isolated = Chance(0.2) ? Some(online, 0.3) : CpuSet.Empty;
+        var reserved = Chance(0.4) ? Some(online, 0.15) : CpuSet.Empty;
+        var vms = Chance(0.01) ? _random.Next(50, 201) : Chance(0.1) ? _random.Next(10, 40) : _random.Next(1, 8);
+        var largest = Math.Max(1, Chance(0.3) ? online.Count : online.Count / Math.Max(1, vms / 2));
+        return new PlacementRequest
+        {
+            Host = host with { IsolatedCpus = isolated },
+            ReservedCpus = reserved,
+            ThreadPolicy = (ThreadPolicy)_random.Next(3),
+            UseIsolatedCpus = !isolated.IsEmpty && Chance(0.3),
+            AllowOvercommit = Chance(0.2),
+            Neighbours = [.. Enumerable.Range(0, Chance(0.5) ? _random.Next(1, 4) : 0).Select(number => Neighbour(number, online))],
+            VMs = [.. Enumerable.Range(0, vms).Select(number => DrawVM(number, largest))],
+        };
+    }
+
+    /// <summary>A host.</summary>
+    public VMHostTopology DrawHost()
+    {
+        var nodes = Pick(1, 1, 2, 2, 4, 8);
+        var threads = Pick(1, 2, 2, 4);
+        var coresPerCache = Pick(1, 2, 3, 4, 8);
+        var cachesPerNode = Pick(1, 1, 2, 4);
+        var reportsCaches = !Chance(0.15);
+        var isInterleaved = Chance(0.5);
+        var coresPerNode = coresPerCache * cachesPerNode;
+        var cores = nodes * coresPerNode;
+        var hostNodes = new List<HostNode>();
+        var caches = new List<HostCache>();
+        for (var node = 0; node < nodes; node++)
+        {
+            var cpus = new List<HostCpu>();
+            for (var core = 0; core < coresPerNode; core++)
+            {
+                // Siblings are numbered side by side, or all first threads before all second ones, as firmware does it.
+                var global = (node * coresPerNode) + core;
+                var siblings = CpuSet.Of(Enumerable.Range(0, threads).Select(thread => isInterleaved ? global + (thread * cores) : (global * threads) + thread));
+                cpus.AddRange(siblings.Numbers.Select(cpu => new HostCpu(cpu, node, node, 0, core, siblings)));
+            }
+
+            for (var cache = 0; cache < cachesPerNode && reportsCaches; cache++)
+            {
+                var members = cpus.Where(cpu => cpu.Core / coresPerCache == cache).Select(cpu => cpu.Id);
+                caches.Add(new HostCache((node * cachesPerNode) + cache, 3, "both", 16 * 1024, CpuSet.Of(members)));
+            }
+
+            hostNodes.Add(new HostNode
+            {
+                Id = node,
+                MemoryKiB = 64 * GiB,
+                FreeMemoryKiB = Chance(0.1) ? null : _random.Next(0, 64) * GiB,
+                Cpus = cpus,
+                PagePools = [new PagePool(node, 4, 1000, null), new PagePool(node, 2048, 8192, Chance(0.2) ? null : _random.Next(8192))],
+                Distances = Enumerable.Range(0, nodes).ToDictionary(other => other, other => other == node ? 10 : 20 + Math.Abs(other - node)),
+            });
+        }
+
+        var all = CpuSet.Of(Enumerable.Range(0, cores * threads));
+        var offline = Chance(0.3) ? Some(all.Numbers, 0.2) : CpuSet.Empty;
+        return new VMHostTopology
+        {
+            ConnectionUri = "qemu:///system",
+            HostName = "host",
+            Nodes = hostNodes,
+            Caches = caches,
+            OnlineCpus = all.Except(offline),
+            OfflineCpus = offline,
+            IsolatedCpus = CpuSet.Empty,
+        };
+    }
+
+    /// <summary>A VM.</summary>
+    public PlacementVM DrawVM(int number, int largest)
+    {
+        var vcpus = _random.Next(1, largest + 1);
+        var memory = _random.Next(1, 24) * GiB;
+        var cells = vcpus >= 4 && Chance(0.2) ? 2 : 0;
+        return new PlacementVM
+        {
+            Name = $"vm{number}",
+            Id = new Guid(number, 0, 0, new byte[8]),
+            Vcpus = vcpus,
+            MemoryKiB = memory,
+            PageSizeKiB = Chance(0.2) ? 2048 : null,
+            GuestThreads = Pick(1, 1, 1, 2),
+            Cells = [.. Enumerable.Range(0, cells).Select(cell => new GuestNumaCell(
+                cell, CpuSet.Of(Enumerable.Range(0, vcpus).Where(vcpu => vcpu * cells / vcpus == cell)), memory / cells))],
+        };
+    }
+
+    private PlacementNeighbour Neighbour(int number, IReadOnlyList<int> online)
+    {
+        var pins = Enumerable.Range(0, Chance(0.3) ? 0 : _random.Next(1, 5)).ToDictionary(vcpu => vcpu, _ => new CpuSet(online[_random.Next(online.Count)]));
+        return new PlacementNeighbour
+        {
+            Name = $"neighbour{number}",
+            Vcpus = Math.Max(1, pins.Count),
+            VcpuPins = pins,
+            ServicePins = Chance(0.5) ? new Dictionary<string, CpuSet> { ["emulator"] = new(online[_random.Next(online.Count)]) } : [],
+        };
+    }
+
+    private CpuSet Some(IReadOnlyList<int> cpus, double share)
+    {
+        var some = cpus.Where(_ => Chance(share)).ToList();
+        return some.Count == cpus.Count ? CpuSet.Empty : CpuSet.Of(some);
+    }
+
+    private bool Chance(double probability) => _random.NextDouble() < probability;
+
+    private int Pick(params int[] values) => values[_random.Next(values.Length)];
+}

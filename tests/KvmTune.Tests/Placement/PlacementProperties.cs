@@ -1,0 +1,168 @@
+// What must hold of every placement, whatever the host: the proofs are played with this.
+using System.Globalization;
+using KvmTune.Placement;
+using KvmTune.Topology;
+
+namespace KvmTune.Tests.Placement;
+
+/// <summary>Checks a placement against its request, on its own account of the host.</summary>
+public static class PlacementProperties
+{
+    /// <summary>The properties that do not hold; empty for a good placement.</summary>
+    public static IEnumerable<string> Broken(HostPlacement placement)
+    {
+        var request = placement.Request;
+        var host = request.Host;
+        var nodeOf = host.Cpus.ToDictionary(cpu => cpu.Id, cpu => cpu.Node);
+        var theirs = request.Neighbours.SelectMany(neighbour => neighbour.VcpuPins.Values).SelectMany(pin => pin.Numbers).ToHashSet();
+        var isolated = host.IsolatedCpus ?? CpuSet.Empty;
+        var vms = request.VMs.ToDictionary(vm => vm.Name);
+        var taken = new Dictionary<int, string>();
+        if (placement.VMs.Count + placement.Refusals.Count != request.VMs.Count)
+        {
+            yield return "a VM has neither a place nor a refusal";
+        }
+
+        foreach (var placed in placement.VMs)
+        {
+            var vm = vms[placed.VMName];
+            var isShared = placed.VcpuCpus.Count < vm.Vcpus || placed.VcpuPins.Values.Any(cpu => theirs.Contains(cpu) || taken.ContainsKey(cpu));
+            if (!placed.VcpuPins.Keys.Order().SequenceEqual(Enumerable.Range(0, vm.Vcpus)))
+            {
+                yield return $"{placed.VMName}: not every vCPU has a CPU";
+            }
+
+            if (isShared && !request.AllowOvercommit)
+            {
+                yield return $"{placed.VMName}: overlap on {placed.VcpuCpus}";
+            }
+
+            foreach (var cpu in placed.VcpuPins.Values)
+            {
+                taken[cpu] = placed.VMName;
+                if (!host.OnlineCpus.Contains(cpu) || request.ReservedCpus.Contains(cpu) || isolated.Contains(cpu) != request.UseIsolatedCpus)
+                {
+                    yield return Text($"{placed.VMName}: CPU {cpu} is offline, reserved or wrongly isolated");
+                }
+            }
+
+            if (CpuSet.Of(placed.VcpuPins.Values.Select(cpu => nodeOf[cpu])) != placed.Nodes)
+            {
+                yield return $"{placed.VMName}: its nodes are not {placed.Nodes}";
+            }
+
+            if (host.Nodes.Count > 1 && (placed.MemoryNodes is null || (!placed.Nodes.IsSubsetOf(placed.MemoryNodes) && !isShared)))
+            {
+                yield return $"{placed.VMName}: memory from {placed.MemoryNodes}, vCPUs on {placed.Nodes}";
+            }
+
+            if (placed.ServiceCpus.IsEmpty || placed.ServiceCpus.Overlaps(request.ReservedCpus) || !placed.ServiceCpus.IsSubsetOf(host.OnlineCpus))
+            {
+                yield return $"{placed.VMName}: emulator on {placed.ServiceCpus}";
+            }
+
+            if (placed.Reasons.Count < 4)
+            {
+                yield return $"{placed.VMName}: not explained";
+            }
+        }
+
+        foreach (var wrong in MemoryFits(placement).Concat(CoresFit(placement)).Concat(ServicesFit(placement)))
+        {
+            yield return wrong;
+        }
+    }
+
+    // What the VMs take of each node is there; of several nodes together, where a VM is spread.
+    private static IEnumerable<string> MemoryFits(HostPlacement placement)
+    {
+        var vms = placement.Request.VMs.ToDictionary(vm => vm.Name);
+        foreach (var node in placement.Request.Host.Nodes)
+        {
+            var on = placement.VMs.Where(placed => placement.Request.Host.Nodes.Count == 1 || (placed.MemoryNodes!.Count == 1 && placed.MemoryNodes.Contains(node.Id))).Select(placed => vms[placed.VMName]).ToList();
+            var ordinary = on.Where(vm => vm.PageSizeKiB is null).Sum(vm => vm.MemoryKiB);
+            if (ordinary > (node.FreeMemoryKiB ?? node.MemoryKiB))
+            {
+                yield return Text($"node {node.Id}: {ordinary} KiB of {node.FreeMemoryKiB} KiB");
+            }
+
+            var pool = node.PagePools.FirstOrDefault(pool => pool.PageSizeKiB == 2048);
+            var pages = on.Where(vm => vm.PageSizeKiB is not null).Sum(vm => vm.MemoryKiB / 2048);
+            if (pool is not null && pages > (pool.Free ?? pool.Total))
+            {
+                yield return Text($"node {node.Id}: {pages} pages of {pool.Free}");
+            }
+        }
+    }
+
+    // Whole cores under Require, one thread a core under Isolate: nobody else on them, and none of their threads held back for the host.
+    private static IEnumerable<string> CoresFit(HostPlacement placement)
+    {
+        var request = placement.Request;
+        if (request.ThreadPolicy == ThreadPolicy.Prefer || request.AllowOvercommit)
+        {
+            yield break;
+        }
+
+        var siblings = request.Host.Cpus.ToDictionary(cpu => cpu.Id, cpu => cpu.Siblings.Intersect(request.Host.OnlineCpus));
+        foreach (var placed in placement.VMs)
+        {
+            var others = placement.VMs.Where(other => other != placed).SelectMany(other => other.VcpuPins.Values)
+                .Concat(request.Neighbours.SelectMany(neighbour => neighbour.VcpuPins.Values).SelectMany(pin => pin.Numbers)).ToHashSet();
+            var cores = placed.VcpuPins.Values.Select(cpu => siblings[cpu]).Distinct().ToList();
+            if (cores.Exists(core => core.Overlaps(request.ReservedCpus) || core.Numbers.Any(others.Contains)))
+            {
+                yield return $"{placed.VMName}: cores are shared under {request.ThreadPolicy}";
+            }
+
+            if (placed.ServiceCpus.Numbers.Any(cpu => cores.Exists(core => core.Contains(cpu))) && !placed.ServiceCpus.IsSubsetOf(placed.VcpuCpus))
+            {
+                yield return $"{placed.VMName}: the emulator is on a core of its own vCPUs under {request.ThreadPolicy}";
+            }
+
+            if (request.ThreadPolicy == ThreadPolicy.Isolate && cores.Count != placed.VcpuPins.Count)
+            {
+                yield return $"{placed.VMName}: two vCPUs on a core under Isolate";
+            }
+
+            // Cores are filled: of all cores but one in each node and cache, every thread has a vCPU.
+            var unfilled = cores.Count(core => core.Numbers.Any(cpu => !placed.VcpuCpus.Contains(cpu)));
+            if (request.ThreadPolicy == ThreadPolicy.Require && unfilled > placed.Caches.Count + request.VMs.First(vm => vm.Name == placed.VMName).Cells.Count)
+            {
+                yield return $"{placed.VMName}: cores are not filled under Require";
+            }
+        }
+    }
+
+    // Emulator and I/O threads off all vCPUs, and on the VM's node wherever that has a CPU for them.
+    private static IEnumerable<string> ServicesFit(HostPlacement placement)
+    {
+        var request = placement.Request;
+        var vcpus = placement.VMs.SelectMany(placed => placed.VcpuPins.Values)
+            .Concat(request.Neighbours.SelectMany(neighbour => neighbour.VcpuPins.Values).SelectMany(pin => pin.Numbers)).ToHashSet();
+        var closed = request.ReservedCpus.Union(request.Host.IsolatedCpus ?? CpuSet.Empty);
+        var left = request.Host.OnlineCpus.Except(closed).Numbers.Where(cpu => !vcpus.Contains(cpu)).ToHashSet();
+        var siblings = request.Host.Cpus.ToDictionary(cpu => cpu.Id, cpu => cpu.Siblings);
+        foreach (var placed in placement.VMs)
+        {
+            var onNode = request.Host.Nodes.Where(node => placed.Nodes.Contains(node.Id)).SelectMany(node => node.CpuSet.Numbers).Where(left.Contains).ToList();
+            var idle = onNode.Where(cpu => !siblings[cpu].Numbers.Any(vcpus.Contains)).ToList();
+            if (placed.ServiceCpus.Numbers.Any(vcpus.Contains) && !placed.ServiceCpus.IsSubsetOf(placed.VcpuCpus))
+            {
+                yield return $"{placed.VMName}: the emulator on {placed.ServiceCpus} is on others' vCPUs";
+            }
+
+            if (placed.Nodes.Count == 1 && idle.Count > 0 && !placed.ServiceCpus.Numbers.All(idle.Contains))
+            {
+                yield return $"{placed.VMName}: the emulator is on {placed.ServiceCpus}, and its node has idle cores: {CpuSet.Of(idle)}";
+            }
+
+            if (placed.ServiceCpus.IsSubsetOf(placed.VcpuCpus) && onNode.Count > 0 && request.ThreadPolicy == ThreadPolicy.Prefer && placed.Nodes.Count == 1)
+            {
+                yield return $"{placed.VMName}: the emulator is on its vCPUs, and CPUs {CpuSet.Of(onNode)} are left";
+            }
+        }
+    }
+
+    private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,143 @@
+// From a placement to the change that carries it out, what a VM brings to a placement, and the picture of it.
+using KvmTune.Libvirt;
+using KvmTune.Placement;
+using KvmTune.Tests.Tuning;
+using KvmTune.Topology;
+using KvmTune.Tuning;
+using Xunit;
+
+namespace KvmTune.Tests.Placement;
+
+public sealed class VcpuPinPlanTests
+{
+    private const long GiB = 1024 * 1024;
+
+    [Fact]
+    public void The_memory_follows_the_vcpus_in_the_mode_that_it_has()
+    {
+        Assert.Equal(("strict", "1"), Policy(Change(Vm(string.Empty))));
+        Assert.Equal(("preferred", "1"), Policy(Change(Vm("<numatune><memory mode='preferred' nodeset='0'/></numatune>"))));
+        var running = Change(Vm("<numatune><memory mode='restrictive' nodeset='0'/></numatune>"));
+        Assert.True(running.NumaPolicy!.RunningIsRestrictive);
+        Assert.True(running.CanBeLive);
+        Assert.False(Change(Vm(string.Empty)).CanBeLive);
+    }
+
+    [Fact]
+    public void A_policy_that_is_there_already_is_left_alone_so_that_the_pins_are_live()
+    {
+        var change = Change(Vm("<numatune><memory mode='strict' nodeset='1'/></numatune>"));
+        Assert.Null(change.NumaPolicy);
+        Assert.True(change.CanBeLive);
+        var one = VcpuPinPlan.ToChange(Vm(string.Empty), Place() with { MemoryNodes = null }, new CpuSet("0-7"), "qemu:///system", ChangeScope.Auto);
+        Assert.Null(one.NumaPolicy);
+    }
+
+    [Fact]
+    public void Cells_get_the_nodes_that_they_were_split_over()
+    {
+        var place = Place() with { MemoryNodes = new CpuSet("0-1"), CellNodes = new Dictionary<int, int> { [0] = 1, [1] = 0 } };
+        var policy = VcpuPinPlan.ToChange(Vm(string.Empty), place, new CpuSet("0-7"), "qemu:///system", ChangeScope.Auto).NumaPolicy!;
+        Assert.Equal(["1", "0"], policy.CellPolicies.Select(cell => cell.NodeSet));
+        Assert.Contains("guest cell 1 from host node 0", policy.Title, StringComparison.Ordinal);
+        var preferred = Vm("<numatune><memory mode='preferred' nodeset='0'/></numatune>");
+        Assert.Equal("strict", VcpuPinPlan.ToChange(preferred, place, new CpuSet("0-7"), "qemu:///system", ChangeScope.Auto).NumaPolicy!.Mode);
+    }
+
+    [Fact]
+    public void A_neighbours_pins_count_as_they_run_and_as_they_are_configured()
+    {
+        var vm = Vm("<cputune><vcpupin vcpu='0' cpuset='2'/><vcpupin vcpu='1' cpuset='0-7'/><emulatorpin cpuset='1'/></cputune>");
+        var configured = DomainXmlReader.Read(RuleScene.Vm("db01", 2, "<cputune><vcpupin vcpu='0' cpuset='3'/></cputune>"));
+        var neighbour = PlacementReader.ToNeighbour(vm with { Configured = configured }, new CpuSet("0-7"));
+        Assert.Equal(new CpuSet("2-3"), Assert.Single(neighbour.VcpuPins).Value);
+        Assert.Equal(new CpuSet(1), neighbour.ServicePins["emulator"]);
+    }
+
+    [Fact]
+    public void What_a_vm_holds_is_added_up_by_node_and_page_size()
+    {
+        var held = HeldMemory.FromNumaMaps(
+            "7f00 default anon=3 dirty=3 N0=1 N1=2 kernelpagesize_kB=4\n7f80 bind:1 file=/dev/hugepages/x huge N1=5 kernelpagesize_kB=2048\n");
+        Assert.Equal([new HeldMemory(0, null, 4), new HeldMemory(1, null, 8), new HeldMemory(1, 2048, 10240)], held);
+    }
+
+    [Fact]
+    public void Memory_that_stays_ties_a_vm_to_its_node()
+    {
+        var vm = PlacementReader.ToVM(Vm("<numatune><memory mode='strict' nodeset='0'/></numatune>"), RuleScene.Grid(2, 4, 1), keepsMemory: true, []);
+        Assert.Equal(new CpuSet(0), vm.RequiredNodes);
+        var placed = Assert.Single(PlacementPlanner.Plan(new PlacementRequest { Host = RuleScene.Grid(2, 4, 1), VMs = [vm] }).VMs);
+        Assert.Equal(new CpuSet(0), placed.Nodes);
+        Assert.Null(placed.MemoryNodes);
+    }
+
+    [Fact]
+    public void The_picture_shows_who_sits_where_and_what_is_shared()
+    {
+        var request = new PlacementRequest
+        {
+            Host = RuleScene.Grid(2, 4, 2) with { OfflineCpus = CpuSet.Empty, IsolatedCpus = new CpuSet("14-15") },
+            VMs = [new PlacementVM { Name = "db01", Vcpus = 2, MemoryKiB = GiB }],
+            Neighbours = [new PlacementNeighbour { Name = "web01", Vcpus = 1, VcpuPins = new Dictionary<int, CpuSet> { [0] = new(0) } }, new PlacementNeighbour { Name = "idle", Vcpus = 1 }],
+            ReservedCpus = new CpuSet("8-9"),
+        };
+        var map = HostMap.Of(PlacementPlanner.Plan(request));
+        var picture = map.ToString();
+        Assert.Contains("node 1", picture, StringComparison.Ordinal);
+        Assert.Contains("a0", picture, StringComparison.Ordinal);
+        Assert.Contains("b0", picture, StringComparison.Ordinal);
+        Assert.Contains("8:R", picture, StringComparison.Ordinal);
+        Assert.Contains("14:I", picture, StringComparison.Ordinal);
+        Assert.Contains("web01 (there already)", picture, StringComparison.Ordinal);
+        Assert.Contains("not pinned, anywhere: idle", picture, StringComparison.Ordinal);
+        Assert.All(picture.Split('\n'), line => Assert.True(line.Length <= 100, line));
+        Assert.DoesNotContain(picture, character => character is '\u001b');
+        Assert.True((map with { IsAscii = true }).ToString().All(char.IsAscii));
+        var coloured = HostMapPicture.Draw(map, new HostMapColours("<g>", "<r>", "<c>", "<q>", "<x>"));
+        Assert.Contains("<g>a0", coloured, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void The_map_of_today_names_every_shared_cpu_core_and_cache()
+    {
+        PlacementNeighbour At(string name, params string[] pins) => new() { Name = name, Vcpus = pins.Length, VcpuPins = pins.Select((pin, vcpu) => (pin, vcpu)).ToDictionary(pair => pair.vcpu, pair => new CpuSet(pair.pin)) };
+        var map = HostMap.Of(RuleScene.Grid(1, 4, 2), [At("a1", "0"), At("b1", "0", "2"), At("c1", "3")]);
+        Assert.Contains("host CPU 0: vCPU 0 of a1, vCPU 0 of b1", map.Shared);
+        Assert.Contains("core of CPUs 2-3: b1, c1", map.Shared);
+        Assert.Contains("die (CPUs 0-7): a1, b1, c1", map.Shared);
+        Assert.False(map.IsPlanned);
+    }
+
+    private static (string?, string?) Policy(KvmTune.Tuning.Changes.PlacementChange change) => (change.NumaPolicy?.Mode, change.NumaPolicy?.NodeSet);
+
+    private static KvmTune.Tuning.Changes.PlacementChange Change(VMTopology vm) =>
+        VcpuPinPlan.ToChange(vm, Place(), new CpuSet("0-7"), "qemu:///system", ChangeScope.Auto);
+
+    private static VMPlacement Place() => new()
+    {
+        VMName = "db01",
+        VMId = Guid.Empty,
+        VcpuPins = new Dictionary<int, int> { [0] = 4, [1] = 5 },
+        Nodes = new CpuSet(1),
+        Caches = [new CacheDomain(1, 3, 1024, new CpuSet("4-7"))],
+        ServiceCpus = new CpuSet(6),
+        MemoryNodes = new CpuSet(1),
+    };
+
+    private static VMTopology Vm(string inside)
+    {
+        var configuration = DomainXmlReader.Read(RuleScene.Vm("db01", 2, inside));
+        return new VMTopology
+        {
+            VMName = "db01",
+            VMId = Guid.Empty,
+            ConnectionUri = "qemu:///system",
+            State = DomainState.Running,
+            IsPersistent = true,
+            Running = configuration,
+            Configured = configuration,
+            Vcpus = [],
+        };
+    }
+}

@@ -1,0 +1,66 @@
+// A pin that a cpuset control group does not let come true: the kernel is asked and not libvirt, the limit is named, and the pin taken back.
+using KvmTune.Hosts;
+using KvmTune.Tests.Measurement;
+using KvmTune.Topology;
+using KvmTune.Tuning;
+using KvmTune.Tuning.Changes;
+using Xunit;
+using Xunit.Abstractions;
+
+namespace KvmTune.Tests.Tuning;
+
+[Trait("Category", "Lab")]
+[Collection("Lab guest")]
+public sealed class LabPinLimitTests(ITestOutputHelper output)
+{
+    private const string Hierarchy = "/sys/fs/cgroup/cpuset";
+
+    [SkippableFact]
+    public async Task A_pin_that_a_control_group_limits_is_an_error_that_names_it_and_is_taken_back()
+    {
+        using var lab = LabGuest.Open();
+        Skip.IfNot(Directory.Exists(Hierarchy) && Environment.UserName == "root", "This needs root, and control groups of version 1, where a single thread can be moved.");
+        Skip.If(Environment.ProcessorCount < 2, "This needs two host CPUs.");
+        using var host = new HostConnection(Environment.GetEnvironmentVariable("KVMTUNE_LAB_URI")!);
+        var tuner = new VMTuner(host, TimeProvider.System, new NoJournal());
+        var first = await tuner.ApplyAsync(tuner.Plan(Pin(lab, "0")), new ApplyOptions(), CancellationToken.None);
+        var process = QemuProcess.Find(lab.Domain.Name, lab.Domain.Id)!;
+        var thread = process.VcpuThreads()[0];
+        var group = Directory.CreateDirectory($"{Hierarchy}/kvmtune-test-{Environment.ProcessId}").FullName;
+        var home = File.ReadLines($"/proc/{process.ProcessId}/task/{thread}/cgroup").Select(line => line.Split(':', 3)).Single(parts => parts[1] == "cpuset")[2];
+        try
+        {
+            await File.WriteAllTextAsync($"{group}/cpuset.mems", await File.ReadAllTextAsync($"{Hierarchy}/cpuset.mems"));
+            await File.WriteAllTextAsync($"{group}/cpuset.cpus", "0");
+            await File.WriteAllTextAsync($"{group}/tasks", $"{thread}");
+
+            var error = await Assert.ThrowsAsync<KvmTuneException>(
+                () => tuner.ApplyAsync(tuner.Plan(Pin(lab, "0-1")), new ApplyOptions(), CancellationToken.None));
+
+            output.WriteLine(error.Message);
+            Assert.Equal("ChangeNotEffective", error.ErrorId);
+            Assert.Contains($"limited by {group}/cpuset.cpus: 0", error.Message, StringComparison.Ordinal);
+            Assert.Contains("<vcpupin vcpu='0' cpuset='0'/>", lab.Domain.GetXml(), StringComparison.Ordinal);
+        }
+        finally
+        {
+            await File.WriteAllTextAsync($"{Hierarchy}{home}/tasks", $"{thread}");
+            Directory.Delete(group);
+            foreach (var inverse in first.Inverse)
+            {
+                await tuner.ApplyAsync(tuner.Plan(inverse), new ApplyOptions(), CancellationToken.None);
+            }
+        }
+
+        Assert.Equal(HostReading.ReadCpus(host).OnlineCpus, process.Affinity(thread));
+    }
+
+    private static VcpuPinChange Pin(LabGuest lab, string cpus) => new()
+    {
+        VMName = lab.Domain.Name,
+        VMId = lab.Domain.Id,
+        ConnectionUri = Environment.GetEnvironmentVariable("KVMTUNE_LAB_URI")!,
+        Scope = ChangeScope.Live,
+        Pins = new Dictionary<int, CpuSet?> { [0] = new(cpus) },
+    };
+}

@@ -1,0 +1,137 @@
+# What Get-Help shows of the built module, in both languages, and that every example of a page or a topic runs as it stands on the lab.
+BeforeDiscovery {
+    $root = (Resolve-Path "$PSScriptRoot/../..").Path
+    $cmdlets = (Import-PowerShellDataFile "$root/out/KvmTune/KvmTune.psd1").CmdletsToExport
+    $topics = Get-ChildItem "$root/docs/help/en-US/about_*.md" | ForEach-Object BaseName
+}
+BeforeAll {
+    Import-Module "$PSScriptRoot/Lab.psm1" -Force
+    Import-KvmTune
+    $module = Get-ModulePath
+    $pages = (Resolve-Path "$PSScriptRoot/../../docs/help/en-US").Path
+
+    # The blocks of commands in a page.
+    function Get-Example([string] $Page) {
+        [regex]::Matches((Get-Content "$pages/$Page.md" -Raw), '(?ms)^```powershell\n(.*?)^```') | ForEach-Object { $_.Groups[1].Value.TrimEnd() }
+    }
+}
+
+Describe 'Get-Help <_>' -ForEach $cmdlets {
+    BeforeAll {
+        $name = $_
+        $help = Get-Help $name -Full
+    }
+
+    It 'comes from its page, and not from the syntax alone' {
+        $help.Synopsis | Should -Not -Match '\[<CommonParameters>\]'
+        $help.Synopsis.Trim() | Should -Be ((Get-Content "$pages/$name.md" -Raw) -replace '(?s)^.*?## SYNOPSIS\n(.*?)\n\n.*$', '$1')
+        ($help.description | Out-String).Trim() | Should -Not -BeNullOrEmpty
+        ($help.alertSet | Out-String).Trim() | Should -Not -BeNullOrEmpty
+        @($help.examples.example).Count | Should -BeGreaterOrEqual 2
+    }
+
+    It 'describes every parameter as the command has it' {
+        $command = Get-Command $name
+        $common = [System.Management.Automation.PSCmdlet]::CommonParameters
+        $expected = $command.Parameters.Keys | Where-Object { $_ -notin $common } | Sort-Object
+        $help.parameters.parameter.name | Sort-Object | Should -Be $expected
+        foreach ($parameter in $expected) {
+            $shown = Get-Help $name -Parameter $parameter
+            ($shown.description | Out-String).Trim() | Should -Not -BeNullOrEmpty -Because "-$parameter is asked for"
+            $sets = $command.Parameters[$parameter].ParameterSets.Values
+            $shown.required | Should -Be "$([bool] ($sets.IsMandatory -eq $true))".ToLowerInvariant() -Because "-$parameter is declared so"
+            $position = $sets.Position | Where-Object { $_ -ge 0 } | Select-Object -First 1
+            $shown.position | Should -Be "$($position ?? 'named')" -Because "-$parameter is declared so"
+        }
+    }
+
+    It 'shows a syntax for each parameter set' {
+        @($help.syntax.syntaxItem).Count | Should -Be (Get-Command $name).ParameterSets.Count
+    }
+
+    It 'is readable in a terminal of 100 columns' {
+        (Get-Help $name -Examples | Out-String -Width 100) | Should -Match 'Example 1: '
+        (Get-Help $name -Full | Out-String -Width 100) | Should -Match 'NOTES'
+    }
+}
+
+Describe 'Get-Help <_>' -ForEach $topics {
+    It 'shows the topic, and lists it with its short description' {
+        $name = $_
+        $shown = Get-Help $name | Out-String
+        $shown | Should -Match "TOPIC\s+$name"
+        $summary = (Get-Content "$pages/$name.md" -Raw) -replace '(?s)^.*?## SHORT DESCRIPTION\n(.*?)\n\n.*$', '$1'
+        (Get-Help about_KvmTune*).Where{ $_.Name -eq $name }.Synopsis ?? (Get-Help $name).Synopsis | Should -Be $summary
+    }
+}
+
+Describe 'Get-Help in Indonesian' {
+    BeforeAll {
+        $run = Invoke-Child @"
+[System.Threading.Thread]::CurrentThread.CurrentUICulture = 'id-ID'
+Import-Module '$module'
+(Get-Command -Module KvmTune).Name | ForEach-Object { "`$_|`$((Get-Help `$_).Synopsis.Trim())" }
+'about_KvmTune', 'about_KvmTune_Measuring', 'about_KvmTune_Safety', 'about_KvmTune_Tutorial' | ForEach-Object { Get-Help `$_ | Out-String }
+"@
+    }
+
+    It 'has a synopsis of its own for every cmdlet' {
+        $run.ExitCode | Should -Be 0 -Because $run.Text
+        foreach ($cmdlet in (Get-Command -Module KvmTune).Name) {
+            $line = $run.Output | Where-Object { $_.StartsWith("$cmdlet|") }
+            $line | Should -Not -BeNullOrEmpty -Because $cmdlet
+            $line | Should -Not -Be "$cmdlet|$((Get-Help $cmdlet).Synopsis.Trim())"
+        }
+    }
+
+    It 'has the topics' {
+        [regex]::Matches($run.Text, 'DESKRIPSI SINGKAT').Count | Should -Be 4 -Because $run.Text
+    }
+}
+
+Describe 'Get-Help in a language that has no help' {
+    It 'shows English' {
+        $run = Invoke-Child @"
+[System.Threading.Thread]::CurrentThread.CurrentUICulture = 'ja-JP'
+Import-Module '$module'
+(Get-Help Set-VcpuPin).Synopsis.Trim()
+"@
+        $run.Output | Should -Be (Get-Help Set-VcpuPin).Synopsis.Trim()
+    }
+}
+
+Describe 'The commands in <_>' -Tag Lab -ForEach (@($cmdlets) + $topics) {
+    BeforeAll {
+        $guests = 'lab1', 'lab2'
+        # A guest that was redefined or started anew by a page is made anew: it may run with other settings than it shows.
+        function Get-GuestMark([string] $Name) { "$(Get-DomainText $Name)$(if ((Get-DomainState $Name) -eq 'running') { Get-QemuProcessId $Name })" }
+        Restore-Guest $guests
+        $marks = @{}
+        foreach ($guest in $guests) { $marks[$guest] = Get-GuestMark $guest }
+        $pool = '/proc/sys/vm/nr_hugepages'
+        $pages2M = if (Test-Path $pool) { Get-Content $pool }
+    }
+    AfterAll {
+        foreach ($guest in $guests) { if ((Get-GuestMark $guest) -ne $marks[$guest]) { Reset-Guest $guest } }
+        Restore-Guest $guests
+        if ($null -ne $pages2M -and (Get-Content $pool) -ne $pages2M) { Set-Content $pool $pages2M }
+    }
+
+    It 'run as they stand, on the lab' {
+        $blocks = @(Get-Example $_)
+        $blocks.Count | Should -BeGreaterThan 0
+        $number = 0
+        $script = foreach ($block in $blocks) { $number++; "'== block $number'"; $block }
+        $run = Invoke-Child @"
+`$env:LIBVIRT_DEFAULT_URI = '$(Get-LabUri)'
+`$ErrorActionPreference = 'Stop'
+`$ProgressPreference = 'SilentlyContinue'
+Import-Module '$module'
+Set-Location ([System.IO.Path]::GetTempPath())
+$($script -join "`n")
+'== all'
+"@
+        $run.ExitCode | Should -Be 0 -Because $run.Text
+        $run.Output.Where{ $_ }[-1] | Should -Be '== all' -Because $run.Text
+    }
+}

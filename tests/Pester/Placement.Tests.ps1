@@ -1,0 +1,166 @@
+# New-VcpuPinPlan and Show-VMHostMap: a placement as a plan that is explained, drawn, applied and taken back.
+# The test driver's host has three online CPUs and cannot pin live: hosts of every kind are the engine's tests.
+BeforeAll {
+    Import-Module "$PSScriptRoot/Lab.psm1" -Force
+    Import-KvmTune
+}
+
+Describe 'A placement on a host of the test driver' {
+    BeforeAll {
+        $uri = New-TestHost (Join-Path $TestDrive placement) 'db01', 'db02', 'web01' -ShutOff
+        $null = Connect-VMHost $uri
+        $cpus = (Get-VMHostTopology).OnlineCpus.Numbers
+    }
+    AfterAll { Disconnect-VMHost $uri -ErrorAction Ignore }
+
+    It 'is one plan with one change for each VM, and touches nothing' {
+        $before = (Get-VMTopology db01).Configured.ToString()
+        $plan = New-VcpuPinPlan db01 -WarningAction Ignore
+        $plan.GetType().FullName | Should -Be KvmTune.Placement.VcpuPinPlan
+        $plan.Change.GetType().Name | Should -Be PlacementChange
+        $plan.Placement.VcpuPins.Count | Should -Be 2
+        $plan.HasChanges | Should -BeTrue
+        $plan.VirshCommand | Should -Match 'vcpupin db01 0 \d+ --live --config'
+        (Get-VMTopology db01).Configured.ToString() | Should -Be $before
+    }
+
+    It 'says why, in words, for each VM' {
+        $plan = New-VcpuPinPlan db01 -WarningAction Ignore
+        $plan.Reasons -join ' ' | Should -Match 'node'
+        $plan.Reasons -join ' ' | Should -Match 'All vCPUs'
+        $plan.Reasons -join ' ' | Should -Match 'Emulator and I/O threads'
+        (Invoke-Captured { New-VcpuPinPlan db01 -Verbose -WarningAction Ignore }).Verbose -join ' ' | Should -Match 'db01: All vCPUs'
+    }
+
+    It 'places VMs together that come down one pipeline, and refuses the one that finds no room' {
+        $captured = Invoke-Captured { Get-VMTopology db0? | New-VcpuPinPlan -WarningAction Ignore }
+        $captured.Output.Count | Should -Be 1
+        $captured.Ids | Should -Be HostCpusOvercommitted
+        $plans = @(Get-VMTopology db0? | New-VcpuPinPlan -AllowOvercommit -WarningAction Ignore)
+        $plans.VMName | Sort-Object | Should -Be db01, db02
+        @($plans | ForEach-Object { $_.Placement.VcpuPins.Values } | Sort-Object -Unique).Count | Should -BeGreaterThan 2
+    }
+
+    It 'gives nothing to reserved CPUs, and refuses CPUs that are not there' {
+        $plan = New-VcpuPinPlan db01 -ReservedCpu $cpus[0] -WarningAction Ignore
+        $plan.Placement.VcpuPins.Values | Should -Not -Contain $cpus[0]
+        $plan.Placement.ServiceCpus.Contains($cpus[0]) | Should -BeFalse
+        (Invoke-Captured { New-VcpuPinPlan db01 -ReservedCpu 9999 }).Ids | Should -Be HostCpuNotFound
+    }
+
+    It 'refuses overcommit with the figures, VM by VM, unless it is allowed' {
+        $reserved = $cpus[0..($cpus.Count - 2)]
+        $captured = Invoke-Captured { New-VcpuPinPlan db01 -ReservedCpu $reserved -WarningAction Ignore }
+        $captured.Ids | Should -Be HostCpusOvercommitted
+        "$($captured.Errors[0])" | Should -Match 'needs 2 host CPUs of its own'
+        $captured.Output | Should -BeNullOrEmpty
+        $plan = New-VcpuPinPlan db01 -ReservedCpu $reserved -AllowOvercommit -WarningAction Ignore
+        $plan.Shared | Should -Not -BeNullOrEmpty
+    }
+
+    It 'reports an unknown VM and places the others' {
+        $captured = Invoke-Captured { New-VcpuPinPlan nobody, db01 -WarningAction Ignore }
+        $captured.Ids | Should -Be VMNotFound
+        $captured.Output.VMName | Should -Be db01
+    }
+
+    It 'takes -ThreadPolicy <_>, and completes it' -ForEach Prefer, Require, Isolate {
+        (New-VcpuPinPlan db01 -ThreadPolicy $_ -WarningAction Ignore).Placement.VcpuPins.Count | Should -Be 2
+        $line = 'New-VcpuPinPlan db01 -ThreadPolicy '
+        (TabExpansion2 $line $line.Length).CompletionMatches.CompletionText | Should -Contain $_
+    }
+
+    It 'is applied by Invoke-VMTuning, respected by the next plan, and not a change the second time' {
+        $plan = New-VcpuPinPlan db01 -Scope Config -WarningAction Ignore
+        ($plan | Invoke-VMTuning -WarningAction Ignore).Outcome | Should -BeIn Applied, RestartPending
+        $configured = (Get-VMTopology db01).Configured
+        foreach ($pin in $plan.Placement.VcpuPins.GetEnumerator()) { $configured.VcpuPins[$pin.Key].ToString() | Should -Be "$($pin.Value)" }
+        $configured.EmulatorPin.ToString() | Should -Be $plan.Placement.ServiceCpus.ToString()
+        (New-VcpuPinPlan db01 -Scope Config -WarningAction Ignore).HasChanges | Should -BeFalse
+        $captured = Invoke-Captured { New-VcpuPinPlan db02 -WarningAction Ignore }
+        $captured.Ids | Should -Be HostCpusOvercommitted
+        "$($captured.Errors[0])" | Should -Match '2 carry pinned vCPUs'
+        $null = Clear-VcpuPin db01 -Scope Config -WarningAction Ignore
+        $null = Clear-EmulatorPin db01 -Scope Config -WarningAction Ignore
+    }
+
+    It 'with -WhatIf is printed by Invoke-VMTuning and not applied' {
+        Get-PrintedText { New-VcpuPinPlan db01 -WarningAction Ignore | Invoke-VMTuning -WhatIf -WarningAction Ignore } | Should -Match 'vcpupin'
+        (Get-VMTopology db01).Configured.VcpuPins.Count | Should -Be 0
+    }
+}
+
+Describe 'A placement on a host with nodes, some of whose VMs run' {
+    BeforeAll { $null = Connect-VMHost test:///default }
+    AfterAll { Disconnect-VMHost test:///default -ErrorAction Ignore }
+
+    It 'binds the memory to the node of the vCPUs, and waits for a restart with both' {
+        $plan = New-VcpuPinPlan test -WarningAction Ignore
+        if ((Get-VMHostTopology).Nodes.Count -gt 1) {
+            $plan.RequiresRestart | Should -BeTrue
+            $plan.Title | Should -Match 'memory strict from host node'
+            $plan.ChangesRunning | Should -BeFalse
+        }
+        (New-VcpuPinPlan test -KeepNumaPolicy -WarningAction Ignore).Change.NumaPolicy | Should -BeNullOrEmpty
+    }
+}
+
+Describe 'The view of a placement' {
+    BeforeAll {
+        $uri = New-TestHost (Join-Path $TestDrive views) 'db01', 'db02' -ShutOff
+        $null = Connect-VMHost $uri
+        $plan = New-VcpuPinPlan db01 -WarningAction Ignore
+        $map = Show-VMHostMap
+    }
+    AfterAll { Disconnect-VMHost $uri -ErrorAction Ignore }
+
+    It 'fits 100 columns: <Name>' -ForEach @(
+        @{ Name = 'table'; Shown = { $plan | Out-String -Width 100 } }
+        @{ Name = 'list'; Shown = { $plan | Format-List | Out-String -Width 100 } }
+        @{ Name = 'picture of a plan'; Shown = { $plan | Format-Custom | Out-String -Width 100 } }
+        @{ Name = 'picture of the host'; Shown = { $map | Out-String -Width 100 } }
+        @{ Name = 'picture of all plans'; Shown = { New-VcpuPinPlan * -AllowOvercommit -WarningAction Ignore | Show-VMHostMap | Out-String -Width 100 } }
+    ) {
+        $text = (& $Shown) -replace '\e\[[0-9;]*m'
+        $text.Trim() | Should -Not -BeNullOrEmpty
+        (($text -split "`n") | Measure-Object Length -Maximum).Maximum | Should -BeLessOrEqual 100
+    }
+
+    It 'says why as a list' { $plan | Format-List | Out-String -Width 100 | Should -Match 'Why' }
+
+    It 'draws the plan''s vCPUs as a0 and a1' {
+        $picture = $plan | Show-VMHostMap | Out-String -Width 100
+        $picture | Should -Match ':a0'
+        $picture | Should -Match ':a1'
+        $picture | Should -Match 'as planned'
+    }
+
+    It 'has no strokes but ASCII with -Ascii, and no colours when redirected' {
+        $text = Show-VMHostMap -Ascii | Out-String -Width 100
+        [System.Text.Encoding]::ASCII.GetString([System.Text.Encoding]::ASCII.GetBytes($text)) | Should -Be $text
+        $run = Invoke-Child "Import-Module '$(Get-ModulePath)'; Show-VMHostMap '$uri'"
+        $run.Text | Should -Match 'node 0'
+        $run.Text | Should -Not -Match '\e\['
+    }
+
+    It 'is drawn once for plans that were made together' {
+        @(New-VcpuPinPlan db01, db02 -AllowOvercommit -WarningAction Ignore | Show-VMHostMap).Count | Should -Be 1
+    }
+
+    It 'takes a host from the pipeline' { @(Get-VMHostTopology | Show-VMHostMap).Count | Should -Be 1 }
+}
+
+Describe 'A placement of a real guest' -Tag Lab -Skip:(-not $env:KVMTUNE_LAB) {
+    BeforeAll { $null = Connect-VMHost (Get-LabUri) }
+    AfterAll { Restore-Guest lab2 }
+
+    It 'is applied live where the host has one node, and the kernel confirms every thread' {
+        $plan = New-VcpuPinPlan lab2 -AllowOvercommit -WarningAction Ignore
+        $result = $plan | Invoke-VMTuning -WarningAction Ignore
+        $result.Outcome | Should -BeIn 'Applied', 'NoChange', 'RestartPending'
+        if ($result.Outcome -eq 'Applied') {
+            foreach ($pin in $plan.Placement.VcpuPins.GetEnumerator()) { Get-VcpuAffinity lab2 $pin.Key | Should -Be "$($pin.Value)" }
+            ($result.Verifications | Where-Object { -not $_.IsMet }) | Should -BeNullOrEmpty
+        }
+    }
+}
