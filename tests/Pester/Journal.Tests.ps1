@@ -54,7 +54,7 @@ Describe 'The journal on a host of the test driver' {
         (Undo-VMTuning db01 -Last -WarningAction Ignore).Title | Should -Match 'vda'
         $undo = Undo-VMTuning db01 -Last -WarningAction Ignore
         $undo.Title | Should -Match 'vdb'
-        (Get-VMTopology db01).Configured.Disks.Cache | Should -BeNullOrEmpty
+        @((Get-VMTopology db01).Configured.Disks.Cache) -ne $null | Should -BeNullOrEmpty
         (Get-VMTuningHistory -Id $first.JournalId).UndoneBy | Should -Be $undo.JournalId
         $null = Undo-VMTuning -Id $undo.JournalId -WarningAction Ignore
         (Get-VMTopology db01).Configured.Disks[1].Cache | Should -Be none
@@ -93,7 +93,7 @@ Describe 'The journal on a host of the test driver' {
         (Invoke-Captured { Restore-VMTuning db01 loud }).Ids | Should -Be CheckpointNotFound
         $restored = Restore-VMTuning db01 quiet -WarningAction Ignore
         $now = (Get-VMTopology db01).Configured
-        $now.Disks.Cache | Should -BeNullOrEmpty
+        @($now.Disks.Cache) -ne $null | Should -BeNullOrEmpty
         $now.VcpuPins.Count | Should -Be 0
         $null = $restored | Undo-VMTuning -WarningAction Ignore
         (Get-VMTopology db01).Configured.Disks[1].Cache | Should -Be none
