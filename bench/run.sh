@@ -7,6 +7,8 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 export DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1 POWERSHELL_TELEMETRY_OPTOUT=1 POWERSHELL_UPDATECHECK=Off LC_ALL=C.UTF-8
 PATH=$PWD/out/tools:$PATH
+# A journal of the benchmarks' own, on a disk of the same kind as the real one.
+export KVMTUNE_HOME=$PWD/out/bench/journal
 
 need() {
     [ -e "$1" ] || { echo "bench/run.sh: $1 is not there. $2" >&2; exit 1; }

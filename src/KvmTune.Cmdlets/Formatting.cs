@@ -2,6 +2,7 @@
 using System.Globalization;
 using KvmTune.Diagnosis;
 using KvmTune.Experiments;
+using KvmTune.Journal;
 using KvmTune.Measurement;
 using KvmTune.Statistics;
 using KvmTune.Topology;
@@ -52,6 +53,23 @@ public static class Formatting
 
         return $"{Digits(number)}{Prefixes[power]} {unit}";
     }
+
+    /// <summary>How an entry of the journal stands, for example <c>Applied, undone by 7</c>.</summary>
+    public static string Standing(JournalEntry entry) => (entry.UndoneAt, entry.UndoneBy) switch
+    {
+        (null, _) => entry.Outcome.ToString(),
+        (_, { } by) => Invariant($"undone by {by}"),
+        _ => "nothing left",
+    };
+
+    /// <summary>A measurement in short, for example <c>11.2 k IOPS</c>.</summary>
+    public static string Median(MeasurementSummary? measurement) => measurement is null ? "-" : Value(measurement.Median, measurement.Unit);
+
+    /// <summary>A moment in the time of this machine.</summary>
+    public static string Moment(DateTimeOffset? moment) => moment?.ToLocalTime().ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture) ?? "-";
+
+    /// <summary>What an entry is about: the VM, or the host.</summary>
+    public static string Subject(JournalEntry entry) => entry.VMName.Length > 0 ? entry.VMName : entry.ConnectionUri;
 
     /// <summary>The pins of a VM's vCPUs, for example <c>0:2 1:3</c>.</summary>
     public static string Pins(VMTopology vm)

@@ -10,7 +10,8 @@ $configuration = New-PesterConfiguration
 $configuration.Run.Path = Get-ChildItem $PSScriptRoot -Filter "$Filter.Tests.ps1" | ForEach-Object FullName
 $configuration.Run.PassThru = $true
 $configuration.Output.Verbosity = 'Detailed'
-$result = Invoke-Pester -Configuration $configuration
+$env:KVMTUNE_TEST_HOME = Join-Path ([System.IO.Path]::GetTempPath()) "kvmtune-tests-$PID"
+try { $result = Invoke-Pester -Configuration $configuration } finally { Remove-Item $env:KVMTUNE_TEST_HOME -Recurse -ErrorAction Ignore }
 if ($CountsPath) {
     # A file that could not be run counts as a failure: a test that does not exist must not look like one that passed.
     $failed = $result.FailedCount + $result.FailedBlocksCount + $result.FailedContainersCount

@@ -5,6 +5,10 @@ $ErrorActionPreference = 'Stop'
 $script:Root = (Resolve-Path "$PSScriptRoot/../..").Path
 $script:ModulePath = "$script:Root/out/KvmTune/KvmTune.psd1"
 
+# Nothing of the user's own journal is read or written: the suite has one of its own, its children inherit it.
+if (-not $env:KVMTUNE_TEST_HOME) { $env:KVMTUNE_TEST_HOME = Join-Path ([System.IO.Path]::GetTempPath()) "kvmtune-tests-$PID" }
+$env:KVMTUNE_HOME = $env:KVMTUNE_TEST_HOME
+
 function Get-ModulePath { $script:ModulePath }
 
 # Imports the module as a user does.

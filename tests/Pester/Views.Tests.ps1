@@ -9,6 +9,8 @@ BeforeAll {
         VM = Get-VMTopology test
         Plan = Set-VcpuPin test -Map @{ 0 = '2'; 1 = '4' } -AsPlan
         Result = Set-VcpuPin test -Map @{ 0 = '2'; 1 = '4' } -Scope Config
+        Entry = @(Get-VMTuningHistory)[-1]
+        Checkpoint = Checkpoint-VMTuning test views -Force
         Placement = New-VcpuPinPlan test -WarningAction Ignore
         Map = Show-VMHostMap $uri
         Performance = New-Performance (200..211)
@@ -46,7 +48,7 @@ BeforeAll {
 }
 AfterAll { Disconnect-VMHost $uri -ErrorAction Ignore }
 
-Describe 'The view of a <_>' -ForEach 'Connection', 'Host', 'VM', 'Plan', 'Result', 'Placement', 'Map', 'Performance', 'Comparison', 'Finding', 'Experiment', 'Step' {
+Describe 'The view of a <_>' -ForEach 'Connection', 'Host', 'VM', 'Plan', 'Result', 'Entry', 'Checkpoint', 'Placement', 'Map', 'Performance', 'Comparison', 'Finding', 'Experiment', 'Step' {
     It 'is one of the module''s own, for table or list' {
         $type = $things[$_].GetType().FullName
         Get-FormatData $type | Should -Not -BeNullOrEmpty

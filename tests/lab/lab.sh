@@ -104,6 +104,7 @@ environment() {
     for name in "${lab_guests[@]}"; do echo "$name,$(address_of "$name") $(cat "$built/host_key.pub")"; done >"$known.$$"
     mv "$known.$$" "$known"
     local -A values=(
+        [KVMTUNE_HOME]=$lab_dir/journal
         [KVMTUNE_LAB]=1
         [KVMTUNE_LAB_URI]=$lab_uri
         [KVMTUNE_LAB_DIR]=$lab_dir

@@ -16,6 +16,10 @@ internal sealed class MomentTransformationAttribute : ArgumentTransformationAttr
             DateTimeOffset moment => moment,
             DateTime date => new DateTimeOffset(date),
             TimeSpan age => Ago(age, value),
+
+            // To PowerShell the bare words 7d and 90s are numbers with a suffix: a decimal and a short one.
+            decimal days when Math.Abs(days) < 40_000 => Ago(TimeSpan.FromDays((double)days), value),
+            short seconds => Ago(TimeSpan.FromSeconds(seconds), value),
             string text when AgeIn(text) is { } age => Ago(age, value),
             string text when DateTimeOffset.TryParse(text, CultureInfo.CurrentCulture, DateTimeStyles.AssumeLocal, out var moment) => moment,
             string text when DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeLocal, out var moment) => moment,

@@ -159,7 +159,7 @@ public sealed class UndoVMTuningCommand : VMCmdlet
         if (Unless is { } condition && IsKept(entry, condition, verdict, out var why))
         {
             WriteVerbose($"{entry.VMName}: '{entry.Title}' is kept. {why}");
-            WriteObject((known ?? entry.ToResult())! with { Outcome = TuningOutcome.Kept, Notes = [why] });
+            WriteObject((known ?? entry.ToResult())! with { Outcome = TuningOutcome.Kept, Notes = new[] { why } });
             return;
         }
 

@@ -167,7 +167,7 @@ public sealed record JournalEntry
         Elapsed = (EndedAt ?? StartedAt) - StartedAt,
         Restarted = Restarted,
         JournalId = Id,
-        Inverse = [Intent.Inverse],
+        Inverse = new[] { Intent.Inverse },
     };
 
     private string Reached => Step switch

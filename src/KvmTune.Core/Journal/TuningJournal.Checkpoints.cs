@@ -92,9 +92,9 @@ public sealed partial class TuningJournal
             try
             {
                 var counts = new RemovedHistory(
-                    Delete(connection, "change", OldChanges, before, vmId),
-                    Delete(connection, "measurement", OldMeasurements, before, vmId),
-                    Delete(connection, "comparison", OldComparisons, before, vmId));
+                    Measurements: Delete(connection, "measurement", OldMeasurements, before, vmId),
+                    Comparisons: Delete(connection, "comparison", OldComparisons, before, vmId),
+                    Changes: Delete(connection, "change", OldChanges, before, vmId));
                 JournalDatabase.Run(connection, "COMMIT");
                 return counts;
             }
@@ -110,15 +110,17 @@ public sealed partial class TuningJournal
         return removed;
     }
 
-    private const string OldChanges = "started_at < $0 AND ($1 IS NULL OR vm_id = $1) AND (undone_at IS NOT NULL OR outcome IN ('Applied', 'RestartPending', 'TakenBack'))";
+    private const string OldChanges =
+        "change.started_at < $0 AND ($1 IS NULL OR change.vm_id = $1) AND (change.undone_at IS NOT NULL OR coalesce(change.outcome, '') IN ('Applied', 'RestartPending', 'TakenBack'))";
 
     private const string OldMeasurements =
-        """
+        $"""
         started_at < $0 AND ($1 IS NULL OR vm_id = $1)
-        AND NOT EXISTS (SELECT 1 FROM change c WHERE c.id = change_id OR c.baseline_id = measurement.id)
+        AND NOT EXISTS (SELECT 1 FROM change WHERE (change.id = measurement.change_id OR change.baseline_id = measurement.id) AND NOT ({OldChanges}))
         """;
 
-    private const string OldComparisons = "compared_at < $0 AND ($1 IS NULL OR vm_id = $1) AND NOT EXISTS (SELECT 1 FROM change c WHERE c.id = change_id)";
+    private const string OldComparisons =
+        $"compared_at < $0 AND ($1 IS NULL OR vm_id = $1) AND NOT EXISTS (SELECT 1 FROM change WHERE change.id = comparison.change_id AND NOT ({OldChanges}))";
 
     private static long Count(Microsoft.Data.Sqlite.SqliteConnection connection, string table, string condition, DateTimeOffset before, Guid? vmId) =>
         (long)JournalDatabase.Run(connection, $"SELECT count(*) FROM {table} WHERE {condition}", Text(before), vmId is { } vm ? Text(vm) : null)!;

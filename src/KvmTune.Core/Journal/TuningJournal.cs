@@ -261,7 +261,7 @@ public sealed partial class TuningJournal : IChangeJournal, IDisposable
             }
             catch (KvmTuneException exception)
             {
-                return result with { Notes = [.. result.Notes, $"The change was made, but the journal could not record that: {exception.Message} Its entry {_id} shows as interrupted, and can be undone."] };
+                return result with { Notes = result.Notes.Append($"The change was made, but the journal could not record that: {exception.Message} Its entry {_id} shows as interrupted, and can be undone.").ToList() };
             }
         }
 

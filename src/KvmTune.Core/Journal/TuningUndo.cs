@@ -110,7 +110,7 @@ public sealed class TuningUndo(TuningJournal journal, HostConnection host, TimeP
         }
 
         var notes = result.Notes.Concat(entry.UndoneAt is null ? new PoolUndo(journal, host).GiveBack(entry.Intent!.Reserved) : []).Concat(await StartAgainAsync(entry, cancellationToken));
-        return result with { Notes = [.. notes] };
+        return result with { Notes = notes.ToList() };
     }
 
     private static VMTuningPlan Nothing(ChangeIntent intent) => intent.Plan with

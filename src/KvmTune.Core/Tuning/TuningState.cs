@@ -23,7 +23,7 @@ public sealed record TuningState(IReadOnlyList<SettingValue> Values, IReadOnlyLi
             .Where(setting => setting.Value is not null)
             .DistinctBy(setting => setting.Path)
             .ToList();
-        return new TuningState(values, [.. devices.Select(device => device.Path.ToString())]);
+        return new TuningState(values, devices.Select(device => device.Path.ToString()).ToList());
     }
 
     /// <summary>What must be set in a document so that it has this state again. Devices that came since are left alone.</summary>
@@ -33,21 +33,25 @@ public sealed record TuningState(IReadOnlyList<SettingValue> Values, IReadOnlyLi
         var wanted = Values.ToDictionary(setting => setting.Path, setting => setting.Value);
         var present = now.Values.ToDictionary(setting => setting.Path, setting => setting.Value);
         var set = Values.Where(setting => IsHere(setting.Path, now.Devices) && present.GetValueOrDefault(setting.Path) != setting.Value).ToList();
-        var unset = now.Values.Where(setting => !wanted.ContainsKey(setting.Path) && IsHere(setting.Path, Devices))
+        var unset = now.Values.Where(setting => !wanted.ContainsKey(setting.Path) && !IsAbove(setting.Path, Values) && IsHere(setting.Path, Devices))
             .Select(setting => setting with { Value = null });
 
         // Elements that only their order tells apart go from the last one back, and what is only there or not comes at the end:
         // a removal before it takes empty elements away.
-        return
+        return new List<SettingValue>(
         [
             .. set.Where(setting => setting.Value!.Length > 0),
             .. unset.Reverse(),
             .. Values.Where(setting => setting.Value!.Length == 0 && (set.Contains(setting) || set.Count > 0 || unset.Any()) && IsHere(setting.Path, now.Devices)),
-        ];
+        ]);
     }
 
     /// <summary>The devices of this state that a document does not have any more.</summary>
     public IReadOnlyList<string> MissingDevices(DomainDocument document) => [.. Devices.Except(Of(document).Devices, StringComparer.Ordinal)];
+
+    // An element that is set alone now, and has something in it in this state, is not to be taken away.
+    private static bool IsAbove(SettingPath path, IReadOnlyList<SettingValue> values) =>
+        path.Attribute is null && $"{path}/" is var above && values.Any(setting => setting.Path.ToString().StartsWith(above, StringComparison.Ordinal));
 
     private static bool IsHere(SettingPath path, IReadOnlyList<string> devices) =>
         DeviceOf(path) is not { } device || devices.Contains(device, StringComparer.Ordinal);

@@ -41,6 +41,9 @@ public abstract record VMChange
     /// <summary>What it does, in words without the VM's name, for example <c>pin vCPU 0 to host CPU 2</c>.</summary>
     public abstract string Title { get; }
 
+    /// <summary>Whether it goes back to a former state, which the running VM may never have left.</summary>
+    public virtual bool IsReturn => Trace is not null;
+
     /// <summary>Whether a running VM can take it without a restart.</summary>
     public abstract bool CanBeLive { get; }
 

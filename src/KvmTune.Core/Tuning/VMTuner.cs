@@ -98,7 +98,8 @@ public sealed class VMTuner(HostConnection host, TimeProvider time, IChangeJourn
             }
             catch (Exception exception)
             {
-                record.Fail(exception, IsAsBefore(domain, checkedPlan, application.Inverse));
+                var cause = exception is LibvirtException refused ? LibvirtErrors.Calling(refused, plan.Title) : exception;
+                record.Fail(cause, IsAsBefore(domain, checkedPlan, application.Inverse));
                 throw;
             }
         }
@@ -156,7 +157,7 @@ public sealed class VMTuner(HostConnection host, TimeProvider time, IChangeJourn
                 Verifications = verifications,
                 Notes = notes,
                 Restarted = restarted,
-                Inverse = [application.Inverse],
+                Inverse = new[] { application.Inverse },
             };
         }
     }
@@ -260,7 +261,7 @@ public sealed class VMTuner(HostConnection host, TimeProvider time, IChangeJourn
             Change = change,
             ChangesRunning = live,
             ChangesConfiguration = config,
-            RequiresRestart = config && facts.IsRunning && !live && ((persistent!.IsReal && change.Trace is null) || IsPending(snapshot.Running!, facts.Running!, change, hostCpus.OnlineCpus)),
+            RequiresRestart = config && facts.IsRunning && !live && ((persistent!.IsReal && !change.IsReturn) || IsPending(snapshot.Running!, facts.Running!, change, hostCpus.OnlineCpus)),
             Differences = differences,
             Findings = RuleCatalog.Judge(context),
             XmlDifference = XmlDifference.Between(edit.Before.ToXml(), edit.After.ToXml()),

@@ -137,19 +137,18 @@ public sealed class TuningUndoTests : IDisposable
     [Fact]
     public async Task A_running_vm_that_was_unlike_its_configuration_gets_both_back_by_one_undo()
     {
-        var configured = Assert.Single((await ApplyAsync(Pin("0"))).Inverse);
+        await ApplyAsync(Limit(100));
         _vm.Start();
-        await ApplyAsync(Pin("2") with { Scope = ChangeScope.Config });
-        var change = await ApplyAsync(Pin("0,2"));
-        Assert.Null(configured.RunningPart);
+        await ApplyAsync(Limit(200) with { Scope = ChangeScope.Config });
+        var change = await ApplyAsync(Limit(300));
         var inverse = Assert.Single(change.Inverse);
-        Assert.Equal("2", Assert.Single(inverse.Settings).Value);
-        Assert.Equal("0", Assert.Single(inverse.ForRunning.Settings).Value);
+        Assert.Contains(inverse.Settings, setting => setting.Value == "200");
+        Assert.Contains(inverse.ForRunning.Settings, setting => setting.Value == "100");
 
         await Undo.UndoAsync(change.JournalId!.Value, new UndoOptions(), CancellationToken.None);
 
-        Assert.Equal("2", DomainXmlReader.Read(Persistent()).VcpuPins[0].ToString());
-        Assert.Equal("0", DomainXmlReader.Read(_vm.GetXml()).VcpuPins[0].ToString());
+        Assert.Equal(200UL, DomainXmlReader.Read(Persistent()).Disks[0].Throttle["total_iops_sec"]);
+        Assert.Equal(100UL, DomainXmlReader.Read(_vm.GetXml()).Disks[0].Throttle["total_iops_sec"]);
         _vm.Destroy();
     }
 
@@ -218,6 +217,15 @@ public sealed class TuningUndoTests : IDisposable
         ConnectionUri = _host.Uri,
         Disk = "vdb",
         Options = new Dictionary<string, string?>(StringComparer.Ordinal) { ["cache"] = cache },
+    };
+
+    private DiskThrottleChange Limit(ulong operations) => new()
+    {
+        VMName = _vm.Name,
+        VMId = _vm.Id,
+        ConnectionUri = _host.Uri,
+        Disk = "vdb",
+        Limits = DiskThrottleChange.WholeCategories(new Dictionary<string, ulong?>(StringComparer.Ordinal) { ["total_iops_sec"] = operations, ["total_iops_sec_max"] = 1000 }),
     };
 
     private VcpuPinChange Pin(string hostCpus) => new()

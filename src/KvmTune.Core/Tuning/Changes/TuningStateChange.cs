@@ -23,6 +23,9 @@ public sealed record TuningStateChange : VMChange
     public override bool CanBeLive => Values.Count > 0 && Values.All(setting => PinOf(setting) is not null);
 
     /// <inheritdoc/>
+    public override bool IsReturn => true;
+
+    /// <inheritdoc/>
     public override string Title => $"tuning state of {Label}";
 
     /// <inheritdoc/>

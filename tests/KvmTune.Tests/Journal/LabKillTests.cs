@@ -1,0 +1,82 @@
+// Real kills on a real guest: the process that changes it is killed with SIGKILL, and undo brings the guest back, running and configured.
+using KvmTune.Hosts;
+using KvmTune.Journal;
+using KvmTune.Libvirt;
+using KvmTune.Topology;
+using KvmTune.Tuning;
+using Xunit;
+
+namespace KvmTune.Tests.Journal;
+
+[Trait("Category", "Lab")]
+public sealed class LabKillTests
+{
+    private const int Rounds = 200;
+
+    private static readonly string? Uri = Environment.GetEnvironmentVariable("KVMTUNE_LAB_URI");
+
+    [SkippableTheory]
+    [InlineData("pin", ChangeStep.Intended)]
+    [InlineData("pin", ChangeStep.Defined)]
+    [InlineData("pin", ChangeStep.MadeLive)]
+    [InlineData("pin", ChangeStep.Verified)]
+    [InlineData("none", ChangeStep.ShuttingDown)]
+    [InlineData("none", ChangeStep.ShutDown)]
+    [InlineData("none", ChangeStep.Started)]
+    public async Task A_killed_change_of_a_running_guest_is_taken_back_in_full(string change, ChangeStep step)
+    {
+        Skip.If(string.IsNullOrEmpty(Uri), "KVMTUNE_LAB_URI is not set: there is no lab.");
+        using var folder = new JournalFolder();
+        using var host = new HostConnection(Uri!);
+        using var vm = host.FindVM("lab1", host.Write());
+        var before = vm.GetXml(DomainXmlFlags.Inactive | DomainXmlFlags.Secure);
+
+        Assert.Empty(await TuningChild.KilledAtAsync(Uri!, vm.Id, folder.Path, change, step));
+
+        var entry = folder.Journal.LastStanding(vm.Id)!;
+        Assert.Equal(JournalOutcome.Interrupted, entry.Outcome);
+        await new TuningUndo(folder.Journal, host, TimeProvider.System).UndoAsync(entry.Id, new UndoOptions { Restart = true }, CancellationToken.None);
+
+        Assert.Equal(before, vm.GetXml(DomainXmlFlags.Inactive | DomainXmlFlags.Secure));
+        Assert.True(vm.IsActive);
+        Assert.Empty(ConfigurationComparer.Compare(
+            DomainXmlReader.Read(vm.GetXml()), DomainXmlReader.Read(before), HostReading.OnlineCpus(host)));
+        Assert.NotNull(folder.Journal.Find(entry.Id).UndoneAt);
+    }
+
+    [SkippableFact]
+    public async Task Two_processes_fight_over_one_guest_and_lose_no_change()
+    {
+        Skip.If(string.IsNullOrEmpty(Uri), "KVMTUNE_LAB_URI is not set: there is no lab.");
+        using var folder = new JournalFolder();
+        using var host = new HostConnection(Uri!);
+        using var vm = host.FindVM("lab1", host.Write());
+        var before = vm.GetXml(DomainXmlFlags.Inactive | DomainXmlFlags.Secure);
+        var rounds = Rounds.ToString(System.Globalization.CultureInfo.InvariantCulture);
+        try
+        {
+            using var first = TuningChild.Start("fight", Uri!, vm.Id.ToString(), folder.Path, "0 1", rounds);
+            using var second = TuningChild.Start("fight", Uri!, vm.Id.ToString(), folder.Path, "1 0-1", rounds);
+            await Task.WhenAll(first.WaitForExitAsync(), second.WaitForExitAsync());
+            Assert.True(first.ExitCode == 0 && second.ExitCode == 0, await first.StandardError.ReadToEndAsync() + await second.StandardError.ReadToEndAsync());
+
+            string? state = null;
+            foreach (var entry in folder.Journal.Entries(new JournalFilter()))
+            {
+                Assert.Equal(JournalOutcome.Applied, entry.Outcome);
+                Assert.Equal(state, entry.Differences[0].Before);
+                Assert.All(entry.Differences, difference => Assert.Equal(entry.Differences[0].After, difference.After));
+                state = entry.Differences[0].After;
+            }
+
+            Assert.Equal(state, DomainXmlReader.Read(vm.GetXml(DomainXmlFlags.Inactive)).VcpuPins[0].ToString());
+        }
+        finally
+        {
+            using (host.Write().DefineXml(before, validate: true))
+            {
+                // As it was.
+            }
+        }
+    }
+}

@@ -1,0 +1,130 @@
+// A process that changes a VM, to be killed or to fight with another one: this assembly started again by a test.
+using System.Diagnostics;
+using System.Globalization;
+using System.Runtime.InteropServices;
+using KvmTune.Hosts;
+using KvmTune.Journal;
+using KvmTune.Topology;
+using KvmTune.Tuning;
+using KvmTune.Tuning.Changes;
+
+namespace KvmTune.Tests.Journal;
+
+/// <summary>The child's side and the test's side of it.</summary>
+internal static partial class TuningChild
+{
+    /// <summary>Starts a child.</summary>
+    /// <param name="arguments">What it shall do; see <see cref="Main"/>.</param>
+    public static Process Start(params string[] arguments) => Process.Start(new ProcessStartInfo(
+        "dotnet", ["exec", typeof(TuningChild).Assembly.Location, .. arguments])
+    {
+        UseShellExecute = false,
+        RedirectStandardOutput = true,
+        RedirectStandardError = true,
+    })!;
+
+    /// <summary>A child that makes a change and is killed when it has reached a step; how it ended.</summary>
+    public static async Task<string> KilledAtAsync(string uri, Guid vmId, string folder, string change, ChangeStep step)
+    {
+        using var child = Start("kill", uri, vmId.ToString(), folder, change, step.ToString());
+        var errors = child.StandardError.ReadToEndAsync();
+        await child.WaitForExitAsync();
+        return child.ExitCode == 128 + 9 ? string.Empty : $"ended with {child.ExitCode.ToString(CultureInfo.InvariantCulture)}: {await errors}";
+    }
+
+    /// <summary>
+    /// kill URI VM FOLDER CHANGE STEP: makes one change, and kills itself once it has reached the step.
+    /// fight URI VM FOLDER PINS ROUNDS: makes as many changes as rounds, pinning both vCPUs to each of the host CPUs in turn.
+    /// </summary>
+    public static async Task<int> Main(string[] arguments)
+    {
+        using var host = new HostConnection(arguments[1]);
+        using var journal = new TuningJournal(arguments[3], TimeProvider.System) { Wait = TimeSpan.FromMinutes(2) };
+        using var domain = host.Write().TryLookupByUuid(Guid.Parse(arguments[2]))!;
+        var (name, id) = (domain.Name, domain.Id);
+        if (arguments[0] == "kill")
+        {
+            var tuner = new VMTuner(host, TimeProvider.System, new KillingJournal(journal, Enum.Parse<ChangeStep>(arguments[5])));
+            var restart = arguments[4] != "pin";
+            VMChange change = restart ? Cache(host, name, id, arguments[4]) : Pin(host, name, id, "0", ChangeScope.Auto);
+            await tuner.ApplyAsync(tuner.Plan(change), new ApplyOptions { Restart = restart }, CancellationToken.None);
+            return 0;
+        }
+
+        var pins = arguments[4].Split(' ');
+        for (var round = 0; round < int.Parse(arguments[5], CultureInfo.InvariantCulture); round++)
+        {
+            await FightAsync(new VMTuner(host, TimeProvider.System, journal), Pin(host, name, id, pins[round % pins.Length], ChangeScope.Config));
+        }
+
+        return 0;
+    }
+
+    /// <summary>Sets a disk's cache mode.</summary>
+    public static DiskDriverChange Cache(HostConnection host, string name, Guid id, string cache) => new()
+    {
+        VMName = name,
+        VMId = id,
+        ConnectionUri = host.Uri,
+        Disk = "vdb",
+        Options = new Dictionary<string, string?>(StringComparer.Ordinal) { ["cache"] = cache },
+    };
+
+    private static VcpuPinChange Pin(HostConnection host, string name, Guid id, string cpus, ChangeScope scope) => new()
+    {
+        VMName = name,
+        VMId = id,
+        ConnectionUri = host.Uri,
+        Scope = scope,
+        Pins = new Dictionary<int, CpuSet?> { [0] = new CpuSet(cpus), [1] = new CpuSet(cpus) },
+    };
+
+    // Who comes second is told that what he planned on is not there any more, and plans again.
+    private static async Task FightAsync(VMTuner tuner, VMChange change)
+    {
+        while (true)
+        {
+            try
+            {
+                await tuner.ApplyAsync(tuner.Plan(change), new ApplyOptions(), CancellationToken.None);
+                return;
+            }
+            catch (KvmTuneException exception) when (exception.ErrorId == "ConcurrentEdit")
+            {
+                // Again.
+            }
+        }
+    }
+
+    [LibraryImport("libc", EntryPoint = "kill")]
+    private static partial int Kill(int processId, int signal);
+
+    private sealed class KillingJournal(IChangeJournal journal, ChangeStep step) : IChangeJournal
+    {
+        public async Task<IChangeRecord> HoldAsync(VMChange change, CancellationToken cancellationToken) =>
+            new KillingRecord(await journal.HoldAsync(change, cancellationToken), step);
+    }
+
+    private sealed class KillingRecord(IChangeRecord record, ChangeStep last) : IChangeRecord
+    {
+        public long Begin(ChangeIntent intent) => record.Begin(intent);
+
+        public void Reach(ChangeStep step)
+        {
+            record.Reach(step);
+            if (step == last)
+            {
+                if (Kill(Environment.ProcessId, 9) == 0)
+                {
+                    Thread.Sleep(Timeout.Infinite);
+                }
+            }
+        }
+
+        public VMTuningResult Complete(VMTuningResult result) => record.Complete(result);
+
+        public void Fail(Exception exception, bool isTakenBack) => record.Fail(exception, isTakenBack);
+
+        public void Dispose() => record.Dispose();
+    }
+}

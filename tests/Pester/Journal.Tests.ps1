@@ -1,0 +1,169 @@
+# The journal through the cmdlets: history, undo, checkpoints, forgetting; on libvirt's test driver, and the whole line on the lab.
+BeforeAll {
+    Import-Module "$PSScriptRoot/Lab.psm1" -Force
+    Import-KvmTune
+    $testHome = $env:KVMTUNE_HOME
+}
+AfterAll { $env:KVMTUNE_HOME = $testHome }
+
+Describe 'The journal on a host of the test driver' {
+    BeforeEach {
+        $env:KVMTUNE_HOME = Join-Path $TestDrive ([guid]::NewGuid())
+        $uri = New-TestHost (Join-Path $TestDrive ([guid]::NewGuid())) -Name db01, web01
+        $null = Connect-VMHost $uri
+        $before = Get-VMTopology db01
+    }
+    AfterEach { Disconnect-VMHost $uri -ErrorAction Ignore }
+
+    It 'has nothing, and makes nothing, before something is changed' {
+        Get-VMTuningHistory | Should -BeNullOrEmpty
+        Set-DiskCacheMode db01 vdb none -WhatIf
+        $null = Set-DiskCacheMode db01 vdb none -AsPlan
+        Test-Path $env:KVMTUNE_HOME | Should -BeFalse
+    }
+
+    It 'says when what was changed how, from what to what, by whom and where' {
+        $result = Set-DiskCacheMode db01 vdb none
+        $entry = Get-VMTuningHistory
+        $entry.Id | Should -Be $result.JournalId
+        $entry.VMName | Should -Be db01
+        $entry.Title | Should -Be 'disk vdb: cache=none'
+        "$($entry.Differences)" | Should -Be 'disk vdb cache: (not set) -> none'
+        $entry.Outcome | Should -Be RestartPending
+        $entry.Process | Should -Match "\($PID\)"
+        $entry.User | Should -Match ([Environment]::UserName)
+        (& stat -c '%a' $env:KVMTUNE_HOME "$env:KVMTUNE_HOME/journal.db") -join ' ' | Should -Be '700 600'
+    }
+
+    It 'is asked by VM, area, time, outcome and kind' {
+        $null = Set-DiskCacheMode db01 vdb none
+        $null = Set-DiskCacheMode web01 vda none
+        $null = Set-VcpuPin db01 0 0 -Scope Config -WarningAction Ignore
+        @(Get-VMTuningHistory db*).Count | Should -Be 2
+        @(Get-VMTuningHistory -Area Cpu).Title | Should -Be 'pin vCPU 0 to host CPU 0'
+        @(Get-VMTuningHistory -Since 1h).Count | Should -Be 3
+        @(Get-VMTuningHistory -Since ([datetime]::Now.AddHours(1))).Count | Should -Be 0
+        @(Get-VMTuningHistory -Outcome Interrupted).Count | Should -Be 0
+        @(Get-VMTuningHistory -Kind HostChange).Count | Should -Be 0
+        (Invoke-Captured { Get-VMTuningHistory -Id 99 }).Ids | Should -Be JournalEntryNotFound
+    }
+
+    It 'undoes by -Last step by step, by -Id, and an undo too' {
+        $first = Set-DiskCacheMode db01 vdb none
+        $second = Set-DiskCacheMode db01 vda none -WarningAction Ignore
+        (Undo-VMTuning db01 -Last -WarningAction Ignore).Title | Should -Match 'vda'
+        $undo = Undo-VMTuning db01 -Last -WarningAction Ignore
+        $undo.Title | Should -Match 'vdb'
+        @((Get-VMTopology db01).Configured.Disks.Cache) -ne $null | Should -BeNullOrEmpty
+        (Get-VMTuningHistory -Id $first.JournalId).UndoneBy | Should -Be $undo.JournalId
+        $null = Undo-VMTuning -Id $undo.JournalId -WarningAction Ignore
+        (Get-VMTopology db01).Configured.Disks[1].Cache | Should -Be none
+        (Invoke-Captured { Undo-VMTuning db01 -Last -WhatIf }).Errors | Should -BeNullOrEmpty
+        (Get-VMTopology db01).Configured.Disks[1].Cache | Should -Be none
+    }
+
+    It 'stops where the same setting was changed again, unless forced, and says what is there' {
+        $first = Set-DiskCacheMode db01 vdb none
+        $null = Set-DiskCacheMode db01 vdb directsync -WarningAction Ignore
+        $captured = Invoke-Captured { $first | Undo-VMTuning -WarningAction Ignore }
+        $captured.Ids | Should -Be UndoCollides
+        "$($captured.Errors[0])" | Should -Match "'directsync' now"
+        $null = $first | Undo-VMTuning -Force -WarningAction Ignore
+        (Get-VMTopology db01).Configured.Disks[1].Cache | Should -BeNullOrEmpty
+    }
+
+    It 'needs a verdict for -Unless, and keeps the change without one' {
+        $captured = Invoke-Captured { Set-DiskCacheMode db01 vdb none | Undo-VMTuning -Unless Improved }
+        $captured.Ids | Should -Be VerdictMissing
+        (Get-VMTopology db01).Configured.Disks[1].Cache | Should -Be none
+    }
+
+    It 'warns of a second change that nobody measured between, and names the first' {
+        $null = Set-DiskCacheMode db01 vdb none
+        $captured = Invoke-Captured { Set-DiskCacheMode db01 vda none }
+        @($captured.Warnings) -match 'disk vdb: cache=none' | Should -HaveCount 1
+        @((Invoke-Captured { Set-DiskCacheMode web01 vda none }).Warnings) -match 'not measured' | Should -HaveCount 0
+    }
+
+    It 'goes back to a checkpoint, in one change that can be undone' {
+        $null = Checkpoint-VMTuning db01 quiet
+        (Invoke-Captured { Checkpoint-VMTuning db01 quiet }).Ids | Should -Be CheckpointExists
+        $null = Set-DiskCacheMode db01 vdb none
+        $null = Set-VcpuPin db01 0 0 -Scope Config -WarningAction Ignore
+        (Invoke-Captured { Restore-VMTuning db01 loud }).Ids | Should -Be CheckpointNotFound
+        $restored = Restore-VMTuning db01 quiet -WarningAction Ignore
+        $now = (Get-VMTopology db01).Configured
+        @($now.Disks.Cache) -ne $null | Should -BeNullOrEmpty
+        $now.VcpuPins.Count | Should -Be 0
+        $null = $restored | Undo-VMTuning -WarningAction Ignore
+        (Get-VMTopology db01).Configured.Disks[1].Cache | Should -Be none
+    }
+
+    It 'forgets by age, not what was interrupted, and not without a yes' {
+        $null = Set-DiskCacheMode db01 vdb none
+        Remove-VMTuningHistory -OlderThan 1h -Confirm:$false
+        @(Get-VMTuningHistory).Count | Should -Be 1
+        Remove-VMTuningHistory -OlderThan ([datetime]::Now.AddMinutes(1)) -WhatIf
+        @(Get-VMTuningHistory).Count | Should -Be 1
+        Remove-VMTuningHistory db01 -OlderThan ([datetime]::Now.AddMinutes(1)) -Confirm:$false
+        Get-VMTuningHistory | Should -BeNullOrEmpty
+        (Invoke-Captured { Remove-VMTuningHistory -OlderThan soon }).Ids | Should -Be ParameterArgumentTransformationError
+    }
+
+    It 'refuses a change before anything is touched when it cannot be written' {
+        Set-Content $env:KVMTUNE_HOME 'no folder'
+        $captured = Invoke-Captured { Set-DiskCacheMode db01 vdb none }
+        $captured.Ids | Should -Be JournalUnavailable
+        (Get-VMTopology db01).Configured.Disks[1].Cache | Should -BeNullOrEmpty
+    }
+}
+
+Describe 'What is shipped for it' {
+    It 'is SQLite for Linux on x64 and arm64, with glibc and musl, and for nothing else' {
+        $folder = Split-Path (Get-ModulePath)
+        $native = Get-ChildItem $folder -Recurse -File | Where-Object Name -Match '\.(so|dylib|a)(\.\d+)*$|^(e_)?sqlite3\.dll$'
+        $native | ForEach-Object { [System.IO.Path]::GetRelativePath($folder, $_.FullName) } | Sort-Object | Should -Be @(
+            foreach ($runtime in 'linux-arm64', 'linux-musl-arm64', 'linux-musl-x64', 'linux-x64') { "dependencies/runtimes/$runtime/native/libe_sqlite3.so" })
+        Get-ChildItem $folder -Recurse -File | Where-Object FullName -Match 'runtimes' | Should -HaveCount 4
+    }
+}
+
+Describe 'The line with an undo at its end' -Tag Lab -Skip:(-not $env:KVMTUNE_LAB) {
+    BeforeAll {
+        $env:KVMTUNE_HOME = Join-Path $TestDrive lab
+        $null = Connect-VMHost (Get-LabUri)
+        Restore-Guest lab1
+        $before = Get-DomainText lab1
+        $result = Measure-VMPerformance lab1 -Workload RandomWrite -Runs 2 -RunTime 2 -FileSizeMiB 64 |
+            Set-DiskCacheMode -Disk vdb -Cache none -IO native -Restart |
+            Measure-VMPerformance |
+            Compare-VMPerformance |
+            Undo-VMTuning -Unless Improved -WarningAction Ignore
+    }
+    AfterAll { Restore-Guest lab1 }
+
+    It 'leaves the guest as it was, running and configured' {
+        $result.Outcome | Should -Be Applied
+        $result.Restarted | Should -BeTrue
+        Get-DomainText lab1 | Should -Be $before
+        (Get-QemuBlockDevice lab1 vdb).cache.direct | Should -Not -BeTrue
+        Get-DomainState lab1 | Should -Be running
+    }
+
+    It 'stands in the history with the measurement on each side and the verdict' {
+        $entry = Get-VMTuningHistory lab1 | Where-Object Undoes -EQ $null
+        $entry.Baseline.Median | Should -BeGreaterThan 0
+        $entry.Candidate.Median | Should -BeGreaterThan 0
+        $entry.Verdict | Should -Be Inconclusive
+        $entry.UndoneBy | Should -Be $result.JournalId
+        @(Get-VMTuningHistory lab1 -Kind Measurement).Count | Should -Be 2
+    }
+
+    It 'takes a live pin back, in the kernel too' {
+        $pin = Set-VcpuPin lab1 0 1 -WarningAction Ignore
+        Get-VcpuAffinity lab1 0 | Should -Be 1
+        $null = $pin | Undo-VMTuning
+        Get-VcpuAffinity lab1 0 | Should -Be (Get-HostCpuList)
+        Get-DomainText lab1 | Should -Be $before
+    }
+}
