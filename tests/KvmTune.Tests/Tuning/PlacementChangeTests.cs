@@ -80,7 +80,7 @@ public sealed class PlacementChangeTests
             Assert.All(result.Verifications, verification => Assert.True(verification.IsMet));
             Assert.Equal(4, result.Differences.Count);
             Assert.Contains("<iothreadpin iothread='1' cpuset='0'/>", vm.GetXml(DomainXmlFlags.Inactive), StringComparison.Ordinal);
-            foreach (var inverse in new[] { result.Inverse }.SelectMany(inverse => inverse))
+            foreach (var inverse in result.Inverse)
             {
                 await tuner.ApplyAsync(tuner.Plan(inverse), new ApplyOptions(), CancellationToken.None);
             }
