@@ -44,8 +44,10 @@ Describe 'The package' {
         Get-Content "$unpacked/LICENSE" -Raw | Should -Match 'MIT License'
         $notices = Get-Content "$unpacked/THIRD-PARTY-NOTICES.txt" -Raw
         foreach ($library in Get-ChildItem "$unpacked/dependencies" -Recurse -Filter *.dll | Where-Object Name -NotLike 'KvmTune.*') {
-            $notices | Should -Match "(?m)^$([regex]::Escape($library.BaseName))" -Because "$($library.Name) is shipped"
+            # An assembly need not be called as its package is: SQLitePCLRaw.batteries_v2 comes from SQLitePCLRaw.config.e_sqlite3.
+            $notices | Should -Match "(?m)^$([regex]::Escape(($library.BaseName -split '\.')[0]))[. ]" -Because "$($library.Name) is shipped"
         }
+        if (Get-ChildItem "$unpacked/dependencies" -Recurse -Filter '*e_sqlite3.so') { $notices | Should -Match '(?m)^SourceGear\.sqlite3 ' }
         $notices | Should -Match 'Permission is hereby granted'
     }
 
