@@ -11,13 +11,15 @@ internal sealed class PlanTransformationAttribute : ArgumentTransformationAttrib
     public override object Transform(EngineIntrinsics engineIntrinsics, object inputData)
     {
         var bare = Bare(inputData);
-        return bare is object[] several and not VMTuningPlan[] ? several.Select(ToPlan).ToArray() : ToPlan(inputData);
+        return bare is object[] several and not VMTuningPlan[]
+            ? several.Select(ToPlan).ToArray()
+            : ToPlan(inputData);
     }
 
     // What carries no plan at all is left as it is: the binder says that it is none.
     private static object ToPlan(object value)
     {
-        var carried = Bare(value) is VMTuningPlan or VMTuningPlan[] ? null : PSObject.AsPSObject(value).Properties["Plan"];
+        var carried = Bare(value) is VMTuningPlan[] or VMTuningPlan ? null : PSObject.AsPSObject(value).Properties["Plan"];
         return carried is null
             ? value
             : Bare(carried.Value) switch
