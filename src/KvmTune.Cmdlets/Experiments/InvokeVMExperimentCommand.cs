@@ -22,8 +22,9 @@ public sealed class InvokeVMExperimentCommand : WorkloadCmdlet
 
     private ExperimentProgress? _progress;
 
-    /// <summary>The changes to try, planned with -AsPlan. Each is an experiment of its own.</summary>
+    /// <summary>The changes to try, planned with -AsPlan, or findings that carry such a plan. Each is an experiment of its own.</summary>
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ParameterSetName = PlanSet)]
+    [PlanTransformation]
     public VMTuningPlan[] Plan { get; set; } = [];
 
     /// <summary>The VMs: names, wildcards, UUIDs, or objects of this module. One after the other.</summary>

@@ -91,7 +91,8 @@ public sealed record VcpuPinPlan : VMTuningPlan
             return null;
         }
 
-        var mode = configuration.Memory.NumaMode ?? "strict";
+        // libvirt takes the mode preferred for one node only.
+        var mode = configuration.Memory.NumaMode is { } set && (set != "preferred" || nodes.Count == 1) ? set : "strict";
         var cells = placement.CellNodes.Count > 0
             ? placement.CellNodes
             : configuration.Memory.CellPolicies.ToDictionary(policy => policy.CellId, _ => -1);

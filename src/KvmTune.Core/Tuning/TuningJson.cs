@@ -17,7 +17,7 @@ internal static class TuningJson
         NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals,
         MaxDepth = 512,
         Converters = { new JsonStringEnumConverter(), new CpuSetConverter(), new SetConverter() },
-        TypeInfoResolver = new DefaultJsonTypeInfoResolver { Modifiers = { KnowChanges, LeaveOutPreparation } },
+        TypeInfoResolver = new DefaultJsonTypeInfoResolver { Modifiers = { KnowChanges, LeaveOutPreparation, LeaveOutWhatFollows } },
     };
 
     private static void KnowChanges(JsonTypeInfo type)
@@ -41,6 +41,19 @@ internal static class TuningJson
         for (var i = type.Properties.Count - 1; i >= 0; i--)
         {
             if (type.Properties[i].PropertyType == typeof(HostPreparation))
+            {
+                type.Properties.RemoveAt(i);
+            }
+        }
+    }
+
+    // A change's lists that follow from the rest of it (its parts, its settings): the option for read-only properties passes lists by, and
+    // the parts of a simple change are the change itself.
+    private static void LeaveOutWhatFollows(JsonTypeInfo type)
+    {
+        for (var i = type.Properties.Count - 1; type.Type.IsAssignableTo(typeof(VMChange)) && i >= 0; i--)
+        {
+            if (type.Properties[i].Set is null)
             {
                 type.Properties.RemoveAt(i);
             }

@@ -301,14 +301,17 @@ public sealed class VMTuner(HostConnection host, TimeProvider time, IChangeJourn
         ConfigurationComparer.Compare(before, Edit(running, change).Configuration, hostCpus).Count > 0;
 
     private RuleContext Context(
-        VMChange change, VMFacts facts, VMConfiguration after, VMHostTopology hostCpus, Func<IReadOnlyList<VMConfiguration>>? neighbours = null) => new(
-        change, facts, after, () => HostReading.Read(host), neighbours ?? (() => VMReading.RunningConfigurations(host, change.VMId)),
-        () => host.IsLocalQemu ? HostMemoryFacts.Read() : null)
+        VMChange change, VMFacts facts, VMConfiguration after, VMHostTopology hostCpus, Func<IReadOnlyList<VMConfiguration>>? neighbours = null)
     {
-        HasNumad = !host.IsLocalQemu || LocalPrograms.Exists("numad"),
-        ReadAbilities = () => HostAbilities.Read(host),
-        HostCpus = hostCpus,
-    };
+        return new RuleContext(
+            change, facts, after, () => HostReading.Read(host), neighbours ?? (() => VMReading.RunningConfigurations(host, change.VMId)),
+            () => host.IsLocalQemu ? HostMemoryFacts.Read() : null)
+        {
+            HasNumad = !host.IsLocalQemu || LocalPrograms.Exists("numad"),
+            ReadAbilities = () => HostAbilities.Read(host),
+            HostCpus = hostCpus,
+        };
+    }
 
     // The plan on what is there now. Others' edits elsewhere are kept and no matter; edits of the same settings are an error.
     private VMTuningPlan PlanAnew(VMTuningPlan plan, VMSnapshot now)

@@ -40,6 +40,8 @@ public sealed class VcpuPinPlanTests
         var policy = VcpuPinPlan.ToChange(Vm(string.Empty), place, new CpuSet("0-7"), "qemu:///system", ChangeScope.Auto).NumaPolicy!;
         Assert.Equal(["1", "0"], policy.CellPolicies.Select(cell => cell.NodeSet));
         Assert.Contains("guest cell 1 from host node 0", policy.Title, StringComparison.Ordinal);
+        var preferred = Vm("<numatune><memory mode='preferred' nodeset='0'/></numatune>");
+        Assert.Equal("strict", VcpuPinPlan.ToChange(preferred, place, new CpuSet("0-7"), "qemu:///system", ChangeScope.Auto).NumaPolicy!.Mode);
     }
 
     [Fact]

@@ -55,8 +55,8 @@ public sealed class LabVirshTests : IDisposable
     public async Task The_printed_command_does_to_another_vm_what_the_change_does(string kind)
     {
         Skip.If(_host is null, "KVMTUNE_LAB_URI is not set: there is no lab.");
-        var first = Define();
-        var second = Define();
+        var first = Define(kind);
+        var second = Define(kind);
         var before = first.GetXml(DomainXmlFlags.Inactive | DomainXmlFlags.Secure);
         var tuner = new VMTuner(_host!, TimeProvider.System, new NoJournal());
 
@@ -112,14 +112,16 @@ public sealed class LabVirshTests : IDisposable
     private VMChange On(LibvirtDomain domain, string kind) =>
         Changes[kind](DomainDocument.Parse(domain.GetXml(DomainXmlFlags.Inactive))) with { VMName = domain.Name, VMId = domain.Id, ConnectionUri = _host!.Uri };
 
-    private LibvirtDomain Define()
+    private LibvirtDomain Define(string kind)
     {
+        // virsh's iothreadpin makes libvirt write the ids out, though they stay what they were; here they are written from the start.
+        var ids = kind.StartsWith("I/O thread pin", StringComparison.Ordinal) ? "<iothreadids><iothread id='1'/><iothread id='2'/></iothreadids>" : string.Empty;
         var suffix = Guid.NewGuid().ToString("N")[..12];
         var id = Environment.GetEnvironmentVariable("KVMTUNE_LAB_UUID_PREFIX") + suffix;
         var type = Environment.GetEnvironmentVariable("KVMTUNE_LAB_TYPE") ?? "qemu";
         var domain = _host!.Write().DefineXml(
             $"""
-            <domain type='{type}'><name>virsh's {suffix}</name><uuid>{id}</uuid><memory unit='MiB'>16</memory><vcpu>4</vcpu><iothreads>2</iothreads>
+            <domain type='{type}'><name>virsh's {suffix}</name><uuid>{id}</uuid><memory unit='MiB'>16</memory><vcpu>4</vcpu><iothreads>2</iothreads>{ids}
             <cputune><vcpupin vcpu='3' cpuset='0'/><iothreadpin iothread='1' cpuset='0'/></cputune><numatune><memory mode='preferred' nodeset='0'/></numatune>
             <os><type arch='x86_64' machine='q35'>hvm</type></os><devices>
             <disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='/nowhere/a.raw'/><target dev='vda' bus='virtio'/></disk>
