@@ -11,9 +11,7 @@ internal sealed class PlanTransformationAttribute : ArgumentTransformationAttrib
     public override object Transform(EngineIntrinsics engineIntrinsics, object inputData)
     {
         var bare = Bare(inputData);
-        return bare is object[] several and not VMTuningPlan[]
-            ? several.Select(ToPlan).ToArray()
-            : ToPlan(inputData);
+        return bare is not VMTuningPlan[] and object[] several ? several.Select(ToPlan).ToArray() : ToPlan(inputData);
     }
 
     // What carries no plan at all is left as it is: the binder says that it is none.
