@@ -172,7 +172,7 @@ Describe 'An experiment that needs restarts' -Tag Lab -Skip:(-not $env:KVMTUNE_L
 }
 
 Describe 'Ctrl+C during <Phase>' -Tag Lab -Skip:(-not $env:KVMTUNE_LAB) -ForEach @(
-    @{ Phase = 'the preparation'; Like = '*prepar*' }
+    @{ Phase = 'the preparation'; Like = '*filling the file*' }
     @{ Phase = 'the warm-up'; Like = '*warm-up*' }
     @{ Phase = 'the baseline'; Like = '*baseline: run 1*' }
     @{ Phase = 'the candidate'; Like = '*candidate: run 1*' }
