@@ -13,6 +13,22 @@ internal sealed class Journals : IModuleAssemblyCleanup
     /// <summary>The journal that is meant now: the folder is asked for each time, since a session may set KVMTUNE_HOME.</summary>
     public static TuningJournal Current => Open.GetOrAdd(JournalPlace.Default, static folder => new TuningJournal(folder, TimeProvider.System));
 
+    /// <summary>Records what was measured. A measurement that took minutes is not lost for a full disk: then it is a warning.</summary>
+    /// <param name="cmdlet">The cmdlet that emits it.</param>
+    /// <param name="missing">What is not in the history then, as a sentence.</param>
+    /// <param name="record">Records it.</param>
+    public static void TryRecord(CancellableCmdlet cmdlet, string missing, Action<TuningJournal> record)
+    {
+        try
+        {
+            record(Current);
+        }
+        catch (KvmTuneException exception)
+        {
+            cmdlet.WriteWarning($"{missing} {exception.Message}");
+        }
+    }
+
     /// <summary>Closes them when the module is removed.</summary>
     public void OnRemove(PSModuleInfo psModuleInfo)
     {

@@ -42,12 +42,17 @@ internal static class PlanApplication
     /// <summary>Emits a result, with a warning for everything that is not as it should be or is left to do.</summary>
     public static void Emit(CancellableCmdlet cmdlet, VMTuningResult result)
     {
+        WarnOfOpen(cmdlet, result);
+        cmdlet.WriteObject(result);
+    }
+
+    /// <summary>Warns of everything that is not as it should be or is left to do.</summary>
+    public static void WarnOfOpen(CancellableCmdlet cmdlet, VMTuningResult result)
+    {
         foreach (var open in result.Verifications.Where(verification => !verification.IsMet).Select(verification => verification.ToString()).Concat(result.Notes))
         {
             cmdlet.WriteWarning($"{result.VMName}: {open}");
         }
-
-        cmdlet.WriteObject(result);
     }
 
     // Two changes without a measurement between them: whatever is measured afterwards, nobody can say which of them did it.

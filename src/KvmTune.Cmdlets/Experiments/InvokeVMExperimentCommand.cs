@@ -177,10 +177,13 @@ public sealed class InvokeVMExperimentCommand : WorkloadCmdlet
         try
         {
             var experiment = Await((post, token) => experimenter.RunAsync(plans, workload, options, bar.Through(post), token));
-            Record(experiment);
-            foreach (var open in experiment.Changes.SelectMany(change => change.Verifications.Where(verification => !verification.IsMet).Select(verification => verification.ToString()).Concat(change.Notes)))
+            Journals.TryRecord(
+                this,
+                $"{experiment.VMName}: the experiment was made and is emitted, but its measurements are not in the history.",
+                journal => journal.Record(experiment.Comparison));
+            foreach (var change in experiment.Changes)
             {
-                WriteWarning($"{vm.Domain.Name}: {open}");
+                PlanApplication.WarnOfOpen(this, change);
             }
 
             WriteObject(experiment);
@@ -189,19 +192,6 @@ public sealed class InvokeVMExperimentCommand : WorkloadCmdlet
         {
             bar.Complete();
             _progress.End();
-        }
-    }
-
-    // What took minutes is not lost for a full disk.
-    private void Record(VMExperiment experiment)
-    {
-        try
-        {
-            Journals.Current.Record(experiment.Comparison);
-        }
-        catch (KvmTuneException exception)
-        {
-            WriteWarning($"{experiment.VMName}: the experiment was made and is emitted, but its measurements are not in the history. {exception.Message}");
         }
     }
 }

@@ -67,20 +67,13 @@ public sealed class CompareVMPerformanceCommand : CancellableCmdlet
     }
 
     // Measurements of another machine, or made up, are none of this journal's history.
-    private void Record(VMComparison comparison)
+    private void Record(VMComparison comparison) => Journals.TryRecord(this, $"{comparison.VMName}: the comparison is not in the history.", journal =>
     {
-        try
+        if (comparison.Candidate.Id is { } id && journal.HasMeasurement(id))
         {
-            if (comparison.Candidate.Id is { } id && Journals.Current.HasMeasurement(id))
-            {
-                Journals.Current.Record(comparison);
-            }
+            journal.Record(comparison);
         }
-        catch (KvmTuneException exception)
-        {
-            WriteWarning($"{comparison.VMName}: the comparison is not in the history. {exception.Message}");
-        }
-    }
+    });
 
     private VMPerformance? BaselineOf(VMPerformance performance)
     {

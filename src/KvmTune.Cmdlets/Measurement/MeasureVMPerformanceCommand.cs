@@ -126,21 +126,9 @@ public sealed class MeasureVMPerformanceCommand : WorkloadCmdlet
     private void Write(Job job, VMPerformance performance)
     {
         performance = performance with { Change = job.VM.Reference.Change, Baseline = job.Before };
-        Record(performance);
+        Journals.TryRecord(
+            this, $"{performance.VMName}: the measurement was made and is emitted, but it is not in the history.", journal => journal.Record(performance));
         WriteObject(Calibrate ? VMCalibrator.Calibrate(performance with { Change = null, Baseline = null }) : performance);
-    }
-
-    // A measurement that took minutes is not lost for a full disk.
-    private void Record(VMPerformance performance)
-    {
-        try
-        {
-            Journals.Current.Record(performance);
-        }
-        catch (KvmTuneException exception)
-        {
-            WriteWarning($"{performance.VMName}: the measurement was made and is emitted, but it is not in the history. {exception.Message}");
-        }
     }
 
     private sealed record Job(VMTarget VM, WorkloadRequest Request, VMPerformance? Before);
