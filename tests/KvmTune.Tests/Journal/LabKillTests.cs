@@ -2,6 +2,7 @@
 using KvmTune.Hosts;
 using KvmTune.Journal;
 using KvmTune.Libvirt;
+using KvmTune.Tests.Measurement;
 using KvmTune.Topology;
 using KvmTune.Tuning;
 using Xunit;
@@ -9,11 +10,10 @@ using Xunit;
 namespace KvmTune.Tests.Journal;
 
 [Trait("Category", "Lab")]
+[Collection("Lab guest")]
 public sealed class LabKillTests
 {
     private const int Rounds = 200;
-
-    private static readonly string? Uri = Environment.GetEnvironmentVariable("KVMTUNE_LAB_URI");
 
     [SkippableTheory]
     [InlineData("pin", ChangeStep.Intended)]
@@ -25,13 +25,13 @@ public sealed class LabKillTests
     [InlineData("none", ChangeStep.Started)]
     public async Task A_killed_change_of_a_running_guest_is_taken_back_in_full(string change, ChangeStep step)
     {
-        Skip.If(string.IsNullOrEmpty(Uri), "KVMTUNE_LAB_URI is not set: there is no lab.");
+        using var lab = await ReadyAsync();
+        var vm = lab.Domain;
         using var folder = new JournalFolder();
-        using var host = new HostConnection(Uri!);
-        using var vm = host.FindVM("lab1", host.Write());
+        using var host = new HostConnection(vm.Connection.Uri);
         var before = vm.GetXml(DomainXmlFlags.Inactive | DomainXmlFlags.Secure);
 
-        Assert.Empty(await TuningChild.KilledAtAsync(Uri!, vm.Id, folder.Path, change, step));
+        Assert.Empty(await TuningChild.KilledAtAsync(host.Uri, vm.Id, folder.Path, change, step));
 
         var entry = folder.Journal.LastStanding(vm.Id)!;
         Assert.Equal(JournalOutcome.Interrupted, entry.Outcome);
@@ -47,23 +47,24 @@ public sealed class LabKillTests
     [SkippableFact]
     public async Task Two_processes_fight_over_one_guest_and_lose_no_change()
     {
-        Skip.If(string.IsNullOrEmpty(Uri), "KVMTUNE_LAB_URI is not set: there is no lab.");
+        using var lab = await ReadyAsync();
+        var vm = lab.Domain;
         using var folder = new JournalFolder();
-        using var host = new HostConnection(Uri!);
-        using var vm = host.FindVM("lab1", host.Write());
+        using var host = new HostConnection(vm.Connection.Uri);
         var before = vm.GetXml(DomainXmlFlags.Inactive | DomainXmlFlags.Secure);
         var rounds = Rounds.ToString(System.Globalization.CultureInfo.InvariantCulture);
         try
         {
-            using var first = TuningChild.Start("fight", Uri!, vm.Id.ToString(), folder.Path, "0 1", rounds);
-            using var second = TuningChild.Start("fight", Uri!, vm.Id.ToString(), folder.Path, "1 0-1", rounds);
+            using var first = TuningChild.Start("fight", host.Uri, vm.Id.ToString(), folder.Path, "0 1", rounds);
+            using var second = TuningChild.Start("fight", host.Uri, vm.Id.ToString(), folder.Path, "1 0-1", rounds);
             await Task.WhenAll(first.WaitForExitAsync(), second.WaitForExitAsync());
             Assert.True(first.ExitCode == 0 && second.ExitCode == 0, await first.StandardError.ReadToEndAsync() + await second.StandardError.ReadToEndAsync());
 
             string? state = null;
             foreach (var entry in folder.Journal.Entries(new JournalFilter()))
             {
-                Assert.Equal(JournalOutcome.Applied, entry.Outcome);
+                // The guest runs, and what is only configured waits for its restart.
+                Assert.True(entry.Outcome is JournalOutcome.Applied or JournalOutcome.RestartPending, $"{entry.Id}: {entry.Explanation}");
                 Assert.Equal(state, entry.Differences[0].Before);
                 Assert.All(entry.Differences, difference => Assert.Equal(entry.Differences[0].After, difference.After));
                 state = entry.Differences[0].After;
@@ -78,5 +79,13 @@ public sealed class LabKillTests
                 // As it was.
             }
         }
+    }
+
+    // A guest that still boots does not hear that it is to shut down.
+    private static async Task<LabGuest> ReadyAsync()
+    {
+        var lab = LabGuest.Open("lab1");
+        await (await lab.ChannelAsync()).DisposeAsync();
+        return lab;
     }
 }
