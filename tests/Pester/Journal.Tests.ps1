@@ -85,6 +85,16 @@ Describe 'The journal on a host of the test driver' {
         @((Invoke-Captured { Set-DiskCacheMode web01 vda none }).Warnings) -match 'not measured' | Should -HaveCount 0
     }
 
+    It 'completes ids to the changes, the newest first, and says what they were' {
+        $first = Set-DiskCacheMode db01 vdb none
+        $second = Set-DiskCacheMode db01 vda none -WarningAction Ignore
+        foreach ($cmdlet in 'Undo-VMTuning', 'Get-VMTuningHistory') {
+            $found = (TabExpansion2 "$cmdlet -Id ").CompletionMatches
+            $found[0..1].CompletionText | Should -Be "$($second.JournalId)", "$($first.JournalId)"
+            $found[0].ToolTip | Should -Match 'db01: disk vda: cache=none'
+        }
+    }
+
     It 'goes back to a checkpoint, in one change that can be undone' {
         $null = Checkpoint-VMTuning db01 quiet
         (Invoke-Captured { Checkpoint-VMTuning db01 quiet }).Ids | Should -Be CheckpointExists

@@ -1,5 +1,6 @@
-// What parameters complete to from the journal: the VMs that it knows, and its checkpoints.
+// What parameters complete to from the journal: the VMs that it knows, its checkpoints, and its changes by id.
 using System.Collections;
+using System.Globalization;
 using KvmTune.Cmdlets.Common;
 using KvmTune.Journal;
 
@@ -24,6 +25,15 @@ public sealed class CheckpointNameCompleter : Completer
         return Journals.Current.Entries(new JournalFilter { Kind = JournalKind.Checkpoint })
             .Where(entry => vm is null or "" || string.Equals(entry.VMName, vm, StringComparison.OrdinalIgnoreCase))
             .GroupBy(entry => entry.Title, StringComparer.Ordinal)
-            .Select(named => new Candidate(named.Key, $"{string.Join(", ", named.Select(entry => entry.VMName))}, {named.Last().StartedAt.ToLocalTime():g}"));
+            .Select(named => new Candidate(named.Key, $"{string.Join(", ", named.Select(entry => entry.VMName))}, {Formatting.Moment(named.Last().StartedAt)}"));
     }
+}
+
+/// <summary>The changes in the journal by their ids, the newest first.</summary>
+public sealed class JournalIdCompleter : Completer
+{
+    /// <inheritdoc/>
+    protected override IEnumerable<Candidate> Candidates(IDictionary boundParameters) =>
+        Journals.Current.Entries(new JournalFilter()).Reverse().Select(entry => new Candidate(
+            entry.Id.ToString(CultureInfo.InvariantCulture), $"{entry.VMName}: {entry.Title} ({entry.Outcome}, {Formatting.Moment(entry.StartedAt)})"));
 }

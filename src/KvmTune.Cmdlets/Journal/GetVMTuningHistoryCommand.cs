@@ -21,6 +21,7 @@ public sealed class GetVMTuningHistoryCommand : CancellableCmdlet
 
     /// <summary>Only this entry.</summary>
     [Parameter]
+    [ArgumentCompleter(typeof(JournalIdCompleter))]
     public long[] Id { get; set; } = [];
 
     /// <summary>What to show: changes (of VMs and hosts, by default), measurements, or checkpoints.</summary>

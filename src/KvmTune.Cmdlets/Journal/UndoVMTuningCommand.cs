@@ -37,6 +37,7 @@ public sealed class UndoVMTuningCommand : VMCmdlet
 
     /// <summary>The changes' entries in the journal.</summary>
     [Parameter(Mandatory = true, ParameterSetName = ById)]
+    [ArgumentCompleter(typeof(JournalIdCompleter))]
     public long[] Id { get; set; } = [];
 
     /// <summary>The VMs: names, wildcards, UUIDs, or objects of this module.</summary>
