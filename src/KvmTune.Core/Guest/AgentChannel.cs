@@ -324,8 +324,9 @@ public sealed class AgentChannel : IGuestChannel
                 await EndAsync(command, processId);
                 return;
             }
-            catch (GuestChannelException exception) when (exception.Reason == GuestChannelReason.ConnectionLost)
+            catch (GuestChannelException exception) when (exception.Reason is GuestChannelReason.ConnectionLost or GuestChannelReason.AgentNotResponding)
             {
+                // A daemon that is back needs a moment more until it has found the guest's agent.
                 await Task.Delay(LifeCheckInterval, _time);
             }
             catch (GuestChannelException)

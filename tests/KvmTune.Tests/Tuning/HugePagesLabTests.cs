@@ -72,7 +72,7 @@ public sealed class HugePagesLabTests : IDisposable
     [SkippableFact]
     public async Task A_reservation_is_taken_back_when_the_change_fails()
     {
-        var guest = Define("kvmtune huge pages failing");
+        var guest = Define("kvmtune huge pages failing", memoryMiB: 2 * (Count("free_hugepages") + 1));
         var total = Count("nr_hugepages");
         var plan = Tuner.Plan(Change(guest) with { Reserve = true, Pages = HugePagesChange.PagesWith([], 2048, null) });
         Assert.NotNull(plan.Preparation);
