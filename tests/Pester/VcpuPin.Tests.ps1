@@ -72,7 +72,7 @@ Describe 'Pins of a VM that cannot be pinned live' {
 
     It 'warns of two vCPUs on one host CPU, and does it' {
         $captured = Invoke-Captured { Set-VcpuPin db01 -Map @{ 0 = '2'; 1 = '2' } -Scope Config }
-        $captured.Warnings | Should -Match 'PinSharesHostCpuWithinVM'
+        @($captured.Warnings) -match 'PinSharesHostCpuWithinVM' | Should -HaveCount 1
         $captured.Output.Outcome | Should -Be RestartPending
     }
 
