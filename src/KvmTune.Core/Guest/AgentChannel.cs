@@ -324,7 +324,8 @@ public sealed class AgentChannel : IGuestChannel
                 await EndAsync(command, processId);
                 return;
             }
-            catch (GuestChannelException exception) when (exception.Reason is GuestChannelReason.ConnectionLost or GuestChannelReason.AgentNotResponding)
+            catch (GuestChannelException exception) when (exception.Reason == GuestChannelReason.ConnectionLost
+                || exception.InnerException is GuestChannelException { Reason: GuestChannelReason.AgentNotResponding })
             {
                 // A daemon that is back needs a moment more until it has found the guest's agent.
                 await Task.Delay(LifeCheckInterval, _time);
