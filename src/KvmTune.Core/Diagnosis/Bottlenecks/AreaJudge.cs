@@ -29,9 +29,9 @@ internal sealed class AreaJudge(TuningArea area, BottleneckThresholds thresholds
     private readonly List<BottleneckEvidence> _evidence = [];
     private readonly List<Blame> _blames = [];
 
-    /// <summary>Whether nothing that would tell saturation or errors is known.</summary>
-    private bool IsUnknown => _evidence.Exists(evidence => evidence.Kind != EvidenceKind.Utilisation)
-        && _evidence.TrueForAll(evidence => evidence.Kind == EvidenceKind.Utilisation || evidence.Value is null);
+    /// <summary>Whether nothing that would tell saturation is known.</summary>
+    private bool IsUnknown => _evidence.Exists(evidence => evidence.Kind == EvidenceKind.Saturation)
+        && _evidence.TrueForAll(evidence => evidence.Kind != EvidenceKind.Saturation || evidence.Value is null);
 
     /// <summary>Compares a value with its threshold. One that is not known is kept as unknown and never counts.</summary>
     /// <param name="kind">What it tells.</param>

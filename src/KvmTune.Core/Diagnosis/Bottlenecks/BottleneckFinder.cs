@@ -62,7 +62,7 @@ public sealed class BottleneckFinder(TimeProvider time)
         }
 
         var configurations = running.ToDictionary(domain => domain.Id, Configuration);
-        var observer = new HostObserver(host, time, readsKernel: true);
+        var observer = new HostObserver(host, time, KernelCounters.OfHostAndVMs);
         var label = running.Count == 1 ? running[0].Name : $"{running.Count} VMs";
         progress?.Report(new MeasurementProgress(label, "first reading", 0, options.Interval));
 

@@ -10,11 +10,21 @@ namespace KvmTune.Diagnosis.Bottlenecks;
 /// <param name="VMs">The readings of each VM, from each of its sources in a fixed order.</param>
 internal sealed record HostReadings(long Timestamp, IReadOnlyDictionary<Guid, IReadOnlyList<CounterReading>> VMs);
 
+/// <summary>What is asked of the local kernel.</summary>
+internal enum KernelCounters
+{
+    /// <summary>The host's processors and pressure: a few short files, whatever the number of VMs.</summary>
+    OfHost,
+
+    /// <summary>The threads and memory of each QEMU process too.</summary>
+    OfHostAndVMs,
+}
+
 /// <summary>Reads the counters of VMs.</summary>
 /// <param name="host">The host.</param>
 /// <param name="time">The clock.</param>
-/// <param name="readsKernel">Whether the local kernel is asked as well, where the host is this machine.</param>
-internal sealed class HostObserver(HostConnection host, TimeProvider time, bool readsKernel)
+/// <param name="kernel">What the local kernel is asked as well, where the host is this machine.</param>
+internal sealed class HostObserver(HostConnection host, TimeProvider time, KernelCounters kernel)
 {
     private const DomainStatsGroups Groups = DomainStatsGroups.State | DomainStatsGroups.CpuTotal | DomainStatsGroups.Balloon
         | DomainStatsGroups.Vcpu | DomainStatsGroups.Interface | DomainStatsGroups.Block;
@@ -43,15 +53,15 @@ internal sealed class HostObserver(HostConnection host, TimeProvider time, bool 
     {
         var statistics = ask();
         var timestamp = time.GetTimestamp();
-        var isLocal = readsKernel && host.IsLocalQemu;
-        var ofHost = isLocal ? _hostSampler.Read() : CounterReading.Empty;
-        var pools = isLocal ? HugePages() : CounterReading.Empty;
+        var ofHost = host.IsLocalQemu ? _hostSampler.Read() : CounterReading.Empty;
+        var isDeep = host.IsLocalQemu && kernel == KernelCounters.OfHostAndVMs;
+        var pools = isDeep ? HugePages() : CounterReading.Empty;
         return new HostReadings(timestamp, statistics.ToDictionary(
             own => own.DomainId,
             own => (IReadOnlyList<CounterReading>)
             [
                 LibvirtSampler.Read(own), ofHost, pools,
-                .. isLocal ? KernelOf(own).Select(sampler => sampler.Read()) : [],
+                .. isDeep ? KernelOf(own).Select(sampler => sampler.Read()) : [],
             ]));
     }
 
