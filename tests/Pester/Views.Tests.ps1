@@ -16,6 +16,8 @@ BeforeAll {
         Performance = New-Performance (200..211)
         Comparison = Compare-VMPerformance (New-Performance (200..211)) (New-Performance (100..111))
         Finding = (Test-VMTuning test)[0]
+        Bottleneck = Find-VMBottleneck test -Interval 0.1
+        Sample = Watch-VMPerformance test -Interval 0.1 -Count 1
     }
     $things.Experiment = New-EngineObject Experiments.VMExperiment @{
         ExperimentId = [guid]::NewGuid(); VMName = 'db01'; VMId = [guid]::NewGuid(); ConnectionUri = $uri; Title = 'disk vdb: cache=none, io=native'
@@ -25,6 +27,8 @@ BeforeAll {
         Steps = ConvertTo-EngineArray Experiments.ExperimentStep (
             (Get-EngineType Experiments.ExperimentStep)::new('Measure', 'pair 1 of 8 (B A), baseline', [datetimeoffset]::UnixEpoch, [timespan]::FromSeconds(8)))
     }
+    $things.Area = $things.Bottleneck.Areas[0]
+    $things.Evidence = $things.Area.Evidence[0]
     $things.Step = $things.Experiment.Steps[0]
 
     # The public types of the module below an object, with the lists whose Count PowerShell does not see.
@@ -48,7 +52,7 @@ BeforeAll {
 }
 AfterAll { Disconnect-VMHost $uri -ErrorAction Ignore }
 
-Describe 'The view of a <_>' -ForEach 'Connection', 'Host', 'VM', 'Plan', 'Result', 'Entry', 'Checkpoint', 'Placement', 'Map', 'Performance', 'Comparison', 'Finding', 'Experiment', 'Step' {
+Describe 'The view of a <_>' -ForEach 'Connection', 'Host', 'VM', 'Plan', 'Result', 'Entry', 'Checkpoint', 'Placement', 'Map', 'Performance', 'Comparison', 'Finding', 'Bottleneck', 'Area', 'Evidence', 'Sample', 'Experiment', 'Step' {
     It 'is one of the module''s own, for table or list' {
         $type = $things[$_].GetType().FullName
         Get-FormatData $type | Should -Not -BeNullOrEmpty
