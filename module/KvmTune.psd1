@@ -27,6 +27,7 @@
         'Disconnect-VMHost'
         'Enable-HugePages'
         'Enable-NicMultiqueue'
+        'Find-VMBottleneck'
         'Get-HugePagePool'
         'Get-VMHostTopology'
         'Get-VMTopology'
@@ -50,6 +51,7 @@
         'Show-VMHostMap'
         'Test-VMTuning'
         'Undo-VMTuning'
+        'Watch-VMPerformance'
     )
     PrivateData          = @{
         PSData = @{
