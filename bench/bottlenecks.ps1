@@ -84,7 +84,8 @@ $plants = [ordered]@{
         Take = { Invoke-Virsh domiftune $vm $mac --inbound 0 --live }
     }
 }
-if (-not $Kind) { $Kind = @($plants.Keys) }
+# With pwsh -File a list comes as one word.
+$Kind = $Kind ? $Kind -split ',' : @($plants.Keys)
 
 $null = Invoke-Guest 'true'
 foreach ($name in $Kind) {

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Runs the benchmarks, or the one that is named, on the module in out/KvmTune and on the lab that is up:
 #   pin | inventory | import | verdict | placement | harness | watch
-#   bottlenecks [-Rounds N] [-Seconds N] [-Kind KIND,…]   takes a quarter of an hour; not among those that run when none is named
+#   bottlenecks [-Rounds N] [-Seconds N] [-Kind KIND,…]   planted on the lab; a quarter of an hour
+#   kills [ROUNDS]                     experiments on the lab, killed at random moments and taken back
 #   record WORKLOAD quiet|noisy RUNS   makes a series for `verdict` on the lab, beside a noisy neighbour or without
 # Each prints one line a figure and writes the same to out/bench/NAME.json. README.md beside this file says what they measure.
 set -euo pipefail
@@ -21,7 +22,7 @@ in_powershell() {
         echo "bench/run.sh: '$1' needs PowerShell (pwsh), which is not on the PATH: NOT RUN." >&2
         return 1
     fi
-    pwsh -NoProfile -NonInteractive -Command "& ./bench/$1.ps1 ${*:2}"
+    pwsh -NoProfile -NonInteractive -File "bench/$1.ps1" "${@:2}"
 }
 
 run() {
@@ -31,9 +32,9 @@ run() {
             mkdir -p out/bench
             gcc -O2 -Wall -Werror -o out/bench/inventory-peer bench/inventory-peer.c -lvirt
             in_powershell inventory ;;
-        pin | import | watch | bottlenecks) in_powershell "$@" ;;
+        pin | import | kills | watch | bottlenecks) in_powershell "$@" ;;
         verdict | placement | harness | record) dotnet run --project bench/KvmTune.Bench -c Release -v quiet -- "$@" ;;
-        *) sed -n '2,6s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+        *) sed -n '2,7s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
     esac
 }
 

@@ -36,6 +36,7 @@
         'Invoke-VMTuning'
         'Measure-VMPerformance'
         'New-VcpuPinPlan'
+        'Optimize-VM'
         'Remove-VMTuningHistory'
         'Restart-VMDomain'
         'Restore-VMTuning'
