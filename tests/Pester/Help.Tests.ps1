@@ -126,6 +126,11 @@ Describe 'The commands in <_>' -Tag Lab -ForEach (@($cmdlets) + $topics) {
 `$env:LIBVIRT_DEFAULT_URI = '$(Get-LabUri)'
 `$ErrorActionPreference = 'Stop'
 `$ProgressPreference = 'SilentlyContinue'
+# What an example leaves open is as short as it can be: that it runs is shown here, not what it finds.
+`$PSDefaultParameterValues = @{
+    '*-VM*:RunTime' = '2s'; 'Measure-VMPerformance:Runs' = 2; 'Invoke-VMExperiment:Runs' = 2
+    '*-VM*:Interval' = '2s'
+}
 Import-Module '$module'
 Set-Location ([System.IO.Path]::GetTempPath())
 $($script -join "`n")
