@@ -47,6 +47,7 @@
         'Set-VcpuPin'
         'Set-VMCpuModel'
         'Set-VMNumaPolicy'
+        'Show-VMComparison'
         'Show-VMHostMap'
         'Test-VMTuning'
         'Undo-VMTuning'

@@ -28,6 +28,9 @@ public sealed record VMComparison
     /// <summary>In which order the runs were made.</summary>
     public required ComparisonDesign Design { get; init; }
 
+    /// <summary>How many consecutive runs of a side made one value, by their median: 1, or the runs of one boot.</summary>
+    public int RunsPerUnit { get; init; } = 1;
+
     /// <summary>True where the design lets drift of the host look like an effect: everything but pairs.</summary>
     public required bool IsProvisional { get; init; }
 
