@@ -1,6 +1,7 @@
 // Show-VMComparison: a picture of a comparison in the terminal, every run a dot, median and interval of both sides on one axis.
 using System.Management.Automation;
 using KvmTune.Cmdlets.Common;
+using KvmTune.Cmdlets.Serialization;
 using KvmTune.Experiments;
 using KvmTune.Statistics;
 
@@ -36,7 +37,7 @@ public sealed class ShowVMComparisonCommand : CancellableCmdlet
 
     private void Write(PSObject item)
     {
-        var (comparison, change) = item.BaseObject switch
+        var (comparison, change) = SerializationTypes.Living(item) switch
         {
             VMComparison compared => (compared, null),
             VMExperiment experiment => (experiment.Comparison, experiment.Title),

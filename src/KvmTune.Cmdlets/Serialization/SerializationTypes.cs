@@ -1,40 +1,89 @@
-// Tells PowerShell how measurements are serialised. A types file cannot: it finds no type in the module's own load context.
+// Tells PowerShell how the objects that go down pipelines are serialised. A types file cannot: it finds no type in the module's own load context.
 using System.Management.Automation;
 using System.Management.Automation.Runspaces;
+using KvmTune.Diagnosis;
+using KvmTune.Experiments;
+using KvmTune.Journal;
 using KvmTune.Measurement;
+using KvmTune.Statistics;
+using KvmTune.Tuning;
 
 namespace KvmTune.Cmdlets.Serialization;
 
-/// <summary>Adds the type data when the module is imported.</summary>
+/// <summary>Adds the type data when the module is imported, and brings back objects that were read before it was.</summary>
 public sealed class SerializationTypes : IModuleAssemblyInitializer
 {
-    // What a reader without this module sees; all of it is in the document besides.
-    private static readonly string[] Readable =
+    /// <summary>The property that a serialised object keeps everything in.</summary>
+    public const string DocumentName = "Document";
+
+    // With each type the properties that a reader without this module sees; all of it is in the document besides. Whatever other object
+    // names a VM (a topology, a host's pool) is taken by that name and needs none of this.
+    private static readonly Serialized[] All =
     [
-        nameof(VMPerformance.VMName), nameof(VMPerformance.VMId), nameof(VMPerformance.ConnectionUri), nameof(VMPerformance.StartedAt),
-        nameof(VMPerformance.Elapsed), nameof(VMPerformance.Notes),
+        Serialized.Of<VMPerformance>("StartedAt", "Elapsed", "Notes"),
+        Serialized.Of<VMComparison>("Verdict", "Sentence", "IsProvisional", "Notes"),
+        Serialized.Of<VMExperiment>("Title", "Verdict", "Decision", "Reason", "StartedAt", "Elapsed", "ExperimentId", "Notes"),
+        Serialized.Of<VMTuningPlan>("Title", "HasChanges", "RequiresRestart", "VirshCommand"),
+        Serialized.Of<VMTuningResult>("Title", "Outcome", "AppliedAt", "JournalId", "VirshCommand", "Notes"),
+        Serialized.Of<VMTuningFinding>("Severity", "Id", "Subject", "Suggestion", "Reason"),
+        Serialized.Of<JournalEntry>("Id", "Title", "StartedAt", "Outcome"),
+        Serialized.Of<TuningCheckpoint>("Name", "MadeAt"),
     ];
+
+    /// <summary>The object in a serialised one; the same object where it is none of ours.</summary>
+    /// <exception cref="KvmTuneException">It is one, of a version that is not understood (<c>DocumentNotUnderstood</c>).</exception>
+    public static object? Revive(object? value)
+    {
+        if (value is not PSObject { BaseObject: PSCustomObject } serialized
+            || Array.Find(All, type => serialized.TypeNames.Contains(type.Name, StringComparer.OrdinalIgnoreCase)) is not { } known)
+        {
+            return value;
+        }
+
+        try
+        {
+            return known.Revive(serialized) ?? value;
+        }
+        catch (FormatException exception)
+        {
+            throw new KvmTuneException(
+                "DocumentNotUnderstood", KvmTuneErrorCategory.InvalidResult,
+                $"The saved {known.Type.Name} cannot be read: {exception.Message} Read it with the version that wrote it.", exception);
+        }
+    }
+
+    /// <summary>What an object of a pipeline is: itself, or the living object in a serialised one.</summary>
+    /// <exception cref="KvmTuneException">It is one, of a version that is not understood (<c>DocumentNotUnderstood</c>).</exception>
+    public static object Living(PSObject item) => Revive(item) is { } living and not PSObject ? living : item.BaseObject;
 
     /// <inheritdoc/>
     public void OnImport()
     {
-        var living = new TypeData(typeof(VMPerformance).FullName!)
-        {
-            TypeConverter = typeof(VMPerformanceConverter),
-            SerializationMethod = "SpecificProperties",
-            PropertySerializationSet = new PropertySetData([.. Readable, VMPerformanceConverter.DocumentName]),
-        };
-        living.Members.Add(
-            VMPerformanceConverter.DocumentName,
-            new CodePropertyData(VMPerformanceConverter.DocumentName, VMPerformanceConverter.Getter, null) { IsHidden = true });
-        var serialized = new TypeData(VMPerformanceConverter.SerializedName)
-        {
-            TargetTypeForDeserialization = typeof(VMPerformance),
-        };
         using var shell = PowerShell.Create(RunspaceMode.CurrentRunspace);
         shell.AddCommand("Microsoft.PowerShell.Utility\\Update-TypeData")
-            .AddParameter("TypeData", new[] { living, serialized })
+            .AddParameter("TypeData", All.SelectMany(type => type.Data()).ToArray())
             .AddParameter("Force", true)
             .Invoke();
+    }
+
+    private sealed record Serialized(Type Type, string Name, Type Converter, System.Reflection.MethodInfo Getter, Func<PSObject, object?> Revive, string[] Readable)
+    {
+        public static Serialized Of<T>(params string[] readable)
+            where T : class =>
+            new(typeof(T), DocumentConverter<T>.SerializedName, typeof(DocumentConverter<T>), DocumentConverter<T>.Getter, DocumentConverter<T>.Revive, readable);
+
+        public IEnumerable<TypeData> Data()
+        {
+            var living = new TypeData(Type.FullName!)
+            {
+                TypeConverter = Converter,
+                SerializationMethod = "SpecificProperties",
+                // Where a script's output has many types in it, PowerShell shows these in place of the view.
+                DefaultDisplayPropertySet = new PropertySetData(["VMName", .. Readable]),
+                PropertySerializationSet = new PropertySetData(["VMName", "VMId", "ConnectionUri", .. Readable, DocumentName]),
+            };
+            living.Members.Add(DocumentName, new CodePropertyData(DocumentName, Getter, null) { IsHidden = true });
+            return [living, new TypeData(Name) { TargetTypeForDeserialization = Type }];
+        }
     }
 }

@@ -1,0 +1,111 @@
+// Any record of the engine as text and back: what went to a file, a job or another computer is the same thing again when it returns.
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using KvmTune.Tuning;
+
+namespace KvmTune.Measurement;
+
+/// <summary>Writes records of the engine as JSON and reads them.</summary>
+/// <remarks>
+/// An experiment holds its measurements several times: by itself, in its comparison, and as the baselines of its changes. Here each is
+/// written once, and every place that holds it has its number. A host preparation of a plan is left out, as are the documents that a
+/// plan was made on, which have secrets in them: such a plan is checked on what is there when it is applied.
+/// </remarks>
+public static class EngineDocument
+{
+    /// <summary>A record as JSON.</summary>
+    public static string Write<T>(T value)
+        where T : class
+    {
+        var pool = new Pool();
+        var options = Options(pool);
+        var record = JsonSerializer.SerializeToElement(value, options);
+        var measurements = new List<PooledMeasurement>();
+
+        // A baseline that is met for the first time here goes to the end of the pool, and has its turn.
+        for (var i = 0; i < pool.Items.Count; i++)
+        {
+            var measurement = pool.Items[i];
+            measurements.Add(new PooledMeasurement(
+                measurement with { Baseline = null, Change = measurement.Change is { } change ? change with { Baseline = null } : null },
+                pool.NumberOf(measurement.Baseline),
+                pool.NumberOf(measurement.Change?.Baseline)));
+        }
+
+        return JsonSerializer.Serialize(new Document(measurements, record), TuningJson.Options);
+    }
+
+    /// <summary>The record that was written.</summary>
+    /// <exception cref="FormatException">The text is none of ours.</exception>
+    public static T Read<T>(string json)
+        where T : class
+    {
+        try
+        {
+            var document = JsonSerializer.Deserialize<Document>(json, TuningJson.Options) ?? throw new FormatException("The text is empty.");
+            var pool = new Pool();
+
+            // A measurement comes before its baseline in the text, so they are put together from the end.
+            pool.Items.AddRange(document.Measurements.Select(pooled => pooled.Measurement));
+            for (var i = document.Measurements.Count - 1; i >= 0; i--)
+            {
+                var pooled = document.Measurements[i];
+                pool.Items[i] = pooled.Measurement with
+                {
+                    Baseline = pool.At(pooled.Baseline),
+                    Change = pooled.Measurement.Change is { } change ? change with { Baseline = pool.At(pooled.ChangeBaseline) } : null,
+                };
+            }
+
+            return document.Record.Deserialize<T>(Options(pool)) ?? throw new FormatException($"The text holds no {typeof(T).Name}.");
+        }
+        catch (Exception exception) when (exception is JsonException or ArgumentOutOfRangeException)
+        {
+            throw new FormatException($"The text holds no {typeof(T).Name} of this version of KvmTune: {exception.Message}", exception);
+        }
+    }
+
+    private static JsonSerializerOptions Options(Pool pool)
+    {
+        var options = new JsonSerializerOptions(TuningJson.Options);
+        options.Converters.Add(new NumberedMeasurements(pool));
+        return options;
+    }
+
+    private sealed record Document(IReadOnlyList<PooledMeasurement> Measurements, JsonElement Record);
+
+    private sealed record PooledMeasurement(VMPerformance Measurement, int? Baseline, int? ChangeBaseline);
+
+    private sealed class Pool
+    {
+        public List<VMPerformance> Items { get; } = [];
+
+        public VMPerformance? At(int? number) => number is { } at ? Items[at] : null;
+
+        public int? NumberOf(VMPerformance? measurement)
+        {
+            if (measurement is null)
+            {
+                return null;
+            }
+
+            // By identity: equal ones that are not the same would have to be compared run by run.
+            var at = Items.FindIndex(item => ReferenceEquals(item, measurement));
+            if (at < 0)
+            {
+                at = Items.Count;
+                Items.Add(measurement);
+            }
+
+            return at;
+        }
+    }
+
+    private sealed class NumberedMeasurements(Pool pool) : JsonConverter<VMPerformance>
+    {
+        public override VMPerformance? Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => pool.At(reader.GetInt32());
+
+        public override void Write(Utf8JsonWriter writer, VMPerformance value, JsonSerializerOptions options) =>
+            writer.WriteNumberValue(pool.NumberOf(value)!.Value);
+    }
+}
