@@ -17,14 +17,8 @@ BeforeAll {
         Comparison = Compare-VMPerformance (New-Performance (200..211)) (New-Performance (100..111))
         Finding = (Test-VMTuning test)[0]
     }
-    $things.Experiment = New-EngineObject Experiments.VMExperiment @{
-        ExperimentId = [guid]::NewGuid(); VMName = 'db01'; VMId = [guid]::NewGuid(); ConnectionUri = $uri; Title = 'disk vdb: cache=none, io=native'
-        Changes = ConvertTo-EngineArray Tuning.VMTuningResult $things.Result; Baseline = $things.Comparison.Baseline; Candidate = $things.Comparison.Candidate
-        Comparison = $things.Comparison; Decision = 'Kept'; Reason = 'Kept, since it improved.'; Keep = 'Improved'; Design = 'Pairs'; Seed = 7
-        PairCount = 12; ScreenedPairCount = 3; RestartCount = 0; StartedAt = [datetimeoffset]::UnixEpoch; Elapsed = [timespan]::FromSeconds(130)
-        Steps = ConvertTo-EngineArray Experiments.ExperimentStep (
-            (Get-EngineType Experiments.ExperimentStep)::new('Measure', 'pair 1 of 8 (B A), baseline', [datetimeoffset]::UnixEpoch, [timespan]::FromSeconds(8)))
-    }
+    $things.Experiment = New-Experiment $things.Comparison $things.Result
+    $things.Plot = $things.Comparison | Show-VMComparison
     $things.Step = $things.Experiment.Steps[0]
 
     # The public types of the module below an object, with the lists whose Count PowerShell does not see.
@@ -48,7 +42,7 @@ BeforeAll {
 }
 AfterAll { Disconnect-VMHost $uri -ErrorAction Ignore }
 
-Describe 'The view of a <_>' -ForEach 'Connection', 'Host', 'VM', 'Plan', 'Result', 'Entry', 'Checkpoint', 'Placement', 'Map', 'Performance', 'Comparison', 'Finding', 'Experiment', 'Step' {
+Describe 'The view of a <_>' -ForEach 'Connection', 'Host', 'VM', 'Plan', 'Result', 'Entry', 'Checkpoint', 'Placement', 'Map', 'Performance', 'Comparison', 'Plot', 'Finding', 'Experiment', 'Step' {
     It 'is one of the module''s own, for table or list' {
         $type = $things[$_].GetType().FullName
         Get-FormatData $type | Should -Not -BeNullOrEmpty

@@ -16,18 +16,19 @@ public sealed class SerializationTypes : IModuleAssemblyInitializer
     /// <summary>The property that a serialised object keeps everything in.</summary>
     public const string DocumentName = "Document";
 
-    // With each type the properties that a reader without this module sees; all of it is in the document besides. Whatever other object
-    // names a VM (a topology, a host's pool) is taken by that name and needs none of this.
+    // With each type what a reader without this module sees, and the parts that can be taken out of it before the module is there. All of
+    // it is in the document besides. Whatever other object names a VM (a topology, a host's pool) is taken by that name and needs none of this.
     private static readonly Serialized[] All =
     [
-        Serialized.Of<VMPerformance>("StartedAt", "Elapsed", "Notes"),
-        Serialized.Of<VMComparison>("Verdict", "Sentence", "IsProvisional", "Notes"),
-        Serialized.Of<VMExperiment>("Title", "Verdict", "Decision", "Reason", "StartedAt", "Elapsed", "ExperimentId", "Notes"),
-        Serialized.Of<VMTuningPlan>("Title", "HasChanges", "RequiresRestart", "VirshCommand"),
-        Serialized.Of<VMTuningResult>("Title", "Outcome", "AppliedAt", "JournalId", "VirshCommand", "Notes"),
-        Serialized.Of<VMTuningFinding>("Severity", "Id", "Subject", "Suggestion", "Reason"),
-        Serialized.Of<JournalEntry>("Id", "Title", "StartedAt", "Outcome"),
-        Serialized.Of<TuningCheckpoint>("Name", "MadeAt"),
+        Serialized.Of<VMPerformance>(["StartedAt", "Elapsed", "Notes"]),
+        Serialized.Of<VMComparison>(["Verdict", "Sentence", "IsProvisional", "Notes"], ["Baseline", "Candidate"]),
+        Serialized.Of<VMExperiment>(
+            ["Title", "Verdict", "Decision", "Reason", "StartedAt", "Elapsed", "ExperimentId", "Notes"], ["Baseline", "Candidate", "Comparison", "Change"]),
+        Serialized.Of<VMTuningPlan>(["Title", "HasChanges", "RequiresRestart", "VirshCommand"]),
+        Serialized.Of<VMTuningResult>(["Title", "Outcome", "AppliedAt", "JournalId", "VirshCommand", "Notes"], ["Plan"]),
+        Serialized.Of<VMTuningFinding>(["Severity", "Id", "Subject", "Suggestion", "Reason"], ["Plan"]),
+        Serialized.Of<JournalEntry>(["Id", "Title", "StartedAt", "Outcome"]),
+        Serialized.Of<TuningCheckpoint>(["Name", "MadeAt"]),
     ];
 
     /// <summary>The object in a serialised one; the same object where it is none of ours.</summary>
@@ -66,11 +67,11 @@ public sealed class SerializationTypes : IModuleAssemblyInitializer
             .Invoke();
     }
 
-    private sealed record Serialized(Type Type, string Name, Type Converter, System.Reflection.MethodInfo Getter, Func<PSObject, object?> Revive, string[] Readable)
+    private sealed record Serialized(Type Type, string Name, Type Converter, System.Reflection.MethodInfo Getter, Func<PSObject, object?> Revive, string[] Readable, string[] Parts)
     {
-        public static Serialized Of<T>(params string[] readable)
+        public static Serialized Of<T>(string[] readable, string[]? parts = null)
             where T : class =>
-            new(typeof(T), DocumentConverter<T>.SerializedName, typeof(DocumentConverter<T>), DocumentConverter<T>.Getter, DocumentConverter<T>.Revive, readable);
+            new(typeof(T), DocumentConverter<T>.SerializedName, typeof(DocumentConverter<T>), DocumentConverter<T>.Getter, DocumentConverter<T>.Revive, readable, parts ?? []);
 
         public IEnumerable<TypeData> Data()
         {
@@ -80,7 +81,7 @@ public sealed class SerializationTypes : IModuleAssemblyInitializer
                 SerializationMethod = "SpecificProperties",
                 // Where a script's output has many types in it, PowerShell shows these in place of the view.
                 DefaultDisplayPropertySet = new PropertySetData(["VMName", .. Readable]),
-                PropertySerializationSet = new PropertySetData(["VMName", "VMId", "ConnectionUri", .. Readable, DocumentName]),
+                PropertySerializationSet = new PropertySetData(["VMName", "VMId", "ConnectionUri", .. Readable, .. Parts, DocumentName]),
             };
             living.Members.Add(DocumentName, new CodePropertyData(DocumentName, Getter, null) { IsHidden = true });
             return [living, new TypeData(Name) { TargetTypeForDeserialization = Type }];

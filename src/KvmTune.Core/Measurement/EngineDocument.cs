@@ -32,7 +32,7 @@ public static class EngineDocument
                 pool.NumberOf(measurement.Change?.Baseline)));
         }
 
-        return JsonSerializer.Serialize(new Document(measurements, record), TuningJson.Options);
+        return JsonSerializer.Serialize(new Document { Measurements = measurements, Record = record }, TuningJson.Options);
     }
 
     /// <summary>The record that was written.</summary>
@@ -44,24 +44,51 @@ public static class EngineDocument
         {
             var document = JsonSerializer.Deserialize<Document>(json, TuningJson.Options) ?? throw new FormatException("The text is empty.");
             var pool = new Pool();
+            pool.Items.AddRange(Linked(document.Measurements));
+            return document.Record.Deserialize<T>(Options(pool)) ?? throw new FormatException($"The text holds no {typeof(T).Name}.");
+        }
+        catch (Exception exception) when (exception is JsonException or ArgumentOutOfRangeException or InvalidOperationException)
+        {
+            throw new FormatException($"The text holds no {typeof(T).Name} of this version of KvmTune: {exception.Message}", exception);
+        }
+    }
 
-            // A measurement comes before its baseline in the text, so they are put together from the end.
-            pool.Items.AddRange(document.Measurements.Select(pooled => pooled.Measurement));
-            for (var i = document.Measurements.Count - 1; i >= 0; i--)
+    // Puts measurements and their baselines together again, each baseline once.
+    private static VMPerformance[] Linked(IReadOnlyList<PooledMeasurement> measurements)
+    {
+        var linked = new VMPerformance?[measurements.Count];
+        var isBegun = new bool[measurements.Count];
+        for (var i = 0; i < linked.Length; i++)
+        {
+            Link(i);
+        }
+
+        return linked!;
+
+        VMPerformance? Link(int? number)
+        {
+            if (number is not { } i)
             {
-                var pooled = document.Measurements[i];
-                pool.Items[i] = pooled.Measurement with
+                return null;
+            }
+
+            if (linked[i] is null)
+            {
+                if (isBegun[i])
                 {
-                    Baseline = pool.At(pooled.Baseline),
-                    Change = pooled.Measurement.Change is { } change ? change with { Baseline = pool.At(pooled.ChangeBaseline) } : null,
+                    throw new FormatException("The text holds a measurement that is its own baseline.");
+                }
+
+                isBegun[i] = true;
+                var (measurement, baseline, baselineOfChange) = measurements[i];
+                linked[i] = measurement with
+                {
+                    Baseline = Link(baseline),
+                    Change = measurement.Change is { } change ? change with { Baseline = Link(baselineOfChange) } : null,
                 };
             }
 
-            return document.Record.Deserialize<T>(Options(pool)) ?? throw new FormatException($"The text holds no {typeof(T).Name}.");
-        }
-        catch (Exception exception) when (exception is JsonException or ArgumentOutOfRangeException)
-        {
-            throw new FormatException($"The text holds no {typeof(T).Name} of this version of KvmTune: {exception.Message}", exception);
+            return linked[i];
         }
     }
 
@@ -72,15 +99,18 @@ public static class EngineDocument
         return options;
     }
 
-    private sealed record Document(IReadOnlyList<PooledMeasurement> Measurements, JsonElement Record);
+    private sealed record Document
+    {
+        public required IReadOnlyList<PooledMeasurement> Measurements { get; init; }
+
+        public required JsonElement Record { get; init; }
+    }
 
     private sealed record PooledMeasurement(VMPerformance Measurement, int? Baseline, int? ChangeBaseline);
 
     private sealed class Pool
     {
         public List<VMPerformance> Items { get; } = [];
-
-        public VMPerformance? At(int? number) => number is { } at ? Items[at] : null;
 
         public int? NumberOf(VMPerformance? measurement)
         {
@@ -103,7 +133,7 @@ public static class EngineDocument
 
     private sealed class NumberedMeasurements(Pool pool) : JsonConverter<VMPerformance>
     {
-        public override VMPerformance? Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => pool.At(reader.GetInt32());
+        public override VMPerformance? Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => pool.Items[reader.GetInt32()];
 
         public override void Write(Utf8JsonWriter writer, VMPerformance value, JsonSerializerOptions options) =>
             writer.WriteNumberValue(pool.NumberOf(value)!.Value);

@@ -30,6 +30,9 @@ public sealed record ComparisonPlot
     /// <summary>Whether it is drawn with ASCII characters only.</summary>
     public bool IsAscii { get; init; }
 
+    /// <summary>The picture, without colours.</summary>
+    public override string ToString() => ComparisonPicture.Draw(this);
+
     /// <summary>The plot of a comparison.</summary>
     /// <param name="comparison">The comparison.</param>
     /// <param name="isShown">Which metrics are drawn; null for the primary one.</param>
