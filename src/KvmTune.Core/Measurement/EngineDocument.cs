@@ -13,13 +13,17 @@ namespace KvmTune.Measurement;
 /// </remarks>
 public static class EngineDocument
 {
+    // What these know of the types takes a second to find out, so they are made once; whose measurements are meant belongs to each call.
+    private static readonly AsyncLocal<Pool?> Measurements = new();
+    private static readonly JsonSerializerOptions Options = new(TuningJson.Options) { Converters = { new NumberedMeasurements() } };
+
     /// <summary>A record as JSON.</summary>
     public static string Write<T>(T value)
         where T : class
     {
         var pool = new Pool();
-        var options = Options(pool);
-        var record = JsonSerializer.SerializeToElement(value, options);
+        Measurements.Value = pool;
+        var record = JsonSerializer.SerializeToElement(value, Options);
         var measurements = new List<PooledMeasurement>();
 
         // A baseline that is met for the first time here goes to the end of the pool, and has its turn.
@@ -45,7 +49,8 @@ public static class EngineDocument
             var document = JsonSerializer.Deserialize<Document>(json, TuningJson.Options) ?? throw new FormatException("The text is empty.");
             var pool = new Pool();
             pool.Items.AddRange(Linked(document.Measurements));
-            return document.Record.Deserialize<T>(Options(pool)) ?? throw new FormatException($"The text holds no {typeof(T).Name}.");
+            Measurements.Value = pool;
+            return document.Record.Deserialize<T>(Options) ?? throw new FormatException($"The text holds no {typeof(T).Name}.");
         }
         catch (Exception exception) when (exception is JsonException or ArgumentOutOfRangeException or InvalidOperationException)
         {
@@ -92,13 +97,6 @@ public static class EngineDocument
         }
     }
 
-    private static JsonSerializerOptions Options(Pool pool)
-    {
-        var options = new JsonSerializerOptions(TuningJson.Options);
-        options.Converters.Add(new NumberedMeasurements(pool));
-        return options;
-    }
-
     private sealed record Document
     {
         public required IReadOnlyList<PooledMeasurement> Measurements { get; init; }
@@ -131,11 +129,11 @@ public static class EngineDocument
         }
     }
 
-    private sealed class NumberedMeasurements(Pool pool) : JsonConverter<VMPerformance>
+    private sealed class NumberedMeasurements : JsonConverter<VMPerformance>
     {
-        public override VMPerformance? Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => pool.Items[reader.GetInt32()];
+        public override VMPerformance? Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => Measurements.Value!.Items[reader.GetInt32()];
 
         public override void Write(Utf8JsonWriter writer, VMPerformance value, JsonSerializerOptions options) =>
-            writer.WriteNumberValue(pool.NumberOf(value)!.Value);
+            writer.WriteNumberValue(Measurements.Value!.NumberOf(value)!.Value);
     }
 }

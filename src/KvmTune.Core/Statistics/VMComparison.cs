@@ -48,4 +48,7 @@ public sealed record VMComparison
 
     /// <summary>The metric that decides.</summary>
     public MetricComparison PrimaryMetric => Metrics.Single(metric => metric.Role == MetricRole.Primary);
+
+    /// <summary>For example <c>db01: RandomWrite IOPS improved by 18 % (…).</c></summary>
+    public override string ToString() => $"{VMName}: {Sentence}";
 }

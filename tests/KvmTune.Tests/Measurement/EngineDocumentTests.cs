@@ -90,6 +90,16 @@ public sealed class EngineDocumentTests
         Assert.Equal(Before.ValuesOf("Iops"), back.Baseline.Baseline!.ValuesOf("Iops"));
     }
 
+    [Fact]
+    public void What_goes_down_a_pipeline_is_a_short_line_as_text()
+    {
+        Assert.Equal("db01: unpin vCPU 0", After.Change!.Plan.ToString());
+        Assert.Equal("db01: unpin vCPU 0 (Applied)", After.Change.ToString());
+        Assert.Equal("db01: RandomWrite, 12 runs", Before.ToString());
+        Assert.Equal($"db01: {Experiment.Comparison.Sentence}", Experiment.Comparison.ToString());
+        Assert.Equal("db01: pin vCPU 0 (Improved, Kept)", Experiment.ToString());
+    }
+
     [Theory]
     [InlineData("")]
     [InlineData("null")]
