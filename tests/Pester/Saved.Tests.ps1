@@ -152,6 +152,7 @@ try { Import-Clixml '$TestDrive/Entry.xml' | Undo-VMTuning -WhatIf -ErrorAction 
 
     It 'are the same where they were read before the module was imported' {
         $child = Invoke-Bare @'
+"views: $(($bag.Keys | Where-Object { $_ -notin 'Topology' } | Sort-Object | ForEach-Object { ($bag[$_] | Out-String).Trim() }) -join "`n")".Replace("`n", '/')
 "deserialized: $(@($bag.Values | Where-Object { $_.pstypenames[0] -like 'Deserialized.*' }).Count)"
 "pin: $(($bag.Topology | Set-VcpuPin -Map @{ 0 = '2' } -AsPlan).Title)"
 "plan: $(($bag.Plan | Invoke-VMTuning).Outcome)"
@@ -164,6 +165,7 @@ try { Import-Clixml '$TestDrive/Entry.xml' | Undo-VMTuning -WhatIf -ErrorAction 
 "undo: $(try { ($bag.Result | Undo-VMTuning -Force -ErrorAction Stop).VMName } catch { $_.FullyQualifiedErrorId })"
 '@
         $child.Output | Should -Be @(
+            "views: $(($names | Sort-Object | ForEach-Object { ($things[$_] | Out-String).Trim() }) -join "`n")".Replace("`n", '/')
             "deserialized: $($things.Count)", 'pin: pin vCPU 0 to host CPU 2', 'plan: RestartPending', 'finding: RestartPending', 'history: db01',
             'plot: Improved', 'compare: Improved', 'parts: Improved Improved', 'restore: db01', 'undo: db01')
     }

@@ -17,18 +17,18 @@ public sealed class SerializationTypes : IModuleAssemblyInitializer
     public const string DocumentName = "Document";
 
     // With each type what a reader without this module sees, and the parts that can be taken out of it before the module is there. All of
-    // it is in the document besides. Whatever other object names a VM (a topology, a host's pool) is taken by that name and needs none of this.
+    // it is in the document besides (moments only there: PowerShell brings none of them back as one). Whatever other object names a VM (a topology, a host's pool) is taken by that name and needs none of this.
     private static readonly Serialized[] All =
     [
-        Serialized.Of<VMPerformance>(["StartedAt", "Elapsed", "Notes"]),
+        Serialized.Of<VMPerformance>(["Elapsed", "Notes"]),
         Serialized.Of<VMComparison>(["Verdict", "Sentence", "IsProvisional", "Notes"], ["Baseline", "Candidate"]),
         Serialized.Of<VMExperiment>(
-            ["Title", "Verdict", "Decision", "Reason", "StartedAt", "Elapsed", "ExperimentId", "Notes"], ["Baseline", "Candidate", "Comparison", "Change"]),
+            ["Title", "Verdict", "Decision", "Reason", "Elapsed", "ExperimentId", "Notes"], ["Baseline", "Candidate", "Comparison", "Change"]),
         Serialized.Of<VMTuningPlan>(["Title", "HasChanges", "RequiresRestart", "VirshCommand"]),
-        Serialized.Of<VMTuningResult>(["Title", "Outcome", "AppliedAt", "JournalId", "VirshCommand", "Notes"], ["Plan"]),
+        Serialized.Of<VMTuningResult>(["Title", "Outcome", "JournalId", "VirshCommand", "Notes"], ["Plan"]),
         Serialized.Of<VMTuningFinding>(["Severity", "Id", "Subject", "Suggestion", "Reason"], ["Plan"]),
-        Serialized.Of<JournalEntry>(["Id", "Title", "StartedAt", "Outcome"]),
-        Serialized.Of<TuningCheckpoint>(["Name", "MadeAt"]),
+        Serialized.Of<JournalEntry>(["Id", "Title", "Outcome"]),
+        Serialized.Of<TuningCheckpoint>(["Name", "User"]),
     ];
 
     /// <summary>The object in a serialised one; the same object where it is none of ours.</summary>
@@ -57,6 +57,9 @@ public sealed class SerializationTypes : IModuleAssemblyInitializer
     /// <exception cref="KvmTuneException">It is one, of a version that is not understood (<c>DocumentNotUnderstood</c>).</exception>
     public static object Living(PSObject item) => Revive(item) is { } living and not PSObject ? living : item.BaseObject;
 
+    /// <summary>A property of the object in a serialised one: the type data of serialised objects names this method.</summary>
+    public static object? Property(PSObject serialized, string name) => PSObject.AsPSObject(Living(serialized)).Properties[name]?.Value;
+
     /// <inheritdoc/>
     public void OnImport()
     {
@@ -75,16 +78,28 @@ public sealed class SerializationTypes : IModuleAssemblyInitializer
 
         public IEnumerable<TypeData> Data()
         {
+            string[] kept = ["VMName", "VMId", "ConnectionUri", .. Readable, .. Parts, DocumentName];
             var living = new TypeData(Type.FullName!)
             {
                 TypeConverter = Converter,
                 SerializationMethod = "SpecificProperties",
+
                 // Where a script's output has many types in it, PowerShell shows these in place of the view.
                 DefaultDisplayPropertySet = new PropertySetData(["VMName", .. Readable]),
-                PropertySerializationSet = new PropertySetData(["VMName", "VMId", "ConnectionUri", .. Readable, .. Parts, DocumentName]),
+                PropertySerializationSet = new PropertySetData(kept),
             };
             living.Members.Add(DocumentName, new CodePropertyData(DocumentName, Getter, null) { IsHidden = true });
-            return [living, new TypeData(Name) { TargetTypeForDeserialization = Type }];
+
+            // A remote session does not make living objects of what it brings (its type table is not this session's). Whatever was not
+            // sent beside the document is taken out of it when somebody asks.
+            var serialized = new TypeData(Name) { TargetTypeForDeserialization = Type };
+            foreach (var name in Type.GetProperties().Select(property => property.Name).Except(kept, StringComparer.Ordinal))
+            {
+                serialized.Members.Add(
+                    name, new ScriptPropertyData(name, ScriptBlock.Create($"[{typeof(SerializationTypes).FullName}]::{nameof(Property)}($this, '{name}')")));
+            }
+
+            return [living, serialized];
         }
     }
 }
