@@ -237,6 +237,12 @@ function Restore-Guest {
     }
 }
 
+# What tells whether a guest was redefined or started anew.
+function Get-GuestMark {
+    param([string] $Name)
+    "$(Get-DomainText $Name)$(if ((Get-DomainState $Name) -eq 'running') { Get-QemuProcessId $Name })"
+}
+
 # A shut-off domain of the suite's own on the lab's host: the lab removes it if the test does not.
 $script:NextDomain = 256
 function New-LabDomain {

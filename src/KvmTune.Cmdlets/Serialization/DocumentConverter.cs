@@ -24,8 +24,21 @@ public sealed class DocumentConverter<T> : PSTypeConverter
 
     /// <summary>The object in a serialised one; null where it is none.</summary>
     /// <exception cref="FormatException">It is one, of a version that is not understood.</exception>
-    public static T? Revive(PSObject serialized) =>
-        serialized?.Properties[SerializationTypes.DocumentName]?.Value?.ToString() is { } document ? EngineDocument.Read<T>(document) : null;
+    public static T? Revive(PSObject serialized)
+    {
+        if (serialized?.Properties[SerializationTypes.DocumentName]?.Value?.ToString() is not { } document)
+        {
+            return null;
+        }
+
+        var value = EngineDocument.Read<T>(document);
+        if (serialized.Properties[SerializationTypes.ComputerName]?.Value is { } computer)
+        {
+            PSObject.AsPSObject(value).Properties.Add(new PSNoteProperty(SerializationTypes.ComputerName, computer));
+        }
+
+        return value;
+    }
 #pragma warning restore CA1000
 
     /// <inheritdoc/>

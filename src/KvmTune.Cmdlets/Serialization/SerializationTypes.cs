@@ -16,19 +16,22 @@ public sealed class SerializationTypes : IModuleAssemblyInitializer
     /// <summary>The property that a serialised object keeps everything in.</summary>
     public const string DocumentName = "Document";
 
+    /// <summary>The property by which PowerShell says where an object of a remote session came from; it stays with the object.</summary>
+    public const string ComputerName = "PSComputerName";
+
     // With each type what a reader without this module sees, and the parts that can be taken out of it before the module is there. All of
-    // it is in the document besides (moments only there: PowerShell brings none of them back as one). Whatever other object names a VM (a topology, a host's pool) is taken by that name and needs none of this.
+    // it is in the document besides. Whatever other object names a VM (a topology, a host's pool) is taken by that name and needs none of this.
     private static readonly Serialized[] All =
     [
-        Serialized.Of<VMPerformance>(["Elapsed", "Notes"]),
+        Serialized.Of<VMPerformance>(["StartedAt", "Elapsed", "Notes"]),
         Serialized.Of<VMComparison>(["Verdict", "Sentence", "IsProvisional", "Notes"], ["Baseline", "Candidate"]),
         Serialized.Of<VMExperiment>(
-            ["Title", "Verdict", "Decision", "Reason", "Elapsed", "ExperimentId", "Notes"], ["Baseline", "Candidate", "Comparison", "Change"]),
+            ["Title", "Verdict", "Decision", "Reason", "StartedAt", "Elapsed", "ExperimentId", "Notes"], ["Baseline", "Candidate", "Comparison", "Change"]),
         Serialized.Of<VMTuningPlan>(["Title", "HasChanges", "RequiresRestart", "VirshCommand"]),
-        Serialized.Of<VMTuningResult>(["Title", "Outcome", "JournalId", "VirshCommand", "Notes"], ["Plan"]),
-        Serialized.Of<VMTuningFinding>(["Severity", "Id", "Subject", "Suggestion", "Reason"], ["Plan"]),
-        Serialized.Of<JournalEntry>(["Id", "Title", "Outcome"]),
-        Serialized.Of<TuningCheckpoint>(["Name", "User"]),
+        Serialized.Of<VMTuningResult>(["Title", "Outcome", "AppliedAt", "JournalId", "VirshCommand", "Notes"], ["Plan"]),
+        Serialized.Of<VMTuningFinding>(["Severity", "Area", "Id", "Subject", "Suggestion", "Reason"], ["Plan"]),
+        Serialized.Of<JournalEntry>(["Id", "Title", "StartedAt", "Outcome"]),
+        Serialized.Of<TuningCheckpoint>(["Name", "MadeAt", "User"]),
     ];
 
     /// <summary>The object in a serialised one; the same object where it is none of ours.</summary>
@@ -78,7 +81,8 @@ public sealed class SerializationTypes : IModuleAssemblyInitializer
 
         public IEnumerable<TypeData> Data()
         {
-            string[] kept = ["VMName", "VMId", "ConnectionUri", .. Readable, .. Parts, DocumentName];
+            // A moment or a word of ours comes back as something that cannot be sorted or compared: those are in the document only.
+            string[] kept = ["VMName", "VMId", "ConnectionUri", .. Readable.Where(IsPlain), .. Parts, DocumentName, ComputerName];
             var living = new TypeData(Type.FullName!)
             {
                 TypeConverter = Converter,
@@ -101,5 +105,8 @@ public sealed class SerializationTypes : IModuleAssemblyInitializer
 
             return [living, serialized];
         }
+
+        private bool IsPlain(string property) =>
+            Type.GetProperty(property)!.PropertyType is { IsEnum: false } type && Nullable.GetUnderlyingType(type) is not { IsEnum: true } && type != typeof(DateTimeOffset);
     }
 }
