@@ -12,6 +12,7 @@ public abstract class VMCmdlet : CancellableCmdlet
     /// <summary>The libvirt URI of the host; the objects' own, else that of Connect-VMHost, LIBVIRT_DEFAULT_URI, or qemu:///system.</summary>
     [Parameter]
     [Alias("Uri")]
+    [ArgumentCompleter(typeof(ConnectionUriCompleter))]
     [ValidateNotNullOrEmpty]
     public string? ConnectionUri { get; set; }
 
