@@ -190,7 +190,9 @@ public sealed class UndoVMTuningCommand : VMCmdlet
             FormattableString.Invariant($"{entry.VMName}: take back '{entry.Title}' (entry {entry.Id}){(plan.RequiresRestart && options.Restart ? ", and restart the VM" : null)}?"),
             "KvmTune"))
         {
-            PlanApplication.Emit(this, Await((_, token) => undo.UndoAsync(entry.Id, options, token)));
+            PlanApplication.Emit(this, Await((post, token) => new RestartProgress(this, plan.VMName, plan.VMId).ShowAsync(
+                post,
+                progress => undo.UndoAsync(entry.Id, options with { RestartOptions = options.RestartOptions with { Progress = progress } }, token))));
         }
     }
 
