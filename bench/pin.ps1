@@ -1,5 +1,6 @@
 # The bench `pin`: one live pin in a warm shell against a virsh process, in turn. Every call moves the vCPU, so none is without
-# effect. virt-xml cannot pin a running VM, so it stands beside the same pin in the persistent configuration.
+# effect. The bare call is what libvirt itself takes of it: it writes the VM's state to /run. virt-xml cannot pin a running VM, so
+# it stands beside the same pin in the persistent configuration.
 $ErrorActionPreference = 'Stop'
 . $PSScriptRoot/Figures.ps1
 $rounds = 60
@@ -36,6 +37,9 @@ try {
         $theirs += Measure-Program $virsh @('-c', $uri, 'vcpupin', $vm, '0', '0', '--live')
     }
 
+    $bare = [double] (& /usr/bin/python3 $PSScriptRoot/pin-peer.py $uri $vm $rounds)
+    if ($LASTEXITCODE -ne 0) { throw "pin-peer.py ended with $LASTEXITCODE" }
+
     $oursConfig = @()
     $theirsConfig = @()
     $null = Measure-Program $virsh @('-c', $uri, 'vcpupin', $vm, '0', '0', '--config')
@@ -54,6 +58,7 @@ finally {
 $pin = Get-Median $ours
 Add-Figure 'live pin, Set-VcpuPin in a warm shell' $pin 'ms' "$(Format-Ratio $pin (Get-Median $theirs) 'virsh'); goal: at most 0.1"
 Add-Figure 'live pin, virsh vcpupin process' (Get-Median $theirs) 'ms'
+Add-Figure 'live pin, the bare libvirt call' $bare 'ms' (Format-Ratio $bare (Get-Median $theirs) 'virsh')
 Add-Figure 'live pin, first in a new shell' $first 'ms' (Format-Ratio $first (Get-Median $theirs) 'virsh')
 Add-Figure 'persistent pin, Set-VcpuPin in a warm shell' (Get-Median $oursConfig) 'ms' (
     Format-Ratio (Get-Median $oursConfig) (Get-Median $theirsConfig) 'virt-xml')

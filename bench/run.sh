@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Runs the benchmarks, or the one that is named, on the module in out/KvmTune and on the lab that is up:
 #   pin | inventory | import | completion | verdict | placement | harness
+#   kills [ROUNDS]                     experiments on the lab, killed at random moments and taken back
 #   record WORKLOAD quiet|noisy RUNS   makes a series for `verdict` on the lab, beside a noisy neighbour or without
 # Each prints one line a figure and writes the same to out/bench/NAME.json. README.md beside this file says what they measure.
 set -euo pipefail
@@ -20,7 +21,7 @@ in_powershell() {
         echo "bench/run.sh: '$1' needs PowerShell (pwsh), which is not on the PATH: NOT RUN." >&2
         return 1
     fi
-    pwsh -NoProfile -NonInteractive -File "bench/$1.ps1"
+    pwsh -NoProfile -NonInteractive -File "bench/$1.ps1" "${@:2}"
 }
 
 run() {
@@ -30,9 +31,9 @@ run() {
             mkdir -p out/bench
             gcc -O2 -Wall -Werror -o out/bench/inventory-peer bench/inventory-peer.c -lvirt
             in_powershell inventory ;;
-        pin | import | completion) in_powershell "$1" ;;
+        pin | import | completion | kills) in_powershell "$@" ;;
         verdict | placement | harness | record) dotnet run --project bench/KvmTune.Bench -c Release -v quiet -- "$@" ;;
-        *) sed -n '2,5s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+        *) sed -n '2,6s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
     esac
 }
 

@@ -27,6 +27,7 @@
         'Disconnect-VMHost'
         'Enable-HugePages'
         'Enable-NicMultiqueue'
+        'Find-VMBottleneck'
         'Get-HugePagePool'
         'Get-VMHostTopology'
         'Get-VMTopology'
@@ -35,6 +36,7 @@
         'Invoke-VMTuning'
         'Measure-VMPerformance'
         'New-VcpuPinPlan'
+        'Optimize-VM'
         'Remove-VMTuningHistory'
         'Restart-VMDomain'
         'Restore-VMTuning'
@@ -51,6 +53,7 @@
         'Show-VMHostMap'
         'Test-VMTuning'
         'Undo-VMTuning'
+        'Watch-VMPerformance'
     )
     PrivateData          = @{
         PSData = @{

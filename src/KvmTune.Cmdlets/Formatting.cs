@@ -1,6 +1,7 @@
 // The cells of the module's views. The format file names these methods; properties stay exact, only views round.
 using System.Globalization;
 using KvmTune.Diagnosis;
+using KvmTune.Diagnosis.Bottlenecks;
 using KvmTune.Experiments;
 using KvmTune.Journal;
 using KvmTune.Measurement;
@@ -115,6 +116,29 @@ public static class Formatting
     /// <summary>The change that a finding comes with, or why there is none.</summary>
     public static string PlanOf(VMTuningFinding finding) => finding.Title ?? $"none: {finding.NoPlanReason}";
 
+    /// <summary>The area that holds a VM back; <c>none</c> where none does.</summary>
+    public static string AreaOf(VMBottleneckReport report) => report.Area is { } area ? AreaName(area) : "none";
+
+    /// <summary>How much of an area is used, with a mark where it is saturated.</summary>
+    public static string Use(VMBottleneckReport report, TuningArea area) =>
+        report.Of(area) is var found && found.IsSaturated ? $"{Rounded(found.UtilisationPercent)}!" : Rounded(found.UtilisationPercent);
+
+    /// <summary>What is said of an area, and below it its values.</summary>
+    public static string AreaLines(VMBottleneckReport report, TuningArea area) =>
+        string.Join('\n', [report.Of(area).Verdict, .. report.Of(area).Evidence.Select(evidence => $"  {evidence}")]);
+
+    /// <summary>A number for a narrow column: three digits.</summary>
+    public static string Rounded(double? value) => value switch
+    {
+        null => "-",
+        >= 99_950 => Invariant($"{value / 1000:0}k"),
+        >= 9.95 or <= 0 => Invariant($"{value:0}"),
+        _ => Invariant($"{value:0.0}"),
+    };
+
+    /// <summary>A value with its unit as it is, for example <c>48 %</c>.</summary>
+    public static string Measured(double? value, string unit) => value is null ? "-" : $"{Rounded(value)} {unit}";
+
     /// <summary>The median of a measurement's primary metric.</summary>
     public static string Primary(VMPerformance performance) => Metric(performance, performance.PrimaryMetric);
 
@@ -188,6 +212,8 @@ public static class Formatting
         (ExperimentStepKind.Check, "checking"), (ExperimentStepKind.Prepare, "preparing"), (ExperimentStepKind.Switch, "switching"),
         (ExperimentStepKind.Measure, "measuring"), (ExperimentStepKind.Compare, "comparing"),
     }.Select(entry => $"{entry.Item2} {Duration(experiment.ElapsedOf(entry.Item1))}"));
+
+    private static string AreaName(TuningArea area) => area == TuningArea.Cpu ? "CPU" : area.ToString();
 
     private static string Metric(VMPerformance performance, MetricDefinition metric)
     {

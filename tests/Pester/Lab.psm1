@@ -285,6 +285,7 @@ function New-TestHost {
     <uuid>00000000-0000-4000-8000-$('{0:x12}' -f $number)</uuid>
     <memory unit='MiB'>256</memory>
     <vcpu>2</vcpu>
+    $(if ($ShutOff) { '<test:runstate>5</test:runstate>' })
     <os><type>hvm</type></os>
     <devices>
       <disk type='file' device='disk'>

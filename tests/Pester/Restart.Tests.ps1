@@ -47,6 +47,16 @@ Describe 'Restart-VMDomain' -Tag Lab -Skip:(-not $env:KVMTUNE_LAB) {
         Wait-Guest lab2
     }
 
+    It 'waits for a guest that is still booting, which hears neither agent nor power button yet' {
+        $null = Invoke-Virsh destroy lab2
+        $null = Invoke-Virsh start lab2
+        $process = Get-QemuProcessId lab2
+        $captured = Invoke-Captured { Restart-VMDomain lab2 -Confirm:$false -ShutdownTimeLimit 60 }
+        $captured.Ids | Should -BeNullOrEmpty
+        Get-QemuProcessId lab2 | Should -Not -Be $process
+        Wait-Guest lab2
+    }
+
     It 'refuses a paused VM with VMNotRunning, and leaves it paused' {
         $null = Invoke-Virsh suspend lab2
         try {

@@ -33,13 +33,16 @@ internal sealed class TimedChannel(IGuestChannel channel, string program) : IGue
     /// <inheritdoc/>
     public async Task<GuestCommandResult> RunAsync(GuestCommand command, CancellationToken cancellationToken)
     {
-        if (!string.Equals(command.Path, program, StringComparison.Ordinal))
+        // The program may be an argument itself, of a script of the harness.
+        List<string> words = [command.Path, .. command.Arguments];
+        var place = words.IndexOf(program);
+        if (place < 0)
         {
             return await channel.RunAsync(command, cancellationToken);
         }
 
-        var result = await channel.RunAsync(
-            command with { Path = "/bin/sh", Arguments = ["-c", Script, "sh", command.Path, .. command.Arguments] }, cancellationToken);
+        words.InsertRange(place, ["/bin/sh", "-c", Script, "sh"]);
+        var result = await channel.RunAsync(command with { Path = words[0], Arguments = words[1..] }, cancellationToken);
         var at = result.StandardError.LastIndexOf(Mark, StringComparison.Ordinal);
         if (at < 0)
         {

@@ -36,20 +36,14 @@ public abstract class CancellableCmdlet : PSCmdlet, IDisposable
     /// shown, and the engine is still waited for, since it is cleaning up.
     /// </summary>
     /// <param name="work">The work; it hands what shall be done on PowerShell's thread to the first argument.</param>
+    /// <remarks>
+    /// The work begins on PowerShell's thread: what never waits, as a live pin, ends there too, and the change of threads would cost it more
+    /// than its own calls.
+    /// </remarks>
     protected internal T Await<T>(Func<Action<Action>, CancellationToken, Task<T>> work)
     {
         using var messages = new BlockingCollection<Action>();
-        var task = Task.Run(async () =>
-        {
-            try
-            {
-                return await work(messages.Add, CancellationToken);
-            }
-            finally
-            {
-                messages.CompleteAdding();
-            }
-        });
+        var task = Run();
         PipelineStoppedException? stopped = null;
         foreach (var message in messages.GetConsumingEnumerable())
         {
@@ -74,6 +68,18 @@ public abstract class CancellableCmdlet : PSCmdlet, IDisposable
         catch (OperationCanceledException) when (CancellationToken.IsCancellationRequested)
         {
             throw stopped ?? new PipelineStoppedException();
+        }
+
+        async Task<T> Run()
+        {
+            try
+            {
+                return await work(messages.Add, CancellationToken);
+            }
+            finally
+            {
+                messages.CompleteAdding();
+            }
         }
     }
 

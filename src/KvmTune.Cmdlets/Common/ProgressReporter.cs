@@ -11,6 +11,8 @@ namespace KvmTune.Cmdlets.Common;
 /// <param name="whole">Is told too, where the bar is part of something larger.</param>
 internal sealed class ProgressReporter(CancellableCmdlet cmdlet, string activity, int number = 0, Action<MeasurementProgress>? whole = null)
 {
+    private string? _step;
+
     /// <summary>Reports of the engine, shown on PowerShell's thread.</summary>
     public IProgress<MeasurementProgress> Through(Action<Action> post) => new Reports(this, post);
 
@@ -31,7 +33,11 @@ internal sealed class ProgressReporter(CancellableCmdlet cmdlet, string activity
             SecondsRemaining = (int?)progress.Remaining?.TotalSeconds ?? -1,
         });
         whole?.Invoke(progress);
-        cmdlet.WriteVerbose($"{progress.VMName}: {progress.Activity}");
+        if ($"{progress.VMName}: {progress.Activity}" is var step && step != _step)
+        {
+            _step = step;
+            cmdlet.WriteVerbose(step);
+        }
     }
 
     private sealed class Reports(ProgressReporter reporter, Action<Action> post) : IProgress<MeasurementProgress>

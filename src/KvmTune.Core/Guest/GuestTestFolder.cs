@@ -109,16 +109,36 @@ public sealed class GuestTestFolder
         }
     }
 
-    /// <summary>Reads a small file of the folder, removes it, and renews the lease, in one call.</summary>
-    /// <returns>The file's text; null where there is no such file.</returns>
-    /// <exception cref="GuestChannelException">The guest could not be asked.</exception>
-    public async Task<string?> TakeFileAsync(string name, CancellationToken cancellationToken)
+    /// <summary>
+    /// Runs a program that leaves a small file in the folder; in the same call the file is read and removed, and the lease is renewed, since
+    /// each call costs a guest the start of a process.
+    /// </summary>
+    /// <returns>What came of the program, and the file's text; null where it left none.</returns>
+    /// <exception cref="GuestChannelException">The program could not be run.</exception>
+    public async Task<(GuestCommandResult Result, string? File)> RunAndTakeAsync(
+        GuestCommand command, string name, CancellationToken cancellationToken)
     {
         const string script = """
+            file=$1/$2
+            mark=$3
             : > "$1/lease"
-            cat -- "$1/$2" && rm -f -- "$1/$2"
+            shift 3
+            "$@"
+            code=$?
+            if [ -e "$file" ]; then
+                printf '\n%s\n' "$mark"
+                cat -- "$file"
+                rm -f -- "$file"
+            fi
+            exit $code
             """;
-        var result = await _channel.RunAsync(GuestScripts.Command(script, Path, name), cancellationToken);
-        return result.Succeeded ? result.StandardOutput : null;
+        var mark = "kvmtune-file " + RandomNumberGenerator.GetHexString(12, lowercase: true);
+        var result = await _channel.RunAsync(
+            command with { Path = "/bin/sh", Arguments = ["-c", script, "kvmtune", Path, name, mark, command.Path, .. command.Arguments] },
+            cancellationToken);
+        var parts = result.StandardOutput.Split($"\n{mark}\n", 2);
+        // A shell tells a signal's end as 128 and its number (POSIX 2.8.2).
+        result = result.ExitCode > 128 ? result with { ExitCode = null, Signal = result.ExitCode - 128 } : result;
+        return (result with { StandardOutput = parts[0] }, parts.Length == 2 ? parts[1] : null);
     }
 }

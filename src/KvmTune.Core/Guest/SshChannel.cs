@@ -81,7 +81,7 @@ public sealed class SshChannel : IGuestChannel
         GuestCommand.Validate(command);
         cancellationToken.ThrowIfCancellationRequested();
         var started = _time.GetTimestamp();
-        var line = string.Join(' ', ((string[])["sh", "-c", Script, command.Path, .. command.Arguments]).Select(Quote));
+        var line = "exec " + string.Join(' ', ((string[])["sh", "-c", Script, command.Path, .. command.Arguments]).Select(Quote));
         var process = Start(command.StandardInput is null ? ["-n"] : [], line, command.StandardInput);
         await using (process)
         {

@@ -55,6 +55,30 @@ public static class GuestPages
         return CpuSet.Of(nodes);
     }
 
+    /// <summary>How much of a process's memory is on each node, in KiB.</summary>
+    /// <param name="numaMaps">The text of <c>/proc/PID/numa_maps</c>.</param>
+    public static IReadOnlyDictionary<int, long> KiBByNode(string numaMaps)
+    {
+        ArgumentNullException.ThrowIfNull(numaMaps);
+        const string pageSize = "kernelpagesize_kB=";
+        var nodes = new SortedDictionary<int, long>();
+        foreach (var line in numaMaps.Split('\n'))
+        {
+            var words = line.Split(' ');
+            var size = words.FirstOrDefault(word => word.StartsWith(pageSize, StringComparison.Ordinal)) is { } found
+                ? long.Parse(found.AsSpan(pageSize.Length), CultureInfo.InvariantCulture)
+                : 4;
+            foreach (var word in words.Where(word => word is ['N', >= '0' and <= '9', ..]))
+            {
+                var equals = word.IndexOf('=', StringComparison.Ordinal);
+                var node = int.Parse(word.AsSpan(1, equals - 1), CultureInfo.InvariantCulture);
+                nodes[node] = nodes.GetValueOrDefault(node) + (long.Parse(word.AsSpan(equals + 1), CultureInfo.InvariantCulture) * size);
+            }
+        }
+
+        return nodes;
+    }
+
     private static long? Value(ReadOnlySpan<char> line, string field) =>
         line.StartsWith(field, StringComparison.Ordinal)
         && long.TryParse(line[field.Length..].Trim().TrimEnd("kB").Trim(), NumberStyles.None, CultureInfo.InvariantCulture, out var value)

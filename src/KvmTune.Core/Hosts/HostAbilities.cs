@@ -19,6 +19,9 @@ public sealed record HostAbilities
     /// <summary>Whether <c>/dev/vhost-net</c> is there; null when the host is not this machine.</summary>
     public bool? HasVhostNet { get; init; }
 
+    /// <summary>Whether numad can be asked; null when the host is not this machine.</summary>
+    public bool? HasNumad { get; init; }
+
     /// <summary>Finds out whether a disk image can be opened past the page cache.</summary>
     public Func<string, DirectIOProbe> ProbeDirectIO { get; init; } =
         static _ => DirectIOProbe.Unknown("not probed: the image is not on this machine");
@@ -35,7 +38,7 @@ public sealed record HostAbilities
         };
         return !host.IsLocalQemu
             ? versions
-            : versions with { Kernel = ReadKernel(), HasVhostNet = File.Exists("/dev/vhost-net"), ProbeDirectIO = DirectIOProbe.OfImage };
+            : versions with { Kernel = ReadKernel(), HasVhostNet = File.Exists("/dev/vhost-net"), HasNumad = LocalPrograms.Exists("numad"), ProbeDirectIO = DirectIOProbe.OfImage };
     }
 
     /// <summary>The version in a kernel's release, for example 6.1 in <c>6.1.0-18-amd64</c>.</summary>

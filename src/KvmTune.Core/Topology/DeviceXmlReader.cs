@@ -171,6 +171,22 @@ internal sealed class DeviceXmlReader(XmlCursor reader)
                     RxQueueSize = reader.Number("rx_queue_size"),
                     TxQueueSize = reader.Number("tx_queue_size"),
                 },
+                "bandwidth" => ReadBandwidth(nic),
+                _ => nic,
+            };
+        }
+
+        return nic;
+    }
+
+    private NicConfiguration ReadBandwidth(NicConfiguration nic)
+    {
+        foreach (var element in reader.Children())
+        {
+            nic = element switch
+            {
+                "inbound" => nic with { InboundLimitKiBPerSecond = reader.Number("average") },
+                "outbound" => nic with { OutboundLimitKiBPerSecond = reader.Number("average") },
                 _ => nic,
             };
         }

@@ -259,4 +259,10 @@ public sealed record NicConfiguration
 
     /// <summary>The size of the transmit ring.</summary>
     public int? TxQueueSize { get; init; }
+
+    /// <summary>What the host lets through to the guest at most, on average, in KiB/s (<c>&lt;bandwidth&gt;</c>); null without a limit.</summary>
+    public int? InboundLimitKiBPerSecond { get; init; }
+
+    /// <summary>What the host takes from the guest at most, on average, in KiB/s; null without a limit.</summary>
+    public int? OutboundLimitKiBPerSecond { get; init; }
 }

@@ -50,7 +50,8 @@ public sealed class VMRestarter(TimeProvider time, IProgress<RestartStep>? progr
     }
 
     /// <summary>
-    /// Shuts a VM down: by the guest agent, else by the ACPI power button. Once the guest was asked it cannot be called
+    /// Shuts a VM down: by the guest agent, else by the ACPI power button. A guest that is still booting hears neither: its agent is asked
+    /// once it is there, and the button is pressed again after half of the time. Once the guest was asked it cannot be called
     /// back, so cancelling counts only before; from then on this returns when the VM is off.
     /// </summary>
     /// <returns>Whether the guest agent took the request: a guest that has an agent.</returns>
@@ -91,17 +92,29 @@ public sealed class VMRestarter(TimeProvider time, IProgress<RestartStep>? progr
         progress?.Report(RestartStep.ShuttingDown);
 
         // libvirt's calls block: on a hung agent for a minute, and behind that for the lock of the VM. The event is what counts.
-        var asked = Task.Run(() => TryAskAgent(domain), CancellationToken.None);
-        if (!await IsDoneWithinAsync(EitherAsync(stopped.Task, asked), options.TimeLimit / 2))
+        var hadAgent = false;
+        Task<bool> AskAgent() => Task.Run(() => TryAskAgent(domain) && (hadAgent = true), CancellationToken.None);
+        using var agent = domain.Connection.OnAgentLifecycle(domain, change =>
+        {
+            if (change.IsConnected)
+            {
+                _ = AskAgent();
+            }
+        });
+        var started = time.GetTimestamp();
+        var isOff = await IsDoneWithinAsync(EitherAsync(stopped.Task, AskAgent()), options.TimeLimit / 2);
+        while (!isOff && options.TimeLimit - time.GetElapsedTime(started) is { Ticks: > 0 } left)
         {
             _ = Task.Run(() => TryPressPowerButton(domain), CancellationToken.None);
-            if (!await IsDoneWithinAsync(stopped.Task, options.TimeLimit / 2))
-            {
-                await PowerOffAsync(domain, options, stopped.Task);
-            }
+            isOff = await IsDoneWithinAsync(stopped.Task, left < options.TimeLimit / 2 ? left : options.TimeLimit / 2);
         }
 
-        return asked.IsCompletedSuccessfully && await asked;
+        if (!isOff)
+        {
+            await PowerOffAsync(domain, options, stopped.Task);
+        }
+
+        return hadAgent;
     }
 
     /// <summary>Starts a VM, and waits for its guest agent where it is known to have one, so that what follows finds the guest ready.</summary>

@@ -308,7 +308,6 @@ public sealed class VMTuner(HostConnection host, TimeProvider time, IChangeJourn
             change, facts, after, () => HostReading.Read(host), neighbours ?? (() => VMReading.RunningConfigurations(host, change.VMId)),
             () => host.IsLocalQemu ? HostMemoryFacts.Read() : null)
         {
-            HasNumad = !host.IsLocalQemu || LocalPrograms.Exists("numad"),
             ReadAbilities = () => HostAbilities.Read(host),
             HostCpus = hostCpus,
         };

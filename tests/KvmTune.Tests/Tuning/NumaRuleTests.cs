@@ -40,9 +40,9 @@ public sealed class NumaRuleTests
     public void Automatic_placement_needs_numad()
     {
         var automatic = RuleScene.Vm(vcpuAttributes: "placement='auto'");
-        new RuleScene { Change = Policy("strict", "0"), Xml = automatic, HasNumad = false }.Breaks(NumaRules.AutoPlacementNeedsNumad, "numad");
+        new RuleScene { Change = Policy("strict", "0"), Xml = automatic, Abilities = new() { HasNumad = false } }.Breaks(NumaRules.AutoPlacementNeedsNumad, "numad");
         new RuleScene { Change = Policy("strict", "0"), Xml = automatic }.Keeps(NumaRules.AutoPlacementNeedsNumad);
-        new RuleScene { Change = Policy("strict", "0"), HasNumad = false }.IsSilent(NumaRules.AutoPlacementNeedsNumad);
+        new RuleScene { Change = Policy("strict", "0"), Abilities = new() { HasNumad = false } }.IsSilent(NumaRules.AutoPlacementNeedsNumad);
     }
 
     [Fact]

@@ -31,8 +31,6 @@ public sealed record RuleScene
     /// <summary>What the local kernel says of the host's memory; null for another machine.</summary>
     public HostMemoryFacts? HostMemory { get; init; }
 
-    /// <summary>Whether numad is on the host.</summary>
-    public bool HasNumad { get; init; } = true;
 
     /// <summary>What the host's programs and kernel can do.</summary>
     public HostAbilities Abilities { get; init; } = new();
@@ -115,7 +113,6 @@ public sealed record RuleScene
         var facts = new VMFacts(IsRunning, IsPersistent, IsRunning ? before : null, IsPersistent ? before : null);
         return rule.Check(new RuleContext(Change, facts, document.ToConfiguration(), () => Host, () => [.. Neighbours.Select(DomainXmlReader.Read)], () => HostMemory)
         {
-            HasNumad = HasNumad,
             ReadAbilities = () => Abilities,
         });
     }

@@ -23,4 +23,24 @@ public sealed record CounterReading(IReadOnlyDictionary<string, double> Counters
 
     /// <summary>Nothing was read.</summary>
     public static CounterReading Empty { get; } = new(new Dictionary<string, double>(StringComparer.Ordinal));
+
+    /// <summary>Adds what the counters grew by since an earlier reading, and the gauges as they stand.</summary>
+    /// <param name="before">The earlier reading.</param>
+    /// <param name="result">Takes the values; a counter that is not known at both ends is not added.</param>
+    public void AddSince(CounterReading before, IDictionary<string, double> result)
+    {
+        foreach (var (name, value) in Counters)
+        {
+            // A counter that went backwards was restarted: it tells nothing.
+            if (before.Counters.TryGetValue(name, out var earlier) && value >= earlier)
+            {
+                result[name] = value - earlier;
+            }
+        }
+
+        foreach (var (name, value) in Gauges)
+        {
+            result[name] = value;
+        }
+    }
 }

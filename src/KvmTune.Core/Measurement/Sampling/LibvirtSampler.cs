@@ -8,6 +8,9 @@ namespace KvmTune.Measurement.Sampling;
 /// <summary>One bulk call for the VM's processors, disks and NICs (some 5 ms).</summary>
 internal sealed class LibvirtSampler(DomainAccess domain) : IRunSampler
 {
+    /// <summary>When the guest's balloon driver told its figures last, in seconds: where this does not move, neither do they.</summary>
+    public const string BalloonUpdates = "Balloon.LastUpdateSeconds";
+
     private const DomainStatsGroups Groups =
         DomainStatsGroups.CpuTotal | DomainStatsGroups.Vcpu | DomainStatsGroups.Block | DomainStatsGroups.Interface;
 
@@ -29,9 +32,27 @@ internal sealed class LibvirtSampler(DomainAccess domain) : IRunSampler
         ("rx.bytes", "ReceivedBytes"),
         ("rx.pkts", "ReceivedPackets"),
         ("rx.drop", "ReceiveDropsPackets"),
+        ("rx.errs", "ReceiveErrorsPackets"),
         ("tx.bytes", "SentBytes"),
         ("tx.pkts", "SentPackets"),
         ("tx.drop", "SendDropsPackets"),
+        ("tx.errs", "SendErrorsPackets"),
+    ];
+
+    private static readonly (string Libvirt, string Name)[] BalloonCounters =
+    [
+        ("swap_in", "Balloon.SwapInKiB"),
+        ("swap_out", "Balloon.SwapOutKiB"),
+        ("major_fault", "Balloon.MajorFaults"),
+        ("last-update", BalloonUpdates),
+    ];
+
+    private static readonly (string Libvirt, string Name)[] BalloonGauges =
+    [
+        ("current", "Balloon.CurrentKiB"),
+        ("maximum", "Balloon.MaximumKiB"),
+        ("available", "Balloon.AvailableKiB"),
+        ("usable", "Balloon.UsableKiB"),
     ];
 
     public CounterReading Read()
@@ -43,6 +64,7 @@ internal sealed class LibvirtSampler(DomainAccess domain) : IRunSampler
     internal static CounterReading Read(DomainStatistics statistics)
     {
         var counters = new Dictionary<string, double>(StringComparer.Ordinal);
+        var gauges = new Dictionary<string, double>(StringComparer.Ordinal);
         void Add(string libvirtName, string name)
         {
             if (statistics.GetDouble(libvirtName) is { } value)
@@ -51,7 +73,19 @@ internal sealed class LibvirtSampler(DomainAccess domain) : IRunSampler
             }
         }
 
+        void Tell(string libvirtName, string name)
+        {
+            if (statistics.GetDouble(libvirtName) is { } value)
+            {
+                gauges[name] = value;
+            }
+        }
+
+        Tell("state.state", "State");
+        Tell("state.reason", "StateReason");
         Add("cpu.time", "GuestCpuNanoseconds");
+        Add("cpu.haltpoll.success.time", "HaltPollNanoseconds");
+        Add("cpu.haltpoll.fail.time", "HaltPollNanoseconds");
         var wait = 0.0;
         for (var i = 0UL; i < (statistics.GetUInt64("vcpu.maximum") ?? 0); i++)
         {
@@ -60,6 +94,9 @@ internal sealed class LibvirtSampler(DomainAccess domain) : IRunSampler
             Add(vcpu + "delay", "VcpuDelayNanoseconds");
             Add(vcpu + "time", string.Create(CultureInfo.InvariantCulture, $"Vcpu.{i}.TimeNanoseconds"));
             Add(vcpu + "delay", string.Create(CultureInfo.InvariantCulture, $"Vcpu.{i}.DelayNanoseconds"));
+            // KVM's own statistics, by vCPU (libvirt 8.9).
+            Add(vcpu + "halt_poll_success_ns.sum", string.Create(CultureInfo.InvariantCulture, $"Vcpu.{i}.HaltPollNanoseconds"));
+            Add(vcpu + "halt_poll_fail_ns.sum", string.Create(CultureInfo.InvariantCulture, $"Vcpu.{i}.HaltPollNanoseconds"));
             wait += statistics.GetDouble(vcpu + "wait") ?? 0;
         }
 
@@ -89,6 +126,16 @@ internal sealed class LibvirtSampler(DomainAccess domain) : IRunSampler
             }
         }
 
-        return new CounterReading(counters);
+        foreach (var (libvirtName, name) in BalloonCounters)
+        {
+            Add("balloon." + libvirtName, name);
+        }
+
+        foreach (var (libvirtName, name) in BalloonGauges)
+        {
+            Tell("balloon." + libvirtName, name);
+        }
+
+        return new CounterReading(counters, gauges);
     }
 }

@@ -31,20 +31,7 @@ internal sealed class RunFrame
         };
         foreach (var (sampler, before) in Enumerable.Reverse(_readings))
         {
-            var after = ReadSafely(sampler);
-            foreach (var (name, value) in after.Counters)
-            {
-                // A counter that went backwards was restarted: it tells nothing.
-                if (before.Counters.TryGetValue(name, out var earlier) && value >= earlier)
-                {
-                    result[name] = value - earlier;
-                }
-            }
-
-            foreach (var (name, value) in after.Gauges)
-            {
-                result[name] = value;
-            }
+            ReadSafely(sampler).AddSince(before, result);
         }
 
         DerivedCounters.Add(result);

@@ -43,6 +43,7 @@ internal sealed class ThreadSampler : IRunSampler
             {
                 Add("VcpuRunQueueDelayNanoseconds", times.Delay);
                 Add(prefix + "RunQueueDelayNanoseconds", times.Delay);
+                Add(prefix + "RunNanoseconds", times.Run);
             }
 
             if (ReadMigrations(task) is { } migrations)

@@ -87,6 +87,8 @@ public sealed class CommandWorkload : IWorkload
 
     private sealed class Instance(WorkloadContext context, CommandSettings settings) : IWorkloadInstance
     {
+        private readonly LearnedDuration _duration = new();
+
         public string? Version => settings.Path;
 
         public string? GuestFile => null;
@@ -105,7 +107,8 @@ public sealed class CommandWorkload : IWorkload
             GuestCommandResult result;
             try
             {
-                result = await context.RequiredChannel.RunAsync(ToCommand(settings), cancellationToken);
+                result = await context.RequiredChannel.RunAsync(
+                    ToCommand(settings) with { ExpectedDuration = _duration.AtLeast() }, cancellationToken);
             }
             catch (GuestChannelException exception) when (exception.Reason == GuestChannelReason.CommandNotFound)
             {
@@ -118,6 +121,7 @@ public sealed class CommandWorkload : IWorkload
                 return RunOutcome.Failed($"{settings.Path} ended with {result.Describe()}");
             }
 
+            _duration.Note(result.Duration);
             var values = new Dictionary<string, double>(StringComparer.Ordinal);
             foreach (var metric in settings.Metrics)
             {

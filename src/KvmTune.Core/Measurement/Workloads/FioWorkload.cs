@@ -83,9 +83,9 @@ public sealed class FioWorkload : IWorkload
     private sealed class Instance(FioWorkload workload, WorkloadContext context) : IWorkloadInstance
     {
         private readonly List<string> _notes = [];
+        private readonly LearnedDuration _duration = new();
         private GuestTestFolder? _folder;
         private DiskPlace? _place;
-        private TimeSpan? _shortest;
 
         public string? Version { get; private set; }
 
@@ -125,9 +125,8 @@ public sealed class FioWorkload : IWorkload
             }
 
             var command = workload._job.Run(folder.Path, place.FileSizeMiB, context.Request.RunTime);
-            var result = await context.RequiredChannel.RunAsync(
-                command with { ExpectedDuration = Expected(command) }, cancellationToken);
-            var log = await folder.TakeFileAsync(FioJob.LogFile, cancellationToken);
+            var (result, log) = await folder.RunAndTakeAsync(
+                command with { ExpectedDuration = _duration.AtLeast(command.ExpectedDuration) }, FioJob.LogFile, cancellationToken);
             var (report, failure) = FioReport.Parse(result.StandardOutput, workload._job.Section);
             if (report is null || !result.Succeeded)
             {
@@ -145,7 +144,7 @@ public sealed class FioWorkload : IWorkload
                 return RunOutcome.Failed("fio wrote no log of its rates.");
             }
 
-            _shortest = _shortest is { } shortest && shortest < result.Duration ? shortest : result.Duration;
+            _duration.Note(result.Duration);
             return Outcome(report, log);
         }
 
@@ -212,10 +211,6 @@ public sealed class FioWorkload : IWorkload
                 MeasurementReason.PreparationFailed,
                 $"The test file could not be written in {folder.Path} in {context.VMName}: {failure} {result.Describe()}");
         }
-
-        // fio itself takes a while to start and to end; once that is known, the guest is not asked long before.
-        private TimeSpan? Expected(GuestCommand command) =>
-            _shortest is { } shortest && shortest * 0.95 > command.ExpectedDuration ? shortest * 0.95 : command.ExpectedDuration;
 
         private RunOutcome Outcome(FioReport report, string log)
         {

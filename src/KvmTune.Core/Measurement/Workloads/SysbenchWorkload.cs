@@ -89,6 +89,7 @@ public sealed class SysbenchWorkload : IWorkload
 
     private sealed class Instance(SysbenchWorkload workload, WorkloadContext context) : IWorkloadInstance
     {
+        private readonly LearnedDuration _duration = new();
         private GuestCommand? _command;
 
         public string? Version { get; private set; }
@@ -115,9 +116,16 @@ public sealed class SysbenchWorkload : IWorkload
         public async Task<RunOutcome> RunAsync(CancellationToken cancellationToken)
         {
             var command = _command ?? throw new InvalidOperationException("A workload is prepared before it is run.");
-            var result = await context.RequiredChannel.RunAsync(command, cancellationToken);
+            var result = await context.RequiredChannel.RunAsync(
+                command with { ExpectedDuration = _duration.AtLeast(command.ExpectedDuration) }, cancellationToken);
             var (report, failure) = SysbenchReport.Parse(result.StandardOutput);
-            return report is null || !result.Succeeded ? RunOutcome.Failed($"{failure ?? "sysbench failed."} {result.Describe()}") : Outcome(report);
+            if (report is null || !result.Succeeded)
+            {
+                return RunOutcome.Failed($"{failure ?? "sysbench failed."} {result.Describe()}");
+            }
+
+            _duration.Note(result.Duration);
+            return Outcome(report);
         }
 
         public Task CleanUpAsync() => Task.CompletedTask;

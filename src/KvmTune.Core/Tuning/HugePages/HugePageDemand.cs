@@ -106,7 +106,7 @@ public sealed record HugePageSupply(HugePageDemand Demand, long Available)
     /// <summary>The page size that is meant when none is named: the kernel's, else the smallest huge one of the host. Null when the host has none.</summary>
     public static long? DefaultSize(RuleContext context) =>
         context.HostMemory?.DefaultPageSizeKiB
-        ?? context.Host.Nodes.SelectMany(node => node.PagePools.Select(pool => pool.PageSizeKiB).Order().Skip(1)).Cast<long?>().Min();
+        ?? context.HostCpus.Nodes.SelectMany(node => node.PagePools.Select(pool => pool.PageSizeKiB).Order().Skip(1)).Cast<long?>().Min();
 
     /// <summary>For example <c>needed on node 0: 256 pages of 2 MiB, free: 12</c>.</summary>
     public override string ToString() => string.Create(

@@ -221,7 +221,7 @@ public static class MemoryRules
     private static List<long> Sizes(RuleContext context) => [.. Demands(context).Select(demand => demand.PageSizeKiB).Distinct().Order()];
 
     private static List<long> HostSizes(RuleContext context) =>
-        [.. context.Host.Nodes.SelectMany(node => node.PagePools.Select(pool => pool.PageSizeKiB).Order().Skip(1)).Distinct().Order()];
+        [.. context.HostCpus.Nodes.SelectMany(node => node.PagePools.Select(pool => pool.PageSizeKiB).Order().Skip(1)).Distinct().Order()];
 
     private static string Texts(IEnumerable<long> sizes) => string.Join(" and ", sizes.Select(PageSize.Text));
 }

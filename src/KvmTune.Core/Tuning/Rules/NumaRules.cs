@@ -55,7 +55,7 @@ public static class NumaRules
         "tried on libvirt 9.0.0",
         static context => context.After is not { VcpuPlacement: "auto" } and not { Memory.NumaPlacement: "auto" }
             ? null
-            : context.HasNumad
+            : context.Abilities.HasNumad != false
                 ? RuleCheck.Kept("numad is there")
                 : RuleCheck.Broken($"'{context.Change.VMName}' has placement='auto', and numad is not installed on the host. Install numad, or use static placement."));
 

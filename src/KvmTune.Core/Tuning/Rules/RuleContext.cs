@@ -44,7 +44,6 @@ public sealed class RuleContext
         _neighbours = whole._neighbours;
         _hostMemory = whole._hostMemory;
         _abilities = whole._abilities;
-        HasNumad = whole.HasNumad;
         ReadAbilities = whole.ReadAbilities;
     }
 
@@ -60,10 +59,7 @@ public sealed class RuleContext
     /// <summary>The host.</summary>
     public VMHostTopology Host => _host.Value;
 
-    /// <summary>Whether numad can be asked on the host; true where the host is another machine, which knows best.</summary>
-    public bool HasNumad { get; init; } = true;
-
-    /// <summary>The host as far as its CPUs go, which costs fewer calls than <see cref="Host"/>; that where it is left out.</summary>
+    /// <summary>The host as far as its CPUs and page sizes go, which costs fewer calls than <see cref="Host"/>: what is free on it is not known. That where it is left out.</summary>
     public VMHostTopology HostCpus
     {
         get => _hostCpus ?? Host;
@@ -75,6 +71,7 @@ public sealed class RuleContext
 
     /// <summary>What the kernel says of the host's memory; null where the host is not this machine.</summary>
     public HostMemoryFacts? HostMemory => _hostMemory.Value;
+
     /// <summary>Reads what the host's programs and kernel can do; by default nothing is known of them.</summary>
     public Func<HostAbilities> ReadAbilities { get; init; } = static () => new HostAbilities();
 

@@ -1,0 +1,123 @@
+// Watch-VMPerformance: what VMs do, interval by interval: an object for each VM and interval, or a table that is drawn anew in its place.
+using System.Management.Automation;
+using System.Runtime.ExceptionServices;
+using KvmTune.Cmdlets.Common;
+using KvmTune.Cmdlets.Completion;
+using KvmTune.Diagnosis.Bottlenecks;
+using KvmTune.Hosts;
+using KvmTune.Libvirt;
+
+namespace KvmTune.Cmdlets.Diagnosis;
+
+/// <summary>Watches the running VMs of hosts. libvirt is asked once an interval for all of them; guests are not asked.</summary>
+[Cmdlet(VerbsCommon.Watch, "VMPerformance")]
+[OutputType(typeof(VMPerformanceSample))]
+public sealed class WatchVMPerformanceCommand : VMCmdlet
+{
+    private readonly Dictionary<HostConnection, List<Func<string, Guid, bool>>> _wanted = [];
+
+    /// <summary>The VMs: names, wildcards, UUIDs, or objects of this module. All that run when left out.</summary>
+    [Parameter(Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
+    [Alias("VM")]
+    [VMReferenceTransformation]
+    [ArgumentCompleter(typeof(VMNameCompleter))]
+    public VMReference[] VMName { get; set; } = [new("*")];
+
+    /// <summary>How long an interval is.</summary>
+    [Parameter]
+    [DurationTransformation]
+    public TimeSpan Interval { get; set; } = TimeSpan.FromSeconds(3);
+
+    /// <summary>How many intervals; until Ctrl+C when left out.</summary>
+    [Parameter]
+    [ValidateRange(1, int.MaxValue)]
+    public int Count { get; set; }
+
+    /// <summary>Draws a table anew each interval instead of emitting objects, the VM that uses most CPU first.</summary>
+    [Parameter]
+    public SwitchParameter Live { get; set; }
+
+    /// <inheritdoc/>
+    protected override void ProcessRecord()
+    {
+        foreach (var reference in VMName)
+        {
+            Try(reference.Name, () =>
+            {
+                var host = HostConnections.Get(ConnectionUri ?? reference.ConnectionUri);
+                if (!_wanted.TryGetValue(host, out var filters))
+                {
+                    _wanted[host] = filters = [];
+                }
+
+                filters.Add(Filter(host, reference));
+            });
+        }
+    }
+
+    /// <inheritdoc/>
+    protected override void EndProcessing()
+    {
+        if (_wanted.Count == 0)
+        {
+            return;
+        }
+
+        using var table = Live ? new LiveTable(Host) : null;
+        Await(async (post, token) =>
+        {
+            await Task.WhenAll(_wanted.Select(async entry =>
+            {
+                try
+                {
+                    var watcher = new PerformanceWatcher(entry.Key, TimeProvider.System);
+                    int? count = MyInvocation.BoundParameters.ContainsKey(nameof(Count)) ? Count : null;
+                    await foreach (var samples in watcher.WatchAsync((name, id) => entry.Value.Exists(filter => filter(name, id)), Interval, count, token))
+                    {
+                        post(() => Show(entry.Key, samples, table));
+                    }
+                }
+                catch (Exception exception) when (exception is KvmTuneException or LibvirtException)
+                {
+                    // The error of one host does not end the watching of the others.
+                    var error = ExceptionDispatchInfo.Capture(exception);
+                    post(() => Try(entry.Key.Uri, error.Throw));
+                }
+            }));
+            return true;
+        });
+    }
+
+    private void Show(HostConnection host, IReadOnlyList<VMPerformanceSample> samples, LiveTable? table)
+    {
+        if (table is null)
+        {
+            WriteObject(samples, enumerateCollection: true);
+        }
+        else
+        {
+            table.Draw(host.Uri, samples);
+        }
+    }
+
+    // A VM that is named has to be there; one that a pattern fits may come later.
+    private static Func<string, Guid, bool> Filter(HostConnection host, VMReference reference)
+    {
+        var connection = host.Read();
+        using var named = reference.Id is { } id ? connection.TryLookupByUuid(id) : connection.TryLookupByName(reference.Name);
+        if (named is null && reference.Id is null && WildcardPattern.ContainsWildcardCharacters(reference.Name))
+        {
+            var pattern = new WildcardPattern(reference.Name, WildcardOptions.IgnoreCase);
+            return (name, _) => pattern.IsMatch(name);
+        }
+
+        using var found = named is null && reference.Id is null ? host.FindVM(reference.Name, connection) : null;
+        var wanted = (named ?? found ?? throw host.VMNotFound(reference.Name)) is { } domain
+            ? domain.IsActive
+                ? domain.Id
+                : throw new KvmTuneException(
+                    "GuestNotRunning", KvmTuneErrorCategory.InvalidOperation, $"'{domain.Name}' does not run, so there is nothing to watch. Start it first.")
+            : Guid.Empty;
+        return (_, vmId) => vmId == wanted;
+    }
+}

@@ -1,0 +1,179 @@
+// Watches VMs of one host for an interval and judges them: counters before and after, of libvirt, the local kernel and the guests.
+using KvmTune.Guest;
+using KvmTune.Hosts;
+using KvmTune.Libvirt;
+using KvmTune.Measurement;
+using KvmTune.Measurement.Sampling;
+using KvmTune.Topology;
+
+namespace KvmTune.Diagnosis.Bottlenecks;
+
+/// <summary>How to look.</summary>
+public sealed record BottleneckOptions
+{
+    /// <summary>How long to watch.</summary>
+    public TimeSpan Interval { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>The table of thresholds.</summary>
+    public BottleneckThresholds Thresholds { get; init; } = BottleneckThresholds.Default;
+
+    /// <summary>Whether guests are asked for their own counters, through the agent.</summary>
+    public bool AsksGuests { get; init; } = true;
+}
+
+/// <summary>Finds what holds VMs back. Nothing is changed by it.</summary>
+/// <param name="time">The clock.</param>
+public sealed class BottleneckFinder(TimeProvider time)
+{
+    private static readonly TimeSpan ProgressStep = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>Watches VMs of one host, all at the same time.</summary>
+    /// <param name="host">The host.</param>
+    /// <param name="domains">The VMs, all of one connection of the host. One that does not run yields no report.</param>
+    /// <param name="options">How to look.</param>
+    /// <param name="progress">Is told how far it is; null for nobody.</param>
+    /// <param name="cancellationToken">Ends the watching.</param>
+    /// <returns>A report for each VM that ran at both ends of the interval, in the order of the list.</returns>
+    /// <exception cref="LibvirtException">libvirt refuses or the daemon is lost.</exception>
+    public async Task<IReadOnlyList<VMBottleneckReport>> FindAsync(
+        HostConnection host, IReadOnlyList<LibvirtDomain> domains, BottleneckOptions options, IProgress<MeasurementProgress>? progress,
+        CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(host);
+        ArgumentNullException.ThrowIfNull(domains);
+        ArgumentNullException.ThrowIfNull(options);
+        var observations = await ObserveAsync(host, domains, options, progress, cancellationToken);
+        return observations.Select(observation => BottleneckJudge.Judge(observation, options.Thresholds)).ToList();
+    }
+
+    /// <summary>Watches VMs of one host and hands over what was counted, unjudged.</summary>
+    /// <inheritdoc cref="FindAsync"/>
+    public async Task<IReadOnlyList<VMObservation>> ObserveAsync(
+        HostConnection host, IReadOnlyList<LibvirtDomain> domains, BottleneckOptions options, IProgress<MeasurementProgress>? progress,
+        CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(host);
+        ArgumentNullException.ThrowIfNull(domains);
+        ArgumentNullException.ThrowIfNull(options);
+        var running = domains.Where(domain => domain.IsActive).ToList();
+        if (running.Count == 0)
+        {
+            return [];
+        }
+
+        var configurations = running.ToDictionary(domain => domain.Id, Configuration);
+        var observer = new HostObserver(host, time, KernelCounters.OfHostAndVMs);
+        var label = running.Count == 1 ? running[0].Name : $"{running.Count} VMs";
+        progress?.Report(new MeasurementProgress(label, "first reading", 0, options.Interval));
+
+        // The guest's readings are outside the host's: what asking costs is not in the host's counters.
+        var guestsBefore = await AskGuestsAsync(host, running, configurations, options, cancellationToken);
+        var startedAt = time.GetUtcNow();
+        var before = await Task.Run(() => observer.Read(running), cancellationToken);
+        await WaitAsync(label, options.Interval, progress, cancellationToken);
+        var after = await Task.Run(() => observer.Read(running), cancellationToken);
+        var guestsAfter = await AskGuestsAsync(host, running, configurations, options, cancellationToken);
+
+        var nodes = NodesOf(host);
+        var interval = time.GetElapsedTime(before.Timestamp, after.Timestamp);
+        return
+        [
+            .. from domain in running
+               where before.VMs.ContainsKey(domain.Id) && after.VMs.TryGetValue(domain.Id, out var readings) && !HostObserver.IsOff(readings)
+               let guest = GuestAnswer.Between(guestsBefore[domain.Id], guestsAfter[domain.Id])
+               select new VMObservation
+               {
+                   VMName = domain.Name,
+                   VMId = domain.Id,
+                   ConnectionUri = host.Uri,
+                   StartedAt = startedAt,
+                   Interval = interval,
+                   Configuration = configurations[domain.Id],
+                   Counters = Between(before.VMs[domain.Id], after.VMs[domain.Id]),
+                   Guest = guest.Counters,
+                   GuestUnknownReason = guest.UnknownReason,
+                   NodeOfHostCpu = nodes,
+               },
+        ];
+    }
+
+    /// <summary>What the counters of one VM grew by between two readings.</summary>
+    internal static IReadOnlyDictionary<string, double> Between(IReadOnlyList<CounterReading> before, IReadOnlyList<CounterReading> after)
+    {
+        var result = new Dictionary<string, double>(StringComparer.Ordinal);
+        foreach (var (earlier, later) in before.Zip(after))
+        {
+            later.AddSince(earlier, result);
+        }
+
+        DerivedCounters.Add(result);
+        return result;
+    }
+
+    private static VMConfiguration Configuration(LibvirtDomain domain)
+    {
+        using var xml = domain.GetXmlUtf8(DomainXmlFlags.None);
+        return DomainXmlReader.Read(xml.Span);
+    }
+
+    private static Dictionary<int, int> NodesOf(HostConnection host) =>
+        host.IsLocalQemu && host.Hardware() is { Nodes.Count: > 1 } hardware ? hardware.Cpus.ToDictionary(cpu => cpu.Id, cpu => cpu.Node) : [];
+
+    private async Task WaitAsync(string label, TimeSpan interval, IProgress<MeasurementProgress>? progress, CancellationToken cancellationToken)
+    {
+        var started = time.GetTimestamp();
+        for (var left = interval; left > TimeSpan.Zero; left = interval - time.GetElapsedTime(started))
+        {
+            progress?.Report(new MeasurementProgress(label, "watching", 1 - (left / interval), left));
+            await Task.Delay(left < ProgressStep ? left : ProgressStep, time, cancellationToken);
+        }
+    }
+
+    private async Task<IReadOnlyDictionary<Guid, GuestAnswer>> AskGuestsAsync(
+        HostConnection host, List<LibvirtDomain> domains, Dictionary<Guid, VMConfiguration> configurations, BottleneckOptions options,
+        CancellationToken cancellationToken)
+    {
+        var answers = await Task.WhenAll(domains.Select(async domain => (domain.Id, Answer: !options.AsksGuests
+            ? GuestAnswer.Unknown("it was not asked")
+            : !configurations[domain.Id].HasGuestAgentChannel
+                ? GuestAnswer.Unknown("the VM has no channel for a guest agent")
+                : await Task.Run(() => AskGuestAsync(host, domain.Id, cancellationToken), cancellationToken))));
+        return answers.ToDictionary(answer => answer.Id, answer => answer.Answer);
+    }
+
+    private async Task<GuestAnswer> AskGuestAsync(HostConnection host, Guid id, CancellationToken cancellationToken)
+    {
+        try
+        {
+            // Only a writable connection may talk to the agent.
+            using var domain = host.Write().LookupByUuid(id);
+            using var access = new DomainAccess(domain);
+            await using var channel = new AgentChannel(new LibvirtAgentTransport(access), time);
+            var result = await channel.RunAsync(GuestCounters.Command, cancellationToken);
+            return result.Succeeded
+                ? GuestAnswer.Of(GuestCounters.Parse(result.StandardOutput))
+                : GuestAnswer.Unknown($"the guest could not read its counters: {result.Describe()}");
+        }
+        catch (KvmTuneException exception)
+        {
+            // Whatever the guest or the user's rights say: the host's counters are worth a verdict without it, and the report says so.
+            return GuestAnswer.Unknown(exception.Message);
+        }
+        catch (LibvirtException exception)
+        {
+            return GuestAnswer.Unknown(exception.Message);
+        }
+    }
+
+    private sealed record GuestAnswer(CounterReading? Reading, string? UnknownReason)
+    {
+        public static GuestAnswer Of(CounterReading reading) => new(reading, null);
+
+        public static GuestAnswer Unknown(string reason) => new(null, reason);
+
+        public static (IReadOnlyDictionary<string, double>? Counters, string? UnknownReason) Between(GuestAnswer before, GuestAnswer after) =>
+            before.Reading is { } earlier && after.Reading is { } later
+                ? (BottleneckFinder.Between([earlier], [later]), null)
+                : (null, before.UnknownReason ?? after.UnknownReason);
+    }
+}

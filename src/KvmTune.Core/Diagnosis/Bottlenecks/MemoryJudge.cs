@@ -1,0 +1,102 @@
+// The memory area: what the guest has left, whether it swaps or waits for memory, and whether the host swaps the VM's.
+using KvmTune.Tuning;
+using static KvmTune.Diagnosis.Bottlenecks.BottleneckThresholds;
+
+namespace KvmTune.Diagnosis.Bottlenecks;
+
+/// <summary>Judges the memory area.</summary>
+internal static class MemoryJudge
+{
+    private const string ByGuest = "guest: /proc/vmstat, /proc/meminfo";
+    private const string ByBalloon = "libvirt: balloon.*";
+
+    public static JudgedArea Judge(VMObservation vm, BottleneckThresholds thresholds)
+    {
+        var area = new AreaJudge(TuningArea.Memory, thresholds);
+        var source = vm.Guest is null ? ByBalloon : ByGuest;
+        var used = UsedPercent(vm);
+        var swap = SwapKiBPerSecond(vm);
+        var faults = vm.GuestRate("MajorFaults") ?? BalloonRate(vm, "MajorFaults");
+        var pressure = CpuJudge.Pressure(vm, "Memory");
+
+        var swaps = area.Compare(EvidenceKind.Saturation, "guest", "swapping", swap, GuestSwapKiBPerSecond, source);
+        var waits = area.Compare(EvidenceKind.Saturation, "guest", "some task waited for memory", pressure, GuestMemoryPressurePercent, "guest: /proc/pressure/memory");
+        var isFull = area.Compare(EvidenceKind.Utilisation, "guest", "memory used", used, GuestMemoryUsedPercent, source);
+        var reads = area.Compare(EvidenceKind.Saturation, "guest", "major faults", faults, GuestMajorFaultsPerSecond, source, isFull);
+        if (swaps || waits || reads)
+        {
+            // Where the guest says that hardly any task waits, the swapping costs only that little.
+            var rank = waits || pressure is null ? CauseRank.ExplainsOthers : CauseRank.TimeLost;
+            area.Found(
+                BottleneckCause.GuestMemory, "guest", rank, pressure,
+                $"the guest is short of memory: {What(swaps ? swap : null, waits ? pressure : null, reads ? faults : null)}{Balloon(vm)}");
+        }
+
+        var hostFaults = vm.Rate(vm.Of("QemuMajorFaults"));
+        if (area.Compare(EvidenceKind.Saturation, "QEMU", "major faults", hostFaults, HostFaultsPerSecond, "/proc/PID/stat"))
+        {
+            area.Found(
+                BottleneckCause.HostMemory, "QEMU", CauseRank.ExplainsOthers, null,
+                $"the host reads the VM's memory from its swap, {hostFaults:0} times a second: it promised more memory than it has");
+        }
+
+        LookAtHost(area, vm);
+        return area.Conclude(used);
+    }
+
+    private static void LookAtHost(AreaJudge area, VMObservation vm)
+    {
+        area.Tell("balloon", "memory left to the guest", 100 * vm.Of("Balloon.CurrentKiB") / vm.Of("Balloon.MaximumKiB"), "%", ByBalloon);
+        area.Tell("guest", "allocations that had to wait", vm.GuestRate("AllocationStalls"), "1/s", ByGuest);
+        area.Tell("QEMU", "memory in the host's swap", vm.Of("QemuSwapKiB"), "KiB", "/proc/PID/status");
+        area.Tell("QEMU", "memory on huge pages", vm.Of("QemuHugePagesKiB"), "KiB", "/proc/PID/status");
+        area.Tell("host", "huge pages in use", 100 - (100 * vm.Of("HostHugePagesFreeKiB") / vm.Of("HostHugePagesKiB")), "%", "/sys/kernel/mm/hugepages");
+        area.Tell("host", "some task waited for memory", vm.Share(1000 * vm.Of("PressureMemorySomeMicroseconds")), "%", "/proc/pressure/memory");
+        if (vm.NodeOfHostCpu.Count > 0 && RemotePercent(vm) is { } remote)
+        {
+            area.Compare(EvidenceKind.Utilisation, "QEMU", "memory on nodes where no vCPU ran", remote, RemoteMemoryPercent, "/proc/PID/numa_maps");
+        }
+    }
+
+    private static double? UsedPercent(VMObservation vm) =>
+        100 - (100 * ((vm.InGuest("MemoryAvailableKiB") / vm.InGuest("MemoryTotalKiB"))
+            ?? (vm.Of("Balloon.UsableKiB") / vm.Of("Balloon.AvailableKiB"))));
+
+    private static double? SwapKiBPerSecond(VMObservation vm) =>
+        ((vm.GuestRate("SwapInPages") + vm.GuestRate("SwapOutPages")) * vm.InGuest("PageSizeBytes") / 1024)
+        ?? (BalloonRate(vm, "SwapInKiB") + BalloonRate(vm, "SwapOutKiB"));
+
+    // The guest's balloon driver tells its figures now and then: between two tellings they stand still, which is not "none".
+    private static double? BalloonRate(VMObservation vm, string counter) =>
+        vm.Of(Measurement.Sampling.LibvirtSampler.BalloonUpdates) is { } seconds and > 0 ? vm.Of($"Balloon.{counter}") / seconds : null;
+
+    private static double? RemotePercent(VMObservation vm)
+    {
+        var near = vm.Vcpus.Select(vcpu => vm.Of($"Vcpu.{vcpu}.HostCpu"))
+            .Where(cpu => cpu is not null && vm.NodeOfHostCpu.ContainsKey((int)cpu.Value))
+            .Select(cpu => vm.NodeOfHostCpu[(int)cpu!.Value]).ToHashSet();
+        var (all, remote) = (0.0, 0.0);
+        foreach (var node in vm.NodeOfHostCpu.Values.Distinct())
+        {
+            if (vm.Of($"QemuOnNode.{node}.KiB") is { } kibibytes)
+            {
+                all += kibibytes;
+                remote += near.Contains(node) ? 0 : kibibytes;
+            }
+        }
+
+        return near.Count == 0 || all <= 0 ? null : 100 * remote / all;
+    }
+
+    private static string What(double? swap, double? pressure, double? faults) => string.Join(", ", new[]
+    {
+        swap is null ? null : FormattableString.Invariant($"it swaps {swap:0} KiB/s"),
+        pressure is null ? null : FormattableString.Invariant($"some task waited for memory {pressure:0} % of the time"),
+        faults is null ? null : FormattableString.Invariant($"{faults:0} faults a second had to read a disk"),
+    }.OfType<string>());
+
+    private static string? Balloon(VMObservation vm) =>
+        vm.Of("Balloon.CurrentKiB") is { } current && vm.Of("Balloon.MaximumKiB") is { } maximum && current < maximum
+            ? FormattableString.Invariant($"; the balloon leaves it {current / 1024:0} of {maximum / 1024:0} MiB")
+            : null;
+}

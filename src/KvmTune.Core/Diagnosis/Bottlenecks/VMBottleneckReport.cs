@@ -1,0 +1,195 @@
+// What came of watching a VM for an interval: for each area its use, saturation and errors, and the area that holds the VM back.
+using System.Globalization;
+using KvmTune.Tuning;
+
+namespace KvmTune.Diagnosis.Bottlenecks;
+
+/// <summary>What a value tells, in the words of the USE method (Gregg).</summary>
+public enum EvidenceKind
+{
+    /// <summary>How much of a resource is used. It explains, and is no bottleneck by itself.</summary>
+    Utilisation,
+
+    /// <summary>Work that waits for the resource.</summary>
+    Saturation,
+
+    /// <summary>Work that failed.</summary>
+    Error,
+}
+
+/// <summary>Why an area holds a VM back. The names are fixed: scripts rely on them.</summary>
+public enum BottleneckCause
+{
+    /// <summary>vCPUs wait for a host CPU that others use.</summary>
+    VcpuDelay,
+
+    /// <summary>The guest uses all its vCPUs.</summary>
+    VcpusUsedUp,
+
+    /// <summary>A disk stands at a limit that is set on it.</summary>
+    DiskLimit,
+
+    /// <summary>The guest waits for flushes: it is sync-bound.</summary>
+    DiskFlushes,
+
+    /// <summary>Requests queue at a disk that is slow.</summary>
+    DiskQueue,
+
+    /// <summary>The host paused the VM since a disk failed.</summary>
+    DiskError,
+
+    /// <summary>The guest swaps, or waits for memory.</summary>
+    GuestMemory,
+
+    /// <summary>The host swaps the VM's memory.</summary>
+    HostMemory,
+
+    /// <summary>A NIC stands at a limit that is set on it.</summary>
+    NicLimit,
+
+    /// <summary>A NIC drops or damages packets.</summary>
+    NicDrops,
+
+    /// <summary>The guest has to send again what did not arrive.</summary>
+    TcpRetransmits,
+}
+
+/// <summary>One value that a verdict rests on.</summary>
+public sealed record BottleneckEvidence
+{
+    /// <summary>What it tells.</summary>
+    public required EvidenceKind Kind { get; init; }
+
+    /// <summary>The part of the VM, for example <c>vCPU 0</c> or <c>disk vdb</c>.</summary>
+    public required string Subject { get; init; }
+
+    /// <summary>What was counted, for example <c>run-queue delay</c>.</summary>
+    public required string Counter { get; init; }
+
+    /// <summary>The value; null where it is not known.</summary>
+    public double? Value { get; init; }
+
+    /// <summary>The value's unit.</summary>
+    public required string Unit { get; init; }
+
+    /// <summary>Where the value was read.</summary>
+    public required string Source { get; init; }
+
+    /// <summary>The value from which on it counts; null where nothing is compared.</summary>
+    public double? Threshold { get; init; }
+
+    /// <summary>The threshold's name; null where nothing is compared.</summary>
+    public string? ThresholdName { get; init; }
+
+    /// <summary>Where the threshold comes from; null where nothing is compared.</summary>
+    public string? ThresholdSource { get; init; }
+
+    /// <summary>Whether it counts: the threshold is reached, and so are those that count together with it.</summary>
+    public bool IsExceeded { get; init; }
+
+    /// <summary>For example <c>vCPU 0 run-queue delay: 48 % (from 10 %: VcpuDelayPercent), /proc/PID/task/TID/schedstat</c>.</summary>
+    public override string ToString() => string.Create(
+        CultureInfo.InvariantCulture,
+        $"{(IsExceeded ? "! " : null)}{Subject} {Counter}: {(Value is { } value ? $"{Round(value)} {Unit}" : "unknown")}{(Threshold is { } threshold ? $" (counts from {Round(threshold)} {Unit}: {ThresholdName})" : null)}, {Source}");
+
+    private static string Round(double value) =>
+        value.ToString(Math.Abs(value) >= 100 ? "0" : "0.##", CultureInfo.InvariantCulture);
+}
+
+/// <summary>One area of a VM.</summary>
+public sealed record AreaBottleneck
+{
+    /// <summary>The area.</summary>
+    public required TuningArea Area { get; init; }
+
+    /// <summary>How much of it is used, in per cent of what can be used; null where that is not known.</summary>
+    public double? UtilisationPercent { get; init; }
+
+    /// <summary>Whether it is saturated or fails.</summary>
+    public bool IsSaturated => Cause is not null;
+
+    /// <summary>Why it is; null where it is not.</summary>
+    public BottleneckCause? Cause { get; init; }
+
+    /// <summary>The part of the VM that shows it, for example <c>disk vdb</c>; null where the area is not saturated.</summary>
+    public string? Subject { get; init; }
+
+    /// <summary>The share of the interval in which the VM waited for the area; null where the counters do not tell time.</summary>
+    public double? WaitingPercent { get; init; }
+
+    /// <summary>Whether any counter tells of its saturation or errors: where none does, nothing is known, and not nothing the matter.</summary>
+    public bool IsKnown { get; init; } = true;
+
+    /// <summary>What is the matter, in a sentence.</summary>
+    public required string Verdict { get; init; }
+
+    /// <summary>All values that were looked at.</summary>
+    public required IReadOnlyList<BottleneckEvidence> Evidence { get; init; }
+
+    /// <summary>The values that tell use.</summary>
+    public IReadOnlyList<BottleneckEvidence> Utilisation => Of(EvidenceKind.Utilisation);
+
+    /// <summary>The values that tell saturation.</summary>
+    public IReadOnlyList<BottleneckEvidence> Saturation => Of(EvidenceKind.Saturation);
+
+    /// <summary>The values that tell errors.</summary>
+    public IReadOnlyList<BottleneckEvidence> Errors => Of(EvidenceKind.Error);
+
+    /// <summary>For example <c>Disk: disk vdb stands at its limit…</c>.</summary>
+    public override string ToString() => $"{Area}: {Verdict}";
+
+    private List<BottleneckEvidence> Of(EvidenceKind kind) => Evidence.Where(evidence => evidence.Kind == kind).ToList();
+}
+
+/// <summary>What came of watching one VM.</summary>
+public sealed record VMBottleneckReport
+{
+    /// <summary>What is said where nothing is saturated.</summary>
+    public const string NoBottleneck = "no bottleneck: leave it alone";
+
+    /// <summary>The VM's name.</summary>
+    public required string VMName { get; init; }
+
+    /// <summary>The VM's UUID.</summary>
+    public required Guid VMId { get; init; }
+
+    /// <summary>The libvirt connection that the VM was reached by.</summary>
+    public required string ConnectionUri { get; init; }
+
+    /// <summary>When the watching began.</summary>
+    public required DateTimeOffset StartedAt { get; init; }
+
+    /// <summary>How long it took.</summary>
+    public required TimeSpan Interval { get; init; }
+
+    /// <summary>The area that holds the VM back; null where none does.</summary>
+    public TuningArea? Area { get; init; }
+
+    /// <summary>Why it does; null where none does.</summary>
+    public BottleneckCause? Cause { get; init; }
+
+    /// <summary>The part of the VM that shows it; null where none does.</summary>
+    public string? Subject { get; init; }
+
+    /// <summary>The verdict, in a sentence.</summary>
+    public required string Verdict { get; init; }
+
+    /// <summary>The four areas.</summary>
+    public required IReadOnlyList<AreaBottleneck> Areas { get; init; }
+
+    /// <summary>What could not be seen, and why.</summary>
+    public required IReadOnlyList<string> Notes { get; init; }
+
+    /// <summary>Whether an area holds the VM back.</summary>
+    public bool HasBottleneck => Area is not null;
+
+    /// <summary>The values that count against the VM.</summary>
+    public IReadOnlyList<BottleneckEvidence> Exceeded => Areas.SelectMany(area => area.Evidence).Where(evidence => evidence.IsExceeded).ToList();
+
+    /// <summary>One area of the report.</summary>
+    /// <param name="area">CPU, disk, memory or network.</param>
+    public AreaBottleneck Of(TuningArea area) => Areas.First(found => found.Area == area);
+
+    /// <summary>For example <c>'db01': Disk: disk vdb stands at its limit…</c>.</summary>
+    public override string ToString() => $"'{VMName}': {(Area is { } area ? $"{area}: {Verdict}" : Verdict)}";
+}
