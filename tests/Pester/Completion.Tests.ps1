@@ -63,10 +63,10 @@ Describe 'Completion' {
     }
 
     It 'offers the ids of the journal and of its experiments, with what they were' {
-        $result = Set-VcpuPin test 0 2 -ConnectionUri test:///default -Scope Config -WarningAction Ignore
+        $result = Set-VcpuPin db01 0 2 -Scope Config -WarningAction Ignore
         foreach ($line in 'Undo-VMTuning -Id ', 'Get-VMTuningHistory -Id ') {
             $entry = Get-Completion $line | Where-Object CompletionText -EQ $result.JournalId
-            $entry.ToolTip | Should -Match 'test: pin vCPU 0'
+            $entry.ToolTip | Should -Match 'db01: pin vCPU 0'
         }
     }
 

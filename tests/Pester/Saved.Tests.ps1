@@ -73,6 +73,7 @@ Describe 'Saved objects on the pipeline' {
             Topology = Get-VMTopology db01; Result = $result; Entry = Get-VMTuningHistory -Id $result.JournalId; Experiment = $experiment
             Plan = Set-VcpuPin db02 -Map @{ 0 = '2' } -Scope Config -AsPlan; Finding = (Test-VMTuning db01 | Where-Object Plan)[0]
             Checkpoint = Checkpoint-VMTuning db01 pipeline -Force; Comparison = $experiment.Comparison
+            Bottleneck = Find-VMBottleneck test -ConnectionUri test:///default -Interval 1s -WarningAction Ignore
         }
         foreach ($name in @($things.Keys)) { $things[$name] | Export-Clixml "$TestDrive/$name.xml" }
         $names = @($things.Keys | Where-Object { $_ -ne 'Topology' })
@@ -135,7 +136,7 @@ try { Import-Clixml '$TestDrive/Entry.xml' | Undo-VMTuning -WhatIf -ErrorAction 
     }
 
     It 'are applied as planned, or refused where somebody was quicker' {
-        (Import-Clixml "$TestDrive/Plan.xml" | Invoke-VMTuning -WarningAction Ignore).Outcome | Should -Be RestartPending
+        (Import-Clixml "$TestDrive/Plan.xml" | Invoke-VMTuning -WarningAction Ignore).Outcome | Should -Be Applied
         (Invoke-Captured { Import-Clixml "$TestDrive/Plan.xml" | Invoke-VMTuning -WarningAction Ignore }).Ids | Should -Be ConcurrentEdit
     }
 
@@ -166,7 +167,7 @@ try { Import-Clixml '$TestDrive/Entry.xml' | Undo-VMTuning -WhatIf -ErrorAction 
 '@
         $child.Output | Should -Be @(
             "views: $(($names | Sort-Object | ForEach-Object { ($things[$_] | Out-String).Trim() }) -join "`n")".Replace("`n", '/')
-            "deserialized: $($things.Count)", 'pin: pin vCPU 0 to host CPU 2', 'plan: RestartPending', 'finding: RestartPending', 'history: db01',
+            "deserialized: $($things.Count)", 'pin: pin vCPU 0 to host CPU 2', 'plan: Applied', 'finding: Applied', 'history: db01',
             'plot: Improved', 'compare: Improved', 'parts: Improved Improved', 'restore: db01', 'undo: db01')
     }
 }

@@ -71,6 +71,31 @@ Describe 'The view of a <_>' -ForEach 'Connection', 'Host', 'VM', 'Plan', 'Resul
     }
 }
 
+Describe 'Every type that a cmdlet emits' {
+    It 'has a list with all that matters: <_>' -ForEach @(
+        Import-Module "$PSScriptRoot/../../out/KvmTune/KvmTune.psd1" -Force
+        (Get-Command -Module KvmTune).OutputType.Type.Where{ $_ -and $_ -ne [void] }.FullName | Sort-Object -Unique
+    ) {
+        $views = (Get-FormatData $_).FormatViewDefinition.Control
+        $views | Should -Not -BeNullOrEmpty
+        # A picture is its own list.
+        @($views | Where-Object { $_ -is [System.Management.Automation.ListControl] -or $_ -is [System.Management.Automation.CustomControl] }).Count | Should -BeGreaterThan 0
+    }
+
+    It 'shows sizes and times in units for people' {
+        (Get-HugePagePool -ConnectionUri $uri | Select-Object -First 1 | Format-List | Out-String) | Should -Match 'Page size +: \d+(\.\d)? (KiB|MiB|GiB)'
+        ($things.Comparison.Metrics | Format-List | Out-String) | Should -Match 'Baseline +: 106 IOPS'
+        ($things.Performance.Runs[0] | Format-List | Out-String) | Should -Match 'Took +: 3.00 s'
+        ($things.VM | Format-List | Out-String) | Should -Match 'Memory +: 8 GiB'
+    }
+
+    It 'has colours in headers only as $PSStyle has them: none in plain text, and none with NO_COLOR' {
+        foreach ($name in $things.Keys) { ($things[$name] | Out-String) -replace '\e\[[0-9;]*m' | Should -Not -Match '\e' }
+        $child = & env NO_COLOR=1 pwsh -NoProfile -NonInteractive -Command "Import-Module '$(Get-ModulePath)'; Get-VMTopology -ConnectionUri test:///default; Show-VMHostMap test:///default"
+        ($child -join "`n") | Should -Not -Match '\e'
+    }
+}
+
 Describe 'The parts of a topology' {
     It 'have views too: <_>' -ForEach 'Vcpus', 'Disks', 'Nics' {
         $lines = ($things.VM.$_ | Out-String -Width 100) -split "`n" | Where-Object { $_.Trim() }

@@ -2,9 +2,11 @@
 using System.Management.Automation;
 using System.Management.Automation.Runspaces;
 using KvmTune.Diagnosis;
+using KvmTune.Diagnosis.Bottlenecks;
 using KvmTune.Experiments;
 using KvmTune.Journal;
 using KvmTune.Measurement;
+using KvmTune.Optimization;
 using KvmTune.Statistics;
 using KvmTune.Tuning;
 
@@ -30,6 +32,8 @@ public sealed class SerializationTypes : IModuleAssemblyInitializer
         Serialized.Of<VMTuningPlan>(["Title", "HasChanges", "RequiresRestart", "VirshCommand"]),
         Serialized.Of<VMTuningResult>(["Title", "Outcome", "AppliedAt", "JournalId", "VirshCommand", "Notes"], ["Plan"]),
         Serialized.Of<VMTuningFinding>(["Severity", "Area", "Id", "Subject", "Suggestion", "Reason"], ["Plan"]),
+        Serialized.Of<VMBottleneckReport>(["Verdict", "Cause", "Subject", "Interval"]),
+        Serialized.Of<VMOptimization>(["Workload", "Outcome", "Reason", "StartedAt", "Elapsed"]),
         Serialized.Of<JournalEntry>(["Id", "Title", "StartedAt", "Outcome"]),
         Serialized.Of<TuningCheckpoint>(["Name", "MadeAt", "User"]),
     ];
