@@ -104,7 +104,6 @@ Describe 'The commands in <_>' -Tag Lab -ForEach (@($cmdlets) + $topics) {
     BeforeAll {
         $guests = 'lab1', 'lab2'
         # A guest that was redefined or started anew by a page is made anew: it may run with other settings than it shows.
-        function Get-GuestMark([string] $Name) { "$(Get-DomainText $Name)$(if ((Get-DomainState $Name) -eq 'running') { Get-QemuProcessId $Name })" }
         Restore-Guest $guests
         $marks = @{}
         foreach ($guest in $guests) { $marks[$guest] = Get-GuestMark $guest }
