@@ -49,6 +49,7 @@
         'Set-VcpuPin'
         'Set-VMCpuModel'
         'Set-VMNumaPolicy'
+        'Show-VMComparison'
         'Show-VMHostMap'
         'Test-VMTuning'
         'Undo-VMTuning'
