@@ -117,7 +117,8 @@ public static class Formatting
     public static string PlanOf(VMTuningFinding finding) => finding.Title ?? $"none: {finding.NoPlanReason}";
 
     /// <summary>The area that holds a VM back; <c>none</c> where none does.</summary>
-    public static string AreaOf(VMBottleneckReport report) => report.Area is { } area ? AreaName(area) : "none";
+    public static string AreaOf(VMBottleneckReport report) =>
+        report.Area is { } area ? AreaName(area) : report.Areas.Any(found => found.Saturation.Any(evidence => evidence.Value is not null)) ? "none" : "unknown";
 
     /// <summary>How much of an area is used, with a mark where it is saturated.</summary>
     public static string Use(VMBottleneckReport report, TuningArea area) =>

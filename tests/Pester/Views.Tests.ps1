@@ -16,9 +16,13 @@ BeforeAll {
         Performance = New-Performance (200..211)
         Comparison = Compare-VMPerformance (New-Performance (200..211)) (New-Performance (100..111))
         Finding = (Test-VMTuning test)[0]
+        Bottleneck = Find-VMBottleneck test -Interval 0.1
+        Sample = Watch-VMPerformance test -Interval 0.1 -Count 1
     }
     $things.Experiment = New-Experiment $things.Comparison $things.Result
     $things.Plot = $things.Comparison | Show-VMComparison
+    $things.Area = $things.Bottleneck.Areas[0]
+    $things.Evidence = $things.Area.Evidence[0]
     $things.Step = $things.Experiment.Steps[0]
 
     # The public types of the module below an object, with the lists whose Count PowerShell does not see.
@@ -42,7 +46,7 @@ BeforeAll {
 }
 AfterAll { Disconnect-VMHost $uri -ErrorAction Ignore }
 
-Describe 'The view of a <_>' -ForEach 'Connection', 'Host', 'VM', 'Plan', 'Result', 'Entry', 'Checkpoint', 'Placement', 'Map', 'Performance', 'Comparison', 'Plot', 'Finding', 'Experiment', 'Step' {
+Describe 'The view of a <_>' -ForEach 'Connection', 'Host', 'VM', 'Plan', 'Result', 'Entry', 'Checkpoint', 'Placement', 'Map', 'Performance', 'Comparison', 'Plot', 'Finding', 'Bottleneck', 'Area', 'Evidence', 'Sample', 'Experiment', 'Step' {
     It 'is one of the module''s own, for table or list' {
         $type = $things[$_].GetType().FullName
         Get-FormatData $type | Should -Not -BeNullOrEmpty
