@@ -8,7 +8,7 @@ namespace KvmTune.Experiments;
 
 /// <summary>The change of an experiment on its VM: one plan, or several that are meant as one.</summary>
 internal sealed class ChangeSwitch(
-    HostConnection host, VMTuner tuner, TimeProvider time, IReadOnlyList<VMTuningPlan> asked, ApplyOptions options) : IExperimentSubject
+    HostConnection host, VMTuner tuner, IReadOnlyList<VMTuningPlan> asked, ApplyOptions options) : IExperimentSubject
 {
     private readonly List<HostPreparation> _preparations = [];
     private readonly List<long> _journalIds = [];
@@ -19,6 +19,7 @@ internal sealed class ChangeSwitch(
     // As they are judged on what is there now; those that need a restart come last, so that one restart serves all.
     private List<VMTuningPlan> _plans = InOrder(asked);
     private List<VMChange> _inverse = [];
+    private bool _isApplied;
 
     /// <inheritdoc/>
     public string Title => string.Join("; ", asked.Select(plan => plan.Title));
@@ -70,6 +71,7 @@ internal sealed class ChangeSwitch(
     public async Task<IReadOnlyList<VMTuningResult>> ApplyAsync(CancellationToken cancellationToken)
     {
         var results = new List<VMTuningResult>();
+        _isApplied = true;
         foreach (var plan in _plans)
         {
             var result = Recorded(await tuner.ApplyAsync(
@@ -106,21 +108,14 @@ internal sealed class ChangeSwitch(
         {
             await UndoAsync(left, restart: true, cancellationToken);
         }
+
+        _isApplied = false;
     }
 
     /// <inheritdoc/>
-    public async Task RestartAsync(CancellationToken cancellationToken)
-    {
-        try
-        {
-            using var domain = host.Write().TryLookupByUuid(asked[0].VMId) ?? throw host.VMNotFound(asked[0].VMName);
-            await new VMRestarter(time).RestartAsync(domain, options.RestartOptions, cancellationToken);
-        }
-        catch (LibvirtException exception)
-        {
-            throw LibvirtErrors.Calling(exception, $"restarting '{asked[0].VMName}'");
-        }
-    }
+    public Task RestartAsync(CancellationToken cancellationToken) =>
+        // With the change in force, it is that change's entry that undo looks for.
+        tuner.RestartAsync(_plans[^1], options with { Undoes = _isApplied && _entries.TryGetValue(_plans[^1], out var entry) ? entry : null }, cancellationToken);
 
     /// <inheritdoc/>
     public void TakeBackPreparations()

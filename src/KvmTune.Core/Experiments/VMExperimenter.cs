@@ -95,7 +95,6 @@ public sealed class VMExperimenter(HostConnection host, VMTuner tuner, IMeasurem
             ? new ChangeSwitch(
                 host,
                 tuner,
-                time,
                 plans,
                 new ApplyOptions { Restart = options.Restart, RestartOptions = options.RestartOptions, ExperimentId = experimentId })
             : throw new ArgumentException($"An experiment tries one change of one VM: at least one plan is needed, and each of '{target.VMName}'.", nameof(plans));

@@ -268,6 +268,18 @@ public sealed partial class TuningJournal : IChangeJournal, IDisposable
         public void Fail(Exception exception, bool isTakenBack) =>
             journal.TryEnd(_id!.Value, isTakenBack ? JournalOutcome.TakenBack : JournalOutcome.Failed, exception.Message);
 
+        public void Withdraw()
+        {
+            try
+            {
+                journal._database.Write(isDurable: false, "DELETE FROM change WHERE id = $0", _id);
+            }
+            catch (KvmTuneException)
+            {
+                // It shows as interrupted then, and undo finds that nothing is left of it.
+            }
+        }
+
         public void Dispose()
         {
             if (_id is { } id)

@@ -33,6 +33,9 @@ public interface IChangeRecord : IDisposable
     /// <param name="exception">Why.</param>
     /// <param name="isTakenBack">Whether the VM is as before; false also where that cannot be known.</param>
     void Fail(Exception exception, bool isTakenBack);
+
+    /// <summary>Takes the entry out again: nothing was changed. Where that cannot be done it stays without an outcome, which undo understands.</summary>
+    void Withdraw();
 }
 
 /// <summary>The steps of the path of changes that are passed once the intent is recorded, in their order.</summary>

@@ -23,6 +23,11 @@ public sealed class NoJournal : IChangeJournal
             // The exception itself is all there is.
         }
 
+        public void Withdraw()
+        {
+            // There is no entry.
+        }
+
         public void Dispose()
         {
             // Nothing is held.

@@ -162,6 +162,55 @@ public sealed class VMTuner(HostConnection host, TimeProvider time, IChangeJourn
         }
     }
 
+    /// <summary>
+    /// Restarts the VM of a plan that is being tried, without changing anything. It stands in the journal while it is done: a process that
+    /// ends when the VM is off leaves word of it, and undo starts the VM.
+    /// </summary>
+    /// <exception cref="KvmTuneException">As for <see cref="VMRestarter.RestartAsync"/>; another process is changing the VM; or the journal cannot record it.</exception>
+    internal async Task RestartAsync(VMTuningPlan plan, ApplyOptions options, CancellationToken cancellationToken)
+    {
+        using var record = await journal.HoldAsync(plan.Change, cancellationToken);
+        var domain = FindDomain(plan.Change);
+        using var found = domain == known ? null : domain;
+        var restarter = new VMRestarter(time);
+        try
+        {
+            record.Begin(new ChangeIntent
+            {
+                Plan = plan,
+                Inverse = ChangeApplication.InverseOf(plan),
+                WasRunning = domain.IsActive,
+                Restarts = true,
+                StartedAt = time.GetUtcNow(),
+                ExperimentId = options.ExperimentId,
+                Undoes = options.Undoes,
+            });
+            record.Reach(ChangeStep.ShuttingDown);
+            var hadAgent = domain.IsActive && await restarter.ShutDownAsync(domain, options.RestartOptions, cancellationToken);
+            record.Reach(ChangeStep.ShutDown);
+            await restarter.StartAsync(domain, hadAgent, cancellationToken);
+            record.Withdraw();
+        }
+        catch (Exception exception)
+        {
+            if (IsRunning(domain))
+            {
+                record.Withdraw();
+            }
+            else
+            {
+                record.Fail(exception, isTakenBack: false);
+            }
+
+            if (exception is LibvirtException refused)
+            {
+                throw LibvirtErrors.Calling(refused, $"restarting '{plan.VMName}'");
+            }
+
+            throw;
+        }
+    }
+
     /// <summary>The plan on what is there now. Nothing is touched.</summary>
     /// <exception cref="KvmTuneException">The VM is gone, or somebody else changed the same settings since (<c>ConcurrentEdit</c>).</exception>
     internal VMTuningPlan CheckAnew(VMTuningPlan plan)
@@ -214,6 +263,18 @@ public sealed class VMTuner(HostConnection host, TimeProvider time, IChangeJourn
             throw new KvmTuneException(
                 plan.Errors[0].RuleId, KvmTuneErrorCategory.InvalidArgument,
                 string.Join(' ', plan.Errors.Select(error => error.Evidence)));
+        }
+    }
+
+    private static bool IsRunning(LibvirtDomain domain)
+    {
+        try
+        {
+            return domain.IsActive;
+        }
+        catch (LibvirtException)
+        {
+            return false;
         }
     }
 

@@ -25,6 +25,8 @@ internal sealed class StepJournal(IChangeJournal journal, ChangeStep when, Actio
 
         public void Fail(Exception exception, bool isTakenBack) => record.Fail(exception, isTakenBack);
 
+        public void Withdraw() => record.Withdraw();
+
         public void Dispose() => record.Dispose();
     }
 }

@@ -125,6 +125,8 @@ internal static partial class TuningChild
 
         public void Fail(Exception exception, bool isTakenBack) => record.Fail(exception, isTakenBack);
 
+        public void Withdraw() => record.Withdraw();
+
         public void Dispose() => record.Dispose();
     }
 }
