@@ -1,0 +1,1 @@
+import { plot } from "@observablehq/plot"; globalThis.p = plot;
