@@ -17,11 +17,12 @@ function drawRuns(chart, width) {
     y: { axis: null },
     fy: { ...sideDomain, padding: 0.08 },
     color: colours,
+    opacity,
     marks: [
       gridX({ strokeOpacity: 0.12 }),
       ruleY(intervals, { fy: "name", y: () => 0, x1: "low", x2: "high", stroke: "name", strokeWidth: 14, strokeOpacity: 0.22 }),
       tickX(medians, { fy: "name", x: "median", stroke: "name", strokeWidth: 3 }),
-      dot(known, dodgeY({ anchor: "middle", fy: "side", x: "value", r: 4, padding: 1, fill: (run) => (run.isCounted ? run.side : "none"), stroke: "side", strokeWidth: 1.2, title: titleOf(chart) })),
+      dot(known, dodgeY({ anchor: "middle", fy: "side", x: "value", r: 4, padding: 1, fill: "side", fillOpacity: filled, stroke: "side", strokeWidth: 1.2, title: titleOf(chart) })),
     ],
   });
 }
@@ -60,10 +61,11 @@ function drawTimeline(chart, width) {
       x: { domain: [0, last], label: isLast ? "seconds since the first run" : null, ticks: isLast ? undefined : [] },
       y: { label: null, zero: index > 0, nice: true, ticks: 3, tickFormat: short },
       color: colours,
+      opacity,
       marks: [
         gridY({ ticks: 3, strokeOpacity: 0.12 }),
         line(points, { x: "seconds", y: "value", stroke: "currentColor", strokeOpacity: 0.25, strokeWidth: 1 }),
-        dot(points, { x: "seconds", y: "value", r: 3.5, fill: (point) => (point.isCounted ? point.side : "none"), stroke: "side", strokeWidth: 1.2, title: titleOf(chart, row) }),
+        dot(points, { x: "seconds", y: "value", r: 3.5, fill: "side", fillOpacity: filled, stroke: "side", strokeWidth: 1.2, title: titleOf(chart, row) }),
         heading(`${row.name}${row.unit ? `, ${row.unit}` : ""}`),
       ],
     });
@@ -83,6 +85,9 @@ function heading(words) {
   };
 }
 
+// A run that does not count is a ring.
+const filled = (run) => (run.isCounted ? 1 : 0);
+const opacity = { type: "linear", domain: [0, 1] };
 const labelOf = (chart) => (chart.unit === chart.metric ? chart.metric : `${chart.metric} (${chart.unit})`);
 const short = (value) => value.toLocaleString("en", { maximumSignificantDigits: 4 }).replaceAll(",", "\u202f");
 const titleOf = (chart, row = { unit: chart.unit }) => (run) =>

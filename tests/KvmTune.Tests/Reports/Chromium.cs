@@ -18,6 +18,7 @@ internal static class Chromium
         {
             using var process = Process.Start(new ProcessStartInfo(Path!)
             {
+                UseShellExecute = false,
                 RedirectStandardOutput = true,
                 RedirectStandardError = true,
                 ArgumentList =

@@ -73,11 +73,15 @@ public sealed partial class ReportInBrowserTests
         return await Chromium.DumpAsync(file);
     }
 
-    private static int Dots(string html, string chart) => Regex.Count(Regex.Match(html, $"data-chart=\"{chart}\".*?</figure>", RegexOptions.Singleline).Value, "<circle ");
+    private static int Dots(string html, string chart)
+    {
+        var drawn = html[html.IndexOf($"data-chart=\"{chart}\"", StringComparison.Ordinal)..];
+        return Regex.Count(drawn[..drawn.IndexOf("</figure>", StringComparison.Ordinal)], "<circle ");
+    }
 
     private static HashSet<double> Numbers(string html) =>
-        [.. DataElement().Matches(html).Select(match => double.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture))];
+        [.. DataElement().Matches(html).Select(match => double.Parse(match.Groups["value"].Value, CultureInfo.InvariantCulture))];
 
-    [GeneratedRegex("<data value=\"([^\"]+)\">")]
+    [GeneratedRegex("<data value=\"(?<value>[^\"]+)\">", RegexOptions.ExplicitCapture, 10_000)]
     private static partial Regex DataElement();
 }

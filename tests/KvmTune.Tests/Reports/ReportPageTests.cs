@@ -79,7 +79,7 @@ public sealed partial class ReportPageTests
             ConnectionUri = "test:///x",
             HostName = "kvm1",
             OnlineCpus = CpuSet.Parse("0-3"),
-            Nodes = [new HostNode { Id = 0, MemoryKiB = 1024, Cpus = [.. Enumerable.Range(0, 4).Select(id => new HostCpu(id, 0, 0, 0, id, new CpuSet([id])))] }],
+            Nodes = [new HostNode { Id = 0, MemoryKiB = 1024, Cpus = [.. Enumerable.Range(0, 4).Select(id => new HostCpu(id, 0, 0, 0, id, CpuSet.Of([id])))] }],
         };
         var plan = Performances.Pin(TuningOutcome.Applied).Plan;
         var change = (VcpuPinChange)plan.Change with { Pins = new Dictionary<int, CpuSet?> { [0] = CpuSet.Parse("2"), [1] = CpuSet.Parse("3") } };
@@ -118,6 +118,6 @@ public sealed partial class ReportPageTests
         };
     }
 
-    [GeneratedRegex("<script[ >]")]
+    [GeneratedRegex("<script[ >]", RegexOptions.None, 10_000)]
     private static partial Regex ScriptStart();
 }
