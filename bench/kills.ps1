@@ -34,7 +34,7 @@ function Get-State {
 function Wait-Guest {
     $watch = [System.Diagnostics.Stopwatch]::StartNew()
     while ((virsh -c $uri qemu-agent-command $vm '{"execute":"guest-ping"}' 2>$null) -notmatch 'return') {
-        if ($watch.Elapsed.TotalSeconds -gt 120) { throw "The guest agent of $vm does not answer." }
+        if ($watch.Elapsed.TotalSeconds -gt 120) { throw "The guest agent of $vm does not answer; the VM is: $(virsh -c $uri domstate $vm | Select-Object -First 1)." }
         Start-Sleep -Milliseconds 200
     }
 }
@@ -60,6 +60,7 @@ foreach ($round in 1..$Rounds) {
     $ended = $child.WaitForExit([int] ($delay * 1000))
     if ($ended) { $counts.Ended++ } else { $child.Kill(); $child.WaitForExit() }
 
+    Write-Verbose "round ${round}: $($experiment.Name), killed after $($delay.ToString('0.00')) s"
     $found = Get-State
     $isChanged = [bool] (@($before.Keys) | Where-Object { $before[$_] -ne $found[$_] })
     $standing = Get-VMTuningHistory $vm -Kind Change | Where-Object { -not $_.UndoneAt -and -not $_.Undoes } | Sort-Object Id | Select-Object -Last 1
@@ -72,7 +73,7 @@ foreach ($round in 1..$Rounds) {
 
     $undoErrors = $null
     Undo-VMTuning $vm -Last -Restart -WarningAction Ignore -ErrorAction SilentlyContinue -ErrorVariable undoErrors | Out-Null
-    Wait-Guest
+    try { Wait-Guest } catch { $undoErrors += $_ }
     $after = Get-State
     $different = @($before.Keys) | Where-Object { $before[$_] -ne $after[$_] }
     if (-not $different -and -not $undoErrors) { $counts.Back++ }

@@ -10,6 +10,8 @@ packages=(
     python3-libvirt # the peer of `inventory` that a script would use
     virtinst        # virt-xml, the peer of `pin` that edits XML
 )
+# The peer of `watch`, which not every distribution has.
+if [ -n "$(apt-cache madison virt-top 2>/dev/null)" ]; then packages+=(virt-top); fi
 
 as_root() {
     if [ "$(id -u)" = 0 ]; then "$@"

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Runs the benchmarks, or the one that is named, on the module in out/KvmTune and on the lab that is up:
-#   pin | inventory | import | verdict | placement | harness
+#   pin | inventory | import | completion | verdict | placement | harness | watch
+#   bottlenecks [-Rounds N] [-Seconds N] [-Kind KIND,…]   planted on the lab; a quarter of an hour
 #   kills [ROUNDS]                     experiments on the lab, killed at random moments and taken back
 #   record WORKLOAD quiet|noisy RUNS   makes a series for `verdict` on the lab, beside a noisy neighbour or without
 # Each prints one line a figure and writes the same to out/bench/NAME.json. README.md beside this file says what they measure.
@@ -31,9 +32,9 @@ run() {
             mkdir -p out/bench
             gcc -O2 -Wall -Werror -o out/bench/inventory-peer bench/inventory-peer.c -lvirt
             in_powershell inventory ;;
-        pin | import | kills) in_powershell "$@" ;;
+        pin | import | completion | kills | watch | bottlenecks) in_powershell "$@" ;;
         verdict | placement | harness | record) dotnet run --project bench/KvmTune.Bench -c Release -v quiet -- "$@" ;;
-        *) sed -n '2,6s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+        *) sed -n '2,7s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
     esac
 }
 
@@ -41,6 +42,6 @@ if [ $# -gt 0 ]; then
     run "$@"
 else
     failed=0
-    for name in import pin inventory verdict placement harness; do run "$name" || failed=1; done
+    for name in import pin completion inventory verdict placement harness watch; do run "$name" || failed=1; done
     exit "$failed"
 fi

@@ -15,8 +15,6 @@ namespace KvmTune.Cmdlets;
 [System.ComponentModel.EditorBrowsable(System.ComponentModel.EditorBrowsableState.Never)]
 public static class Formatting
 {
-    private static readonly string[] Prefixes = ["", " k", " M", " G", " T"];
-
     /// <summary>A size in KiB, for example <c>512 MiB</c>.</summary>
     public static string KiB(long? kibibytes) => kibibytes switch
     {
@@ -27,33 +25,7 @@ public static class Formatting
     };
 
     /// <summary>A value in its unit, for example <c>12.3 k IOPS</c>, <c>1.84 ms</c>.</summary>
-    public static string Value(double? value, string unit)
-    {
-        if (value is not { } number || !double.IsFinite(number))
-        {
-            return "-";
-        }
-
-        if (unit == "ns")
-        {
-            return Math.Abs(number) switch
-            {
-                >= 1e9 => Invariant($"{Digits(number / 1e9)} s"),
-                >= 1e6 => Invariant($"{Digits(number / 1e6)} ms"),
-                >= 1e3 => Invariant($"{Digits(number / 1e3)} µs"),
-                _ => Invariant($"{Digits(number)} ns"),
-            };
-        }
-
-        var power = 0;
-        while (unit is not ("%" or "ms" or "s") && power < Prefixes.Length - 1 && Math.Abs(number) >= (power == 0 ? 10_000 : 1000))
-        {
-            number /= 1000;
-            power++;
-        }
-
-        return $"{Digits(number)}{Prefixes[power]} {unit}";
-    }
+    public static string Value(double? value, string unit) => MetricText.Value(value, unit);
 
     /// <summary>How an entry of the journal stands, for example <c>Applied, undone by 7</c>.</summary>
     public static string Standing(JournalEntry entry) => (entry.UndoneAt, entry.UndoneBy) switch
@@ -145,7 +117,8 @@ public static class Formatting
     public static string PlanOf(VMTuningFinding finding) => finding.Title ?? $"none: {finding.NoPlanReason}";
 
     /// <summary>The area that holds a VM back; <c>none</c> where none does.</summary>
-    public static string AreaOf(VMBottleneckReport report) => report.Area is { } area ? AreaName(area) : "none";
+    public static string AreaOf(VMBottleneckReport report) =>
+        report.Area is { } area ? AreaName(area) : report.Areas.Any(found => found.Saturation.Any(evidence => evidence.Value is not null)) ? "none" : "unknown";
 
     /// <summary>How much of an area is used, with a mark where it is saturated.</summary>
     public static string Use(VMBottleneckReport report, TuningArea area) =>
@@ -195,12 +168,10 @@ public static class Formatting
     }
 
     /// <summary>A shift with its interval, for example <c>+18 % [+12, +25]</c>.</summary>
-    public static string Shift(MetricComparison metric) => metric.ShiftPercent is { } shift
-        ? Invariant($"{shift:+0.#;-0.#;0} %{(metric.IntervalLowPercent is { } low && metric.IntervalHighPercent is { } high ? Invariant($" [{low:+0.#;-0.#;0}, {high:+0.#;-0.#;0}]") : null)}")
-        : metric.ShiftInUnits is { } units ? Value(units, metric.Metric.Unit) : "-";
+    public static string Shift(MetricComparison metric) => ComparisonPicture.Shift(metric);
 
     /// <summary>A verdict in words.</summary>
-    public static string Words(Verdict verdict, bool isProvisional) => (verdict == Verdict.NoDifference ? "no difference" : verdict.ToString().ToLowerInvariant())
+    public static string Words(Verdict verdict, bool isProvisional) => ComparisonPicture.Words(verdict)
         + (isProvisional ? " (provisional)" : null);
 
     /// <summary>What a calibrated VM can show with one design, for example <c>8: 6.1 % in 59.2 s</c>, a line each.</summary>
@@ -257,13 +228,6 @@ public static class Formatting
         result.Verifications.Any(verification => verification.Source.StartsWith(source, StringComparison.Ordinal));
 
     private static string? Count(int count, string word) => count == 0 ? null : Invariant($"{count} {word}{(count > 1 ? "s" : null)}");
-
-    private static string Digits(double number) => Math.Abs(number) switch
-    {
-        >= 100 or 0 => number.ToString("0", CultureInfo.InvariantCulture),
-        >= 10 => number.ToString("0.0", CultureInfo.InvariantCulture),
-        _ => number.ToString("0.00", CultureInfo.InvariantCulture),
-    };
 
     private static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }

@@ -35,9 +35,39 @@ Describe 'Completion' {
         (Get-Completion 'Set-VcpuPin test 0 -ConnectionUri test:///default -HostCpu ').CompletionText | Should -Be @('0', '2', '4')
     }
 
-    It 'offers the workloads' {
-        (Get-Completion 'Measure-VMPerformance db01 -Workload Random').CompletionText | Should -Contain RandomWrite
-        (Get-Completion 'Measure-VMPerformance db01 -Workload Random').CompletionText | Should -Contain RandomRead
+    It 'offers the workloads, each with what it runs' {
+        $found = Get-Completion 'Measure-VMPerformance db01 -Workload '
+        $found.CompletionText | Should -Contain RandomWrite
+        $found.CompletionText | Should -Contain Observe
+        foreach ($workload in $found) { $workload.ToolTip | Should -Match 'fio|sysbench|iperf3|program|nothing is run' -Because $workload.CompletionText }
+        ($found | Where-Object CompletionText -EQ RandomWrite).ToolTip | Should -Match 'fio'
+        ($found | Where-Object CompletionText -EQ Cpu).ToolTip | Should -Match 'sysbench'
+        (Get-Completion 'Invoke-VMExperiment -Workload Random').CompletionText | Should -Contain RandomRead
+    }
+
+    It 'is there for everything that has a name, on every cmdlet' {
+        $completers = @{
+            VMName = 'VMNameCompleter', 'JournalVMNameCompleter'; ConnectionUri = , 'ConnectionUriCompleter'; Disk = , 'DiskCompleter'; Nic = , 'NicCompleter'
+            Vcpu = , 'VcpuCompleter'; IOThread = , 'IOThreadCompleter'; HostCpu = , 'HostCpuCompleter'; ReservedCpu = , 'HostCpuCompleter'
+            PageSize = , 'PageSizeCompleter'; Node = , 'HostNodeCompleter'; Nodes = , 'HostNodeCompleter'; Workload = , 'WorkloadCompleter'
+            Id = , 'JournalIdCompleter'; ExperimentId = , 'ExperimentIdCompleter'; Name = , 'CheckpointNameCompleter'
+        }
+        $found = foreach ($cmdlet in Get-Command -Module KvmTune) {
+            foreach ($parameter in $cmdlet.Parameters.Values | Where-Object { $completers.ContainsKey($_.Name) }) {
+                $completer = $parameter.Attributes.Where{ $_ -is [ArgumentCompleter] }.Type.Name
+                $completer | Should -BeIn $completers[$parameter.Name] -Because "$cmdlet -$($parameter.Name) is a name that Tab knows"
+                $parameter.Name
+            }
+        }
+        $found | Sort-Object -Unique | Should -Be ($completers.Keys | Sort-Object)
+    }
+
+    It 'offers the ids of the journal and of its experiments, with what they were' {
+        $result = Set-VcpuPin db01 0 2 -Scope Config -WarningAction Ignore
+        foreach ($line in 'Undo-VMTuning -Id ', 'Get-VMTuningHistory -Id ') {
+            $entry = Get-Completion $line | Where-Object CompletionText -EQ $result.JournalId
+            $entry.ToolTip | Should -Match 'db01: pin vCPU 0'
+        }
     }
 
     It 'offers hosts, the connected one first' {

@@ -13,7 +13,6 @@ BeforeAll {
             $script:number++
             "<interface type='network'><mac address='52:54:00:00:0$script:number`:0a'/><source network='default'/><model type='virtio'/></interface></devices>"
         }) -replace '</vcpu>', "</vcpu><iothreads>2</iothreads>$Xml"
-        if ($ShutOff) { $text = $text -replace '<os>', '<test:runstate>5</test:runstate><os>' }
         Set-Content $file $text
         $uri
     }

@@ -104,7 +104,6 @@ Describe 'The commands in <_>' -Tag Lab -ForEach (@($cmdlets) + $topics) {
     BeforeAll {
         $guests = 'lab1', 'lab2'
         # A guest that was redefined or started anew by a page is made anew: it may run with other settings than it shows.
-        function Get-GuestMark([string] $Name) { "$(Get-DomainText $Name)$(if ((Get-DomainState $Name) -eq 'running') { Get-QemuProcessId $Name })" }
         Restore-Guest $guests
         $marks = @{}
         foreach ($guest in $guests) { $marks[$guest] = Get-GuestMark $guest }
@@ -126,6 +125,11 @@ Describe 'The commands in <_>' -Tag Lab -ForEach (@($cmdlets) + $topics) {
 `$env:LIBVIRT_DEFAULT_URI = '$(Get-LabUri)'
 `$ErrorActionPreference = 'Stop'
 `$ProgressPreference = 'SilentlyContinue'
+# What an example leaves open is as short as it can be: that it runs is shown here, not what it finds.
+`$PSDefaultParameterValues = @{
+    '*-VM*:RunTime' = '2s'; 'Measure-VMPerformance:Runs' = 2; 'Invoke-VMExperiment:Runs' = 2
+    '*-VM*:Interval' = '2s'
+}
 Import-Module '$module'
 Set-Location ([System.IO.Path]::GetTempPath())
 $($script -join "`n")

@@ -135,6 +135,29 @@ Describe 'A pool of huge pages' -Tag Lab -Skip:(-not $env:KVMTUNE_LAB) {
         Get-KernelPool Total | Should -Be $total
     }
 
+    It 'is recorded in the history and taken back from there, also by an undo of that undo' {
+        $null = Set-HugePagePool 2M ($total + 8)
+        $entry = Get-VMTuningHistory -Kind HostChange | Select-Object -Last 1
+        $entry.Outcome | Should -Be Applied
+        $null = $entry | Undo-VMTuning
+        Get-KernelPool Total | Should -Be $total
+        (Get-VMTuningHistory -Id $entry.Id).UndoneAt | Should -Not -BeNullOrEmpty
+        $null = Get-VMTuningHistory -Kind HostChange | Select-Object -Last 1 | Undo-VMTuning
+        Get-KernelPool Total | Should -Be ($total + 8)
+    }
+
+    It 'that was set again since is UndoCollides and stays, unless -Force is said' {
+        $null = Set-HugePagePool 2M ($total + 8)
+        $entry = Get-VMTuningHistory -Kind HostChange | Select-Object -Last 1
+        # Past the module: nothing in the journal knows of it.
+        Set-Content /sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages ($total + 4)
+        $captured = Invoke-Captured { $entry | Undo-VMTuning }
+        $captured.Ids | Should -Be UndoCollides
+        Get-KernelPool Total | Should -Be ($total + 4)
+        $null = $entry | Undo-VMTuning -Force
+        Get-KernelPool Total | Should -Be $total
+    }
+
     It 'is refused with <Id> for <What>' -ForEach @(
         @{ What = 'more than the memory'; Command = { Set-HugePagePool 2M 100000000 }; Id = 'HugePagePoolShort' }
         @{ What = 'a node that is not there'; Command = { Set-HugePagePool 2M 1 -Node 99 }; Id = 'NodeNotFound' }

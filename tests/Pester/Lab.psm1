@@ -237,6 +237,12 @@ function Restore-Guest {
     }
 }
 
+# What tells whether a guest was redefined or started anew.
+function Get-GuestMark {
+    param([string] $Name)
+    "$(Get-DomainText $Name)$(if ((Get-DomainState $Name) -eq 'running') { Get-QemuProcessId $Name })"
+}
+
 # A shut-off domain of the suite's own on the lab's host: the lab removes it if the test does not.
 $script:NextDomain = 256
 function New-LabDomain {
@@ -279,6 +285,7 @@ function New-TestHost {
     <uuid>00000000-0000-4000-8000-$('{0:x12}' -f $number)</uuid>
     <memory unit='MiB'>256</memory>
     <vcpu>2</vcpu>
+    $(if ($ShutOff) { '<test:runstate>5</test:runstate>' })
     <os><type>hvm</type></os>
     <devices>
       <disk type='file' device='disk'>
@@ -373,6 +380,20 @@ function New-Performance {
         Conditions = New-EngineObject Measurement.MeasurementConditions @{ HostName = $HostName; DomainType = 'test'; ConfigurationHash = '00'; Channel = 'None' }
         StartedAt = [datetimeoffset]::UnixEpoch
         Elapsed = [timespan]::FromSeconds(30)
+    }
+}
+
+# An experiment that made this comparison, as if it had been made; with a change of the test driver's VM unless one is given.
+function New-Experiment {
+    param($Comparison, $Change = (Set-VcpuPin test -ConnectionUri test:///default -Map @{ 0 = '2'; 1 = '4' } -Scope Config -WarningAction Ignore))
+    New-EngineObject Experiments.VMExperiment @{
+        ExperimentId = [guid]::NewGuid(); VMName = $Comparison.VMName; VMId = $Comparison.VMId; ConnectionUri = $Comparison.ConnectionUri
+        Title = 'disk vdb: cache=none, io=native'; Changes = ConvertTo-EngineArray Tuning.VMTuningResult $Change
+        Baseline = $Comparison.Baseline; Candidate = $Comparison.Candidate; Comparison = $Comparison
+        Decision = 'Kept'; Reason = 'Kept, since it improved.'; Keep = 'Improved'; Design = 'Pairs'; Seed = 7
+        PairCount = 12; ScreenedPairCount = 3; RestartCount = 0; StartedAt = [datetimeoffset]::UnixEpoch; Elapsed = [timespan]::FromSeconds(130)
+        Steps = ConvertTo-EngineArray Experiments.ExperimentStep (
+            (Get-EngineType Experiments.ExperimentStep)::new('Measure', 'pair 1 of 8 (B A), baseline', [datetimeoffset]::UnixEpoch, [timespan]::FromSeconds(8)))
     }
 }
 

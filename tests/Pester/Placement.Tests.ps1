@@ -7,7 +7,7 @@ BeforeAll {
 
 Describe 'A placement on a host of the test driver' {
     BeforeAll {
-        $uri = New-TestHost (Join-Path $TestDrive placement) 'db01', 'db02', 'web01' -ShutOff
+        $uri = New-TestHost (Join-Path $TestDrive placement) 'db01', 'db02', 'web01'
         $null = Connect-VMHost $uri
         $cpus = (Get-VMHostTopology).OnlineCpus.Numbers
     }
@@ -107,7 +107,7 @@ Describe 'A placement on a host with nodes, some of whose VMs run' {
 
 Describe 'The view of a placement' {
     BeforeAll {
-        $uri = New-TestHost (Join-Path $TestDrive views) 'db01', 'db02' -ShutOff
+        $uri = New-TestHost (Join-Path $TestDrive views) 'db01', 'db02'
         $null = Connect-VMHost $uri
         $plan = New-VcpuPinPlan db01 -WarningAction Ignore
         $map = Show-VMHostMap

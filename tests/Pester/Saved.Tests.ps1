@@ -1,4 +1,4 @@
-# Measurements that were saved, cloned by value or made in a job, and compared later. Needs no guest.
+# What was saved, cloned by value or made in a job is the same on the pipeline later. Needs no guest.
 BeforeAll {
     Import-Module "$PSScriptRoot/Lab.psm1" -Force
     Import-KvmTune
@@ -60,5 +60,114 @@ Import-Module '$module'
     It 'is shown like a living one' {
         $slow | Export-Clixml "$TestDrive/slow.xml"
         (Import-Clixml "$TestDrive/slow.xml" | Out-String) | Should -Be ($slow | Out-String)
+    }
+}
+
+Describe 'Saved objects on the pipeline' {
+    BeforeAll {
+        $uri = New-TestHost (Join-Path $TestDrive pipeline) 'db01', 'db02' -ShutOff
+        $null = Connect-VMHost $uri
+        $result = Set-VcpuPin db01 -Map @{ 0 = '0'; 1 = '2' } -Scope Config -WarningAction Ignore
+        $experiment = New-Experiment (Compare-VMPerformance $fast $slow) $result
+        $things = @{
+            Topology = Get-VMTopology db01; Result = $result; Entry = Get-VMTuningHistory -Id $result.JournalId; Experiment = $experiment
+            Plan = Set-VcpuPin db02 -Map @{ 0 = '2' } -Scope Config -AsPlan; Finding = (Test-VMTuning db01 | Where-Object Plan)[0]
+            Checkpoint = Checkpoint-VMTuning db01 pipeline -Force; Comparison = $experiment.Comparison
+            Bottleneck = Find-VMBottleneck test -ConnectionUri test:///default -Interval 1s -WarningAction Ignore
+        }
+        foreach ($name in @($things.Keys)) { $things[$name] | Export-Clixml "$TestDrive/$name.xml" }
+        $names = @($things.Keys | Where-Object { $_ -ne 'Topology' })
+        $paths = ($things.Keys | ForEach-Object { "'$TestDrive/$_.xml'" }) -join ', '
+        # In a session that has read them all as property bags before it imports the module.
+        function Invoke-Bare([string] $Script) {
+            Invoke-Child @"
+`$bag = @{}; foreach (`$path in $paths) { `$bag[(Split-Path -LeafBase `$path)] = Import-Clixml `$path }
+Import-Module '$(Get-ModulePath)'
+`$null = Connect-VMHost '$uri'
+`$null = Set-VcpuPin db01 -Map @{ 0 = '0'; 1 = '2' } -Scope Config -WarningAction Ignore
+`$WarningPreference = 'SilentlyContinue'
+$Script
+"@
+        }
+    }
+    AfterAll { Disconnect-VMHost $uri -ErrorAction Ignore }
+
+    It 'are what they were, and look so' {
+        foreach ($name in $names) {
+            $back = Import-Clixml "$TestDrive/$name.xml"
+            $back.GetType() | Should -Be $things[$name].GetType()
+            ($back | Out-String) | Should -Be ($things[$name] | Out-String)
+        }
+    }
+
+    It 'go through a job and back' {
+        $job = Start-Job { param($module, $things) Import-Module $module; $things.Values } -ArgumentList (Get-ModulePath), $things
+        $back = @($job | Receive-Job -Wait -AutoRemoveJob)
+        foreach ($name in $names) { $back.ForEach('GetType') | Should -Contain $things[$name].GetType() }
+        ($back | Where-Object { $_ -is $experiment.GetType() }).Baseline.CountedRuns.Count | Should -Be 12
+    }
+
+    It 'name their VM to every cmdlet: <_>' -ForEach 'Topology', 'Result', 'Entry', 'Finding', 'Checkpoint' {
+        $back = Import-Clixml "$TestDrive/$_.xml"
+        ($back | Get-VMTopology).VMName | Should -Be db01
+        ($back | Get-VMTuningHistory | Where-Object VMName -EQ db01) | Should -Not -BeNullOrEmpty -Because $_
+        ($back | Set-VcpuPin -Map @{ 0 = '2' } -AsPlan).Title | Should -Be 'pin vCPU 0 to host CPU 2'
+    }
+
+    It 'are taken back by Undo-VMTuning: <_>' -ForEach 'Result', 'Entry', 'Experiment' {
+        $back = Import-Clixml "$TestDrive/$_.xml"
+        Get-PrintedText { $back | Undo-VMTuning -WhatIf } | Should -Match "take back entry $($result.JournalId)"
+    }
+
+    It 'are taken back only out of the journal that has them' {
+        $back = Import-Clixml "$TestDrive/Entry.xml"
+        $other = "$TestDrive/other-journal"
+        $child = Invoke-Child @"
+`$env:KVMTUNE_HOME = '$other'
+Import-Module '$(Get-ModulePath)'
+`$null = Set-VcpuPin test -ConnectionUri test:///default -Map @{ 0 = '2' } -Scope Config -WarningAction Ignore
+try { Import-Clixml '$TestDrive/Entry.xml' | Undo-VMTuning -WhatIf -ErrorAction Stop } catch { `$_.FullyQualifiedErrorId }
+"@
+        $child.Output[-1] | Should -Match '^JournalEntryNotFound'
+    }
+
+    It 'go where plans go: <_>' -ForEach 'Plan', 'Finding' {
+        Get-PrintedText { Import-Clixml "$TestDrive/$_.xml" | Invoke-VMTuning -WhatIf -WarningAction Ignore } | Should -Match 'the same with virsh'
+    }
+
+    It 'are applied as planned, or refused where somebody was quicker' {
+        (Import-Clixml "$TestDrive/Plan.xml" | Invoke-VMTuning -WarningAction Ignore).Outcome | Should -Be Applied
+        (Invoke-Captured { Import-Clixml "$TestDrive/Plan.xml" | Invoke-VMTuning -WarningAction Ignore }).Ids | Should -Be ConcurrentEdit
+    }
+
+    It 'restore a checkpoint without its name' {
+        Get-PrintedText { Import-Clixml "$TestDrive/Checkpoint.xml" | Restore-VMTuning -WhatIf -WarningAction Ignore } | Should -Match 'db01'
+    }
+
+    It 'have parts that are whole: the measurements of an experiment' {
+        $back = Import-Clixml "$TestDrive/Experiment.xml"
+        (Compare-VMPerformance $back.Candidate $back.Baseline).Sentence | Should -Be $experiment.Comparison.Sentence
+        ($back.Baseline, $back.Candidate | Compare-VMPerformance).Verdict | Should -Be Improved
+        ($back | Show-VMComparison | Out-String) | Should -Be ($experiment | Show-VMComparison | Out-String)
+    }
+
+    It 'are the same where they were read before the module was imported' {
+        $child = Invoke-Bare @'
+"views: $(($bag.Keys | Where-Object { $_ -notin 'Topology' } | Sort-Object | ForEach-Object { ($bag[$_] | Out-String).Trim() }) -join "`n")".Replace("`n", '/')
+"deserialized: $(@($bag.Values | Where-Object { $_.pstypenames[0] -like 'Deserialized.*' }).Count)"
+"pin: $(($bag.Topology | Set-VcpuPin -Map @{ 0 = '2' } -AsPlan).Title)"
+"plan: $(($bag.Plan | Invoke-VMTuning).Outcome)"
+"finding: $(($bag.Finding | Invoke-VMTuning -Confirm:$false).Outcome)"
+"history: $(@($bag.Result | Get-VMTuningHistory)[0].VMName)"
+"plot: $(($bag.Experiment | Show-VMComparison).Verdict)"
+"compare: $((Compare-VMPerformance $bag.Comparison.Candidate $bag.Comparison.Baseline).Verdict)"
+"parts: $((Compare-VMPerformance $bag.Experiment.Candidate $bag.Experiment.Baseline).Verdict) $(($bag.Experiment.Comparison | Show-VMComparison).Verdict)"
+"restore: $(($bag.Checkpoint | Restore-VMTuning -AsPlan).VMName)"
+"undo: $(try { ($bag.Result | Undo-VMTuning -Force -ErrorAction Stop).VMName } catch { $_.FullyQualifiedErrorId })"
+'@
+        $child.Output | Should -Be @(
+            "views: $(($names | Sort-Object | ForEach-Object { ($things[$_] | Out-String).Trim() }) -join "`n")".Replace("`n", '/')
+            "deserialized: $($things.Count)", 'pin: pin vCPU 0 to host CPU 2', 'plan: Applied', 'finding: Applied', 'history: db01',
+            'plot: Improved', 'compare: Improved', 'parts: Improved Improved', 'restore: db01', 'undo: db01')
     }
 }

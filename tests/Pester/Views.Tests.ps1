@@ -16,15 +16,13 @@ BeforeAll {
         Performance = New-Performance (200..211)
         Comparison = Compare-VMPerformance (New-Performance (200..211)) (New-Performance (100..111))
         Finding = (Test-VMTuning test)[0]
+        Bottleneck = Find-VMBottleneck test -Interval 0.1
+        Sample = Watch-VMPerformance test -Interval 0.1 -Count 1
     }
-    $things.Experiment = New-EngineObject Experiments.VMExperiment @{
-        ExperimentId = [guid]::NewGuid(); VMName = 'db01'; VMId = [guid]::NewGuid(); ConnectionUri = $uri; Title = 'disk vdb: cache=none, io=native'
-        Changes = ConvertTo-EngineArray Tuning.VMTuningResult $things.Result; Baseline = $things.Comparison.Baseline; Candidate = $things.Comparison.Candidate
-        Comparison = $things.Comparison; Decision = 'Kept'; Reason = 'Kept, since it improved.'; Keep = 'Improved'; Design = 'Pairs'; Seed = 7
-        PairCount = 12; ScreenedPairCount = 3; RestartCount = 0; StartedAt = [datetimeoffset]::UnixEpoch; Elapsed = [timespan]::FromSeconds(130)
-        Steps = ConvertTo-EngineArray Experiments.ExperimentStep (
-            (Get-EngineType Experiments.ExperimentStep)::new('Measure', 'pair 1 of 8 (B A), baseline', [datetimeoffset]::UnixEpoch, [timespan]::FromSeconds(8)))
-    }
+    $things.Experiment = New-Experiment $things.Comparison $things.Result
+    $things.Plot = $things.Comparison | Show-VMComparison
+    $things.Area = $things.Bottleneck.Areas[0]
+    $things.Evidence = $things.Area.Evidence[0]
     $things.Step = $things.Experiment.Steps[0]
 
     # The public types of the module below an object, with the lists whose Count PowerShell does not see.
@@ -48,7 +46,7 @@ BeforeAll {
 }
 AfterAll { Disconnect-VMHost $uri -ErrorAction Ignore }
 
-Describe 'The view of a <_>' -ForEach 'Connection', 'Host', 'VM', 'Plan', 'Result', 'Entry', 'Checkpoint', 'Placement', 'Map', 'Performance', 'Comparison', 'Finding', 'Experiment', 'Step' {
+Describe 'The view of a <_>' -ForEach 'Connection', 'Host', 'VM', 'Plan', 'Result', 'Entry', 'Checkpoint', 'Placement', 'Map', 'Performance', 'Comparison', 'Plot', 'Finding', 'Bottleneck', 'Area', 'Evidence', 'Sample', 'Experiment', 'Step' {
     It 'is one of the module''s own, for table or list' {
         $type = $things[$_].GetType().FullName
         Get-FormatData $type | Should -Not -BeNullOrEmpty
@@ -74,6 +72,31 @@ Describe 'The view of a <_>' -ForEach 'Connection', 'Host', 'VM', 'Plan', 'Resul
 
     It 'has lists that PowerShell can count' {
         Find-UncountableList $things[$_] $_ | Should -BeNullOrEmpty
+    }
+}
+
+Describe 'Every type that a cmdlet emits' {
+    It 'has a list with all that matters: <_>' -ForEach @(
+        Import-Module "$PSScriptRoot/../../out/KvmTune/KvmTune.psd1" -Force
+        (Get-Command -Module KvmTune).OutputType.Type.Where{ $_ -and $_ -ne [void] }.FullName | Sort-Object -Unique
+    ) {
+        $views = (Get-FormatData $_).FormatViewDefinition.Control
+        $views | Should -Not -BeNullOrEmpty
+        # A picture is its own list.
+        @($views | Where-Object { $_ -is [System.Management.Automation.ListControl] -or $_ -is [System.Management.Automation.CustomControl] }).Count | Should -BeGreaterThan 0
+    }
+
+    It 'shows sizes and times in units for people' {
+        (Get-HugePagePool -ConnectionUri $uri | Select-Object -First 1 | Format-List | Out-String) | Should -Match 'Page size +: \d+(\.\d)? (KiB|MiB|GiB)'
+        ($things.Comparison.Metrics | Format-List | Out-String) | Should -Match 'Baseline +: 106 IOPS'
+        ($things.Performance.Runs[0] | Format-List | Out-String) | Should -Match 'Took +: 3.00 s'
+        ($things.VM | Format-List | Out-String) | Should -Match 'Memory +: 8 GiB'
+    }
+
+    It 'has colours in headers only as $PSStyle has them: none in plain text, and none with NO_COLOR' {
+        foreach ($name in $things.Keys) { ($things[$name] | Out-String) -replace '\e\[[0-9;]*m' | Should -Not -Match '\e' }
+        $child = & env NO_COLOR=1 pwsh -NoProfile -NonInteractive -Command "Import-Module '$(Get-ModulePath)'; Get-VMTopology -ConnectionUri test:///default; Show-VMHostMap test:///default"
+        ($child -join "`n") | Should -Not -Match '\e'
     }
 }
 

@@ -34,7 +34,9 @@ internal static class PlanApplication
         WarnOfUnmeasured(cmdlet, plan, options);
         if (cmdlet.ShouldProcess(Description(plan, options.Restart), Question(plan, options.Restart), "KvmTune") && IsAccepted(cmdlet, plan, force))
         {
-            var result = cmdlet.Await((_, token) => tuner.ApplyAsync(plan, options, token));
+            var result = cmdlet.Await((post, token) => new RestartProgress(cmdlet, plan.VMName, plan.VMId).ShowAsync(
+                post,
+                progress => tuner.ApplyAsync(plan, options with { RestartOptions = options.RestartOptions with { Progress = progress } }, token)));
             Emit(cmdlet, result);
         }
     }

@@ -1,5 +1,6 @@
 // Lets a parameter take plans, and objects that carry one: a finding goes where its plan goes.
 using System.Management.Automation;
+using KvmTune.Cmdlets.Serialization;
 using KvmTune.Tuning;
 
 namespace KvmTune.Cmdlets.Common;
@@ -17,6 +18,7 @@ internal sealed class PlanTransformationAttribute : ArgumentTransformationAttrib
     // What carries no plan at all is left as it is: the binder says that it is none.
     private static object ToPlan(object value)
     {
+        value = SerializationTypes.Revive(value)!;
         var carried = Bare(value) is VMTuningPlan[] or VMTuningPlan ? null : PSObject.AsPSObject(value).Properties["Plan"];
         return carried is null
             ? value

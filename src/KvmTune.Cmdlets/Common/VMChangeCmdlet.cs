@@ -40,6 +40,9 @@ public abstract class VMChangeCmdlet : VMCmdlet
     protected abstract IEnumerable<VMChange> CreateChanges(VMTarget vm);
 
     /// <inheritdoc/>
+    protected override string? Activity => "Changing the VMs of";
+
+    /// <inheritdoc/>
     protected override void ProcessRecord()
     {
         ForEachVM(VMName, writable: true, vm =>

@@ -12,8 +12,12 @@ public abstract class VMCmdlet : CancellableCmdlet
     /// <summary>The libvirt URI of the host; the objects' own, else that of Connect-VMHost, LIBVIRT_DEFAULT_URI, or qemu:///system.</summary>
     [Parameter]
     [Alias("Uri")]
+    [ArgumentCompleter(typeof(ConnectionUriCompleter))]
     [ValidateNotNullOrEmpty]
     public string? ConnectionUri { get; set; }
+
+    /// <summary>What a bar over many VMs says, for example <c>Looking at the VMs of</c>; null for a cmdlet that has bars of its own, or none.</summary>
+    protected virtual string? Activity => null;
 
     /// <summary>Calls an action for each VM that the references name. An unknown name is an error of its own; the rest proceeds.</summary>
     protected void ForEachVM(IEnumerable<VMReference> references, bool writable, Action<VMTarget> action) =>
@@ -36,9 +40,11 @@ public abstract class VMCmdlet : CancellableCmdlet
             {
                 var host = HostConnections.Get(ConnectionUri ?? reference.ConnectionUri);
                 var connection = writable ? host.Write() : host.Read();
-                foreach (var domain in Find(reference, host, connection))
+                var bar = Activity is { } activity ? new VMCountProgress(this, $"{activity} {host.Uri}") : null;
+                foreach (var domain in Find(reference, host, connection, bar))
                 {
                     var isKept = false;
+                    bar?.Next(domain.Name);
                     try
                     {
                         Try(domain.Name, () => isKept = action(new VMTarget(host, domain, reference)) && keep);
@@ -51,6 +57,8 @@ public abstract class VMCmdlet : CancellableCmdlet
                         }
                     }
                 }
+
+                bar?.Complete();
             });
         }
     }
@@ -67,10 +75,12 @@ public abstract class VMCmdlet : CancellableCmdlet
             {
                 var host = HostConnections.Get(ConnectionUri ?? reference.ConnectionUri);
                 using var ahead = new ReadAhead<T>();
-                foreach (var domain in Find(reference, host, host.Read()))
+                var bar = new VMCountProgress(this, $"Reading VMs of {host.Uri}");
+                foreach (var domain in Find(reference, host, host.Read(), bar))
                 {
                     if (ahead.IsFull)
                     {
+                        bar.Next(ahead.NextName);
                         Try(ahead.NextName, () => action(ahead.Take()));
                     }
 
@@ -81,11 +91,13 @@ public abstract class VMCmdlet : CancellableCmdlet
                 {
                     Try(ahead.NextName, () => action(ahead.Take()));
                 }
+
+                bar.Complete();
             });
         }
     }
 
-    private static IEnumerable<LibvirtDomain> Find(VMReference reference, HostConnection host, LibvirtConnection connection)
+    private static IEnumerable<LibvirtDomain> Find(VMReference reference, HostConnection host, LibvirtConnection connection, VMCountProgress? bar)
     {
         if (reference.Id is { } id)
         {
@@ -100,12 +112,14 @@ public abstract class VMCmdlet : CancellableCmdlet
 
         return connection.TryLookupByName(reference.Name) is { } named
             ? [named]
-            : Matching(connection, new WildcardPattern(reference.Name, WildcardOptions.IgnoreCase));
+            : Matching(connection, new WildcardPattern(reference.Name, WildcardOptions.IgnoreCase), bar);
     }
 
-    private static IEnumerable<LibvirtDomain> Matching(LibvirtConnection connection, WildcardPattern pattern)
+    private static IEnumerable<LibvirtDomain> Matching(LibvirtConnection connection, WildcardPattern pattern, VMCountProgress? bar)
     {
-        foreach (var domain in connection.ListDomains())
+        var domains = connection.ListDomains();
+        bar?.Expect(domains.Count);
+        foreach (var domain in domains)
         {
             if (pattern.IsMatch(domain.Name))
             {
@@ -113,6 +127,7 @@ public abstract class VMCmdlet : CancellableCmdlet
             }
             else
             {
+                bar?.Skip();
                 domain.Dispose();
             }
         }

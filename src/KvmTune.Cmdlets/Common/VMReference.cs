@@ -44,8 +44,8 @@ public sealed class VMReference
     /// <exception cref="ArgumentException">It names no VM.</exception>
     public static VMReference From(object? value)
     {
-        // A saved measurement that was read before this module was imported names a VM and brings its workload, as a living one does.
-        value = VMPerformanceConverter.Revive(value) ?? value;
+        // A saved object that was read before this module was imported brings what a living one does, a measurement its workload.
+        value = SerializationTypes.Revive(value);
         var bare = value is PSObject { BaseObject: not PSCustomObject } wrapped ? wrapped.BaseObject : value;
         switch (bare)
         {

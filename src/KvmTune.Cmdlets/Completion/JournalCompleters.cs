@@ -37,3 +37,12 @@ public sealed class JournalIdCompleter : Completer
         Journals.Current.Entries(new JournalFilter()).Reverse().Select(entry => new Candidate(
             entry.Id.ToString(CultureInfo.InvariantCulture), $"{entry.VMName}: {entry.Title} ({entry.Outcome}, {Formatting.Moment(entry.StartedAt)})"));
 }
+
+/// <summary>The experiments in the journal, the newest first.</summary>
+public sealed class ExperimentIdCompleter : Completer
+{
+    /// <inheritdoc/>
+    protected override IEnumerable<Candidate> Candidates(IDictionary boundParameters) =>
+        Journals.Current.Entries(new JournalFilter()).Reverse().Where(entry => entry.ExperimentId is not null).DistinctBy(entry => entry.ExperimentId)
+            .Select(entry => new Candidate(entry.ExperimentId.ToString()!, $"{entry.VMName}: {entry.Title} ({Formatting.Moment(entry.StartedAt)})"));
+}

@@ -26,6 +26,9 @@ public sealed class TestVMTuningCommand : VMCmdlet
     public VMReference[] VMName { get; set; } = [new("*")];
 
     /// <inheritdoc/>
+    protected override string? Activity => "Looking at the VMs of";
+
+    /// <inheritdoc/>
     protected override void ProcessRecord() => ForEachVM(VMName, writable: false, vm =>
     {
         var inspector = _inspectors.GetOrAdd(vm.Host, static host => new VMInspector(host, TimeProvider.System));

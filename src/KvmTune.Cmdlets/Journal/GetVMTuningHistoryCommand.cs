@@ -43,6 +43,7 @@ public sealed class GetVMTuningHistoryCommand : CancellableCmdlet
 
     /// <summary>Only the changes of one experiment.</summary>
     [Parameter(ValueFromPipelineByPropertyName = true)]
+    [ArgumentCompleter(typeof(ExperimentIdCompleter))]
     public Guid? ExperimentId { get; set; }
 
     /// <inheritdoc/>

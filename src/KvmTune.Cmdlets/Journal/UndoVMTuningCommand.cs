@@ -2,6 +2,7 @@
 using System.Management.Automation;
 using KvmTune.Cmdlets.Common;
 using KvmTune.Cmdlets.Completion;
+using KvmTune.Cmdlets.Serialization;
 using KvmTune.Experiments;
 using KvmTune.Hosts;
 using KvmTune.Journal;
@@ -85,7 +86,7 @@ public sealed class UndoVMTuningCommand : VMCmdlet
 
         foreach (var item in InputObject)
         {
-            Try(item.BaseObject, () => Undo(item.BaseObject));
+            Try(item.BaseObject, () => Undo(SerializationTypes.Living(item)));
         }
 
         ForEachVM(VMName, writable: true, vm =>
@@ -125,7 +126,7 @@ public sealed class UndoVMTuningCommand : VMCmdlet
         switch (item)
         {
             case JournalEntry entry:
-                Undo(Journals.Current.Find(entry.Id), known: null, verdict: null);
+                Undo(Find(entry.Id, entry.VMId, entry.StartedAt, entry.Title, entry.VMName), known: null, verdict: null);
                 return;
             case HugePagePoolResult:
                 throw new KvmTuneException(
@@ -143,15 +144,18 @@ public sealed class UndoVMTuningCommand : VMCmdlet
             return;
         }
 
-        var found = Journals.Current.Find(id);
-        if (found.VMId != change.VMId || found.StartedAt != change.AppliedAt)
-        {
-            throw new KvmTuneException(
-                "JournalEntryNotFound", KvmTuneErrorCategory.ObjectNotFound,
-                FormattableString.Invariant($"Entry {id} of the journal in {Journals.Current.Folder} is another change than '{change.Title}' of '{change.VMName}': that one is in another journal ({JournalPlace.Variable}, or another user's or machine's)."));
-        }
+        Undo(Find(id, change.VMId, change.AppliedAt, change.Title, change.VMName), change, verdict);
+    }
 
-        Undo(found, change, verdict);
+    // The entry of this journal, and not one that has the same number in another: objects travel, by files and from other machines.
+    private static JournalEntry Find(long id, Guid? vm, DateTimeOffset startedAt, string title, string name)
+    {
+        var found = Journals.Current.Find(id);
+        return found.VMId == vm && found.StartedAt == startedAt
+            ? found
+            : throw new KvmTuneException(
+                "JournalEntryNotFound", KvmTuneErrorCategory.ObjectNotFound,
+                FormattableString.Invariant($"Entry {id} of the journal in {Journals.Current.Folder} is another change than '{title}' of '{name}': that one is in another journal ({JournalPlace.Variable}, or another user's or machine's)."));
     }
 
     private void Undo(JournalEntry entry, VMTuningResult? known, VMComparison? verdict)
@@ -186,7 +190,9 @@ public sealed class UndoVMTuningCommand : VMCmdlet
             FormattableString.Invariant($"{entry.VMName}: take back '{entry.Title}' (entry {entry.Id}){(plan.RequiresRestart && options.Restart ? ", and restart the VM" : null)}?"),
             "KvmTune"))
         {
-            PlanApplication.Emit(this, Await((_, token) => undo.UndoAsync(entry.Id, options, token)));
+            PlanApplication.Emit(this, Await((post, token) => new RestartProgress(this, plan.VMName, plan.VMId).ShowAsync(
+                post,
+                progress => undo.UndoAsync(entry.Id, options with { RestartOptions = options.RestartOptions with { Progress = progress } }, token))));
         }
     }
 

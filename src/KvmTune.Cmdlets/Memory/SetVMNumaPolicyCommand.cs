@@ -1,6 +1,7 @@
 // Set-VMNumaPolicy: from which host NUMA nodes a VM takes its memory, and how strictly.
 using System.Management.Automation;
 using KvmTune.Cmdlets.Common;
+using KvmTune.Cmdlets.Completion;
 using KvmTune.Topology;
 using KvmTune.Tuning;
 using KvmTune.Tuning.Changes;
@@ -21,6 +22,7 @@ public sealed class SetVMNumaPolicyCommand : VMChangeCmdlet
     /// <summary>The host nodes: 0, '0-1' or 0,1.</summary>
     [Parameter(Mandatory = true, Position = 1, ParameterSetName = SetSet)]
     [CpuSetTransformation]
+    [ArgumentCompleter(typeof(HostNodeCompleter))]
     public CpuSet Nodes { get; set; } = CpuSet.Empty;
 
     /// <summary>strict (the default): only from these nodes; preferred: rather from them; interleave: in turns; restrictive: as the control group says.</summary>

@@ -1,6 +1,6 @@
 // The cells and pictures of placements. The format file names these methods.
 using System.Globalization;
-using System.Management.Automation;
+using KvmTune.Cmdlets.Common;
 using KvmTune.Placement;
 
 namespace KvmTune.Cmdlets.Placement;
@@ -23,24 +23,11 @@ public static class PlacementFormatting
     /// <param name="style">The session's <c>$PSStyle</c>.</param>
     public static string Picture(VcpuPinPlan plan, object? style)
     {
-        var map = HostMap.Of(plan.HostPlacement) with { IsAscii = !ShowVMHostMapCommand.CanDraw };
+        var map = HostMap.Of(plan.HostPlacement) with { IsAscii = !SessionStyle.CanDraw(HostMapPicture.UnicodeStrokes) };
         return HostMapPicture.Draw(map, Colours(style), plan.Nodes);
     }
 
-    // No colours where nobody sees them, or where the user wants none (no-color.org, $PSStyle.OutputRendering).
-    private static HostMapColours Colours(object? style)
-    {
-        if (style is null || Console.IsOutputRedirected || Environment.GetEnvironmentVariable("NO_COLOR") is { Length: > 0 }
-            || Property(style, "OutputRendering")?.ToString() == "PlainText" || Property(style, "Foreground") is not { } foreground)
-        {
-            return HostMapColours.None;
-        }
-
-        return new HostMapColours(
-            Colour(foreground, "Green"), Colour(foreground, "Red"), Colour(foreground, "Cyan"), Colour(foreground, "BrightBlack"), Property(style, "Reset")?.ToString() ?? string.Empty);
-    }
-
-    private static string Colour(object foreground, string name) => Property(foreground, name)?.ToString() ?? string.Empty;
-
-    private static object? Property(object value, string name) => PSObject.AsPSObject(value).Properties[name]?.Value;
+    private static HostMapColours Colours(object? style) => SessionStyle.Of(style) is { } colours
+        ? new(colours.Foreground("Green"), colours.Foreground("Red"), colours.Foreground("Cyan"), colours.Foreground("BrightBlack"), colours.Reset)
+        : HostMapColours.None;
 }

@@ -1,6 +1,5 @@
 // Show-VMHostMap: a picture of the host, nodes, caches, cores and siblings, with who sits where and what is shared.
 using System.Management.Automation;
-using System.Text;
 using KvmTune.Cmdlets.Common;
 using KvmTune.Cmdlets.Completion;
 using KvmTune.Placement;
@@ -38,9 +37,6 @@ public sealed class ShowVMHostMapCommand : CancellableCmdlet
     [Parameter]
     public SwitchParameter Ascii { get; set; }
 
-    /// <summary>Whether the output's encoding can show the strokes of a picture.</summary>
-    internal static bool CanDraw => Console.OutputEncoding is var encoding && encoding.GetString(encoding.GetBytes("┌└─│·")) == "┌└─│·";
-
     /// <inheritdoc/>
     protected override void ProcessRecord()
     {
@@ -64,5 +60,5 @@ public sealed class ShowVMHostMapCommand : CancellableCmdlet
         }
     }
 
-    private void Write(HostMap map) => WriteObject(map with { IsAscii = Ascii || !CanDraw });
+    private void Write(HostMap map) => WriteObject(map with { IsAscii = Ascii || !SessionStyle.CanDraw(HostMapPicture.UnicodeStrokes) });
 }

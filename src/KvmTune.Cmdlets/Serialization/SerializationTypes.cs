@@ -1,40 +1,116 @@
-// Tells PowerShell how measurements are serialised. A types file cannot: it finds no type in the module's own load context.
+// Tells PowerShell how the objects that go down pipelines are serialised. A types file cannot: it finds no type in the module's own load context.
 using System.Management.Automation;
 using System.Management.Automation.Runspaces;
+using KvmTune.Diagnosis;
+using KvmTune.Diagnosis.Bottlenecks;
+using KvmTune.Experiments;
+using KvmTune.Journal;
 using KvmTune.Measurement;
+using KvmTune.Optimization;
+using KvmTune.Statistics;
+using KvmTune.Tuning;
 
 namespace KvmTune.Cmdlets.Serialization;
 
-/// <summary>Adds the type data when the module is imported.</summary>
+/// <summary>Adds the type data when the module is imported, and brings back objects that were read before it was.</summary>
 public sealed class SerializationTypes : IModuleAssemblyInitializer
 {
-    // What a reader without this module sees; all of it is in the document besides.
-    private static readonly string[] Readable =
+    /// <summary>The property that a serialised object keeps everything in.</summary>
+    public const string DocumentName = "Document";
+
+    /// <summary>The property by which PowerShell says where an object of a remote session came from; it stays with the object.</summary>
+    public const string ComputerName = "PSComputerName";
+
+    // With each type what a reader without this module sees, and the parts that can be taken out of it before the module is there. All of
+    // it is in the document besides. Whatever other object names a VM (a topology, a host's pool) is taken by that name and needs none of this.
+    private static readonly Serialized[] All =
     [
-        nameof(VMPerformance.VMName), nameof(VMPerformance.VMId), nameof(VMPerformance.ConnectionUri), nameof(VMPerformance.StartedAt),
-        nameof(VMPerformance.Elapsed), nameof(VMPerformance.Notes),
+        Serialized.Of<VMPerformance>(["StartedAt", "Elapsed", "Notes"]),
+        Serialized.Of<VMComparison>(["Verdict", "Sentence", "IsProvisional", "Notes"], ["Baseline", "Candidate"]),
+        Serialized.Of<VMExperiment>(
+            ["Title", "Verdict", "Decision", "Reason", "StartedAt", "Elapsed", "ExperimentId", "Notes"], ["Baseline", "Candidate", "Comparison", "Change"]),
+        Serialized.Of<VMTuningPlan>(["Title", "HasChanges", "RequiresRestart", "VirshCommand"]),
+        Serialized.Of<VMTuningResult>(["Title", "Outcome", "AppliedAt", "JournalId", "VirshCommand", "Notes"], ["Plan"]),
+        Serialized.Of<VMTuningFinding>(["Severity", "Area", "Id", "Subject", "Suggestion", "Reason"], ["Plan"]),
+        Serialized.Of<VMBottleneckReport>(["Verdict", "Cause", "Subject", "Interval"]),
+        Serialized.Of<VMOptimization>(["Workload", "Outcome", "Reason", "StartedAt", "Elapsed"]),
+        Serialized.Of<JournalEntry>(["Id", "Title", "StartedAt", "Outcome"]),
+        Serialized.Of<TuningCheckpoint>(["Name", "MadeAt", "User"]),
     ];
+
+    /// <summary>The object in a serialised one; the same object where it is none of ours.</summary>
+    /// <exception cref="KvmTuneException">It is one, of a version that is not understood (<c>DocumentNotUnderstood</c>).</exception>
+    public static object? Revive(object? value)
+    {
+        if (value is not PSObject { BaseObject: PSCustomObject } serialized
+            || Array.Find(All, type => serialized.TypeNames.Contains(type.Name, StringComparer.OrdinalIgnoreCase)) is not { } known)
+        {
+            return value;
+        }
+
+        try
+        {
+            return known.Revive(serialized) ?? value;
+        }
+        catch (FormatException exception)
+        {
+            throw new KvmTuneException(
+                "DocumentNotUnderstood", KvmTuneErrorCategory.InvalidResult,
+                $"The saved {known.Type.Name} cannot be read: {exception.Message} Read it with the version that wrote it.", exception);
+        }
+    }
+
+    /// <summary>What an object of a pipeline is: itself, or the living object in a serialised one.</summary>
+    /// <exception cref="KvmTuneException">It is one, of a version that is not understood (<c>DocumentNotUnderstood</c>).</exception>
+    public static object Living(PSObject item) => Revive(item) is { } living and not PSObject ? living : item.BaseObject;
+
+    /// <summary>A property of the object in a serialised one: the type data of serialised objects names this method.</summary>
+    public static object? Property(PSObject serialized, string name) => PSObject.AsPSObject(Living(serialized)).Properties[name]?.Value;
 
     /// <inheritdoc/>
     public void OnImport()
     {
-        var living = new TypeData(typeof(VMPerformance).FullName!)
-        {
-            TypeConverter = typeof(VMPerformanceConverter),
-            SerializationMethod = "SpecificProperties",
-            PropertySerializationSet = new PropertySetData([.. Readable, VMPerformanceConverter.DocumentName]),
-        };
-        living.Members.Add(
-            VMPerformanceConverter.DocumentName,
-            new CodePropertyData(VMPerformanceConverter.DocumentName, VMPerformanceConverter.Getter, null) { IsHidden = true });
-        var serialized = new TypeData(VMPerformanceConverter.SerializedName)
-        {
-            TargetTypeForDeserialization = typeof(VMPerformance),
-        };
         using var shell = PowerShell.Create(RunspaceMode.CurrentRunspace);
         shell.AddCommand("Microsoft.PowerShell.Utility\\Update-TypeData")
-            .AddParameter("TypeData", new[] { living, serialized })
+            .AddParameter("TypeData", All.SelectMany(type => type.Data()).ToArray())
             .AddParameter("Force", true)
             .Invoke();
+    }
+
+    private sealed record Serialized(Type Type, string Name, Type Converter, System.Reflection.MethodInfo Getter, Func<PSObject, object?> Revive, string[] Readable, string[] Parts)
+    {
+        public static Serialized Of<T>(string[] readable, string[]? parts = null)
+            where T : class =>
+            new(typeof(T), DocumentConverter<T>.SerializedName, typeof(DocumentConverter<T>), DocumentConverter<T>.Getter, DocumentConverter<T>.Revive, readable, parts ?? []);
+
+        public IEnumerable<TypeData> Data()
+        {
+            // A moment or a word of ours comes back as something that cannot be sorted or compared: those are in the document only.
+            string[] kept = ["VMName", "VMId", "ConnectionUri", .. Readable.Where(IsPlain), .. Parts, DocumentName, ComputerName];
+            var living = new TypeData(Type.FullName!)
+            {
+                TypeConverter = Converter,
+                SerializationMethod = "SpecificProperties",
+
+                // Where a script's output has many types in it, PowerShell shows these in place of the view.
+                DefaultDisplayPropertySet = new PropertySetData(["VMName", .. Readable]),
+                PropertySerializationSet = new PropertySetData(kept),
+            };
+            living.Members.Add(DocumentName, new CodePropertyData(DocumentName, Getter, null) { IsHidden = true });
+
+            // A remote session does not make living objects of what it brings (its type table is not this session's). Whatever was not
+            // sent beside the document is taken out of it when somebody asks.
+            var serialized = new TypeData(Name) { TargetTypeForDeserialization = Type };
+            foreach (var name in Type.GetProperties().Select(property => property.Name).Except(kept, StringComparer.Ordinal))
+            {
+                serialized.Members.Add(
+                    name, new ScriptPropertyData(name, ScriptBlock.Create($"[{typeof(SerializationTypes).FullName}]::{nameof(Property)}($this, '{name}')")));
+            }
+
+            return [living, serialized];
+        }
+
+        private bool IsPlain(string property) =>
+            Type.GetProperty(property)!.PropertyType is { IsEnum: false } type && Nullable.GetUnderlyingType(type) is not { IsEnum: true } && type != typeof(DateTimeOffset);
     }
 }

@@ -30,6 +30,9 @@ public sealed class RestartVMDomainCommand : VMCmdlet
     public SwitchParameter Force { get; set; }
 
     /// <inheritdoc/>
+    protected override string? Activity => "Restarting the VMs of";
+
+    /// <inheritdoc/>
     protected override void ProcessRecord() => ForEachVM(VMName, writable: true, vm =>
     {
         PlanCollector.Refuse("Restart-VMDomain");
@@ -39,11 +42,11 @@ public sealed class RestartVMDomainCommand : VMCmdlet
         }
 
         var options = new RestartOptions { TimeLimit = ShutdownTimeLimit, ForcePowerOff = Force };
-        Await(async (_, token) =>
+        Await((post, token) => new RestartProgress(this, vm.Domain.Name, vm.Domain.Id).ShowAsync(post, async progress =>
         {
-            await new VMRestarter(TimeProvider.System).RestartAsync(vm.Domain, options, token);
+            await new VMRestarter(TimeProvider.System, progress).RestartAsync(vm.Domain, options, token);
             return true;
-        });
+        }));
         WriteObject(VMTopologyReader.Read(vm.Domain, vm.Host.Uri, HostReading.OnlineCpus(vm.Host)));
     });
 }

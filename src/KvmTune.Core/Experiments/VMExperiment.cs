@@ -83,6 +83,9 @@ public sealed record VMExperiment
     /// <summary>How long it took in all.</summary>
     public required TimeSpan Elapsed { get; init; }
 
+    /// <summary>For example <c>db01: pin vCPU 0 to host CPU 2 (Improved, Kept)</c>.</summary>
+    public override string ToString() => $"{VMName}: {Title} ({Verdict}, {Decision})";
+
     /// <summary>How long the steps of a kind took together.</summary>
     public TimeSpan ElapsedOf(ExperimentStepKind kind) =>
         TimeSpan.FromTicks(Steps.Where(step => step.Kind == kind).Sum(step => step.Elapsed.Ticks));

@@ -89,6 +89,9 @@ public sealed class TuningUndo(TuningJournal journal, HostConnection host, TimeP
     {
         ArgumentNullException.ThrowIfNull(options);
         var entry = journal.Find(id);
+        // An earlier undo of it may be what was interrupted.
+        var last = journal.Entries(new JournalFilter { VMId = entry.VMId }) is [.., var latest] ? latest : entry;
+        var restart = IsInRestart(entry) ? entry : IsInRestart(last) ? last : null;
         var plan = Plan(entry, options.Force, cancellationToken);
         var started = time.GetUtcNow();
         var isLeft = plan.HasChanges || (plan.RequiresRestart && options.Restart);
@@ -109,8 +112,13 @@ public sealed class TuningUndo(TuningJournal journal, HostConnection host, TimeP
             journal.MarkUndone(id, by: null);
         }
 
-        var notes = result.Notes.Concat(entry.UndoneAt is null ? new PoolUndo(journal, host).GiveBack(entry.Intent!.Reserved) : []).Concat(await StartAgainAsync(entry, cancellationToken));
-        return result with { Notes = notes.ToList() };
+        var notes = result.Notes.Concat(entry.UndoneAt is null ? new PoolUndo(journal, host).GiveBack(entry.Intent!.Reserved) : []).ToList();
+        if (restart is not null && !result.Restarted)
+        {
+            notes.AddRange(await EndRestartAsync(restart, options, cancellationToken));
+        }
+
+        return result with { Notes = notes };
     }
 
     private static VMTuningPlan Nothing(ChangeIntent intent) => intent.Plan with
@@ -130,21 +138,36 @@ public sealed class TuningUndo(TuningJournal journal, HostConnection host, TimeP
 
     private LibvirtDomain Find(JournalEntry entry) => host.Write().TryLookupByUuid(entry.VMId!.Value) ?? throw host.VMNotFound(entry.VMName);
 
-    // The process that made the change ended while the VM was off for its restart: it ran before, so it shall run again.
-    private async Task<IReadOnlyList<string>> StartAgainAsync(JournalEntry entry, CancellationToken cancellationToken)
+    // The process ended between asking the guest to shut down and starting it.
+    private static bool IsInRestart(JournalEntry entry) => entry is
     {
-        if (entry is not { Outcome: JournalOutcome.Interrupted or JournalOutcome.Failed, Step: ChangeStep.ShuttingDown or ChangeStep.ShutDown, Intent.WasRunning: true })
-        {
-            return [];
-        }
+        Outcome: JournalOutcome.Interrupted or JournalOutcome.Failed,
+        Step: ChangeStep.ShuttingDown or ChangeStep.ShutDown,
+        Intent.WasRunning: true,
+    };
 
+    // It ran before, so it shall run again. A guest that still runs may be about to go off, for it was asked to: that cannot be called back,
+    // and a second request does no harm.
+    private async Task<IReadOnlyList<string>> EndRestartAsync(JournalEntry entry, UndoOptions options, CancellationToken cancellationToken)
+    {
         using var domain = Find(entry);
-        if (domain.IsActive)
+        if (!domain.IsActive)
+        {
+            await new VMRestarter(time).StartAsync(domain, waitForAgent: false, cancellationToken);
+            return [$"'{entry.VMName}' was off since its restart was interrupted, and was started."];
+        }
+
+        if (entry is not { Step: ChangeStep.ShuttingDown, Outcome: JournalOutcome.Interrupted })
         {
             return [];
         }
 
-        await new VMRestarter(time).StartAsync(domain, waitForAgent: false, cancellationToken);
-        return [$"'{entry.VMName}' was off since its restart was interrupted, and was started."];
+        if (!options.Restart)
+        {
+            return [$"The guest of '{entry.VMName}' had been asked to shut down when its restart was interrupted, and may still go off. Start it then (Restart-VMDomain)."];
+        }
+
+        await new VMRestarter(time).RestartAsync(domain, options.RestartOptions, cancellationToken);
+        return [$"'{entry.VMName}' had been asked to shut down when its restart was interrupted, and was restarted."];
     }
 }

@@ -1,4 +1,5 @@
 // The result of a measurement: every run of it, the metrics that the runs have, and the conditions they were taken under.
+using System.Globalization;
 using KvmTune.Tuning;
 
 namespace KvmTune.Measurement;
@@ -50,6 +51,9 @@ public sealed record VMPerformance
 
     /// <summary>The runs that count: neither warm-up nor screened nor failed, in order.</summary>
     public IReadOnlyList<MeasuredRun> CountedRuns => Runs.Where(run => run is { IsWarmup: false, IsScreened: false, Failure: null }).ToList();
+
+    /// <summary>For example <c>db01: RandomWrite, 8 runs</c>.</summary>
+    public override string ToString() => $"{VMName}: {Workload.Name}, {CountedRuns.Count.ToString(CultureInfo.InvariantCulture)} runs";
 
     /// <summary>The values of one metric over <see cref="CountedRuns"/>, in order.</summary>
     /// <exception cref="ArgumentException">The workload has no metric of that name.</exception>

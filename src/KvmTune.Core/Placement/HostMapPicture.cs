@@ -20,6 +20,9 @@ public sealed record HostMapColours(string Placed, string Shared, string Service
 /// <summary>Draws maps for terminals of 80 columns; eight cores stand beside each other.</summary>
 public static class HostMapPicture
 {
+    /// <summary>What is drawn with where the encoding has it: a map falls back to ASCII where it has not.</summary>
+    public const string UnicodeStrokes = "┌└─│·";
+
     private const int Width = 79;
     private const int NumberWidth = 5;
     private const int CellWidth = NumberWidth + 4;

@@ -99,7 +99,7 @@ internal static class ReportChapterPage
     private static string[] SideRow(ReportChapter chapter, string name, VMPerformance side, MetricDefinition metric, double divisor)
     {
         var values = side.ValuesOf(metric.Name);
-        var interval = MedianInterval.Of(values, ReportCharts.ConfidenceLevel);
+        var interval = ReportCharts.Interval(chapter, values);
         var distribution = ReportCharts.Distribution(chapter, side, metric);
         return
         [

@@ -86,10 +86,14 @@ internal static class ReportCharts
     public static bool HasRates(ReportChapter chapter) => chapter.Comparison.PrimaryMetric.Metric.Kind == MetricKind.Rate
         && new[] { chapter.Baseline, chapter.Candidate }.All(side => side.CountedRuns.Sum(run => run.PerSecondRates.Count) > side.CountedRuns.Count);
 
+    /// <summary>The interval of a side's median; null where there is none: runs of few boots are not independent of each other.</summary>
+    public static MedianInterval? Interval(ReportChapter chapter, IReadOnlyList<double> values) =>
+        chapter.Comparison.Design == ComparisonDesign.Blocks ? null : MedianInterval.Of(values, ConfidenceLevel);
+
     private static ChartSide Side(ReportChapter chapter, string name, VMPerformance performance, MetricDefinition metric, double divisor)
     {
         var values = performance.ValuesOf(metric.Name);
-        var interval = MedianInterval.Of(values, ConfidenceLevel);
+        var interval = Interval(chapter, values);
         return new ChartSide(
             name, values.Count == 0 ? null : Estimators.Median(values) / divisor, interval?.Low / divisor, interval?.High / divisor,
             [.. Distribution(chapter, performance, metric).Select(value => value / divisor)]);

@@ -1,35 +1,38 @@
-// The interval of a median by order statistics: it needs nothing of the distribution, and its ends are values that were measured.
+// How sure the median of one side is: an interval between two of the values themselves, which asks nothing of their distribution.
+using MathNet.Numerics.Distributions;
+
 namespace KvmTune.Statistics;
 
-/// <summary>A confidence interval of a median.</summary>
-/// <param name="Low">Its lower end.</param>
-/// <param name="High">Its upper end.</param>
-/// <param name="ConfidenceLevel">The level that was asked for; the interval covers at least as much.</param>
-public sealed record MedianInterval(double Low, double High, double ConfidenceLevel)
+/// <summary>An interval for the median of a sample.</summary>
+/// <param name="Median">The sample median, in the unit of the values.</param>
+/// <param name="Low">The lower end, a value of the sample.</param>
+/// <param name="High">The upper end, a value of the sample.</param>
+/// <param name="Coverage">How often such an interval holds the median, at least the level that was asked for.</param>
+public sealed record MedianInterval(double Median, double Low, double High, double Coverage)
 {
-    /// <summary>
-    /// The narrowest interval from the k-th smallest to the k-th largest value that covers the median at the level (the inverted sign
-    /// test: Conover, "Practical Nonparametric Statistics", 1999, section 3.2).
-    /// </summary>
-    /// <param name="values">The sample.</param>
-    /// <param name="confidenceLevel">The level, above 0 and below 1.</param>
-    /// <returns>The interval; null where the sample is too small to have one (below 6 values at 0.95).</returns>
+    /// <summary>The interval of a sample.</summary>
+    /// <param name="values">The sample; its values must be independent of each other.</param>
+    /// <param name="confidenceLevel">The level, for example 0.95.</param>
+    /// <returns>Null where so few values give none: below 6 values at a level of 0.95.</returns>
+    /// <remarks>
+    /// The values j and n + 1 − j in order, with 1 − 2 P(B ≤ j − 1) for B binomial (n, ½). Source: Thompson, "On confidence ranges
+    /// for the median and other expectation distributions for populations of unknown distribution form", Ann. Math. Stat. 7 (1936) 122–128.
+    /// </remarks>
+    /// <exception cref="ArgumentException">A value is not finite, or the level does not lie between 0 and 1.</exception>
     public static MedianInterval? Of(IReadOnlyList<double> values, double confidenceLevel)
     {
         ShiftInterval.CheckLevel(confidenceLevel);
-        ArgumentNullException.ThrowIfNull(values);
-        var sorted = values.Order().ToArray();
-
-        // How likely it is that fewer than k of the values lie on one side of the median, for growing k.
-        var probability = Math.Pow(0.5, sorted.Length);
-        var (tail, order) = (probability, 0);
-        while (2 * tail <= 1 - confidenceLevel)
+        var sorted = Samples.Checked(values, nameof(values), atLeast: 0);
+        Array.Sort(sorted);
+        for (var trimmed = (sorted.Length / 2) - 1; trimmed >= 0; trimmed--)
         {
-            order++;
-            probability *= (sorted.Length - order + 1.0) / order;
-            tail += probability;
+            var coverage = 1 - (2 * Binomial.CDF(0.5, sorted.Length, trimmed));
+            if (coverage >= confidenceLevel)
+            {
+                return new(Estimators.Median(sorted), sorted[trimmed], sorted[^(trimmed + 1)], coverage);
+            }
         }
 
-        return order == 0 ? null : new MedianInterval(sorted[order - 1], sorted[^order], confidenceLevel);
+        return null;
     }
 }

@@ -61,6 +61,7 @@ public static class VMComparer
             Baseline = baseline,
             Candidate = candidate,
             Design = options.Design,
+            RunsPerUnit = options.RunsPerUnit,
             IsProvisional = options.Design != ComparisonDesign.Pairs,
             Metrics = metrics,
             Verdict = verdict,

@@ -28,6 +28,9 @@ public sealed record VMComparison
     /// <summary>In which order the runs were made.</summary>
     public required ComparisonDesign Design { get; init; }
 
+    /// <summary>How many consecutive runs of a side made one value, by their median: 1, or the runs of one boot.</summary>
+    public int RunsPerUnit { get; init; } = 1;
+
     /// <summary>True where the design lets drift of the host look like an effect: everything but pairs.</summary>
     public required bool IsProvisional { get; init; }
 
@@ -45,4 +48,7 @@ public sealed record VMComparison
 
     /// <summary>The metric that decides.</summary>
     public MetricComparison PrimaryMetric => Metrics.Single(metric => metric.Role == MetricRole.Primary);
+
+    /// <summary>For example <c>db01: RandomWrite IOPS improved by 18 % (…).</c></summary>
+    public override string ToString() => $"{VMName}: {Sentence}";
 }

@@ -53,6 +53,10 @@ public abstract record VMChange
     /// <summary>The settings that it sets in a domain XML, each with its value or null for "not set".</summary>
     public abstract IReadOnlyList<SettingValue> Settings { get; }
 
+    // A record's own text would show what it is made of, and a change is made of itself (its parts, what the running VM gets).
+    /// <summary>For example <c>db01: pin vCPU 0 to host CPU 2</c>.</summary>
+    public sealed override string ToString() => $"{VMName}: {Title}";
+
     /// <summary>The change that sets the same settings to what they are in the given document: "not set" stays "not set".</summary>
     public VMChange Inverse(DomainDocument before) =>
         WithSettings(path => before.Get(path)) with { Trace = before.Trace(Settings.Select(setting => setting.Path)), RunningPart = null };

@@ -12,10 +12,28 @@ public sealed record RestartOptions
 
     /// <summary>Whether a guest that does not shut down in that time is powered off. What it has not written is then lost.</summary>
     public bool ForcePowerOff { get; init; }
+
+    /// <summary>Is told of each step when it begins; null for nobody.</summary>
+    public IProgress<RestartStep>? Progress { get; init; }
+}
+
+/// <summary>The steps of a restart.</summary>
+public enum RestartStep
+{
+    /// <summary>The guest was asked to shut down.</summary>
+    ShuttingDown,
+
+    /// <summary>The VM is started.</summary>
+    Starting,
+
+    /// <summary>It runs, and its guest agent is waited for.</summary>
+    WaitingForGuest,
 }
 
 /// <summary>Shuts VMs down and starts them.</summary>
-public sealed class VMRestarter(TimeProvider time)
+/// <param name="time">The clock.</param>
+/// <param name="progress">Is told of each step when it begins; null for nobody.</param>
+public sealed class VMRestarter(TimeProvider time, IProgress<RestartStep>? progress = null)
 {
     /// <summary>The error id of a VM that did not start.</summary>
     public const string StartFailed = "StartFailed";
@@ -71,6 +89,8 @@ public sealed class VMRestarter(TimeProvider time)
             return false;
         }
 
+        progress?.Report(RestartStep.ShuttingDown);
+
         // libvirt's calls block: on a hung agent for a minute, and behind that for the lock of the VM. The event is what counts.
         var hadAgent = false;
         Task<bool> AskAgent() => Task.Run(() => TryAskAgent(domain) && (hadAgent = true), CancellationToken.None);
@@ -101,6 +121,7 @@ public sealed class VMRestarter(TimeProvider time)
     /// <exception cref="KvmTuneException">libvirt or QEMU refuses (<see cref="StartFailed"/>).</exception>
     public async Task StartAsync(LibvirtDomain domain, bool waitForAgent, CancellationToken cancellationToken)
     {
+        progress?.Report(RestartStep.Starting);
         if (!waitForAgent)
         {
             Start(domain);
@@ -117,6 +138,7 @@ public sealed class VMRestarter(TimeProvider time)
         });
         using var closed = domain.Connection.OnClosed(_ => ready.TrySetResult());
         Start(domain);
+        progress?.Report(RestartStep.WaitingForGuest);
         await IsDoneWithinAsync(ready.Task.WaitAsync(cancellationToken), BootLimit);
     }
 

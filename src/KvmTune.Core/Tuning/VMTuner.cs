@@ -141,7 +141,7 @@ public sealed class VMTuner(HostConnection host, TimeProvider time, IChangeJourn
 
                 if (checkedPlan.RequiresRestart && options.Restart)
                 {
-                    await application.RestartAsync(new VMRestarter(time), options.RestartOptions, cancellationToken);
+                    await application.RestartAsync(new VMRestarter(time, options.RestartOptions.Progress), options.RestartOptions, cancellationToken);
                     (var seen, notes) = await application.VerifyRestartedAsync(time, cancellationToken);
                     verifications.AddRange(seen);
                     restarted = true;

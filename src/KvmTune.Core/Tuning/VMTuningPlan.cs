@@ -81,6 +81,9 @@ public record VMTuningPlan
     /// <summary>The configuration that the change leads to.</summary>
     internal VMConfiguration? After { get; init; }
 
+    /// <summary>For example <c>db01: pin vCPU 0 to host CPU 2</c>.</summary>
+    public sealed override string ToString() => Change.ToString();
+
     private List<RuleFinding> Broken(RuleSeverity severity) =>
         [.. Findings.Where(finding => !finding.IsKept && finding.Severity == severity)];
 }

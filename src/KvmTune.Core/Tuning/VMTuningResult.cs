@@ -72,4 +72,7 @@ public sealed record VMTuningResult
 
     /// <summary>The virsh commands that do the same, a line each.</summary>
     public string VirshCommand => Plan.VirshCommand;
+
+    /// <summary>For example <c>db01: pin vCPU 0 to host CPU 2 (Applied)</c>.</summary>
+    public override string ToString() => $"{VMName}: {Title} ({Outcome})";
 }

@@ -79,6 +79,7 @@ function heading(words) {
     text.setAttribute("x", "80");
     text.setAttribute("y", "14");
     text.setAttribute("fill", "currentColor");
+    text.setAttribute("text-anchor", "start");
     text.setAttribute("font-weight", "600");
     text.textContent = words;
     return text;

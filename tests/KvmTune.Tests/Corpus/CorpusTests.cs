@@ -1,6 +1,7 @@
 // The model and the changes against every domain document of libvirt's own test data.
 using System.Xml.Linq;
 using KvmTune.Tests.Tuning;
+using KvmTune.Tests.Journal;
 using KvmTune.Topology;
 using KvmTune.Tuning;
 using Xunit;
@@ -70,6 +71,40 @@ public sealed class CorpusTests
     }
 
     [SkippableFact]
+    public async Task Every_document_is_as_before_when_a_change_is_taken_back_by_what_the_journal_has_of_it()
+    {
+        using var folder = new JournalFolder();
+        using var reader = folder.Open();
+        var turn = 0;
+        foreach (var document in LibvirtCorpus.Domains())
+        {
+            // One change for each document, the kinds in turn: each costs a write to the disk.
+            var before = DomainDocument.Parse(document.Xml);
+            var changes = SampleChanges.For(DomainXmlReader.Read(document.Xml), before).ToList();
+            if (changes.Count > 0)
+            {
+                var change = changes[turn++ % changes.Count];
+                using var record = await folder.Journal.HoldAsync(change, CancellationToken.None);
+                var id = record.Begin(new ChangeIntent
+                {
+                    Plan = PlanOf(change),
+                    Inverse = change.Inverse(before),
+                    Reserved = [],
+                    WasRunning = false,
+                    Restarts = false,
+                    StartedAt = DateTimeOffset.UnixEpoch,
+                });
+                var edited = before.Copy();
+                change.Edit(edited);
+                reader.Find(id).Intent!.Inverse.Edit(edited);
+                Assert.True(
+                    XmlSameness.Normalised(edited.ToXml()) == XmlSameness.Normalised(document.Xml),
+                    $"{document.Name}: {change.Title} and back by the journal:\n{edited.ToXml()}");
+            }
+        }
+    }
+
+    [SkippableFact]
     public void Every_change_is_refused_by_a_rule_or_leads_to_a_document_that_libvirts_schema_takes()
     {
         Skip.IfNot(LibvirtSchema.IsHere, "xmllint or libvirt's schemas are not installed.");
@@ -95,4 +130,17 @@ public sealed class CorpusTests
         Assert.True(edited.Count > 5000, $"Only {edited.Count} documents were edited.");
         Assert.Empty(LibvirtSchema.Invalid(edited).Select(wrong => $"{wrong.Key}: {wrong.Value}").Take(5));
     }
+
+    private static VMTuningPlan PlanOf(VMChange change) => new()
+    {
+        Change = change,
+        ChangesRunning = false,
+        ChangesConfiguration = true,
+        RequiresRestart = false,
+        Differences = [],
+        Findings = [],
+        XmlDifference = string.Empty,
+        VirshCommand = string.Empty,
+        HasChanges = true,
+    };
 }

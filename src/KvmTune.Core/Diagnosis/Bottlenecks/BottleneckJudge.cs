@@ -47,7 +47,7 @@ public static class BottleneckJudge
     {
         var unknown = areas.Where(judged => !judged.Area.IsKnown).Select(judged => Word(judged.Area.Area)).ToList();
         return unknown.Count == 0 ? VMBottleneckReport.NoBottleneck
-            : unknown.Count == areas.Length ? "unknown: none of the counters is kept for this VM"
+            : !areas.Any(judged => judged.Area.Saturation.Any(evidence => evidence.Value is not null)) ? "unknown: none of the counters is kept for this VM"
             : $"{VMBottleneckReport.NoBottleneck} (unknown, since no counter is kept: {string.Join(", ", unknown)})";
     }
 

@@ -59,7 +59,7 @@ public sealed class BottleneckThresholds
 
     /// <summary>Time in flushes.</summary>
     public static BottleneckThreshold DiskFlushPercent { get; } = new(
-        nameof(DiskFlushPercent), TuningArea.Disk, 30, "%",
+        nameof(DiskFlushPercent), TuningArea.Disk, 20, "%",
         "time of the flushes as a share of the interval, where it is also more than half of the disk's time", Lab);
 
     /// <summary>Use of a configured limit.</summary>

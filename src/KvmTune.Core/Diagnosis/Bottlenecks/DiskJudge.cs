@@ -14,6 +14,9 @@ internal static class DiskJudge
 {
     private const string Source = "libvirt: block.N.*";
 
+    private const string DiskPrefix = "Disk.";
+    private const string BusyEnding = ".BusyMilliseconds";
+
     // virDomainState and virDomainPausedReason.
     private const int Paused = 3;
     private const int PausedByIOError = 5;
@@ -68,6 +71,8 @@ internal static class DiskJudge
         var subject = $"disk {disk.Target}";
         var underWay = vm.Share(own.Nanoseconds) / 100;
         var busy = underWay is null ? (double?)null : Math.Min(100, 100 * underWay.Value);
+        // What the guest itself had to wait has the way to QEMU and back in it, which the host's times have not.
+        var waiting = Math.Max(busy ?? 0, own.Nanoseconds > 0 ? GuestBusyPercent(vm) ?? 0 : 0);
         var latency = own.LatencyMilliseconds;
         var queues = area.Reaches(underWay, DiskQueueLength);
         var slow = area.Reaches(latency, DiskLatencyMilliseconds);
@@ -85,19 +90,19 @@ internal static class DiskJudge
         if (limit is { } reached)
         {
             area.Found(
-                BottleneckCause.DiskLimit, subject, CauseRank.ConfiguredLimit, busy,
+                BottleneckCause.DiskLimit, subject, CauseRank.ConfiguredLimit, waiting,
                 $"{subject} stands at its limit {reached.Limit.Key}={reached.Limit.Value} ({reached.Rate:0} a second, {underWay:0.#} requests waiting on average)");
         }
         else if (isSyncBound)
         {
             area.Found(
-                BottleneckCause.DiskFlushes, subject, CauseRank.TimeLost, flushing,
+                BottleneckCause.DiskFlushes, subject, CauseRank.TimeLost, waiting,
                 $"the guest is sync-bound on {subject}: flushes took {flushing:0} % of the time ({vm.Rate(own.FlushRequests):0} a second, {own.FlushLatencyMilliseconds:0.##} ms each); more depth or bandwidth does not help, fewer or quicker flushes do");
         }
         else if (queues && slow)
         {
             area.Found(
-                BottleneckCause.DiskQueue, subject, CauseRank.TimeLost, busy,
+                BottleneckCause.DiskQueue, subject, CauseRank.TimeLost, waiting,
                 $"requests queue at {subject}: {underWay:0.#} under way on average, {latency:0.#} ms each");
         }
 
@@ -148,15 +153,19 @@ internal static class DiskJudge
     {
         area.Tell("guest", "time waiting for I/O", vm.InGuest("CpuTotalTicks") is { } ticks and > 0 ? 100 * vm.InGuest("CpuIOWaitTicks") / ticks : null, "%", "guest: /proc/stat");
         area.Tell("guest", "some task waited for I/O", CpuJudge.Pressure(vm, "Io"), "%", "guest: /proc/pressure/io");
-        const string prefix = "Disk.";
-        const string busy = ".BusyMilliseconds";
-        foreach (var counter in vm.Guest?.Keys.Where(key => key.EndsWith(busy, StringComparison.Ordinal)).Order(StringComparer.Ordinal) ?? Enumerable.Empty<string>())
+        foreach (var counter in GuestDisks(vm).Order(StringComparer.Ordinal))
         {
-            var name = counter[prefix.Length..^busy.Length];
+            var name = counter[DiskPrefix.Length..^BusyEnding.Length];
             area.Tell($"guest's {name}", "busy", vm.GuestRate(counter) / 10, "%", "guest: /proc/diskstats");
             area.Tell($"guest's {name}", "requests under way", vm.GuestRate($"Disk.{name}.QueueMilliseconds") / 1000, "requests", "guest: /proc/diskstats");
         }
     }
+
+    // The guest may name its disks otherwise than the host: the busiest one is the one that is judged.
+    private static double? GuestBusyPercent(VMObservation vm) => GuestDisks(vm).Max(counter => vm.GuestRate(counter) / 10);
+
+    private static IEnumerable<string> GuestDisks(VMObservation vm) =>
+        vm.Guest?.Keys.Where(key => key.EndsWith(BusyEnding, StringComparison.Ordinal)) ?? [];
 
     private static Traffic Read(VMObservation vm, string target)
     {

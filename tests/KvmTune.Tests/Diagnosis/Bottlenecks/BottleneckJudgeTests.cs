@@ -27,7 +27,7 @@ public sealed class BottleneckJudgeTests
         Add(nameof(BottleneckThresholds.DiskLatencyMilliseconds),
             requests => Healthy.With(("Disk.vdb.WriteRequests", requests), ("Disk.vdb.WriteNanoseconds", 20e9)), 1000, 1001, BottleneckCause.DiskQueue);
         Add(nameof(BottleneckThresholds.DiskFlushPercent),
-            time => Healthy.With(("Disk.vdb.FlushRequests", 100), ("Disk.vdb.FlushNanoseconds", time)), 3e9, 2.99e9, BottleneckCause.DiskFlushes);
+            time => Healthy.With(("Disk.vdb.FlushRequests", 100), ("Disk.vdb.FlushNanoseconds", time)), 2e9, 1.99e9, BottleneckCause.DiskFlushes);
         Add(nameof(BottleneckThresholds.DiskLimitPercent),
             requests => Healthy.Throttled(("total_iops_sec", 200)).With(("Disk.vdb.WriteRequests", requests), ("Disk.vdb.WriteNanoseconds", 9e9)),
             1800, 1799, BottleneckCause.DiskLimit);
@@ -148,7 +148,20 @@ public sealed class BottleneckJudgeTests
         Assert.Equal(
             "the guest is sync-bound on disk vdb: flushes took 80 % of the time (100 a second, 8 ms each); more depth or bandwidth does not help, fewer or quicker flushes do",
             report.Verdict);
-        Assert.Equal(80, report.Of(TuningArea.Disk).WaitingPercent);
+        Assert.Equal(90, report.Of(TuningArea.Disk).WaitingPercent!.Value, 6);
+    }
+
+    [Fact]
+    public void How_long_the_guest_waited_for_a_disk_is_what_the_guest_saw_where_that_is_more()
+    {
+        var flushing = Healthy.With(
+            ("Disk.vdb.WriteRequests", 1000), ("Disk.vdb.WriteNanoseconds", 1e8), ("Disk.vdb.FlushRequests", 1000), ("Disk.vdb.FlushNanoseconds", 2.5e9),
+            ("Vcpu.0.DelayNanoseconds", 4e9));
+
+        Assert.Equal(TuningArea.Cpu, flushing.Judged().Area);
+        var seen = flushing.WithGuest(("Disk.sda.BusyMilliseconds", 7500), ("Disk.sda.QueueMilliseconds", 9000)).Judged();
+        Assert.Equal(TuningArea.Disk, seen.Area);
+        Assert.Equal(75, seen.Of(TuningArea.Disk).WaitingPercent);
     }
 
     [Theory]

@@ -1,0 +1,180 @@
+// Optimize-VM: the whole method by itself: find what is slow, try what could help, keep what did, and say what was done and why.
+using System.Globalization;
+using System.Management.Automation;
+using KvmTune.Cmdlets.Common;
+using KvmTune.Cmdlets.Completion;
+using KvmTune.Cmdlets.Measurement;
+using KvmTune.Diagnosis;
+using KvmTune.Diagnosis.Bottlenecks;
+using KvmTune.Experiments;
+using KvmTune.Measurement;
+using KvmTune.Optimization;
+using KvmTune.Tuning;
+
+namespace KvmTune.Cmdlets.Optimization;
+
+/// <summary>
+/// Optimizes VMs, one after the other. Each change is an experiment of its own; what did not improve the VM is taken back. A VM in which
+/// nothing is slow is left alone.
+/// </summary>
+[Cmdlet(VerbsCommon.Optimize, "VM", SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.Medium)]
+[OutputType(typeof(VMOptimization))]
+public sealed class OptimizeVMCommand : WorkloadCmdlet
+{
+    private static readonly TuningArea[] Areas = [TuningArea.Cpu, TuningArea.Disk, TuningArea.Memory, TuningArea.Network];
+
+    /// <summary>The VMs: names, wildcards, UUIDs, or objects of this module.</summary>
+    [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
+    [Alias("VM")]
+    [VMReferenceTransformation]
+    [ArgumentCompleter(typeof(VMNameCompleter))]
+    public VMReference[] VMName { get; set; } = [];
+
+    /// <summary>How long the VM is watched for each diagnosis.</summary>
+    [Parameter]
+    [DurationTransformation]
+    public TimeSpan Interval { get; set; } = new BottleneckOptions().Interval;
+
+    /// <summary>How long one VM may take in all. No experiment begins that could not end in it.</summary>
+    [Parameter]
+    [DurationTransformation]
+    public TimeSpan? TimeLimit { get; set; }
+
+    /// <summary>Allows restarts of the VM. A change that needs them is passed over without.</summary>
+    [Parameter]
+    public SwitchParameter Restart { get; set; }
+
+    /// <summary>How long the guest may take to shut down for a restart. Default: two minutes.</summary>
+    [Parameter]
+    [DurationTransformation]
+    public TimeSpan ShutdownTimeLimit { get; set; } = new RestartOptions().TimeLimit;
+
+    /// <summary>Does not ask where data or a service is at risk, and powers a guest off that does not shut down in time.</summary>
+    [Parameter]
+    public SwitchParameter Force { get; set; }
+
+    private ExperimentOptions Experiment => new()
+    {
+        Restart = Restart,
+        RestartOptions = new RestartOptions { TimeLimit = ShutdownTimeLimit, ForcePowerOff = Force },
+        Runs = IsGiven(nameof(Runs)) ? Runs : null,
+    };
+
+    /// <inheritdoc/>
+    protected override void ProcessRecord() => ForEachVM(VMName, writable: true, vm =>
+    {
+        PlanCollector.Refuse("Optimize-VM");
+        var workload = Workload is null && Command is null && vm.Reference.Performance is null ? null : Request(vm.Reference.Performance?.Workload, vm);
+        var subject = new OptimizationSubject(
+            vm.Host,
+            vm.Domain,
+            new VMTuner(vm.Host, TimeProvider.System, Journals.Current, vm.Domain),
+            workload,
+            new BottleneckOptions { Interval = Interval },
+            Experiment,
+            TimeProvider.System);
+        if (!vm.Domain.IsActive)
+        {
+            throw new KvmTuneException(
+                "GuestNotRunning", KvmTuneErrorCategory.InvalidOperation, $"'{subject.VMName}' does not run, so nothing in it can be slow. Start it first.");
+        }
+
+        var found = Await((_, token) => subject.LookAsync(token));
+        if (ShouldProcess(Description(subject, found), $"{subject.VMName}: find what is slow under {Load(subject)}, try what could help, and keep what does?", "KvmTune"))
+        {
+            Run(subject);
+        }
+    });
+
+    private void Run(OptimizationSubject subject)
+    {
+        ProgressReporter bar = new(this, $"Optimizing {subject.VMName}");
+        try
+        {
+            var optimization = Await((post, token) => new VMOptimizer(TimeProvider.System).RunAsync(
+                subject,
+                new OptimizationOptions { TimeLimit = TimeLimit, Restart = Restart },
+                plan => AskAsync(plan, post, token),
+                experiment => post(() => Record(experiment)),
+                bar.Through(post),
+                token));
+            WriteObject(optimization);
+        }
+        finally
+        {
+            bar.Complete();
+        }
+    }
+
+    private void Record(VMExperiment experiment)
+    {
+        WriteVerbose($"{experiment.VMName}: {experiment.Decision}: {experiment.Title}. {experiment.Reason}");
+        Journals.TryRecord(
+            this, $"{experiment.VMName}: '{experiment.Title}' was tried, but its measurements are not in the history.", journal => journal.Record(experiment.Comparison));
+        foreach (var change in experiment.Changes)
+        {
+            PlanApplication.WarnOfOpen(this, change);
+        }
+    }
+
+    // The question is put on PowerShell's thread, while the engine waits. Where nobody can be asked, the answer is no.
+    private Task<bool> AskAsync(VMTuningPlan plan, Action<Action> post, CancellationToken token)
+    {
+        var answer = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
+        post(() =>
+        {
+            try
+            {
+                answer.SetResult(PlanApplication.IsAccepted(this, plan, Force));
+            }
+            catch (KvmTuneException exception)
+            {
+                WriteWarning(exception.Message);
+                answer.SetResult(false);
+            }
+        });
+        return answer.Task.WaitAsync(token);
+    }
+
+    private static string Load(OptimizationSubject subject) => subject.Workload is "Observe" ? "its own load" : subject.Workload;
+
+    // What -WhatIf prints: nothing is run in the guest for it, so which area is slow is still open.
+    private string Description(OptimizationSubject subject, IReadOnlyList<VMTuningFinding> found)
+    {
+        var lines = new List<string>
+        {
+            string.Create(CultureInfo.InvariantCulture, $"{subject.VMName}: watch it for {Interval.TotalSeconds:0.#} s under {Load(subject)}; where an area holds it back, try in this order, one change at a time, and keep what improved:"),
+        };
+        foreach (var area in Areas)
+        {
+            lines.Add($"  {area}:");
+            var candidates = CandidateOrder.Of(found, area, subject: null, subject.Workload);
+            lines.AddRange(candidates.Count == 0 ? ["    nothing to try"] : candidates.Select(finding => $"    {Line(subject, finding)}"));
+        }
+
+        return string.Join('\n', lines);
+    }
+
+    private string Line(OptimizationSubject subject, VMTuningFinding finding)
+    {
+        if (finding.Plan is not { } plan)
+        {
+            return $"(not tried: {finding.Id}, {finding.Subject}: {finding.NoPlanReason})";
+        }
+
+        if (plan.RequiresRestart && !Restart)
+        {
+            return $"(not tried without -Restart: {plan.Title}, for {finding.Id})";
+        }
+
+        try
+        {
+            var outline = subject.Outline(plan);
+            return string.Create(CultureInfo.InvariantCulture, $"{plan.Title}, for {finding.Id}: {outline.Description}; about {Formatting.Duration(outline.EstimatedTime)}");
+        }
+        catch (KvmTuneException exception)
+        {
+            return $"(not tried: {plan.Title}, for {finding.Id}: {exception.Message})";
+        }
+    }
+}

@@ -1,0 +1,111 @@
+// The ledger of an optimization: what was found slow, what was tried against it, what was kept and why.
+using KvmTune.Diagnosis;
+using KvmTune.Diagnosis.Bottlenecks;
+using KvmTune.Experiments;
+using KvmTune.Statistics;
+using KvmTune.Tuning;
+
+namespace KvmTune.Optimization;
+
+/// <summary>What came of an optimization.</summary>
+public enum OptimizationOutcome
+{
+    /// <summary>Nothing is slow: nothing was tried.</summary>
+    LeftAlone,
+
+    /// <summary>At least one change was kept.</summary>
+    Improved,
+
+    /// <summary>An area is slow, and no change that was tried helped.</summary>
+    NothingHelped,
+
+    /// <summary>An area is slow, and there is nothing to try against it.</summary>
+    NothingToTry,
+
+    /// <summary>The time was over before a change was kept.</summary>
+    TimeLimitReached,
+}
+
+/// <summary>What became of a candidate.</summary>
+public enum CandidateDecision
+{
+    /// <summary>It was tried, and the VM has it.</summary>
+    Kept,
+
+    /// <summary>It was tried, and the VM is as it was before.</summary>
+    Undone,
+
+    /// <summary>It was not tried, and the VM is as it was.</summary>
+    Skipped,
+
+    /// <summary>The experiment ended with an error, and the VM is as it was before.</summary>
+    Failed,
+}
+
+/// <summary>One line of the ledger: a candidate and what became of it.</summary>
+public sealed record OptimizationStep
+{
+    /// <summary>The diagnosis that it follows, counted from 1.</summary>
+    public required int Round { get; init; }
+
+    /// <summary>What was found in the VM's configuration.</summary>
+    public required VMTuningFinding Finding { get; init; }
+
+    /// <summary>What became of it.</summary>
+    public required CandidateDecision Decision { get; init; }
+
+    /// <summary>Why, as a sentence.</summary>
+    public required string Reason { get; init; }
+
+    /// <summary>The experiment; null where none came to its end.</summary>
+    public VMExperiment? Experiment { get; init; }
+
+    /// <summary>The area.</summary>
+    public TuningArea Area => Finding.Area;
+
+    /// <summary>The change in words, or what the finding suggests where there is no change for it.</summary>
+    public string Title => Finding.Title ?? Finding.Suggestion;
+
+    /// <summary>The experiment's verdict; null where there was none.</summary>
+    public Verdict? Verdict => Experiment?.Verdict;
+
+    /// <summary>For example <c>Kept: unpin vCPU 0-1. Throughput improved by 84 %.</c></summary>
+    public override string ToString() => $"{Decision}: {Title}. {Reason}";
+}
+
+/// <summary>What an optimization did to one VM.</summary>
+public sealed record VMOptimization
+{
+    /// <summary>The VM's name (libvirt: domain name).</summary>
+    public required string VMName { get; init; }
+
+    /// <summary>The VM's UUID.</summary>
+    public required Guid VMId { get; init; }
+
+    /// <summary>The libvirt connection that the VM was reached by.</summary>
+    public required string ConnectionUri { get; init; }
+
+    /// <summary>The workload that loaded the guest and judged the changes; <c>Observe</c> for the guest's own load.</summary>
+    public required string Workload { get; init; }
+
+    /// <summary>What came of it.</summary>
+    public required OptimizationOutcome Outcome { get; init; }
+
+    /// <summary>Why it ended, as a sentence.</summary>
+    public required string Reason { get; init; }
+
+    /// <summary>The diagnoses, in order: one at the start, and one after each change that was kept.</summary>
+    public required IReadOnlyList<VMBottleneckReport> Diagnoses { get; init; }
+
+    /// <summary>What was tried or passed over, in order.</summary>
+    public required IReadOnlyList<OptimizationStep> Steps { get; init; }
+
+    /// <summary>When it began.</summary>
+    public required DateTimeOffset StartedAt { get; init; }
+
+    /// <summary>How long it took.</summary>
+    public required TimeSpan Elapsed { get; init; }
+
+    /// <summary>What was kept.</summary>
+    public IReadOnlyList<OptimizationStep> Kept => Steps.Where(step => step.Decision == CandidateDecision.Kept).ToList();
+}

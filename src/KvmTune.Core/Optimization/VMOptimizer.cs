@@ -1,0 +1,150 @@
+// The autopilot of the method: find what is slow, try what could help one change at a time, keep what did, look again, and stop.
+using System.Globalization;
+using KvmTune.Diagnosis;
+using KvmTune.Diagnosis.Bottlenecks;
+using KvmTune.Experiments;
+using KvmTune.Measurement;
+using KvmTune.Tuning;
+
+namespace KvmTune.Optimization;
+
+/// <summary>What an optimization may do.</summary>
+public sealed record OptimizationOptions
+{
+    /// <summary>How long it may take in all; null for as long as it needs. No experiment begins that could not end in it.</summary>
+    public TimeSpan? TimeLimit { get; init; }
+
+    /// <summary>Whether the VM may be restarted. What needs it is passed over without.</summary>
+    public bool Restart { get; init; }
+}
+
+/// <summary>Optimizes VMs. Nothing is kept that was not measured as an improvement.</summary>
+/// <param name="time">The clock.</param>
+public sealed class VMOptimizer(TimeProvider time)
+{
+    /// <summary>
+    /// Optimizes one VM: diagnoses it, tries the findings of the slow area one after the other, keeps what improved, and diagnoses again
+    /// after each change that was kept. It ends where nothing is slow, nothing is left to try, or the time is over.
+    /// </summary>
+    /// <param name="subject">The VM.</param>
+    /// <param name="options">What it may do.</param>
+    /// <param name="accept">Is asked before a change that needs confirmation (data at risk); false passes it over.</param>
+    /// <param name="tried">Is told of each experiment that came to its end.</param>
+    /// <param name="progress">Is told what is done.</param>
+    /// <param name="cancellationToken">Ends it: the change that is being tried is taken back, those that were kept stay.</param>
+    /// <exception cref="KvmTuneException">The VM could not be watched or looked at, or a change could not be taken back.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled.</exception>
+    public async Task<VMOptimization> RunAsync(
+        IOptimizationSubject subject,
+        OptimizationOptions options,
+        Func<VMTuningPlan, Task<bool>> accept,
+        Action<VMExperiment> tried,
+        IProgress<MeasurementProgress>? progress,
+        CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(subject);
+        var (startedAt, started) = (time.GetUtcNow(), time.GetTimestamp());
+        var diagnoses = new List<VMBottleneckReport>();
+        var steps = new List<OptimizationStep>();
+        var seen = new HashSet<(string Id, string Subject)>();
+        TimeSpan? Left() => options.TimeLimit - time.GetElapsedTime(started);
+        while (true)
+        {
+            var report = await subject.DiagnoseAsync(progress, cancellationToken);
+            diagnoses.Add(report);
+            if (report.Area is not { } area)
+            {
+                return Ledger(OptimizationOutcome.LeftAlone, report.Verdict);
+            }
+
+            var candidates = CandidateOrder.Of(await subject.LookAsync(cancellationToken), area, report.Subject, subject.Workload);
+            var hasKept = false;
+            foreach (var candidate in candidates)
+            {
+                if (!seen.Add((candidate.Id, candidate.Subject)))
+                {
+                    continue;
+                }
+
+                if (Left() is { Ticks: <= 0 })
+                {
+                    return Ledger(OptimizationOutcome.TimeLimitReached, TimeIsOver(options));
+                }
+
+                var step = await StepAsync(candidate, area);
+                if (step is null)
+                {
+                    return Ledger(OptimizationOutcome.TimeLimitReached, TimeIsOver(options));
+                }
+
+                steps.Add(step with { Round = diagnoses.Count });
+                if (step.Decision == CandidateDecision.Kept)
+                {
+                    hasKept = true;
+                    break;
+                }
+            }
+
+            if (!hasKept)
+            {
+                return steps.Exists(step => step.Experiment is not null)
+                    ? Ledger(OptimizationOutcome.NothingHelped, $"{report.Verdict} What was tried against it did not help.")
+                    : Ledger(OptimizationOutcome.NothingToTry, $"{report.Verdict} Nothing could be tried against it.");
+            }
+        }
+
+        async Task<OptimizationStep?> StepAsync(VMTuningFinding finding, TuningArea area)
+        {
+            OptimizationStep Done(CandidateDecision decision, string reason, VMExperiment? experiment = null) =>
+                new() { Round = 0, Finding = finding, Decision = decision, Reason = reason, Experiment = experiment };
+
+            if (finding.Plan is not { } plan)
+            {
+                return Done(CandidateDecision.Skipped, finding.NoPlanReason ?? "There is no change for it.");
+            }
+
+            if (plan.RequiresRestart && !options.Restart)
+            {
+                return Done(CandidateDecision.Skipped, "It needs restarts of the VM, which were not allowed (-Restart).");
+            }
+
+            if (plan.Confirmations.Count > 0 && !await accept(plan))
+            {
+                return Done(CandidateDecision.Skipped, $"It was not confirmed. {string.Join(' ', plan.Confirmations.Select(confirmation => confirmation.Evidence))}");
+            }
+
+            try
+            {
+                var experiment = await subject.TryAsync(plan, area, Left(), progress, cancellationToken);
+                tried(experiment);
+                return Done(experiment.Decision == ExperimentDecision.Kept ? CandidateDecision.Kept : CandidateDecision.Undone, experiment.Reason, experiment);
+            }
+            catch (KvmTuneException exception) when (exception.ErrorId is "TimeLimitTooShort")
+            {
+                return null;
+            }
+            catch (KvmTuneException exception) when (exception is not ExperimentInterruptedException { IsUndone: false })
+            {
+                return Done(CandidateDecision.Failed, exception.Message);
+            }
+        }
+
+        // Whatever ended it: a change that was kept is what a reader wants to know first.
+        VMOptimization Ledger(OptimizationOutcome outcome, string reason) => new()
+        {
+            VMName = subject.VMName,
+            VMId = subject.VMId,
+            ConnectionUri = subject.ConnectionUri,
+            Workload = subject.Workload,
+            Outcome = steps.Exists(step => step.Decision == CandidateDecision.Kept) ? OptimizationOutcome.Improved : outcome,
+            Reason = reason,
+            Diagnoses = diagnoses,
+            Steps = steps,
+            StartedAt = startedAt,
+            Elapsed = time.GetElapsedTime(started),
+        };
+    }
+
+    private static string TimeIsOver(OptimizationOptions options) => string.Create(
+        CultureInfo.InvariantCulture, $"The {options.TimeLimit!.Value.TotalMinutes:0.#} minutes that were given are over.");
+}

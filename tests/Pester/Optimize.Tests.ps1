@@ -1,0 +1,62 @@
+# Optimize-VM: one planted bad setting is found, proven and fixed; a guest in which nothing is slow is left alone.
+BeforeAll {
+    Import-Module "$PSScriptRoot/Lab.psm1" -Force
+    Import-KvmTune
+    if ($env:KVMTUNE_LAB) { $null = Connect-VMHost (Get-LabUri) }
+}
+
+Describe 'Optimize-VM' {
+    It 'refuses a VM that does not run, and a VM that is not there, with errors of their own' {
+        $captured = Invoke-Captured {
+            'nobody', 'off' | Optimize-VM -ConnectionUri (New-TestHost (Join-Path $TestDrive host) off -ShutOff) -Confirm:$false
+        }
+        $captured.Ids | Should -Be VMNotFound, GuestNotRunning
+        $captured.Output | Should -BeNullOrEmpty
+    }
+}
+
+Describe 'Optimize-VM on a real guest' -Tag Lab -Skip:(-not $env:KVMTUNE_LAB) {
+    AfterAll { Restore-Guest lab1 }
+
+    It 'leaves an idle guest alone, and says so' {
+        Wait-Guest lab1
+        $before = Get-DomainText lab1
+        $captured = Invoke-Captured { Optimize-VM lab1 -Interval 3s -Confirm:$false }
+        $captured.Errors | Should -BeNullOrEmpty
+        $captured.Output.Outcome | Should -Be LeftAlone
+        $captured.Output.Reason | Should -Be 'no bottleneck: leave it alone'
+        $captured.Output.Steps | Should -BeNullOrEmpty
+        Get-DomainText lab1 | Should -Be $before
+    }
+
+    Context 'with both vCPUs pinned to one host CPU' -Skip:([Environment]::ProcessorCount -lt 2) {
+        BeforeAll {
+            foreach ($vcpu in 0, 1) { $null = Invoke-Virsh vcpupin lab1 $vcpu 0 --live --config }
+            $script:Planted = Get-DomainText lab1
+        }
+
+        It 'says with -WhatIf what it would try, runs nothing and touches nothing' {
+            $text = Get-PrintedText { Optimize-VM lab1 -Workload Cpu -WhatIf | Should -BeNullOrEmpty }
+            $text | Should -Match 'vCPU'
+            $text | Should -Match 'Cpu:'
+            Get-DomainText lab1 | Should -Be $script:Planted
+        }
+
+        It 'finds it, proves it and fixes it; every change that it made is in the history, with its measurements' {
+            $optimization = Optimize-VM lab1 -Workload Cpu -RunTime 2s -Interval 4s -Confirm:$false -WarningAction Ignore
+            $optimization.Diagnoses[0].Area | Should -Be Cpu
+            $optimization.Diagnoses[0].Cause | Should -Be VcpuDelay
+            $optimization.Outcome | Should -Be Improved
+            $kept = @($optimization.Kept)
+            $kept[0].Experiment.Verdict | Should -Be Improved
+            $kept[0].Experiment.Comparison.PrimaryMetric.ShiftPercent | Should -BeGreaterThan 20
+            # By the kernel: the two no longer share one host CPU.
+            $allowed = foreach ($vcpu in 0, 1) { Get-VcpuAffinity lab1 $vcpu }
+            "$allowed" | Should -Not -Be '0 0'
+            @($optimization.Steps | Where-Object { $_.Decision -eq 'Kept' -and -not $_.Experiment }) | Should -BeNullOrEmpty
+            $entry = Get-VMTuningHistory lab1 -ExperimentId $kept[0].Experiment.ExperimentId | Select-Object -Last 1
+            $entry.Verdict | Should -Be Improved
+            ($optimization | Out-String -Width 100) | Should -Match 'Improved'
+        }
+    }
+}
