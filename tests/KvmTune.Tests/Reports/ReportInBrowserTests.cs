@@ -36,7 +36,7 @@ public sealed partial class ReportInBrowserTests
 
             Assert.Contains(chapter.Comparison.PrimaryMetric.BaselineMedian!.Value, numbers);
             Assert.Contains(chapter.Comparison.PrimaryMetric.ShiftPercent!.Value, numbers);
-            Assert.Contains(HtmlText.Encode(chapter.Sentence), WebUtility.HtmlEncode(WebUtility.HtmlDecode(html)), StringComparison.Ordinal);
+            Assert.Contains(chapter.Sentence, WebUtility.HtmlDecode(html), StringComparison.Ordinal);
         }
 
         foreach (var measured in sample.Journal.Entries(new() { Kind = KvmTune.Journal.JournalKind.Measurement }))
