@@ -129,12 +129,15 @@ internal static class ReportChapterPage
                 var (unit, divisor) = ReportSentences.Scale(metric.Metric.Unit, metric.BaselineMedian);
                 return new[]
                 {
-                    HtmlText.Encode(metric.Metric.Name), Part(metric.Role), Cell(metric.BaselineMedian, divisor), Cell(metric.CandidateMedian, divisor), HtmlText.Encode(unit),
-                    Cell(metric.ShiftPercent), Cell(metric.IntervalLowPercent), Cell(metric.IntervalHighPercent), Cell(metric.AdjustedPValue), ReportSentences.Word(metric.Verdict),
+                    HtmlText.Encode(metric.Metric.Name), Part(metric.Role), Cell(metric.BaselineMedian, divisor), Cell(metric.CandidateMedian, divisor), Whole(unit),
+                    Cell(metric.ShiftPercent), Cell(metric.IntervalLowPercent), Cell(metric.IntervalHighPercent), Cell(metric.AdjustedPValue), Whole(ReportSentences.Word(metric.Verdict)),
                 };
             }));
         page.List(chapter.Notes);
     }
+
+    // A word that stays in one piece in a narrow column.
+    private static string Whole(string word) => $"<span class=\"whole\">{HtmlText.Encode(word)}</span>";
 
     private static string Part(MetricRole role) => role switch
     {
