@@ -27,7 +27,7 @@ $module = Join-Path $RepositoryRoot 'out/KvmTune'
 $watched = [ordered]@{
     'Watch-VMPerformance' = Start-Watched (Get-Process -Id $PID).Path @('-NoProfile', '-NonInteractive', '-Command',
         "Import-Module '$module'; Watch-VMPerformance -ConnectionUri '$uri' -Interval 1 -Count $count")
-    'python3-libvirt, the bare calls' = Start-Watched python3 @("$PSScriptRoot/watch-peer.py", $uri, "$count")
+    'python3-libvirt, the bare calls' = Start-Watched /usr/bin/python3 @("$PSScriptRoot/watch-peer.py", $uri, "$count")
 }
 if ($virtTop = (Get-Command virt-top -CommandType Application -ErrorAction Ignore).Source) {
     $watched['virt-top'] = Start-Watched $virtTop @('-c', $uri, '--script', '-d', '1', '-n', "$count")

@@ -64,9 +64,9 @@ public sealed class BottleneckThresholds
 
     /// <summary>Use of a configured limit.</summary>
     public static BottleneckThreshold DiskLimitPercent { get; } = new(
-        nameof(DiskLimitPercent), TuningArea.Disk, 90, "%",
+        nameof(DiskLimitPercent), TuningArea.Disk, 80, "%",
         "rate as a share of a limit of the disk or its throttle group (blkdeviotune); counts together with DiskBusyPercent",
-        "QEMU, docs/throttle.txt: the rate is held at the limit on average");
+        "QEMU, docs/throttle.txt: the rate is held at the limit on average; on a busy host its timers are late: " + Lab);
 
     /// <summary>Share of time in which a disk had work.</summary>
     public static BottleneckThreshold DiskBusyPercent { get; } = new(

@@ -30,7 +30,7 @@ public sealed class BottleneckJudgeTests
             time => Healthy.With(("Disk.vdb.FlushRequests", 100), ("Disk.vdb.FlushNanoseconds", time)), 2e9, 1.99e9, BottleneckCause.DiskFlushes);
         Add(nameof(BottleneckThresholds.DiskLimitPercent),
             requests => Healthy.Throttled(("total_iops_sec", 200)).With(("Disk.vdb.WriteRequests", requests), ("Disk.vdb.WriteNanoseconds", 9e9)),
-            1800, 1799, BottleneckCause.DiskLimit);
+            1600, 1599, BottleneckCause.DiskLimit);
         Add(nameof(BottleneckThresholds.DiskBusyPercent),
             time => Healthy.Throttled(("write_iops_sec", 200)).With(("Disk.vdb.WriteRequests", 2000), ("Disk.vdb.WriteNanoseconds", time)),
             5e9, 4.99e9, BottleneckCause.DiskLimit);
