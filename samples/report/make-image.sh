@@ -19,6 +19,6 @@ colours=()
 if [ "$scheme" = dark ]; then colours=(--blink-settings=preferredColorScheme=0); fi
 mkdir -p "$(dirname "$picture")"
 chromium --headless --no-sandbox --disable-gpu --disable-dev-shm-usage --hide-scrollbars --user-data-dir="$folder/profile" \
-    --host-resolver-rules='MAP * ~NOTFOUND' --virtual-time-budget=5000 --window-size="${WINDOW:-1000,1900}" "${colours[@]}" \
+    --host-resolver-rules='MAP * ~NOTFOUND' --virtual-time-budget=5000 --window-size="${WINDOW:-1000,2500}" "${colours[@]}" \
     --screenshot="$picture" "file://$folder/report.html${FRAGMENT:-}" 2>/dev/null
 echo "$picture"
