@@ -19,6 +19,32 @@ need_dotnet() {
     fi
 }
 
+# Installs Debian or Ubuntu packages, through sudo where the caller is not root. Old lists are the usual reason for a first failure.
+apt_install() {
+    local as_root=()
+    if [ "$(id -u)" != 0 ]; then as_root=(sudo); fi
+    local apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=600 -o Dpkg::Use-Pty=0)
+    "${apt[@]}" install -y --no-install-recommends "$@" </dev/null >&2 && return
+    "${apt[@]}" update </dev/null >&2 && "${apt[@]}" install -y --no-install-recommends "$@" </dev/null >&2
+}
+
+# npm bundles the page that Export-VMTuningReport writes. Asked for by command: Node.js's own package for Debian has npm in it.
+need_npm() {
+    if command -v npm >/dev/null; then return; fi
+    say 'Installing Node.js and npm, which the build needs'
+    if ! apt_install nodejs npm; then
+        echo "bootstrap.sh: Node.js 18 or newer with npm is needed on the PATH (https://nodejs.org), and apt could not bring it." >&2
+        exit 1
+    fi
+}
+
+# Reports are opened in Chromium by their tests. Ubuntu has it only as a snap, so its absence is no error: those tests say that they were skipped.
+find_chromium() {
+    if command -v chromium >/dev/null || command -v google-chrome >/dev/null; then return; fi
+    say 'Installing Chromium, by which the tests open reports'
+    apt_install chromium || loudly 'There is no Chromium here, and apt could not bring one: NO REPORT IS OPENED BY THE TESTS.'
+}
+
 # PowerShell from the PATH, else as a .NET tool where the registry has it; has_powershell says whether there is one now.
 find_powershell() {
     if ! command -v pwsh >/dev/null; then
@@ -38,6 +64,7 @@ has_pester() {
 }
 
 build() {
+    need_npm
     say 'Building the module into out/KvmTune'
     dotnet publish src/KvmTune.Cmdlets -c Release -v quiet
 }
@@ -107,7 +134,7 @@ set_up() {
 case "${1:-}" in
     build) need_dotnet; build ;;
     demo) set_up; tests/lab/lab.sh run "$0" demo-inside ;;
-    test) set_up; tests/lab/lab.sh run "$0" test-inside ;;
+    test) set_up; find_chromium; tests/lab/lab.sh run "$0" test-inside ;;
     bench) set_up; shift; bench/packages.sh; tests/lab/lab.sh run bench/run.sh "$@" ;;
     lab) shift; tests/lab/packages.sh install; tests/lab/lab.sh "$@" ;;
     demo-inside) demo ;;

@@ -27,6 +27,7 @@
         'Disconnect-VMHost'
         'Enable-HugePages'
         'Enable-NicMultiqueue'
+        'Export-VMTuningReport'
         'Find-VMBottleneck'
         'Get-HugePagePool'
         'Get-VMHostTopology'

@@ -48,6 +48,7 @@ Describe 'The package' {
             $notices | Should -Match "(?m)^$([regex]::Escape(($library.BaseName -split '\.')[0]))[. ]" -Because "$($library.Name) is shipped"
         }
         if (Get-ChildItem "$unpacked/dependencies" -Recurse -Filter '*e_sqlite3.so') { $notices | Should -Match '(?m)^SourceGear\.sqlite3 ' }
+        foreach ($bundled in '@observablehq/plot', 'd3-array') { $notices | Should -Match "(?m)^$bundled " -Because 'it is in the script of reports' }
         $notices | Should -Match 'Permission is hereby granted'
     }
 

@@ -8,11 +8,11 @@ try
         case ["help", var source, var target]:
             HelpBuilder.Build(source, target);
             return 0;
-        case ["notices", var target, var root, .. var packages]:
-            File.WriteAllText(target, ThirdPartyNotices.Render(root, packages));
+        case ["notices", var target, var root, var bundled, .. var packages]:
+            File.WriteAllText(target, ThirdPartyNotices.Render(root, packages) + ThirdPartyNotices.Bundled(bundled));
             return 0;
         default:
-            Console.Error.WriteLine("KvmTune.Help: use 'help SOURCE TARGET' or 'notices TARGET PACKAGE-ROOT ID/VERSION...'.");
+            Console.Error.WriteLine("KvmTune.Help: use 'help SOURCE TARGET' or 'notices TARGET PACKAGE-ROOT BUNDLED-LICENCES ID/VERSION...'.");
             return 2;
     }
 }

@@ -23,6 +23,13 @@ public static class ThirdPartyNotices
         return text.ToString();
     }
 
+    /// <summary>The notices of what is bundled into the script of the report, as its own build collected them.</summary>
+    /// <param name="file">The file that it wrote.</param>
+    /// <exception cref="HelpException">It wrote none.</exception>
+    public static string Bundled(string file) => File.Exists(file)
+        ? $"\n{new string('=', 78)}\nThe script in reports (Export-VMTuningReport) has these packages of npm in it:\n\n{File.ReadAllText(file).Trim()}\n"
+        : throw new HelpException(file, 1, "The build of the report left no licences of what it bundled.");
+
     private static void Append(StringBuilder text, string folder)
     {
         var file = (Directory.Exists(folder) ? Directory.EnumerateFiles(folder, "*.nuspec") : []).SingleOrDefault()

@@ -137,6 +137,9 @@ public sealed record JournalEntry
     /// <summary>The same in words.</summary>
     public string? VerdictSentence { get; init; }
 
+    /// <summary>In which order the runs of the last comparison were made.</summary>
+    public ComparisonDesign? Design { get; init; }
+
     /// <summary>What was going to be done, with what undoing it needs; null where nothing can be undone.</summary>
     internal ChangeIntent? Intent { get; init; }
 

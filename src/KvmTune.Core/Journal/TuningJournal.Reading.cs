@@ -18,7 +18,7 @@ public sealed partial class TuningJournal
             c.by_process, c.process_id, c.process_start, c.boot_id, c.restarted, c.error, c.experiment_id, c.undoes, c.undone_at, c.undone_by, c.intent,
             v.verdict, v.sentence,
             b.id, b.started_at, b.workload, b.metric, b.unit, b.median, b.runs,
-            a.id, a.started_at, a.workload, a.metric, a.unit, a.median, a.runs
+            a.id, a.started_at, a.workload, a.metric, a.unit, a.median, a.runs, v.design
         FROM change c
         LEFT JOIN comparison v ON v.id = (SELECT max(id) FROM comparison WHERE change_id = c.id)
         LEFT JOIN measurement b ON b.id = coalesce(c.baseline_id, v.baseline_id)
@@ -171,6 +171,7 @@ public sealed partial class TuningJournal
             VerdictSentence = Optional(row, 24),
             Baseline = ReadMeasurement(row, 25),
             Candidate = ReadMeasurement(row, 32),
+            Design = Optional(row, 39) is { } design ? Enum.Parse<ComparisonDesign>(design) : null,
             Intent = intent,
             HostIntent = kind == JournalKind.HostChange ? Deserialize<HostChangeIntent>(row.GetString(22)) : null,
         };

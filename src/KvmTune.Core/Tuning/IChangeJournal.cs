@@ -1,4 +1,6 @@
 // What the path of changes needs of a journal: to hold the VM, to record what will be done before it is done, and what came of it.
+using KvmTune.Topology;
+
 namespace KvmTune.Tuning;
 
 /// <summary>Records changes. The path of changes knows no more of the journal than this.</summary>
@@ -95,4 +97,7 @@ public sealed record ChangeIntent
 
     /// <summary>The entry that the change takes back.</summary>
     public long? Undoes { get; init; }
+
+    /// <summary>The host's CPUs and caches where threads are pinned or freed, so that a map can be drawn without the host; else null.</summary>
+    public VMHostTopology? HostCpus { get; init; }
 }

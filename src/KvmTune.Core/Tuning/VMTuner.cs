@@ -4,6 +4,7 @@ using KvmTune.Hosts;
 using KvmTune.Libvirt;
 using KvmTune.Measurement;
 using KvmTune.Topology;
+using KvmTune.Tuning.Changes;
 using KvmTune.Tuning.Rules;
 
 namespace KvmTune.Tuning;
@@ -91,6 +92,7 @@ public sealed class VMTuner(HostConnection host, TimeProvider time, IChangeJourn
                 BaselineId = options.Baseline?.Id,
                 ExperimentId = options.ExperimentId,
                 Undoes = options.Undoes,
+                HostCpus = checkedPlan.Change.Parts.Any(part => part is PinChange) ? checkedPlan.HostCpus : null,
             });
             try
             {

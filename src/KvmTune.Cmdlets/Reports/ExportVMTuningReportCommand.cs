@@ -1,0 +1,116 @@
+// Export-VMTuningReport: one HTML file that shows what was changed, what was measured, and what that says.
+using System.Management.Automation;
+using System.Text;
+using KvmTune.Cmdlets.Common;
+using KvmTune.Cmdlets.Completion;
+using KvmTune.Experiments;
+using KvmTune.Reports;
+
+namespace KvmTune.Cmdlets.Reports;
+
+/// <summary>
+/// Writes the report of VMs' histories, or of experiments that come down the pipeline. A VM need not exist any more: all that is shown
+/// stands in the journal or in the experiment.
+/// </summary>
+[Cmdlet(VerbsData.Export, "VMTuningReport", SupportsShouldProcess = true)]
+[OutputType(typeof(FileInfo))]
+public sealed class ExportVMTuningReportCommand : CancellableCmdlet
+{
+    private readonly HashSet<string> _written = new(StringComparer.Ordinal);
+
+    /// <summary>The VMs whose history is reported: names, wildcards, UUIDs, or objects of this module. An experiment is reported itself.</summary>
+    [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true)]
+    [Alias("VM")]
+    [VMReferenceTransformation]
+    [ArgumentCompleter(typeof(JournalVMNameCompleter))]
+    public VMReference[] VMName { get; set; } = [];
+
+    /// <summary>The file to write; or a folder that is there already, for a file for each VM.</summary>
+    [Parameter(Mandatory = true, Position = 1)]
+    [ValidateNotNullOrEmpty]
+    public string Path { get; set; } = string.Empty;
+
+    /// <summary>Writes over a file that is there already.</summary>
+    [Parameter]
+    public SwitchParameter Force { get; set; }
+
+    /// <inheritdoc/>
+    protected override void ProcessRecord()
+    {
+        foreach (var reference in VMName)
+        {
+            Try(reference.Name, () =>
+            {
+                var now = TimeProvider.System.GetLocalNow();
+                if (reference.Source is VMExperiment experiment)
+                {
+                    Write(TuningReportReader.OfExperiment(experiment, now));
+                    return;
+                }
+
+                foreach (var id in Find(reference))
+                {
+                    Try(reference.Name, () => Write(TuningReportReader.OfHistory(Journals.Current, id, now)));
+                }
+            });
+        }
+    }
+
+    private static List<Guid> Find(VMReference reference)
+    {
+        // A VM that is gone has history all the same, so it is looked for in the journal and not on a host.
+        var pattern = new WildcardPattern(reference.Name, WildcardOptions.IgnoreCase);
+        var known = Journals.Current.KnownVMs()
+            .Where(vm => reference.Id is { } id
+                ? vm.Id == id
+                : string.Equals(vm.Name, reference.Name, StringComparison.Ordinal) || pattern.IsMatch(vm.Name) || (Guid.TryParse(reference.Name, out var named) && vm.Id == named))
+            .Select(vm => vm.Id).Distinct().ToList();
+        return known.Count > 0 || WildcardPattern.ContainsWildcardCharacters(reference.Name)
+            ? known
+            : throw TuningReportReader.HistoryEmpty(reference.Name, Journals.Current);
+    }
+
+    private void Write(TuningReport report)
+    {
+        var path = GetUnresolvedProviderPathFromPSPath(Path);
+        if (Directory.Exists(path))
+        {
+            path = System.IO.Path.Combine(path, $"{FileName(report.VMName)}.html");
+        }
+
+        if (_written.Contains(path))
+        {
+            throw new KvmTuneException(
+                "ReportPathTaken", KvmTuneErrorCategory.InvalidArgument,
+                $"'{path}' has the report of another object of this pipeline already, and '{report.VMName}' is not written over it. Give a folder as -Path, for a file for each VM, or a call for each object.");
+        }
+
+        if (File.Exists(path) && !Force)
+        {
+            throw new KvmTuneException("ReportExists", KvmTuneErrorCategory.InvalidArgument, $"There is a file '{path}' already. Name another one, or say -Force to write over it.");
+        }
+
+        if (!ShouldProcess(path, $"write the report of '{report.VMName}'"))
+        {
+            return;
+        }
+
+        try
+        {
+            File.WriteAllText(path, ReportPage.Render(report), new UTF8Encoding(encoderShouldEmitUTF8Identifier: false));
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new KvmTuneException("ReportNotWritten", KvmTuneErrorCategory.ResourceUnavailable, $"The report cannot be written to '{path}': {exception.Message}", exception);
+        }
+
+        _written.Add(path);
+        WriteObject(new FileInfo(path));
+    }
+
+    private static string FileName(string vm)
+    {
+        var name = string.Join('_', vm.Split(System.IO.Path.GetInvalidFileNameChars()));
+        return name.TrimStart('.').Length == 0 ? "vm" : name;
+    }
+}

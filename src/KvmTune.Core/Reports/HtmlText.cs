@@ -1,0 +1,88 @@
+// Writes HTML: whatever is not markup of ours is encoded, whoever named it.
+using System.Globalization;
+using System.Text;
+using System.Text.Encodings.Web;
+using System.Text.Unicode;
+
+namespace KvmTune.Reports;
+
+/// <summary>A growing piece of HTML.</summary>
+internal sealed class HtmlText
+{
+    // Other scripts than Latin stay readable in the source; markup and what the encoder always takes as unsafe does not.
+    private static readonly HtmlEncoder Encoder = HtmlEncoder.Create(UnicodeRanges.All);
+
+    private readonly StringBuilder _text = new();
+
+    /// <summary>A text as it may stand in an element or in an attribute with double quotes.</summary>
+    public static string Encode(string? text) => Encoder.Encode(text ?? string.Empty);
+
+    /// <summary>A number as a data element: exact for machines, rounded for people.</summary>
+    public static string Data(double value, double divisor = 1) =>
+        string.Create(CultureInfo.InvariantCulture, $"<data value=\"{value:R}\">{ReportSentences.Number(value / divisor)}</data>");
+
+    /// <summary>Adds markup as it stands.</summary>
+    public HtmlText Markup(string markup)
+    {
+        _text.Append(markup);
+        return this;
+    }
+
+    /// <summary>Adds an element with text in it.</summary>
+    public HtmlText Element(string name, string? text, string? attributes = null)
+    {
+        _text.Append('<').Append(name).Append(attributes is null ? null : " ").Append(attributes).Append('>')
+            .Append(Encode(text)).Append("</").Append(name).Append(">\n");
+        return this;
+    }
+
+    /// <summary>Adds a list; nothing where it is empty.</summary>
+    public HtmlText List(IReadOnlyList<string> items)
+    {
+        if (items.Count > 0)
+        {
+            _text.Append("<ul>");
+            foreach (var item in items)
+            {
+                Element("li", item);
+            }
+
+            _text.Append("</ul>\n");
+        }
+
+        return this;
+    }
+
+    /// <summary>Adds a table.</summary>
+    /// <param name="caption">What it has.</param>
+    /// <param name="heads">The heads of its columns; one that begins with <c>#</c> is of numbers.</param>
+    /// <param name="rows">Its cells, as markup; the first of a row is the row's head.</param>
+    public HtmlText Table(string caption, IReadOnlyList<string> heads, IEnumerable<IReadOnlyList<string>> rows)
+    {
+        _text.Append("<div class=\"table\"><table><caption>").Append(Encode(caption)).Append("</caption><thead><tr>");
+        foreach (var head in heads)
+        {
+            _text.Append("<th scope=\"col\"").Append(Class(head)).Append('>').Append(Encode(head.TrimStart('#'))).Append("</th>");
+        }
+
+        _text.Append("</tr></thead><tbody>\n");
+        foreach (var row in rows)
+        {
+            _text.Append("<tr>");
+            for (var i = 0; i < row.Count; i++)
+            {
+                _text.Append(i == 0 ? "<th scope=\"row\"" : "<td").Append(Class(heads[i])).Append('>').Append(row[i]).Append(i == 0 ? "</th>" : "</td>");
+            }
+
+            _text.Append("</tr>\n");
+        }
+
+        _text.Append("</tbody></table></div>\n");
+        return this;
+    }
+
+    /// <inheritdoc/>
+    public override string ToString() => _text.ToString();
+
+    private static string? Class(string head) => head.StartsWith('#') ? " class=\"number\"" : null;
+}

@@ -1,0 +1,101 @@
+// The numbers that the charts are drawn from, as JSON inside the page.
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using KvmTune.Measurement;
+using KvmTune.Statistics;
+
+namespace KvmTune.Reports;
+
+/// <summary>What the page's script draws for one chapter. Values are in the unit that is shown, times in seconds from the first run.</summary>
+internal sealed record ChapterChart(
+    string Metric, string Unit, IReadOnlyList<ChartSide> Sides, IReadOnlyList<ChartRun> Runs, IReadOnlyList<ChartCounter> Counters);
+
+/// <summary>One side of a chapter.</summary>
+internal sealed record ChartSide(string Name, double? Median, double? Low, double? High, IReadOnlyList<double> Distribution);
+
+/// <summary>One run.</summary>
+internal sealed record ChartRun(string Side, int Number, double Seconds, double? Value, bool IsCounted, string State);
+
+/// <summary>One counter over all runs, null where a run does not have it.</summary>
+internal sealed record ChartCounter(string Name, string Unit, IReadOnlyList<double?> Values);
+
+/// <summary>Makes the numbers of the charts.</summary>
+internal static class ReportCharts
+{
+    /// <summary>The sides by their names in the page, in the order of the story.</summary>
+    public const string Before = "without";
+
+    /// <summary>The side with the change.</summary>
+    public const string After = "with";
+
+    /// <summary>The level of the medians' intervals.</summary>
+    public const double ConfidenceLevel = 0.95;
+
+    // The default encoder writes <, >, & and everything outside ASCII as \u escapes, so no name can end the script element.
+    private static readonly JsonSerializerOptions Options = new() { PropertyNamingPolicy = JsonNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.Never };
+
+    /// <summary>The charts of all chapters as JSON that may stand in a script element.</summary>
+    public static string ToJson(TuningReport report) => JsonSerializer.Serialize(report.Chapters.Select(Of), Options);
+
+    /// <summary>The charts of one chapter.</summary>
+    public static ChapterChart Of(ReportChapter chapter)
+    {
+        var metric = chapter.Comparison.PrimaryMetric.Metric;
+        var (unit, divisor) = ReportSentences.Scale(metric.Unit, chapter.Comparison.PrimaryMetric.BaselineMedian ?? chapter.Comparison.PrimaryMetric.CandidateMedian);
+        var runs = Runs(chapter);
+        var start = runs.Count == 0 ? chapter.StartedAt : runs[0].Run.StartedAt;
+        return new ChapterChart(
+            ComparisonSentences.NameOf(metric),
+            unit,
+            [Side(chapter, Before, chapter.Baseline, metric, divisor), Side(chapter, After, chapter.Candidate, metric, divisor)],
+            [.. runs.Select(entry => new ChartRun(
+                entry.Side, entry.Run.Number, Math.Round((entry.Run.StartedAt - start).TotalSeconds, 3),
+                entry.Run.Values.TryGetValue(metric.Name, out var value) && double.IsFinite(value) ? value / divisor : null,
+                State(entry.Run) == Counted, State(entry.Run)))],
+            [.. ReportCounter.Of([.. runs.Select(entry => entry.Run)]).Select(counter => new ChartCounter(
+                counter.Name, counter.Unit, [.. runs.Select(entry => counter.In(entry.Run.Counters))]))]);
+    }
+
+    /// <summary>The state of a run that counts.</summary>
+    public const string Counted = "counted";
+
+    /// <summary>Whether a run counts, and why not.</summary>
+    public static string State(MeasuredRun run) => run switch
+    {
+        { Failure: not null } => "failed",
+        { IsWarmup: true } => "warm-up",
+        { IsScreened: true } => "made again",
+        _ => Counted,
+    };
+
+    /// <summary>The runs of both sides in the order they were made.</summary>
+    public static IReadOnlyList<(string Side, MeasuredRun Run)> Runs(ReportChapter chapter) =>
+    [
+        .. chapter.Baseline.Runs.Select(run => (Before, run)).Concat(chapter.Candidate.Runs.Select(run => (After, run))).OrderBy(entry => entry.run.StartedAt),
+    ];
+
+    /// <summary>
+    /// What the distributions are made of: the work of each second where the workload reports it on both sides, else one value a run.
+    /// In the metric's own unit.
+    /// </summary>
+    public static IReadOnlyList<double> Distribution(ReportChapter chapter, VMPerformance side, MetricDefinition metric) => HasRates(chapter)
+        ? [.. side.CountedRuns.SelectMany(run => run.PerSecondRates).Where(double.IsFinite)]
+        : side.ValuesOf(metric.Name);
+
+    /// <summary>Whether the distributions are made of seconds.</summary>
+    public static bool HasRates(ReportChapter chapter) => chapter.Comparison.PrimaryMetric.Metric.Kind == MetricKind.Rate
+        && new[] { chapter.Baseline, chapter.Candidate }.All(side => side.CountedRuns.Sum(run => run.PerSecondRates.Count) > side.CountedRuns.Count);
+
+    /// <summary>The interval of a side's median; null where there is none: runs of few boots are not independent of each other.</summary>
+    public static MedianInterval? Interval(ReportChapter chapter, IReadOnlyList<double> values) =>
+        chapter.Comparison.Design == ComparisonDesign.Blocks ? null : MedianInterval.Of(values, ConfidenceLevel);
+
+    private static ChartSide Side(ReportChapter chapter, string name, VMPerformance performance, MetricDefinition metric, double divisor)
+    {
+        var values = performance.ValuesOf(metric.Name);
+        var interval = Interval(chapter, values);
+        return new ChartSide(
+            name, values.Count == 0 ? null : Estimators.Median(values) / divisor, interval?.Low / divisor, interval?.High / divisor,
+            [.. Distribution(chapter, performance, metric).Select(value => value / divisor)]);
+    }
+}

@@ -1,0 +1,137 @@
+// Puts reports together: of an experiment as it comes down the pipeline, or of what the journal has of a VM.
+using System.Globalization;
+using KvmTune.Experiments;
+using KvmTune.Journal;
+using KvmTune.Statistics;
+using KvmTune.Tuning;
+
+namespace KvmTune.Reports;
+
+/// <summary>Makes reports.</summary>
+public static class TuningReportReader
+{
+    /// <summary>The report of one experiment.</summary>
+    /// <param name="experiment">The experiment.</param>
+    /// <param name="madeAt">When the report is made.</param>
+    public static TuningReport OfExperiment(VMExperiment experiment, DateTimeOffset madeAt)
+    {
+        ArgumentNullException.ThrowIfNull(experiment);
+        var plans = experiment.Changes.Select(change => change.Plan).ToList();
+        var (before, after) = PinMaps.Of(experiment.Plan, experiment.Change.Inverse, experiment.Plan.HostCpus);
+        var chapter = new ReportChapter
+        {
+            Title = experiment.Title,
+            StartedAt = experiment.StartedAt,
+            Outcome = experiment.Reason,
+            Differences = [.. plans.SelectMany(plan => plan.Differences)],
+            Reasons = [.. plans.SelectMany(Reasons).Distinct()],
+            XmlDifference = Joined(plans, plan => plan.XmlDifference),
+            VirshCommand = Joined(plans, plan => plan.VirshCommand),
+            Comparison = experiment.Comparison,
+            Verdict = experiment.Verdict,
+            Sentence = experiment.Comparison.Sentence,
+            Notes = [.. experiment.Notes.Concat(experiment.Comparison.Notes).Distinct(StringComparer.Ordinal)],
+            MapBefore = before,
+            MapAfter = after,
+        };
+        return new TuningReport
+        {
+            VMName = experiment.VMName,
+            VMId = experiment.VMId,
+            ConnectionUri = experiment.ConnectionUri,
+            MadeAt = madeAt,
+            Chapters = [chapter],
+        };
+    }
+
+    /// <summary>The report of a VM's history.</summary>
+    /// <param name="journal">The journal.</param>
+    /// <param name="vmId">The VM's UUID.</param>
+    /// <param name="madeAt">When the report is made.</param>
+    /// <exception cref="KvmTuneException">The journal has nothing of the VM (<c>HistoryEmpty</c>), or cannot be used.</exception>
+    public static TuningReport OfHistory(TuningJournal journal, Guid vmId, DateTimeOffset madeAt)
+    {
+        ArgumentNullException.ThrowIfNull(journal);
+        var changes = journal.Entries(new JournalFilter { VMId = vmId, Kind = JournalKind.Change });
+        var measurements = journal.Entries(new JournalFilter { VMId = vmId, Kind = JournalKind.Measurement });
+        var last = changes.Concat(measurements).MaxBy(entry => entry.StartedAt) ?? throw HistoryEmpty(vmId.ToString(), journal);
+        return new TuningReport
+        {
+            VMName = last.VMName,
+            VMId = vmId,
+            ConnectionUri = last.ConnectionUri,
+            MadeAt = madeAt,
+            Changes = changes,
+            Measurements = measurements,
+            Chapters = [.. changes.Select(entry => Chapter(journal, entry, changes)).OfType<ReportChapter>()],
+        };
+    }
+
+    /// <summary>The error of a VM without a history.</summary>
+    /// <param name="vm">What the VM was named by.</param>
+    /// <param name="journal">The journal that was asked.</param>
+    public static KvmTuneException HistoryEmpty(string vm, TuningJournal journal)
+    {
+        ArgumentNullException.ThrowIfNull(journal);
+        return new("HistoryEmpty", KvmTuneErrorCategory.ObjectNotFound,
+            $"The journal in {journal.Folder} has no change and no measurement of the VM '{vm}', so there is nothing to report. Measure it first (Measure-VMPerformance) or try a change (Invoke-VMExperiment); Get-VMTuningHistory shows what the journal has.");
+    }
+
+    // A change that was judged; null for one that was not, or whose measurements are not there any more.
+    private static ReportChapter? Chapter(TuningJournal journal, JournalEntry entry, IReadOnlyList<JournalEntry> all)
+    {
+        if (entry is not { Verdict: { } verdict, Design: { } design, Intent: { } intent, Baseline: { } from, Candidate: { } to }
+            || journal.FindMeasurement(from.Id) is not { } baseline || journal.FindMeasurement(to.Id) is not { } candidate)
+        {
+            return null;
+        }
+
+        var comparison = VMComparer.Compare(baseline, candidate with { Change = entry.ToResult() }, new ComparisonOptions
+        {
+            Design = design,
+            RunsPerUnit = design == ComparisonDesign.Pairs && intent.Plan.RequiresRestart ? ExperimentSchedule.RunsOfABoot : 1,
+            Force = true,
+        });
+        var (before, after) = PinMaps.Of(intent.Plan, [intent.Inverse], intent.HostCpus);
+        return new ReportChapter
+        {
+            Title = entry.Title,
+            StartedAt = baseline.StartedAt,
+            Outcome = Outcome(entry, all),
+            Differences = entry.Differences,
+            Reasons = Reasons(intent.Plan),
+            XmlDifference = intent.Plan.XmlDifference,
+            VirshCommand = intent.Plan.VirshCommand,
+            Comparison = comparison,
+            Verdict = verdict,
+            Sentence = entry.VerdictSentence ?? comparison.Sentence,
+            Notes = comparison.Verdict == verdict ? comparison.Notes :
+            [
+                .. comparison.Notes,
+                "The verdict is the one that was given then; with the thresholds of today the table below would say "
+                    + $"{ReportSentences.Word(comparison.Verdict)}.",
+            ],
+            MapBefore = before,
+            MapAfter = after,
+        };
+    }
+
+    // An experiment makes its change and takes it back many times; what counts is what stands in the end.
+    private static string Outcome(JournalEntry entry, IReadOnlyList<JournalEntry> all)
+    {
+        if (entry.ExperimentId is not { } experiment)
+        {
+            return entry.Explanation;
+        }
+
+        var stands = all.LastOrDefault(other => other.ExperimentId == experiment && other is { Undoes: null, UndoneAt: null });
+        return stands is null ? "The change was taken back in the end." : string.Create(
+            CultureInfo.InvariantCulture, $"The change was kept (entry {stands.Id} of the journal). {stands.Explanation}");
+    }
+
+    private static List<ReportReason> Reasons(VMTuningPlan plan) =>
+        [.. plan.Findings.Select(finding => new ReportReason(finding.RuleId, finding.Evidence, finding.Reason, finding.Source))];
+
+    private static string Joined(List<VMTuningPlan> plans, Func<VMTuningPlan, string> text) =>
+        string.Join('\n', plans.Select(text).Where(part => part.Length > 0));
+}

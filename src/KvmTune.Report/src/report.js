@@ -1,0 +1,136 @@
+// Draws the charts of a report from the numbers in the page. The tables stand in the page already; without this script they are all there is.
+import { binX, dodgeY, dot, gridX, gridY, line, plot, rectY, ruleX, ruleY, tickX } from "@observablehq/plot";
+
+const sides = ["without", "with"];
+const colours = { domain: sides, range: ["var(--without)", "var(--with)"] };
+const style = { fontSize: "13px", fontFamily: "inherit", background: "transparent", color: "currentColor", overflow: "visible" };
+const sideDomain = { domain: sides, label: null };
+
+// Every run as a dot, above it the median as a line and its interval as a bar.
+function drawRuns(chart, width) {
+  const known = chart.runs.filter((run) => run.value !== null);
+  const medians = chart.sides.filter((side) => side.median !== null);
+  const intervals = medians.filter((side) => side.low !== null);
+  return plot({
+    width, height: 220, marginLeft: 80, marginRight: 24, marginBottom: 40, style,
+    x: { label: labelOf(chart), nice: true, tickFormat: short },
+    y: { axis: null },
+    fy: { ...sideDomain, padding: 0.08 },
+    color: colours,
+    opacity,
+    marks: [
+      gridX({ strokeOpacity: 0.12 }),
+      ruleY(intervals, { fy: "name", y: () => 0, x1: "low", x2: "high", stroke: "name", strokeWidth: 14, strokeOpacity: 0.22 }),
+      tickX(medians, { fy: "name", x: "median", stroke: "name", strokeWidth: 3 }),
+      dot(known, dodgeY({ anchor: "middle", fy: "side", x: "value", r: 4, padding: 1, fill: "side", fillOpacity: filled, stroke: "side", strokeWidth: 1.2, title: titleOf(chart) })),
+    ],
+  });
+}
+
+// How often each value occurred, one side above the other on the same scale.
+function drawDistribution(chart, width) {
+  const values = chart.sides.flatMap((side) => side.distribution.map((value) => ({ side: side.name, value })));
+  const medians = chart.sides.filter((side) => side.distribution.length > 0)
+    .map((side) => ({ side: side.name, value: middle(side.distribution) }));
+  return plot({
+    width, height: 240, marginLeft: 80, marginRight: 24, marginBottom: 40, style,
+    x: { label: labelOf(chart), nice: true, tickFormat: short },
+    y: { axis: null },
+    fy: { ...sideDomain, padding: 0.12 },
+    color: colours,
+    marks: [
+      rectY(values, binX({ y: "proportion-facet" }, { fy: "side", x: "value", fill: "side", fillOpacity: 0.75, thresholds: 28, inset: 0.5 })),
+      ruleX(medians, { fy: "side", x: "value", stroke: "currentColor", strokeWidth: 1.5, strokeDasharray: "4 3" }),
+      ruleY([0], { strokeOpacity: 0.4 }),
+    ],
+  });
+}
+
+// The runs in the order they were made, and below each other what the host did meanwhile.
+function drawTimeline(chart, width) {
+  const rows = [
+    { name: chart.metric, unit: chart.unit === chart.metric ? "" : chart.unit, values: chart.runs.map((run) => run.value) },
+    ...chart.counters,
+  ];
+  const last = Math.max(1, ...chart.runs.map((run) => run.seconds));
+  return rows.map((row, index) => {
+    const points = chart.runs.map((run, i) => ({ ...run, value: row.values[i] })).filter((point) => point.value !== null);
+    const isLast = index === rows.length - 1;
+    return plot({
+      width, height: isLast ? 122 : 92, marginLeft: 80, marginRight: 24, marginTop: 26, marginBottom: isLast ? 38 : 10, style,
+      x: { domain: [0, last], label: isLast ? "seconds since the first run" : null, ticks: isLast ? undefined : [] },
+      y: { label: null, zero: index > 0, nice: true, ticks: 3, tickFormat: short },
+      color: colours,
+      opacity,
+      marks: [
+        gridY({ ticks: 3, strokeOpacity: 0.12 }),
+        line(points, { x: "seconds", y: "value", stroke: "currentColor", strokeOpacity: 0.25, strokeWidth: 1 }),
+        dot(points, { x: "seconds", y: "value", r: 3.5, fill: "side", fillOpacity: filled, stroke: "side", strokeWidth: 1.2, title: titleOf(chart, row) }),
+        heading(`${row.name}${row.unit ? `, ${row.unit}` : ""}`),
+      ],
+    });
+  });
+}
+
+// A row's name over its frame, where an axis label would be cut off.
+function heading(words) {
+  return () => {
+    const text = document.createElementNS("http://www.w3.org/2000/svg", "text");
+    text.setAttribute("x", "80");
+    text.setAttribute("y", "14");
+    text.setAttribute("fill", "currentColor");
+    text.setAttribute("text-anchor", "start");
+    text.setAttribute("font-weight", "600");
+    text.textContent = words;
+    return text;
+  };
+}
+
+// A run that does not count is a ring.
+const filled = (run) => (run.isCounted ? 1 : 0);
+const opacity = { type: "linear", domain: [0, 1] };
+const labelOf = (chart) => (chart.unit === chart.metric ? chart.metric : `${chart.metric} (${chart.unit})`);
+const short = (value) => value.toLocaleString("en", { maximumSignificantDigits: 4 }).replaceAll(",", "\u202f");
+const titleOf = (chart, row = { unit: chart.unit }) => (run) =>
+  `run ${run.number}, ${run.side} the change${run.isCounted ? "" : ` (${run.state}, does not count)`}\n${short(run.value)} ${row.unit}`;
+
+function middle(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  return (sorted[Math.floor((sorted.length - 1) / 2)] + sorted[Math.ceil((sorted.length - 1) / 2)]) / 2;
+}
+
+const kinds = { runs: drawRuns, distribution: drawDistribution, timeline: drawTimeline };
+
+function legend() {
+  const box = document.createElement("p");
+  box.className = "legend";
+  box.setAttribute("aria-hidden", "true");
+  for (const [kind, words] of [["without", "without the change"], ["with", "with the change"], ["quiet", "does not count"]]) {
+    const item = box.appendChild(document.createElement("span"));
+    item.className = kind;
+    item.append(words);
+  }
+  return box;
+}
+
+// The description of a figure says all; what is drawn is not read out beside it.
+function draw(chapter, chart) {
+  for (const figure of chapter.querySelectorAll("figure.chart")) {
+    const drawn = [kinds[figure.dataset.chart](chart, Math.max(320, Math.min(figure.clientWidth || 760, 860)))].flat();
+    for (const svg of drawn) svg.setAttribute("aria-hidden", "true");
+    figure.replaceChildren(...(figure.dataset.chart === "distribution" ? [] : [legend()]), ...drawn);
+  }
+}
+
+const charts = JSON.parse(document.getElementById("charts").textContent);
+for (const chapter of document.querySelectorAll("section.chapter")) draw(chapter, charts[chapter.dataset.chapter]);
+
+// On paper nothing can be unfolded, so all is, but for the licences.
+let unfolded = [];
+addEventListener("beforeprint", () => {
+  unfolded = [...document.querySelectorAll("details:not([open]):not(.licences)")];
+  for (const details of unfolded) details.open = true;
+});
+addEventListener("afterprint", () => {
+  for (const details of unfolded) details.open = false;
+});
