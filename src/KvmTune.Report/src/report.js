@@ -78,6 +78,7 @@ function heading(words) {
     const text = document.createElementNS("http://www.w3.org/2000/svg", "text");
     text.setAttribute("x", "80");
     text.setAttribute("y", "14");
+    text.setAttribute("text-anchor", "start");
     text.setAttribute("fill", "currentColor");
     text.setAttribute("text-anchor", "start");
     text.setAttribute("font-weight", "600");
