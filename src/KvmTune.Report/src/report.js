@@ -80,7 +80,6 @@ function heading(words) {
     text.setAttribute("y", "14");
     text.setAttribute("text-anchor", "start");
     text.setAttribute("fill", "currentColor");
-    text.setAttribute("text-anchor", "start");
     text.setAttribute("font-weight", "600");
     text.textContent = words;
     return text;
