@@ -167,7 +167,7 @@ public sealed class ChangeSwitchTests : IDisposable
     private ChangeSwitch Switch(params VMTuningPlan[] plans) => Switch(restart: false, plans);
 
     private ChangeSwitch Switch(bool restart, params VMTuningPlan[] plans) =>
-        new(_host, Tuner, TimeProvider.System, plans, new ApplyOptions { Restart = restart, RestartOptions = new RestartOptions { TimeLimit = TimeSpan.FromSeconds(2) } });
+        new(_host, Tuner, plans, new ApplyOptions { Restart = restart, RestartOptions = new RestartOptions { TimeLimit = TimeSpan.FromSeconds(2) } });
 
     private KvmTuneException Refusal(VMTuningPlan plan, bool restart = false) => Assert.Throws<KvmTuneException>(() => Switch(restart, plan).Check());
 
