@@ -1,7 +1,7 @@
 // The model and the changes against every domain document of libvirt's own test data.
 using System.Xml.Linq;
-using KvmTune.Tests.Tuning;
 using KvmTune.Tests.Journal;
+using KvmTune.Tests.Tuning;
 using KvmTune.Topology;
 using KvmTune.Tuning;
 using Xunit;
