@@ -167,6 +167,7 @@ Describe 'The line with an undo at its end' -Tag Lab -Skip:(-not $env:KVMTUNE_LA
         $entry.Verdict | Should -Be Inconclusive
         $entry.UndoneBy | Should -Be $result.JournalId
         @(Get-VMTuningHistory lab1 -Kind Measurement).Count | Should -Be 2
+        (Get-VMTuningHistory lab1 -Kind Change, Measurement).Kind | Sort-Object -Unique | Should -Be Change, Measurement
     }
 
     It 'takes a live pin back, in the kernel too' {

@@ -26,7 +26,7 @@ public sealed class GetVMTuningHistoryCommand : CancellableCmdlet
 
     /// <summary>What to show: changes (of VMs and hosts, by default), measurements, or checkpoints.</summary>
     [Parameter]
-    public JournalKind? Kind { get; set; }
+    public JournalKind[] Kind { get; set; } = [];
 
     /// <summary>Only changes of these areas.</summary>
     [Parameter]
@@ -49,8 +49,11 @@ public sealed class GetVMTuningHistoryCommand : CancellableCmdlet
     /// <inheritdoc/>
     protected override void ProcessRecord() => Try(Journals.Current.Folder, () =>
     {
-        var filter = new JournalFilter { Kind = Kind, Since = Since, Outcomes = Outcome, ExperimentId = ExperimentId };
-        var entries = (Id.Length == 0 ? Journals.Current.Entries(filter) : Id.SelectMany(id => Journals.Current.Entries(filter with { Id = id })))
+        var filter = new JournalFilter { Since = Since, Outcomes = Outcome, ExperimentId = ExperimentId };
+        var filters = Kind.Length == 0 ? [filter] : Kind.Distinct().Select(kind => filter with { Kind = kind });
+        var entries = filters
+            .SelectMany(each => Id.Length == 0 ? Journals.Current.Entries(each) : Id.SelectMany(id => Journals.Current.Entries(each with { Id = id })))
+            .OrderBy(entry => entry.StartedAt)
             .Where(entry => (VMName.Length == 0 || VMName.Any(vm => Means(vm, entry))) && (Area.Length == 0 || Area.Contains(entry.Area)))
             .ToList();
         WriteObject(entries, enumerateCollection: true);
