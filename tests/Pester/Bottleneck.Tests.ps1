@@ -33,7 +33,7 @@ Describe 'Find-VMBottleneck' {
         $report.Area | Should -BeNullOrEmpty
         $report.Verdict | Should -Match '^unknown'
         $report.Areas.Area | Should -Be Cpu, Disk, Memory, Network
-        $report.Areas[0].Saturation.Value | Should -BeNullOrEmpty
+        $report.Areas[0].Saturation.Where{ $null -ne $_.Value } | Should -BeNullOrEmpty
         $report.Notes | Should -Match 'guest agent'
     }
 
