@@ -171,8 +171,7 @@ public static class Formatting
     public static string Shift(MetricComparison metric) => ComparisonPicture.Shift(metric);
 
     /// <summary>A verdict in words.</summary>
-    public static string Words(Verdict verdict, bool isProvisional) => ComparisonPicture.Words(verdict)
-        + (isProvisional ? " (provisional)" : null);
+    public static string Words(Verdict verdict, bool isProvisional) => VerdictText.Of(verdict, isProvisional);
 
     /// <summary>What a calibrated VM can show with one design, for example <c>8: 6.1 % in 59.2 s</c>, a line each.</summary>
     public static string Reach(VMCalibration calibration, string design) => string.Join('\n', calibration.Reach

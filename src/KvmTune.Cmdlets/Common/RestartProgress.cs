@@ -30,9 +30,11 @@ internal sealed class RestartProgress(CancellableCmdlet cmdlet, string vmName, G
         var task = work(this);
         try
         {
-            while (await Task.WhenAny(task, Task.Delay(Interval, TimeProvider.System)) != task)
+            // A live change is done here already, and needs no timer.
+            while (!task.IsCompleted)
             {
-                if (_step >= 0)
+                await Task.WhenAny(task, Task.Delay(Interval, TimeProvider.System));
+                if (!task.IsCompleted && _step >= 0)
                 {
                     post(Show);
                 }

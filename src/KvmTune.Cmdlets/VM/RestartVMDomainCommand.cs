@@ -41,10 +41,10 @@ public sealed class RestartVMDomainCommand : VMCmdlet
             return;
         }
 
-        var options = new RestartOptions { TimeLimit = ShutdownTimeLimit, ForcePowerOff = Force };
         Await((post, token) => new RestartProgress(this, vm.Domain.Name, vm.Domain.Id).ShowAsync(post, async progress =>
         {
-            await new VMRestarter(TimeProvider.System, progress).RestartAsync(vm.Domain, options, token);
+            var options = new RestartOptions { TimeLimit = ShutdownTimeLimit, ForcePowerOff = Force, Progress = progress };
+            await new VMRestarter(TimeProvider.System, options).RestartAsync(vm.Domain, token);
             return true;
         }));
         WriteObject(VMTopologyReader.Read(vm.Domain, vm.Host.Uri, HostReading.OnlineCpus(vm.Host)));

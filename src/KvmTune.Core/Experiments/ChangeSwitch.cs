@@ -13,13 +13,12 @@ internal sealed class ChangeSwitch(
     private readonly List<HostPreparation> _preparations = [];
     private readonly List<long> _journalIds = [];
 
-    // The journal's entry of each plan, as it was made last: what undoing refers to.
+    // The journal's entry of each plan that is in force: what undoing refers to.
     private readonly Dictionary<VMTuningPlan, long> _entries = new(ReferenceEqualityComparer.Instance);
 
     // As they are judged on what is there now; those that need a restart come last, so that one restart serves all.
     private List<VMTuningPlan> _plans = InOrder(asked);
     private List<VMChange> _inverse = [];
-    private bool _isApplied;
 
     /// <inheritdoc/>
     public string Title => string.Join("; ", asked.Select(plan => plan.Title));
@@ -71,7 +70,6 @@ internal sealed class ChangeSwitch(
     public async Task<IReadOnlyList<VMTuningResult>> ApplyAsync(CancellationToken cancellationToken)
     {
         var results = new List<VMTuningResult>();
-        _isApplied = true;
         foreach (var plan in _plans)
         {
             var result = Recorded(await tuner.ApplyAsync(
@@ -109,13 +107,13 @@ internal sealed class ChangeSwitch(
             await UndoAsync(left, restart: true, cancellationToken);
         }
 
-        _isApplied = false;
+        _entries.Clear();
     }
 
     /// <inheritdoc/>
     public Task RestartAsync(CancellationToken cancellationToken) =>
         // With the change in force, it is that change's entry that undo looks for.
-        tuner.RestartAsync(_plans[^1], options with { Undoes = _isApplied && _entries.TryGetValue(_plans[^1], out var entry) ? entry : null }, cancellationToken);
+        tuner.RestartAsync(_plans[^1], options with { Undoes = EntryOf(_plans[^1]) }, cancellationToken);
 
     /// <inheritdoc/>
     public void TakeBackPreparations()
@@ -132,7 +130,7 @@ internal sealed class ChangeSwitch(
 
     private async Task<VMTuningResult> UndoAsync(int index, bool restart, CancellationToken cancellationToken)
     {
-        var undo = options with { Restart = restart, Undoes = _entries.TryGetValue(_plans[index], out var entry) ? entry : null };
+        var undo = options with { Restart = restart, Undoes = EntryOf(_plans[index]) };
         try
         {
             return Recorded(await tuner.ApplyAsync(tuner.Plan(_inverse[index], cancellationToken), undo, cancellationToken));
@@ -144,6 +142,8 @@ internal sealed class ChangeSwitch(
             throw;
         }
     }
+
+    private long? EntryOf(VMTuningPlan plan) => _entries.TryGetValue(plan, out var entry) ? entry : null;
 
     private VMTuningResult Recorded(VMTuningResult result)
     {

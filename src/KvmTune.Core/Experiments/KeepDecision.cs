@@ -11,7 +11,7 @@ internal sealed record KeepDecision(bool IsKept, string Reason)
     /// <summary>Decides.</summary>
     public static KeepDecision Of(KeepRule rule, VMComparison comparison)
     {
-        var verdict = Words(comparison);
+        var verdict = VerdictText.Of(comparison.Verdict, comparison.IsProvisional);
         var isWorse = comparison.Metrics.Any(metric => metric is { Role: MetricRole.Guard, Verdict: Verdict.Regressed });
         return rule switch
         {
@@ -26,8 +26,4 @@ internal sealed record KeepDecision(bool IsKept, string Reason)
             _ => new(false, $"Undone, since no improvement is shown: {verdict}."),
         };
     }
-
-    private static string Words(VMComparison comparison) =>
-        (comparison.Verdict == Verdict.NoDifference ? "no difference" : comparison.Verdict.ToString().ToLowerInvariant())
-        + (comparison.IsProvisional ? " (provisional)" : null);
 }

@@ -141,8 +141,7 @@ public sealed class AgentChannel : IGuestChannel
             throw NotFound(command.Path, result.StandardError.Trim(), null);
         }
 
-        // A shell tells a signal's end as 128 and its number (POSIX 2.8.2).
-        return result.ExitCode > 128 ? result with { ExitCode = null, Signal = result.ExitCode - 128 } : result;
+        return result.OfShell();
     }
 
     private async Task<GuestCommandResult> ReadFilesAsync(

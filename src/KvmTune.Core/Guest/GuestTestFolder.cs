@@ -137,8 +137,6 @@ public sealed class GuestTestFolder
             command with { Path = "/bin/sh", Arguments = ["-c", script, "kvmtune", Path, name, mark, command.Path, .. command.Arguments] },
             cancellationToken);
         var parts = result.StandardOutput.Split($"\n{mark}\n", 2);
-        // A shell tells a signal's end as 128 and its number (POSIX 2.8.2).
-        result = result.ExitCode > 128 ? result with { ExitCode = null, Signal = result.ExitCode - 128 } : result;
-        return (result with { StandardOutput = parts[0] }, parts.Length == 2 ? parts[1] : null);
+        return (result.OfShell() with { StandardOutput = parts[0] }, parts.Length == 2 ? parts[1] : null);
     }
 }

@@ -149,10 +149,7 @@ public sealed class SshChannel : IGuestChannel
                 GuestChannelReason.CommandNotFound, $"The guest {_endpoint.HostName} cannot run '{command.Path}': {said.Trim()}");
         }
 
-        // A shell tells a signal's end as 128 and its number (POSIX 2.8.2).
-        return code > 128
-            ? new GuestCommandResult(null, code - 128, output, said, duration)
-            : new GuestCommandResult(code, null, output, said, duration);
+        return new GuestCommandResult(code, null, output, said, duration).OfShell();
     }
 
     // What ssh itself says before (a banner, a warning) is passed over.

@@ -47,8 +47,7 @@ public static class GuestPages
             if (words.Contains("huge", StringComparer.Ordinal)
                 && words.Contains(string.Create(CultureInfo.InvariantCulture, $"kernelpagesize_kB={pageSizeKiB}"), StringComparer.Ordinal))
             {
-                nodes.UnionWith(words.Where(word => word is ['N', >= '0' and <= '9', ..])
-                    .Select(word => int.Parse(word.AsSpan(1, word.IndexOf('=', StringComparison.Ordinal) - 1), CultureInfo.InvariantCulture)));
+                nodes.UnionWith(PagesByNode(words).Select(entry => entry.Node));
             }
         }
 
@@ -68,16 +67,21 @@ public static class GuestPages
             var size = words.FirstOrDefault(word => word.StartsWith(pageSize, StringComparison.Ordinal)) is { } found
                 ? long.Parse(found.AsSpan(pageSize.Length), CultureInfo.InvariantCulture)
                 : 4;
-            foreach (var word in words.Where(word => word is ['N', >= '0' and <= '9', ..]))
+            foreach (var (node, pages) in PagesByNode(words))
             {
-                var equals = word.IndexOf('=', StringComparison.Ordinal);
-                var node = int.Parse(word.AsSpan(1, equals - 1), CultureInfo.InvariantCulture);
-                nodes[node] = nodes.GetValueOrDefault(node) + (long.Parse(word.AsSpan(equals + 1), CultureInfo.InvariantCulture) * size);
+                nodes[node] = nodes.GetValueOrDefault(node) + (pages * size);
             }
         }
 
         return nodes;
     }
+
+    // A word is "N0=512": node and pages (numa(7)).
+    private static IEnumerable<(int Node, long Pages)> PagesByNode(IEnumerable<string> words) =>
+        from word in words
+        where word is ['N', >= '0' and <= '9', ..]
+        let at = word.IndexOf('=', StringComparison.Ordinal)
+        select (int.Parse(word.AsSpan(1, at - 1), CultureInfo.InvariantCulture), long.Parse(word.AsSpan(at + 1), CultureInfo.InvariantCulture));
 
     private static long? Value(ReadOnlySpan<char> line, string field) =>
         line.StartsWith(field, StringComparison.Ordinal)

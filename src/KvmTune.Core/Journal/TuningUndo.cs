@@ -151,9 +151,10 @@ public sealed class TuningUndo(TuningJournal journal, HostConnection host, TimeP
     private async Task<IReadOnlyList<string>> EndRestartAsync(JournalEntry entry, UndoOptions options, CancellationToken cancellationToken)
     {
         using var domain = Find(entry);
+        var restarter = new VMRestarter(time, options.RestartOptions);
         if (!domain.IsActive)
         {
-            await new VMRestarter(time).StartAsync(domain, waitForAgent: false, cancellationToken);
+            await restarter.StartAsync(domain, waitForAgent: false, cancellationToken);
             return [$"'{entry.VMName}' was off since its restart was interrupted, and was started."];
         }
 
@@ -167,7 +168,7 @@ public sealed class TuningUndo(TuningJournal journal, HostConnection host, TimeP
             return [$"The guest of '{entry.VMName}' had been asked to shut down when its restart was interrupted, and may still go off. Start it then (Restart-VMDomain)."];
         }
 
-        await new VMRestarter(time).RestartAsync(domain, options.RestartOptions, cancellationToken);
+        await restarter.RestartAsync(domain, cancellationToken);
         return [$"'{entry.VMName}' had been asked to shut down when its restart was interrupted, and was restarted."];
     }
 }

@@ -30,7 +30,7 @@ internal static class ReportChapterPage
 
     /// <summary>The verdict as a coloured word.</summary>
     public static string Badge(ReportChapter chapter) =>
-        $"<strong class=\"badge {chapter.Verdict.ToString().ToLowerInvariant()}\">{ReportSentences.Word(chapter.Verdict)}</strong>";
+        $"<strong class=\"badge {chapter.Verdict.ToString().ToLowerInvariant()}\">{VerdictText.Of(chapter.Verdict)}</strong>";
 
     private static void Change(HtmlText page, ReportChapter chapter)
     {
@@ -126,11 +126,11 @@ internal static class ReportChapterPage
             ["Metric", "Part", "#Without", "#With", "Unit", "#Shift %", "#from", "#to", "#p", "Verdict"],
             chapter.Comparison.Metrics.Select(metric =>
             {
-                var (unit, divisor) = ReportSentences.Scale(metric.Metric.Unit, metric.BaselineMedian);
+                var (divisor, unit) = ReportSentences.Scale(metric.Metric.Unit, metric.BaselineMedian);
                 return new[]
                 {
                     HtmlText.Encode(metric.Metric.Name), Part(metric.Role), Cell(metric.BaselineMedian, divisor), Cell(metric.CandidateMedian, divisor), Whole(unit),
-                    Cell(metric.ShiftPercent), Cell(metric.IntervalLowPercent), Cell(metric.IntervalHighPercent), Cell(metric.AdjustedPValue), Whole(ReportSentences.Word(metric.Verdict)),
+                    Cell(metric.ShiftPercent), Cell(metric.IntervalLowPercent), Cell(metric.IntervalHighPercent), Cell(metric.AdjustedPValue), Whole(VerdictText.Of(metric.Verdict)),
                 };
             }));
         page.List(chapter.Notes);

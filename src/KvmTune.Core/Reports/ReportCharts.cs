@@ -41,7 +41,7 @@ internal static class ReportCharts
     public static ChapterChart Of(ReportChapter chapter)
     {
         var metric = chapter.Comparison.PrimaryMetric.Metric;
-        var (unit, divisor) = ReportSentences.Scale(metric.Unit, chapter.Comparison.PrimaryMetric.BaselineMedian ?? chapter.Comparison.PrimaryMetric.CandidateMedian);
+        var (divisor, unit) = ReportSentences.Scale(metric.Unit, chapter.Comparison.PrimaryMetric.BaselineMedian ?? chapter.Comparison.PrimaryMetric.CandidateMedian);
         var runs = Runs(chapter);
         var start = runs.Count == 0 ? chapter.StartedAt : runs[0].Run.StartedAt;
         return new ChapterChart(

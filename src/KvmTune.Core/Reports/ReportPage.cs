@@ -4,6 +4,7 @@ using System.Reflection;
 using System.Security.Cryptography;
 using System.Text;
 using KvmTune.Journal;
+using KvmTune.Statistics;
 
 namespace KvmTune.Reports;
 
@@ -82,7 +83,7 @@ public static class ReportPage
                 report.Changes.Select(entry => new[]
                 {
                     entry.Id.ToString(CultureInfo.InvariantCulture), Time(entry.StartedAt, report), Change(entry), HtmlText.Encode(entry.User),
-                    HtmlText.Encode(entry.Explanation), HtmlText.Encode(entry.Verdict is { } verdict ? ReportSentences.Word(verdict) : "\u2013"),
+                    HtmlText.Encode(entry.Explanation), HtmlText.Encode(entry.Verdict is { } verdict ? VerdictText.Of(verdict) : "\u2013"),
                 })).Markup("</details>\n");
         }
 

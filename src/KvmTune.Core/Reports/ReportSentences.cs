@@ -8,16 +8,6 @@ namespace KvmTune.Reports;
 /// <summary>Writes what a chapter says in plain words.</summary>
 internal static class ReportSentences
 {
-    /// <summary>The verdict in a word or two.</summary>
-    public static string Word(Verdict verdict) => verdict switch
-    {
-        Verdict.Improved => "improved",
-        Verdict.Regressed => "regressed",
-        Verdict.NoDifference => "no difference",
-        Verdict.Mixed => "mixed",
-        _ => "inconclusive",
-    };
-
     /// <summary>The verdict as one sentence without statistics.</summary>
     public static string Plainly(ReportChapter chapter)
     {
@@ -36,13 +26,7 @@ internal static class ReportSentences
     }
 
     /// <summary>The unit that values are shown in, and what they are divided by for it: nanoseconds are for machines.</summary>
-    public static (string Unit, double Divisor) Scale(string unit, double? typical) => (unit, Math.Abs(typical ?? 0)) switch
-    {
-        ("ns", >= 1e9) => ("s", 1e9),
-        ("ns", >= 1e6) => ("ms", 1e6),
-        ("ns", >= 1e3) => ("µs", 1e3),
-        _ => (unit, 1),
-    };
+    public static (double Divisor, string Unit) Scale(string unit, double? typical) => unit == "ns" ? MetricText.Scale(typical ?? 0, unit) : (1, unit);
 
     /// <summary>A number with four significant digits and narrow spaces between thousands.</summary>
     public static string Number(double value)
@@ -60,7 +44,7 @@ internal static class ReportSentences
     /// <summary>A value with its unit.</summary>
     public static string Value(double value, string unit)
     {
-        var (shown, divisor) = Scale(unit, value);
+        var (divisor, shown) = Scale(unit, value);
         return $"{Number(value / divisor)} {shown}";
     }
 

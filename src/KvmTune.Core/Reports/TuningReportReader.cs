@@ -109,7 +109,7 @@ public static class TuningReportReader
             [
                 .. comparison.Notes,
                 "The verdict is the one that was given then; with the thresholds of today the table below would say "
-                    + $"{ReportSentences.Word(comparison.Verdict)}.",
+                    + $"{VerdictText.Of(comparison.Verdict)}.",
             ],
             MapBefore = before,
             MapAfter = after,

@@ -48,9 +48,6 @@ public static class ComparisonPicture
         ? Text($"{shift:+0.#;-0.#;0} %{(metric is { IntervalLowPercent: { } low, IntervalHighPercent: { } high } ? Text($" [{low:+0.#;-0.#;0}, {high:+0.#;-0.#;0}]") : null)}")
         : metric.ShiftInUnits is { } units ? MetricText.Value(units, metric.Metric.Unit) : "-";
 
-    /// <summary>A verdict in words.</summary>
-    public static string Words(Verdict verdict) => verdict == Verdict.NoDifference ? "no difference" : verdict.ToString().ToLowerInvariant();
-
     private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 
     // ASCII has no micro sign.
@@ -84,7 +81,7 @@ public static class ComparisonPicture
             var found = metric.Comparison;
             var better = found.Metric.Direction == MetricDirection.HigherIsBetter ? "higher is better" : "lower is better";
             Line(string.Empty);
-            Line(Cut($"{found.Metric.Name} ({better}): {Shift(found)}, {Words(found.Verdict)}", Width, isAscii));
+            Line(Cut($"{found.Metric.Name} ({better}): {Shift(found)}, {VerdictText.Of(found.Verdict)}", Width, isAscii));
             var values = metric.Baseline.Values.Concat(metric.Candidate.Values).ToList();
             if (values.Count == 0)
             {

@@ -44,13 +44,13 @@ internal sealed class ChangeApplication(HostConnection host, LibvirtDomain domai
     /// Restarts the VM so that it takes the new configuration. When that fails or is cancelled, the configuration is as before
     /// and the VM runs: one that will not start with the new configuration starts with the old one.
     /// </summary>
-    public async Task RestartAsync(VMRestarter restarter, RestartOptions options, CancellationToken cancellationToken)
+    public async Task RestartAsync(VMRestarter restarter, CancellationToken cancellationToken)
     {
         bool hadAgent;
         try
         {
             record.Reach(ChangeStep.ShuttingDown);
-            hadAgent = await restarter.ShutDownAsync(domain, options, cancellationToken);
+            hadAgent = await restarter.ShutDownAsync(domain, cancellationToken);
             record.Reach(ChangeStep.ShutDown);
         }
         catch (Exception exception) when (exception is KvmTuneException or LibvirtException or OperationCanceledException)

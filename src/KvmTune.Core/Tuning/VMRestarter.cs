@@ -32,8 +32,8 @@ public enum RestartStep
 
 /// <summary>Shuts VMs down and starts them.</summary>
 /// <param name="time">The clock.</param>
-/// <param name="progress">Is told of each step when it begins; null for nobody.</param>
-public sealed class VMRestarter(TimeProvider time, IProgress<RestartStep>? progress = null)
+/// <param name="options">How.</param>
+public sealed class VMRestarter(TimeProvider time, RestartOptions options)
 {
     /// <summary>The error id of a VM that did not start.</summary>
     public const string StartFailed = "StartFailed";
@@ -43,9 +43,9 @@ public sealed class VMRestarter(TimeProvider time, IProgress<RestartStep>? progr
 
     /// <summary>Shuts a running VM down and starts it again; starts one that is off.</summary>
     /// <exception cref="KvmTuneException">It is paused, did not shut down in time, or did not start.</exception>
-    public async Task RestartAsync(LibvirtDomain domain, RestartOptions options, CancellationToken cancellationToken)
+    public async Task RestartAsync(LibvirtDomain domain, CancellationToken cancellationToken)
     {
-        var hadAgent = domain.IsActive && await ShutDownAsync(domain, options, cancellationToken);
+        var hadAgent = domain.IsActive && await ShutDownAsync(domain, cancellationToken);
         await StartAsync(domain, hadAgent, cancellationToken);
     }
 
@@ -56,7 +56,7 @@ public sealed class VMRestarter(TimeProvider time, IProgress<RestartStep>? progr
     /// </summary>
     /// <returns>Whether the guest agent took the request: a guest that has an agent.</returns>
     /// <exception cref="KvmTuneException">The VM is paused or transient, or did not shut down in time.</exception>
-    public async Task<bool> ShutDownAsync(LibvirtDomain domain, RestartOptions options, CancellationToken cancellationToken)
+    public async Task<bool> ShutDownAsync(LibvirtDomain domain, CancellationToken cancellationToken)
     {
         if (!domain.IsPersistent)
         {
@@ -89,7 +89,7 @@ public sealed class VMRestarter(TimeProvider time, IProgress<RestartStep>? progr
             return false;
         }
 
-        progress?.Report(RestartStep.ShuttingDown);
+        options.Progress?.Report(RestartStep.ShuttingDown);
 
         // libvirt's calls block: on a hung agent for a minute, and behind that for the lock of the VM. The event is what counts.
         var hadAgent = false;
@@ -111,7 +111,7 @@ public sealed class VMRestarter(TimeProvider time, IProgress<RestartStep>? progr
 
         if (!isOff)
         {
-            await PowerOffAsync(domain, options, stopped.Task);
+            await PowerOffAsync(domain, stopped.Task);
         }
 
         return hadAgent;
@@ -121,7 +121,7 @@ public sealed class VMRestarter(TimeProvider time, IProgress<RestartStep>? progr
     /// <exception cref="KvmTuneException">libvirt or QEMU refuses (<see cref="StartFailed"/>).</exception>
     public async Task StartAsync(LibvirtDomain domain, bool waitForAgent, CancellationToken cancellationToken)
     {
-        progress?.Report(RestartStep.Starting);
+        options.Progress?.Report(RestartStep.Starting);
         if (!waitForAgent)
         {
             Start(domain);
@@ -138,7 +138,7 @@ public sealed class VMRestarter(TimeProvider time, IProgress<RestartStep>? progr
         });
         using var closed = domain.Connection.OnClosed(_ => ready.TrySetResult());
         Start(domain);
-        progress?.Report(RestartStep.WaitingForGuest);
+        options.Progress?.Report(RestartStep.WaitingForGuest);
         await IsDoneWithinAsync(ready.Task.WaitAsync(cancellationToken), BootLimit);
     }
 
@@ -158,7 +158,7 @@ public sealed class VMRestarter(TimeProvider time, IProgress<RestartStep>? progr
         }
     }
 
-    private async Task PowerOffAsync(LibvirtDomain domain, RestartOptions options, Task stopped)
+    private async Task PowerOffAsync(LibvirtDomain domain, Task stopped)
     {
         if (!options.ForcePowerOff)
         {

@@ -141,7 +141,7 @@ public sealed class VMTuner(HostConnection host, TimeProvider time, IChangeJourn
 
                 if (checkedPlan.RequiresRestart && options.Restart)
                 {
-                    await application.RestartAsync(new VMRestarter(time, options.RestartOptions.Progress), options.RestartOptions, cancellationToken);
+                    await application.RestartAsync(new VMRestarter(time, options.RestartOptions), cancellationToken);
                     (var seen, notes) = await application.VerifyRestartedAsync(time, cancellationToken);
                     verifications.AddRange(seen);
                     restarted = true;
@@ -174,7 +174,7 @@ public sealed class VMTuner(HostConnection host, TimeProvider time, IChangeJourn
         using var record = await journal.HoldAsync(plan.Change, cancellationToken);
         var domain = FindDomain(plan.Change);
         using var found = domain == known ? null : domain;
-        var restarter = new VMRestarter(time);
+        var restarter = new VMRestarter(time, options.RestartOptions);
         try
         {
             record.Begin(new ChangeIntent
@@ -188,7 +188,7 @@ public sealed class VMTuner(HostConnection host, TimeProvider time, IChangeJourn
                 Undoes = options.Undoes,
             });
             record.Reach(ChangeStep.ShuttingDown);
-            var hadAgent = domain.IsActive && await restarter.ShutDownAsync(domain, options.RestartOptions, cancellationToken);
+            var hadAgent = domain.IsActive && await restarter.ShutDownAsync(domain, cancellationToken);
             record.Reach(ChangeStep.ShutDown);
             await restarter.StartAsync(domain, hadAgent, cancellationToken);
             record.Withdraw();

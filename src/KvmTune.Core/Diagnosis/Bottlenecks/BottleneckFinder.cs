@@ -39,9 +39,6 @@ public sealed class BottleneckFinder(TimeProvider time)
         HostConnection host, IReadOnlyList<LibvirtDomain> domains, BottleneckOptions options, IProgress<MeasurementProgress>? progress,
         CancellationToken cancellationToken)
     {
-        ArgumentNullException.ThrowIfNull(host);
-        ArgumentNullException.ThrowIfNull(domains);
-        ArgumentNullException.ThrowIfNull(options);
         var observations = await ObserveAsync(host, domains, options, progress, cancellationToken);
         return observations.Select(observation => BottleneckJudge.Judge(observation, options.Thresholds)).ToList();
     }

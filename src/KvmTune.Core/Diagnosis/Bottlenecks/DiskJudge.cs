@@ -1,4 +1,5 @@
 // The disk area: requests under way, their mean latency, flushes, and limits that are set on a disk.
+using KvmTune.Libvirt;
 using KvmTune.Topology;
 using KvmTune.Tuning;
 using static KvmTune.Diagnosis.Bottlenecks.BottleneckThresholds;
@@ -17,8 +18,7 @@ internal static class DiskJudge
     private const string DiskPrefix = "Disk.";
     private const string BusyEnding = ".BusyMilliseconds";
 
-    // virDomainState and virDomainPausedReason.
-    private const int Paused = 3;
+    // virDomainPausedReason.
     private const int PausedByIOError = 5;
 
     private sealed record Traffic(
@@ -41,7 +41,7 @@ internal static class DiskJudge
         var disks = vm.Configuration.Disks.Where(disk => disk.Device is "disk" or "lun").DistinctBy(disk => disk.Target, StringComparer.Ordinal).ToList();
         var isPausedByError = area.Fault(
             "VM", "paused since a disk failed",
-            vm.Of("State") is { } state && vm.Of("StateReason") is { } reason ? state == Paused && reason == PausedByIOError : null,
+            vm.Of("State") is { } state && vm.Of("StateReason") is { } reason ? (DomainState)(int)state == DomainState.Paused && reason == PausedByIOError : null,
             "libvirt: state.reason");
         if (isPausedByError)
         {
