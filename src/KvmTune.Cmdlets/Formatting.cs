@@ -128,13 +128,15 @@ public static class Formatting
     public static string AreaLines(VMBottleneckReport report, TuningArea area) =>
         string.Join('\n', [report.Of(area).Verdict, .. report.Of(area).Evidence.Select(evidence => $"  {evidence}")]);
 
-    /// <summary>A number for a narrow column: three digits.</summary>
-    public static string Rounded(double? value) => value switch
+    /// <summary>A number for a narrow column.</summary>
+    /// <param name="value">The number.</param>
+    /// <param name="wholeFrom">From where on it has no decimal.</param>
+    public static string Rounded(double? value, double wholeFrom = 9.95) => value switch
     {
         null => "-",
         >= 99_950 => Invariant($"{value / 1000:0}k"),
-        >= 9.95 or <= 0 => Invariant($"{value:0}"),
-        _ => Invariant($"{value:0.0}"),
+        <= 0 => Invariant($"{value:0}"),
+        _ => value >= wholeFrom ? Invariant($"{value:0}") : Invariant($"{value:0.0}"),
     };
 
     /// <summary>A value with its unit as it is, for example <c>48 %</c>.</summary>

@@ -97,23 +97,19 @@ public abstract class VMCmdlet : CancellableCmdlet
         }
     }
 
-    private static IEnumerable<LibvirtDomain> Find(VMReference reference, HostConnection host, LibvirtConnection connection, VMCountProgress? bar)
-    {
-        if (reference.Id is { } id)
-        {
-            return [connection.TryLookupByUuid(id) ?? throw host.VMNotFound(reference.Name)];
-        }
-
+    /// <summary>The one VM that a reference names; null where it is a pattern. The caller disposes it.</summary>
+    /// <exception cref="KvmTuneException">There is no such VM (<c>VMNotFound</c>).</exception>
+    private protected static LibvirtDomain? FindNamed(VMReference reference, HostConnection host, LibvirtConnection connection) => reference.Id is { } id
+        ? connection.TryLookupByUuid(id) ?? throw host.VMNotFound(reference.Name)
         // A VM may be called 'web[1]': the name as it stands comes first, and only then is it a pattern.
-        if (!WildcardPattern.ContainsWildcardCharacters(reference.Name))
-        {
-            return [host.FindVM(reference.Name, connection)];
-        }
+        : WildcardPattern.ContainsWildcardCharacters(reference.Name)
+            ? connection.TryLookupByName(reference.Name)
+            : host.FindVM(reference.Name, connection);
 
-        return connection.TryLookupByName(reference.Name) is { } named
+    private static IEnumerable<LibvirtDomain> Find(VMReference reference, HostConnection host, LibvirtConnection connection, VMCountProgress? bar) =>
+        FindNamed(reference, host, connection) is { } named
             ? [named]
             : Matching(connection, new WildcardPattern(reference.Name, WildcardOptions.IgnoreCase), bar);
-    }
 
     private static IEnumerable<LibvirtDomain> Matching(LibvirtConnection connection, WildcardPattern pattern, VMCountProgress? bar)
     {

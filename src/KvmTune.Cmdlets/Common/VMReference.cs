@@ -77,6 +77,15 @@ public sealed class VMReference
             nameof(value));
     }
 
+    /// <summary>Whether it means a VM that something recorded tells of, which need not exist any more.</summary>
+    /// <param name="vmName">The name that was recorded; empty for none.</param>
+    /// <param name="vmId">The UUID that was recorded; null for none.</param>
+    internal bool Means(string vmName, Guid? vmId) => Id is { } id
+        ? vmId == id
+        : string.Equals(Name, vmName, StringComparison.Ordinal)
+            || (vmName.Length > 0 && new WildcardPattern(Name, WildcardOptions.IgnoreCase).IsMatch(vmName))
+            || (Guid.TryParse(Name, out var named) && vmId == named);
+
     /// <summary>The name or pattern.</summary>
     public override string ToString() => Name;
 }

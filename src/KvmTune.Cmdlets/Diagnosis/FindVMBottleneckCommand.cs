@@ -63,13 +63,13 @@ public sealed class FindVMBottleneckCommand : VMCmdlet
 
         if (!vm.Domain.IsActive)
         {
-            var message = $"'{vm.Domain.Name}' does not run, so there is nothing to watch. Start it first.";
+            var error = BottleneckFinder.NotRunning(vm.Domain.Name);
             if (!WildcardPattern.ContainsWildcardCharacters(vm.Reference.Name))
             {
-                throw new KvmTuneException("GuestNotRunning", KvmTuneErrorCategory.InvalidOperation, message);
+                throw error;
             }
 
-            WriteVerbose(message);
+            WriteVerbose(error.Message);
             return false;
         }
 

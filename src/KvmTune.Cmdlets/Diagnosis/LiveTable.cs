@@ -99,13 +99,5 @@ internal sealed class LiveTable : IDisposable
     private static string Fit(string text, int width) =>
         width < 0 ? (text.Length > -width ? text[..-width] : text.PadRight(-width)) : text.PadLeft(width);
 
-    private static string Number(double? value) => value switch
-    {
-        null => "-",
-        >= 99_950 => Invariant($"{value / 1000:0}k"),
-        >= 100 or 0 => Invariant($"{value:0}"),
-        _ => Invariant($"{value:0.0}"),
-    };
-
-    private static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
+    private static string Number(double? value) => Formatting.Rounded(value, wholeFrom: 100);
 }

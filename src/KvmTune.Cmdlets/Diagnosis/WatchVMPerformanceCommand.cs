@@ -103,21 +103,14 @@ public sealed class WatchVMPerformanceCommand : VMCmdlet
     // A VM that is named has to be there; one that a pattern fits may come later.
     private static Func<string, Guid, bool> Filter(HostConnection host, VMReference reference)
     {
-        var connection = host.Read();
-        using var named = reference.Id is { } id ? connection.TryLookupByUuid(id) : connection.TryLookupByName(reference.Name);
-        if (named is null && reference.Id is null && WildcardPattern.ContainsWildcardCharacters(reference.Name))
+        using var named = FindNamed(reference, host, host.Read());
+        if (named is null)
         {
             var pattern = new WildcardPattern(reference.Name, WildcardOptions.IgnoreCase);
             return (name, _) => pattern.IsMatch(name);
         }
 
-        using var found = named is null && reference.Id is null ? host.FindVM(reference.Name, connection) : null;
-        var wanted = (named ?? found ?? throw host.VMNotFound(reference.Name)) is { } domain
-            ? domain.IsActive
-                ? domain.Id
-                : throw new KvmTuneException(
-                    "GuestNotRunning", KvmTuneErrorCategory.InvalidOperation, $"'{domain.Name}' does not run, so there is nothing to watch. Start it first.")
-            : Guid.Empty;
+        var wanted = named.IsActive ? named.Id : throw BottleneckFinder.NotRunning(named.Name);
         return (_, vmId) => vmId == wanted;
     }
 }

@@ -89,6 +89,19 @@ public sealed class InvokeVMExperimentCommand : WorkloadCmdlet
         Seed = Seed,
     };
 
+    /// <summary>Records what an experiment measured, and warns of what its change left open.</summary>
+    internal static void Conclude(CancellableCmdlet cmdlet, VMExperiment experiment)
+    {
+        Journals.TryRecord(
+            cmdlet,
+            $"{experiment.VMName}: the experiment was made and is emitted, but its measurements are not in the history.",
+            journal => journal.Record(experiment.Comparison));
+        foreach (var change in experiment.Changes)
+        {
+            PlanApplication.WarnOfOpen(cmdlet, change);
+        }
+    }
+
     /// <inheritdoc/>
     protected override void BeginProcessing()
     {
@@ -177,15 +190,7 @@ public sealed class InvokeVMExperimentCommand : WorkloadCmdlet
         try
         {
             var experiment = Await((post, token) => experimenter.RunAsync(plans, workload, options, bar.Through(post), token));
-            Journals.TryRecord(
-                this,
-                $"{experiment.VMName}: the experiment was made and is emitted, but its measurements are not in the history.",
-                journal => journal.Record(experiment.Comparison));
-            foreach (var change in experiment.Changes)
-            {
-                PlanApplication.WarnOfOpen(this, change);
-            }
-
+            Conclude(this, experiment);
             WriteObject(experiment);
         }
         finally

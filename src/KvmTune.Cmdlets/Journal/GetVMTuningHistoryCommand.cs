@@ -54,10 +54,10 @@ public sealed class GetVMTuningHistoryCommand : CancellableCmdlet
         var entries = filters
             .SelectMany(each => Id.Length == 0 ? Journals.Current.Entries(each) : Id.SelectMany(id => Journals.Current.Entries(each with { Id = id })))
             .OrderBy(entry => entry.StartedAt)
-            .Where(entry => (VMName.Length == 0 || VMName.Any(vm => Means(vm, entry))) && (Area.Length == 0 || Area.Contains(entry.Area)))
+            .Where(entry => (VMName.Length == 0 || VMName.Any(vm => vm.Means(entry.VMName, entry.VMId))) && (Area.Length == 0 || Area.Contains(entry.Area)))
             .ToList();
         WriteObject(entries, enumerateCollection: true);
-        foreach (var unknown in VMName.Where(vm => !WildcardPattern.ContainsWildcardCharacters(vm.Name) && !entries.Exists(entry => Means(vm, entry))))
+        foreach (var unknown in VMName.Where(vm => !WildcardPattern.ContainsWildcardCharacters(vm.Name) && !entries.Exists(entry => vm.Means(entry.VMName, entry.VMId))))
         {
             WriteVerbose($"There is no such entry of '{unknown.Name}'.");
         }
@@ -71,10 +71,4 @@ public sealed class GetVMTuningHistoryCommand : CancellableCmdlet
                 unknown));
         }
     });
-
-    private static bool Means(VMReference vm, JournalEntry entry) => vm.Id is { } id
-        ? entry.VMId == id
-        : string.Equals(vm.Name, entry.VMName, StringComparison.Ordinal)
-            || (entry.VMName.Length > 0 && new WildcardPattern(vm.Name, WildcardOptions.IgnoreCase).IsMatch(entry.VMName))
-            || (Guid.TryParse(vm.Name, out var named) && entry.VMId == named);
 }

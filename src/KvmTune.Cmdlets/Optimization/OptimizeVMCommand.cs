@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Management.Automation;
 using KvmTune.Cmdlets.Common;
 using KvmTune.Cmdlets.Completion;
+using KvmTune.Cmdlets.Experiments;
 using KvmTune.Cmdlets.Measurement;
 using KvmTune.Diagnosis;
 using KvmTune.Diagnosis.Bottlenecks;
@@ -75,8 +76,7 @@ public sealed class OptimizeVMCommand : WorkloadCmdlet
             TimeProvider.System);
         if (!vm.Domain.IsActive)
         {
-            throw new KvmTuneException(
-                "GuestNotRunning", KvmTuneErrorCategory.InvalidOperation, $"'{subject.VMName}' does not run, so nothing in it can be slow. Start it first.");
+            throw BottleneckFinder.NotRunning(subject.VMName);
         }
 
         var found = Await((_, token) => subject.LookAsync(token));
@@ -109,12 +109,7 @@ public sealed class OptimizeVMCommand : WorkloadCmdlet
     private void Record(VMExperiment experiment)
     {
         WriteVerbose($"{experiment.VMName}: {experiment.Decision}: {experiment.Title}. {experiment.Reason}");
-        Journals.TryRecord(
-            this, $"{experiment.VMName}: '{experiment.Title}' was tried, but its measurements are not in the history.", journal => journal.Record(experiment.Comparison));
-        foreach (var change in experiment.Changes)
-        {
-            PlanApplication.WarnOfOpen(this, change);
-        }
+        InvokeVMExperimentCommand.Conclude(this, experiment);
     }
 
     // The question is put on PowerShell's thread, while the engine waits. Where nobody can be asked, the answer is no.

@@ -59,12 +59,7 @@ public sealed class ExportVMTuningReportCommand : CancellableCmdlet
     private static List<Guid> Find(VMReference reference)
     {
         // A VM that is gone has history all the same, so it is looked for in the journal and not on a host.
-        var pattern = new WildcardPattern(reference.Name, WildcardOptions.IgnoreCase);
-        var known = Journals.Current.KnownVMs()
-            .Where(vm => reference.Id is { } id
-                ? vm.Id == id
-                : string.Equals(vm.Name, reference.Name, StringComparison.Ordinal) || pattern.IsMatch(vm.Name) || (Guid.TryParse(reference.Name, out var named) && vm.Id == named))
-            .Select(vm => vm.Id).Distinct().ToList();
+        var known = Journals.Current.KnownVMs().Where(vm => reference.Means(vm.Name, vm.Id)).Select(vm => vm.Id).Distinct().ToList();
         return known.Count > 0 || WildcardPattern.ContainsWildcardCharacters(reference.Name)
             ? known
             : throw TuningReportReader.HistoryEmpty(reference.Name, Journals.Current);

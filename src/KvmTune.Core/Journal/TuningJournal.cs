@@ -83,7 +83,7 @@ public sealed partial class TuningJournal : IChangeJournal, IDisposable
             values.Count,
             JournalOwner.User,
             performance.Change?.JournalId,
-            PerformanceDocument.Write(performance with { Change = null, Baseline = null }));
+            PerformanceDocument.Write(performance));
     }
 
     /// <summary>Records a comparison, and the measurements of it that are not recorded yet.</summary>

@@ -98,7 +98,7 @@ public sealed class OptimizationSubject(
     private async Task<VMBottleneckReport> WatchAsync(IProgress<MeasurementProgress>? progress, CancellationToken cancellationToken) =>
         await new BottleneckFinder(time).FindAsync(host, [domain], bottleneck, progress, cancellationToken) is [var report]
             ? report
-            : throw new KvmTuneException("GuestNotRunning", KvmTuneErrorCategory.InvalidOperation, $"'{VMName}' does not run, so there is nothing to watch. Start it first.");
+            : throw BottleneckFinder.NotRunning(VMName);
 
     // Run after run until it is told to end; that ends the program in the guest too.
     private async Task LoadAsync(MeasurementSession session, CancellationToken cancellationToken)

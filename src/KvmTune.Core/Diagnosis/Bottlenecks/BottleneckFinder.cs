@@ -43,6 +43,11 @@ public sealed class BottleneckFinder(TimeProvider time)
         return observations.Select(observation => BottleneckJudge.Judge(observation, options.Thresholds)).ToList();
     }
 
+    /// <summary>The error of a VM that does not run.</summary>
+    /// <param name="vmName">The VM's name.</param>
+    public static KvmTuneException NotRunning(string vmName) => new(
+        "GuestNotRunning", KvmTuneErrorCategory.InvalidOperation, $"'{vmName}' does not run, so there is nothing to watch. Start it first.");
+
     /// <summary>Watches VMs of one host and hands over what was counted, unjudged.</summary>
     /// <inheritdoc cref="FindAsync"/>
     public async Task<IReadOnlyList<VMObservation>> ObserveAsync(

@@ -16,7 +16,7 @@ internal static class MemoryJudge
         var source = vm.Guest is null ? ByBalloon : ByGuest;
         var used = UsedPercent(vm);
         var swap = SwapKiBPerSecond(vm);
-        var faults = vm.GuestRate("MajorFaults") ?? BalloonRate(vm, "MajorFaults");
+        var faults = vm.GuestRate("MajorFaults") ?? BalloonFigures.Rate(vm.Counters, "MajorFaults");
         var pressure = CpuJudge.Pressure(vm, "Memory");
 
         var swaps = area.Compare(EvidenceKind.Saturation, "guest", "swapping", swap, GuestSwapKiBPerSecond, source);
@@ -59,16 +59,11 @@ internal static class MemoryJudge
     }
 
     private static double? UsedPercent(VMObservation vm) =>
-        100 - (100 * ((vm.InGuest("MemoryAvailableKiB") / vm.InGuest("MemoryTotalKiB"))
-            ?? (vm.Of("Balloon.UsableKiB") / vm.Of("Balloon.AvailableKiB"))));
+        100 - (100 * vm.InGuest("MemoryAvailableKiB") / vm.InGuest("MemoryTotalKiB")) ?? BalloonFigures.UsedPercent(vm.Counters);
 
     private static double? SwapKiBPerSecond(VMObservation vm) =>
         ((vm.GuestRate("SwapInPages") + vm.GuestRate("SwapOutPages")) * vm.InGuest("PageSizeBytes") / 1024)
-        ?? (BalloonRate(vm, "SwapInKiB") + BalloonRate(vm, "SwapOutKiB"));
-
-    // The guest's balloon driver tells its figures now and then: between two tellings they stand still, which is not "none".
-    private static double? BalloonRate(VMObservation vm, string counter) =>
-        vm.Of(Measurement.Sampling.LibvirtSampler.BalloonUpdates) is { } seconds and > 0 ? vm.Of($"Balloon.{counter}") / seconds : null;
+        ?? BalloonFigures.SwapKiBPerSecond(vm.Counters);
 
     private static double? RemotePercent(VMObservation vm)
     {

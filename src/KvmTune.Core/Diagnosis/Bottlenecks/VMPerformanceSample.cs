@@ -1,6 +1,4 @@
 // What one VM did in one interval, as Watch-VMPerformance shows it: rates and shares made of the same counters that a verdict rests on.
-using KvmTune.Measurement.Sampling;
-
 namespace KvmTune.Diagnosis.Bottlenecks;
 
 /// <summary>One VM in one interval. A value that is not counted is null, never 0.</summary>
@@ -85,7 +83,6 @@ public sealed record VMPerformanceSample
         double? Value(string name) => counters.TryGetValue(name, out var value) ? value : null;
         var transfers = Sum(".ReadRequests") + Sum(".WriteRequests");
         var transferTime = Sum(".ReadNanoseconds") + Sum(".WriteNanoseconds");
-        var told = Value(LibvirtSampler.BalloonUpdates) is { } seconds and > 0 ? seconds : (double?)null;
         return new VMPerformanceSample
         {
             VMName = vmName,
@@ -106,8 +103,8 @@ public sealed record VMPerformanceSample
             SentMbitPerSecond = Rate(Sum(".SentBytes")) * 8 / 1e6,
             DropsPerSecond = Rate(Sum(".ReceiveDropsPackets") + Sum(".SendDropsPackets")),
             MemoryKiB = Value("Balloon.CurrentKiB"),
-            MemoryUsedPercent = 100 - (100 * Value("Balloon.UsableKiB") / Value("Balloon.AvailableKiB")),
-            SwapKiBPerSecond = (Value("Balloon.SwapInKiB") + Value("Balloon.SwapOutKiB")) / told,
+            MemoryUsedPercent = BalloonFigures.UsedPercent(counters),
+            SwapKiBPerSecond = BalloonFigures.SwapKiBPerSecond(counters),
             HostCpuPercent = Value("HostCpuBusyPercent"),
             Counters = counters,
         };
