@@ -109,6 +109,8 @@ test_all() {
         fi
     fi
 
+    # xunit's failures once more, since Pester's long output came after them.
+    grep -o '<UnitTestResult [^>]*outcome="Failed"' "$results/xunit.trx" 2>/dev/null | sed 's/.* testName="\([^"]*\)".*/FAILED \1/' || true
     printf '\n%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
     [ "$failed" = 0 ] || status=1
     return "$status"

@@ -92,8 +92,8 @@ Describe 'What is not run' -ForEach @{ Reasons = @($all.Blocks.Reason | Where-Ob
 Describe 'The commands of <Document>' -Tag Lab -ForEach $runnable {
     BeforeAll {
         $guests = 'lab1', 'lab2'
-        Restore-Guest $guests
         $marks = @{}
+        Restore-Guest $guests
         foreach ($guest in $guests) { $marks[$guest] = Get-GuestMark $guest }
 
         # Where a document goes to other hosts, it comes here: this ssh runs on this machine what it was to run on another one.

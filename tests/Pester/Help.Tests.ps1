@@ -103,9 +103,9 @@ Import-Module '$module'
 Describe 'The commands in <_>' -Tag Lab -ForEach (@($cmdlets) + $topics) {
     BeforeAll {
         $guests = 'lab1', 'lab2'
+        $marks = @{}
         # A guest that was redefined or started anew by a page is made anew: it may run with other settings than it shows.
         Restore-Guest $guests
-        $marks = @{}
         foreach ($guest in $guests) { $marks[$guest] = Get-GuestMark $guest }
         $pool = '/proc/sys/vm/nr_hugepages'
         $pages2M = if (Test-Path $pool) { Get-Content $pool }

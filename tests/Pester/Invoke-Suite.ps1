@@ -17,4 +17,11 @@ if ($CountsPath) {
     $failed = $result.FailedCount + $result.FailedBlocksCount + $result.FailedContainersCount
     Set-Content $CountsPath "$($result.PassedCount) $failed $($result.SkippedCount + $result.NotRunCount)"
 }
-if ($result.Result -ne 'Passed') { exit 1 }
+if ($result.Result -ne 'Passed') {
+    # Once more at the end, with what was said: whoever reads only the end of a long log sees what failed.
+    foreach ($failed in @($result.Failed) + @($result.FailedBlocks) + @($result.FailedContainers)) {
+        $said = "$($failed.ErrorRecord | Select-Object -First 1)"
+        "FAILED $($failed.ExpandedPath ?? $failed.Item): $($said.Substring(0, [Math]::Min(1000, $said.Length)))"
+    }
+    exit 1
+}

@@ -232,8 +232,15 @@ function Restore-Guest {
             Reset-Guest $guest
         }
 
-        # One that was just started by a test before this one may still be booting.
-        Wait-Guest $guest
+        # One that was just started by a test before this one may still be booting. One that hangs, as an emulated guest rarely does,
+        # is shown and made anew: whatever comes next has a guest that answers.
+        try { Wait-Guest $guest }
+        catch {
+            $console = Get-Content "$env:KVMTUNE_LAB_DIR/$guest-console.log" -Tail 20 -ErrorAction Ignore
+            Write-Host "$_; $(Invoke-Virsh domstate $guest --reason). It is made anew; the end of its console was:`n$($console -join "`n")"
+            Reset-Guest $guest
+            Wait-Guest $guest
+        }
     }
 }
 

@@ -200,13 +200,24 @@ is_running() { [ "$(virsh_ domstate "$1" 2>/dev/null)" = running ]; }
 
 start() { is_running "$1" || virsh_ start "$1" >/dev/null; }
 
+# boot NAME: starts the guest and waits until it answers. One that hangs in its start, as an emulated one rarely does, is started once more.
+boot() {
+    start "$1"
+    if wait_ready "$1"; then return 0; fi
+    say "$1 is started once more; the end of its console was:"
+    tail -n 20 "$lab_dir/$1-console.log" >&2 || true
+    virsh_ destroy "$1" >/dev/null 2>&1 || true
+    start "$1"
+    wait_ready "$1" || die "$1 did not come up twice; its console: $lab_dir/$1-console.log"
+}
+
 # wait_ready NAME: until the guest has started, by its agent; where it was started without one, by its SSH port.
 wait_ready() {
     local deadline=$((SECONDS + ${KVMTUNE_LAB_BOOT_SECONDS:-90})) ready
     if virsh_ dumpxml "$1" | grep 'kvmtune.agent=off' >/dev/null; then ready=answers_ssh; else ready=answers_agent; fi
     until "$ready" "$1"; do
-        is_running "$1" || die "$1 stopped while it started; its console: $lab_dir/$1-console.log"
-        [ "$SECONDS" -lt "$deadline" ] || die "$1 does not answer; its console: $lab_dir/$1-console.log"
+        if ! is_running "$1"; then say "$1 stopped while it started"; return 1; fi
+        if [ "$SECONDS" -ge "$deadline" ]; then say "$1 does not answer"; return 1; fi
         sleep 0.2
     done
 }

@@ -56,7 +56,7 @@ up() {
         exists dom "$name" || create "$name" ''
         start "$name"
     done
-    for name in "${lab_guests[@]}"; do wait_ready "$name"; done
+    for name in "${lab_guests[@]}"; do boot "$name"; done
     exec 9>&-
     say "up: ${lab_guests[*]} ($(domain_type)) at $lab_uri, in $((SECONDS - began)) s"
 }
@@ -140,10 +140,7 @@ reset() {
     refuse_strangers
     if exists dom "$name"; then remove "$name"; fi
     create "$name" "$cmdline"
-    if [ -n "$start" ]; then
-        start "$name"
-        wait_ready "$name"
-    fi
+    if [ -n "$start" ]; then boot "$name"; fi
     exec 9>&-
 }
 
