@@ -1,6 +1,6 @@
 // The bench `harness`: what measuring costs beside the work that is measured, for every workload, by agent and by SSH. A run's time
 // is all that passes from its begin to its end on the host, canary and counters included; the workload's is what its program took
-// in the guest, by the guest's clock. The rest is the harness's own.
+// in the guest, by the guest's clock. The rest is the harness's own, less the shell in the guest that takes the time.
 using System.Diagnostics;
 using System.Globalization;
 using KvmTune.Bench.Lab;
@@ -72,6 +72,7 @@ internal static class HarnessBench
         var prepared = watch.Elapsed - (target.Channel?.ProgramTime ?? TimeSpan.Zero);
         await using (session)
         {
+            var taking = target.Channel is { } way ? await way.OwnTimeAsync(CancellationToken.None) : TimeSpan.Zero;
             for (var i = 0; i <= Runs; i++)
             {
                 watch.Restart();
@@ -91,7 +92,7 @@ internal static class HarnessBench
                 var program = target.Channel?.ProgramTime ?? request.RunTime;
                 if (i > 0)
                 {
-                    ours.Add((whole - program).TotalMilliseconds);
+                    ours.Add((whole - program - taking).TotalMilliseconds);
                     theirs.Add(program.TotalMilliseconds);
                 }
             }
@@ -99,10 +100,10 @@ internal static class HarnessBench
             watch.Restart();
         }
 
-        var way = workload.NeedsChannel ? $" by {(kind == GuestChannelKind.Ssh ? "SSH" : "agent")}" : string.Empty;
+        var by = workload.NeedsChannel ? $" by {(kind == GuestChannelKind.Ssh ? "SSH" : "agent")}" : string.Empty;
         var (own, load) = (Estimators.Median(ours), Estimators.Median(theirs));
         return new(
-            $"{workload.Name}{way}: the harness's own time a run",
+            $"{workload.Name}{by}: the harness's own time a run",
             Math.Round(own, 1),
             "ms",
             string.Create(

@@ -1,6 +1,8 @@
 // A way into a guest that also tells how long the workload's program itself ran there, by the guest's own clock.
+using System.Diagnostics;
 using System.Globalization;
 using KvmTune.Guest;
+using KvmTune.Statistics;
 
 namespace KvmTune.Bench.Harness;
 
@@ -20,6 +22,8 @@ internal sealed class TimedChannel(IGuestChannel channel, string program) : IGue
         """;
 
     private const string Mark = "kvmtune-bench ";
+
+    private static readonly string[] Taker = ["/bin/sh", "-c", Script, "sh"];
 
     /// <inheritdoc/>
     public string Name => channel.Name;
@@ -41,7 +45,7 @@ internal sealed class TimedChannel(IGuestChannel channel, string program) : IGue
             return await channel.RunAsync(command, cancellationToken);
         }
 
-        words.InsertRange(place, ["/bin/sh", "-c", Script, "sh"]);
+        words.InsertRange(place, Taker);
         var result = await channel.RunAsync(command with { Path = words[0], Arguments = words[1..] }, cancellationToken);
         var at = result.StandardError.LastIndexOf(Mark, StringComparison.Ordinal);
         if (at < 0)
@@ -52,6 +56,28 @@ internal sealed class TimedChannel(IGuestChannel channel, string program) : IGue
         var times = result.StandardError[(at + Mark.Length)..].Split(' ', StringSplitOptions.TrimEntries);
         ProgramTime += TimeSpan.FromSeconds(Seconds(times[1]) - Seconds(times[0]));
         return result with { StandardError = result.StandardError[..at] };
+    }
+
+    /// <summary>
+    /// What taking the time costs by itself, which nobody else pays: one more shell in the guest. A program that does nothing is run with it
+    /// and without it, in turn; the difference of the medians.
+    /// </summary>
+    public async Task<TimeSpan> OwnTimeAsync(CancellationToken cancellationToken)
+    {
+        var plain = new GuestCommand("true", []) { HasShortOutput = true };
+        var timed = plain with { Path = Taker[0], Arguments = [.. Taker[1..], "true"] };
+        var (without, with) = (new List<double>(), new List<double>());
+        for (var i = 0; i < 15; i++)
+        {
+            foreach (var (command, times) in new[] { (plain, without), (timed, with) })
+            {
+                var started = Stopwatch.GetTimestamp();
+                await channel.RunAsync(command, cancellationToken);
+                times.Add(Stopwatch.GetElapsedTime(started).TotalMilliseconds);
+            }
+        }
+
+        return TimeSpan.FromMilliseconds(Math.Max(0, Estimators.Median(with) - Estimators.Median(without)));
     }
 
     /// <inheritdoc/>

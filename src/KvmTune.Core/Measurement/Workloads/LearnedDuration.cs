@@ -5,12 +5,21 @@ namespace KvmTune.Measurement.Workloads;
 internal sealed class LearnedDuration
 {
     private TimeSpan? _shortest;
+    private int _noted;
 
     /// <summary>Notes how long a good run took.</summary>
-    public void Note(TimeSpan duration) => _shortest = _shortest < duration ? _shortest : duration;
+    public void Note(TimeSpan duration)
+    {
+        _shortest = _shortest < duration ? _shortest : duration;
+        _noted++;
+    }
 
     /// <summary>How long the next run takes at least.</summary>
     /// <param name="known">What the program was told; null where that is its own matter.</param>
-    public TimeSpan? AtLeast(TimeSpan? known = null) =>
-        _shortest is { } shortest && !(shortest * 0.95 <= known) ? shortest * 0.95 : known;
+    public TimeSpan? AtLeast(TimeSpan? known = null)
+    {
+        // Where nothing was known, the end of the first was seen late, by a sixth of its time at most: the pauses between questions grow so.
+        var share = known is null && _noted == 1 ? 0.8 : 0.95;
+        return _shortest is { } shortest && !(shortest * share <= known) ? shortest * share : known;
+    }
 }

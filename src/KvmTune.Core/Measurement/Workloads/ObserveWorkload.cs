@@ -75,12 +75,16 @@ public sealed class ObserveWorkload : IWorkload
 
         public async Task<RunOutcome> RunAsync(CancellationToken cancellationToken)
         {
+            var started = context.TimeProvider.GetTimestamp();
             var whole = await Task.Run(() => RunFrame.Open(context.Samplers, context.TimeProvider), cancellationToken);
             var rates = new List<double>();
-            for (var left = context.Request.RunTime; left > TimeSpan.Zero; left -= TimeSpan.FromSeconds(1))
+            for (var end = TimeSpan.Zero; end < context.Request.RunTime;)
             {
+                // Until the second's end by the clock, so that what reading takes does not add up.
+                end = TimeSpan.FromTicks(Math.Min(end.Ticks + TimeSpan.TicksPerSecond, context.Request.RunTime.Ticks));
                 var second = await Task.Run(() => RunFrame.Open(context.Samplers, context.TimeProvider), cancellationToken);
-                await Task.Delay(left < TimeSpan.FromSeconds(1) ? left : TimeSpan.FromSeconds(1), context.TimeProvider, cancellationToken);
+                var left = end - context.TimeProvider.GetElapsedTime(started);
+                await Task.Delay(left > TimeSpan.Zero ? left : TimeSpan.Zero, context.TimeProvider, cancellationToken);
                 rates.Add(Rate(await Task.Run(second.Close, cancellationToken)) ?? double.NaN);
             }
 
