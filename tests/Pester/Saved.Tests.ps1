@@ -151,6 +151,19 @@ try { Import-Clixml '$TestDrive/Entry.xml' | Undo-VMTuning -WhatIf -ErrorAction 
         ($back | Show-VMComparison | Out-String) | Should -Be ($experiment | Show-VMComparison | Out-String)
     }
 
+    It 'have their parts where only the first level was sent, as by a remote session' {
+        $experiment | Export-Clixml "$TestDrive/shallow.xml" -Depth 1
+        $child = Invoke-Child @"
+`$bag = Import-Clixml '$TestDrive/shallow.xml'
+Import-Module '$(Get-ModulePath)'
+"`$(`$bag.pstypenames[0]) `$(`$bag.Comparison.Verdict) `$(`$bag.Baseline.CountedRuns.Count)"
+(`$bag | Out-String -Width 100).Trim().Replace("``n", '/')
+"@
+        $child.Output | Should -Be @(
+            "Deserialized.$($experiment.GetType().FullName) Improved 12"
+            ($experiment | Out-String -Width 100).Trim().Replace("`n", '/'))
+    }
+
     It 'are the same where they were read before the module was imported' {
         $child = Invoke-Bare @'
 "views: $(($bag.Keys | Where-Object { $_ -notin 'Topology' } | Sort-Object | ForEach-Object { ($bag[$_] | Out-String).Trim() }) -join "`n")".Replace("`n", '/')

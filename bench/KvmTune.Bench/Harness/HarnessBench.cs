@@ -15,7 +15,7 @@ namespace KvmTune.Bench.Harness;
 /// <summary>Tells the harness's own time for each workload on the lab.</summary>
 internal static class HarnessBench
 {
-    private const int Runs = 3;
+    private const int Runs = 5;
     private const int SmallestFileMiB = 64;
 
     private static readonly CommandSettings SomeCommand = new()

@@ -104,7 +104,7 @@ public sealed class SerializationTypes : IModuleAssemblyInitializer
             // A remote session does not make living objects of what it brings (its type table is not this session's). Whatever was not
             // sent beside the document is taken out of it when somebody asks.
             var serialized = new TypeData(Name) { TargetTypeForDeserialization = Type };
-            foreach (var name in Type.GetProperties().Select(property => property.Name).Except(kept, StringComparer.Ordinal))
+            foreach (var name in Type.GetProperties().Select(property => property.Name).Except(kept.Except(Parts, StringComparer.Ordinal), StringComparer.Ordinal))
             {
                 serialized.Members.Add(
                     name, new ScriptPropertyData(name, ScriptBlock.Create($"[{typeof(SerializationTypes).FullName}]::{nameof(Property)}($this, '{name}')")));
