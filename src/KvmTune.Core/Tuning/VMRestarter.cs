@@ -38,6 +38,9 @@ public sealed class VMRestarter(TimeProvider time, RestartOptions options)
     /// <summary>The error id of a VM that did not start.</summary>
     public const string StartFailed = "StartFailed";
 
+    // VIR_DOMAIN_PAUSED_STARTING_UP of virDomainPausedReason.
+    private const int PausedStartingUp = 11;
+
     // A guest that takes longer to come up is left to itself: it was started, and that is what was asked for.
     private static readonly TimeSpan BootLimit = TimeSpan.FromMinutes(2);
 
@@ -50,7 +53,7 @@ public sealed class VMRestarter(TimeProvider time, RestartOptions options)
     }
 
     /// <summary>
-    /// Shuts a VM down: by the guest agent, else by the ACPI power button. A guest that is still booting hears neither: its agent is asked
+    /// Shuts a VM down: by the guest agent, else by the ACPI power button. One that is being started is waited for. A guest that is still booting hears neither: its agent is asked
     /// once it is there, and the button is pressed again after half of the time. Once the guest was asked it cannot be called
     /// back, so cancelling counts only before; from then on this returns when the VM is off.
     /// </summary>
@@ -63,6 +66,12 @@ public sealed class VMRestarter(TimeProvider time, RestartOptions options)
             throw new KvmTuneException(
                 "VMIsTransient", KvmTuneErrorCategory.InvalidOperation,
                 $"The VM '{domain.Name}' is transient: once shut down it is gone and cannot be started again. Define it first (virsh define).");
+        }
+
+        await WaitUntilStartedAsync(domain, cancellationToken);
+        if (!domain.IsActive)
+        {
+            return false;
         }
 
         if (domain.GetState() is var state and not (DomainState.Running or DomainState.Blocked or DomainState.ShuttingDown))
@@ -155,6 +164,18 @@ public sealed class VMRestarter(TimeProvider time, RestartOptions options)
             throw new KvmTuneException(
                 StartFailed, KvmTuneErrorCategory.InvalidOperation,
                 $"The VM '{domain.Name}' did not start: {exception.Message.TrimEnd('.')}.", exception);
+        }
+    }
+
+    // One that is being started runs in a moment, or is off again: a process that is killed leaves its start to the daemon.
+    private async Task WaitUntilStartedAsync(LibvirtDomain domain, CancellationToken cancellationToken)
+    {
+        for (var isStarting = true; isStarting;)
+        {
+            var moved = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            using var subscription = domain.Connection.OnDomainLifecycle(domain, _ => moved.TrySetResult());
+            isStarting = domain.GetState(out var reason) == DomainState.Paused && reason == PausedStartingUp
+                && await IsDoneWithinAsync(moved.Task.WaitAsync(cancellationToken), BootLimit);
         }
     }
 
