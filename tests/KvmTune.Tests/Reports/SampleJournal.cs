@@ -1,4 +1,4 @@
-// The journal of two real experiments on the lab (samples/report/journal.db), as a copy: reading it leaves the recorded one alone.
+// The journal of a real experiment on the lab (samples/report/journal.db), as a copy: reading it leaves the recorded one alone.
 using KvmTune.Journal;
 
 namespace KvmTune.Tests.Reports;
