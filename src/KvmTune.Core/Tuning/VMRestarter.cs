@@ -53,9 +53,9 @@ public sealed class VMRestarter(TimeProvider time, RestartOptions options)
     }
 
     /// <summary>
-    /// Shuts a VM down: by the guest agent, else by the ACPI power button. One that is being started is waited for. A guest that is still booting hears neither: its agent is asked
-    /// once it is there, and the button is pressed again after half of the time. Once the guest was asked it cannot be called
-    /// back, so cancelling counts only before; from then on this returns when the VM is off.
+    /// Shuts a VM down: by the guest agent, else by the ACPI power button. One that is being started is waited for. A guest that
+    /// is still booting hears neither: its agent is asked once it is there, and the button is pressed again after half of the time.
+    /// Once the guest was asked it cannot be called back, so cancelling counts only before; from then on this returns when the VM is off.
     /// </summary>
     /// <returns>Whether the guest agent took the request: a guest that has an agent.</returns>
     /// <exception cref="KvmTuneException">The VM is paused or transient, or did not shut down in time.</exception>
