@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2154  # settings.sh sets what is used here
 # libvirtd for the lab: the one that answers is used; else one is started, without touching /etc, and stopped again.
-# Sourced by lab.sh. What was started is remembered in $lab_dir/state: virtlogd.pid, libvirtd.pid, systemd, hugetlbfs.
+# Sourced by lab.sh. What was started is remembered in $lab_dir/state: virtlogd.pid, libvirtd.pid, systemd, hugetlbfs, kvm.
 
 state=$lab_dir/state
 
@@ -67,6 +67,10 @@ start_by_hand() {
         else say "no hugetlbfs could be mounted: huge pages cannot be tried here"
         fi
     fi
+    # Where no udev gave /dev/kvm to QEMU's group, libvirt would ask QEMU anew what it can do, at length, for each definition.
+    if [ -c /dev/kvm ] && [ "$(stat -c '%U:%G %a' /dev/kvm)" = 'root:root 600' ] && getent group kvm >/dev/null; then
+        if as_root chgrp kvm /dev/kvm && as_root chmod 0660 /dev/kvm; then touch "$state/kvm"; fi
+    fi
     # Whoever runs the lab may use the daemon that the lab starts.
     cat >"$state/libvirtd.conf" <<END
 unix_sock_group = "$(id -gn)"
@@ -125,4 +129,5 @@ stop_daemon() {
             say "/dev/hugepages is in use and stays mounted"
         fi
     fi
+    if [ -e "$state/kvm" ] && as_root chmod 0600 /dev/kvm && as_root chgrp root /dev/kvm; then rm -f "$state/kvm"; fi
 }

@@ -62,14 +62,33 @@ stop_network() {
 number_of() { echo "${1#lab}"; }
 address_of() { echo "$lab_subnet.1$(number_of "$1")"; }
 
-# kvm where libvirt says that it works, else qemu (emulation).
+# kvm where a VM of that type starts, else qemu (emulation).
 domain_type() {
     if [ ! -e "$state/domain-type" ]; then
-        if [ -e /dev/kvm ] && virsh_ domcapabilities --virttype kvm >/dev/null 2>&1; then echo kvm
-        else echo qemu
-        fi >"$state/domain-type"
+        if starts_kvm; then echo kvm; else echo qemu; fi >"$state/domain-type"
     fi
     cat "$state/domain-type"
+}
+
+# Tried and not asked: libvirt reports KVM too where QEMU's user may not open /dev/kvm, or where a nested one refuses the host's CPU.
+starts_kvm() {
+    local refusal
+    [ -e /dev/kvm ] || return 1
+    if refusal=$(virsh_ create --paused /dev/stdin 2>&1 >/dev/null <<END
+<domain type='kvm'>
+  <name>kvmtune-lab-probe</name>
+  <uuid>${lab_uuid}0000000000fe</uuid>
+  <memory unit='MiB'>16</memory>
+  <os><type arch='x86_64' machine='q35'>hvm</type></os>
+  <cpu mode='host-passthrough'/>
+</domain>
+END
+    ); then
+        virsh_ destroy "${lab_uuid}0000000000fe" >/dev/null
+        return 0
+    fi
+    say "/dev/kvm is there, but no VM starts with it, so the guests are emulated: $refusal"
+    return 1
 }
 
 # domain_xml NAME CMDLINE: the pristine definition.
