@@ -1,53 +1,40 @@
-# The bench `watch`: the processor time that Watch-VMPerformance takes of one core, beside virt-top in script mode on the same VMs in the
-# same seconds, and beside a loop of python-libvirt that only asks for the same statistics. Starting is left out: it is paid once.
-param([int] $Seconds = 30)
+# The bench `watch`: the processor time that Watch-VMPerformance takes of one core, beside virt-top on the same VMs in the same seconds: both
+# as a table on a terminal, and both as text for others to read. Beside them a loop of python-libvirt that only asks for the same
+# statistics. Starting is left out, and so is what .NET compiles anew once it was called 30 times: both are paid once.
+param([int] $Seconds = 60, [int] $WarmUp = 80)
 $ErrorActionPreference = 'Stop'
 . $PSScriptRoot/Figures.ps1
 $uri = $env:KVMTUNE_LAB_URI ?? 'qemu:///system'
-$warmUp = 8
-$count = $Seconds + $warmUp + 5
-
-# The processor time of a process so far, in seconds: fields 14 and 15 of /proc/PID/stat, in ticks of 10 ms (proc(5)).
-function Get-CpuSecond([System.Diagnostics.Process] $Process) {
-    $fields = ((Get-Content "/proc/$($Process.Id)/stat" -Raw) -replace '^.*\) ').Split(' ')
-    ([long] $fields[11] + [long] $fields[12]) / 100
-}
-
-function Start-Watched([string] $Path, [string[]] $Arguments) {
-    $start = [System.Diagnostics.ProcessStartInfo]::new($Path)
-    foreach ($argument in $Arguments) { $start.ArgumentList.Add($argument) }
-    $start.RedirectStandardOutput = $true
-    $process = [System.Diagnostics.Process]::Start($start)
-    # Nobody reads it, but it must not fill.
-    $null = $process.StandardOutput.BaseStream.CopyToAsync([System.IO.Stream]::Null)
-    $process
-}
-
 $module = Join-Path $RepositoryRoot 'out/KvmTune'
-$watched = [ordered]@{
-    'Watch-VMPerformance' = Start-Watched (Get-Process -Id $PID).Path @('-NoProfile', '-NonInteractive', '-Command',
-        "Import-Module '$module'; Watch-VMPerformance -ConnectionUri '$uri' -Interval 1 -Count $count")
-    'python3-libvirt, the bare calls' = Start-Watched /usr/bin/python3 @("$PSScriptRoot/watch-peer.py", $uri, "$count")
+
+function Get-WatchCommand([string] $Switch) {
+    (Get-Process -Id $PID).Path, '-NoProfile', '-NonInteractive', '-Command',
+    "Import-Module '$module'; Watch-VMPerformance -ConnectionUri '$uri' -Interval 1 $Switch"
+}
+
+$programs = [ordered]@{
+    'Watch-VMPerformance -Live' = @{ terminal = $true; command = Get-WatchCommand -Live }
+    'Watch-VMPerformance, objects as text' = @{ terminal = $false; command = Get-WatchCommand }
+    'python3-libvirt, the bare calls' = @{ terminal = $false; command = '/usr/bin/python3', "$PSScriptRoot/watch-peer.py", $uri, '100000' }
 }
 if ($virtTop = (Get-Command virt-top -CommandType Application -ErrorAction Ignore).Source) {
-    $watched['virt-top'] = Start-Watched $virtTop @('-c', $uri, '--script', '-d', '1', '-n', "$count")
-}
-try {
-    Start-Sleep -Seconds $warmUp
-    $watch = [System.Diagnostics.Stopwatch]::StartNew()
-    $before = @{}
-    foreach ($name in $watched.Keys) { $before[$name] = Get-CpuSecond $watched[$name] }
-    Start-Sleep -Seconds $Seconds
-    $share = @{}
-    foreach ($name in $watched.Keys) { $share[$name] = 100 * ((Get-CpuSecond $watched[$name]) - $before[$name]) / $watch.Elapsed.TotalSeconds }
-}
-finally {
-    foreach ($process in $watched.Values) { $process.Kill() }
+    $programs['virt-top'] = @{ terminal = $true; command = $virtTop, '-c', $uri, '-d', '1' }
+    $programs['virt-top --script'] = @{ terminal = $false; command = $virtTop, '-c', $uri, '-d', '1', '--script' }
 }
 
-$peer = $virtTop ? 'virt-top' : 'python3-libvirt, the bare calls'
-$ours = $share['Watch-VMPerformance']
-$goal = $virtTop ? '; goal: below 1' : '; virt-top is not installed: NOT COMPARED'
-Add-Figure 'Watch-VMPerformance each second' $ours '% of a core' "$(Format-Ratio $ours $share[$peer] $peer)$goal"
-foreach ($name in $watched.Keys | Select-Object -Skip 1) { Add-Figure "$name each second" $share[$name] '% of a core' }
+$measured = @{ warmUp = $WarmUp; seconds = $Seconds; programs = @($programs.Values) } | ConvertTo-Json -Depth 4 |
+    /usr/bin/python3 "$PSScriptRoot/processor-time.py"
+if ($LASTEXITCODE) { throw 'The programs could not be measured.' }
+$share = @{}
+$names = @($programs.Keys)
+$measured | ConvertFrom-Json | ForEach-Object { $share[$names[$share.Count]] = 100 * $_ }
+
+$peers = [ordered]@{ 'Watch-VMPerformance -Live' = 'virt-top'; 'Watch-VMPerformance, objects as text' = 'virt-top --script' }
+foreach ($name in $names) {
+    $peer = $peers[$name]
+    $comparison = if (-not $peer) { $null }
+    elseif ($virtTop) { "$(Format-Ratio $share[$name] $share[$peer] $peer); goal: below 1" }
+    else { "$(Format-Ratio $share[$name] $share['python3-libvirt, the bare calls'] 'the bare calls'); virt-top is not installed: NOT COMPARED" }
+    Add-Figure "$name each second" $share[$name] '% of a core' $comparison
+}
 Save-Figure watch

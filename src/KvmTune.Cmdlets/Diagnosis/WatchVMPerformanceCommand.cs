@@ -64,28 +64,45 @@ public sealed class WatchVMPerformanceCommand : VMCmdlet
         }
 
         using var table = Live ? new LiveTable(Host) : null;
+        if (_wanted.Count == 1)
+        {
+            var only = _wanted.Keys.Single();
+            Try(only.Uri, () => Watch(only, show => show(), table, CancellationToken));
+            return;
+        }
+
+        // Each host on a thread of its own: one that answers late does not keep the others waiting.
         Await(async (post, token) =>
         {
-            await Task.WhenAll(_wanted.Select(async entry =>
-            {
-                try
+            await Task.WhenAll(_wanted.Keys.Select(host => Task.Factory.StartNew(
+                () =>
                 {
-                    var watcher = new PerformanceWatcher(entry.Key, TimeProvider.System);
-                    int? count = MyInvocation.BoundParameters.ContainsKey(nameof(Count)) ? Count : null;
-                    await foreach (var samples in watcher.WatchAsync((name, id) => entry.Value.Exists(filter => filter(name, id)), Interval, count, token))
+                    try
                     {
-                        post(() => Show(entry.Key, samples, table));
+                        Watch(host, post, table, token);
                     }
-                }
-                catch (Exception exception) when (exception is KvmTuneException or LibvirtException)
-                {
-                    // The error of one host does not end the watching of the others.
-                    var error = ExceptionDispatchInfo.Capture(exception);
-                    post(() => Try(entry.Key.Uri, error.Throw));
-                }
-            }));
+                    catch (Exception exception) when (exception is KvmTuneException or LibvirtException)
+                    {
+                        // The error of one host does not end the watching of the others.
+                        var error = ExceptionDispatchInfo.Capture(exception);
+                        post(() => Try(host.Uri, error.Throw));
+                    }
+                },
+                token,
+                TaskCreationOptions.LongRunning,
+                TaskScheduler.Default)));
             return true;
         });
+    }
+
+    private void Watch(HostConnection host, Action<Action> post, LiveTable? table, CancellationToken token)
+    {
+        var filters = _wanted[host];
+        int? count = MyInvocation.BoundParameters.ContainsKey(nameof(Count)) ? Count : null;
+        foreach (var samples in new PerformanceWatcher(host).Watch((name, id) => filters.Exists(filter => filter(name, id)), Interval, count, token))
+        {
+            post(() => Show(host, samples, table));
+        }
     }
 
     private void Show(HostConnection host, IReadOnlyList<VMPerformanceSample> samples, LiveTable? table)

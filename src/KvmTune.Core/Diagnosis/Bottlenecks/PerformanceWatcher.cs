@@ -1,5 +1,4 @@
 // Watches the VMs of one host interval by interval: one call to libvirt for all of them each time, and nothing is asked in the guests.
-using System.Runtime.CompilerServices;
 using KvmTune.Hosts;
 using KvmTune.Libvirt;
 
@@ -7,8 +6,8 @@ namespace KvmTune.Diagnosis.Bottlenecks;
 
 /// <summary>Watches VMs. Nothing is changed by it.</summary>
 /// <param name="host">The host.</param>
-/// <param name="time">The clock.</param>
-public sealed class PerformanceWatcher(HostConnection host, TimeProvider time)
+/// <remarks>All is done on the caller's thread: waking others would cost a good part of what is left to spend each interval.</remarks>
+public sealed class PerformanceWatcher(HostConnection host)
 {
     /// <summary>Watches the running VMs of the host; one that is started later is in it from its first whole interval on.</summary>
     /// <param name="isWanted">Says by name and UUID whether a VM is watched.</param>
@@ -17,15 +16,21 @@ public sealed class PerformanceWatcher(HostConnection host, TimeProvider time)
     /// <param name="cancellationToken">Ends the watching.</param>
     /// <returns>The VMs of each interval, by name.</returns>
     /// <exception cref="LibvirtException">libvirt refuses or the daemon is lost.</exception>
-    public async IAsyncEnumerable<IReadOnlyList<VMPerformanceSample>> WatchAsync(
-        Func<string, Guid, bool> isWanted, TimeSpan interval, int? count, [EnumeratorCancellation] CancellationToken cancellationToken)
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public IEnumerable<IReadOnlyList<VMPerformanceSample>> Watch(
+        Func<string, Guid, bool> isWanted, TimeSpan interval, int? count, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(isWanted);
+        var time = TimeProvider.System;
         var observer = new HostObserver(host, time, KernelCounters.OfHost);
         var (before, _) = observer.ReadAllRunning();
-        using var timer = new PeriodicTimer(interval, time);
-        for (var done = 0; (count is null || done < count) && await timer.WaitForNextTickAsync(cancellationToken); done++)
+        var due = before.Timestamp;
+        for (var done = 0; count is null || done < count; done++)
         {
+            // An interval that was missed is not made up for.
+            due = Math.Max(due + (long)(interval.TotalSeconds * time.TimestampFrequency), time.GetTimestamp());
+            cancellationToken.WaitHandle.WaitOne(time.GetElapsedTime(time.GetTimestamp(), due));
+            cancellationToken.ThrowIfCancellationRequested();
             var (after, names) = observer.ReadAllRunning();
             var elapsed = time.GetElapsedTime(before.Timestamp, after.Timestamp);
             var now = time.GetUtcNow();
