@@ -163,4 +163,20 @@ Describe 'A placement of a real guest' -Tag Lab -Skip:(-not $env:KVMTUNE_LAB) {
             ($result.Verifications | Where-Object { -not $_.IsMet }) | Should -BeNullOrEmpty
         }
     }
+
+    It 'is tried by Invoke-VMExperiment as one change, in pairs, with the kernel confirming every pin, and taken back whole' {
+        Restore-Guest lab2
+        $before = Get-DomainText lab2
+        $plan = New-VcpuPinPlan lab2 -AllowOvercommit -KeepNumaPolicy -WarningAction Ignore
+        $experiment = $plan | Invoke-VMExperiment -Workload Cpu -Runs 6 -RunTime 1 -Keep Never -WarningAction Ignore
+        $experiment.Design | Should -Be Pairs
+        $experiment.PairCount | Should -Be 6
+        $experiment.Candidate.CountedRuns.Count | Should -Be 6
+        $experiment.Change.Title | Should -Be $plan.Title
+        @($experiment.Change.Verifications | Where-Object IsMet).Count | Should -BeGreaterOrEqual $plan.Placement.VcpuPins.Count
+        @($experiment.Change.Verifications | Where-Object { -not $_.IsMet }) | Should -BeNullOrEmpty
+        $experiment.Decision | Should -Be Undone
+        Get-DomainText lab2 | Should -Be $before
+        foreach ($vcpu in $plan.Placement.VcpuPins.Keys) { Get-VcpuAffinity lab2 $vcpu | Should -Be (Get-HostCpuList) }
+    }
 }

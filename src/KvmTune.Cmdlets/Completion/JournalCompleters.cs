@@ -34,7 +34,7 @@ public sealed class JournalIdCompleter : Completer
 {
     /// <inheritdoc/>
     protected override IEnumerable<Candidate> Candidates(IDictionary boundParameters) =>
-        Journals.Current.Entries(new JournalFilter()).Reverse().Select(entry => new Candidate(
+        Journals.Current.Entries(new JournalFilter { IsBrief = true }).Reverse().Select(entry => new Candidate(
             entry.Id.ToString(CultureInfo.InvariantCulture), $"{entry.VMName}: {entry.Title} ({entry.Outcome}, {Formatting.Moment(entry.StartedAt)})"));
 }
 
@@ -43,6 +43,6 @@ public sealed class ExperimentIdCompleter : Completer
 {
     /// <inheritdoc/>
     protected override IEnumerable<Candidate> Candidates(IDictionary boundParameters) =>
-        Journals.Current.Entries(new JournalFilter()).Reverse().Where(entry => entry.ExperimentId is not null).DistinctBy(entry => entry.ExperimentId)
+        Journals.Current.Entries(new JournalFilter { IsBrief = true }).Reverse().Where(entry => entry.ExperimentId is not null).DistinctBy(entry => entry.ExperimentId)
             .Select(entry => new Candidate(entry.ExperimentId.ToString()!, $"{entry.VMName}: {entry.Title} ({Formatting.Moment(entry.StartedAt)})"));
 }

@@ -209,4 +209,10 @@ public sealed record JournalFilter
 
     /// <summary>Only those of this experiment.</summary>
     public Guid? ExperimentId { get; init; }
+
+    /// <summary>
+    /// Whether the entries come without what was changed, their differences and plans: so a long journal is read in a fraction of the time,
+    /// to choose from it or to look for one entry.
+    /// </summary>
+    public bool IsBrief { get; init; }
 }

@@ -59,8 +59,8 @@ public sealed partial class TuningJournal
         .LastOrDefault(entry => entry is { Undoes: null, UndoneAt: null, Outcome: not (JournalOutcome.TakenBack or JournalOutcome.Running) });
 
     /// <summary>
-    /// The change of a VM that nobody has measured since, so that another one now could not be told from it; null when there is none.
-    /// Changes of experiments do not count: an experiment measures its own.
+    /// The change of a VM that nobody has measured since, so that another one now could not be told from it, without what it changed;
+    /// null when there is none. Changes of experiments do not count: an experiment measures its own.
     /// </summary>
     public JournalEntry? UnmeasuredChange(Guid vmId) => !_database.Exists ? null : _database.Read(
         $"""
@@ -71,7 +71,7 @@ public sealed partial class TuningJournal
         AND a.id IS NULL
         AND NOT EXISTS (SELECT 1 FROM measurement m WHERE m.vm_id = c.vm_id AND m.started_at >= coalesce(c.ended_at, c.started_at))
         """,
-        ReadChange,
+        row => ReadChange(row, isBrief: true),
         Text(vmId)).FirstOrDefault();
 
     /// <summary>Whether a measurement is recorded.</summary>
@@ -115,7 +115,7 @@ public sealed partial class TuningJournal
     private List<JournalEntry> Changes(JournalFilter filter)
     {
         var (where, values) = Condition(filter, "started_at", isChange: true);
-        return _database.Read($"{ChangeColumns}{where} ORDER BY c.id", ReadChange, values);
+        return _database.Read($"{ChangeColumns}{where} ORDER BY c.id", row => ReadChange(row, filter.IsBrief), values);
     }
 
     private List<JournalEntry> Measurements(JournalFilter filter)
@@ -141,10 +141,10 @@ public sealed partial class TuningJournal
             values);
     }
 
-    private JournalEntry ReadChange(SqliteDataReader row)
+    private JournalEntry ReadChange(SqliteDataReader row, bool isBrief)
     {
         var kind = Enum.Parse<JournalKind>(row.GetString(1));
-        var intent = kind == JournalKind.Change ? Deserialize<ChangeIntent>(row.GetString(22)) : null;
+        var intent = !isBrief && kind == JournalKind.Change ? Deserialize<ChangeIntent>(row.GetString(22)) : null;
         return new JournalEntry
         {
             Id = row.GetInt64(0),
@@ -173,7 +173,7 @@ public sealed partial class TuningJournal
             Candidate = ReadMeasurement(row, 32),
             Design = Optional(row, 39) is { } design ? Enum.Parse<ComparisonDesign>(design) : null,
             Intent = intent,
-            HostIntent = kind == JournalKind.HostChange ? Deserialize<HostChangeIntent>(row.GetString(22)) : null,
+            HostIntent = !isBrief && kind == JournalKind.HostChange ? Deserialize<HostChangeIntent>(row.GetString(22)) : null,
         };
     }
 

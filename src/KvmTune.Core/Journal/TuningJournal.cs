@@ -138,7 +138,7 @@ public sealed partial class TuningJournal : IChangeJournal, IDisposable
 
     private KvmTuneException BusyError(VMChange change)
     {
-        var who = Entries(new JournalFilter { VMId = change.VMId, Outcomes = [JournalOutcome.Running] }) is not [.., var busy]
+        var who = Entries(new JournalFilter { VMId = change.VMId, Outcomes = [JournalOutcome.Running], IsBrief = true }) is not [.., var busy]
             ? "Another process is at it"
             : $"{busy.Process} of {busy.User} has been at '{busy.Title}' since {busy.StartedAt.ToLocalTime().ToString("HH:mm:ss", CultureInfo.InvariantCulture)}";
         return new KvmTuneException(

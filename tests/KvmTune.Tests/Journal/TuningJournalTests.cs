@@ -79,6 +79,20 @@ public sealed class TuningJournalTests : IDisposable
     }
 
     [Fact]
+    public async Task A_brief_entry_is_the_same_without_what_was_changed()
+    {
+        await ApplyAsync(_folder.Journal);
+
+        var whole = Assert.Single(_folder.Journal.Entries(new JournalFilter()));
+        var brief = Assert.Single(_folder.Journal.Entries(new JournalFilter { IsBrief = true }));
+
+        Assert.NotEmpty(whole.Differences);
+        Assert.Empty(brief.Differences);
+        Assert.Null(brief.ToResult());
+        Assert.Equal(whole with { Intent = null, Differences = [] }, brief with { Differences = [] });
+    }
+
+    [Fact]
     public async Task A_change_whose_intent_cannot_be_recorded_touches_nothing()
     {
         System.IO.File.WriteAllText(_folder.Path, "a file where the folder should be");
