@@ -33,7 +33,7 @@ $peers = [ordered]@{ 'Watch-VMPerformance -Live' = 'virt-top'; 'Watch-VMPerforma
 foreach ($name in $names) {
     $peer = $peers[$name]
     $comparison = if (-not $peer) { $null }
-    elseif ($virtTop) { "$(Format-Ratio $share[$name] $share[$peer] $peer); goal: below 1" }
+    elseif ($virtTop) { "$(Format-Ratio $share[$name] $share[$peer] $peer)$($name -match 'Live' ? '; goal: below 1' : '')" }
     else { "$(Format-Ratio $share[$name] $share['python3-libvirt, the bare calls'] 'the bare calls'); virt-top is not installed: NOT COMPARED" }
     Add-Figure "$name each second" $share[$name] '% of a core' $comparison
 }
