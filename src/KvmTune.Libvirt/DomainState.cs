@@ -1,4 +1,4 @@
-// The states of a domain and of a virtual CPU, and how to shut down and undefine.
+// The states of a domain and of a virtual CPU, why a domain is paused, and how to shut down and undefine.
 namespace KvmTune.Libvirt;
 
 /// <summary>The state of a domain (virDomainState).</summary>
@@ -27,6 +27,22 @@ public enum DomainState
 
     /// <summary>The guest's power management suspended it.</summary>
     PMSuspended = 7,
+}
+
+/// <summary>Why a domain is paused (virDomainPausedReason); libvirt has more of these than are named here.</summary>
+public enum DomainPausedReason
+{
+    /// <summary>It is not known.</summary>
+    Unknown = 0,
+
+    /// <summary>A user paused it.</summary>
+    User = 1,
+
+    /// <summary>A disk failed or is full.</summary>
+    IOError = 5,
+
+    /// <summary>It is being started.</summary>
+    StartingUp = 11,
 }
 
 /// <summary>By which way to ask a guest to shut down (virDomainShutdownFlagValues).</summary>

@@ -83,6 +83,12 @@ Describe 'Watch-VMPerformance' {
         $captured.Output.VMName | Should -Be db01
     }
 
+    It 'ends at once where there is nothing to watch but an unknown name' {
+        $run = Invoke-Child "Import-Module '$(Get-ModulePath)'; Watch-VMPerformance nobody -ConnectionUri '$uri' -Interval 1; 'ended'" -Prefix timeout, 30
+        $run.Text | Should -Match "no VM 'nobody'"
+        $run.Text | Should -Match 'ended'
+    }
+
     It 'draws tables and emits nothing with -Live' {
         $run = Invoke-Child "Import-Module '$(Get-ModulePath)'; `$out = Watch-VMPerformance -Live -ConnectionUri '$uri' -Interval 0.1 -Count 2; `"objects: `$(@(`$out).Count)`""
         $run.Text | Should -Match 'objects: 0'

@@ -45,12 +45,13 @@ public sealed class WatchVMPerformanceCommand : VMCmdlet
             Try(reference.Name, () =>
             {
                 var host = HostConnections.Get(ConnectionUri ?? reference.ConnectionUri);
+                var filter = Filter(host, reference);
                 if (!_wanted.TryGetValue(host, out var filters))
                 {
                     _wanted[host] = filters = [];
                 }
 
-                filters.Add(Filter(host, reference));
+                filters.Add(filter);
             });
         }
     }

@@ -81,12 +81,21 @@ public sealed class SetHugePagePoolCommand : CancellableCmdlet
         // Many pages on a host that ran for long can take the kernel a while, and it does not say how far it is.
         var bar = new ProgressRecord(0, $"{host.Uri}: {plan.Title}", "the kernel is making and giving back pages");
         WriteProgress(bar);
-        var (result, failure) = plan.HasChanges || persistence is not null
-            ? Await((post, token) => Journals.Current.RecordHostChangeAsync(
-                Intent(plan, persistence), () => Apply(pools, plan, persistence), warning => post(() => WriteWarning($"{host.Uri}: {warning}")), token))
-            : Apply(pools, plan, persistence);
-        bar.RecordType = ProgressRecordType.Completed;
-        WriteProgress(bar);
+        HugePagePoolResult result;
+        KvmTuneException? failure;
+        try
+        {
+            (result, failure) = plan.HasChanges || persistence is not null
+                ? Await((post, token) => Journals.Current.RecordHostChangeAsync(
+                    Intent(plan, persistence), () => Apply(pools, plan, persistence), warning => post(() => WriteWarning($"{host.Uri}: {warning}")), token))
+                : Apply(pools, plan, persistence);
+        }
+        finally
+        {
+            bar.RecordType = ProgressRecordType.Completed;
+            WriteProgress(bar);
+        }
+
         if (failure is not null)
         {
             WriteError(ErrorRecords.Make(failure, result));

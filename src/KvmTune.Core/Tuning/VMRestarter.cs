@@ -38,9 +38,6 @@ public sealed class VMRestarter(TimeProvider time, RestartOptions options)
     /// <summary>The error id of a VM that did not start.</summary>
     public const string StartFailed = "StartFailed";
 
-    // VIR_DOMAIN_PAUSED_STARTING_UP of virDomainPausedReason.
-    private const int PausedStartingUp = 11;
-
     // A guest that takes longer to come up is left to itself: it was started, and that is what was asked for.
     private static readonly TimeSpan BootLimit = TimeSpan.FromMinutes(2);
 
@@ -69,18 +66,6 @@ public sealed class VMRestarter(TimeProvider time, RestartOptions options)
         }
 
         await WaitUntilStartedAsync(domain, cancellationToken);
-        if (!domain.IsActive)
-        {
-            return false;
-        }
-
-        if (domain.GetState() is var state and not (DomainState.Running or DomainState.Blocked or DomainState.ShuttingDown))
-        {
-            throw new KvmTuneException(
-                "VMNotRunning", KvmTuneErrorCategory.InvalidOperation,
-                $"The VM '{domain.Name}' is in state {state} and cannot shut down cleanly. Resume it first (virsh resume).");
-        }
-
         var stopped = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         using var subscription = domain.Connection.OnDomainLifecycle(domain, lifecycle =>
         {
@@ -93,9 +78,17 @@ public sealed class VMRestarter(TimeProvider time, RestartOptions options)
             "ConnectionLost", KvmTuneErrorCategory.ConnectionError,
             $"The libvirt daemon went away ({reason}) while '{domain.Name}' was shutting down. See with Get-VMTopology whether it runs; start it with Restart-VMDomain.")));
         cancellationToken.ThrowIfCancellationRequested();
-        if (!domain.IsActive)
+        var state = domain.GetState();
+        if (state == DomainState.ShutOff)
         {
             return false;
+        }
+
+        if (state is not (DomainState.Running or DomainState.Blocked or DomainState.ShuttingDown))
+        {
+            throw new KvmTuneException(
+                "VMNotRunning", KvmTuneErrorCategory.InvalidOperation,
+                $"The VM '{domain.Name}' is in state {state} and cannot shut down cleanly. Resume it first (virsh resume).");
         }
 
         options.Progress?.Report(RestartStep.ShuttingDown);
@@ -174,7 +167,7 @@ public sealed class VMRestarter(TimeProvider time, RestartOptions options)
         {
             var moved = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             using var subscription = domain.Connection.OnDomainLifecycle(domain, _ => moved.TrySetResult());
-            isStarting = domain.GetState(out var reason) == DomainState.Paused && reason == PausedStartingUp
+            isStarting = domain.GetState(out var reason) == DomainState.Paused && (DomainPausedReason)reason == DomainPausedReason.StartingUp
                 && await IsDoneWithinAsync(moved.Task.WaitAsync(cancellationToken), BootLimit);
         }
     }

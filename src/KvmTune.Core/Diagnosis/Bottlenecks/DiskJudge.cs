@@ -18,9 +18,6 @@ internal static class DiskJudge
     private const string DiskPrefix = "Disk.";
     private const string BusyEnding = ".BusyMilliseconds";
 
-    // virDomainPausedReason.
-    private const int PausedByIOError = 5;
-
     private sealed record Traffic(
         string Target, double? ReadRequests, double? WriteRequests, double? ReadBytes, double? WriteBytes, double? TransferNanoseconds,
         double? FlushRequests, double? FlushNanoseconds)
@@ -41,7 +38,7 @@ internal static class DiskJudge
         var disks = vm.Configuration.Disks.Where(disk => disk.Device is "disk" or "lun").DistinctBy(disk => disk.Target, StringComparer.Ordinal).ToList();
         var isPausedByError = area.Fault(
             "VM", "paused since a disk failed",
-            vm.Of("State") is { } state && vm.Of("StateReason") is { } reason ? (DomainState)(int)state == DomainState.Paused && reason == PausedByIOError : null,
+            vm.Of("State") is { } state && vm.Of("StateReason") is { } reason ? (DomainState)(int)state == DomainState.Paused && (DomainPausedReason)(int)reason == DomainPausedReason.IOError : null,
             "libvirt: state.reason");
         if (isPausedByError)
         {

@@ -11,7 +11,7 @@ public sealed class PerformanceWatcher(HostConnection host)
 {
     /// <summary>Watches the running VMs of the host; one that is started later is in it from its first whole interval on.</summary>
     /// <param name="isWanted">Says by name and UUID whether a VM is watched.</param>
-    /// <param name="interval">How long an interval is. One that was late is as long as it was: rates are by the true time.</param>
+    /// <param name="interval">How long an interval is, at most 24 days. One that was late is as long as it was: rates are by the true time.</param>
     /// <param name="count">How many intervals; null until it is cancelled.</param>
     /// <param name="cancellationToken">Ends the watching.</param>
     /// <returns>The VMs of each interval, by name.</returns>
@@ -21,6 +21,7 @@ public sealed class PerformanceWatcher(HostConnection host)
         Func<string, Guid, bool> isWanted, TimeSpan interval, int? count, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(isWanted);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(interval, TimeSpan.FromDays(24));
         var time = TimeProvider.System;
         var observer = new HostObserver(host, time, KernelCounters.OfHost);
         var (before, _) = observer.ReadAllRunning();
