@@ -29,19 +29,20 @@ public sealed class PerformanceWatcher(HostConnection host)
         for (var done = 0; count is null || done < count; done++)
         {
             // An interval that was missed is not made up for.
-            due = Math.Max(due + (long)(interval.TotalSeconds * time.TimestampFrequency), time.GetTimestamp());
-            cancellationToken.WaitHandle.WaitOne(time.GetElapsedTime(time.GetTimestamp(), due));
+            var now = time.GetTimestamp();
+            due = Math.Max(due + (long)(interval.TotalSeconds * time.TimestampFrequency), now);
+            cancellationToken.WaitHandle.WaitOne(time.GetElapsedTime(now, due));
             cancellationToken.ThrowIfCancellationRequested();
             var (after, names) = observer.ReadAllRunning();
             var elapsed = time.GetElapsedTime(before.Timestamp, after.Timestamp);
-            var now = time.GetUtcNow();
+            var end = time.GetUtcNow();
             var earlier = before.VMs;
             yield return
             [
                 .. names.Where(own => isWanted(own.DomainName, own.DomainId) && earlier.ContainsKey(own.DomainId))
                     .OrderBy(own => own.DomainName, StringComparer.OrdinalIgnoreCase)
                     .Select(own => VMPerformanceSample.Of(
-                        own.DomainName, own.DomainId, host.Uri, now, elapsed, BottleneckFinder.Between(earlier[own.DomainId], after.VMs[own.DomainId]))),
+                        own.DomainName, own.DomainId, host.Uri, end, elapsed, BottleneckFinder.Between(earlier[own.DomainId], after.VMs[own.DomainId]))),
             ];
             before = after;
         }
