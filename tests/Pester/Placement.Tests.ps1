@@ -168,7 +168,7 @@ Describe 'A placement of a real guest' -Tag Lab -Skip:(-not $env:KVMTUNE_LAB) {
         Restore-Guest lab2
         $before = Get-DomainText lab2
         $plan = New-VcpuPinPlan lab2 -AllowOvercommit -KeepNumaPolicy -WarningAction Ignore
-        $experiment = $plan | Invoke-VMExperiment -Workload Cpu -Runs 6 -RunTime 1 -Keep Never -WarningAction Ignore
+        $experiment = $plan | Invoke-VMExperiment -Workload Cpu -Runs 6 -RunTime 2 -Keep Never -WarningAction Ignore
         $experiment.Design | Should -Be Pairs
         $experiment.PairCount | Should -Be 6
         $experiment.Candidate.CountedRuns.Count | Should -Be 6
