@@ -15,7 +15,7 @@ import threading
 import time
 
 ROWS, COLUMNS = 40, 150
-libc = ctypes.CDLL(None, use_errno=True)
+libc = ctypes.CDLL(None)
 
 
 def processor_seconds(pid):

@@ -25,11 +25,12 @@ if ($virtTop = (Get-Command virt-top -CommandType Application -ErrorAction Ignor
 $measured = @{ warmUp = $WarmUp; seconds = $Seconds; programs = @($programs.Values) } | ConvertTo-Json -Depth 4 |
     /usr/bin/python3 "$PSScriptRoot/processor-time.py"
 if ($LASTEXITCODE) { throw 'The programs could not be measured.' }
-$share = @{}
+$spent = @($measured | ConvertFrom-Json)
 $names = @($programs.Keys)
-$measured | ConvertFrom-Json | ForEach-Object { $share[$names[$share.Count]] = 100 * $_ }
+$share = @{}
+for ($i = 0; $i -lt $names.Count; $i++) { $share[$names[$i]] = 100 * $spent[$i] }
 
-$peers = [ordered]@{ 'Watch-VMPerformance -Live' = 'virt-top'; 'Watch-VMPerformance, objects as text' = 'virt-top --script' }
+$peers = @{ 'Watch-VMPerformance -Live' = 'virt-top'; 'Watch-VMPerformance, objects as text' = 'virt-top --script' }
 foreach ($name in $names) {
     $peer = $peers[$name]
     $comparison = if (-not $peer) { $null }

@@ -35,9 +35,6 @@ public enum DomainPausedReason
     /// <summary>It is not known.</summary>
     Unknown = 0,
 
-    /// <summary>A user paused it.</summary>
-    User = 1,
-
     /// <summary>A disk failed or is full.</summary>
     IOError = 5,
 
