@@ -169,7 +169,7 @@ public sealed class AgentChannel : IGuestChannel
         for (var piece = 0; bytes.Length < length; piece++)
         {
             var script = GuestScripts.Command(GuestScripts.ReadPiece, path, piece.ToString(CultureInfo.InvariantCulture));
-            var reader = await ExecAsync(script.Path, script.Arguments, null);
+            var reader = await ExecAsync(script);
             var status = await WaitForEndAsync(script, reader, null, cancellationToken);
             if (status.OutputBytes.Length == 0)
             {
@@ -192,7 +192,7 @@ public sealed class AgentChannel : IGuestChannel
         {
             try
             {
-                return (await ExecAsync("setsid", [command.Path, .. command.Arguments], command.StandardInput), true);
+                return (await ExecAsync(command, inOwnSession: true), true);
             }
             catch (GuestChannelException exception) when (exception.Reason == GuestChannelReason.CommandNotFound)
             {
@@ -200,14 +200,17 @@ public sealed class AgentChannel : IGuestChannel
             }
         }
 
-        return (await ExecAsync(command.Path, command.Arguments, command.StandardInput), false);
+        return (await ExecAsync(command), false);
     }
 
-    private async Task<long> ExecAsync(string path, IReadOnlyList<string> arguments, string? standardInput)
+    private async Task<long> ExecAsync(GuestCommand command, bool inOwnSession = false)
     {
+        var message = inOwnSession
+            ? AgentProtocol.Exec("setsid", [command.Path, .. command.Arguments], command.StandardInput)
+            : AgentProtocol.Exec(command.Path, command.Arguments, command.StandardInput);
         try
         {
-            return AgentProtocol.ReadProcessId(await SendAsync(AgentProtocol.Exec(path, arguments, standardInput), CancellationToken.None));
+            return AgentProtocol.ReadProcessId(await SendAsync(message, CancellationToken.None));
         }
         catch (GuestChannelException exception) when (exception.Reason == GuestChannelReason.AgentCommandFailed)
         {
@@ -218,9 +221,17 @@ public sealed class AgentChannel : IGuestChannel
 
             if (Says(exception, "Failed to execute child process") || Says(exception, "No such file or directory"))
             {
-                throw NotFound(path, exception.Message, exception);
+                throw NotFound(command.Path, exception.Message, exception);
             }
 
+            throw;
+        }
+        catch (GuestChannelException exception) when (exception.Reason == GuestChannelReason.AgentNotResponding)
+        {
+            // The agent of a guest that is powered off is gone a moment before libvirt says that the guest is. The start is not tried
+            // again: it may have come through.
+            await Task.Delay(LifeCheckInterval, _time);
+            await ThrowIfLostAsync(command, exception);
             throw;
         }
     }
@@ -345,7 +356,7 @@ public sealed class AgentChannel : IGuestChannel
             var script = GuestScripts.Command(
                 GuestScripts.EndProcesses, processId.ToString(CultureInfo.InvariantCulture), EndTenths) with
             { TimeLimit = EndLimit };
-            var ender = await ExecAsync(script.Path, script.Arguments, null);
+            var ender = await ExecAsync(script);
             var ended = await WaitForEndAsync(script, ender, null, CancellationToken.None);
             // Asking once more lets the agent forget the program.
             var status = await StatusAsync(command, processId, CancellationToken.None);

@@ -72,11 +72,29 @@ public sealed class AgentChannelTests
     [Fact]
     public async Task A_silence_of_a_guest_that_is_gone_is_a_lost_guest()
     {
-        var agent = new ScriptedAgent { OnStatus = _ => throw Silent(), Running = false };
+        var agent = new ScriptedAgent { OnStatus = _ => throw Silent(), IsRunningNow = () => false };
 
         var exception = await Assert.ThrowsAsync<GuestChannelException>(() => new AgentChannel(agent, new FastTime()).RunAsync(Short, CancellationToken.None));
 
         Assert.Equal(GuestChannelReason.GuestLost, exception.Reason);
+    }
+
+    [Theory]
+    [InlineData(false, GuestChannelReason.GuestLost)]
+    [InlineData(true, GuestChannelReason.AgentNotResponding)]
+    public async Task A_start_that_gets_no_answer_is_told_apart_from_a_lost_guest_a_moment_later(bool goesOn, GuestChannelReason reason)
+    {
+        var time = new FastTime();
+        var agent = new ScriptedAgent
+        {
+            OnExec = (_, _) => throw Silent(),
+            IsRunningNow = () => goesOn || time.Gone < TimeSpan.FromMilliseconds(500),
+        };
+
+        var exception = await Assert.ThrowsAsync<GuestChannelException>(() => new AgentChannel(agent, time).RunAsync(Short, CancellationToken.None));
+
+        Assert.Equal(reason, exception.Reason);
+        Assert.Single(agent.Started);
     }
 
     [Fact]
@@ -182,7 +200,7 @@ public sealed class AgentChannelTests
     {
         public string VMName => "vm";
 
-        public bool Running { get; init; } = true;
+        public Func<bool> IsRunningNow { get; init; } = () => true;
 
         public string Info { get; init; } = """{"return": {"version": "7.2", "supported_commands": []}}""";
 
@@ -192,7 +210,7 @@ public sealed class AgentChannelTests
 
         public List<string> Started { get; } = [];
 
-        public bool IsRunning() => Running;
+        public bool IsRunning() => IsRunningNow();
 
         public string Send(string command, TimeSpan timeLimit)
         {
