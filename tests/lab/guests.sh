@@ -219,6 +219,28 @@ is_running() { [ "$(virsh_ domstate "$1" 2>/dev/null)" = running ]; }
 
 start() { is_running "$1" || virsh_ start "$1" >/dev/null; }
 
+# Both guests, made where they are not there yet, started and answering. Where KVM starts a VM and its guest does not come up, as a nested
+# one that lacks instructions does to it, they are emulated; a guest that KVM runs well is up in a few seconds.
+boot_guests() {
+    local name first=''
+    [ -e "$state/domain-type" ] || first=1
+    for name in "${lab_guests[@]}"; do
+        exists dom "$name" || create "$name" ''
+        start "$name"
+    done
+    if [ -n "$first" ] && [ "$(domain_type)" = kvm ]; then
+        for name in "${lab_guests[@]}"; do
+            if KVMTUNE_LAB_BOOT_SECONDS=30 wait_ready "$name"; then continue; fi
+            say "KVM starts VMs here, but $name did not come up with it, so the guests are emulated"
+            remove_guests
+            echo qemu >"$state/domain-type"
+            boot_guests
+            return
+        done
+    fi
+    for name in "${lab_guests[@]}"; do boot "$name"; done
+}
+
 # boot NAME: starts the guest and waits until it answers. One that hangs in its start, as an emulated one rarely does, is started once more.
 boot() {
     start "$1"

@@ -43,7 +43,7 @@ make_folder() {
 }
 
 up() {
-    local began=$SECONDS built name
+    local began=$SECONDS built
     need_tools
     check_access
     built=$("$here/build-guest.sh")
@@ -52,11 +52,7 @@ up() {
     refuse_strangers
     start_network
     install_guest "$built" || true
-    for name in "${lab_guests[@]}"; do
-        exists dom "$name" || create "$name" ''
-        start "$name"
-    done
-    for name in "${lab_guests[@]}"; do boot "$name"; done
+    boot_guests
     exec 9>&-
     say "up: ${lab_guests[*]} ($(domain_type)) at $lab_uri, in $((SECONDS - began)) s"
 }
