@@ -27,6 +27,7 @@ function Measure-Pin([int] $Cpu, [string] $Scope) {
 $virsh = (Get-Command virsh -CommandType Application).Source | Select-Object -First 1
 $virtXml = (Get-Command virt-xml -CommandType Application).Source | Select-Object -First 1
 try {
+    $null = Measure-Program $virsh @('-c', $uri, 'vcpupin', $vm, '0', '0', '--live')
     $first = Measure-Pin 1 Live
     foreach ($round in 0..40) { $null = Measure-Pin ($round % 2) Live }
 

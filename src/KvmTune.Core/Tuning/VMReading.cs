@@ -12,9 +12,11 @@ internal static class VMReading
     /// Both documents of a VM. The persistent one comes with security information: a define without it would lose passwords
     /// (virsh manual, dumpxml --security-info).
     /// </summary>
-    public static VMSnapshot Snapshot(LibvirtDomain domain) => new(
-        Running(domain),
-        domain.IsPersistent ? domain.GetXml(DomainXmlFlags.Inactive | DomainXmlFlags.Secure) : null);
+    public static VMSnapshot Snapshot(LibvirtDomain domain) => new(Running(domain), Persistent(domain));
+
+    /// <summary>The documents of a VM that a change needs: for one of the running VM alone, where it runs, only that.</summary>
+    public static VMSnapshot Snapshot(LibvirtDomain domain, ChangeScope scope) =>
+        scope is ChangeScope.Live && Running(domain) is { } running ? new VMSnapshot(running, null) : Snapshot(domain);
 
     /// <summary>The running document of a VM; null when it does not run. One question: only a running VM's document has an id.</summary>
     public static string? Running(LibvirtDomain domain)
@@ -40,6 +42,9 @@ internal static class VMReading
 
         return configurations;
     }
+
+    private static string? Persistent(LibvirtDomain domain) =>
+        domain.IsPersistent ? domain.GetXml(DomainXmlFlags.Inactive | DomainXmlFlags.Secure) : null;
 
     // A VM that was undefined or stopped since it was listed is no neighbour any more.
     private static VMConfiguration? TryRead(LibvirtDomain domain)

@@ -35,6 +35,8 @@ public sealed record ApplyOptions
 /// <param name="known">The VM, where the caller has found it already: it is not looked up again. It stays the caller's.</param>
 public sealed class VMTuner(HostConnection host, TimeProvider time, IChangeJournal journal, LibvirtDomain? known = null)
 {
+    private static readonly TimeSpan JustPlanned = TimeSpan.FromSeconds(1);
+
     /// <summary>Works out what a change would do. Nothing is touched.</summary>
     /// <exception cref="KvmTuneException">The VM, or something in it that the change names, does not exist.</exception>
     public VMTuningPlan Plan(VMChange change, CancellationToken cancellationToken = default) =>
@@ -49,7 +51,7 @@ public sealed class VMTuner(HostConnection host, TimeProvider time, IChangeJourn
         {
             var domain = FindDomain(change);
             using var found = domain == known ? null : domain;
-            return Plan(change, VMReading.Snapshot(domain), neighbours);
+            return Plan(change, VMReading.Snapshot(domain, change.Scope), neighbours);
         }
         catch (LibvirtException exception)
         {
@@ -72,7 +74,7 @@ public sealed class VMTuner(HostConnection host, TimeProvider time, IChangeJourn
             using var record = await journal.HoldAsync(plan.Change, cancellationToken);
             var domain = FindDomain(plan.Change);
             using var found = domain == known ? null : domain;
-            var checkedPlan = CheckQuickly(plan, domain) ?? PlanAnew(plan, VMReading.Snapshot(domain));
+            var checkedPlan = CheckQuickly(plan, domain) ?? PlanAnew(plan, VMReading.Snapshot(domain, plan.Change.Scope));
             RefuseErrors(checkedPlan);
             if (!checkedPlan.HasChanges && !(checkedPlan.RequiresRestart && options.Restart))
             {
@@ -221,7 +223,7 @@ public sealed class VMTuner(HostConnection host, TimeProvider time, IChangeJourn
         {
             var domain = FindDomain(plan.Change);
             using var found = domain == known ? null : domain;
-            return PlanAnew(plan, VMReading.Snapshot(domain));
+            return PlanAnew(plan, VMReading.Snapshot(domain, plan.Change.Scope));
         }
         catch (LibvirtException exception)
         {
@@ -244,8 +246,8 @@ public sealed class VMTuner(HostConnection host, TimeProvider time, IChangeJourn
                 var plan = Plan(change, snapshot);
                 plans.Add(plan);
                 snapshot = new VMSnapshot(
-                    plan.ChangesRunning ? Edit(snapshot.Running!, change.ForRunning).After.ToXml() : snapshot.Running,
-                    plan.ChangesConfiguration ? Edit(snapshot.Persistent!, change).After.ToXml() : snapshot.Persistent);
+                    plan.ChangesRunning ? Edit(snapshot.Running!, change.ForRunning).Xml : snapshot.Running,
+                    plan.ChangesConfiguration ? Edit(snapshot.Persistent!, change).Xml : snapshot.Persistent);
             }
 
             return plans;
@@ -289,12 +291,18 @@ public sealed class VMTuner(HostConnection host, TimeProvider time, IChangeJourn
     }
 
     // The plan, where a change of the running VM alone meets the very document that it was planned on. Then everything in the plan
-    // holds that follows from it, and only what forbids the change is judged anew: a host CPU may have gone offline. Else null.
+    // holds that follows from it, and only what forbids the change is judged anew, where that was not done just now: a host CPU may have
+    // gone offline. Else null.
     private VMTuningPlan? CheckQuickly(VMTuningPlan plan, LibvirtDomain domain)
     {
         if (!plan.ChangesRunning || plan.ChangesConfiguration || plan.After is null || plan.Preparation is not null || VMReading.Running(domain) != plan.Snapshot.Running)
         {
             return null;
+        }
+
+        if (time.GetElapsedTime(plan.PlannedAt) < JustPlanned)
+        {
+            return plan;
         }
 
         var hostCpus = HostReading.ReadCpus(host);
@@ -327,12 +335,13 @@ public sealed class VMTuner(HostConnection host, TimeProvider time, IChangeJourn
             RequiresRestart = config && facts.IsRunning && !live && ((persistent!.IsReal && !change.IsReturn) || IsPending(snapshot.Running!, facts.Running!, change, hostCpus.OnlineCpus)),
             Differences = differences,
             Findings = RuleCatalog.Judge(context),
-            XmlDifference = XmlDifference.Between(edit.Before.ToXml(), edit.After.ToXml()),
+            XmlDifference = XmlDifference.Between(edit.Before.ToXml(), edit.Xml),
             Preparation = preparation,
             VirshCommand = string.Join(
                 '\n', VirshCommands(change, running, persistent, edit).Prepend(preparation?.VirshCommand).Where(command => command is not null)),
             HasChanges = differences.Count > 0 || persistent is { IsReal: true } || preparation is not null,
             Snapshot = snapshot,
+            PlannedAt = time.GetTimestamp(),
             HostCpus = hostCpus,
             After = edit.Configuration,
         };
@@ -408,9 +417,23 @@ public sealed class VMTuner(HostConnection host, TimeProvider time, IChangeJourn
     private static SettingDifference Where(ConfigurationDifference difference, ChangeScope where) =>
         new(difference.Setting, difference.Running, difference.Configured, where);
 
-    private sealed record DocumentEdit(DomainDocument Before, DomainDocument After)
+    private sealed class DocumentEdit
     {
-        public VMConfiguration Configuration { get; } = After.ToConfiguration();
+        public DocumentEdit(DomainDocument before, DomainDocument after)
+        {
+            Before = before;
+            After = after;
+            Xml = after.ToXml();
+            Configuration = DomainXmlReader.Read(Xml);
+        }
+
+        public DomainDocument Before { get; }
+
+        public DomainDocument After { get; }
+
+        public string Xml { get; }
+
+        public VMConfiguration Configuration { get; }
 
         public bool IsReal => !XNode.DeepEquals(Before.Domain, After.Domain);
     }

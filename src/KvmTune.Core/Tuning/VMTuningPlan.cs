@@ -75,6 +75,9 @@ public record VMTuningPlan
     /// <summary>The VM and document that the plan was made on.</summary>
     internal VMSnapshot Snapshot { get; init; } = new(null, null);
 
+    /// <summary>When the plan was made, as a timestamp of the tuner's clock.</summary>
+    internal long PlannedAt { get; init; }
+
     /// <summary>The host's CPUs when the plan was last checked.</summary>
     internal VMHostTopology? HostCpus { get; init; }
 
@@ -90,7 +93,7 @@ public record VMTuningPlan
 
 /// <summary>A VM's documents at one moment.</summary>
 /// <param name="Running">The running XML; null when the VM does not run.</param>
-/// <param name="Persistent">The persistent XML with security information; null for a transient VM.</param>
+/// <param name="Persistent">The persistent XML with security information; null for a transient VM, and where only the running one is changed.</param>
 internal sealed record VMSnapshot(string? Running, string? Persistent)
 {
     /// <summary>The facts that rules judge by.</summary>

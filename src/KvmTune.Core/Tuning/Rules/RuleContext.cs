@@ -89,9 +89,9 @@ public sealed class RuleContext
 
 /// <summary>A VM's state and its configurations before a change.</summary>
 /// <param name="IsRunning">Whether it runs.</param>
-/// <param name="IsPersistent">Whether it has a persistent configuration.</param>
+/// <param name="IsPersistent">Whether it has a persistent configuration that the change could be made in; not asked for one of the running VM alone.</param>
 /// <param name="Running">The running configuration; null when it does not run.</param>
-/// <param name="Configured">The persistent configuration; null for a transient VM.</param>
+/// <param name="Configured">The persistent configuration; null for a transient VM, and for a change of the running VM alone.</param>
 public sealed record VMFacts(bool IsRunning, bool IsPersistent, VMConfiguration? Running, VMConfiguration? Configured)
 {
     /// <summary>What is in force.</summary>
