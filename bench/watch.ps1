@@ -1,19 +1,21 @@
 # The bench `watch`: the processor time that Watch-VMPerformance takes of one core, beside virt-top on the same VMs in the same seconds: both
-# as a table on a terminal, and both as text for others to read. Beside them a loop of python-libvirt that only asks for the same
-# statistics. Starting is left out, and so is what .NET compiles anew once it was called 30 times: both are paid once.
+# as a table on a terminal, and both for other programs to read, which for objects need not be text. Beside them a loop of python-libvirt
+# that only asks for the same statistics. Starting is left out, and so is what .NET compiles anew once it was called 30 times: both are
+# paid once.
 param([int] $Seconds = 60, [int] $WarmUp = 80)
 $ErrorActionPreference = 'Stop'
 . $PSScriptRoot/Figures.ps1
 $uri = $env:KVMTUNE_LAB_URI ?? 'qemu:///system'
 $module = Join-Path $RepositoryRoot 'out/KvmTune'
 
-function Get-WatchCommand([string] $Switch) {
+function Get-WatchCommand([string] $Arguments) {
     (Get-Process -Id $PID).Path, '-NoProfile', '-NonInteractive', '-Command',
-    "Import-Module '$module'; Watch-VMPerformance -ConnectionUri '$uri' -Interval 1 $Switch"
+    "Import-Module '$module'; Watch-VMPerformance -ConnectionUri '$uri' -Interval 1 $Arguments"
 }
 
 $programs = [ordered]@{
-    'Watch-VMPerformance -Live' = @{ terminal = $true; command = Get-WatchCommand -Live }
+    'Watch-VMPerformance -Live' = @{ terminal = $true; command = Get-WatchCommand '-Live' }
+    'Watch-VMPerformance, objects for a pipeline' = @{ terminal = $false; command = Get-WatchCommand '| ForEach-Object CpuPercent | Out-Null' }
     'Watch-VMPerformance, objects as text' = @{ terminal = $false; command = Get-WatchCommand }
     'python3-libvirt, the bare calls' = @{ terminal = $false; command = '/usr/bin/python3', "$PSScriptRoot/watch-peer.py", $uri, '100000' }
 }
@@ -30,7 +32,11 @@ $names = @($programs.Keys)
 $share = @{}
 for ($i = 0; $i -lt $names.Count; $i++) { $share[$names[$i]] = 100 * $spent[$i] }
 
-$peers = @{ 'Watch-VMPerformance -Live' = 'virt-top'; 'Watch-VMPerformance, objects as text' = 'virt-top --script' }
+$peers = @{
+    'Watch-VMPerformance -Live' = 'virt-top'
+    'Watch-VMPerformance, objects for a pipeline' = 'virt-top --script'
+    'Watch-VMPerformance, objects as text' = 'virt-top --script'
+}
 foreach ($name in $names) {
     $peer = $peers[$name]
     $comparison = if (-not $peer) { $null }

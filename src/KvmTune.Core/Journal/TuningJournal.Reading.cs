@@ -55,8 +55,12 @@ public sealed partial class TuningJournal
     /// The change that Undo-VMTuning -Last means: the last one of a VM that still stands, undoing ones not counted, so that it can be
     /// repeated and goes back step by step; null when there is none.
     /// </summary>
-    public JournalEntry? LastStanding(Guid vmId) => Entries(new JournalFilter { VMId = vmId })
-        .LastOrDefault(entry => entry is { Undoes: null, UndoneAt: null, Outcome: not (JournalOutcome.TakenBack or JournalOutcome.Running) });
+    public JournalEntry? LastStanding(Guid vmId) => Last(
+        vmId, entry => entry is { Undoes: null, UndoneAt: null, Outcome: not (JournalOutcome.TakenBack or JournalOutcome.Running) });
+
+    /// <summary>The last change of a VM that is wanted; null when there is none. Only its own plan is read, of however many the VM has had.</summary>
+    internal JournalEntry? Last(Guid vmId, Func<JournalEntry, bool> isWanted) =>
+        Entries(new JournalFilter { VMId = vmId, IsBrief = true }).LastOrDefault(isWanted) is { } last ? Find(last.Id) : null;
 
     /// <summary>
     /// The change of a VM that nobody has measured since, so that another one now could not be told from it, without what it changed;

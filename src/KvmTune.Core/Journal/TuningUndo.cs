@@ -89,10 +89,9 @@ public sealed class TuningUndo(TuningJournal journal, HostConnection host, TimeP
     {
         ArgumentNullException.ThrowIfNull(options);
         var entry = journal.Find(id);
-        // An earlier undo of it may be what was interrupted.
-        var last = journal.Entries(new JournalFilter { VMId = entry.VMId }) is [.., var latest] ? latest : entry;
-        var restart = IsInRestart(entry) ? entry : IsInRestart(last) ? last : null;
         var plan = Plan(entry, options.Force, cancellationToken);
+        // An earlier undo of it may be what was interrupted.
+        var restart = IsInRestart(entry) ? entry : journal.Last(entry.VMId!.Value, _ => true) is { } last && IsInRestart(last) ? last : null;
         var started = time.GetUtcNow();
         var isLeft = plan.HasChanges || (plan.RequiresRestart && options.Restart);
         var result = isLeft
