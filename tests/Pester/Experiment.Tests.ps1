@@ -26,6 +26,10 @@ Describe 'What is refused before anything is measured' {
         $captured.Ids | Should -Be RestartRequired
         "$($captured.Errors[0])" | Should -Match '-Restart'
         $captured.Output | Should -BeNullOrEmpty
+
+        $captured = Invoke-Captured { Test-VMTuning @vm | Where-Object Area -eq Disk | Invoke-VMExperiment -Workload RandomWrite }
+        $captured.Ids | Select-Object -Unique | Should -Be RestartRequired
+        $captured.Output | Should -BeNullOrEmpty
     }
 
     It 'is a plan that breaks a rule, by the rule''s name' {
@@ -158,8 +162,8 @@ Describe 'An experiment that needs restarts' -Tag Lab -Skip:(-not $env:KVMTUNE_L
     }
     AfterAll { Restore-Guest lab1 }
 
-    It 'tries it in blocks, keeps it where that is said, and leaves nothing in the guest' {
-        $experiment = Set-DiskCacheMode lab1 -Disk vdb -Cache none -IO native -AsPlan |
+    It 'tries a finding in blocks, keeps it where that is said, and leaves nothing in the guest' {
+        $experiment = Test-VMTuning lab1 | Where-Object Area -eq Disk | Where-Object { $_.Id -eq 'DoubleCaching' -and $_.Subject -eq 'disk vdb' } |
             Invoke-VMExperiment -Workload RandomWrite -Restart -Runs 4 -RunTime 2 -FileSizeMiB 64 -Keep Always
         $experiment.Design | Should -Be Blocks
         $experiment.Comparison.IsProvisional | Should -BeTrue
