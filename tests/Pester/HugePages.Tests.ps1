@@ -127,6 +127,7 @@ Describe 'A pool of huge pages' -Tag Lab -Skip:(-not $env:KVMTUNE_LAB) {
         $result.CountBefore, $result.Count, $result.IsChanged | Should -Be $total, ($total + 8), $true
         $result.VirshCommand | Should -Match $Says
         Get-KernelPool Total | Should -Be ($total + 8)
+        ((Get-VMHostTopology).Nodes[0].PagePools | Where-Object PageSizeKiB -EQ 2048).Total | Should -Be ($total + 8)
         (Set-HugePagePool 2M ($total + 8)).IsChanged | Should -BeFalse
     }
 

@@ -107,7 +107,7 @@ public sealed class HostCpuCompleter : Completer
     /// <inheritdoc/>
     protected override IEnumerable<Candidate> Candidates(IDictionary boundParameters)
     {
-        var host = HostReading.Read(Host(boundParameters));
+        var host = HostReading.ReadCpus(Host(boundParameters));
         return host.Cpus.Where(cpu => host.OnlineCpus.Contains(cpu.Id)).Select(cpu => new Candidate(
             cpu.Id.ToString(CultureInfo.InvariantCulture),
             string.Create(CultureInfo.InvariantCulture, $"node {cpu.Node}, socket {cpu.Socket}, core {cpu.Core}, siblings {cpu.Siblings}")));

@@ -73,7 +73,7 @@ public sealed class SetVMCpuModelCommand : VMChangeCmdlet
     private static CpuTopology FromPins(VMTarget vm)
     {
         var configuration = DomainXmlReader.Read(vm.Domain.GetXml(vm.Domain.IsPersistent ? Libvirt.DomainXmlFlags.Inactive : Libvirt.DomainXmlFlags.None));
-        var host = HostReading.Read(vm.Host).Cpus.ToDictionary(cpu => cpu.Id);
+        var host = HostReading.ReadCpus(vm.Host).Cpus.ToDictionary(cpu => cpu.Id);
         var cpus = Enumerable.Range(0, configuration.MaxVcpus)
             .Select(vcpu => configuration.VcpuPins.TryGetValue(vcpu, out var pin) && pin.Count == 1 ? host.GetValueOrDefault(pin.Numbers[0]) : null).ToList();
         var threads = cpus[0] is null ? 1 : cpus.TakeWhile(cpu => cpu is not null && cpu.Siblings.Contains(cpus[0]!.Id)).Count();

@@ -14,7 +14,6 @@ public sealed class HostConnection : IDisposable
     private readonly object _gate = new();
     private LibvirtConnection? _readOnly;
     private LibvirtConnection? _writable;
-    private string? _capabilities;
     private VMHostTopology? _hardware;
 
     /// <summary>Names a host; nothing is opened before the first use.</summary>
@@ -57,11 +56,11 @@ public sealed class HostConnection : IDisposable
         }
     }
 
-    /// <summary>The host's capabilities XML, read once: hardware does not change under a connection.</summary>
-    public string Capabilities() => _capabilities ??= Read().GetCapabilitiesXml();
-
-    /// <summary>What the capabilities say of the host, in which nothing is known of its present state.</summary>
-    public VMHostTopology Hardware() => _hardware ??= CapabilitiesReader.Read(Capabilities(), Uri, Read().HostName);
+    /// <summary>
+    /// What the capabilities say of the host, read once for a connection: its CPUs, caches and nodes, which stay. Sizes of memory and page
+    /// pools are those of then.
+    /// </summary>
+    public VMHostTopology Hardware() => _hardware ??= CapabilitiesReader.Read(Read().GetCapabilitiesXml(), Uri, Read().HostName);
 
     /// <summary>Finds the VM that the name or UUID means.</summary>
     /// <param name="nameOrId">The name, or the UUID in any of its usual forms. A name wins over a UUID.</param>
@@ -110,7 +109,6 @@ public sealed class HostConnection : IDisposable
 
         connection?.Dispose();
         connection = null;
-        _capabilities = null;
         _hardware = null;
         try
         {

@@ -48,7 +48,7 @@ public sealed class VcpuPinPlanner(HostConnection host, VMTuner tuner)
     {
         ArgumentNullException.ThrowIfNull(vms);
         ArgumentNullException.ThrowIfNull(options);
-        var topology = HostReading.ReadAnew(host);
+        var topology = HostReading.Read(host);
         CheckCpus(topology, options.ReservedCpus, "-ReservedCpu");
         var others = ReadOthers(host, vms.Select(vm => vm.VMId).ToHashSet(), topology.OnlineCpus, cancellationToken);
         var placement = PlacementPlanner.Plan(
@@ -86,7 +86,7 @@ public sealed class VcpuPinPlanner(HostConnection host, VMTuner tuner)
     public static HostMap ReadMap(HostConnection host, CpuSet reservedCpus, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(host);
-        var topology = HostReading.ReadAnew(host);
+        var topology = HostReading.Read(host);
         CheckCpus(topology, reservedCpus, "-ReservedCpu");
         var vms = ReadOthers(host, [], topology.OnlineCpus, cancellationToken);
         return HostMap.Of(topology, vms.ConvertAll(vm => PlacementReader.ToNeighbour(vm, topology.OnlineCpus)), reservedCpus);

@@ -7,37 +7,21 @@ namespace KvmTune.Topology;
 /// <summary>Reads hosts. What a driver does not support stays unknown; any other failure is an error.</summary>
 public static class HostReading
 {
-    /// <summary>The host with everything that can be known of it.</summary>
+    /// <summary>
+    /// The host with everything that can be known of it. Its capabilities are fetched anew: the size of page pools stands in them, and
+    /// that of the memory, and both can change.
+    /// </summary>
     /// <exception cref="LibvirtException">libvirt refuses or the daemon is lost.</exception>
     public static VMHostTopology Read(HostConnection host)
     {
-        var topology = ReadCpus(host);
-        return topology with { Nodes = WithFree(host.Read(), topology.Nodes) };
-    }
-
-    /// <summary>The host with capabilities that are fetched anew: the size of page pools stands in them, and can change.</summary>
-    /// <exception cref="LibvirtException">libvirt refuses or the daemon is lost.</exception>
-    public static VMHostTopology ReadAnew(HostConnection host)
-    {
         var connection = host.Read();
-        var nodes = CapabilitiesReader.Read(connection.GetCapabilitiesXml(), host.Uri, connection.HostName).Nodes;
-        return ReadCpus(host) with { Nodes = WithFree(connection, nodes) };
+        var now = CapabilitiesReader.Read(connection.GetCapabilitiesXml(), host.Uri, connection.HostName);
+        return WithState(now, host) with { Nodes = WithFree(connection, now.Nodes) };
     }
 
-    /// <summary>The host as far as its CPUs go: what is free on its nodes is not asked for.</summary>
+    /// <summary>The host as far as its CPUs go: what is free on its nodes is not asked for, and its memory and page pools are those of the first reading.</summary>
     /// <exception cref="LibvirtException">libvirt refuses or the daemon is lost.</exception>
-    public static VMHostTopology ReadCpus(HostConnection host)
-    {
-        var topology = host.Hardware();
-        var (online, mapLength) = Cpus(host);
-        var present = CpuSet.Of(topology.Cpus.Select(cpu => cpu.Id)).Union(online);
-        return topology with
-        {
-            OnlineCpus = online,
-            OfflineCpus = present.Union(AllOf(mapLength)).Except(online),
-            IsolatedCpus = host.IsLocalQemu ? LocalList("/sys/devices/system/cpu/isolated") : null,
-        };
-    }
+    public static VMHostTopology ReadCpus(HostConnection host) => WithState(host.Hardware(), host);
 
     /// <summary>The host CPUs that are online; those of the capabilities where the driver does not say.</summary>
     public static CpuSet OnlineCpus(HostConnection host) => Cpus(host).Online;
@@ -55,6 +39,18 @@ public static class HostReading
 
         var online = host.Hardware().OnlineCpus;
         return (online, online.Numbers.DefaultIfEmpty(0).Max() + 1);
+    }
+
+    private static VMHostTopology WithState(VMHostTopology topology, HostConnection host)
+    {
+        var (online, mapLength) = Cpus(host);
+        var present = CpuSet.Of(topology.Cpus.Select(cpu => cpu.Id)).Union(online);
+        return topology with
+        {
+            OnlineCpus = online,
+            OfflineCpus = present.Union(AllOf(mapLength)).Except(online),
+            IsolatedCpus = host.IsLocalQemu ? LocalList("/sys/devices/system/cpu/isolated") : null,
+        };
     }
 
     private static List<HostNode> WithFree(LibvirtConnection connection, IReadOnlyList<HostNode> nodes)

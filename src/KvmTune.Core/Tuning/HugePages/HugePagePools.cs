@@ -28,7 +28,7 @@ public sealed class HugePagePools
 
     /// <summary>The pools of a host.</summary>
     public HugePagePools(HostConnection host)
-        : this(host.Uri, () => HostReading.ReadAnew(host), () => host.IsLocalQemu ? HostMemoryFacts.Read() : null, request => Allocate(host, request))
+        : this(host.Uri, () => HostReading.Read(host), () => host.IsLocalQemu ? HostMemoryFacts.Read() : null, request => Allocate(host, request))
     {
     }
 
