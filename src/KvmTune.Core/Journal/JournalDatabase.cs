@@ -15,7 +15,6 @@ internal sealed class JournalDatabase(string folder, IReadOnlyList<string> migra
 
     private readonly object _gate = new();
     private SqliteConnection? _connection;
-    private bool? _isDurable;
 
     /// <summary>The file.</summary>
     public string Path { get; } = System.IO.Path.Combine(folder, "journal.db");
@@ -54,12 +53,7 @@ internal sealed class JournalDatabase(string folder, IReadOnlyList<string> migra
     /// <returns>The first value of the first row; null when there is none.</returns>
     public object? Write(bool isDurable, string sql, params object?[] values) => Use("writing to", connection =>
     {
-        if (_isDurable != isDurable)
-        {
-            Run(connection, isDurable ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL");
-            _isDurable = isDurable;
-        }
-
+        Run(connection, isDurable ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL");
         return Run(connection, sql, values);
     });
 
@@ -183,6 +177,5 @@ internal sealed class JournalDatabase(string folder, IReadOnlyList<string> migra
     {
         _connection?.Dispose();
         _connection = null;
-        _isDurable = null;
     }
 }

@@ -9,14 +9,15 @@ namespace KvmTune.Tuning;
 internal static class VMReading
 {
     /// <summary>
-    /// Both documents of a VM. The persistent one comes with security information: a define without it would lose passwords
-    /// (virsh manual, dumpxml --security-info).
+    /// Both documents of a VM; for a change of the running VM alone, where it runs, only that one. The persistent one comes with security
+    /// information: a define without it would lose passwords (virsh manual, dumpxml --security-info).
     /// </summary>
-    public static VMSnapshot Snapshot(LibvirtDomain domain) => new(Running(domain), Persistent(domain));
-
-    /// <summary>The documents of a VM that a change needs: for one of the running VM alone, where it runs, only that.</summary>
-    public static VMSnapshot Snapshot(LibvirtDomain domain, ChangeScope scope) =>
-        scope is ChangeScope.Live && Running(domain) is { } running ? new VMSnapshot(running, null) : Snapshot(domain);
+    public static VMSnapshot Snapshot(LibvirtDomain domain, ChangeScope scope = ChangeScope.Auto)
+    {
+        var running = Running(domain);
+        var isEnough = running is not null && scope is ChangeScope.Live;
+        return new VMSnapshot(running, !isEnough && domain.IsPersistent ? domain.GetXml(DomainXmlFlags.Inactive | DomainXmlFlags.Secure) : null);
+    }
 
     /// <summary>The running document of a VM; null when it does not run. One question: only a running VM's document has an id.</summary>
     public static string? Running(LibvirtDomain domain)
@@ -42,9 +43,6 @@ internal static class VMReading
 
         return configurations;
     }
-
-    private static string? Persistent(LibvirtDomain domain) =>
-        domain.IsPersistent ? domain.GetXml(DomainXmlFlags.Inactive | DomainXmlFlags.Secure) : null;
 
     // A VM that was undefined or stopped since it was listed is no neighbour any more.
     private static VMConfiguration? TryRead(LibvirtDomain domain)

@@ -35,8 +35,6 @@ public sealed record ApplyOptions
 /// <param name="known">The VM, where the caller has found it already: it is not looked up again. It stays the caller's.</param>
 public sealed class VMTuner(HostConnection host, TimeProvider time, IChangeJournal journal, LibvirtDomain? known = null)
 {
-    private static readonly TimeSpan JustPlanned = TimeSpan.FromSeconds(1);
-
     /// <summary>Works out what a change would do. Nothing is touched.</summary>
     /// <exception cref="KvmTuneException">The VM, or something in it that the change names, does not exist.</exception>
     public VMTuningPlan Plan(VMChange change, CancellationToken cancellationToken = default) =>
@@ -291,18 +289,12 @@ public sealed class VMTuner(HostConnection host, TimeProvider time, IChangeJourn
     }
 
     // The plan, where a change of the running VM alone meets the very document that it was planned on. Then everything in the plan
-    // holds that follows from it, and only what forbids the change is judged anew, where that was not done just now: a host CPU may have
-    // gone offline. Else null.
+    // holds that follows from it, and only what forbids the change is judged anew: a host CPU may have gone offline. Else null.
     private VMTuningPlan? CheckQuickly(VMTuningPlan plan, LibvirtDomain domain)
     {
         if (!plan.ChangesRunning || plan.ChangesConfiguration || plan.After is null || plan.Preparation is not null || VMReading.Running(domain) != plan.Snapshot.Running)
         {
             return null;
-        }
-
-        if (time.GetElapsedTime(plan.PlannedAt) < JustPlanned)
-        {
-            return plan;
         }
 
         var hostCpus = HostReading.ReadCpus(host);
@@ -341,7 +333,6 @@ public sealed class VMTuner(HostConnection host, TimeProvider time, IChangeJourn
                 '\n', VirshCommands(change, running, persistent, edit).Prepend(preparation?.VirshCommand).Where(command => command is not null)),
             HasChanges = differences.Count > 0 || persistent is { IsReal: true } || preparation is not null,
             Snapshot = snapshot,
-            PlannedAt = time.GetTimestamp(),
             HostCpus = hostCpus,
             After = edit.Configuration,
         };
@@ -404,7 +395,8 @@ public sealed class VMTuner(HostConnection host, TimeProvider time, IChangeJourn
         var before = DomainDocument.Parse(xml);
         var after = before.Copy();
         change.Edit(after);
-        return new DocumentEdit(before, after);
+        var edited = after.ToXml();
+        return new DocumentEdit(before, after, edited, DomainXmlReader.Read(edited));
     }
 
     private static List<SettingDifference> Differences(
@@ -417,24 +409,8 @@ public sealed class VMTuner(HostConnection host, TimeProvider time, IChangeJourn
     private static SettingDifference Where(ConfigurationDifference difference, ChangeScope where) =>
         new(difference.Setting, difference.Running, difference.Configured, where);
 
-    private sealed class DocumentEdit
+    private sealed record DocumentEdit(DomainDocument Before, DomainDocument After, string Xml, VMConfiguration Configuration)
     {
-        public DocumentEdit(DomainDocument before, DomainDocument after)
-        {
-            Before = before;
-            After = after;
-            Xml = after.ToXml();
-            Configuration = DomainXmlReader.Read(Xml);
-        }
-
-        public DomainDocument Before { get; }
-
-        public DomainDocument After { get; }
-
-        public string Xml { get; }
-
-        public VMConfiguration Configuration { get; }
-
         public bool IsReal => !XNode.DeepEquals(Before.Domain, After.Domain);
     }
 }

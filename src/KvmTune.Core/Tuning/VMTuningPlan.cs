@@ -75,9 +75,6 @@ public record VMTuningPlan
     /// <summary>The VM and document that the plan was made on.</summary>
     internal VMSnapshot Snapshot { get; init; } = new(null, null);
 
-    /// <summary>When the plan was made, as a timestamp of the tuner's clock.</summary>
-    internal long PlannedAt { get; init; }
-
     /// <summary>The host's CPUs when the plan was last checked.</summary>
     internal VMHostTopology? HostCpus { get; init; }
 
