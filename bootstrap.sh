@@ -2,15 +2,19 @@
 # From a fresh Debian or Ubuntu machine with a .NET SDK to a running KvmTune. Installs what is missing; can be run again.
 #   ./bootstrap.sh demo          builds the module, boots a lab guest, measures, changes, measures and compares
 #   ./bootstrap.sh test          builds and runs every test: xunit, then Pester
+#   ./bootstrap.sh test package  installs the Debian package in bare roots of Debian 12 and 13, and measures from there
 #   ./bootstrap.sh bench [NAME]  runs the benchmarks, or one of them, side by side with what a user would use instead
 #   ./bootstrap.sh lab VERB…     the lab by itself: tests/lab/lab.sh (up, down, status, …)
 #   ./bootstrap.sh build         only builds the module into out/KvmTune
+#   ./bootstrap.sh report        bundles the page of reports anew (src/KvmTune.Report), which needs npm; nothing else does
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 export DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1 POWERSHELL_TELEMETRY_OPTOUT=1 POWERSHELL_UPDATECHECK=Off
 PATH=$PWD/out/tools:$PATH
 
 say() { printf '\n== %s\n' "$*"; }
+
+usage() { sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 
 need_dotnet() {
     if ! dotnet --list-sdks 2>/dev/null | grep -q '^1[0-9]\.'; then
@@ -28,10 +32,10 @@ apt_install() {
     "${apt[@]}" update </dev/null >&2 && "${apt[@]}" install -y --no-install-recommends "$@" </dev/null >&2
 }
 
-# npm bundles the page that Export-VMTuningReport writes. Asked for by command: Node.js's own package for Debian has npm in it.
+# npm bundles the page that Export-VMTuningReport writes, for those who change it. Asked for by command: Node.js's own package for Debian has npm in it.
 need_npm() {
     if command -v npm >/dev/null; then return; fi
-    say 'Installing Node.js and npm, which the build needs'
+    say 'Installing Node.js and npm, by which the page of reports is bundled'
     if ! apt_install nodejs npm; then
         echo "bootstrap.sh: Node.js 18 or newer with npm is needed on the PATH (https://nodejs.org), and apt could not bring it." >&2
         exit 1
@@ -63,8 +67,13 @@ has_pester() {
         }' >/dev/null
 }
 
-build() {
+report() {
     need_npm
+    say 'Bundling the page of reports into src/KvmTune.Report/bundle'
+    dotnet build src/KvmTune.Report -t:Rebuild -v quiet
+}
+
+build() {
     say 'Building the module into out/KvmTune'
     dotnet publish src/KvmTune.Cmdlets -c Release -v quiet
 }
@@ -116,6 +125,17 @@ test_all() {
     return "$status"
 }
 
+# The roots are made before the lab is up: that is when the network is needed.
+prepare_package_tests() {
+    local packages
+    if [ "$(id -u)" != 0 ]; then echo "bootstrap.sh: test package makes and enters roots of Debian, so it needs root." >&2; exit 1; fi
+    mapfile -t packages < <(tests/package/debian-root.sh packages)
+    dpkg-query -W "${packages[@]}" >/dev/null 2>&1 || apt_install "${packages[@]}"
+    tests/package/debian-root.sh prepare
+}
+
+test_package() { pwsh -NoProfile -NonInteractive -File tests/Pester/Invoke-Suite.ps1 -Filter DebianPackage; }
+
 demo() {
     if has_powershell; then
         pwsh -NoProfile -NonInteractive -File samples/Demo.ps1
@@ -136,10 +156,17 @@ set_up() {
 case "${1:-}" in
     build) need_dotnet; build ;;
     demo) set_up; tests/lab/lab.sh run "$0" demo-inside ;;
-    test) set_up; find_chromium; tests/lab/lab.sh run "$0" test-inside ;;
+    report) need_dotnet; report ;;
+    test)
+        case "${2:-}" in
+            '') set_up; find_chromium; tests/lab/lab.sh run "$0" test-inside ;;
+            package) set_up; prepare_package_tests; tests/lab/lab.sh run "$0" test-package-inside ;;
+            *) usage ;;
+        esac ;;
     bench) set_up; shift; bench/packages.sh; tests/lab/lab.sh run bench/run.sh "$@" ;;
     lab) shift; tests/lab/packages.sh install; tests/lab/lab.sh "$@" ;;
     demo-inside) demo ;;
     test-inside) test_all ;;
-    *) sed -n '2,7s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+    test-package-inside) test_package ;;
+    *) usage ;;
 esac
