@@ -5,7 +5,10 @@ param(
     [string] $Filter = '*'
 )
 # Not $ErrorActionPreference: with -File this script's variables are global, and would make every error of a test terminating.
-Import-Module Pester -MinimumVersion 5.5 -ErrorAction Stop
+# The one that the build laid out, and no other that this machine may have.
+$pester = Join-Path $PSScriptRoot '../../out/tools/Pester/Pester.psd1'
+if (-not (Test-Path $pester)) { throw "Pester is not in out/tools. Lay it out with: dotnet build tools/TestTools" }
+Import-Module $pester -ErrorAction Stop
 $configuration = New-PesterConfiguration
 # The Debian package's tests need root and make roots of Debian: they are a run of their own, ./bootstrap.sh test package.
 $configuration.Run.Path = Get-ChildItem $PSScriptRoot -Filter "$Filter.Tests.ps1" | Where-Object { $Filter -ne '*' -or $_.Name -ne 'DebianPackage.Tests.ps1' } | ForEach-Object FullName
