@@ -89,7 +89,7 @@ Describe 'What is not run' -ForEach @{ Reasons = @($all.Blocks.Reason | Where-Ob
     }
 }
 
-Describe 'The commands of <Document>' -Tag Lab -ForEach $runnable {
+Describe 'The commands of <Document>' -Tag Lab, Alone, All -ForEach $runnable {
     BeforeAll {
         $guests = 'lab1', 'lab2'
         $marks = @{}
