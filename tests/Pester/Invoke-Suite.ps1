@@ -28,9 +28,10 @@ if ($CountsPath) {
 if ($TimesPath) {
     # What stands before and after the tests of a block has its own line: a guest that is made ready costs there.
     function Get-Time($Block) {
-        '{0:f2} Pester: {1} (around its tests)' -f $Block.OwnDuration.TotalSeconds, ($Block.ExpandedPath ?? $Block.Name ?? '')
-        foreach ($test in $Block.Tests) { '{0:f2} Pester: {1}' -f $test.Duration.TotalSeconds, $test.ExpandedPath }
-        foreach ($inner in $Block.Blocks) { Get-Time $inner }
+        $around = $Block.Duration
+        foreach ($test in $Block.Tests) { $around -= $test.Duration; '{0:f2} Pester: {1}' -f $test.Duration.TotalSeconds, $test.ExpandedPath }
+        foreach ($inner in $Block.Blocks) { $around -= $inner.Duration; Get-Time $inner }
+        '{0:f2} Pester: {1} (around its tests)' -f $around.TotalSeconds, ($Block.ExpandedPath ?? $Block.Name)
     }
     Set-Content $TimesPath @($result.Containers.Blocks | Where-Object ShouldRun | ForEach-Object { Get-Time $_ } | ForEach-Object { $_ -replace '\s+', ' ' })
 }

@@ -69,7 +69,7 @@ Describe 'The package' {
 `$ErrorActionPreference = 'Stop'
 Register-PSResourceRepository -Name KvmTuneTest -Uri '$folder' -Trusted
 try {
-    Save-PSResource KvmTune -Repository KvmTuneTest -Path '$TestDrive/saved' -TrustRepository
+    Save-PSResource KvmTune -Repository KvmTuneTest -Path (New-Item -ItemType Directory '$TestDrive/saved') -TrustRepository
     Install-PSResource KvmTune -Repository KvmTuneTest -TrustRepository -Reinstall
     (Get-InstalledPSResource KvmTune).Version.ToString()
     Import-Module KvmTune

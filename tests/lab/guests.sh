@@ -225,7 +225,7 @@ start() { is_running "$1" || virsh_ start "$1" >/dev/null; }
 # one that lacks instructions does to it, they are emulated; a guest that KVM runs well is up in a few seconds. That is remembered until the
 # machine is started again.
 boot_guests() {
-    local name first=''
+    local name first='' began=$EPOCHREALTIME
     [ -e "$state/domain-type" ] || first=1
     for name in "${lab_guests[@]}"; do
         exists dom "$name" || create "$name" ''
@@ -242,12 +242,12 @@ boot_guests() {
             return
         done
     fi
-    for name in "${lab_guests[@]}"; do boot "$name"; done
+    for name in "${lab_guests[@]}"; do boot "$name" "$began"; done
 }
 
-# boot NAME: starts the guest and waits until it answers. One that hangs in its start, as an emulated one rarely does, is started once more.
+# boot NAME [BEGAN]: starts the guest and waits until it answers. One that hangs in its start, as an emulated one rarely does, is started once more.
 boot() {
-    local began=$EPOCHREALTIME
+    local began=${2:-$EPOCHREALTIME}
     start "$1"
     if wait_ready "$1"; then spent "boot" "$began"; return 0; fi
     say "$1 is started once more; the end of its console was:"
