@@ -31,7 +31,8 @@ Describe 'Restart-VMDomain' -Tag Lab -Skip:(-not $env:KVMTUNE_LAB) {
     It 'asks: a session without a person restarts nothing' {
         $process = Get-QemuProcessId lab2
         $run = Invoke-Child "Import-Module '$(Get-ModulePath)'; Restart-VMDomain lab2 -ConnectionUri '$(Get-LabUri)'; 'end'"
-        $run.Text | Should -Match 'NonInteractive|confirm'
+        $run.Text | Should -Match 'Nobody can be asked.*-Confirm:\$false'
+        $run.Text | Should -Match 'end$'
         Get-QemuProcessId lab2 | Should -Be $process
     }
 
@@ -79,19 +80,48 @@ Describe 'A guest that ignores shutdown' -Tag Lab -Skip:(-not $env:KVMTUNE_LAB) 
         $captured = Invoke-Captured { Restart-VMDomain lab2 -Confirm:$false -ShutdownTimeLimit 2 }
         $captured.Ids | Should -Be ShutdownTimedOut
         $captured.Errors[0].CategoryInfo.Category | Should -Be OperationTimeout
-        "$($captured.Errors[0])" | Should -Match '-ShutdownTimeLimit.*-Force'
-        $captured = Invoke-Captured { Set-DiskCacheMode lab2 vdb none -Restart -ShutdownTimeLimit 2 }
+        "$($captured.Errors[0])" | Should -Match '-ShutdownTimeLimit.*-AllowPowerOff'
+        # -Force consents to data at risk, and to nothing else.
+        $captured = Invoke-Captured { Set-DiskCacheMode lab2 vdb none -Restart -Force -ShutdownTimeLimit 2 }
         $captured.Ids | Should -Be ShutdownTimedOut
         Get-DomainText lab2 | Should -Be $before
         Get-DomainState lab2 | Should -Be running
         Get-QemuProcessId lab2 | Should -Be $process
     }
 
-    It 'is powered off with -Force, and only then, and started' {
+    It 'is powered off with -AllowPowerOff, and only then, and started' {
         $process = Get-QemuProcessId lab2
-        $vm = Restart-VMDomain lab2 -Confirm:$false -ShutdownTimeLimit 2 -Force
+        $vm = Restart-VMDomain lab2 -Confirm:$false -ShutdownTimeLimit 2 -AllowPowerOff
         $vm.State | Should -Be Running
         Get-QemuProcessId lab2 | Should -Not -Be $process
+    }
+}
+
+Describe 'A guest whose state is saved' -Tag Lab -Skip:(-not $env:KVMTUNE_LAB) {
+    BeforeAll {
+        Restore-Guest lab2
+        $null = Invoke-Virsh managedsave lab2
+    }
+    AfterAll {
+        $null = Invoke-Virsh managedsave-remove lab2
+        Restore-Guest lab2
+    }
+
+    It 'refuses a change that its next start would not have in force, and names the ways out' {
+        $before = Get-DomainText lab2
+        foreach ($command in { Set-DiskCacheMode lab2 vdb none }, { Set-DiskCacheMode lab2 vdb none -WhatIf }, { Set-VcpuPin lab2 0 0 }) {
+            $captured = Invoke-Captured $command
+            $captured.Ids | Should -Be SavedStateHidesChange -Because "$command"
+            "$($captured.Errors[0])" | Should -Match 'managedsave-remove lab2'
+            "$($captured.Errors[0])" | Should -Match 'Restart-VMDomain'
+        }
+        Get-DomainText lab2 | Should -Be $before
+    }
+
+    It 'takes it once the saved state is gone' {
+        $null = Invoke-Virsh managedsave-remove lab2
+        (Set-DiskCacheMode lab2 vdb none -WarningAction Ignore).Outcome | Should -Be Applied
+        (Undo-VMTuning lab2 -Last -WarningAction Ignore).Outcome | Should -Be Applied
     }
 }
 
@@ -123,7 +153,7 @@ Describe 'A change that QEMU does not start with' -Tag Lab -Skip:(-not $env:KVMT
 
     It 'is taken back, and the VM runs with its former configuration' {
         $before = Get-DomainText 'pester start'
-        $pipeline = Start-Pipeline "Set-DiskCacheMode 'pester start' vda none -Restart -Force -ShutdownTimeLimit 8 -ConnectionUri '$(Get-LabUri)'"
+        $pipeline = Start-Pipeline "Set-DiskCacheMode 'pester start' vda none -Restart -AllowPowerOff -ShutdownTimeLimit 8 -ConnectionUri '$(Get-LabUri)'"
         $null = Wait-Until -What 'the change is configured' -Condition {
             if ($pipeline.Handle.IsCompleted) { throw "it ended: $($pipeline.Streams.Error.ReadAll())" }
             (Get-DiskOption 'pester start' vda cache) -eq 'none'
