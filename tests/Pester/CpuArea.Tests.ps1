@@ -83,6 +83,18 @@ Describe 'The CPU area on a real guest' -Tag Lab {
         $null = Set-VMNumaPolicy lab2 0
         $null = Set-VMCpuModel lab2 maximum -Topology 1x1x2 -Restart -WarningAction Ignore
         Get-Content "/proc/$(Get-QemuProcessId lab2)/numa_maps" | Where-Object { $_ -match 'bind:0' } | Should -Not -BeNullOrEmpty
+        # What this host cannot give is known before anything is shut down.
+        $process = Get-QemuProcessId lab2
+        foreach ($wrong in @{ Model = 'EPIC' }, @{ Model = 'host-passthrough' }, @{ Model = 'maximum'; Feature = 'toopext' }) {
+            $captured = Invoke-Captured { Set-VMCpuModel lab2 @wrong -Restart }
+            $captured.Ids | Should -Match '^(CpuModelIsUsable|CpuFeatureIsUsable|PassthroughNeedsKvm)$'
+            Get-QemuProcessId lab2 | Should -Be $process
+        }
+        $offered = (TabExpansion2 "Set-VMCpuModel lab2 -ConnectionUri $(Get-LabUri) -Model ").CompletionMatches.CompletionText
+        $offered | Should -Contain maximum
+        $offered | Should -Contain qemu64
+        $offered | Should -Not -Contain host-passthrough
+        (TabExpansion2 "Set-VMCpuModel lab2 -ConnectionUri $(Get-LabUri) -Feature sse").CompletionMatches.CompletionText | Should -Contain sse2
         $command = Get-QemuCommandLine lab2
         $command[$command.IndexOf('-cpu') + 1] | Should -Match '^max'
         $command[$command.IndexOf('-smp') + 1] | Should -Match 'cores=1,threads=2'
