@@ -34,6 +34,12 @@ public enum KvmTuneErrorCategory
     /// <summary>What was done did not take effect.</summary>
     InvalidResult,
 
+    /// <summary>What is stored cannot be read.</summary>
+    InvalidData,
+
+    /// <summary>Somebody else could have prepared it.</summary>
+    SecurityError,
+
     /// <summary>The driver or program cannot do it.</summary>
     NotImplemented,
 }
@@ -47,7 +53,7 @@ public class KvmTuneException : Exception
     /// <param name="message">What was wrong, with the value, and what to do.</param>
     /// <param name="innerException">What caused it.</param>
     public KvmTuneException(string errorId, KvmTuneErrorCategory category, string message, Exception? innerException = null)
-        : base(message, innerException)
+        : base(TerminalText.Of(message), innerException)
     {
         ErrorId = errorId;
         Category = category;

@@ -116,21 +116,24 @@ internal sealed class ChangeApplication(HostConnection host, LibvirtDomain domai
 
     private List<Verification> Define()
     {
-        if (domain.GetXml(DomainXmlFlags.Inactive | DomainXmlFlags.Secure) is var now && now != plan.Snapshot.Persistent)
+        var document = DomainDocument.Parse(plan.Snapshot.Persistent!);
+        _change.Edit(document);
+        var (connection, edited) = (host.Write(), document.ToXml());
+
+        // libvirt has no define that takes a condition: the two calls follow each other with nothing between them.
+        if (Persistent() != plan.Snapshot.Persistent)
         {
             throw new KvmTuneException(
                 "ConcurrentEdit", KvmTuneErrorCategory.ResourceBusy,
                 $"The configuration of '{plan.VMName}' was changed by somebody else in this very moment. Nothing was written; try again.");
         }
 
-        var document = DomainDocument.Parse(plan.Snapshot.Persistent!);
-        _change.Edit(document);
-        using (host.Write().DefineXml(document.ToXml(), validate: true))
+        using (connection.DefineXml(edited, validate: true))
         {
             // The new handle names the domain that is held here already.
         }
 
-        var defined = DomainDocument.Parse(domain.GetXml(DomainXmlFlags.Inactive | DomainXmlFlags.Secure));
+        var defined = DomainDocument.Parse(Persistent());
         var verifications = _change.Settings.Select(setting => new Verification(
             setting.Path.ToString(), "libvirt: persistent configuration", Shown(setting.Value), Shown(defined.Get(setting.Path)))).ToList();
         if (verifications.Any(verification => !verification.IsMet))
@@ -168,13 +171,24 @@ internal sealed class ChangeApplication(HostConnection host, LibvirtDomain domai
             return;
         }
 
-        var document = DomainDocument.Parse(domain.GetXml(DomainXmlFlags.Inactive | DomainXmlFlags.Secure));
-        _change.Inverse(DomainDocument.Parse(plan.Snapshot.Persistent!)).Edit(document);
-        using (host.Write().DefineXml(document.ToXml(), validate: true))
+        var (connection, inverse) = (host.Write(), _change.Inverse(DomainDocument.Parse(plan.Snapshot.Persistent!)));
+        string now, edited;
+        do
+        {
+            now = Persistent();
+            var document = DomainDocument.Parse(now);
+            inverse.Edit(document);
+            edited = document.ToXml();
+        }
+        while (Persistent() != now);
+
+        using (connection.DefineXml(edited, validate: true))
         {
             // The new handle names the domain that is held here already.
         }
     }
+
+    private string Persistent() => domain.GetXml(DomainXmlFlags.Inactive | DomainXmlFlags.Secure);
 
     private QemuProcess? FindProcess() => host.IsLocalQemu ? QemuProcess.Find(domain.Name, domain.Id) : null;
 

@@ -93,10 +93,16 @@ public record VMTuningPlan
 /// <param name="Persistent">The persistent XML with security information; null for a transient VM, and where only the running one is changed.</param>
 internal sealed record VMSnapshot(string? Running, string? Persistent)
 {
+    /// <summary>Whether it is off with its state saved.</summary>
+    public bool HasManagedSave { get; init; }
+
     /// <summary>The facts that rules judge by.</summary>
     public VMFacts ToFacts() => new(
         Running is not null,
         Persistent is not null,
         Running is null ? null : DomainXmlReader.Read(Running),
-        Persistent is null ? null : DomainXmlReader.Read(Persistent));
+        Persistent is null ? null : DomainXmlReader.Read(Persistent))
+    {
+        HasManagedSave = HasManagedSave,
+    };
 }

@@ -138,7 +138,7 @@ public sealed class FindingTests
     [Fact]
     public void Without_o_direct_a_risky_cache_mode_gives_way_to_writethrough()
     {
-        var example = FindingExamples.All.First(example => example.Kind == DiskFindings.WritebackHoldsData && example.Shows.Abilities.ProbeDirectIO("/d").IsTaken == false);
+        var example = FindingExamples.All.First(example => example.Kind == DiskFindings.WritebackHoldsData && example.Shows.Abilities.ProbeDirectIO(new("file", "/d", "raw")).IsTaken == false);
 
         var remedy = Assert.Single(example.Shows.Look(example.Kind)).Observation.Remedy;
 

@@ -196,7 +196,7 @@ public sealed class TuningJournalTests : IDisposable
         await ApplyAsync(_folder.Journal, "directsync");
         await ApplyAsync(_folder.Journal, change: new VcpuPinChange { VMName = _vm.Name, VMId = _vm.Id, ConnectionUri = _host.Uri, Pins = new Dictionary<int, CpuSet?> { [0] = new CpuSet(0) } });
 
-        var state = Assert.Single(_folder.Journal.CheckpointsOf(_vm.Id, _host.Uri)).State;
+        var state = _folder.Journal.FindCheckpoint(_vm.Id, _host.Uri, Assert.Single(_folder.Journal.CheckpointNames(_vm.Id, _host.Uri)))!.State;
         var restored = await ApplyAsync(_folder.Journal, change: TuningStateChange.To(state, "checkpoint 'a'", DomainDocument.Parse(Persistent()), _vm.Name, _vm.Id, _host.Uri));
 
         Assert.Equal(before, Persistent());
