@@ -31,6 +31,33 @@ public abstract class CancellableCmdlet : PSCmdlet, IDisposable
         }
     }
 
+    // What cmdlets write to a terminal goes through these, so that nothing in it is obeyed by one.
+
+    /// <summary>Writes a warning.</summary>
+    protected internal new void WriteWarning(string text) => base.WriteWarning(TerminalText.Of(text));
+
+    /// <summary>Writes a verbose message.</summary>
+    protected internal new void WriteVerbose(string text) => base.WriteVerbose(TerminalText.Of(text));
+
+    /// <summary>Shows progress.</summary>
+    protected internal new void WriteProgress(ProgressRecord record)
+    {
+        ArgumentNullException.ThrowIfNull(record);
+        (record.Activity, record.StatusDescription) = (TerminalText.Line(record.Activity), TerminalText.Line(record.StatusDescription));
+        record.CurrentOperation = record.CurrentOperation is null ? null : TerminalText.Line(record.CurrentOperation);
+        base.WriteProgress(record);
+    }
+
+    /// <summary>Asks for something that changes something, or says that it would be done.</summary>
+    protected internal new bool ShouldProcess(string verboseDescription, string verboseWarning, string caption) =>
+        base.ShouldProcess(TerminalText.Of(verboseDescription), TerminalText.Of(verboseWarning), TerminalText.Line(caption));
+
+    /// <summary>Asks for something that changes something, or says that it would be done.</summary>
+    protected internal new bool ShouldProcess(string target, string action) => base.ShouldProcess(TerminalText.Line(target), TerminalText.Line(action));
+
+    /// <summary>Asks for a clear yes.</summary>
+    protected internal new bool ShouldContinue(string query, string caption) => base.ShouldContinue(TerminalText.Of(query), TerminalText.Line(caption));
+
     /// <summary>
     /// Waits for the engine. What it wants to be shown meanwhile is shown on PowerShell's own thread; after Ctrl+C nothing more is
     /// shown, and the engine is still waited for, since it is cleaning up.

@@ -45,6 +45,9 @@ public sealed record PlacementChange : VMChange
     public override IReadOnlyList<SettingValue> Settings => Parts.SelectMany(part => part.Settings).ToList();
 
     /// <inheritdoc/>
+    public override IReadOnlyList<Setting> Kinds => [.. Parts.SelectMany(part => part.Kinds)];
+
+    /// <inheritdoc/>
     public override void CheckTarget(VMConfiguration configuration)
     {
         foreach (var part in Parts)
