@@ -4,6 +4,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using KvmTune.Hosts;
 using KvmTune.Measurement;
 using KvmTune.Statistics;
 using KvmTune.Tuning;

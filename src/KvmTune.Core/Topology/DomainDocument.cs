@@ -335,6 +335,10 @@ public sealed record EditTrace(IReadOnlyDictionary<string, int> Positions, IRead
     /// <summary>The paths of the elements that were there without content; null in a trace of an earlier version, which did not note them.</summary>
     public IReadOnlySet<string>? Bare { get; init; }
 
+    /// <summary>The place of an element in the document, as a text that sorts: its ancestors' first, each among its siblings.</summary>
+    internal string PlaceOf(SettingPath path) => string.Concat(Enumerable.Range(1, path.Elements.Count)
+        .Select(length => Positions.GetValueOrDefault(string.Join('/', path.Elements.Take(length)), 99_999).ToString("D5", CultureInfo.InvariantCulture)));
+
     /// <summary>Whether an element that is left empty may go: one that was empty before stays.</summary>
     internal bool MayGo(string path) => Missing.Contains(path) || (Bare is not null && !Bare.Contains(path));
 }

@@ -68,12 +68,6 @@ internal static class IOThreadElements
             }
         }
 
-        // libvirt itself names all of them as soon as one is added.
-        if (domain.Element("iothreadids") is not null || !isRow || (isThere && trace is null))
-        {
-            threads.Order().ToList().ForEach(thread => document.FindOrCreate(PathOf(thread), trace));
-        }
-
         if (threads.Count > 0)
         {
             document.FindOrCreate(CountPath, trace).Value = Text(threads.Count);
@@ -81,6 +75,12 @@ internal static class IOThreadElements
         else if (domain.Element("iothreads") is { } count)
         {
             DomainDocument.Remove(count);
+        }
+
+        // libvirt itself names all of them as soon as one is added.
+        if (domain.Element("iothreadids") is not null || !isRow || (isThere && trace?.Missing.Contains("iothreadids") != true))
+        {
+            threads.Order().ToList().ForEach(thread => document.FindOrCreate(PathOf(thread), trace));
         }
     }
 

@@ -1,5 +1,4 @@
 // Reads VMs from a host into the topology model, one after the other, so that ten thousand of them stream through little memory.
-using KvmTune.Hosts;
 using KvmTune.Libvirt;
 
 namespace KvmTune.Topology;

@@ -42,12 +42,11 @@ public sealed record TuningState(IReadOnlyList<SettingValue> Values, IReadOnlyLi
         var unset = now.Values.Where(setting => !wanted.Contains(setting.Path) && IsKnown(setting.Path) && !IsAbove(setting.Path, then) && IsHere(setting.Path, Devices))
             .Select(setting => setting with { Value = null }).ToList();
 
-        // Elements that only their order tells apart go from the last one back, and what is only there or not comes at the end:
-        // a removal before it takes empty elements away.
+        // What is only there or not is named where anything else changes: a removal takes elements along that it leaves empty.
         return new List<SettingValue>(
         [
             .. set.Where(setting => setting.Value!.Length > 0),
-            .. Enumerable.Reverse(unset),
+            .. unset,
             .. then.Where(setting => setting.Value!.Length == 0 && (set.Contains(setting) || set.Count > 0 || unset.Count > 0) && IsHere(setting.Path, now.Devices)),
         ]);
     }

@@ -69,17 +69,7 @@ public abstract record VMChange
     public void Edit(DomainDocument document)
     {
         ArgumentNullException.ThrowIfNull(document);
-        var settings = ChangeCheck.Settings(this);
-
-        // Elements return to their places from the front, so that each finds the ones before it there already, and no others. I/O threads
-        // go last: until then something may name them.
-        foreach (var setting in settings.OrderBy(setting => (setting.Value, Trace) switch
-        {
-            (null, _) when IOThreadElements.ThreadOf(setting.Path) is not null => int.MaxValue,
-            (_, null) => 0,
-            (null, _) => -1,
-            _ => Trace.Positions.GetValueOrDefault(setting.Path.Element.ToString(), int.MaxValue - 1),
-        }))
+        foreach (var setting in EditOrder.Of(ChangeCheck.Settings(this), Trace))
         {
             document.Set(setting.Path, setting.Value, Trace);
         }
@@ -130,18 +120,4 @@ public abstract record VMChange
 
     /// <summary>The same kind of change of the same settings, with other values.</summary>
     protected abstract VMChange WithSettings(Func<SettingPath, string?> valueOf);
-}
-
-/// <summary>Something that was read back after a change.</summary>
-/// <param name="What">What was looked at, for example <c>vCPU 0 affinity</c>.</param>
-/// <param name="Source">Where it was read, for example <c>kernel: /proc/812/task/815/status</c>.</param>
-/// <param name="Expected">What the change asked for.</param>
-/// <param name="Actual">What is there.</param>
-public sealed record Verification(string What, string Source, string Expected, string Actual)
-{
-    /// <summary>Whether what is there is what was asked for.</summary>
-    public bool IsMet => string.Equals(Expected, Actual, StringComparison.Ordinal);
-
-    /// <summary>For example <c>vCPU 0 affinity: 2 (kernel: /proc/812/task/815/status)</c>.</summary>
-    public override string ToString() => IsMet ? $"{What}: {Actual} ({Source})" : $"{What}: {Actual} instead of {Expected} ({Source})";
 }

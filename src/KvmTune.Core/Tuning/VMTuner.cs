@@ -2,7 +2,6 @@
 using System.Xml.Linq;
 using KvmTune.Hosts;
 using KvmTune.Libvirt;
-using KvmTune.Measurement;
 using KvmTune.Topology;
 using KvmTune.Tuning.Changes;
 using KvmTune.Tuning.Rules;
@@ -19,7 +18,7 @@ public sealed record ApplyOptions
     public RestartOptions RestartOptions { get; init; } = new();
 
     /// <summary>The measurement that the change follows; it travels on with the result.</summary>
-    public VMPerformance? Baseline { get; init; }
+    public IChangeBaseline? Baseline { get; init; }
 
     /// <summary>The experiment that the change is part of; groups its entries in the journal.</summary>
     public Guid? ExperimentId { get; init; }

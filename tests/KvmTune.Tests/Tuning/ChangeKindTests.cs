@@ -93,6 +93,31 @@ public sealed class ChangeKindTests
         Assert.Equal(isReal, VMTuner.IsPending(sample.After, inverse, HostCpus));
     });
 
+    [Theory]
+    [MemberData(nameof(Kinds))]
+    public void A_rule_speaks_of_it(string kind) => Assert.True(
+        kind == nameof(TuningStateChange) || Samples(kind).Any(sample => IsSpokenOf(sample.Change, sample.Before, sample.After)),
+        $"No rule looks at a {kind}: what can go wrong with it? Add its rules in src/KvmTune.Core/Tuning/Rules.");
+
+    [Theory]
+    [MemberData(nameof(Kinds))]
+    public void A_cmdlet_makes_it(string kind)
+    {
+        // A placement is made by the planner of placements.
+        var sources = Directory.EnumerateFiles(Path.Combine(LibvirtCorpus.RepositoryRoot(), "src"), "*.cs", SearchOption.AllDirectories)
+            .Where(file => file.Contains("KvmTune.Cmdlets", StringComparison.Ordinal) || file.Contains("/Placement/", StringComparison.Ordinal));
+        Assert.True(
+            sources.Any(file => File.ReadAllText(file).Contains(kind, StringComparison.Ordinal) || (kind == nameof(DiskIOThreadChange) && File.ReadAllText(file).Contains(nameof(DiskIOThreadRequest), StringComparison.Ordinal))),
+            $"No cmdlet in src/KvmTune.Cmdlets makes a {kind}. Add one file there, its name to module/KvmTune.psd1, and docs/help/en-US and docs/help/id-ID.");
+    }
+
+    private static bool IsSpokenOf(VMChange change, DomainDocument before, DomainDocument after)
+    {
+        var context = new KvmTune.Tuning.Rules.RuleContext(
+            change, new KvmTune.Tuning.Rules.VMFacts(false, true, null, before.ToConfiguration()), after.ToConfiguration(), () => RuleScene.Grid(2, 8, 2), () => []);
+        return KvmTune.Tuning.Rules.RuleCatalog.Judge(context).Any(finding => finding.Area != TuningArea.General);
+    }
+
     private static List<ConfigurationDifference> Differences(VMChange change, DomainDocument before)
     {
         var after = before.Copy();

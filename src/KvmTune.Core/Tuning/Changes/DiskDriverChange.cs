@@ -1,4 +1,5 @@
 // Sets driver options of a disk: cache mode, I/O mode, discard, detection of zeroes.
+using KvmTune.Hosts;
 using KvmTune.Topology;
 
 namespace KvmTune.Tuning.Changes;

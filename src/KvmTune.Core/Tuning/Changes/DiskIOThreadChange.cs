@@ -1,5 +1,6 @@
 // Gives a disk an I/O thread of its own, with queues, or takes both away.
 using System.Globalization;
+using KvmTune.Hosts;
 using KvmTune.Topology;
 
 namespace KvmTune.Tuning.Changes;

@@ -1,5 +1,6 @@
 // Limits the I/O of a disk, or takes limits away.
 using System.Globalization;
+using KvmTune.Hosts;
 using KvmTune.Libvirt;
 using KvmTune.Topology;
 

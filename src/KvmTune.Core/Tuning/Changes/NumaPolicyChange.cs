@@ -1,5 +1,6 @@
 // Sets from which host NUMA nodes a VM takes its memory, and how strictly.
 using System.Globalization;
+using KvmTune.Hosts;
 using KvmTune.Libvirt;
 using KvmTune.Topology;
 

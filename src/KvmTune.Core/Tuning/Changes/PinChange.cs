@@ -1,5 +1,6 @@
 // What all pins have in common: threads of a VM by number, each with the host CPUs that it may run on.
 using System.Globalization;
+using KvmTune.Hosts;
 using KvmTune.Topology;
 
 namespace KvmTune.Tuning.Changes;

@@ -1,4 +1,5 @@
 // Gives all of a VM one place on its host, as one change: pins of vCPUs, emulator and I/O threads, and where the memory comes from.
+using KvmTune.Hosts;
 using KvmTune.Topology;
 
 namespace KvmTune.Tuning.Changes;

@@ -1,5 +1,6 @@
 // Brings a VM's tunable settings back to a state that was recorded: what Restore-VMTuning applies.
 using System.Globalization;
+using KvmTune.Hosts;
 using KvmTune.Topology;
 
 namespace KvmTune.Tuning.Changes;
