@@ -163,7 +163,8 @@ public sealed class InvokeVMExperimentCommand : WorkloadCmdlet
     {
         var host = HostConnections.Get(ConnectionUri ?? plan.ConnectionUri);
         using var domain = host.Write().TryLookupByUuid(plan.VMId) ?? throw host.VMNotFound(plan.VMName, plan.VMId);
-        Run(new VMTarget(host, domain, VMReference.From(plan)), [plan]);
+        var anew = new VMTuner(host, TimeProvider.System, Journals.Current, domain).CheckAnew(plan);
+        Run(new VMTarget(host, domain, VMReference.From(plan)), [anew]);
     }
 
     private void Run(VMTarget vm, IReadOnlyList<VMTuningPlan> plans)

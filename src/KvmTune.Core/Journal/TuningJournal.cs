@@ -3,6 +3,7 @@ using System.Collections.Concurrent;
 using System.Globalization;
 using System.Net.Sockets;
 using System.Text.Json;
+using KvmTune.Hosts;
 using KvmTune.Measurement;
 using KvmTune.Statistics;
 using KvmTune.Tuning;

@@ -142,7 +142,7 @@ public sealed class FindingTests
 
         var remedy = Assert.Single(example.Shows.Look(example.Kind)).Observation.Remedy;
 
-        Assert.Equal("writethrough", Assert.IsType<DiskDriverChange>(remedy.MakeChange!(KvmTune.Tuning.DomainDocument.Parse(example.Shows.Configured!))).Options["cache"]);
+        Assert.Equal("writethrough", Assert.IsType<DiskDriverChange>(remedy.MakeChange!(KvmTune.Topology.DomainDocument.Parse(example.Shows.Configured!))).Options["cache"]);
     }
 
     [Fact]
