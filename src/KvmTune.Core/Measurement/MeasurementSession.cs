@@ -286,10 +286,10 @@ public sealed class MeasurementSession : IAsyncDisposable
         };
     }
 
-    // What makes a run no sample even though its program was content.
+    // What makes a run no sample even though its program was content. A variation may be absent: too few seconds were reported for one.
     private string? WhyInvalid(RunOutcome outcome)
     {
-        foreach (var metric in Metrics)
+        foreach (var metric in Metrics.Where(metric => metric.Kind != MetricKind.Variation || metric.IsPrimary))
         {
             if (!outcome.Values.TryGetValue(metric.Name, out var value) || !double.IsFinite(value))
             {
