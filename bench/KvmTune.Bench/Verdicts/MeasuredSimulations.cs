@@ -60,7 +60,7 @@ internal sealed class ScreeningSimulation(int experiments, int seed)
             pair++;
         }
 
-        double[] Side(bool isCandidate) => [.. runs.ToPerformance(isCandidate)!.ValuesOf("Iops").Select(Math.Log)];
+        double[] Side(bool isCandidate) => [.. runs.ToPerformance(isCandidate)!.ValuesOf("Iops").Select(value => Math.Log(value))];
         return (Side(false), Side(true));
     }
 }

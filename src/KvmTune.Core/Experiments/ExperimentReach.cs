@@ -39,7 +39,7 @@ internal sealed class ExperimentReach(
         var values = last is null ? [] : last.ValuesOf(_deciding.Name).Where(value => double.IsFinite(value) && value > 0).ToList();
         var isKnown = values.Count >= VMCalibrator.FewestRuns;
         var chance = new Random(1);
-        double[] noise = isKnown ? [.. values.Select(Math.Log)] : [.. Enumerable.Range(0, TypicalRuns).Select(_ => Typical(_deciding.Kind) * Normal(chance))];
+        double[] noise = isKnown ? [.. values.Select(value => Math.Log(value))] : [.. Enumerable.Range(0, TypicalRuns).Select(_ => Typical(_deciding.Kind) * Normal(chance))];
         var isPairs = schedule.Design == ExperimentDesign.Pairs;
         // Runs that follow each other are the sides of a pair, as they would be; halves are the sides of a sequence.
         var one = noise.Where((_, i) => isPairs ? i % 2 == 0 : i < noise.Length / 2).Take(noise.Length / 2).ToList();
