@@ -109,7 +109,7 @@ internal sealed class CarryOverSimulation(int experiments, int seed)
     private static (double[] Baseline, double[] Candidate) Play(Random chance)
     {
         var schedule = ExperimentSchedule.Create(
-            new ExperimentOptions { Design = ExperimentDesign.Pairs, Runs = Pairs }, needsRestart: false, chance.Next(), (_, _) => TimeSpan.Zero);
+            new ExperimentOptions { Design = KvmTune.Experiments.ExperimentDesign.Pairs, Runs = Pairs }, needsRestart: false, chance.Next(), (_, _) => TimeSpan.Zero);
         var values = new Dictionary<bool, List<double>> { [false] = [], [true] = [] };
         bool? side = null;
         var sinceSwitch = 0;
