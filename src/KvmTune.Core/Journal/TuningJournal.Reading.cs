@@ -113,7 +113,7 @@ public sealed partial class TuningJournal
         ArgumentNullException.ThrowIfNull(workload);
         return !_database.Exists ? null : _database.Read(
                 "SELECT document FROM measurement WHERE vm_id = $0 AND workload = $1 COLLATE NOCASE AND runs >= $2 ORDER BY started_at DESC LIMIT 1",
-                row => PerformanceDocument.Read(row.GetString(0)), Text(vmId), workload.Name, VMCalibrator.FewestRuns)
+                row => PerformanceDocument.Read(row.GetString(0)), Ignore, Text(vmId), workload.Name, VMCalibrator.FewestRuns)
             .FirstOrDefault(last => last.Workload.RunTime == workload.RunTime && last.Workload.Command == workload.Command);
     }
 

@@ -1,5 +1,6 @@
 // One test that breaks each rule of disk driver options and one that just keeps it.
 using KvmTune.Hosts;
+using KvmTune.Topology;
 using KvmTune.Tuning;
 using KvmTune.Tuning.Changes;
 using KvmTune.Tuning.Rules;
