@@ -115,7 +115,7 @@ Describe 'In a bare Debian: <Suite>' -Tag Package, Lab -ForEach @{ Suite = 'book
 
     It 'measures a guest of the lab' {
         $said = Invoke-PowerShellInRoot @'
-$measured = Measure-VMPerformance lab1 -Workload Cpu -Runs 2 -RunTime 1s
+$measured = Measure-VMPerformance lab1 -Workload Cpu -Runs 2 -RunTime 2s
 $measured.VMName; $measured.Runs.Count; $measured.Primary.Median -gt 0
 '@
         $said | Should -Be lab1, 2, True
@@ -125,8 +125,8 @@ $measured.VMName; $measured.Runs.Count; $measured.Primary.Median -gt 0
     It 'runs the sample <_> from where it is installed' -ForEach @((Get-ChildItem "$PSScriptRoot/../../samples/*.ps1").Name) {
         $said = Invoke-PowerShellInRoot @"
 `$PSDefaultParameterValues = @{
-    'Measure-VMPerformance:Runs' = 2; 'Measure-VMPerformance:RunTime' = '1s'; 'Invoke-VMExperiment:Design' = 'Sequential'
-    'Invoke-VMExperiment:Runs' = 2; 'Invoke-VMExperiment:RunTime' = '1s'; 'Experiment-*.ps1:RunTime' = 1
+    'Measure-VMPerformance:Runs' = 2; 'Measure-VMPerformance:RunTime' = '2s'; 'Invoke-VMExperiment:Design' = 'Sequential'
+    'Invoke-VMExperiment:Runs' = 2; 'Invoke-VMExperiment:RunTime' = '2s'; 'Experiment-*.ps1:RunTime' = 2
     'Experiment-DiskCacheMode.ps1:Runs' = 2; 'Experiment-DiskCacheMode.ps1:Design' = 'Sequential'; 'Experiment-DiskCacheMode.ps1:Force' = `$true
 }
 & /usr/share/doc/kvmtune/examples/$_

@@ -69,8 +69,7 @@ Describe 'The package' {
 `$ErrorActionPreference = 'Stop'
 Register-PSResourceRepository -Name KvmTuneTest -Uri '$folder' -Trusted
 try {
-    `$null = New-Item -ItemType Directory '$TestDrive/saved'
-    Save-PSResource KvmTune -Repository KvmTuneTest -Path '$TestDrive/saved' -TrustRepository
+    Save-PSResource KvmTune -Repository KvmTuneTest -Path (New-Item -ItemType Directory '$TestDrive/saved') -TrustRepository
     Install-PSResource KvmTune -Repository KvmTuneTest -TrustRepository -Reinstall
     (Get-InstalledPSResource KvmTune).Version.ToString()
     Import-Module KvmTune

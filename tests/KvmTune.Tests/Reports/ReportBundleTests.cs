@@ -55,6 +55,7 @@ public sealed class ReportBundleTests : IDisposable
             {
                 WorkingDirectory = _copy.FullName,
                 RedirectStandardOutput = true,
+                UseShellExecute = false,
             },
         };
         // A shell and nothing else: MSBuild runs every command by one.
