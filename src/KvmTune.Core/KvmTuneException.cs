@@ -50,7 +50,7 @@ public class KvmTuneException : Exception
     /// <summary>Makes an error.</summary>
     /// <param name="errorId">A fixed PascalCase word that scripts can rely on.</param>
     /// <param name="category">The kind of failure.</param>
-    /// <param name="message">What was wrong, with the value, and what to do.</param>
+    /// <param name="message">What was wrong, with the value, and what to do. What a terminal would obey in it is neutralised.</param>
     /// <param name="innerException">What caused it.</param>
     public KvmTuneException(string errorId, KvmTuneErrorCategory category, string message, Exception? innerException = null)
         : base(TerminalText.Of(message), innerException)

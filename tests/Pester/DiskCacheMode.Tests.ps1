@@ -125,7 +125,7 @@ Import-Module '$module'
     }
 }
 
-Describe 'Cache modes of a real guest' -Tag Lab -Skip:(-not $env:KVMTUNE_LAB) {
+Describe 'Cache modes of a real guest' -Tag Lab, lab2 -Skip:(-not $env:KVMTUNE_LAB) {
     BeforeAll {
         $null = Connect-VMHost (Get-LabUri)
         Restore-Guest lab2

@@ -160,7 +160,7 @@ Describe 'What is shipped for it' {
     }
 }
 
-Describe 'The line with an undo at its end' -Tag Lab -Skip:(-not $env:KVMTUNE_LAB) {
+Describe 'The line with an undo at its end' -Tag Lab, lab1 -Skip:(-not $env:KVMTUNE_LAB) {
     BeforeAll {
         $env:KVMTUNE_HOME = Join-Path $TestDrive lab
         $null = Connect-VMHost (Get-LabUri)
@@ -198,5 +198,16 @@ Describe 'The line with an undo at its end' -Tag Lab -Skip:(-not $env:KVMTUNE_LA
         $null = $pin | Undo-VMTuning
         Get-VcpuAffinity lab1 0 | Should -Be (Get-HostCpuList)
         Get-DomainText lab1 | Should -Be $before
+    }
+
+    It 'goes back to a checkpoint, in the kernel too; a report shows what was tried; and what is forgotten is gone' {
+        $null = Checkpoint-VMTuning lab1 before
+        $null = Set-VcpuPin lab1 0 1 -WarningAction Ignore
+        $null = Restore-VMTuning lab1 before -WarningAction Ignore
+        Get-VcpuAffinity lab1 0 | Should -Be (Get-HostCpuList)
+        Get-DomainText lab1 | Should -Be $before
+        Get-Content (Export-VMTuningReport lab1 -Path "$TestDrive/lab1.html") -Raw | Should -Match 'disk vdb: cache=none, io=native'
+        Remove-VMTuningHistory lab1 -OlderThan ([datetime]::Now.AddMinutes(1)) -Confirm:$false
+        Get-VMTuningHistory lab1 | Should -BeNullOrEmpty
     }
 }

@@ -25,18 +25,19 @@ public abstract class CancellableCmdlet : PSCmdlet, IDisposable
     /// <summary>As PowerShell's own, but where nobody can be asked the error says what to say.</summary>
     /// <exception cref="KvmTuneException">Nobody can be asked (<c>NobodyToAsk</c>).</exception>
     protected internal new bool ShouldProcess(string target, string action) => Ask(
-        () => base.ShouldProcess(target, action), cause => NobodyToAsk($"{action}: {target}", cause));
+        () => base.ShouldProcess(TerminalText.Line(target), TerminalText.Line(action)), cause => NobodyToAsk($"{action}: {target}", cause));
 
     /// <inheritdoc cref="ShouldProcess(string, string)"/>
     protected internal new bool ShouldProcess(string verboseDescription, string verboseWarning, string caption) => Ask(
-        () => base.ShouldProcess(verboseDescription, verboseWarning, caption), cause => NobodyToAsk(verboseWarning.TrimEnd('?'), cause));
+        () => base.ShouldProcess(TerminalText.Of(verboseDescription), TerminalText.Of(verboseWarning), TerminalText.Line(caption)),
+        cause => NobodyToAsk(verboseWarning.TrimEnd('?'), cause));
 
     /// <summary>Asks whether data may be put at risk. Enter is no, and an answer for all holds for the rest of the command.</summary>
     /// <param name="question">The question, with the risk.</param>
     /// <param name="caption">What is going to be done.</param>
     /// <param name="nobody">The error where nobody can be asked.</param>
     internal bool Consents(string question, string caption, Func<Exception, KvmTuneException> nobody) => Ask(
-        () => ShouldContinue(question, caption, hasSecurityImpact: true, ref _consentsToAll, ref _refusesAll), nobody);
+        () => ShouldContinue(TerminalText.Of(question), TerminalText.Line(caption), hasSecurityImpact: true, ref _consentsToAll, ref _refusesAll), nobody);
 
     /// <summary>Called by PowerShell on Ctrl+C.</summary>
     protected override void StopProcessing() => _stop.Cancel();
@@ -48,6 +49,23 @@ public abstract class CancellableCmdlet : PSCmdlet, IDisposable
         {
             _stop.Dispose();
         }
+    }
+
+    // What cmdlets write to a terminal goes through these, so that nothing in it is obeyed by one.
+
+    /// <summary>Writes a warning.</summary>
+    protected internal new void WriteWarning(string text) => base.WriteWarning(TerminalText.Of(text));
+
+    /// <summary>Writes a verbose message.</summary>
+    protected internal new void WriteVerbose(string text) => base.WriteVerbose(TerminalText.Of(text));
+
+    /// <summary>Shows progress.</summary>
+    protected internal new void WriteProgress(ProgressRecord record)
+    {
+        ArgumentNullException.ThrowIfNull(record);
+        (record.Activity, record.StatusDescription) = (TerminalText.Line(record.Activity), TerminalText.Line(record.StatusDescription));
+        record.CurrentOperation = record.CurrentOperation is null ? null : TerminalText.Line(record.CurrentOperation);
+        base.WriteProgress(record);
     }
 
     /// <summary>

@@ -3,6 +3,7 @@ using System.Collections;
 using System.Globalization;
 using KvmTune.Cmdlets.Common;
 using KvmTune.Cmdlets.Network;
+using KvmTune.Hosts;
 using KvmTune.Libvirt;
 using KvmTune.Measurement.Workloads;
 using KvmTune.Topology;

@@ -2,6 +2,7 @@
 using System.Management.Automation;
 using KvmTune.Cmdlets.Common;
 using KvmTune.Cmdlets.Completion;
+using KvmTune.Hosts;
 using KvmTune.Topology;
 
 namespace KvmTune.Cmdlets.Host;

@@ -37,12 +37,13 @@ public sealed class InvokeVMTuningCommand : CancellableCmdlet
     {
         foreach (var plan in Plan)
         {
-            Try(plan, () => PlanApplication.Apply(
-                this,
-                new VMTuner(HostConnections.Get(plan.ConnectionUri), TimeProvider.System, Journals.Current),
-                plan,
-                Force,
-                PlanApplication.Options(Restart, ShutdownTimeLimit, AllowPowerOff, baseline: null)));
+            Try(plan, () =>
+            {
+                // The plan may come from anywhere: what is shown and asked is worked out here.
+                var tuner = new VMTuner(HostConnections.Get(plan.ConnectionUri), TimeProvider.System, Journals.Current);
+                PlanApplication.Apply(
+                    this, tuner, tuner.CheckAnew(plan), Force, PlanApplication.Options(Restart, ShutdownTimeLimit, AllowPowerOff, baseline: null));
+            });
         }
     }
 }

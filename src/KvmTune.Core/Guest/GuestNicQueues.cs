@@ -1,7 +1,7 @@
 // The guest's side of a NIC with several queues: finds the interface, tells it to use them (ethtool -L), and reads back what it uses.
 using System.Globalization;
 using System.Text.Json;
-using KvmTune.Tuning;
+using KvmTune.Hosts;
 
 namespace KvmTune.Guest;
 

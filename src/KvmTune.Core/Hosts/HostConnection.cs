@@ -145,8 +145,11 @@ public sealed class HostConnection : IDisposable
         }
     }
 
-    // qemu:///system and qemu:///session are this machine's; qemu+unix:// too; any host part is another machine.
-    private static bool IsLocalQemuUri(string uri) =>
+    /// <summary>
+    /// Whether the VMs of a libvirt URI are processes of this machine: it is QEMU's, names no host, and its transport, if any, is a local
+    /// socket (libvirt: https://libvirt.org/uri.html). The one idea of "local" there is; the test driver's hosts are made up.
+    /// </summary>
+    public static bool IsLocalQemuUri(string uri) =>
         System.Uri.TryCreate(uri, UriKind.Absolute, out var parsed)
         && parsed.Scheme is "qemu" or "qemu+unix"
         && string.IsNullOrEmpty(parsed.Host);

@@ -18,7 +18,7 @@ public sealed partial class TuningJournal
             c.by_process, c.process_id, c.process_start, c.boot_id, c.restarted, c.error, c.experiment_id, c.undoes, c.undone_at, c.undone_by, c.intent,
             v.verdict, v.sentence,
             b.id, b.started_at, b.workload, b.metric, b.unit, b.median, b.runs,
-            a.id, a.started_at, a.workload, a.metric, a.unit, a.median, a.runs, v.design
+            a.id, a.started_at, a.workload, a.metric, a.unit, a.median, a.runs, v.design, v.document
         FROM change c
         LEFT JOIN comparison v ON v.id = (SELECT max(id) FROM comparison WHERE change_id = c.id)
         LEFT JOIN measurement b ON b.id = coalesce(c.baseline_id, v.baseline_id)
@@ -101,6 +101,20 @@ public sealed partial class TuningJournal
     private static void Ignore(UnreadableEntry entry)
     {
         // It is said where somebody looks at the history.
+    }
+
+    /// <summary>The last measurement of a VM under a workload that has enough runs to tell its noise.</summary>
+    /// <param name="vmId">The VM's UUID.</param>
+    /// <param name="workload">The workload; runs of another length are another noise.</param>
+    /// <returns>The measurement; null where there is none.</returns>
+    /// <exception cref="KvmTuneException">The journal cannot be used (<c>JournalUnavailable</c>, <c>JournalIsNewer</c>).</exception>
+    public VMPerformance? LastMeasurement(Guid vmId, WorkloadRequest workload)
+    {
+        ArgumentNullException.ThrowIfNull(workload);
+        return !_database.Exists ? null : _database.Read(
+                "SELECT document FROM measurement WHERE vm_id = $0 AND workload = $1 COLLATE NOCASE AND runs >= $2 ORDER BY started_at DESC LIMIT 1",
+                row => PerformanceDocument.Read(row.GetString(0)), Ignore, Text(vmId), workload.Name, VMCalibrator.FewestRuns)
+            .FirstOrDefault(last => last.Workload.RunTime == workload.RunTime && last.Workload.Command == workload.Command);
     }
 
     private static List<JournalEntry> Keep(IEnumerable<JournalEntry> entries, JournalFilter filter) =>
@@ -193,6 +207,7 @@ public sealed partial class TuningJournal
             Baseline = ReadMeasurement(row, 25),
             Candidate = ReadMeasurement(row, 32),
             Design = Optional(row, 39) is { } design ? Enum.Parse<ComparisonDesign>(design) : null,
+            ComparisonDocument = isBrief ? null : Optional(row, 40),
             Intent = intent,
             HostIntent = !isBrief && kind == JournalKind.HostChange ? Deserialize<HostChangeIntent>(row.GetString(22)) : null,
         };

@@ -3,6 +3,7 @@ using System.Collections.Concurrent;
 using System.Globalization;
 using System.Net.Sockets;
 using System.Text.Json;
+using KvmTune.Hosts;
 using KvmTune.Measurement;
 using KvmTune.Statistics;
 using KvmTune.Tuning;
@@ -98,8 +99,8 @@ public sealed partial class TuningJournal : IChangeJournal, IDisposable
         _database.Write(
             isDurable: false,
             """
-            INSERT INTO comparison (vm_id, change_id, baseline_id, candidate_id, compared_at, design, verdict, sentence)
-            VALUES ($0, $1, $2, $3, $4, $5, $6, $7)
+            INSERT INTO comparison (vm_id, change_id, baseline_id, candidate_id, compared_at, design, verdict, sentence, document)
+            VALUES ($0, $1, $2, $3, $4, $5, $6, $7, $8)
             """,
             Text(comparison.VMId),
             changeId ?? comparison.Change?.JournalId,
@@ -108,7 +109,8 @@ public sealed partial class TuningJournal : IChangeJournal, IDisposable
             Text(_time.GetUtcNow()),
             comparison.Design.ToString(),
             comparison.Verdict.ToString(),
-            comparison.Sentence);
+            comparison.Sentence,
+            ComparisonDocument.Write(comparison));
     }
 
     /// <inheritdoc/>

@@ -304,7 +304,7 @@ public sealed class MeasurementSession : IAsyncDisposable
 
     private static string? Shown(string? text) => text is null ? null : GuestText.Shown(text);
 
-    // What makes a run no sample even though its program was content.
+    // What makes a run no sample even though its program was content. A variation may be absent: too few seconds were reported for one.
     private string? WhyInvalid(RunOutcome outcome)
     {
         if (outcome.PerSecondRates.Count > MostSeconds)
@@ -312,7 +312,7 @@ public sealed class MeasurementSession : IAsyncDisposable
             return $"The run has the rates of {outcome.PerSecondRates.Count} seconds, more than any run lasts.";
         }
 
-        foreach (var metric in Metrics)
+        foreach (var metric in Metrics.Where(metric => metric.Kind != MetricKind.Variation || metric.IsPrimary))
         {
             if (!outcome.Values.TryGetValue(metric.Name, out var value) || !double.IsFinite(value))
             {

@@ -94,8 +94,8 @@ internal sealed class ChangeApplication(HostConnection host, LibvirtDomain domai
     /// <summary>The change that takes a plan back: one, whatever the two documents had before, so that undoing is one step, and can itself be undone in one.</summary>
     internal static VMChange InverseOf(VMTuningPlan plan)
     {
-        var ofConfiguration = plan.ChangesConfiguration ? plan.Change.Inverse(DomainDocument.Parse(plan.Snapshot.Persistent!)) : null;
-        var ofRunning = plan.ChangesRunning ? plan.Change.ForRunning.Inverse(DomainDocument.Parse(plan.Snapshot.Running!)) : null;
+        var ofConfiguration = plan.ChangesConfiguration ? plan.Change.Inverse(plan.Snapshot.Persistent!) : null;
+        var ofRunning = plan.ChangesRunning ? plan.Change.ForRunning.Inverse(plan.Snapshot.Running!) : null;
         if (ofConfiguration is null)
         {
             return ofRunning! with { Scope = ChangeScope.Live };
@@ -116,12 +116,12 @@ internal sealed class ChangeApplication(HostConnection host, LibvirtDomain domai
 
     private List<Verification> Define()
     {
-        var document = DomainDocument.Parse(plan.Snapshot.Persistent!);
+        var document = plan.Snapshot.Persistent!.Copy();
         _change.Edit(document);
         var (connection, edited) = (host.Write(), document.ToXml());
 
         // libvirt has no define that takes a condition: the two calls follow each other with nothing between them.
-        if (Persistent() != plan.Snapshot.Persistent)
+        if (!plan.Snapshot.Persistent.IsFrom(Persistent()))
         {
             throw new KvmTuneException(
                 "ConcurrentEdit", KvmTuneErrorCategory.ResourceBusy,
@@ -133,9 +133,9 @@ internal sealed class ChangeApplication(HostConnection host, LibvirtDomain domai
             // The new handle names the domain that is held here already.
         }
 
-        var defined = DomainDocument.Parse(Persistent());
-        var verifications = _change.Settings.Select(setting => new Verification(
-            setting.Path.ToString(), "libvirt: persistent configuration", Shown(setting.Value), Shown(defined.Get(setting.Path)))).ToList();
+        // What the edit led to is what must be there: an I/O thread that something else has come to use stays where it was to go.
+        var defined = VMReading.Persistent(domain);
+        var verifications = _change.Settings.Select(setting => Verified(SettingCatalog.Get(setting.Path), setting.Path, document.Get(setting.Path), defined.Get(setting.Path))).ToList();
         if (verifications.Any(verification => !verification.IsMet))
         {
             TakeBackConfiguration();
@@ -149,7 +149,7 @@ internal sealed class ChangeApplication(HostConnection host, LibvirtDomain domai
     {
         var change = _change.ForRunning;
         var hostCpus = plan.HostCpus!;
-        var target = new LiveTarget(domain, DomainXmlReader.Read(plan.Snapshot.Running!), hostCpus.OnlineCpus, hostCpus.CpuMapLength, FindProcess());
+        var target = new LiveTarget(domain, plan.Snapshot.Running!.ToConfiguration(), hostCpus.OnlineCpus, hostCpus.CpuMapLength, FindProcess());
         try
         {
             change.ApplyLive(target);
@@ -158,7 +158,7 @@ internal sealed class ChangeApplication(HostConnection host, LibvirtDomain domai
         }
         catch (Exception exception) when (exception is LibvirtException or KvmTuneException)
         {
-            change.Inverse(DomainDocument.Parse(plan.Snapshot.Running!)).ApplyLive(target);
+            change.Inverse(plan.Snapshot.Running!).ApplyLive(target);
             throw;
         }
     }
@@ -171,7 +171,7 @@ internal sealed class ChangeApplication(HostConnection host, LibvirtDomain domai
             return;
         }
 
-        var (connection, inverse) = (host.Write(), _change.Inverse(DomainDocument.Parse(plan.Snapshot.Persistent!)));
+        var (connection, inverse) = (host.Write(), _change.Inverse(plan.Snapshot.Persistent!));
         string now, edited;
         do
         {
@@ -189,6 +189,9 @@ internal sealed class ChangeApplication(HostConnection host, LibvirtDomain domai
     }
 
     private string Persistent() => domain.GetXml(DomainXmlFlags.Inactive | DomainXmlFlags.Secure);
+
+    private static Verification Verified(Setting setting, SettingPath path, string? expected, string? actual) => new(
+        path.ToString(), "libvirt: persistent configuration", Shown(expected), Shown(setting.IsSame(expected, actual) ? expected : actual));
 
     private QemuProcess? FindProcess() => host.IsLocalQemu ? QemuProcess.Find(domain.Name, domain.Id) : null;
 

@@ -178,7 +178,7 @@ public sealed class VMRestarter(TimeProvider time, RestartOptions options)
         {
             throw new KvmTuneException(
                 "ShutdownTimedOut", KvmTuneErrorCategory.OperationTimeout,
-                $"The guest of '{domain.Name}' did not shut down within {options.TimeLimit.TotalSeconds.ToString("0", System.Globalization.CultureInfo.InvariantCulture)} s. It still runs. Give it longer with -ShutdownTimeLimit, or say -AllowPowerOff to have it powered off then, which loses what the guest has not written.");
+                $"The guest of '{domain.Name}' did not shut down within {options.TimeLimit.TotalSeconds.ToString("0", System.Globalization.CultureInfo.InvariantCulture)} s. It still runs, and may go down later, since it was asked to: start it then with Restart-VMDomain. Give it longer with -ShutdownTimeLimit, or say -AllowPowerOff to have it powered off then, which loses what the guest has not written.");
         }
 
         domain.Destroy();

@@ -1,5 +1,6 @@
 // One test that breaks each rule of disk driver options and one that just keeps it.
 using KvmTune.Hosts;
+using KvmTune.Topology;
 using KvmTune.Tuning;
 using KvmTune.Tuning.Changes;
 using KvmTune.Tuning.Rules;
@@ -24,6 +25,29 @@ public sealed class DiskRuleTests
         var shared = RuleScene.Vm().Replace("<target dev='vdb'", "<shareable/><target dev='vdb'", StringComparison.Ordinal);
         new RuleScene { Change = Disk("writethrough", null), Xml = shared }.Breaks(DiskRules.ShareableNeedsNoCache, "vdb");
         new RuleScene { Change = Disk("none", null), Xml = shared }.Keeps(DiskRules.ShareableNeedsNoCache);
+    }
+
+    [Fact]
+    public void An_io_mode_is_refused_on_a_network_disk()
+    {
+        var network = RuleScene.Vm().Replace("type='file' device='disk'", "type='network' device='disk'", StringComparison.Ordinal);
+        new RuleScene { Change = Disk("none", "native"), Xml = network }.Breaks(DiskRules.IOModeNeedsLocalImage, "vdb", "native");
+        new RuleScene { Change = Disk("none", "threads"), Xml = network }.Breaks(DiskRules.IOModeNeedsLocalImage, "threads");
+        new RuleScene { Change = Disk("none", null), Xml = network }.IsSilent(DiskRules.IOModeNeedsLocalImage);
+        new RuleScene { Change = Disk("none", "native") }.Keeps(DiskRules.IOModeNeedsLocalImage);
+    }
+
+    [Theory]
+    [InlineData("cdrom", "discard", "unmap")]
+    [InlineData("cdrom", "detect_zeroes", "on")]
+    [InlineData("floppy", "discard", "ignore")]
+    public void Discard_and_detection_of_zeroes_are_refused_on_drives_that_have_none(string device, string option, string value)
+    {
+        var drive = RuleScene.Vm().Replace("device='disk'", $"device='{device}'", StringComparison.Ordinal);
+        var change = Disk("none", null) with { Options = new Dictionary<string, string?> { [option] = value } };
+        new RuleScene { Change = change, Xml = drive }.Breaks(DiskRules.DiscardNeedsWritableDevice, device);
+        new RuleScene { Change = change }.Keeps(DiskRules.DiscardNeedsWritableDevice);
+        new RuleScene { Change = Disk("none", null), Xml = drive }.IsSilent(DiskRules.DiscardNeedsWritableDevice);
     }
 
     [Fact]

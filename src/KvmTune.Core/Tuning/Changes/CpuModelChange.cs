@@ -7,6 +7,7 @@ namespace KvmTune.Tuning.Changes;
 /// <summary>Sets <c>&lt;cpu mode&gt;</c>, its model and <c>&lt;topology&gt;</c>. In force from the next start on.</summary>
 public sealed record CpuModelChange : VMChange
 {
+    private static readonly Setting[] CpuSettings = [.. SettingCatalog.All.Where(setting => setting.Elements[0].Name == "cpu")];
     private static readonly SettingPath Cpu = SettingPath.Of(new SettingElement("cpu"));
     private static readonly SettingPath Model = Cpu.Child("model");
     private static readonly SettingPath TopologyPath = Cpu.Child("topology");
@@ -43,7 +44,7 @@ public sealed record CpuModelChange : VMChange
                 where value.Path.Elements is [_, { Name: "feature" }]
                 select $"CPU feature {value.Path.Elements[1].KeyValue} {value.Value ?? "not set"}");
 
-            return string.Join(", ", parts);
+            return string.Join(", ", parts.DefaultIfEmpty($"CPU: {string.Join(", ", Values.Select(value => value.Path.ToString()))}"));
         }
     }
 
@@ -81,6 +82,9 @@ public sealed record CpuModelChange : VMChange
         new(TopologyPath.At("cores"), Text(topology.Cores)),
         new(TopologyPath.At("threads"), Text(topology.Threads)),
     ];
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<Setting> Kinds => CpuSettings;
 
     /// <inheritdoc/>
     public override void CheckTarget(VMConfiguration configuration)

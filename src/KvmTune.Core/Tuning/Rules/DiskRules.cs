@@ -117,10 +117,33 @@ public static class DiskRules
                 ? RuleCheck.Broken($"Disk '{context.Disk.Target}' would have no cache mode set, which QEMU takes as writeback: writes are acknowledged while they are still in the host's memory, and what the guest has not flushed is lost when the host loses power.")
                 : RuleCheck.Kept($"cache='{cache}' is set explicitly"));
 
+    /// <summary>The I/O mode is one of local images.</summary>
+    public static TuningRule IOModeNeedsLocalImage { get; } = new(
+        nameof(IOModeNeedsLocalImage), TuningArea.Disk, RuleSeverity.Error,
+        "QEMU reads and writes a network disk by a library of its own: the I/O mode is not even passed to it.",
+        "tried with virsh domxml-to-native, libvirt 9.0.0",
+        static context => context.Change is not DiskDriverChange { IsReturn: false } change || change.Options.GetValueOrDefault("io") is not { } mode || context.Disk is not { } disk
+            ? null
+            : disk.SourceType == "network"
+                ? RuleCheck.Broken($"Disk '{disk.Target}' is a network disk, on which io='{mode}' has no effect. Leave -IO out.")
+                : RuleCheck.Kept($"disk '{disk.Target}' is of type '{disk.SourceType}'"));
+
+    /// <summary>What cannot be written has nothing to discard.</summary>
+    public static TuningRule DiscardNeedsWritableDevice { get; } = new(
+        nameof(DiscardNeedsWritableDevice), TuningArea.Disk, RuleSeverity.Error,
+        "A CD-ROM or floppy drive passes no discards on and writes no zeroes that could be found.",
+        "tried with virsh domxml-to-native, libvirt 9.0.0",
+        static context => context.Change is not DiskDriverChange { IsReturn: false } change || context.Disk is not { } disk
+            || (change.Options.GetValueOrDefault("discard") ?? change.Options.GetValueOrDefault("detect_zeroes")) is null
+                ? null
+                : disk.Device is "cdrom" or "floppy"
+                    ? RuleCheck.Broken($"'{disk.Target}' is a {disk.Device} drive, on which discard and detection of zeroes have no effect. Leave -Discard and -DetectZeroes out.")
+                    : RuleCheck.Kept($"'{disk.Target}' is a {disk.Device}"));
+
     /// <summary>All rules of this file.</summary>
     public static IReadOnlyList<TuningRule> All { get; } =
     [
-        NativeNeedsDirectCache, DirectNeedsODirect, ShareableNeedsNoCache, UnsafeLosesData, WritebackHoldsData, CacheBlocksMigration,
+        IOModeNeedsLocalImage, DiscardNeedsWritableDevice, NativeNeedsDirectCache, DirectNeedsODirect, ShareableNeedsNoCache, UnsafeLosesData, WritebackHoldsData, CacheBlocksMigration,
         UnsetCacheIsWriteback, IoUringNeedsVersions, IoUringCanFallBack,
     ];
 
