@@ -104,7 +104,16 @@ public sealed class SshChannel : IGuestChannel
                     + "It was ended there.");
             }
 
-            return Result(command, exitCode, await process.OutputAsync(), first + await rest, _time.GetElapsedTime(started));
+            if (process.WroteTooMuch)
+            {
+                await EndAsync(command, processId);
+                throw new GuestChannelException(
+                    GuestChannelReason.OutputTooLarge,
+                    $"{command.Path} in {_endpoint.HostName} wrote more than {HostProcess.MostCharacters >> 20} Mi characters. "
+                    + "It was ended there. Let it write to a file of its own instead.");
+            }
+
+            return Result(command, exitCode, await process.Output, first + await rest, _time.GetElapsedTime(started));
         }
     }
 

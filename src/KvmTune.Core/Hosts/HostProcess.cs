@@ -1,53 +1,79 @@
 // Runs programs on this machine (ssh, iperf3). The one file that knows the process library, so that it can be swapped.
 using System.ComponentModel;
-using Medallion.Shell;
+using System.Text;
+using CliWrap;
 
 namespace KvmTune.Hosts;
 
 /// <summary>A program that runs on this machine. Its arguments are handed over one by one; no shell is involved.</summary>
 internal sealed class HostProcess : IAsyncDisposable
 {
-    private readonly Command _command;
-    private readonly Task<string> _output;
+    /// <summary>The exit code of a program that was ended here, as a shell says it of one that got SIGKILL.</summary>
+    public const int Killed = 137;
 
-    private HostProcess(Command command)
+    /// <summary>What is kept of each of a program's two outputs, in characters, before the program is ended.</summary>
+    public const int MostCharacters = 256 << 20;
+
+    private readonly ProcessText _output;
+    private readonly ProcessText _errors;
+    private readonly CancellationTokenSource _end = new();
+
+    private HostProcess(Command command, int mostCharacters)
     {
-        _command = command;
-        _output = command.StandardOutput.ReadToEndAsync();
+        _output = new ProcessText(mostCharacters);
+        _errors = new ProcessText(mostCharacters);
+        var running = command
+            .WithValidation(CommandResultValidation.None)
+            .WithStandardOutputPipe(PipeTarget.Create((stream, cancellation) => CopyAsync(_output, stream, cancellation)))
+            .WithStandardErrorPipe(PipeTarget.Create((stream, cancellation) => CopyAsync(_errors, stream, cancellation)))
+            .ExecuteAsync(_end.Token);
+        ProcessId = running.ProcessId;
+        Ended = ExitCodeAsync(running);
+        Output = _output.ReadToEndAsync();
     }
 
-    /// <summary>Completed when the program has ended; its exit code.</summary>
-    public Task<int> Ended => ExitCodeAsync();
+    /// <summary>Its process id.</summary>
+    public int ProcessId { get; }
+
+    /// <summary>Completed when the program has ended and both its outputs are closed; its exit code, <see cref="Killed"/> where it was ended here.</summary>
+    public Task<int> Ended { get; }
 
     /// <summary>All that it wrote to its standard output, once it has closed that.</summary>
-    public Task<string> OutputAsync() => _output;
+    public Task<string> Output { get; }
+
+    /// <summary>Whether it was ended since it wrote more than <see cref="MostCharacters"/> to one of its outputs.</summary>
+    public bool WroteTooMuch => _output.IsTooLong || _errors.IsTooLong;
 
     /// <summary>The next line of its standard error; null at its end.</summary>
-    public Task<string?> ReadErrorLineAsync() => _command.StandardError.ReadLineAsync()!;
+    public Task<string?> ReadErrorLineAsync() => _errors.ReadLineAsync();
 
-    /// <summary>The rest of its standard error.</summary>
-    public Task<string> ReadErrorsAsync() => _command.StandardError.ReadToEndAsync();
+    /// <summary>The rest of its standard error, once it has closed that.</summary>
+    public Task<string> ReadErrorsAsync() => _errors.ReadToEndAsync();
 
     /// <summary>Starts a program.</summary>
     /// <param name="program">Its name, as the <c>PATH</c> finds it.</param>
     /// <param name="arguments">Its arguments.</param>
     /// <param name="standardInput">What it gets on its standard input; null for an empty one.</param>
+    /// <param name="mostCharacters">What is kept of each of its outputs; one that writes more is ended.</param>
     /// <returns>The running program; null where there is no such program.</returns>
-    public static HostProcess? Start(string program, IEnumerable<string> arguments, string? standardInput = null)
+    public static HostProcess? Start(
+        string program, IEnumerable<string> arguments, string? standardInput = null, int mostCharacters = MostCharacters)
     {
+        if (LocalPrograms.Find(program) is not { } path)
+        {
+            return null;
+        }
+
+        var command = Cli.Wrap(path).WithArguments(arguments);
+        if (standardInput is not null)
+        {
+            // That the program ends without reading all of it is its right, and no error here either.
+            command = command.WithStandardInputPipe(PipeSource.FromString(standardInput, new UTF8Encoding(false)));
+        }
+
         try
         {
-            var command = Command.Run(program, arguments, options => options.ThrowOnError(false).DisposeOnExit(false));
-            if (standardInput is null)
-            {
-                command.StandardInput.Dispose();
-            }
-            else
-            {
-                _ = FeedAsync(command, standardInput);
-            }
-
-            return new HostProcess(command);
+            return new HostProcess(command, mostCharacters);
         }
         catch (Win32Exception)
         {
@@ -55,30 +81,38 @@ internal sealed class HostProcess : IAsyncDisposable
         }
     }
 
-    /// <summary>Ends the program at once where it still runs, and lets go of it.</summary>
+    /// <summary>Ends the program and those under it at once where it still runs, and lets go of it.</summary>
     public async ValueTask DisposeAsync()
     {
-        if (!_command.Task.IsCompleted)
+        await _end.CancelAsync();
+        try
         {
-            _command.Kill();
-            await Task.WhenAny(_command.Task, Task.Delay(TimeSpan.FromSeconds(5)));
+            await Ended;
         }
-
-        ((IDisposable)_command).Dispose();
+        catch (TimeoutException)
+        {
+            // The kernel does not let it end, as with one that waits for a dead network disk: nobody can do more about it.
+        }
     }
 
-    private static async Task FeedAsync(Command command, string text)
+    private async Task CopyAsync(ProcessText text, Stream stream, CancellationToken cancellationToken)
+    {
+        await text.CopyAsync(stream, cancellationToken);
+        if (text.IsTooLong)
+        {
+            await _end.CancelAsync();
+        }
+    }
+
+    private static async Task<int> ExitCodeAsync(CommandTask<CommandResult> running)
     {
         try
         {
-            await command.StandardInput.WriteAsync(text);
-            command.StandardInput.Dispose();
+            return (await running).ExitCode;
         }
-        catch (IOException)
+        catch (OperationCanceledException)
         {
-            // The program ended without reading all of it, which is its right.
+            return Killed;
         }
     }
-
-    private async Task<int> ExitCodeAsync() => (await _command.Task).ExitCode;
 }
