@@ -11,21 +11,18 @@ internal sealed class HostProcess : IAsyncDisposable
     /// <summary>The exit code of a program that was ended here, as a shell says it of one that got SIGKILL.</summary>
     public const int Killed = 137;
 
-    /// <summary>What is kept of each of a program's two outputs, in characters, before the program is ended.</summary>
-    public const int MostCharacters = 256 << 20;
-
-    private readonly ProcessText _output;
-    private readonly ProcessText _errors;
+    private readonly BoundedText _output;
+    private readonly BoundedText _errors;
     private readonly CancellationTokenSource _end = new();
 
-    private HostProcess(Command command, int mostCharacters)
+    private HostProcess(Command command, int mostOutput, int mostErrors)
     {
-        _output = new ProcessText(mostCharacters);
-        _errors = new ProcessText(mostCharacters);
+        _output = new BoundedText(mostOutput);
+        _errors = new BoundedText(mostErrors);
         var running = command
             .WithValidation(CommandResultValidation.None)
-            .WithStandardOutputPipe(PipeTarget.Create((stream, cancellation) => CopyAsync(_output, stream, cancellation)))
-            .WithStandardErrorPipe(PipeTarget.Create((stream, cancellation) => CopyAsync(_errors, stream, cancellation)))
+            .WithStandardOutputPipe(PipeTarget.Create(_output.CopyAsync))
+            .WithStandardErrorPipe(PipeTarget.Create(_errors.CopyAsync))
             .ExecuteAsync(_end.Token);
         ProcessId = running.ProcessId;
         Ended = ExitCodeAsync(running);
@@ -38,26 +35,28 @@ internal sealed class HostProcess : IAsyncDisposable
     /// <summary>Completed when the program has ended and both its outputs are closed; its exit code, <see cref="Killed"/> where it was ended here.</summary>
     public Task<int> Ended { get; }
 
+    /// <summary>Completed once it has written more than it may. What is too much is read and dropped, so that it can end.</summary>
+    public Task TooMuch => Task.WhenAny(_output.TooMuch, _errors.TooMuch);
+
     /// <summary>All that it wrote to its standard output, once it has closed that.</summary>
-    public Task<string> Output { get; }
+    public Task<string> OutputAsync() => Output;
 
-    /// <summary>Whether it was ended since it wrote more than <see cref="MostCharacters"/> to one of its outputs.</summary>
-    public bool WroteTooMuch => _output.IsTooLong || _errors.IsTooLong;
-
-    /// <summary>The next line of its standard error; null at its end.</summary>
-    public Task<string?> ReadErrorLineAsync() => _errors.ReadLineAsync();
+    /// <summary>The next line of its standard error; null at its end. A longer line comes in parts.</summary>
+    public Task<string?> ReadErrorLineAsync(int most) => _errors.ReadLineAsync(most);
 
     /// <summary>The rest of its standard error, once it has closed that.</summary>
     public Task<string> ReadErrorsAsync() => _errors.ReadToEndAsync();
+
+    private Task<string> Output { get; }
 
     /// <summary>Starts a program.</summary>
     /// <param name="program">Its name, as the <c>PATH</c> finds it.</param>
     /// <param name="arguments">Its arguments.</param>
     /// <param name="standardInput">What it gets on its standard input; null for an empty one.</param>
-    /// <param name="mostCharacters">What is kept of each of its outputs; one that writes more is ended.</param>
+    /// <param name="mostOutput">How many characters of its standard output are kept.</param>
+    /// <param name="mostErrors">How many characters of its standard error are kept.</param>
     /// <returns>The running program; null where there is no such program.</returns>
-    public static HostProcess? Start(
-        string program, IEnumerable<string> arguments, string? standardInput = null, int mostCharacters = MostCharacters)
+    public static HostProcess? Start(string program, IEnumerable<string> arguments, string? standardInput = null, int mostOutput = 16 * 1024 * 1024, int mostErrors = 16 * 1024 * 1024)
     {
         if (LocalPrograms.Find(program) is not { } path)
         {
@@ -73,7 +72,7 @@ internal sealed class HostProcess : IAsyncDisposable
 
         try
         {
-            return new HostProcess(command, mostCharacters);
+            return new HostProcess(command, mostOutput, mostErrors);
         }
         catch (Win32Exception)
         {
@@ -92,15 +91,6 @@ internal sealed class HostProcess : IAsyncDisposable
         catch (TimeoutException)
         {
             // The kernel does not let it end, as with one that waits for a dead network disk: nobody can do more about it.
-        }
-    }
-
-    private async Task CopyAsync(ProcessText text, Stream stream, CancellationToken cancellationToken)
-    {
-        await text.CopyAsync(stream, cancellationToken);
-        if (text.IsTooLong)
-        {
-            await _end.CancelAsync();
         }
     }
 

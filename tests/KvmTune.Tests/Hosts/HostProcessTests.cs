@@ -20,7 +20,7 @@ public sealed class HostProcessTests
     {
         await using var process = Start("printf", "<%s>", argument, "next");
 
-        Assert.Equal($"<{argument}><next>", await process.Output.WaitAsync(Patience));
+        Assert.Equal($"<{argument}><next>", await process.OutputAsync().WaitAsync(Patience));
         Assert.Equal(0, await process.Ended.WaitAsync(Patience));
     }
 
@@ -30,7 +30,7 @@ public sealed class HostProcessTests
         await using var process = HostProcess.Start("sh", ["-c", "cat; printf 'no newline' >&2; exit 3"], "in ö\n")!;
 
         Assert.Equal(3, await process.Ended.WaitAsync(Patience));
-        Assert.Equal("in ö\n", await process.Output);
+        Assert.Equal("in ö\n", await process.OutputAsync());
         Assert.Equal("no newline", await process.ReadErrorsAsync());
     }
 
@@ -40,7 +40,7 @@ public sealed class HostProcessTests
         await using var process = Start("cat");
 
         Assert.Equal(0, await process.Ended.WaitAsync(Patience));
-        Assert.Empty(await process.Output);
+        Assert.Empty(await process.OutputAsync());
     }
 
     [Fact]
@@ -56,9 +56,9 @@ public sealed class HostProcessTests
     {
         await using var process = HostProcess.Start("sh", ["-c", "printf 'one\\n\\nthr' >&2; printf 'ee\\r\\nfour' >&2; exec sleep 600"])!;
 
-        Assert.Equal("one", await process.ReadErrorLineAsync().WaitAsync(Patience));
-        Assert.Equal("", await process.ReadErrorLineAsync().WaitAsync(Patience));
-        Assert.Equal("three\r", await process.ReadErrorLineAsync().WaitAsync(Patience));
+        Assert.Equal("one", await process.ReadErrorLineAsync(1000).WaitAsync(Patience));
+        Assert.Equal("", await process.ReadErrorLineAsync(1000).WaitAsync(Patience));
+        Assert.Equal("three\r", await process.ReadErrorLineAsync(1000).WaitAsync(Patience));
         Assert.False(process.Ended.IsCompleted);
         var rest = process.ReadErrorsAsync();
         Assert.False(rest.IsCompleted);
@@ -73,9 +73,9 @@ public sealed class HostProcessTests
     {
         await using var process = HostProcess.Start("sh", ["-c", "printf 'one\\ntwo' >&2"])!;
 
-        Assert.Equal("one", await process.ReadErrorLineAsync().WaitAsync(Patience));
-        Assert.Equal("two", await process.ReadErrorLineAsync().WaitAsync(Patience));
-        Assert.Null(await process.ReadErrorLineAsync().WaitAsync(Patience));
+        Assert.Equal("one", await process.ReadErrorLineAsync(1000).WaitAsync(Patience));
+        Assert.Equal("two", await process.ReadErrorLineAsync(1000).WaitAsync(Patience));
+        Assert.Null(await process.ReadErrorLineAsync(1000).WaitAsync(Patience));
         Assert.Empty(await process.ReadErrorsAsync().WaitAsync(Patience));
     }
 
@@ -83,7 +83,7 @@ public sealed class HostProcessTests
     public async Task Disposing_ends_the_program_and_those_under_it()
     {
         var process = HostProcess.Start("sh", ["-c", "sleep 600 & echo $! >&2; wait"])!;
-        var child = int.Parse((await process.ReadErrorLineAsync().WaitAsync(Patience))!, CultureInfo.InvariantCulture);
+        var child = int.Parse((await process.ReadErrorLineAsync(1000).WaitAsync(Patience))!, CultureInfo.InvariantCulture);
         Assert.True(IsRunning(process.ProcessId) && IsRunning(child));
 
         await process.DisposeAsync();
@@ -95,25 +95,27 @@ public sealed class HostProcessTests
     [Theory]
     [InlineData("yes")]
     [InlineData("yes >&2")]
-    public async Task One_that_writes_without_end_is_ended_at_the_limit(string command)
+    public async Task One_that_writes_without_end_is_told_and_can_be_ended(string command)
     {
-        await using var process = HostProcess.Start("sh", ["-c", command], mostCharacters: 100_000)!;
+        await using var process = HostProcess.Start("sh", ["-c", command], mostOutput: 100_000, mostErrors: 100_000)!;
         var errors = process.ReadErrorsAsync();
 
-        Assert.Equal(HostProcess.Killed, await process.Ended.WaitAsync(Patience));
-        Assert.True(process.WroteTooMuch);
-        Assert.Equal(100_000, Math.Max((await process.Output).Length, (await errors).Length));
+        await process.TooMuch.WaitAsync(Patience);
+        await process.DisposeAsync();
+
+        Assert.Equal(HostProcess.Killed, await process.Ended);
+        Assert.Equal(100_000, Math.Max((await process.OutputAsync()).Length, (await errors).Length));
         Assert.False(IsRunning(process.ProcessId));
     }
 
     [Fact]
     public async Task Just_as_much_as_is_kept_is_not_too_much()
     {
-        await using var process = HostProcess.Start("sh", ["-c", "head -c 100000 /dev/zero | tr '\\0' x"], mostCharacters: 100_000)!;
+        await using var process = HostProcess.Start("sh", ["-c", "head -c 100000 /dev/zero | tr '\\0' x"], mostOutput: 100_000)!;
 
         Assert.Equal(0, await process.Ended.WaitAsync(Patience));
-        Assert.False(process.WroteTooMuch);
-        Assert.Equal(100_000, (await process.Output).Length);
+        Assert.False(process.TooMuch.IsCompleted);
+        Assert.Equal(100_000, (await process.OutputAsync()).Length);
     }
 
     [Fact]
