@@ -21,7 +21,9 @@ param(
     [switch] $Force
 )
 $ErrorActionPreference = 'Stop'
-Import-Module (Join-Path $PSScriptRoot '../out/KvmTune')
+# In the repository the module that was built there, else the installed one.
+$built = Join-Path $PSScriptRoot '../out/KvmTune'
+Import-Module ((Test-Path $built) ? $built : 'KvmTune')
 
 $before = ((Get-VMTopology $VMName).Disks | Where-Object Target -EQ $Disk).Cache
 if (-not $before) { $before = 'writeback (not set, which QEMU takes as writeback)' }

@@ -20,7 +20,9 @@ param(
     [string] $Keep = 'Never'
 )
 $ErrorActionPreference = 'Stop'
-Import-Module (Join-Path $PSScriptRoot '../out/KvmTune')
+# In the repository the module that was built there, else the installed one.
+$built = Join-Path $PSScriptRoot '../out/KvmTune'
+Import-Module ((Test-Path $built) ? $built : 'KvmTune')
 
 $vm = Get-VMTopology $VMName
 $hostTopology = Get-VMHostTopology $vm.ConnectionUri

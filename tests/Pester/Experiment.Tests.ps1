@@ -125,7 +125,7 @@ Describe 'What is refused before anything is measured' {
     }
 }
 
-Describe 'A live experiment in pairs' -Tag Lab -Skip:(-not $env:KVMTUNE_LAB) {
+Describe 'A live experiment in pairs' -Tag Lab, lab2 -Skip:(-not $env:KVMTUNE_LAB) {
     BeforeAll {
         $null = Connect-VMHost (Get-LabUri)
         Restore-Guest lab2
@@ -165,7 +165,7 @@ Describe 'A live experiment in pairs' -Tag Lab -Skip:(-not $env:KVMTUNE_LAB) {
     }
 }
 
-Describe 'An experiment that needs restarts' -Tag Lab -Skip:(-not $env:KVMTUNE_LAB) {
+Describe 'An experiment that needs restarts' -Tag Lab, lab1 -Skip:(-not $env:KVMTUNE_LAB) {
     BeforeAll {
         $null = Connect-VMHost (Get-LabUri)
         Restore-Guest lab1
@@ -188,7 +188,7 @@ Describe 'An experiment that needs restarts' -Tag Lab -Skip:(-not $env:KVMTUNE_L
     }
 }
 
-Describe 'Ctrl+C during <Phase>' -Tag Lab -Skip:(-not $env:KVMTUNE_LAB) -ForEach @(
+Describe 'Ctrl+C during <Phase>' -Tag Lab, lab2 -Skip:(-not $env:KVMTUNE_LAB) -ForEach @(
     @{ Phase = 'the preparation'; Like = '*filling the file*' }
     @{ Phase = 'the warm-up'; Like = '*warm-up*' }
     @{ Phase = 'the baseline'; Like = '*baseline: run 1*' }

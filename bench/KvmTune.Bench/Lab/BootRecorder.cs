@@ -34,7 +34,7 @@ internal static class BootRecorder
         Directory.CreateDirectory(folder);
         using var vm = LabVM.Open();
         using var target = new LibvirtMeasurementTarget(vm.Domain, TimeProvider.System);
-        var restarter = new VMRestarter(TimeProvider.System, new RestartOptions { ForcePowerOff = true });
+        var restarter = new VMRestarter(TimeProvider.System, new RestartOptions { AllowPowerOff = true });
         var measurer = new VMMeasurer(WorkloadCatalog.CreateDefault(), TimeProvider.System);
         var started = DateTimeOffset.UtcNow;
         var recorded = Workloads.ToDictionary(name => name, _ => new List<(int Boot, VMPerformance Measured)>(), StringComparer.Ordinal);
@@ -53,7 +53,7 @@ internal static class BootRecorder
     }
 
     // One run a line, as in the series of runs, with the boot that it belongs to.
-    private static string Write(IReadOnlyList<(int Boot, VMPerformance Measured)> boots, DateTimeOffset started)
+    private static string Write(List<(int Boot, VMPerformance Measured)> boots, DateTimeOffset started)
     {
         var first = boots[0].Measured;
         var head = new

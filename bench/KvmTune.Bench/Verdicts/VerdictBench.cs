@@ -45,7 +45,7 @@ internal static class VerdictBench
     }
 
     // The designs beside each other: what they are wrong in, and what they find.
-    private static IReadOnlyList<BenchFigure> Table(string dataFolder, int experiments)
+    private static List<BenchFigure> Table(string dataFolder, int experiments)
     {
         var figures = new List<BenchFigure>();
         Play(string.Empty, RecordedSeries.Rates(dataFolder), RecordedSeries.LatencyP99(dataFolder));

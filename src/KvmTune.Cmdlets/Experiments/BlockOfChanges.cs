@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Management.Automation;
 using KvmTune.Cmdlets.Common;
 using KvmTune.Experiments;
+using KvmTune.Hosts;
 using KvmTune.Measurement;
 using KvmTune.Topology;
 using KvmTune.Tuning;

@@ -78,7 +78,11 @@ public sealed class InvokeVMExperimentCommand : WorkloadCmdlet
     [Parameter]
     public int? Seed { get; set; }
 
-    /// <summary>Does not ask where data or a service is at risk, and powers a guest off that does not shut down in time.</summary>
+    /// <summary>Powers a guest off that does not shut down in time for a restart: what it has not written is lost.</summary>
+    [Parameter]
+    public SwitchParameter AllowPowerOff { get; set; }
+
+    /// <summary>Consents to what puts data at risk, and so does not ask about it.</summary>
     [Parameter]
     public SwitchParameter Force { get; set; }
 
@@ -87,7 +91,7 @@ public sealed class InvokeVMExperimentCommand : WorkloadCmdlet
         Design = Design,
         Keep = Keep,
         Restart = Restart,
-        RestartOptions = new RestartOptions { TimeLimit = ShutdownTimeLimit, ForcePowerOff = Force },
+        RestartOptions = new RestartOptions { TimeLimit = ShutdownTimeLimit, AllowPowerOff = AllowPowerOff },
         Runs = IsGiven(nameof(Runs)) ? Runs : null,
         TimeLimit = TimeLimit,
         Metric = DecidingMetric,
@@ -164,8 +168,9 @@ public sealed class InvokeVMExperimentCommand : WorkloadCmdlet
     private void RunPlan(VMTuningPlan plan)
     {
         var host = HostConnections.Get(ConnectionUri ?? plan.ConnectionUri);
-        using var domain = host.Write().TryLookupByUuid(plan.VMId) ?? throw host.VMNotFound(plan.VMName);
-        Run(new VMTarget(host, domain, VMReference.From(plan)), [plan]);
+        using var domain = host.Write().TryLookupByUuid(plan.VMId) ?? throw host.VMNotFound(plan.VMName, plan.VMId);
+        var anew = new VMTuner(host, TimeProvider.System, Journals.Current, domain).CheckAnew(plan);
+        Run(new VMTarget(host, domain, VMReference.From(plan)), [anew]);
     }
 
     private void Run(VMTarget vm, IReadOnlyList<VMTuningPlan> plans)

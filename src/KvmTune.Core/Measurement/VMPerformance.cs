@@ -6,7 +6,7 @@ using KvmTune.Tuning;
 namespace KvmTune.Measurement;
 
 /// <summary>The samples of every metric of one workload on one VM, with the conditions they were taken under.</summary>
-public sealed record VMPerformance
+public sealed record VMPerformance : IChangeBaseline
 {
     /// <summary>What tells this measurement from all others, in the journal and in files; null in one that was not made by the measuring loop.</summary>
     public Guid? Id { get; init; }

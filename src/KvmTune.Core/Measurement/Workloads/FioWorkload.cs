@@ -141,6 +141,13 @@ public sealed class FioWorkload : IWorkload
                     CultureInfo.InvariantCulture, $"fio ended after {report.RunTime.TotalSeconds:0.0} s of {context.Request.RunTime.TotalSeconds:0.0} s."));
             }
 
+            // The rates of each second are worked out of it.
+            if (report.RunTime > (context.Request.RunTime * 2) + TimeSpan.FromMinutes(1))
+            {
+                return RunOutcome.Failed(string.Create(
+                    CultureInfo.InvariantCulture, $"fio says that it ran for {report.RunTime.TotalSeconds:0.0} s, and {context.Request.RunTime.TotalSeconds:0.0} s were asked for."));
+            }
+
             if (log is null)
             {
                 return RunOutcome.Failed("fio wrote no log of its rates.");

@@ -20,17 +20,11 @@ internal static class PerSecond
     {
         var late = windowSeconds / 2;
         var perSecond = (int)Math.Round(1 / windowSeconds);
-        var rates = new List<double>();
         // A run of 3 s is over after 2,999 ms now and then: a hundredth of the last second may be missing.
-        for (var second = 1; second <= seconds + 0.01; second++)
-        {
-            var inside = windows.Where(window => window.EndSeconds > second - 1 + late && window.EndSeconds <= second + late).ToList();
-            if (inside.Count == perSecond && inside.TrueForAll(window => double.IsFinite(window.Rate) && window.Rate >= 0))
-            {
-                rates.Add(inside.Average(window => window.Rate));
-            }
-        }
-
+        var rates = windows.GroupBy(window => Math.Ceiling(window.EndSeconds - late))
+            .Where(second => second.Key >= 1 && second.Key <= seconds + 0.01 && second.Count() == perSecond
+                && second.All(window => double.IsFinite(window.Rate) && window.Rate >= 0))
+            .Select(second => second.Average(window => window.Rate)).ToList();
         return rates.Sum() <= LargestExcess * total ? rates : [];
     }
 
