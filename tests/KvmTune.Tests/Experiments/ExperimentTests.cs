@@ -78,6 +78,14 @@ public sealed class ExperimentTests
     }
 
     [Fact]
+    public async Task A_guard_does_not_end_it_at_a_look_where_the_metric_that_decides_is_unclear()
+    {
+        var result = await new ScriptedExperiment { Factor = 1.03, Noise = 0.4, Tail = candidate => candidate ? 5e7 : 5e6 }.RunAsync();
+
+        Assert.Equal((20, Verdict.Mixed, Verdict.Inconclusive), (result.PairCount, result.Verdict, result.Comparison.PrimaryMetric.Verdict));
+    }
+
+    [Fact]
     public async Task Runs_fixes_the_number_of_pairs_and_fewer_than_six_are_refused_with_the_number()
     {
         var result = await new ScriptedExperiment().RunAsync(new ExperimentOptions { Runs = 6, Seed = 3 });
