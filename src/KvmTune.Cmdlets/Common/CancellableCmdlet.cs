@@ -52,7 +52,7 @@ public abstract class CancellableCmdlet : PSCmdlet, IDisposable
             }
 
             var impact = GetType().GetCustomAttribute<CmdletAttribute>()?.ConfirmImpact ?? ConfirmImpact.Medium;
-            return !MyInvocation.BoundParameters.ContainsKey("WhatIf") && LanguagePrimitives.TryConvertTo(GetVariableValue("ConfirmPreference"), out ConfirmImpact preference)
+            return !MyInvocation.BoundParameters.ContainsKey("WhatIf") && LanguagePrimitives.TryConvertTo(GetVariableValue("ConfirmPreference"), System.Globalization.CultureInfo.InvariantCulture, out ConfirmImpact preference)
                 && preference != ConfirmImpact.None && impact >= preference;
         }
     }
