@@ -64,7 +64,7 @@ Describe 'Queues of NICs' {
         @{ What = 'the backend'; Command = { Enable-NicMultiqueue db01 0 -Backend qemu }; Values = '- - - qemu' }
         @{ What = 'one queue and a ring'; Command = { Enable-NicMultiqueue db01 0 -Queues 1 -RxQueueSize 512 }; Values = '- 512 - -' }
     ) {
-        (& $Command).Outcome | Should -Be Applied
+        (& $Command).Outcome | Should -Be RestartPending
         $nic = (Get-VMTopology db01).Configured.Nics[0]
         (($nic.Queues, $nic.RxQueueSize, $nic.TxQueueSize, $nic.Backend) | ForEach-Object { "$($_ ?? '-')" }) -join ' ' | Should -Be $Values
     }
