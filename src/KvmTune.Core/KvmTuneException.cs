@@ -34,6 +34,12 @@ public enum KvmTuneErrorCategory
     /// <summary>What was done did not take effect.</summary>
     InvalidResult,
 
+    /// <summary>What is stored cannot be read.</summary>
+    InvalidData,
+
+    /// <summary>Somebody else could have prepared it.</summary>
+    SecurityError,
+
     /// <summary>The driver or program cannot do it.</summary>
     NotImplemented,
 }

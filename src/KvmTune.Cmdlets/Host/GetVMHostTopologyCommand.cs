@@ -20,9 +20,6 @@ public sealed class GetVMHostTopologyCommand : CancellableCmdlet
     public string? ConnectionUri { get; set; }
 
     /// <inheritdoc/>
-    protected override void ProcessRecord()
-    {
-        var host = HostConnections.Get(ConnectionUri);
-        Try(host.Uri, () => WriteObject(HostReading.Read(host)));
-    }
+    protected override void ProcessRecord() =>
+        Try(ConnectionUri, () => WriteObject(HostReading.Read(HostConnections.Get(ConnectionUri))));
 }

@@ -70,7 +70,7 @@ public sealed class UndoVMTuningCommand : VMCmdlet
 
     /// <summary>Powers a guest off that does not shut down in time: what it has not written is lost.</summary>
     [Parameter]
-    public SwitchParameter ForcePowerOff { get; set; }
+    public SwitchParameter AllowPowerOff { get; set; }
 
     /// <summary>Sets back also what was changed again since.</summary>
     [Parameter]
@@ -120,7 +120,8 @@ public sealed class UndoVMTuningCommand : VMCmdlet
             }
             else
             {
-                WriteWarning($"{vm.Domain.Name}: no change of it stands that could be taken back. Nothing was done; Get-VMTuningHistory {vm.Domain.Name} shows what the journal has of it.");
+                var others = Journals.Current.Namesakes(vm.Domain.Name, vm.Domain.Id);
+                WriteWarning($"{vm.Domain.Name}: no change of it stands that could be taken back. Nothing was done; Get-VMTuningHistory {vm.Domain.Name} shows what the journal has of it.{(others.Count == 0 ? null : $" What the journal has of {string.Join(", ", others)} is of another VM, which had the same name; this one is {vm.Domain.Id}.")}");
             }
         });
     }
@@ -204,10 +205,16 @@ public sealed class UndoVMTuningCommand : VMCmdlet
         {
             Force = Force,
             Restart = MyInvocation.BoundParameters.ContainsKey(nameof(Restart)) ? Restart : ParameterSetName == ByObject && entry.Restarted,
-            RestartOptions = new RestartOptions { TimeLimit = ShutdownTimeLimit, ForcePowerOff = ForcePowerOff },
+            RestartOptions = new RestartOptions { TimeLimit = ShutdownTimeLimit, AllowPowerOff = AllowPowerOff },
         };
         VMTuner.RefuseErrors(plan);
         PlanApplication.Show(this, plan);
+        foreach (var risk in plan.Confirmations)
+        {
+            // The way back is not barred by a question; what the VM goes back to is said.
+            WriteWarning($"{plan.VMName}: {risk.Evidence} ({risk.RuleId})");
+        }
+
         if (ShouldProcess(
             FormattableString.Invariant($"take back entry {entry.Id}, '{entry.Title}'\n{PlanApplication.Description(plan, options.Restart)}"),
             FormattableString.Invariant($"{entry.VMName}: take back '{entry.Title}' (entry {entry.Id}){(plan.RequiresRestart && options.Restart ? ", and restart the VM" : null)}?"),

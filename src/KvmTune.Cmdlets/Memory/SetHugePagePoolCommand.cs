@@ -50,11 +50,7 @@ public sealed class SetHugePagePoolCommand : CancellableCmdlet
     public string? ConnectionUri { get; set; }
 
     /// <inheritdoc/>
-    protected override void ProcessRecord()
-    {
-        var host = HostConnections.Get(ConnectionUri);
-        Try(host.Uri, () => Set(host));
-    }
+    protected override void ProcessRecord() => Try(ConnectionUri, () => Set(HostConnections.Get(ConnectionUri)));
 
     private void Set(HostConnection host)
     {

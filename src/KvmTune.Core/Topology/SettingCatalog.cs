@@ -131,7 +131,7 @@ public static class SettingCatalog
 
     private static string? HugePagesText(IReadOnlyList<SettingReading> settings)
     {
-        var pages = settings.Where(setting => setting.Key is not null).GroupBy(setting => setting.Key).Select(page => page.ToList()).Select(page =>
+        var pages = settings.Where(setting => setting.Key is not null).GroupBy(setting => setting.Key, StringComparer.Ordinal).Select(page => page.ToList()).Select(page =>
             (ValueOf(page, "size") is { } size ? $"{size} {ValueOf(page, "unit") ?? "KiB"}" : "default")
             + (ValueOf(page, "nodeset") is { } nodes ? $" for guest nodes {nodes}" : null)).ToList();
         return pages.Count > 0 ? string.Join(", ", pages) : settings.Count > 0 ? "default" : null;

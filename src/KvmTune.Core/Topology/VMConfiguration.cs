@@ -87,6 +87,9 @@ public sealed record CpuConfiguration
     /// <summary>Sockets, dies, cores and threads, where the document sets them.</summary>
     public CpuTopology? Topology { get; init; }
 
+    /// <summary>The features that are asked for or taken away, with their policies: require, disable and others.</summary>
+    public IReadOnlyDictionary<string, string> Features { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal);
+
     /// <summary>The NUMA cells that the guest sees; empty for a guest without NUMA.</summary>
     public IReadOnlyList<GuestNumaCell> NumaCells { get; init; } = [];
 }

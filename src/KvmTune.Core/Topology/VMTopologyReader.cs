@@ -51,7 +51,23 @@ public static class VMTopologyReader
                 null);
         }
 
-        foreach (var place in isRunning && vcpus.Length > 0 ? domain.GetVcpuPlaces(vcpus.Length) : [])
+        if (!isRunning || vcpus.Length == 0)
+        {
+            return vcpus;
+        }
+
+        if (Places(domain, vcpus.Length) is not { } places)
+        {
+            for (var number = 0; number < vcpus.Length; number++)
+            {
+                vcpus[number] = vcpus[number] with { IsOnline = number < current.CurrentVcpus };
+            }
+
+            return vcpus;
+        }
+
+        // A vCPU may have been added since the document was made.
+        foreach (var place in places.Where(place => place.Number < vcpus.Length))
         {
             vcpus[place.Number] = vcpus[place.Number] with
             {
@@ -62,5 +78,18 @@ public static class VMTopologyReader
         }
 
         return vcpus;
+    }
+
+    // Null where the vCPUs are nowhere: QEMU is only being started and has no threads for them yet, or has just ended.
+    private static IReadOnlyList<VcpuPlace>? Places(LibvirtDomain domain, int room)
+    {
+        try
+        {
+            return domain.GetVcpuPlaces(room);
+        }
+        catch (LibvirtException exception) when (exception.ErrorCode == LibvirtErrorCode.OperationInvalid)
+        {
+            return null;
+        }
     }
 }

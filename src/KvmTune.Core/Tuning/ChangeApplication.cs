@@ -116,16 +116,19 @@ internal sealed class ChangeApplication(HostConnection host, LibvirtDomain domai
 
     private List<Verification> Define()
     {
-        if (!plan.Snapshot.Persistent!.IsFrom(domain.GetXml(DomainXmlFlags.Inactive | DomainXmlFlags.Secure)))
+        var document = plan.Snapshot.Persistent!.Copy();
+        _change.Edit(document);
+        var (connection, edited) = (host.Write(), document.ToXml());
+
+        // libvirt has no define that takes a condition: the two calls follow each other with nothing between them.
+        if (!plan.Snapshot.Persistent.IsFrom(Persistent()))
         {
             throw new KvmTuneException(
                 "ConcurrentEdit", KvmTuneErrorCategory.ResourceBusy,
                 $"The configuration of '{plan.VMName}' was changed by somebody else in this very moment. Nothing was written; try again.");
         }
 
-        var document = plan.Snapshot.Persistent.Copy();
-        _change.Edit(document);
-        using (host.Write().DefineXml(document.ToXml(), validate: true))
+        using (connection.DefineXml(edited, validate: true))
         {
             // The new handle names the domain that is held here already.
         }
@@ -168,13 +171,24 @@ internal sealed class ChangeApplication(HostConnection host, LibvirtDomain domai
             return;
         }
 
-        var document = VMReading.Persistent(domain).Copy();
-        _change.Inverse(plan.Snapshot.Persistent!).Edit(document);
-        using (host.Write().DefineXml(document.ToXml(), validate: true))
+        var (connection, inverse) = (host.Write(), _change.Inverse(plan.Snapshot.Persistent!));
+        string now, edited;
+        do
+        {
+            now = Persistent();
+            var document = DomainDocument.Parse(now);
+            inverse.Edit(document);
+            edited = document.ToXml();
+        }
+        while (Persistent() != now);
+
+        using (connection.DefineXml(edited, validate: true))
         {
             // The new handle names the domain that is held here already.
         }
     }
+
+    private string Persistent() => domain.GetXml(DomainXmlFlags.Inactive | DomainXmlFlags.Secure);
 
     private static Verification Verified(Setting setting, SettingPath path, string? expected, string? actual) => new(
         path.ToString(), "libvirt: persistent configuration", Shown(expected), Shown(setting.IsSame(expected, actual) ? expected : actual));

@@ -16,7 +16,10 @@ internal static class VMReading
     {
         var running = Running(domain);
         var isEnough = running is not null && scope is ChangeScope.Live;
-        return new VMSnapshot(running, !isEnough && domain.IsPersistent ? Persistent(domain) : null);
+        return new VMSnapshot(running, !isEnough && domain.IsPersistent ? Persistent(domain) : null)
+        {
+            HasManagedSave = running is null && domain.HasManagedSave,
+        };
     }
 
     /// <summary>The running document of a VM; null when it does not run. One question: only a running VM's document has an id.</summary>

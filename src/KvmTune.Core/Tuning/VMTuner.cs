@@ -298,7 +298,7 @@ public sealed class VMTuner(HostConnection host, TimeProvider time, IChangeJourn
         var connection = host.Write();
         return known is not null && known.Id == change.VMId && known.Connection == connection
             ? known
-            : connection.TryLookupByUuid(change.VMId) ?? throw host.VMNotFound(change.VMName);
+            : connection.TryLookupByUuid(change.VMId) ?? throw host.VMNotFound(change.VMName, change.VMId);
     }
 
     // The plan, where a change of the running VM alone meets the very document that it was planned on. Then everything in the plan
@@ -393,6 +393,7 @@ public sealed class VMTuner(HostConnection host, TimeProvider time, IChangeJourn
             () => host.IsLocalQemu ? HostMemoryFacts.Read() : null)
         {
             ReadAbilities = () => HostAbilities.Read(host),
+            ReadGuestCpus = () => GuestCpuAbilities.Read(host, after.Architecture, after.Machine, after.DomainType),
             HostCpus = hostCpus,
         };
     }

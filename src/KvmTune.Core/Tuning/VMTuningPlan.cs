@@ -93,6 +93,12 @@ public record VMTuningPlan
 /// <param name="Persistent">The persistent document with security information; null for a transient VM, and where only the running one is changed.</param>
 internal sealed record VMSnapshot(DomainDocument? Running, DomainDocument? Persistent)
 {
+    /// <summary>Whether it is off with its state saved.</summary>
+    public bool HasManagedSave { get; init; }
+
     /// <summary>The facts that rules judge by.</summary>
-    public VMFacts ToFacts() => new(Running is not null, Persistent is not null, Running?.ToConfiguration(), Persistent?.ToConfiguration());
+    public VMFacts ToFacts() => new(Running is not null, Persistent is not null, Running?.ToConfiguration(), Persistent?.ToConfiguration())
+    {
+        HasManagedSave = HasManagedSave,
+    };
 }

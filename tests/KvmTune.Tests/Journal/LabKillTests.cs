@@ -10,10 +10,10 @@ using Xunit;
 namespace KvmTune.Tests.Journal;
 
 [Trait("Category", "Lab")]
-[Collection("Lab guest")]
+[Collection(FirstGuest.Name)]
 public sealed class LabKillTests
 {
-    private const int Rounds = 200;
+    private static readonly int Rounds = Tier.Rounds(200);
 
     [SkippableTheory]
     [InlineData("pin", ChangeStep.Intended)]

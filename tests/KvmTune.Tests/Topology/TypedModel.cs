@@ -29,7 +29,7 @@ internal static class TypedModel
         var value = Value(vm, setting.Setting, setting.Key, setting.SubKey);
         return value is null
             ? !IsUsable(setting)
-            : setting.Setting.IsSame(value, setting.Value.Trim()) || !IsUsable(setting) || double.TryParse(value, out var number) && double.TryParse(setting.Value, out var other) && number == other;
+            : setting.Setting.IsSame(value, setting.Value.Trim()) || !IsUsable(setting) || double.TryParse(value, CultureInfo.InvariantCulture, out var number) && double.TryParse(setting.Value, CultureInfo.InvariantCulture, out var other) && number == other;
     }
 
     // Documents of the corpus have values that no model can hold: numbers beyond an int, empty lists, unknown units.

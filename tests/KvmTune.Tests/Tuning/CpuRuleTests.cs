@@ -148,6 +148,8 @@ public sealed class CpuRuleTests
         new RuleScene { Change = Pin((0, "2")) with { Scope = ChangeScope.Config } }.Keeps(ScopeRules.ConfigNeedsPersistentVM);
         new RuleScene { Change = Model("EPYC") with { Scope = ChangeScope.Live }, IsRunning = true }.Breaks(ScopeRules.ChangeIsNotLive, "-Restart");
         new RuleScene { Change = Pin((0, "2")) with { Scope = ChangeScope.Live }, IsRunning = true }.Keeps(ScopeRules.ChangeIsNotLive);
+        new RuleScene { Change = Pin((0, "2")), HasManagedSave = true }.Breaks(ScopeRules.SavedStateHidesChange, "managedsave-remove db01", "shutdown");
+        new RuleScene { Change = Pin((0, "2")) }.IsSilent(ScopeRules.SavedStateHidesChange);
     }
 
     [SkippableFact]

@@ -40,6 +40,10 @@ public sealed record CpuModelChange : VMChange
                     : "no CPU topology");
             }
 
+            parts.AddRange(from value in Values
+                where value.Path.Elements is [_, { Name: "feature" }]
+                select $"CPU feature {value.Path.Elements[1].KeyValue} {value.Value ?? "not set"}");
+
             return string.Join(", ", parts.DefaultIfEmpty($"CPU: {string.Join(", ", Values.Select(value => value.Path.ToString()))}"));
         }
     }
@@ -64,6 +68,11 @@ public sealed record CpuModelChange : VMChange
             new(Model, isMode ? null : modeOrModel),
         ];
     }
+
+    /// <summary>The setting of a CPU feature.</summary>
+    /// <param name="name">The feature, for example topoext.</param>
+    /// <param name="policy">require or disable; null for neither.</param>
+    public static SettingValue OfFeature(string name, string? policy) => new(Cpu.Child("feature", "name", name).At("policy"), policy);
 
     /// <summary>The settings of a CPU topology.</summary>
     public static IReadOnlyList<SettingValue> OfTopology(CpuTopology topology) =>

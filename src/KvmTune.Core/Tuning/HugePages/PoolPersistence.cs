@@ -13,6 +13,8 @@ namespace KvmTune.Tuning.HugePages;
 /// <param name="root">The folder that stands for <c>/</c>: another one for the image of a system.</param>
 public sealed class PoolPersistence(HostMemoryFacts kernel, string root = "/")
 {
+    private static readonly string[] ConfigurationPlaces = ["etc", "run", "usr/local/lib", "usr/lib"];
+
     private const long LargestAtRunTimeKiB = 32 * 1024;
     private const string SysctlFile = "etc/sysctl.d/90-kvmtune-hugepages.conf";
     private const string TmpfilesFile = "etc/tmpfiles.d/kvmtune-hugepages.conf";
@@ -63,8 +65,8 @@ public sealed class PoolPersistence(HostMemoryFacts kernel, string root = "/")
     }
 
     // The files of a folder that systemd reads in several places; of those with one name the first place counts.
-    private IEnumerable<string> FilesIn(string folder) => new[] { "etc", "run", "usr/local/lib", "usr/lib" }
-        .Select(place => Path.Combine(root, place, folder)).Where(Directory.Exists).SelectMany(place => Directory.EnumerateFiles(place, "*.conf"))
+    private IEnumerable<string> FilesIn(string folder) => ConfigurationPlaces.Select(place => Path.Combine(root, place, folder)).Where(Directory.Exists)
+        .SelectMany(place => Directory.EnumerateFiles(place, "*.conf"))
         .DistinctBy(Path.GetFileName, StringComparer.Ordinal).OrderBy(Path.GetFileName, StringComparer.Ordinal);
 
     // A file that cannot be read says nothing; the next boot may say otherwise, but nobody can know that here.
