@@ -2,9 +2,11 @@
 # From a fresh Debian or Ubuntu machine with a .NET SDK to a running KvmTune. Installs what is missing; can be run again.
 #   ./bootstrap.sh demo          builds the module, boots a lab guest, measures, changes, measures and compares
 #   ./bootstrap.sh test [TIER]   builds and runs the tests, xunit and Pester; fast: without the lab, in two minutes; all: what repeats, too
+#   ./bootstrap.sh test package  installs the Debian package in bare roots of Debian 12 and 13, and measures from there
 #   ./bootstrap.sh bench [NAME]  runs the benchmarks, or one of them, side by side with what a user would use instead
 #   ./bootstrap.sh lab VERB…     the lab by itself: tests/lab/lab.sh (up, down, status, …)
 #   ./bootstrap.sh build         only builds the module into out/KvmTune
+#   ./bootstrap.sh report        bundles the page of reports anew (src/KvmTune.Report), which needs npm; nothing else does
 # KVMTUNE_WITHOUT_POWERSHELL=1 goes on where the cmdlets cannot be run, with the engine alone.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
@@ -15,8 +17,9 @@ PATH=${PATH//"$tools:"/}
 path_without_tools=$PATH
 PATH=$tools:$PATH
 
-usage() { sed -n '2,8s/^# \{0,1\}//p' "$self" >&2; exit 2; }
 say() { printf '\n== %s\n' "$*"; }
+
+usage() { sed -n '2,10s/^# \{0,1\}//p' "$self" >&2; exit 2; }
 
 need_dotnet() {
     if ! dotnet --list-sdks 2>/dev/null | grep -q '^1[0-9]\.'; then
@@ -34,10 +37,10 @@ apt_install() {
     "${apt[@]}" update </dev/null >&2 && "${apt[@]}" install -y --no-install-recommends "$@" </dev/null >&2
 }
 
-# npm bundles the page that Export-VMTuningReport writes. Asked for by command: Node.js's own package for Debian has npm in it.
+# npm bundles the page that Export-VMTuningReport writes, for those who change it. Asked for by command: Node.js's own package for Debian has npm in it.
 need_npm() {
     if command -v npm >/dev/null; then return; fi
-    say 'Installing Node.js and npm, which the build needs'
+    say 'Installing Node.js and npm, by which the page of reports is bundled'
     if ! apt_install nodejs npm; then
         echo "bootstrap.sh: Node.js 18 or newer with npm is needed on the PATH (https://nodejs.org), and apt could not bring it." >&2
         exit 1
@@ -77,8 +80,13 @@ need_powershell() {
     fi
 }
 
-build() {
+report() {
     need_npm
+    say 'Bundling the page of reports into src/KvmTune.Report/bundle'
+    dotnet build src/KvmTune.Report -t:Rebuild -v quiet
+}
+
+build() {
     say 'Building the module into out/KvmTune'
     dotnet publish src/KvmTune.Cmdlets -c Release -v quiet
 }
@@ -98,6 +106,17 @@ test_tier() {
     dotnet build tests/KvmTune.Tests -c Release -v quiet
     if [ "${1:-}" = fast ]; then tests/run.sh fast; else tests/lab/lab.sh run tests/run.sh "$@"; fi
 }
+
+# The roots are made before the lab is up: that is when the network is needed.
+prepare_package_tests() {
+    local packages
+    if [ "$(id -u)" != 0 ]; then echo "bootstrap.sh: test package makes and enters roots of Debian, so it needs root." >&2; exit 1; fi
+    mapfile -t packages < <(tests/package/debian-root.sh packages)
+    dpkg-query -W "${packages[@]}" >/dev/null 2>&1 || apt_install "${packages[@]}"
+    tests/package/debian-root.sh prepare
+}
+
+test_package() { pwsh -NoProfile -NonInteractive -File tests/Pester/Invoke-Suite.ps1 -Filter DebianPackage; }
 
 demo() {
     if without_powershell; then
@@ -119,9 +138,13 @@ set_up() {
 case "${1:-}" in
     build) need_dotnet; build ;;
     demo) set_up; tests/lab/lab.sh run "$self" demo-inside ;;
-    test) shift; test_tier "$@" ;;
+    report) need_dotnet; report ;;
+    test)
+        shift
+        if [ "${1:-}" = package ]; then set_up; prepare_package_tests; tests/lab/lab.sh run "$self" test-package-inside; else test_tier "$@"; fi ;;
     bench) set_up; shift; bench/packages.sh; tests/lab/lab.sh run bench/run.sh "$@" ;;
     lab) shift; tests/lab/packages.sh install; tests/lab/lab.sh "$@" ;;
     demo-inside) demo ;;
+    test-package-inside) test_package ;;
     *) usage ;;
 esac

@@ -59,7 +59,7 @@ declare -A about=(
     [lab]='Pester: the cmdlets, on all of the lab'
 )
 part_xunit() { xunit; }
-part_hosts() { pester hosts '' "Lab${leave_out:+,$leave_out}"; }
+part_hosts() { pester hosts '' "Lab,Package${leave_out:+,$leave_out}"; } # the Debian package is tested by `bootstrap.sh test package`
 part_lab1() { pester lab1 lab1 "$leave_out"; }
 part_lab2() { pester lab2 lab2 "$leave_out"; }
 part_lab() { pester lab Alone "$leave_out"; }

@@ -83,6 +83,18 @@ Describe 'The CPU area on a real guest' -Tag Lab, lab1 {
         $null = Set-VMNumaPolicy lab1 0
         $null = Set-VMCpuModel lab1 maximum -Topology 1x1x2 -Restart -WarningAction Ignore
         Get-Content "/proc/$(Get-QemuProcessId lab1)/numa_maps" | Where-Object { $_ -match 'bind:0' } | Should -Not -BeNullOrEmpty
+        # What this host cannot give is known before anything is shut down.
+        $process = Get-QemuProcessId lab1
+        foreach ($wrong in @{ Model = 'EPIC' }, @{ Model = 'host-passthrough' }, @{ Model = 'maximum'; Feature = 'toopext' }) {
+            $captured = Invoke-Captured { Set-VMCpuModel lab1 @wrong -Restart }
+            $captured.Ids | Should -Match '^(CpuModelIsUsable|CpuFeatureIsUsable|PassthroughNeedsKvm)$'
+            Get-QemuProcessId lab1 | Should -Be $process
+        }
+        $offered = (TabExpansion2 "Set-VMCpuModel lab1 -ConnectionUri $(Get-LabUri) -Model ").CompletionMatches.CompletionText
+        $offered | Should -Contain maximum
+        $offered | Should -Contain qemu64
+        $offered | Should -Not -Contain host-passthrough
+        (TabExpansion2 "Set-VMCpuModel lab1 -ConnectionUri $(Get-LabUri) -Feature sse").CompletionMatches.CompletionText | Should -Contain sse2
         $command = Get-QemuCommandLine lab1
         $command[$command.IndexOf('-cpu') + 1] | Should -Match '^max'
         $command[$command.IndexOf('-smp') + 1] | Should -Match 'cores=1,threads=2'

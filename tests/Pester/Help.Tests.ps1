@@ -129,7 +129,7 @@ Describe 'The commands in <_>' -Tag Lab, Alone, All -ForEach (@($cmdlets) + $top
 `$ProgressPreference = 'SilentlyContinue'
 # What an example leaves open is as short as it can be: that it runs is shown here, not what it finds.
 `$PSDefaultParameterValues = @{
-    '*-VM*:RunTime' = '2s'; 'Measure-VMPerformance:Runs' = 2; 'Invoke-VMExperiment:Runs' = 2
+    '*-VM*:RunTime' = '2s'; 'Measure-VMPerformance:Runs' = 2; 'Invoke-VMExperiment:Runs' = 6
     '*-VM*:Interval' = '2s'
 }
 Import-Module '$module'

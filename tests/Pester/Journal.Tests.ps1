@@ -22,6 +22,28 @@ Describe 'The journal on a host of the test driver' {
         Test-Path $env:KVMTUNE_HOME | Should -BeFalse
     }
 
+    It 'is kept where a relative KVMTUNE_HOME leads from the folder of the session, not of the process' {
+        $folder = (New-Item -ItemType Directory (Join-Path $TestDrive ([guid]::NewGuid()))).FullName
+        $env:KVMTUNE_HOME = 'here'
+        Push-Location $folder
+        try { $null = Set-DiskCacheMode db01 vdb none } finally { Pop-Location }
+        Test-Path "$folder/here/journal.db" | Should -BeTrue
+        Push-Location $folder
+        try { (Get-VMTuningHistory).Title | Should -Be 'disk vdb: cache=none' } finally { Pop-Location }
+    }
+
+    It 'refuses a folder that is a link, says so, and touches neither the VM nor what the link leads to' {
+        $target = (New-Item -ItemType Directory (Join-Path $TestDrive ([guid]::NewGuid()))).FullName
+        $null = New-Item -ItemType SymbolicLink -Path $env:KVMTUNE_HOME -Target $target
+        foreach ($command in { Set-DiskCacheMode db01 vdb none }, { Get-VMTuningHistory }, { Undo-VMTuning db01 -Last }, { Checkpoint-VMTuning db01 x }) {
+            $captured = Invoke-Captured $command
+            $captured.Ids | Should -Be JournalUnsafe -Because "$command"
+            "$($captured.Errors[0])" | Should -Match "is a link.*KVMTUNE_HOME"
+        }
+        Get-ChildItem $target -Force | Should -BeNullOrEmpty
+        (Get-VMTopology db01).PendingRestart | Should -BeNullOrEmpty
+    }
+
     It 'says when what was changed how, from what to what, by whom and where' {
         $result = Set-DiskCacheMode db01 vdb none
         $entry = Get-VMTuningHistory

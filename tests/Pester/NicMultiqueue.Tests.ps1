@@ -46,7 +46,7 @@ Describe 'Queues of NICs' {
     }
 
     It 'come with ring sizes and a backend, and all of it goes with Disable-NicMultiqueue' {
-        $null = Enable-NicMultiqueue db01 0 -RxQueueSize 512 -TxQueueSize 256 -Backend qemu
+        $null = Enable-NicMultiqueue db01 0 -Queues 2 -RxQueueSize 512 -TxQueueSize 256 -Backend qemu
         $nic = (Get-VMTopology db01).Configured.Nics[0]
         "$($nic.Queues) $($nic.RxQueueSize) $($nic.TxQueueSize) $($nic.Backend)" | Should -Be '2 512 256 qemu'
         $null = Disable-NicMultiqueue db01 0 -QueuesOnly
@@ -58,8 +58,25 @@ Describe 'Queues of NICs' {
         (Disable-NicMultiqueue db01 all).Outcome | Should -Be NoChange
     }
 
+    It 'sets <What> alone, and leaves one queue one queue' -ForEach @(
+        @{ What = 'the size of the receive ring'; Command = { Enable-NicMultiqueue db01 0 -RxQueueSize 1024 }; Values = '- 1024 - -' }
+        @{ What = 'the size of the transmit ring'; Command = { Enable-NicMultiqueue db01 0 -TxQueueSize 256 }; Values = '- - 256 -' }
+        @{ What = 'the backend'; Command = { Enable-NicMultiqueue db01 0 -Backend qemu }; Values = '- - - qemu' }
+        @{ What = 'one queue and a ring'; Command = { Enable-NicMultiqueue db01 0 -Queues 1 -RxQueueSize 512 }; Values = '- 512 - -' }
+    ) {
+        (& $Command).Outcome | Should -Be Applied
+        $nic = (Get-VMTopology db01).Configured.Nics[0]
+        (($nic.Queues, $nic.RxQueueSize, $nic.TxQueueSize, $nic.Backend) | ForEach-Object { "$($_ ?? '-')" }) -join ' ' | Should -Be $Values
+    }
+
+    It 'takes one queue for what a NIC without the setting has' {
+        $null = Enable-NicMultiqueue db01 0 -Queues 4
+        (Enable-NicMultiqueue db01 0 -Queues 1).Title | Should -Match 'one queue'
+        Get-QueueText db01 | Should -Be '- -'
+        (Enable-NicMultiqueue db01 0 -Queues 1).Outcome | Should -Be NoChange
+    }
+
     It 'refuses <What> with <Id>, and changes nothing' -ForEach @(
-        @{ What = 'one queue'; Command = { Enable-NicMultiqueue db01 0 -Queues 1 }; Id = 'NicQueuesInRange'; Says = 'Disable-NicMultiqueue' }
         @{ What = '257 queues'; Command = { Enable-NicMultiqueue db01 0 -Queues 257 }; Id = 'NicQueuesInRange'; Says = '256' }
         @{ What = 'a receive ring of 300'; Command = { Enable-NicMultiqueue db01 0 -RxQueueSize 300 }; Id = 'RxQueueSizeInRange'; Says = '512' }
         @{ What = 'a large transmit ring'; Command = { Enable-NicMultiqueue db01 0 -TxQueueSize 1024 }; Id = 'TxQueueSizeInRange'; Says = 'vhostuser' }

@@ -31,7 +31,8 @@ Describe 'Restart-VMDomain' -Tag Lab, lab1 -Skip:(-not $env:KVMTUNE_LAB) {
     It 'asks: a session without a person restarts nothing' {
         $process = Get-QemuProcessId lab1
         $run = Invoke-Child "Import-Module '$(Get-ModulePath)'; Restart-VMDomain lab1 -ConnectionUri '$(Get-LabUri)'; 'end'"
-        $run.Text | Should -Match 'NonInteractive|confirm'
+        $run.Text | Should -Match 'Nobody can be asked.*-Confirm:\$false'
+        $run.Text | Should -Match 'end$'
         Get-QemuProcessId lab1 | Should -Be $process
     }
 
@@ -79,19 +80,48 @@ Describe 'A guest that ignores shutdown' -Tag Lab, lab1 -Skip:(-not $env:KVMTUNE
         $captured = Invoke-Captured { Restart-VMDomain lab1 -Confirm:$false -ShutdownTimeLimit 2 }
         $captured.Ids | Should -Be ShutdownTimedOut
         $captured.Errors[0].CategoryInfo.Category | Should -Be OperationTimeout
-        "$($captured.Errors[0])" | Should -Match '-ShutdownTimeLimit.*-Force'
-        $captured = Invoke-Captured { Set-DiskCacheMode lab1 vdb none -Restart -ShutdownTimeLimit 2 }
+        "$($captured.Errors[0])" | Should -Match '-ShutdownTimeLimit.*-AllowPowerOff'
+        # -Force consents to data at risk, and to nothing else.
+        $captured = Invoke-Captured { Set-DiskCacheMode lab1 vdb none -Restart -Force -ShutdownTimeLimit 2 }
         $captured.Ids | Should -Be ShutdownTimedOut
         Get-DomainText lab1 | Should -Be $before
         Get-DomainState lab1 | Should -Be running
         Get-QemuProcessId lab1 | Should -Be $process
     }
 
-    It 'is powered off with -Force, and only then, and started' {
+    It 'is powered off with -AllowPowerOff, and only then, and started' {
         $process = Get-QemuProcessId lab1
-        $vm = Restart-VMDomain lab1 -Confirm:$false -ShutdownTimeLimit 2 -Force
+        $vm = Restart-VMDomain lab1 -Confirm:$false -ShutdownTimeLimit 2 -AllowPowerOff
         $vm.State | Should -Be Running
         Get-QemuProcessId lab1 | Should -Not -Be $process
+    }
+}
+
+Describe 'A guest whose state is saved' -Tag Lab, lab1 -Skip:(-not $env:KVMTUNE_LAB) {
+    BeforeAll {
+        Restore-Guest lab1
+        $null = Invoke-Virsh managedsave lab1
+    }
+    AfterAll {
+        $null = Invoke-Virsh managedsave-remove lab1
+        Restore-Guest lab1
+    }
+
+    It 'refuses a change that its next start would not have in force, and names the ways out' {
+        $before = Get-DomainText lab1
+        foreach ($command in { Set-DiskCacheMode lab1 vdb none }, { Set-DiskCacheMode lab1 vdb none -WhatIf }, { Set-VcpuPin lab1 0 0 }) {
+            $captured = Invoke-Captured $command
+            $captured.Ids | Should -Be SavedStateHidesChange -Because "$command"
+            "$($captured.Errors[0])" | Should -Match 'managedsave-remove lab1'
+            "$($captured.Errors[0])" | Should -Match 'Restart-VMDomain'
+        }
+        Get-DomainText lab1 | Should -Be $before
+    }
+
+    It 'takes it once the saved state is gone' {
+        $null = Invoke-Virsh managedsave-remove lab1
+        (Set-DiskCacheMode lab1 vdb none -WarningAction Ignore).Outcome | Should -Be Applied
+        (Undo-VMTuning lab1 -Last -WarningAction Ignore).Outcome | Should -Be Applied
     }
 }
 
@@ -123,7 +153,7 @@ Describe 'A change that QEMU does not start with' -Tag Lab, lab1 -Skip:(-not $en
 
     It 'is taken back, and the VM runs with its former configuration' {
         $before = Get-DomainText 'pester start'
-        $pipeline = Start-Pipeline "Set-DiskCacheMode 'pester start' vda none -Restart -Force -ShutdownTimeLimit 8 -ConnectionUri '$(Get-LabUri)'"
+        $pipeline = Start-Pipeline "Set-DiskCacheMode 'pester start' vda none -Restart -AllowPowerOff -ShutdownTimeLimit 8 -ConnectionUri '$(Get-LabUri)'"
         $null = Wait-Until -What 'the change is configured' -Condition {
             if ($pipeline.Handle.IsCompleted) { throw "it ended: $($pipeline.Streams.Error.ReadAll())" }
             (Get-DiskOption 'pester start' vda cache) -eq 'none'
