@@ -171,7 +171,7 @@ Describe 'Queues of a real guest''s NIC' -Tag Lab, lab1 -Skip:(-not $env:KVMTUNE
 
     It 'in a guest without an agent are the host''s only, and the result says which command to run there' {
         Reset-Guest lab1 'kvmtune.agent=off'
-        $captured = Invoke-Captured { Enable-NicMultiqueue lab1 -Queues 2 -Backend qemu -Restart -ShutdownTimeLimit 60 }
+        $captured = Invoke-Captured { Enable-NicMultiqueue lab1 -Queues 2 -Backend qemu -Restart -ShutdownTimeLimit 180 }
         $captured.Errors | Should -BeNullOrEmpty
         $result = $captured.Output[0]
         $result.Restarted | Should -BeTrue
