@@ -334,7 +334,7 @@ public sealed record EditTrace(IReadOnlyDictionary<string, int> Positions, IRead
 {
     /// <summary>The trace of a document of which only this is known: it had no ids of I/O threads.</summary>
     internal static EditTrace WithoutThreadIds { get; } =
-        new(new Dictionary<string, int>(), new HashSet<string>(StringComparer.Ordinal) { "iothreadids" }) { Bare = new HashSet<string>() };
+        new(new Dictionary<string, int>(StringComparer.Ordinal), new HashSet<string>(StringComparer.Ordinal) { "iothreadids" }) { Bare = new HashSet<string>(StringComparer.Ordinal) };
 
     /// <summary>The paths of the elements that were there without content; null in a trace of an earlier version, which did not note them.</summary>
     public IReadOnlySet<string>? Bare { get; init; }
