@@ -69,7 +69,7 @@ public sealed class ExperimentLabTests(ITestOutputHelper output)
             lab,
             plan,
             new WorkloadRequest { Name = "RandomWrite", RunTime = TimeSpan.FromSeconds(2), FileSizeMiB = 64 },
-            new ExperimentOptions { Restart = true, Runs = 4, Keep = KeepRule.Never });
+            new ExperimentOptions { Restart = true, Design = ExperimentDesign.Blocks, Runs = 4, Keep = KeepRule.Never });
 
         Assert.Equal(ExperimentDesign.Blocks, result.Design);
         Assert.Equal(4, result.Baseline.CountedRuns.Count);
