@@ -31,7 +31,7 @@ public sealed class ExperimentLabTests(ITestOutputHelper output)
             VMId = lab.Domain.Id,
             ConnectionUri = host.Uri,
             Disk = "vdb",
-            Limits = DiskThrottleChange.WholeCategories(new Dictionary<string, ulong?>(StringComparer.Ordinal) { ["write_iops_sec"] = 20 }),
+            Limits = DiskThrottleChange.WholeCategories(new Dictionary<string, ulong?>(StringComparer.Ordinal) { ["write_iops_sec"] = 400 }),
         });
 
         var result = await RunAsync(
