@@ -1,6 +1,7 @@
 # Rules judge plans of a real guest; what each rule says of which document is in the tests of the engine. Nothing is changed.
 BeforeDiscovery {
-    # These need what no guest of the lab has (cells, NUMA nodes, sibling threads, isolated CPUs, shared disks) or a state of its own.
+    # The plans below do not reach these. Most need what no guest of the lab has: cells, NUMA nodes, sibling threads, a shared disk. The
+    # others need a state of the guest that is not made here, such as a saved one.
     $elsewhere = @(
         'AutoPlacementNeedsNumad', 'CellPolicyNeedsGuestCells', 'ChangeIsNotLive', 'CpuFeatureIsUsable',
         'CpuFeatureNeedsModel', 'DiscardNeedsWritableDevice', 'HugePageNodesAreGuestNodes', 'HugePagesLeaveHeadroom',
