@@ -37,12 +37,12 @@ internal sealed class ScreeningSimulation(int experiments, int seed)
             var first = chance.Next(2) == 1;
             foreach (var isCandidate in new[] { first, !first })
             {
-                // Half of the time a neighbour works, and takes up to a third of the guest's speed.
-                var neighbour = chance.Next(2) * chance.NextDouble();
+                // Three quarters of the time a neighbour works, and takes up to half of the guest's speed.
+                var neighbour = chance.Next(4) == 0 ? 0 : chance.NextDouble();
                 runs.Add(
                     DrawnMeasurement.Run(runs.Count + 1) with
                     {
-                        Values = new Dictionary<string, double>(StringComparer.Ordinal) { ["Iops"] = 1000 * Math.Exp((0.03 * Plays.Normal(chance)) - (0.4 * neighbour)) },
+                        Values = new Dictionary<string, double>(StringComparer.Ordinal) { ["Iops"] = 1000 * Math.Exp((0.03 * Plays.Normal(chance)) - (0.7 * neighbour)) },
                         Counters = new Dictionary<string, double>(StringComparer.Ordinal) { [Busy] = 0.1 + neighbour + (isCandidate ? moved : 0) },
                     },
                     isCandidate);

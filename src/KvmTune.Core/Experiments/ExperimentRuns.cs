@@ -65,10 +65,10 @@ internal sealed class ExperimentRuns
     /// <summary>Why a run since a mark counts as disturbed, with the counter that tells it; null where none does.</summary>
     public (string Counter, string Reason)? WhyDisturbed(int mark)
     {
-        var all = _entries.ConvertAll(entry => entry.Run);
+        var sides = _entries.ToLookup(entry => entry.IsCandidate, entry => entry.Run);
         return _entries.Skip(mark)
             .Where(entry => entry.Run is { IsWarmup: false, Failure: null })
-            .Select(entry => ScreeningRule.WhyDisturbed(entry.Run, all, _stoppedCounters))
+            .Select(entry => ScreeningRule.WhyDisturbed(entry.Run, sides[entry.IsCandidate], _stoppedCounters))
             .FirstOrDefault(why => why is not null);
     }
 

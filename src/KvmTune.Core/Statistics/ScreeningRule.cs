@@ -22,8 +22,9 @@ public static class ScreeningRule
 
     private const string BusyCounter = "HostBusyOutsideGuestCores";
 
-    // The p-value below which a counter is suspected of moving with the side.
-    private const double SuspicionLevel = 0.1;
+    // The p-value below which a counter moved with the side. It is asked after every pair, and the sides' counters differ by luck too: at a
+    // tenth, screening would mostly stop where luck made one side busier, and 7.5 % of experiments would claim a difference that is none.
+    private const double MovedLevel = 0.001;
 
     /// <summary>At most so many pairs are repeated in a comparison of so many: half as many again.</summary>
     public static int MostRepeats(int pairs) => pairs / 2;
@@ -32,15 +33,15 @@ public static class ScreeningRule
     public static IReadOnlyList<string> Counters { get; } = [BusyCounter, HostCanary.Counter];
 
     /// <summary>
-    /// Whether a counter moved with the side: then the change itself moves it, and screening by it would take the pairs away in which that
-    /// shows most. Screening that stops for nothing costs no more than a few noisy pairs, so it stops at a small suspicion.
+    /// Whether a counter moved with the side beyond luck: then the change itself moves it, and a pair that is made again for it may be one in
+    /// which the change shows most. A small move does no harm, since each run is compared with those of its own side.
     /// </summary>
     /// <param name="counter">One of <see cref="Counters"/>.</param>
     /// <param name="runs">The runs of both sides so far, with their side: those that were set aside too, but no warm-up and no failed ones.</param>
     public static bool MovedWithSide(string counter, IEnumerable<(MeasuredRun Run, bool IsCandidate)> runs)
     {
         var sides = Sides(counter, runs);
-        return sides[false].Count >= FewestRuns && sides[true].Count >= FewestRuns && RankSumTest.PValue(sides[false], sides[true]) <= SuspicionLevel;
+        return sides[false].Count >= FewestRuns && sides[true].Count >= FewestRuns && RankSumTest.PValue(sides[false], sides[true]) <= MovedLevel;
     }
 
     /// <summary>That screening by a counter was stopped, as a sentence with the counter of both sides.</summary>
@@ -56,7 +57,10 @@ public static class ScreeningRule
 
     /// <summary>The counter that tells why a run counts as disturbed, and the reason in words; null where it does not, or where the host keeps no counters to tell.</summary>
     /// <param name="run">The run.</param>
-    /// <param name="session">All runs of both sides so far, this one among them: warm-up and screened ones too.</param>
+    /// <param name="session">
+    /// All runs of the same side so far, this one among them: warm-up and screened ones too. Of the same side, so that a change that moves a
+    /// counter does not make its own runs look disturbed.
+    /// </param>
     /// <param name="stopped">Counters that do not count any more.</param>
     public static (string Counter, string Reason)? WhyDisturbed(
         MeasuredRun run, IEnumerable<MeasuredRun> session, IReadOnlyCollection<string>? stopped = null)
