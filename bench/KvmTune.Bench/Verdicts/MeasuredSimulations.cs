@@ -13,18 +13,18 @@ internal sealed class ScreeningSimulation(int experiments, int seed)
     private const int Pairs = 12;
 
     /// <summary>How far the mean shift lies from the truth, which is 0, in per cent.</summary>
-    public double Bias(double moved, bool stops = true) =>
-        Math.Abs(100 * Plays.Of(experiments, seed, chance => Play(chance, moved, stops)).Average(sides => Estimators.HodgesLehmannShift(sides.Baseline, sides.Candidate)));
+    public double Bias(double moved) =>
+        Math.Abs(100 * Plays.Of(experiments, seed, chance => Play(chance, moved)).Average(sides => Estimators.HodgesLehmannShift(sides.Baseline, sides.Candidate)));
 
     /// <summary>How often a difference is claimed, in per cent.</summary>
     public double Claims(double moved) => Plays.Percent(experiments, seed, chance =>
     {
-        var (baseline, candidate) = Play(chance, moved, stops: true);
+        var (baseline, candidate) = Play(chance, moved);
         return SwapTest.PValue(baseline, candidate) <= LookPlan.FixedAlpha && Math.Abs(Estimators.HodgesLehmannShift(baseline, candidate)) >= Math.Log(1.03);
     });
 
     // As an experiment does it: a pair, a look at the counters, and the pair again where one of its runs was disturbed.
-    private static (double[] Baseline, double[] Candidate) Play(Random chance, double moved, bool stops)
+    private static (double[] Baseline, double[] Candidate) Play(Random chance, double moved)
     {
         var runs = new ExperimentRuns();
         var empty = DrawnMeasurement.Of(("Iops", []));
@@ -48,11 +48,10 @@ internal sealed class ScreeningSimulation(int experiments, int seed)
                     isCandidate);
             }
 
-            var restored = stops ? runs.StopWhereCounterMoved() : 0;
-            (pair, screened) = (pair + restored, screened - restored);
-            if (screened < ScreeningRule.MostRepeats(Pairs) && runs.WhyDisturbed(mark) is { } why)
+            runs.StopWhereCounterMoved();
+            if (runs.WhyDisturbed(mark) is not null && screened < ScreeningRule.MostRepeats(Pairs))
             {
-                runs.Screen(mark, why.Counter);
+                runs.Screen(mark);
                 screened++;
                 continue;
             }
