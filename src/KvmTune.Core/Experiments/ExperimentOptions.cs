@@ -6,7 +6,10 @@ namespace KvmTune.Experiments;
 /// <summary>In which order the runs of an experiment are made.</summary>
 public enum ExperimentDesign
 {
-    /// <summary>By what a switch costs: pairs for a change that can be made live, blocks for one that needs a restart.</summary>
+    /// <summary>
+    /// By what a switch costs: Switchback for a change that can be made live, where the workload reports while it runs and no number of runs is
+    /// given; else pairs for it, and blocks for one that needs a restart.
+    /// </summary>
     Auto,
 
     /// <summary>Runs in pairs, one of each side, the order inside each pair by a random coin; where the change needs a restart, a pair is two boots.</summary>
@@ -17,6 +20,9 @@ public enum ExperimentDesign
 
     /// <summary>All runs of the baseline, then all of the candidate. Its verdict is provisional: drift of the host is not excluded.</summary>
     Sequential,
+
+    /// <summary>One load that runs without a pause, while the side changes every second or two, the order inside each pair of slots by a random coin.</summary>
+    Switchback,
 }
 
 /// <summary>When a change that was tried is kept.</summary>
@@ -66,8 +72,14 @@ public sealed record ExperimentOptions
     /// </summary>
     public int? Runs { get; init; }
 
-    /// <summary>How long the experiment may take; null for as long as it needs. It ends with what was measured by then, and says so.</summary>
+    /// <summary>
+    /// How long the experiment may take; null for as long as it needs, and for Switchback for 60 s of load. It ends with what was measured by
+    /// then, and says so.
+    /// </summary>
     public TimeSpan? TimeLimit { get; init; }
+
+    /// <summary>How long the side is switched at most, for Switchback; null for the whole of the time limit, or 60 s where there is none.</summary>
+    public TimeSpan? LoadTime { get; init; }
 
     /// <summary>The smallest shift in per cent that matters, for every metric; null for the thresholds of the verdict rule.</summary>
     public double? ThresholdPercent { get; init; }
