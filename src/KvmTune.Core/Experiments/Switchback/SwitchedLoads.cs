@@ -80,6 +80,8 @@ internal sealed class SwitchedLoads(IStreamingInstance stream, StreamShape shape
                     slots.Add(new(firstPair + i, side, switchStart, start, GuestClock.Now(time), isOther));
                 }
             }
+
+            await WaitAsync(started + length.TotalSeconds, load, cancellationToken);
         }
         catch
         {
