@@ -6,13 +6,13 @@ namespace KvmTune.Experiments.Switchback;
 /// <summary>How many pairs would find an effect.</summary>
 internal static class Outlook
 {
-    private const int Times = 200;
+    private const int Times = 100;
     private const double Power = 0.8;
-    private const int MostPairs = 3000;
+    private const int MostPairs = 2000;
 
     /// <summary>
     /// How many pairs find a shift 4 times in 5 where pairs differ as these did: drawn from them with their middle taken out, either sign, with
-    /// the shift put in, and tested by signed ranks at 4 % (Wilcoxon; normal). Null where more than 3,000 would be needed, or there are too few to tell.
+    /// the shift put in, and tested by signed ranks at 4 % (Wilcoxon; normal). Null where more than 2,000 would be needed, or there are too few to tell.
     /// </summary>
     /// <param name="differences">The pairs' differences of logarithms.</param>
     /// <param name="shift">The shift, as a difference of logarithms.</param>

@@ -29,7 +29,7 @@ internal static class CpuScript
           return tonumber(time.seconds) + tonumber(time.nanoseconds) / 1e9
         end
         local interval, most = 0.1, 10000
-        local last, count, bins = nil, 0, {}
+        local last, count, bins, found = nil, 0, {}, 0
         function thread_init()
           io.stdout:setvbuf("line")
           last = now()
@@ -53,10 +53,10 @@ internal static class CpuScript
           if ended - last >= interval then
             local words = {}
             for k, v in pairs(bins) do words[#words + 1] = k .. ":" .. v end
-            io.write(string.format("kvmtune %d %.6f %.6f %d %s\n", sysbench.tid, last, ended, count, table.concat(words, ",")))
+            io.write(string.format("kvmtune %d %.6f %.6f %d %s\n", sysbench.tid or thread, last, ended, count, table.concat(words, ",")))
             last, count, bins = ended, 0, {}
           end
-          return primes < 0
+          found = found + primes
         end
         """;
 

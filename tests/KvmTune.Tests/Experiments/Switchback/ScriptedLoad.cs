@@ -189,7 +189,7 @@ internal sealed class ScriptedLoad : IMeasurementTarget, IWorkload, IWorkloadIns
         var over = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         void Look(double now)
         {
-            if (now >= end)
+            if (now >= end - 1e-6)
             {
                 over.TrySetResult();
             }
@@ -215,7 +215,7 @@ internal sealed class ScriptedLoad : IMeasurementTarget, IWorkload, IWorkloadIns
         return LoadFailure(number) is { } failure ? new([], failure) : new(Samples(start, end));
     }
 
-    public Task<GuestCommandResult> RunAsync(GuestCommand command, CancellationToken cancellationToken)
+    Task<GuestCommandResult> IGuestChannel.RunAsync(GuestCommand command, CancellationToken cancellationToken)
     {
         Time.Pass(0.015);
         var text = (Time.Seconds + ClockOffset(Time.Seconds)).ToString("0.00", CultureInfo.InvariantCulture) + " \n";
@@ -249,7 +249,7 @@ internal sealed class ScriptedLoad : IMeasurementTarget, IWorkload, IWorkloadIns
         return Task.CompletedTask;
     }
 
-    public Task<RunOutcome> RunAsync(CancellationToken cancellationToken)
+    Task<RunOutcome> IWorkloadInstance.RunAsync(CancellationToken cancellationToken)
     {
         Call("run");
         Time.Pass(3);

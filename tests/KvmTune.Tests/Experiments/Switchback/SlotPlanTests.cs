@@ -39,7 +39,7 @@ public sealed class SlotPlanTests
     public void Looks_at_nothing_find_something_in_at_most_five_per_cent(int pairs)
     {
         // The signs of pairs that differ by nothing are coins; the sum of signed ranks is the test's, by its normal form for speed.
-        const int times = 20_000;
+        const int times = 4_000;
         var chance = new Random(5);
         var looks = SlotPlan.Looks(pairs).Looks;
         var found = 0;
@@ -65,7 +65,8 @@ public sealed class SlotPlanTests
             }) ? 1 : 0;
         }
 
-        Assert.InRange(found / (double)times, 0.03, 0.054);
+        // 5 % and three standard errors of 4,000 experiments; 20,000 of them gave 4.9 and 5.0 %.
+        Assert.InRange(found / (double)times, 0.03, 0.06);
     }
 
     [Fact]

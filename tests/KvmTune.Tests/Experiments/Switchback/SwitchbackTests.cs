@@ -83,7 +83,7 @@ public sealed class SwitchbackTests
     [Fact]
     public async Task The_guests_clock_may_lie_elsewhere_and_drift_and_no_used_sample_has_a_switch_in_it()
     {
-        var vm = new ScriptedLoad { Factor = 1.3, ClockOffset = host => -1e6 + (host * 2e-4) };
+        var vm = new ScriptedLoad { Factor = 1.3, ClockOffset = host => 1e6 + (host * 2e-4) };
 
         var result = await vm.RunAsync();
 
@@ -245,7 +245,7 @@ public sealed class SwitchbackTests
     {
         var vm = new ScriptedLoad();
 
-        var error = await Assert.ThrowsAsync<ExperimentInterruptedException>(() => vm.RunAsync(new ExperimentOptions { TimeLimit = TimeSpan.FromSeconds(5) }));
+        var error = await Assert.ThrowsAsync<KvmTuneException>(() => vm.RunAsync(new ExperimentOptions { TimeLimit = TimeSpan.FromSeconds(5) }));
 
         Assert.Equal("TimeLimitTooShort", error.ErrorId);
         Assert.DoesNotContain("open", vm.Calls);
