@@ -7,18 +7,24 @@ namespace KvmTune.Experiments;
 public enum ExperimentDesign
 {
     /// <summary>
-    /// By what a switch costs: Switchback for a change that can be made live, where the workload reports while it runs and no number of runs is
-    /// given; else pairs for it, and blocks for one that needs a restart.
+    /// Switchback for a change that can be made live, where the workload reports while it runs and no number of runs is given; else pairs; where
+    /// the change needs a restart and the time limit is too short for them, blocks.
     /// </summary>
     Auto,
 
     /// <summary>Runs in pairs, one of each side, the order inside each pair by a random coin; where the change needs a restart, a pair is two boots.</summary>
     Pairs,
 
-    /// <summary>The express form: A B B A, each letter some runs. Its verdict is provisional.</summary>
+    /// <summary>
+    /// The express form: A B B A, each letter some runs. Its verdict is provisional; where the change needs a restart these are four boots, and
+    /// four boots give a direction only.
+    /// </summary>
     Blocks,
 
-    /// <summary>All runs of the baseline, then all of the candidate. Its verdict is provisional: drift of the host is not excluded.</summary>
+    /// <summary>
+    /// All runs of the baseline, then all of the candidate. Its verdict is provisional: drift of the host is not excluded. Where the change needs a
+    /// restart these are two boots, and give a direction only.
+    /// </summary>
     Sequential,
 
     /// <summary>One load that runs without a pause, while the side changes every second or two, the order inside each pair of slots by a random coin.</summary>
@@ -31,7 +37,7 @@ public enum KeepRule
     /// <summary>When the verdict is that it improved.</summary>
     Improved,
 
-    /// <summary>When it improved, or was shown to make no difference, and no other metric got worse. What is inconclusive is not kept.</summary>
+    /// <summary>When it improved, or was shown to make no difference; neither is so where another metric got worse. What is inconclusive is not kept.</summary>
     NotWorse,
 
     /// <summary>Whatever the verdict.</summary>
@@ -81,7 +87,10 @@ public sealed record ExperimentOptions
     /// <summary>How long the side is switched at most, for Switchback; null for the whole of the time limit, or 60 s where there is none.</summary>
     public TimeSpan? LoadTime { get; init; }
 
-    /// <summary>The smallest shift in per cent that matters, for every metric; null for the thresholds of the verdict rule.</summary>
+    /// <summary>The name of the metric that decides, for example a latency where the question is whether the guest is steadier; null for the workload's primary one.</summary>
+    public string? Metric { get; init; }
+
+    /// <summary>The smallest rise in per cent that matters, for every metric, at most 50; null for the thresholds of the verdict rule.</summary>
     public double? ThresholdPercent { get; init; }
 
     /// <summary>The seed of the coin that orders the runs inside each pair; null lets one be chosen. The result has it.</summary>

@@ -13,7 +13,10 @@ namespace KvmTune.Experiments;
 /// <param name="Design">The order of its runs; never Auto.</param>
 /// <param name="Description">The same in words.</param>
 /// <param name="EstimatedTime">How long it is likely to take, to the first look where there are several. A guess: nothing was measured yet.</param>
-public sealed record ExperimentOutline(ExperimentDesign Design, string Description, TimeSpan EstimatedTime);
+/// <param name="Reach">How small a change it can show, and when, as words that follow "it".</param>
+/// <param name="Warnings">The questions that it cannot answer, each a sentence.</param>
+public sealed record ExperimentOutline(
+    ExperimentDesign Design, string Description, TimeSpan EstimatedTime, string Reach, IReadOnlyList<string> Warnings);
 
 /// <summary>Tries changes: baseline, exactly one change, candidate, comparison, decision.</summary>
 /// <param name="host">The host.</param>
@@ -26,10 +29,15 @@ public sealed class VMExperimenter(HostConnection host, VMTuner tuner, IMeasurem
     // Noting the conditions and preparing a workload; a guess.
     private static readonly TimeSpan PreparationTime = TimeSpan.FromSeconds(5);
 
-    /// <summary>Says what an experiment would do, after checking that it can be made. Nothing is touched.</summary>
+    /// <summary>Says what an experiment would do and can show, after checking that it can be made. Nothing is touched.</summary>
+    /// <param name="plans">The change.</param>
+    /// <param name="workload">What loads the guest.</param>
+    /// <param name="options">How.</param>
+    /// <param name="last">The last measurement of that workload on the VM, whose noise tells what can be shown; null for a typical noise.</param>
     /// <exception cref="KvmTuneException">It would be refused, for the reasons that <see cref="RunAsync"/> names.</exception>
     /// <exception cref="ArgumentException">A setting makes no sense.</exception>
-    public ExperimentOutline Outline(IReadOnlyList<VMTuningPlan> plans, WorkloadRequest workload, ExperimentOptions options)
+    public ExperimentOutline Outline(
+        IReadOnlyList<VMTuningPlan> plans, WorkloadRequest workload, ExperimentOptions options, VMPerformance? last = null)
     {
         var subject = SubjectOf(plans, options, experimentId: null);
         subject.Check();
@@ -37,13 +45,16 @@ public sealed class VMExperimenter(HostConnection host, VMTuner tuner, IMeasurem
         if (shape is not null)
         {
             return new ExperimentOutline(
-                ExperimentDesign.Switchback, SwitchbackRun.Describe(shape, options), (options.TimeLimit ?? SlotPlan.DefaultTime) + PreparationTime);
+                ExperimentDesign.Switchback, SwitchbackRun.Describe(shape, options), (options.TimeLimit ?? SlotPlan.DefaultTime) + PreparationTime, SwitchbackWords.Reach, []);
         }
 
         options = Otherwise(options);
         var pace = PaceOf(workload, subject.NeedsRestart, null);
         var schedule = ExperimentSchedule.Create(options, subject.NeedsRestart, options.Seed ?? 0, (order, stages) => pace.TimeOf(order, 0, stages));
-        return new ExperimentOutline(schedule.Design, schedule.Describe() + (why is null ? null : $" ({why})"), pace.TimeOf(schedule, 0, schedule.NextLook(0)) + pace.SettlingTime);
+        var reach = new ExperimentReach(
+            schedule, workload, MetricsOf(workload), options, stages => pace.TimeOf(schedule, 0, stages) + pace.SettlingTime);
+        return new ExperimentOutline(
+            schedule.Design, schedule.Describe() + (why is null ? null : $" ({why})"), pace.TimeOf(schedule, 0, schedule.NextLook(0)) + pace.SettlingTime, reach.Describe(last), [.. reach.Warnings()]);
     }
 
     /// <summary>
@@ -82,7 +93,7 @@ public sealed class VMExperimenter(HostConnection host, VMTuner tuner, IMeasurem
         IProgress<MeasurementProgress>? progress,
         CancellationToken cancellationToken)
     {
-        MeasurementSession.Validate(catalog, workload);
+        VMComparer.DecidingMetric(MetricsOf(workload), workload.Name, options.Metric);
         var seed = options.Seed ?? Random.Shared.Next();
         var (shape, why) = Streams(subject, workload, options);
         if (shape is not null)
@@ -172,10 +183,14 @@ public sealed class VMExperimenter(HostConnection host, VMTuner tuner, IMeasurem
         }
 
         var known = catalog.Get(workload.Name);
-        return known.StreamOf(workload) is { } shape
-            ? (shape, null)
-            : (null, $"{known.Name} does not report while it runs, so it is tried with pairs of runs");
+        return known.StreamOf(workload) is not { } shape
+            ? (null, $"{known.Name} does not report while it runs, so it is tried with pairs of runs")
+            : options.Metric is { } metric && !shape.Metrics.Any(each => each.Name.Equals(metric, StringComparison.OrdinalIgnoreCase))
+                ? (null, $"{known.Name} has no {metric} by the second, so it is tried with pairs of runs")
+                : (shape, null);
     }
+
+    private IReadOnlyList<MetricDefinition> MetricsOf(WorkloadRequest workload) => MeasurementSession.Validate(catalog, workload).MetricsFor(workload);
 
     private ExperimentPace PaceOf(WorkloadRequest workload, bool needsRestart, IProgress<MeasurementProgress>? progress) => new(
         time,

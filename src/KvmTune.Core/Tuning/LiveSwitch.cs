@@ -39,7 +39,7 @@ internal sealed class LiveSwitch : ILiveSwitch
     private readonly LiveTarget _target;
 
     // The running document on each side as it was seen last: where it is the same, nobody has changed anything.
-    private readonly Dictionary<bool, string> _seen = [];
+    private readonly Dictionary<bool, DomainDocument> _seen = [];
 
     // Null while it is not known: in the middle of a switch, or after one that failed.
     private bool? _isCandidate = false;
@@ -59,9 +59,9 @@ internal sealed class LiveSwitch : ILiveSwitch
         (_host, _domain, _owned, _record, _plan, Result, _planAnew) = (host, domain, owned, record, plan, result, planAnew);
         var running = plan.Snapshot.Running!;
         _there = plan.Change.ForRunning;
-        _back = _there.Inverse(DomainDocument.Parse(running));
+        _back = _there.Inverse(running);
         _target = new LiveTarget(
-            domain, DomainXmlReader.Read(running), plan.HostCpus!.OnlineCpus, plan.HostCpus.CpuMapLength, host.IsLocalQemu ? QemuProcess.Find(domain.Name, domain.Id) : null);
+            domain, running.ToConfiguration(), plan.HostCpus!.OnlineCpus, plan.HostCpus.CpuMapLength, host.IsLocalQemu ? QemuProcess.Find(domain.Name, domain.Id) : null);
         _seen[false] = running;
     }
 
@@ -160,9 +160,14 @@ internal sealed class LiveSwitch : ILiveSwitch
 
     private void RefuseOthersEdit()
     {
+        if (_isCandidate is { } current && _seen.TryGetValue(current, out var before) && before.IsFrom(_domain.GetXml(DomainXmlFlags.Secure)))
+        {
+            return;
+        }
+
         var running = VMReading.Running(_domain) ?? throw new KvmTuneException(
             "GuestLost", KvmTuneErrorCategory.ResourceUnavailable, $"'{_plan.VMName}' stopped running while '{_plan.Title}' was tried.");
-        if (_isCandidate is not { } side || (_seen.TryGetValue(side, out var before) && before == running))
+        if (_isCandidate is not { } side)
         {
             return;
         }
@@ -178,12 +183,10 @@ internal sealed class LiveSwitch : ILiveSwitch
     }
 
     // As for an undo: what is neither as the change leaves it nor as it was before was set by somebody else, and stays.
-    private void RefuseCollision(string running)
+    private void RefuseCollision(DomainDocument running)
     {
-        var document = DomainDocument.Parse(running);
-        var now = document.ToConfiguration();
-        var left = ConfigurationComparer.Compare(now, Edited(document, _there), _target.HostCpus);
-        var before = ConfigurationComparer.Compare(now, Edited(document, _back), _target.HostCpus);
+        var left = Differences(running, _there);
+        var before = Differences(running, _back);
         var others = left.Select(difference => difference.Setting).Intersect(before.Select(difference => difference.Setting), StringComparer.Ordinal).ToList();
         if (others.Count > 0)
         {
@@ -193,16 +196,12 @@ internal sealed class LiveSwitch : ILiveSwitch
         }
     }
 
-    private bool IsSo(string running, VMChange change)
-    {
-        var document = DomainDocument.Parse(running);
-        return ConfigurationComparer.Compare(document.ToConfiguration(), Edited(document, change), _target.HostCpus).Count == 0;
-    }
+    private bool IsSo(DomainDocument running, VMChange change) => Differences(running, change).Count == 0;
 
-    private static VMConfiguration Edited(DomainDocument document, VMChange change)
+    private IReadOnlyList<ConfigurationDifference> Differences(DomainDocument running, VMChange change)
     {
-        var copy = document.Copy();
+        var copy = running.Copy();
         change.Edit(copy);
-        return copy.ToConfiguration();
+        return SettingComparer.Compare(running.Settings, copy.Settings, _target.HostCpus);
     }
 }

@@ -69,11 +69,11 @@ internal static class SlotPlan
             return LookPlan.Fixed(pairs);
         }
 
-        List<Look> looks = [new(2 * pairs / 5, 0.008), new(3 * pairs / 5, 0.016), new(pairs, 0.04)];
+        List<Look> looks = [.. LookPlan.UpTo(pairs).Looks];
         for (var (earlier, alpha) = (pairs / 5, 0.001); earlier >= FewestEarlyPairs; (earlier, alpha) = (earlier / 2, alpha / 8))
         {
-            looks.Insert(0, new(earlier, Math.Max(alpha, EarliestAlpha)));
-            looks[^1] = new(pairs, 0.038);
+            looks.Insert(0, new(earlier, Math.Max(alpha, EarliestAlpha), EarlySamenessLevel));
+            looks[^1] = looks[^1] with { Alpha = 0.038 };
         }
 
         return new() { Looks = looks };
@@ -82,6 +82,7 @@ internal static class SlotPlan
     // 2 flips of 2 ^ 15 are 0.00006.
     private const int FewestEarlyPairs = 15;
     private const double EarliestAlpha = 0.0001;
+    private const double EarlySamenessLevel = 0.998;
 
     // Two fifths of them are the 8 pairs that can reach the first look's level.
     private const int FewestPlannedPairs = 20;

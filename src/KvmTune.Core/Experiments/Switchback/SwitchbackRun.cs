@@ -154,7 +154,7 @@ internal sealed class SwitchbackRun
         var (interval, failure) = await loads.TryAsync(cancellationToken);
         if (interval is not { } often)
         {
-            throw new NotStreamingException($"{Workload.Command?.Path ?? Workload.Name} does not report while it runs: {failure}");
+            throw new NotStreamingException($"{Workload.Command?.Path ?? Workload.Name} does not report while it runs: {TerminalText.Of(failure ?? "it wrote nothing")}");
         }
 
         var slot = SlotPlan.SlotFor(often);
@@ -325,12 +325,15 @@ internal sealed class SwitchbackRun
 
     private static string Seconds(TimeSpan span) => string.Create(CultureInfo.InvariantCulture, $"{Math.Max(0, span.TotalSeconds):0.#} s");
 
-    private void RefuseFailedLoads(string? failure)
+    private void RefuseFailedLoads(string? said)
     {
-        if (failure is null)
+        if (said is null)
         {
             return;
         }
+
+        // It has the guest's own words in it.
+        var failure = TerminalText.Of(said);
 
         _notes.Add($"A load failed and does not count: {failure}");
         if (++_failed >= MostFailedLoads)
@@ -366,6 +369,8 @@ internal sealed class SwitchbackRun
         {
             Design = ComparisonDesign.Pairs,
             Plan = plan,
+            Metric = Options.Metric,
+            Unit = ComparisonUnit.Run,
             ThresholdPercent = Options.ThresholdPercent,
         });
         var counted = baseline.CountedRuns.Concat(candidate.CountedRuns).ToList();

@@ -15,6 +15,9 @@ internal static class SwitchbackWords
     // What "it would take" is asked for.
     private const double WantedPercent = 10;
 
+    /// <summary>What it can show, before anything was measured.</summary>
+    public const string Reach = "finds out while it runs how jumpy the load is, and says how long it would take where the time is too short for that";
+
     /// <summary>How it was switched.</summary>
     public static string Of(SwitchingSummary switching) => string.Create(
         CultureInfo.InvariantCulture,
