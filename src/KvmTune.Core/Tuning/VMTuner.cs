@@ -32,7 +32,7 @@ public sealed record ApplyOptions
 /// <param name="time">The clock.</param>
 /// <param name="journal">Where changes are recorded before they are made.</param>
 /// <param name="known">The VM, where the caller has found it already: it is not looked up again. It stays the caller's.</param>
-public sealed class VMTuner(HostConnection host, TimeProvider time, IChangeJournal journal, LibvirtDomain? known = null)
+public sealed partial class VMTuner(HostConnection host, TimeProvider time, IChangeJournal journal, LibvirtDomain? known = null)
 {
     /// <summary>Works out what a change would do. Nothing is touched.</summary>
     /// <exception cref="KvmTuneException">The VM, or something in it that the change names, does not exist.</exception>

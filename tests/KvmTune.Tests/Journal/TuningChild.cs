@@ -123,6 +123,8 @@ internal static partial class TuningChild
 
         public VMTuningResult Complete(VMTuningResult result) => record.Complete(result);
 
+        public VMTuningResult CompleteTakenBack(VMTuningResult result) => record.CompleteTakenBack(result);
+
         public void Fail(Exception exception, bool isTakenBack) => record.Fail(exception, isTakenBack);
 
         public void Withdraw() => record.Withdraw();

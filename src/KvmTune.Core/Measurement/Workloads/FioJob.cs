@@ -18,6 +18,9 @@ internal sealed record FioJob(string ReadWrite, string BlockSize, int Depth, str
     /// <summary>The one log file that a job with one thread writes.</summary>
     public const string LogFile = LogPrefix + "_iops.1.log";
 
+    /// <summary>The one file of histograms that a job with one thread writes.</summary>
+    public const string HistogramFile = LogPrefix + "_clat_hist.1.log";
+
     public static readonly TimeSpan Ramp = TimeSpan.FromSeconds(1);
 
     /// <summary>The length of a window of the log of rates: half a second, since fio leaves the last window of a run out of its log now and then.</summary>
@@ -62,6 +65,30 @@ internal sealed record FioJob(string ReadWrite, string BlockSize, int Depth, str
 
         var length = Ramp + runTime;
         return new GuestCommand("fio", arguments) { HasShortOutput = true, ExpectedDuration = length, TimeLimit = (length * 2) + TimeSpan.FromSeconds(30) };
+    }
+
+    /// <summary>
+    /// The command of a load that goes on without a pause: ten times a second the histogram of how long requests took, in bins an eighth of a
+    /// doubling wide, by the guest's time of day.
+    /// </summary>
+    public GuestCommand Stream(string folder, int fileSizeMiB, TimeSpan length)
+    {
+        var run = Run(folder, fileSizeMiB, length);
+        return run with
+        {
+            Arguments =
+            [
+                .. run.Arguments.Where(argument => !argument.StartsWith("--ramp_time", StringComparison.Ordinal)
+                    && !argument.StartsWith("--write_iops_log", StringComparison.Ordinal)
+                    && !argument.StartsWith("--log_avg_msec", StringComparison.Ordinal)),
+                $"--write_hist_log={folder}/{LogPrefix}",
+                "--log_hist_msec=100",
+                "--log_hist_coarseness=3",
+                "--log_unix_epoch=1",
+            ],
+            HasShortOutput = false,
+            ExpectedDuration = length,
+        };
     }
 
     /// <summary>Writes the file once, so that the first write's allocation is over before the first run, and brings it to the disk.</summary>

@@ -1,6 +1,7 @@
 // The disk workloads: fio on a file of its own.
 using System.Globalization;
 using KvmTune.Guest;
+using KvmTune.Measurement.Streams;
 
 namespace KvmTune.Measurement.Workloads;
 
@@ -77,9 +78,12 @@ public sealed class FioWorkload : IWorkload
     public TimeSpan RunLength(WorkloadRequest request) => FioJob.Ramp + request.RunTime;
 
     /// <inheritdoc/>
+    public StreamShape StreamOf(WorkloadRequest request) => StreamMetrics.OfFio(_metrics[0], _job.IsSync, _job.Section is "mixed");
+
+    /// <inheritdoc/>
     public IWorkloadInstance Create(WorkloadContext context) => new Instance(this, context);
 
-    private sealed class Instance(FioWorkload workload, WorkloadContext context) : IWorkloadInstance
+    private sealed class Instance(FioWorkload workload, WorkloadContext context) : IWorkloadInstance, IStreamingInstance
     {
         private readonly List<string> _notes = [];
         private readonly LearnedDuration _duration = new();
@@ -155,6 +159,23 @@ public sealed class FioWorkload : IWorkload
 
             _duration.Note(result.Duration);
             return Outcome(report, log);
+        }
+
+        public async Task<StreamReport> StreamAsync(TimeSpan length, CancellationToken cancellationToken)
+        {
+            if (_place is not { } place || _folder is not { } folder)
+            {
+                throw new InvalidOperationException("A workload is prepared before it is run.");
+            }
+
+            var (result, logs) = await folder.RunAndTakeAsync(
+                workload._job.Stream(folder.Path, place.FileSizeMiB, length), FioJob.HistogramFile, cancellationToken);
+            var (report, failure) = FioReport.Parse(result.StandardOutput, workload._job.Section);
+            return report is null || !result.Succeeded
+                ? new([], $"{failure ?? "fio failed."} {result.Describe()}")
+                : logs is null
+                    ? new([], "fio wrote no log of its latencies.")
+                    : new(FioHistogramLog.Parse(logs, workload._countsBytes, workload._metrics[0].Name));
         }
 
         public async Task CleanUpAsync()

@@ -1,5 +1,6 @@
 // No load of our own: what the guest really does, seen from libvirt's counters.
 using KvmTune.Measurement.Sampling;
+using KvmTune.Measurement.Streams;
 
 namespace KvmTune.Measurement.Workloads;
 
@@ -55,10 +56,21 @@ public sealed class ObserveWorkload : IWorkload
     /// <inheritdoc/>
     public TimeSpan RunLength(WorkloadRequest request) => request.RunTime;
 
-    /// <inheritdoc/>
-    public IWorkloadInstance Create(WorkloadContext context) => new Instance(context);
+    /// <summary>What to look at for a change of an area: processors for memory too, since a guest that waits for memory computes less.</summary>
+    public static ObservedArea AreaOf(Tuning.TuningArea area) => area switch
+    {
+        Tuning.TuningArea.Disk => ObservedArea.Disk,
+        Tuning.TuningArea.Network => ObservedArea.Network,
+        _ => ObservedArea.Cpu,
+    };
 
-    private sealed class Instance(WorkloadContext context) : IWorkloadInstance
+    /// <inheritdoc/>
+    public StreamShape StreamOf(WorkloadRequest request) => StreamMetrics.OfObserve(request.Area, MetricsFor(request));
+
+    /// <inheritdoc/>
+    public IWorkloadInstance Create(WorkloadContext context) => new Instance(this, context);
+
+    private sealed class Instance(ObserveWorkload workload, WorkloadContext context) : IWorkloadInstance, IStreamingInstance
     {
         public string? Version => null;
 
@@ -128,6 +140,9 @@ public sealed class ObserveWorkload : IWorkload
 
             return new RunOutcome { Values = values, PerSecondRates = rates };
         }
+
+        public Task<StreamReport> StreamAsync(TimeSpan length, CancellationToken cancellationToken) => CounterStream.RunAsync(
+            context.Samplers, context.Request.Area, workload.StreamOf(context.Request).Interval, length, context.TimeProvider, cancellationToken);
 
         public Task CleanUpAsync() => Task.CompletedTask;
 

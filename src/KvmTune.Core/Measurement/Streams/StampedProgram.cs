@@ -1,0 +1,161 @@
+// Runs a program in a guest whose output lines are the samples: each line gets the guest's time as it comes, and goes to a file that is read
+// when the program has ended, so that the guest is not disturbed meanwhile.
+using System.Globalization;
+using KvmTune.Guest;
+
+namespace KvmTune.Measurement.Streams;
+
+/// <summary>A line of a program's output.</summary>
+/// <param name="Uptime">When it came, in seconds since the guest's start.</param>
+/// <param name="Text">The line.</param>
+internal sealed record StampedLine(double Uptime, string Text);
+
+/// <summary>What a program wrote.</summary>
+/// <param name="Lines">Its lines.</param>
+/// <param name="ExitCode">Its exit code; null where it was ended, or by a signal.</param>
+/// <param name="WasEnded">Whether it was ended here since its time was over.</param>
+internal sealed record StampedOutput(IReadOnlyList<StampedLine> Lines, int? ExitCode, bool WasEnded)
+{
+    /// <summary>The last lines, for an error.</summary>
+    public string Tail => string.Join(" / ", Lines.TakeLast(3).Select(line => line.Text.Length <= 200 ? line.Text : line.Text[..200]));
+}
+
+/// <summary>Runs programs in one guest, with a folder for what they write.</summary>
+internal sealed class StampedProgram(IGuestChannel channel, TimeProvider time)
+{
+    private const string LogName = "rate_lines.log";
+    private const string ExitMark = "kvmtune-exit ";
+
+    // What a guest writes is bounded, whatever it is.
+    private const int MostBytes = 32 * 1024 * 1024;
+    private const int LongestLine = 4096;
+
+    private static readonly TimeSpan Margin = TimeSpan.FromSeconds(30);
+
+    // Both are builtins of every shell: no process is started for a line. stdbuf, where the guest has it, lets a program write line by line.
+    private const string Script = """
+        file=$1/rate_lines.log
+        : > "$1/lease"
+        buffer=$2
+        shift 2
+        if [ "$buffer" = line ] && command -v stdbuf >/dev/null 2>&1; then set -- stdbuf -oL -eL "$@"; fi
+        { "$@" 2>&1 </dev/null; printf '\nkvmtune-exit %s\n' $?; } | while IFS= read -r line; do
+            read -r up rest < /proc/uptime
+            printf '%s %s\n' "$up" "$line"
+        done > "$file"
+        """;
+
+    private GuestTestFolder? _folder;
+
+    /// <summary>The folder's path while there is one.</summary>
+    public string? Folder => _folder?.Path;
+
+    /// <summary>Runs a program for so long or until it ends by itself.</summary>
+    /// <param name="command">The program.</param>
+    /// <param name="length">Past it the program is ended in the guest, which is no failure.</param>
+    /// <param name="endsByItself">Whether the program takes so long by itself: then the guest is asked nothing until then.</param>
+    /// <param name="cancellationToken">Ends the program, and the call.</param>
+    public async Task<StampedOutput> RunAsync(GuestCommand command, TimeSpan length, bool endsByItself, CancellationToken cancellationToken)
+    {
+        var folder = await FolderAsync(cancellationToken);
+        using var over = new CancellationTokenSource(endsByItself ? (length * 2) + Margin : length, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(over.Token, cancellationToken);
+        var wasEnded = false;
+        try
+        {
+            var result = await channel.RunAsync(
+                command with
+                {
+                    Path = "/bin/sh",
+                    Arguments = ["-c", Script, "kvmtune", folder.Path, endsByItself ? "as-it-is" : "line", command.Path, .. command.Arguments],
+                    HasShortOutput = true,
+                    ExpectedDuration = endsByItself ? length : null,
+                    TimeLimit = (length * 2) + Margin + Margin,
+                },
+                either.Token);
+            if (!result.Succeeded)
+            {
+                return new([new(0, result.Describe())], result.ExitCode ?? 1, WasEnded: false);
+            }
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            wasEnded = true;
+        }
+
+        var output = Parse(await ReadAsync(LogName, cancellationToken));
+        return wasEnded ? output with { WasEnded = true, ExitCode = endsByItself ? 1 : null } : output;
+    }
+
+    /// <summary>Reads a file of the folder, as far as it is read at all.</summary>
+    public async Task<string> ReadAsync(string name, CancellationToken cancellationToken)
+    {
+        var folder = await FolderAsync(cancellationToken);
+        var result = await channel.RunAsync(
+            new GuestCommand("head", ["-c", MostBytes.ToString(CultureInfo.InvariantCulture), $"{folder.Path}/{name}"]), cancellationToken);
+        return result.Succeeded ? result.StandardOutput : string.Empty;
+    }
+
+    /// <summary>Writes a file of the folder; its name begins with <c>rate_</c>, as all that is removed with it.</summary>
+    /// <returns>Its path in the guest.</returns>
+    public async Task<string> WriteAsync(string name, string text, CancellationToken cancellationToken)
+    {
+        var folder = await FolderAsync(cancellationToken);
+        var result = await channel.RunAsync(
+            GuestScripts.Command("""cat > "$1" """, $"{folder.Path}/{name}") with { StandardInput = text }, cancellationToken);
+        return result.Succeeded
+            ? $"{folder.Path}/{name}"
+            : throw new MeasurementException(MeasurementReason.PreparationFailed, $"{name} could not be written in the guest: {result.Describe()}");
+    }
+
+    /// <summary>Removes the folder.</summary>
+    public async Task CleanUpAsync()
+    {
+        if (_folder is { } folder)
+        {
+            await folder.RemoveAsync();
+            _folder = null;
+        }
+    }
+
+    /// <summary>Reads the file of stamped lines; what is none is left out.</summary>
+    internal static StampedOutput Parse(string text)
+    {
+        var lines = new List<StampedLine>();
+        int? exit = null;
+        foreach (var line in text.AsSpan().EnumerateLines())
+        {
+            var blank = line.IndexOf(' ');
+            if (blank <= 0
+                || !double.TryParse(line[..blank], NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var uptime)
+                || line[(blank + 1)..] is not { Length: > 0 and <= LongestLine } rest)
+            {
+                continue;
+            }
+
+            if (rest.StartsWith(ExitMark, StringComparison.Ordinal)
+                && int.TryParse(rest[ExitMark.Length..], NumberStyles.None, CultureInfo.InvariantCulture, out var code))
+            {
+                exit = code;
+            }
+            else
+            {
+                lines.Add(new(uptime, rest.ToString()));
+            }
+        }
+
+        return new(lines, exit, WasEnded: false);
+    }
+
+    private async Task<GuestTestFolder> FolderAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            return _folder ??= await GuestTestFolder.MakeAsync(channel, "/tmp", cancellationToken);
+        }
+        catch (IOException exception)
+        {
+            throw new MeasurementException(MeasurementReason.PreparationFailed, $"{exception.Message} The lines of the load go to a file there.", exception);
+        }
+    }
+}

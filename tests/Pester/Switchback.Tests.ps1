@@ -1,0 +1,164 @@
+# Experiments that switch the side inside one load: on a guest's own load, under each workload that reports while it runs, and however they end.
+# Effects are large (both vCPUs on one host CPU, a disk held to almost nothing), since the machine is shared.
+BeforeAll {
+    Import-Module "$PSScriptRoot/Lab.psm1" -Force
+    Import-KvmTune
+    $home0 = $env:KVMTUNE_HOME
+    $env:KVMTUNE_HOME = Join-Path ([System.IO.Path]::GetTempPath()) "kvmtune-switchback-$([guid]::NewGuid())"
+}
+AfterAll {
+    Remove-Item $env:KVMTUNE_HOME -Recurse -Force -ErrorAction Ignore
+    $env:KVMTUNE_HOME = $home0
+}
+
+Describe 'What cannot be switched inside one load' {
+    BeforeEach {
+        $uri = New-TestHost (Join-Path $TestDrive ([guid]::NewGuid()))
+        $vm = @{ VMName = 'db01'; ConnectionUri = $uri }
+    }
+    AfterEach { Disconnect-VMHost $uri -ErrorAction Ignore }
+
+    It 'is a change that needs a restart, and the reason is said' {
+        $captured = Invoke-Captured { Set-DiskCacheMode @vm -Disk vdb -Cache none -AsPlan | Invoke-VMExperiment -Workload RandomWrite -Restart -Design Switchback }
+        $captured.Ids | Should -Be CannotSwitchLive
+        "$($captured.Errors[0])" | Should -Match 'restart'
+        $captured.Output | Should -BeNullOrEmpty
+    }
+}
+
+Describe 'A guest''s own load' -Tag Lab -Skip:(-not $env:KVMTUNE_LAB) {
+    BeforeAll {
+        $null = Connect-VMHost (Get-LabUri)
+        Restore-Guest lab2
+        Wait-Guest lab2
+        $before = Get-DomainText lab2
+        # The application: it reads and computes until it is ended.
+        Invoke-InGuest lab2 'setsid sh -c "while :; do fio --name=app --filename=/data/app --size=32m --bs=4k --rw=randread --direct=1 --ioengine=libaio --iodepth=8 --numjobs=2 --thread --time_based --runtime=60 --verify=0; done" >/dev/null 2>&1 </dev/null &'
+    }
+    AfterAll {
+        Invoke-InGuest lab2 'pkill -f "[w]hile :"; pkill fio; rm -f /data/app*; true'
+        Restore-Guest lab2
+    }
+
+    It 'shows that both vCPUs on one host CPU hurt, by one line, which takes it back' {
+        $experiment = Set-VcpuPin lab2 -Map @{ 0 = '0'; 1 = '0' } -AsPlan | Invoke-VMExperiment -Workload Observe
+        $experiment.Design | Should -Be Switchback
+        $experiment.Verdict | Should -Be Regressed
+        $experiment.Decision | Should -Be Undone
+        $experiment.RestartCount | Should -Be 0
+        $experiment.Comparison.PrimaryMetric.Metric.Name | Should -Be CpuCores
+        $experiment.Switching.SwitchCount | Should -BeGreaterThan 10
+        $experiment.Switching.Slot.TotalSeconds | Should -BeIn 1, 2, 4, 8
+        Get-DomainText lab2 | Should -Be $before
+        Get-VcpuAffinity lab2 0 | Should -Be (Get-HostCpuList)
+        Get-VcpuAffinity lab2 1 | Should -Be (Get-HostCpuList)
+
+        $experiment.JournalIds.Count | Should -Be 1
+        $entry = Get-VMTuningHistory -Id $experiment.JournalIds[0]
+        $entry.UndoneAt | Should -Not -BeNullOrEmpty
+        $entry.Explanation | Should -Match 'taken back'
+        @(Get-VMTuningHistory lab2 -Kind Change).Count | Should -Be 1
+
+        $text = $experiment | Show-VMComparison | Out-String -Width 80
+        $text | Should -Match 'slots of \d+ s in the order of time'
+        $text | Should -Match 'pairs, B against A'
+        ($experiment | Format-List | Out-String) | Should -Match 'Switchback \d+'
+        $page = $experiment | Export-VMTuningReport -Path (Join-Path $TestDrive report.html)
+        Get-Content $page -Raw | Should -Match 'One load, slot by slot'
+    }
+
+    It 'is kept with the change in force and configured where that is said' {
+        $experiment = Set-EmulatorPin lab2 -HostCpu 0 -AsPlan | Invoke-VMExperiment -Workload Observe -TimeLimit 25s -Keep Always
+        $experiment.Design | Should -Be Switchback
+        $experiment.Decision | Should -Be Kept
+        (Get-DomainXml lab2).domain.cputune.emulatorpin.cpuset | Should -Be 0
+        (Get-DomainXml lab2 -Running).domain.cputune.emulatorpin.cpuset | Should -Be 0
+        (Get-VMTuningHistory -Id $experiment.JournalIds[0]).Outcome | Should -Be Applied
+        $null = Undo-VMTuning lab2 -Last
+        Get-DomainText lab2 | Should -Be $before
+    }
+
+    It 'is told with -WhatIf that it lives with either side for half of the time' {
+        $text = Get-PrintedText { Set-VcpuPin lab2 0 0 -AsPlan | Invoke-VMExperiment -Workload Observe -WhatIf | Should -BeNullOrEmpty }
+        $text | Should -Match 'with either side for half of the time'
+        $text | Should -Match 'the side changes every 1 s'
+        Get-DomainText lab2 | Should -Be $before
+    }
+
+    It 'is as it was after a kill in the middle and one undo' {
+        $module = Get-ModulePath
+        $uri = Get-LabUri
+        $start = [System.Diagnostics.ProcessStartInfo]::new((Get-Process -Id $PID).Path)
+        foreach ($argument in '-NoProfile', '-NonInteractive', '-Command', "Import-Module '$module'; Set-VcpuPin lab2 0 0 -ConnectionUri '$uri' -AsPlan | Invoke-VMExperiment -Workload Observe -TimeLimit 5m -Keep Never") {
+            $start.ArgumentList.Add($argument)
+        }
+        $child = [System.Diagnostics.Process]::Start($start)
+        try { $null = Wait-Until -What 'the pin is there' -Condition { (Get-VcpuAffinity lab2 0) -eq '0' } } finally { $child.Kill(); $child.WaitForExit() }
+        $null = Undo-VMTuning lab2 -Last
+        Get-DomainText lab2 | Should -Be $before
+        Get-VcpuAffinity lab2 0 | Should -Be (Get-HostCpuList)
+    }
+}
+
+Describe 'A load that is made' -Tag Lab -Skip:(-not $env:KVMTUNE_LAB) {
+    BeforeAll {
+        $null = Connect-VMHost (Get-LabUri)
+        Restore-Guest lab2
+        Wait-Guest lab2
+        $before = Get-DomainText lab2
+    }
+    AfterAll { Restore-Guest lab2 }
+    AfterEach {
+        Get-DomainText lab2 | Should -Be $before
+        Get-Leftover lab2 | Should -BeNullOrEmpty
+    }
+
+    It 'of random reads finds a disk that is held to almost nothing' {
+        $experiment = Set-DiskThrottle lab2 vdb -TotalIops 50 -AsPlan | Invoke-VMExperiment -Workload RandomRead -FileSizeMiB 64
+        $experiment.Design | Should -Be Switchback
+        $experiment.Verdict | Should -Be Regressed
+        $experiment.Comparison.Metrics.Metric.Name | Should -Be @('Iops', 'LatencyMean', 'LatencyP99', 'RateVariation')
+        $experiment.Baseline.CountedRuns[0].Values['LatencyP99'] | Should -BeGreaterThan 0
+        $experiment.Switching.ClockError.TotalMilliseconds | Should -BeGreaterThan 0
+    }
+
+    It 'of prime numbers finds both vCPUs on one host CPU' {
+        $experiment = Set-VcpuPin lab2 -Map @{ 0 = '0'; 1 = '0' } -AsPlan | Invoke-VMExperiment -Workload Cpu
+        $experiment.Design | Should -Be Switchback
+        $experiment.Verdict | Should -Be Regressed
+        $experiment.Comparison.Metrics.Metric.Name | Should -Be @('EventsPerSecond', 'LatencyP99')
+    }
+
+    It 'is switched inside under <Workload> too' -ForEach @(
+        @{ Workload = 'Memory'; Metrics = @('MiBPerSecond') }
+        @{ Workload = 'Network'; Metrics = @('GbitPerSecond', 'SentGbitPerSecond', 'ReceivedGbitPerSecond') }
+        @{ Workload = 'SyncWrite'; Metrics = @('Iops', 'RateVariation') }
+    ) {
+        $size = $Workload -eq 'SyncWrite' ? @{ FileSizeMiB = 64 } : @{}
+        $experiment = Set-EmulatorPin lab2 -HostCpu 0 -AsPlan | Invoke-VMExperiment -Workload $Workload @size -TimeLimit 50s -Keep Never
+        $experiment.Design | Should -Be Switchback
+        $experiment.PairCount | Should -BeGreaterThan 3
+        $experiment.Comparison.Metrics.Metric.Name | Should -Be $Metrics
+    }
+
+    It 'of the user''s own is switched inside where it writes a line a sample, and else gets pairs of runs and says why' {
+        $metric = @{ Name = 'Count'; Pattern = 'n=(\d+)'; Unit = '1/s'; Direction = 'Higher'; Primary = $true }
+        $experiment = Set-EmulatorPin lab2 -HostCpu 0 -AsPlan |
+            Invoke-VMExperiment -Command sh, '-c', 'while :; do n=0; end=$(($(cut -d. -f1 /proc/uptime) + 1)); while [ $(cut -d. -f1 /proc/uptime) -lt $end ]; do n=$((n + 1)); done; echo n=$n; done' -Metric $metric -TimeLimit 60s -Keep Never
+        $experiment.Design | Should -Be Switchback
+        $experiment.Baseline.CountedRuns[0].Values['Count'] | Should -BeGreaterThan 0
+
+        $experiment = Set-EmulatorPin lab2 -HostCpu 0 -AsPlan |
+            Invoke-VMExperiment -Command sh, '-c', 'echo n=5' -Metric $metric -Keep Never -WarningAction Ignore
+        $experiment.Design | Should -Be Pairs
+        "$($experiment.Notes)" | Should -Match 'does not report while it runs'
+    }
+
+    It 'is ended and the pin taken back by Ctrl+C' {
+        $pipeline = Start-Pipeline "Set-VcpuPin lab2 0 0 -ConnectionUri '$(Get-LabUri)' -AsPlan | Invoke-VMExperiment -Workload RandomRead -FileSizeMiB 64 -Keep Always"
+        Wait-Activity $pipeline '*pair 3 of*'
+        $pipeline.Stop()
+        (Wait-Pipeline $pipeline).State | Should -Be Stopped
+        Get-VcpuAffinity lab2 0 | Should -Be (Get-HostCpuList)
+    }
+}
