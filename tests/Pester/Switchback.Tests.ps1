@@ -26,7 +26,7 @@ Describe 'What cannot be switched inside one load' {
     }
 }
 
-Describe 'A guest''s own load' -Tag Lab -Skip:(-not $env:KVMTUNE_LAB) {
+Describe 'A guest''s own load' -Tag Lab, lab2 -Skip:(-not $env:KVMTUNE_LAB) {
     BeforeAll {
         $null = Connect-VMHost (Get-LabUri)
         Restore-Guest lab2
@@ -41,7 +41,7 @@ Describe 'A guest''s own load' -Tag Lab -Skip:(-not $env:KVMTUNE_LAB) {
     }
 
     It 'shows that both vCPUs on one host CPU hurt, by one line, which takes it back' {
-        $experiment = Set-VcpuPin lab2 -Map @{ 0 = '0'; 1 = '0' } -AsPlan | Invoke-VMExperiment -Workload Observe
+        $experiment = Set-VcpuPin lab2 -Map @{ 0 = '0'; 1 = '0' } -AsPlan | Invoke-VMExperiment -Design Switchback -Workload Observe
         $experiment.Design | Should -Be Switchback
         $experiment.Verdict | Should -Be Regressed
         $experiment.Decision | Should -Be Undone
@@ -68,7 +68,7 @@ Describe 'A guest''s own load' -Tag Lab -Skip:(-not $env:KVMTUNE_LAB) {
     }
 
     It 'is kept with the change in force and configured where that is said' {
-        $experiment = Set-EmulatorPin lab2 -HostCpu 0 -AsPlan | Invoke-VMExperiment -Workload Observe -TimeLimit 25s -Keep Always
+        $experiment = Set-EmulatorPin lab2 -HostCpu 0 -AsPlan | Invoke-VMExperiment -Design Switchback -Workload Observe -TimeLimit 25s -Keep Always
         $experiment.Design | Should -Be Switchback
         $experiment.Decision | Should -Be Kept
         (Get-DomainXml lab2).domain.cputune.emulatorpin.cpuset | Should -Be 0
@@ -79,7 +79,7 @@ Describe 'A guest''s own load' -Tag Lab -Skip:(-not $env:KVMTUNE_LAB) {
     }
 
     It 'is told with -WhatIf that it lives with either side for half of the time' {
-        $text = Get-PrintedText { Set-VcpuPin lab2 0 0 -AsPlan | Invoke-VMExperiment -Workload Observe -WhatIf | Should -BeNullOrEmpty }
+        $text = Get-PrintedText { Set-VcpuPin lab2 0 0 -AsPlan | Invoke-VMExperiment -Design Switchback -Workload Observe -WhatIf | Should -BeNullOrEmpty }
         $text | Should -Match 'with either side for half of the time'
         $text | Should -Match 'the side changes every 1 s'
         Get-DomainText lab2 | Should -Be $before
@@ -88,8 +88,8 @@ Describe 'A guest''s own load' -Tag Lab -Skip:(-not $env:KVMTUNE_LAB) {
     It 'is as it was after a kill in the middle and one undo' {
         $module = Get-ModulePath
         $uri = Get-LabUri
-        $start = [System.Diagnostics.ProcessStartInfo]::new((Get-Process -Id $PID).Path)
-        foreach ($argument in '-NoProfile', '-NonInteractive', '-Command', "Import-Module '$module'; Set-VcpuPin lab2 0 0 -ConnectionUri '$uri' -AsPlan | Invoke-VMExperiment -Workload Observe -TimeLimit 5m -Keep Never") {
+        $start = [System.Diagnostics.ProcessStartInfo]::new('pwsh')
+        foreach ($argument in '-NoProfile', '-NonInteractive', '-Command', "Import-Module '$module'; Set-VcpuPin lab2 0 0 -ConnectionUri '$uri' -AsPlan | Invoke-VMExperiment -Design Switchback -Workload Observe -TimeLimit 5m -Keep Never") {
             $start.ArgumentList.Add($argument)
         }
         $child = [System.Diagnostics.Process]::Start($start)
@@ -100,7 +100,7 @@ Describe 'A guest''s own load' -Tag Lab -Skip:(-not $env:KVMTUNE_LAB) {
     }
 }
 
-Describe 'A load that is made' -Tag Lab -Skip:(-not $env:KVMTUNE_LAB) {
+Describe 'A load that is made' -Tag Lab, lab2 -Skip:(-not $env:KVMTUNE_LAB) {
     BeforeAll {
         $null = Connect-VMHost (Get-LabUri)
         Restore-Guest lab2
@@ -114,7 +114,7 @@ Describe 'A load that is made' -Tag Lab -Skip:(-not $env:KVMTUNE_LAB) {
     }
 
     It 'of random reads finds a disk that is held to almost nothing' {
-        $experiment = Set-DiskThrottle lab2 vdb -TotalIops 50 -AsPlan | Invoke-VMExperiment -Workload RandomRead -FileSizeMiB 64
+        $experiment = Set-DiskThrottle lab2 vdb -TotalIops 50 -AsPlan | Invoke-VMExperiment -Design Switchback -Workload RandomRead -FileSizeMiB 64
         $experiment.Design | Should -Be Switchback
         $experiment.Verdict | Should -Be Regressed
         $experiment.Comparison.Metrics.Metric.Name | Should -Be @('Iops', 'LatencyMean', 'LatencyP99', 'RateVariation')
@@ -123,19 +123,19 @@ Describe 'A load that is made' -Tag Lab -Skip:(-not $env:KVMTUNE_LAB) {
     }
 
     It 'of prime numbers finds both vCPUs on one host CPU' {
-        $experiment = Set-VcpuPin lab2 -Map @{ 0 = '0'; 1 = '0' } -AsPlan | Invoke-VMExperiment -Workload Cpu
+        $experiment = Set-VcpuPin lab2 -Map @{ 0 = '0'; 1 = '0' } -AsPlan | Invoke-VMExperiment -Design Switchback -Workload Cpu
         $experiment.Design | Should -Be Switchback
         $experiment.Verdict | Should -Be Regressed
         $experiment.Comparison.Metrics.Metric.Name | Should -Be @('EventsPerSecond', 'LatencyP99')
     }
 
-    It 'is switched inside under <Workload> too' -ForEach @(
+    It 'is switched inside under <Workload> too' -Tag Lab, lab2, All -ForEach @(
         @{ Workload = 'Memory'; Metrics = @('MiBPerSecond') }
         @{ Workload = 'Network'; Metrics = @('GbitPerSecond', 'SentGbitPerSecond', 'ReceivedGbitPerSecond') }
         @{ Workload = 'SyncWrite'; Metrics = @('Iops', 'RateVariation') }
     ) {
         $size = $Workload -eq 'SyncWrite' ? @{ FileSizeMiB = 64 } : @{}
-        $experiment = Set-EmulatorPin lab2 -HostCpu 0 -AsPlan | Invoke-VMExperiment -Workload $Workload @size -TimeLimit 50s -Keep Never
+        $experiment = Set-EmulatorPin lab2 -HostCpu 0 -AsPlan | Invoke-VMExperiment -Design Switchback -Workload $Workload @size -TimeLimit 50s -Keep Never
         $experiment.Design | Should -Be Switchback
         $experiment.PairCount | Should -BeGreaterThan 3
         $experiment.Comparison.Metrics.Metric.Name | Should -Be $Metrics
@@ -144,18 +144,18 @@ Describe 'A load that is made' -Tag Lab -Skip:(-not $env:KVMTUNE_LAB) {
     It 'of the user''s own is switched inside where it writes a line a sample, and else gets pairs of runs and says why' {
         $metric = @{ Name = 'Count'; Pattern = 'n=(\d+)'; Unit = '1/s'; Direction = 'Higher'; Primary = $true }
         $experiment = Set-EmulatorPin lab2 -HostCpu 0 -AsPlan |
-            Invoke-VMExperiment -Command sh, '-c', 'while :; do n=0; end=$(($(cut -d. -f1 /proc/uptime) + 1)); while [ $(cut -d. -f1 /proc/uptime) -lt $end ]; do n=$((n + 1)); done; echo n=$n; done' -Metric $metric -TimeLimit 60s -Keep Never
+            Invoke-VMExperiment -Design Switchback -Command sh, '-c', 'while :; do n=0; end=$(($(cut -d. -f1 /proc/uptime) + 1)); while [ $(cut -d. -f1 /proc/uptime) -lt $end ]; do n=$((n + 1)); done; echo n=$n; done' -Metric $metric -TimeLimit 60s -Keep Never
         $experiment.Design | Should -Be Switchback
         $experiment.Baseline.CountedRuns[0].Values['Count'] | Should -BeGreaterThan 0
 
         $experiment = Set-EmulatorPin lab2 -HostCpu 0 -AsPlan |
-            Invoke-VMExperiment -Command sh, '-c', 'echo n=5' -Metric $metric -Keep Never -WarningAction Ignore
+            Invoke-VMExperiment -Design Switchback -Command sh, '-c', 'echo n=5' -Metric $metric -Keep Never -WarningAction Ignore
         $experiment.Design | Should -Be Pairs
         "$($experiment.Notes)" | Should -Match 'does not report while it runs'
     }
 
     It 'is ended and the pin taken back by Ctrl+C' {
-        $pipeline = Start-Pipeline "Set-VcpuPin lab2 0 0 -ConnectionUri '$(Get-LabUri)' -AsPlan | Invoke-VMExperiment -Workload RandomRead -FileSizeMiB 64 -Keep Always"
+        $pipeline = Start-Pipeline "Set-VcpuPin lab2 0 0 -ConnectionUri '$(Get-LabUri)' -AsPlan | Invoke-VMExperiment -Design Switchback -Workload RandomRead -FileSizeMiB 64 -Keep Always"
         Wait-Activity $pipeline '*pair 3 of*'
         $pipeline.Stop()
         (Wait-Pipeline $pipeline).State | Should -Be Stopped

@@ -44,8 +44,8 @@ public sealed class InvokeVMExperimentCommand : WorkloadCmdlet
     public SwitchParameter AllowMultiple { get; set; }
 
     /// <summary>
-    /// The order of the runs. Auto: Switchback for a change that can be made live, where the workload reports while it runs and -Runs is not
-    /// given; else pairs, of boots where the change needs a restart; blocks where -TimeLimit leaves no time for those.
+    /// The order of the runs. Auto: pairs, of boots where the change needs a restart; blocks where -TimeLimit leaves no time for those. Switchback,
+    /// for a change that can be made live, is taken only when it is asked for.
     /// </summary>
     [Parameter]
     public ExperimentDesign Design { get; set; }

@@ -6,10 +6,7 @@ namespace KvmTune.Experiments;
 /// <summary>In which order the runs of an experiment are made.</summary>
 public enum ExperimentDesign
 {
-    /// <summary>
-    /// Switchback for a change that can be made live, where the workload reports while it runs and no number of runs is given; else pairs; where
-    /// the change needs a restart and the time limit is too short for them, blocks.
-    /// </summary>
+    /// <summary>Pairs; where the change needs a restart and the time limit is too short for them, blocks.</summary>
     Auto,
 
     /// <summary>Runs in pairs, one of each side, the order inside each pair by a random coin; where the change needs a restart, a pair is two boots.</summary>

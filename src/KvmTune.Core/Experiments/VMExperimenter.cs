@@ -160,22 +160,19 @@ public sealed class VMExperimenter(HostConnection host, VMTuner tuner, IMeasurem
     // How the workload reports where the side is to be switched inside one load; else null, and where that was asked for, why.
     private (StreamShape? Shape, string? Why) Streams(IExperimentSubject subject, WorkloadRequest workload, ExperimentOptions options)
     {
-        var isAsked = options.Design == ExperimentDesign.Switchback;
-        if (!isAsked && (options.Design != ExperimentDesign.Auto || options.Runs is not null))
+        if (options.Design != ExperimentDesign.Switchback)
         {
             return (null, null);
         }
 
         if (subject.WhyNotSwitched is { } why)
         {
-            return isAsked
-                ? throw new KvmTuneException(
-                    "CannotSwitchLive", KvmTuneErrorCategory.InvalidOperation,
-                    $"'{subject.Title}' cannot be switched inside one load on '{target.VMName}': {why}. Leave -Design out, or choose Pairs or Blocks.")
-                : (null, null);
+            throw new KvmTuneException(
+                "CannotSwitchLive", KvmTuneErrorCategory.InvalidOperation,
+                $"'{subject.Title}' cannot be switched inside one load on '{target.VMName}': {why}. Leave -Design out, or choose Pairs or Blocks.");
         }
 
-        if (isAsked && options.Runs is < LookPlan.FewestPairs)
+        if (options.Runs is < LookPlan.FewestPairs)
         {
             throw new KvmTuneException(
                 "InvalidSetting", KvmTuneErrorCategory.InvalidArgument,

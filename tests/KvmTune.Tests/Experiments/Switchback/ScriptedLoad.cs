@@ -116,7 +116,7 @@ internal sealed class ScriptedLoad : IMeasurementTarget, IWorkload, IWorkloadIns
     {
         var host = new HostConnection("test:///default");
         return new VMExperimenter(host, null!, this, new WorkloadCatalog([this]), Time).RunOnAsync(
-            this, Guid.NewGuid(), new WorkloadRequest { Name = "scripted" }, options ?? new ExperimentOptions { Seed = 3 }, null, cancellationToken);
+            this, Guid.NewGuid(), new WorkloadRequest { Name = "scripted" }, options ?? new ExperimentOptions { Design = ExperimentDesign.Switchback, Seed = 3 }, null, cancellationToken);
     }
 
     public void Check() => Call("check");

@@ -65,7 +65,7 @@ public sealed class SlotPlanTests
             }) ? 1 : 0;
         }
 
-        // 5 % and three standard errors of 4,000 experiments; 20,000 of them gave 4.9 and 5.0 %.
+        // 5 % and three standard errors of 4,000 experiments.
         Assert.InRange(found / (double)times, 0.03, 0.06);
     }
 

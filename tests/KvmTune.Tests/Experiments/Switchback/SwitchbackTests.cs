@@ -58,7 +58,7 @@ public sealed class SwitchbackTests
     {
         var vm = new ScriptedLoad { Factor = 0.5, CarryOver = since => since < 1.3 ? 1 - (since / 1.3) : 0, Noise = 0.01 };
 
-        var result = await vm.RunAsync(new ExperimentOptions { Seed = 3, TimeLimit = TimeSpan.FromMinutes(5) });
+        var result = await vm.RunAsync(new ExperimentOptions { Design = ExperimentDesign.Switchback, Seed = 3, TimeLimit = TimeSpan.FromMinutes(5) });
 
         Assert.Equal(TimeSpan.FromSeconds(4), result.Switching!.Slot);
         Assert.InRange(result.Comparison.PrimaryMetric.ShiftPercent!.Value, -51.5, -48.5);
@@ -72,7 +72,7 @@ public sealed class SwitchbackTests
     {
         var vm = new ScriptedLoad { Factor = 0.3, CarryOver = since => Math.Exp(-since / 4), Noise = 0.01 };
 
-        var result = await vm.RunAsync(new ExperimentOptions { Seed = 3, TimeLimit = TimeSpan.FromMinutes(10) });
+        var result = await vm.RunAsync(new ExperimentOptions { Design = ExperimentDesign.Switchback, Seed = 3, TimeLimit = TimeSpan.FromMinutes(10) });
 
         Assert.False(result.Switching!.IsSettled);
         Assert.Equal(Verdict.Inconclusive, result.Verdict);
@@ -233,7 +233,7 @@ public sealed class SwitchbackTests
         var limited = new ScriptedLoad { Factor = 1.02, Noise = 0.5 };
 
         await vm.RunAsync();
-        var result = await limited.RunAsync(new ExperimentOptions { Seed = 3, TimeLimit = TimeSpan.FromSeconds(30) });
+        var result = await limited.RunAsync(new ExperimentOptions { Design = ExperimentDesign.Switchback, Seed = 3, TimeLimit = TimeSpan.FromSeconds(30) });
 
         Assert.InRange(vm.Time.Seconds, 45, 70);
         Assert.InRange(limited.Time.Seconds, 20, 31);
@@ -245,7 +245,7 @@ public sealed class SwitchbackTests
     {
         var vm = new ScriptedLoad();
 
-        var error = await Assert.ThrowsAsync<KvmTuneException>(() => vm.RunAsync(new ExperimentOptions { TimeLimit = TimeSpan.FromSeconds(5) }));
+        var error = await Assert.ThrowsAsync<KvmTuneException>(() => vm.RunAsync(new ExperimentOptions { Design = ExperimentDesign.Switchback, TimeLimit = TimeSpan.FromSeconds(5) }));
 
         Assert.Equal("TimeLimitTooShort", error.ErrorId);
         Assert.DoesNotContain("open", vm.Calls);
@@ -256,7 +256,7 @@ public sealed class SwitchbackTests
     {
         async Task<string> OrderAsync(int seed)
         {
-            var result = await new ScriptedLoad { Factor = 1.2 }.RunAsync(new ExperimentOptions { Seed = seed });
+            var result = await new ScriptedLoad { Factor = 1.2 }.RunAsync(new ExperimentOptions { Design = ExperimentDesign.Switchback, Seed = seed });
             return string.Concat(result.Baseline.Runs.Select(run => (run.Slot!.StartsAfter, 'A'))
                 .Concat(result.Candidate.Runs.Select(run => (run.Slot!.StartsAfter, 'B'))).OrderBy(slot => slot.StartsAfter).Select(slot => slot.Item2));
         }
@@ -293,14 +293,12 @@ public sealed class SwitchbackTests
     }
 
     [Fact]
-    public async Task A_number_of_runs_asks_for_pairs_of_runs_and_what_cannot_be_switched_is_refused_where_it_is_asked_for()
+    public async Task Only_who_asks_is_switched_inside_a_load_and_what_cannot_be_is_refused()
     {
-        var runs = await new ScriptedLoad { Factor = 1.2 }.RunAsync(new ExperimentOptions { Runs = 6, Seed = 3 });
-        var auto = await new ScriptedLoad { Factor = 1.2, WhyNotSwitched = "it puts data at risk" }.RunAsync();
+        var auto = await new ScriptedLoad { Factor = 1.2 }.RunAsync(new ExperimentOptions { Seed = 3 });
         var error = await Assert.ThrowsAsync<KvmTuneException>(() =>
             new ScriptedLoad { WhyNotSwitched = "it puts data at risk" }.RunAsync(new ExperimentOptions { Design = ExperimentDesign.Switchback }));
 
-        Assert.Equal(ExperimentDesign.Pairs, runs.Design);
         Assert.Equal(ExperimentDesign.Pairs, auto.Design);
         Assert.Equal("CannotSwitchLive", error.ErrorId);
         Assert.Contains("data at risk", error.Message, StringComparison.Ordinal);
