@@ -35,7 +35,14 @@ internal static class StreamRecorder
         var shape = catalog.Get(name).StreamOf(request) ?? throw new ArgumentException($"{name} does not report while it runs.", nameof(arguments));
         await using var session = await MeasurementSession.OpenAsync(target, request, catalog, TimeProvider.System, null, CancellationToken.None);
         var recorded = DateTimeOffset.UtcNow;
-        var told = await session.Stream!.StreamAsync(TimeSpan.FromSeconds(seconds), CancellationToken.None);
+        var load = session.Stream!.StreamAsync(TimeSpan.FromSeconds(seconds), CancellationToken.None);
+        // A look now and then renews the leases of what lies in the guest.
+        while (await Task.WhenAny(load, Task.Delay(TimeSpan.FromMinutes(2))) != load)
+        {
+            await session.Stream.SoFarAsync(CancellationToken.None);
+        }
+
+        var told = await load;
         if (told.Failure is { } failure)
         {
             throw new InvalidOperationException($"{name} failed: {failure}");
@@ -58,7 +65,7 @@ internal static class StreamRecorder
     // Threads and directions report side by side and at times of their own: their rates are added on an even grid.
     private static List<double> Even(IReadOnlyList<StreamSample> samples, string metric, double step)
     {
-        var sources = samples.GroupBy(sample => sample.Source).Select(source => source.ToList()).ToList();
+        var sources = samples.Where(sample => sample.HasRates).GroupBy(sample => sample.Source).Select(source => source.ToList()).ToList();
         var (from, to) = (sources.Max(source => source[0].StartSeconds), sources.Min(source => source[^1].EndSeconds));
         var values = new List<double>();
         for (var at = from; at + step <= to; at += step)

@@ -88,6 +88,11 @@ public sealed class GuestTestFolder
         return folder;
     }
 
+    /// <summary>Renews the lease.</summary>
+    /// <exception cref="GuestChannelException">The guest could not be asked.</exception>
+    public Task RenewAsync(CancellationToken cancellationToken) =>
+        _channel.RunAsync(GuestScripts.Command(""": > "$1/lease" """, Path), cancellationToken);
+
     /// <summary>Removes the folder and makes sure that it is gone. Not cancellable: this is the clean-up.</summary>
     /// <exception cref="GuestChannelException">The guest could not be asked.</exception>
     /// <exception cref="IOException">The folder is still there; the message has the guest's words.</exception>

@@ -18,7 +18,8 @@ internal sealed record CarryOver(TimeSpan Guard, bool IsEnough, bool IsKnown)
     /// <param name="primary">The rate that is looked at.</param>
     /// <param name="interval">How often the load reports.</param>
     /// <param name="slot">The length of a slot.</param>
-    public static CarryOver Measure(IReadOnlyList<SlottedLoad> loads, string primary, TimeSpan interval, TimeSpan slot)
+    /// <param name="fromPair">The number of the first pair that counts.</param>
+    public static CarryOver Measure(IReadOnlyList<SlottedLoad> loads, string primary, TimeSpan interval, TimeSpan slot, int fromPair)
     {
         var step = (interval > ShortestStep ? interval : ShortestStep).TotalSeconds;
         var half = slot.TotalSeconds / 2;
@@ -27,7 +28,7 @@ internal sealed record CarryOver(TimeSpan Guard, bool IsEnough, bool IsKnown)
         var isKnown = false;
         foreach (var side in (bool[])[false, true])
         {
-            var slots = loads.SelectMany(load => load.Slots.Where(span => span.WasSwitched && span.IsCandidate == side)
+            var slots = loads.SelectMany(load => load.Slots.Where(span => span.Pair >= fromPair && span.WasSwitched && span.IsCandidate == side)
                 .Select(span => Series(load, span, primary))).ToList();
             for (var from = 0.0; from < half - 1e-9; from += step)
             {
@@ -71,6 +72,6 @@ internal sealed record CarryOver(TimeSpan Guard, bool IsEnough, bool IsKnown)
     }
 
     private static IReadOnlyList<(double Middle, double Rate)> Series(SlottedLoad load, SlotSpan span, string primary) =>
-        [.. load.Of(span, 0).Select(sample => (
+        [.. load.Of(span, 0).Where(sample => sample.HasRates).Select(sample => (
             ((sample.StartSeconds + sample.EndSeconds) / 2) - span.Start, sample.Rates.GetValueOrDefault(primary)))];
 }

@@ -17,9 +17,6 @@ internal static class SlotPlan
     /// <summary>The longest slot: what does not settle within half of it is no work for switching.</summary>
     public static readonly TimeSpan LongestSlot = TimeSpan.FromSeconds(8);
 
-    /// <summary>The longest that a load goes on before its samples are read.</summary>
-    public static readonly TimeSpan LongestLoad = TimeSpan.FromMinutes(3);
-
     // A slot has at least two whole samples of a load that reports once a second; five or ten of one that reports more often.
     private static readonly TimeSpan OftenEnough = TimeSpan.FromSeconds(0.25);
 
@@ -40,18 +37,13 @@ internal static class SlotPlan
         }
     }
 
-    /// <summary>How many pairs fit into a time, after what each load costs beside its slots.</summary>
+    /// <summary>How many pairs fit into a time, after what the load costs beside its slots.</summary>
     /// <param name="time">The time.</param>
     /// <param name="slot">The length of a slot.</param>
     /// <param name="switchTime">How long a switch takes.</param>
-    /// <param name="overhead">What a load costs beside its slots.</param>
-    public static int PairsIn(TimeSpan time, TimeSpan slot, TimeSpan switchTime, TimeSpan overhead)
-    {
-        var pair = (slot + switchTime) * 2;
-        int Fit(int loads) => (int)Math.Max(0, Math.Min(10_000, Math.Floor((time - (overhead * loads)) / pair)));
-        var many = Fit(3);
-        return many >= FewestPlannedPairs ? many : Math.Min(Fit(1), FewestPlannedPairs - 1);
-    }
+    /// <param name="overhead">What starting the load and looking at it costs.</param>
+    public static int PairsIn(TimeSpan time, TimeSpan slot, TimeSpan switchTime, TimeSpan overhead) =>
+        (int)Math.Max(0, Math.Min(10_000, Math.Floor((time - overhead) / ((slot + switchTime) * 2))));
 
     /// <summary>
     /// The looks at so many pairs: after two fifths, three fifths and all of them, as for pairs of runs; earlier ones, each after half as many,

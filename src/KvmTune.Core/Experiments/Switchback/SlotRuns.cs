@@ -12,21 +12,23 @@ namespace KvmTune.Experiments.Switchback;
 internal sealed record SlotRuns(IReadOnlyList<MeasuredRun> Baseline, IReadOnlyList<MeasuredRun> Candidate, int Pairs)
 {
     /// <summary>Cuts loads into runs.</summary>
-    /// <param name="loads">The loads, each with whether its pairs count: those of slots that turned out to be too short do not.</param>
+    /// <param name="loads">The loads.</param>
+    /// <param name="countsFrom">The number of the first pair that counts: those before it had slots that turned out to be too short.</param>
     /// <param name="shape">How the workload reports.</param>
     /// <param name="guard">What is not used of each slot's beginning.</param>
     /// <param name="zero">The host's monotonic time when the first load began, and the time of day then.</param>
     public static SlotRuns Of(
-        IReadOnlyList<(SlottedLoad Load, bool Counts)> loads, StreamShape shape, TimeSpan guard, (double Seconds, DateTimeOffset At) zero)
+        IReadOnlyList<SlottedLoad> loads, int countsFrom, StreamShape shape, TimeSpan guard, (double Seconds, DateTimeOffset At) zero)
     {
         var runs = new List<(bool IsCandidate, MeasuredRun Run)>();
         var number = 0;
         var counted = 0;
         for (var i = 0; i < loads.Count; i++)
         {
-            var (load, counts) = loads[i];
+            var load = loads[i];
             foreach (var pair in load.Slots.GroupBy(slot => slot.Pair))
             {
+                var counts = pair.Key >= countsFrom;
                 var made = pair.Select(slot => (slot.IsCandidate, Run: RunOf(load, i + 1, slot, shape, guard, zero))).ToList();
                 // A pair without one of its slots is left out whole, never one side of it.
                 var isWhole = made.Count == 2 && made.TrueForAll(slot => slot.Run.Values.ContainsKey(shape.Primary.Name));
@@ -43,14 +45,14 @@ internal sealed record SlotRuns(IReadOnlyList<MeasuredRun> Baseline, IReadOnlyLi
         SlottedLoad load, int number, SlotSpan slot, StreamShape shape, TimeSpan guard, (double Seconds, DateTimeOffset At) zero)
     {
         var used = load.Of(slot, guard.TotalSeconds);
-        var hasAll = used.Count > 0 && used.Select(sample => sample.Source).Distinct().Count() == load.Sources;
+        var hasAll = load.Sources > 0 && used.Where(sample => sample.HasRates).Select(sample => sample.Source).Distinct().Count() == load.Sources;
         var after = TimeSpan.FromSeconds(slot.Start - zero.Seconds);
         return new MeasuredRun
         {
             Number = 0,
             StartedAt = zero.At + after,
             Duration = TimeSpan.FromSeconds(slot.End - slot.Start),
-            Values = hasAll ? shape.Summarize(SlotMeans.Of(used, shape.Primary.Name)) : new Dictionary<string, double>(StringComparer.Ordinal),
+            Values = hasAll ? shape.Summarize(SlotMeans.Of(used)) : new Dictionary<string, double>(StringComparer.Ordinal),
             Slot = new MeasuredSlot
             {
                 Pair = slot.Pair,
@@ -60,7 +62,7 @@ internal sealed record SlotRuns(IReadOnlyList<MeasuredRun> Baseline, IReadOnlyLi
                 SwitchTime = slot.WasSwitched ? TimeSpan.FromSeconds(slot.Start - slot.SwitchStart) : null,
                 Samples =
                 [
-                    .. load.Samples.Where(sample => sample.EndSeconds > slot.SwitchStart && sample.StartSeconds < slot.End)
+                    .. load.Samples.Where(sample => sample.HasRates && sample.EndSeconds > slot.SwitchStart && sample.StartSeconds < slot.End)
                         .Select(sample => new SlotSample(
                             Math.Round(sample.StartSeconds - slot.Start, 4),
                             Math.Round(sample.EndSeconds - slot.Start, 4),

@@ -19,7 +19,7 @@ internal sealed record SlotSpan(int Pair, bool IsCandidate, double SwitchStart, 
 internal sealed record SlottedLoad(IReadOnlyList<SlotSpan> Slots, IReadOnlyList<StreamSample> Samples, double ErrorSeconds)
 {
     /// <summary>How many report side by side.</summary>
-    public int Sources => Samples.Select(sample => sample.Source).Distinct().Count();
+    public int Sources => Samples.Where(sample => sample.HasRates).Select(sample => sample.Source).Distinct().Count();
 
     /// <summary>
     /// The samples that belong to a slot: those that lie in it whole, after its guard. One that has a switch in it, or may have one since the

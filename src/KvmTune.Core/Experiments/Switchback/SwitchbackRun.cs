@@ -1,4 +1,4 @@
-// One experiment that switches sides inside one load: load by load until it is clear, then decided, and the VM left as decided.
+// One experiment that switches sides inside one load: pair by pair and look by look until it is clear, then decided, and the VM left as decided.
 using System.Globalization;
 using KvmTune.Measurement;
 using KvmTune.Measurement.Streams;
@@ -15,11 +15,14 @@ internal sealed class SwitchbackRun
 
     private static readonly TimeSpan SettlingTime = TimeSpan.FromSeconds(1);
 
-    private readonly List<(SlottedLoad Load, bool Counts)> _loads = [];
+    // The last one may still run: then it is as it was seen at the last look.
+    private readonly List<SlottedLoad> _loads = [];
     private readonly List<string> _notes = [];
     private (double Seconds, DateTimeOffset At) _zero;
     private TimeSpan _slot;
     private TimeSpan _guard;
+    private int _countsFrom = 1;
+    private double _levels = 1;
     private bool _isSettled = true;
     private bool _isIdle;
     private int _failed;
@@ -77,13 +80,14 @@ internal sealed class SwitchbackRun
             RefuseTooShortLimit();
         });
         MeasurementSession? session = null;
+        SwitchedLoads? loads = null;
         try
         {
             session = await log.DoAsync(ExperimentStepKind.Prepare, $"prepare {Workload.Name}", () => MeasurementSession.OpenAsync(
                 Target, Workload, Catalog, Time, (activity, _) => Report(activity, Left()), cancellationToken));
             _template = session.ToPerformance()!;
             var stream = session.Stream ?? throw new NotStreamingException($"{Workload.Name} does not report while it runs");
-            var loads = new SwitchedLoads(stream, Shape, session.Channel, Time);
+            loads = new SwitchedLoads(stream, Shape, session.Channel, Time);
             if (Shape.NeedsTrial)
             {
                 await log.DoAsync(ExperimentStepKind.Prepare, "see how often it reports", () => TryAsync(loads, cancellationToken));
@@ -93,6 +97,7 @@ internal sealed class SwitchbackRun
             _zero = (GuestClock.Now(Time), Time.GetUtcNow());
             var comparison = await MeasureAsync(loads, log, cancellationToken);
             var decision = KeepDecision.Of(Options.Keep, comparison);
+            cancellationToken.ThrowIfCancellationRequested();
             Report(decision.IsKept ? "leaving the VM with the change" : "leaving the VM as it was before", SettlingTime);
             await log.DoAsync(ExperimentStepKind.Switch, decision.IsKept ? "leave the VM with the change" : "leave the VM as it was before", () => Task.Run(
                 () =>
@@ -114,7 +119,9 @@ internal sealed class SwitchbackRun
         catch (Exception exception)
         {
             var wasTouched = _live is not null;
+            var left = loads is null ? null : await TryAsync(loads.AbandonAsync);
             var failure = await TryAsync(() => Task.Run(() => _live?.TakeBack(exception)));
+            failure ??= left;
             failure ??= session is null ? null : await TryAsync(() => CloseAsync(session, log));
             if (exception is NotStreamingException && failure is null)
             {
@@ -188,42 +195,47 @@ internal sealed class SwitchbackRun
             var counted = Cut().Pairs;
             var due = plan.NextAfter(passed) ?? plan.Looks[^1];
             var wanted = Math.Min(due.Pairs - counted, PairsLeft(loads));
-            wanted = Math.Min(wanted, (int)Math.Max(1, SlotPlan.LongestLoad / (_slot * 2)));
             if (wanted < 1)
             {
                 NoteTheEnd(counted, due);
-                return await LookAsync(log, plan, counted, cancellationToken);
+                break;
             }
 
-            var sides = new bool[wanted];
-            for (var i = 0; i < wanted; i++)
+            if (loads.IsRunning && loads.PairsLeft(_slot) < 1)
+            {
+                await EndAsync(loads, log, cancellationToken);
+            }
+
+            if (!loads.IsRunning)
+            {
+                await log.DoAsync(ExperimentStepKind.Measure, "start the load", () => loads.StartAsync(LoadLength(loads, counted), cancellationToken));
+                _loads.Add(new([], [], 0));
+            }
+
+            var sides = new bool[Math.Min(wanted, Math.Max(1, loads.PairsLeft(_slot)))];
+            for (var i = 0; i < sides.Length; i++)
             {
                 coin.MoveNext();
                 sides[i] = coin.Current;
             }
 
             var first = made + 1;
-            made += wanted;
-            string? failure = null;
+            made += sides.Length;
             await log.DoAsync(
                 ExperimentStepKind.Measure,
                 string.Create(CultureInfo.InvariantCulture, $"pairs {first} to {made}, slots of {_slot.TotalSeconds:0.#} s"),
                 async () =>
                 {
-                    (var load, current, failure) = await loads.RunAsync(
+                    current = await loads.RunPairsAsync(
                         _live!, current, sides, first, _slot, pair => Report(PairText(counted + pair + 1, due), Left()), cancellationToken);
-                    if (failure is null)
+                    var (load, failure) = await loads.LookAsync(cancellationToken);
+                    Take(load, failure);
+                    if (failure is null && !loads.IsRunning && Cut().Pairs <= counted)
                     {
-                        _loads.Add((load, Counts: true));
+                        RefuseFailedLoads("it ended before there was another pair of slots with its reports");
                     }
                 });
-            RefuseFailedLoads(failure);
-            if (failure is not null)
-            {
-                continue;
-            }
-
-            if (Settle(loads) is { } anew)
+            if (Settle(passed > 0, loads) is { } anew)
             {
                 (plan, passed) = (anew, 0);
                 continue;
@@ -234,23 +246,70 @@ internal sealed class SwitchbackRun
             if (counted >= LookPlan.FewestPairs && counted >= due.Pairs - 1)
             {
                 passed = due.Pairs;
-                var look = await LookAsync(log, plan, counted, cancellationToken);
-                if (plan.NextAfter(passed) is null || look.Verdict != Verdict.Inconclusive || _isIdle || !_isSettled)
+                if (plan.NextAfter(passed) is null)
                 {
-                    return look;
+                    break;
+                }
+
+                // By the metric that decides alone: the others have the whole 5 % once, at the end, and not at every look.
+                var look = await LookAsync(log, plan, counted, isLast: false, cancellationToken);
+                if (look.PrimaryMetric.Verdict != Verdict.Inconclusive || _isIdle)
+                {
+                    break;
                 }
             }
+
+            if (!_isSettled)
+            {
+                break;
+            }
+        }
+
+        await EndAsync(loads, log, cancellationToken);
+        if (_loads.Count == 0)
+        {
+            throw new MeasurementException(MeasurementReason.TooManyFailedRuns, $"{Workload.Name} on {Target.VMName} reported nothing that could be used. {_notes.LastOrDefault()}");
+        }
+
+        return await LookAsync(log, plan, Cut().Pairs, isLast: true, cancellationToken);
+    }
+
+    // Takes what a load has reported in place of what it had before. A load that fails keeps what was seen of it at the look before.
+    private void Take(SlottedLoad load, string? failure)
+    {
+        if (failure is null)
+        {
+            _loads[^1] = load;
+        }
+        else if (_loads[^1].Samples.Count == 0)
+        {
+            _loads.RemoveAt(_loads.Count - 1);
+        }
+
+        RefuseFailedLoads(failure);
+    }
+
+    private async Task EndAsync(SwitchedLoads loads, ExperimentLog log, CancellationToken cancellationToken)
+    {
+        if (loads.IsRunning)
+        {
+            Report("ending the load", SettlingTime);
+            await log.DoAsync(ExperimentStepKind.Measure, "end the load", async () =>
+            {
+                var (load, failure) = await loads.EndAsync(cancellationToken);
+                Take(load, failure);
+            });
         }
     }
 
-    // After each load: what of a slot's beginning still shows the side before. Slots that are too short for that are made longer, and those made
-    // so far do not count.
-    private LookPlan? Settle(SwitchedLoads loads)
+    // After each part of the slots: what of a slot's beginning still shows the side before. Slots that are too short for that are made longer, and
+    // the pairs made so far do not count.
+    private LookPlan? Settle(bool wasLookedAt, SwitchedLoads loads)
     {
-        var usable = _loads.Where(load => load.Counts).Select(load => load.Load).ToList();
-        var found = CarryOver.Measure(usable, Shape.Primary.Name, Shape.Interval, _slot);
+        var usable = _loads.SelectMany(load => load.Slots).Count(slot => slot.Pair >= _countsFrom);
+        var found = CarryOver.Measure(_loads, Shape.Primary.Name, Shape.Interval, _slot, _countsFrom);
         _guard = found.Guard > _guard ? found.Guard : _guard;
-        var isShort = Cut().Pairs * 2 < usable.Sum(load => load.Slots.Count) / 2 && usable.Sum(load => load.Slots.Count) >= 4;
+        var isShort = usable >= 4 && Cut().Pairs * 2 < usable / 2;
         if (found.IsEnough && !isShort)
         {
             return null;
@@ -266,11 +325,9 @@ internal sealed class SwitchbackRun
         _notes.Add(string.Create(
             CultureInfo.InvariantCulture,
             $"Slots of {_slot.TotalSeconds:0.#} s were too short: {(isShort ? "most had no whole report of the load" : "half a slot after a switch the load still showed the side before")}. They were doubled, and the pairs made so far do not count."));
-        for (var i = 0; i < _loads.Count; i++)
-        {
-            _loads[i] = (_loads[i].Load, Counts: false);
-        }
-
+        _countsFrom = _loads.SelectMany(load => load.Slots).Select(slot => slot.Pair).DefaultIfEmpty().Max() + 1;
+        // What the looks so far have spent of the 5 % is gone: the next ones share half of it.
+        _levels = wasLookedAt ? _levels / 2 : _levels;
         _slot *= 2;
         _guard = TimeSpan.Zero;
         return Plan(loads);
@@ -281,7 +338,7 @@ internal sealed class SwitchbackRun
         var pairs = Options.Runs ?? PairsLeft(loads);
         if (pairs < LookPlan.FewestPairs)
         {
-            var needed = (loads.Overhead * 2) + ((_slot + loads.SwitchTime) * (2 * LookPlan.FewestPairs));
+            var needed = loads.Overhead + ((_slot + loads.SwitchTime) * (2 * LookPlan.FewestPairs));
             if (_loads.Count == 0)
             {
                 throw TooShort($"{LookPlan.FewestPairs} pairs of slots of {Seconds(_slot)} take {Seconds(needed)} beside the preparation, and {Seconds(Left())} are left");
@@ -291,12 +348,20 @@ internal sealed class SwitchbackRun
             return LookPlan.Fixed(LookPlan.FewestPairs);
         }
 
-        return Options.Runs is null ? SlotPlan.Looks(pairs) : LookPlan.Fixed(pairs);
+        // What is known only when the load has ended cannot be looked at before.
+        var isKnown = !Shape.KnownAtTheEnd.Contains(Options.Metric ?? Shape.Primary.Name, StringComparer.OrdinalIgnoreCase);
+        var looks = Options.Runs is null && isKnown ? SlotPlan.Looks(pairs) : LookPlan.Fixed(pairs);
+        return new() { Looks = [.. looks.Looks.Select(look => look with { Alpha = look.Alpha * _levels })] };
     }
+
+    // How long a load is started for: as long as there is to measure, and a little, since ending it is dearer than letting it run.
+    private TimeSpan LoadLength(SwitchedLoads loads, int counted) => TimeSpan.FromSeconds(5) + (Options is { Runs: { } runs, TimeLimit: null }
+        ? ((_slot + loads.SwitchTime) * (2.2 * Math.Max(1, runs - counted))) + (loads.LookTime * 2)
+        : Left());
 
     private int PairsLeft(SwitchedLoads loads) => Options is { Runs: { } runs, TimeLimit: null }
         ? Math.Max(0, runs - Cut().Pairs)
-        : SlotPlan.PairsIn(Left(), _slot, loads.SwitchTime, loads.Overhead);
+        : SlotPlan.PairsIn(Left(), _slot, loads.SwitchTime, loads.IsRunning ? loads.LookTime : loads.Overhead);
 
     // What is left for loads.
     private TimeSpan Left()
@@ -354,14 +419,14 @@ internal sealed class SwitchbackRun
         }
     }
 
-    private SlotRuns Cut() => SlotRuns.Of(_loads, Shape, _guard, _zero);
+    private SlotRuns Cut() => SlotRuns.Of(_loads, _countsFrom, Shape, _guard, _zero);
 
-    private Task<VMComparison> LookAsync(ExperimentLog log, LookPlan plan, int counted, CancellationToken cancellationToken) => log.DoAsync(
+    private Task<VMComparison> LookAsync(ExperimentLog log, LookPlan plan, int counted, bool isLast, CancellationToken cancellationToken) => log.DoAsync(
         ExperimentStepKind.Compare,
-        string.Create(CultureInfo.InvariantCulture, $"look after {counted} pairs"),
-        () => Task.Run(() => Judged(plan), cancellationToken));
+        string.Create(CultureInfo.InvariantCulture, $"{(isLast ? "compare" : "look after")} {counted} pairs"),
+        () => Task.Run(() => Judged(plan, isLast), cancellationToken));
 
-    private VMComparison Judged(LookPlan plan)
+    private VMComparison Judged(LookPlan plan, bool isLast)
     {
         var sides = Performances();
         var (baseline, candidate) = (sides[0], sides[1] with { Change = _live!.Result, Baseline = sides[0] });
@@ -372,6 +437,7 @@ internal sealed class SwitchbackRun
             Metric = Options.Metric,
             Unit = ComparisonUnit.Run,
             ThresholdPercent = Options.ThresholdPercent,
+            Forecasts = isLast,
         });
         var counted = baseline.CountedRuns.Concat(candidate.CountedRuns).ToList();
         _isIdle = SwitchbackWords.WhyTooIdle(counted, Shape, _slot) is not null;
@@ -395,7 +461,7 @@ internal sealed class SwitchbackRun
             SwitchCount = times.Count,
             MedianSwitchTime = times[times.Count / 2],
             LongestSwitchTime = times[^1],
-            ClockError = TimeSpan.FromSeconds(_loads.Count == 0 ? 0 : _loads.Max(load => load.Load.ErrorSeconds)),
+            ClockError = TimeSpan.FromSeconds(_loads.Count == 0 ? 0 : _loads.Max(load => load.ErrorSeconds)),
         };
         _notes.Add(SwitchbackWords.Of(switching));
         if (runs.Note() is { } left)

@@ -3,23 +3,24 @@ using KvmTune.Measurement.Sampling;
 
 namespace KvmTune.Measurement.Streams;
 
-/// <summary>Reads counters at even times.</summary>
-internal static class CounterStream
+/// <summary>Reads counters at even times. Used once.</summary>
+/// <param name="samplers">What reads.</param>
+/// <param name="area">What is looked at.</param>
+/// <param name="interval">How often.</param>
+/// <param name="time">The clock.</param>
+internal sealed class CounterStream(IReadOnlyList<IRunSampler> samplers, ObservedArea area, TimeSpan interval, TimeProvider time)
 {
-    /// <summary>Reads for so long.</summary>
-    /// <param name="samplers">What reads.</param>
-    /// <param name="area">What is looked at.</param>
-    /// <param name="interval">How often.</param>
+    private readonly List<StreamSample> _samples = [];
+    private volatile bool _isEnding;
+
+    /// <summary>Reads for so long, or until it is ended.</summary>
     /// <param name="length">How long.</param>
-    /// <param name="time">The clock.</param>
-    /// <param name="cancellationToken">Ends it.</param>
-    public static async Task<StreamReport> RunAsync(
-        IReadOnlyList<IRunSampler> samplers, ObservedArea area, TimeSpan interval, TimeSpan length, TimeProvider time, CancellationToken cancellationToken)
+    /// <param name="cancellationToken">Gives it up.</param>
+    public async Task<StreamReport> RunAsync(TimeSpan length, CancellationToken cancellationToken)
     {
         var started = GuestClock.Now(time);
-        var samples = new List<StreamSample>();
         Reading? before = null;
-        for (var due = TimeSpan.Zero; due <= length; due += interval)
+        for (var due = TimeSpan.Zero; due <= length && !_isEnding; due += interval)
         {
             var left = TimeSpan.FromSeconds(started + due.TotalSeconds - GuestClock.Now(time));
             if (left > TimeSpan.Zero)
@@ -27,17 +28,32 @@ internal static class CounterStream
                 await Task.Delay(left, time, cancellationToken);
             }
 
-            var now = await Task.Run(() => Read(samplers, time), cancellationToken);
+            var now = await Task.Run(Read, cancellationToken);
             if (before is not null && now.At > before.At && SampleOf(before, now, area) is { } sample)
             {
-                samples.Add(sample);
+                lock (_samples)
+                {
+                    _samples.Add(sample);
+                }
             }
 
             before = now;
         }
 
-        return new(samples, samples.Count == 0 ? "libvirt does not keep the counters of this area for this VM." : null);
+        return SoFar() with { HasEnded = true };
     }
+
+    /// <summary>What was read so far.</summary>
+    public StreamReport SoFar()
+    {
+        lock (_samples)
+        {
+            return new([.. _samples], _samples.Count == 0 ? "libvirt does not keep the counters of this area for this VM." : null);
+        }
+    }
+
+    /// <summary>Ends it with its next reading.</summary>
+    public void End() => _isEnding = true;
 
     /// <summary>What two readings say; null where the counters of the area are not kept.</summary>
     internal static StreamSample? SampleOf(Reading before, Reading now, ObservedArea area)
@@ -83,7 +99,7 @@ internal static class CounterStream
         return rates.Count == 0 || seconds <= 0 ? null : new(before.At, now.At, rates);
     }
 
-    private static Reading Read(IReadOnlyList<IRunSampler> samplers, TimeProvider time)
+    private Reading Read()
     {
         var counters = new Dictionary<string, double>(StringComparer.Ordinal);
         var before = GuestClock.Now(time);

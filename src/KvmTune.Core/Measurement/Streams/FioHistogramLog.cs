@@ -1,4 +1,4 @@
-// Reads fio's log of latency histograms: from it come rates, means and percentiles of any stretch of time.
+// Reads fio's log of latency histograms: from it come means and percentiles of any stretch of time.
 using System.Globalization;
 
 namespace KvmTune.Measurement.Streams;
@@ -13,17 +13,16 @@ internal static class FioHistogramLog
 {
     private const int AllBins = 29 * 64;
     private const int FirstBins = 128;
-    private const double MiB = 1024 * 1024;
+    private static readonly Dictionary<string, double> NoRates = [];
 
     // Beyond this a line is about no short time any more: the disk stood still, which counts, but not for ten minutes.
     private const double LongestSeconds = 600;
 
     /// <summary>Reads a log.</summary>
     /// <param name="text">The log.</param>
-    /// <param name="countsBytes">Whether the rate is in MiB/s, and not in requests.</param>
-    /// <param name="rate">The name of the rate.</param>
-    /// <returns>The samples, on the clock of the log's times; what is no line of it is left out.</returns>
-    public static IReadOnlyList<StreamSample> Parse(string text, bool countsBytes, string rate)
+    /// <param name="start">When fio began, on the clock that the samples are to be on.</param>
+    /// <returns>Samples of latencies alone; what is no line of the log is left out.</returns>
+    public static IReadOnlyList<StreamSample> Parse(string text, double start)
     {
         ArgumentNullException.ThrowIfNull(text);
         var samples = new List<StreamSample>();
@@ -35,7 +34,6 @@ internal static class FioHistogramLog
             if (bins < FirstBins / 2 || AllBins % bins != 0
                 || !long.TryParse(fields[0], NumberStyles.None, CultureInfo.InvariantCulture, out var milliseconds)
                 || !int.TryParse(fields[1], NumberStyles.None, CultureInfo.InvariantCulture, out var direction)
-                || !long.TryParse(fields[2], NumberStyles.None, CultureInfo.InvariantCulture, out var blockSize)
                 || Counts(fields.AsSpan(3), AllBins / bins) is not { } latencies)
             {
                 continue;
@@ -43,17 +41,9 @@ internal static class FioHistogramLog
 
             var end = milliseconds / 1000.0;
             // When the first one of a direction began is not known.
-            if (ends.TryGetValue(direction, out var start) && end > start && end - start < LongestSeconds)
+            if (ends.TryGetValue(direction, out var before) && end > before && end - before < LongestSeconds)
             {
-                var requests = latencies.Sum(bin => bin.Count) / (end - start);
-                samples.Add(new(start, end, new Dictionary<string, double>(StringComparer.Ordinal)
-                {
-                    [rate] = countsBytes ? requests * blockSize / MiB : requests,
-                })
-                {
-                    Source = direction,
-                    Latencies = latencies,
-                });
+                samples.Add(new(start + before, start + end, NoRates) { Source = direction, Latencies = latencies });
             }
 
             ends[direction] = end;

@@ -8,8 +8,7 @@ namespace KvmTune.Measurement.Streams;
 /// <param name="Before">The host's time before it was asked.</param>
 /// <param name="After">The host's time after the answer.</param>
 /// <param name="Uptime">The guest's time since its start.</param>
-/// <param name="TimeOfDay">The guest's time of day; null where the guest has no program that tells it finely enough.</param>
-internal sealed record ClockProbe(double Before, double After, double Uptime, double? TimeOfDay);
+internal sealed record ClockProbe(double Before, double After, double Uptime);
 
 /// <summary>How a guest's clock lies to the host's.</summary>
 /// <remarks>
@@ -19,31 +18,13 @@ internal sealed record ClockProbe(double Before, double After, double Uptime, do
 /// </remarks>
 internal sealed record GuestClock(double GuestFirst, double OffsetFirst, double GuestLast, double OffsetLast, double ErrorSeconds)
 {
-    // /proc/uptime has hundredths of a second.
+    // /proc/uptime has hundredths of a second, which are cut off and not rounded.
     private const double UptimeStep = 0.01;
 
     // 500 parts in a million is the most that the kernel slews a clock by (adjtimex(2)); what is beyond it was set.
     private const double LargestDrift = 500e-6;
 
-    // busybox's date knows no %N; bash tells the time itself, and busybox's adjtimex does.
-    private const string Script = """
-        n=$1
-        while [ "$n" -gt 0 ]; do
-            now=$(date +%s%N 2>/dev/null)
-            case $now in
-                ''|*[!0-9]*)
-                    now=$(bash -c 'echo "$EPOCHREALTIME"' 2>/dev/null)
-                    case $now in
-                        *[.,]*) now=${now%[.,]*}${now#*[.,]}000 ;;
-                        *) now= ;;
-                    esac
-                    ;;
-            esac
-            read -r up rest < /proc/uptime
-            printf '%s %s\n' "$up" "$now"
-            n=$((n - 1))
-        done
-        """;
+    private const string Script = "read -r up rest < /proc/uptime; echo \"$up\"";
 
     /// <summary>Asks the guest a few times.</summary>
     /// <exception cref="GuestChannelException">The guest could not be asked, or its answer is no time.</exception>
@@ -54,7 +35,7 @@ internal sealed record GuestClock(double GuestFirst, double OffsetFirst, double 
         for (var i = 0; i < times; i++)
         {
             var before = Now(time);
-            var result = await channel.RunAsync(GuestScripts.Command(Script, "1"), cancellationToken);
+            var result = await channel.RunAsync(GuestScripts.Command(Script), cancellationToken);
             var after = Now(time);
             probes.Add(Parse(result.StandardOutput, before, after) ?? throw new GuestChannelException(
                 GuestChannelReason.AgentCommandFailed, $"The guest was asked for its time and did not tell it: {result.Describe()}"));
@@ -67,30 +48,20 @@ internal sealed record GuestClock(double GuestFirst, double OffsetFirst, double 
     public static double Now(TimeProvider time) => time.GetElapsedTime(0).TotalSeconds;
 
     /// <summary>Reads an answer; null for one that is no time.</summary>
-    public static ClockProbe? Parse(string output, double before, double after)
-    {
-        const NumberStyles style = NumberStyles.AllowDecimalPoint;
-        var words = output.Trim().Split(' ');
-        return words.Length is 1 or 2 && double.TryParse(words[0], style, CultureInfo.InvariantCulture, out var uptime) && uptime is >= 0 and < 1e10
-            ? new(
-                before,
-                after,
-                uptime,
-                words.Length == 2 && double.TryParse(words[1], NumberStyles.None, CultureInfo.InvariantCulture, out var nanoseconds) && nanoseconds < 1e20
-                    ? nanoseconds / 1e9
-                    : null)
+    public static ClockProbe? Parse(string output, double before, double after) =>
+        ReadUptime(output.AsSpan().Trim()) is { } uptime ? new(before, after, uptime) : null;
+
+    /// <summary>Reads a time since the guest's start, as the middle of what it may have been; null for what is none.</summary>
+    public static double? ReadUptime(ReadOnlySpan<char> text) =>
+        double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var uptime) && uptime is >= 0 and < 1e10
+            ? uptime + (UptimeStep / 2)
             : null;
-    }
 
-    /// <summary>How the clock lies, by questions before and after a load.</summary>
+    /// <summary>How the clock lies, by questions before a load and after what is looked at of it.</summary>
     /// <returns>The clock; or null with the reason where it cannot be used.</returns>
-    public static (GuestClock? Clock, string? Failure) Of(IReadOnlyList<ClockProbe> before, IReadOnlyList<ClockProbe> after, StreamClock clock)
+    public static (GuestClock? Clock, string? Failure) Of(IReadOnlyList<ClockProbe> before, IReadOnlyList<ClockProbe> after)
     {
-        if (Best(before, clock) is not { } first || Best(after, clock) is not { } last)
-        {
-            return (null, "The guest has no program that tells its time of day by the millisecond (date of coreutils, or bash).");
-        }
-
+        var (first, last) = (Best(before), Best(after));
         var error = Math.Max(first.Error, last.Error);
         var moved = Math.Abs(last.Offset - first.Offset);
         return moved > first.Error + last.Error + (LargestDrift * Math.Max(0, last.Guest - first.Guest))
@@ -105,16 +76,10 @@ internal sealed record GuestClock(double GuestFirst, double OffsetFirst, double 
         return guest + OffsetFirst + (share * (OffsetLast - OffsetFirst));
     }
 
-    private static (double Guest, double Offset, double Error)? Best(IReadOnlyList<ClockProbe> probes, StreamClock clock)
+    // What bears the guest's time as a line of its own is known to half a hundredth too.
+    private static (double Guest, double Offset, double Error) Best(IReadOnlyList<ClockProbe> probes)
     {
-        var usable = probes.Where(probe => clock == StreamClock.GuestUptime || probe.TimeOfDay is not null).ToList();
-        if (usable.Count == 0)
-        {
-            return null;
-        }
-
-        var best = usable.MinBy(probe => probe.After - probe.Before)!;
-        var guest = clock == StreamClock.GuestUptime ? best.Uptime + (UptimeStep / 2) : best.TimeOfDay!.Value;
-        return (guest, ((best.Before + best.After) / 2) - guest, ((best.After - best.Before) / 2) + (clock == StreamClock.GuestUptime ? UptimeStep / 2 : 0));
+        var best = probes.MinBy(probe => probe.After - probe.Before)!;
+        return (best.Uptime, ((best.Before + best.After) / 2) - best.Uptime, ((best.After - best.Before) / 2) + UptimeStep);
     }
 }

@@ -9,7 +9,12 @@ internal static partial class LineSamples
 {
     private const RegexOptions Options = RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture;
 
-    private static readonly TimeSpan MatchLimit = TimeSpan.FromSeconds(1);
+    // Of the patterns here each reads a line once, so this is for none of them; a host that stands still for a second is no reason to give up.
+    private const int LongestMatch = 60_000;
+
+    // A user's pattern may take for ever on a line. Lines are short, so that a whole second is far more than an honest one needs, and three leave
+    // room for a host that is busy.
+    private static readonly TimeSpan MatchLimit = TimeSpan.FromSeconds(3);
 
     /// <summary>sysbench's reports of a second: <c>[ 3s ] thds: 2 eps: 178.52 lat (ms,99%): 61.08</c>, or <c>[ 3s ] 512.00 MiB/sec</c>.</summary>
     /// <param name="lines">The lines.</param>
@@ -29,7 +34,7 @@ internal static partial class LineSamples
         return Placed(found.Select(sample => (sample.Uptime, sample.From, sample.To, Rates(rate, sample.Rate, percentile, sample.Latency))), 0);
     }
 
-    /// <summary>iperf3's reports: the line of all streams of a direction, or of the only one.</summary>
+    /// <summary>iperf3's reports: the line of all streams of a direction, or of the only one. Its summary names sender and receiver.</summary>
     /// <param name="lines">The lines.</param>
     /// <param name="streams">How many streams there are in a direction.</param>
     /// <param name="rate">The name of the rate of both directions together.</param>
@@ -43,7 +48,9 @@ internal static partial class LineSamples
             if (IperfLine().Match(line.Text) is { Success: true } match
                 && (streams == 1 || match.Groups["id"].ValueSpan is "SUM")
                 && Number(match, "from") is { } from && Number(match, "to") is { } to && to > from
-                && Number(match, "kbits") is { } kilobits)
+                && Number(match, "kbits") is { } kilobits
+                && !line.Text.AsSpan().TrimEnd().EndsWith("sender", StringComparison.Ordinal)
+                && !line.Text.AsSpan().TrimEnd().EndsWith("receiver", StringComparison.Ordinal))
             {
                 var isSent = match.Groups["role"].ValueSpan is "TX";
                 var gigabits = kilobits / 1e6;
@@ -95,7 +102,10 @@ internal static partial class LineSamples
         return samples;
     }
 
-    // By the tool's own clock, which is set by the line that came with the least delay: a line can only come late.
+    /// <summary>When a tool began, by the time that each line is about at its end and when it came: a line can only come late, so the least delay counts.</summary>
+    public static double StartOf(IEnumerable<(double Uptime, double To)> lines) => lines.Min(line => line.Uptime - line.To);
+
+    // By the tool's own clock.
     private static List<StreamSample> Placed(IEnumerable<(double Uptime, double From, double To, Dictionary<string, double> Rates)> found, int source)
     {
         var all = found.ToList();
@@ -104,7 +114,7 @@ internal static partial class LineSamples
             return [];
         }
 
-        var start = all.Min(sample => sample.Uptime - sample.To);
+        var start = StartOf(all.Select(sample => (sample.Uptime, sample.To)));
         return [.. all.Select(sample => new StreamSample(start + sample.From, start + sample.To, sample.Rates) { Source = source })];
     }
 
@@ -122,9 +132,9 @@ internal static partial class LineSamples
     private static double? Number(Match match, string group) =>
         double.TryParse(match.Groups[group].ValueSpan, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var value) && double.IsFinite(value) ? value : null;
 
-    [GeneratedRegex(@"^\[ (?<second>[0-9]{1,9})s \] (thds: [0-9]+ eps: (?<rate>[0-9.]+) lat \(ms,[0-9]+%\): (?<ms>[0-9.]+)|(?<rate>[0-9.]+) MiB/sec)", Options, 1000)]
+    [GeneratedRegex(@"^\[ (?<second>[0-9]{1,9})s \] (thds: [0-9]+ eps: (?<rate>[0-9.]+) lat \(ms,[0-9]+%\): (?<ms>[0-9.]+)|(?<rate>[0-9.]+) MiB/sec)", Options, LongestMatch)]
     private static partial Regex SysbenchLine();
 
-    [GeneratedRegex(@"^\[ *(?<id>SUM|[0-9]+)\]\[(?<role>TX|RX)-C\] +(?<from>[0-9.]+)-(?<to>[0-9.]+) +sec +[0-9.]+ [KMGT]?Bytes +(?<kbits>[0-9.]+) Kbits/sec *(?<rest>[^a-z]*([KMGT]?Bytes)?[^a-z]*)$", Options, 1000)]
+    [GeneratedRegex(@"^\[ *(?<id>SUM|[0-9]+)\]\[(?<role>TX|RX)-C\] +(?<from>[0-9.]+)-(?<to>[0-9.]+) +sec +[0-9.]+ [KMGT]?Bytes +(?<kbits>[0-9.]+) Kbits/sec", Options, LongestMatch)]
     private static partial Regex IperfLine();
 }

@@ -17,19 +17,19 @@ internal static class StreamMetrics
     private const double IdleCores = 0.02;
     private const double IdleGigabits = 1e-5;
 
-    private static readonly MetricDefinition Variation = new("RateVariation", "%", MetricDirection.LowerIsBetter, MetricKind.Variation);
     private static readonly MetricDefinition P99 = new("LatencyP99", "ns", MetricDirection.LowerIsBetter, MetricKind.LatencyPercentile);
     private static readonly MetricDefinition Mean = new("LatencyMean", "ns", MetricDirection.LowerIsBetter, MetricKind.MeanLatency);
 
-    /// <summary>A disk workload: rates and histograms ten times a second.</summary>
+    /// <summary>A disk workload: rates five times a second, and histograms at the end.</summary>
     /// <param name="primary">The rate.</param>
     /// <param name="isSync">Whether each write is followed by an fsync: then the histogram has not the time that counts.</param>
-    /// <param name="isMixed">Whether reads and writes report side by side.</param>
-    public static StreamShape OfFio(MetricDefinition primary, bool isSync, bool isMixed) => new()
+    public static StreamShape OfFio(MetricDefinition primary, bool isSync) => new()
     {
-        Interval = Tenth,
-        Clock = StreamClock.GuestTimeOfDay,
-        Metrics = [primary, .. isSync ? (MetricDefinition[])[] : [Mean, P99], .. isMixed ? (MetricDefinition[])[] : [Variation]],
+        Interval = Workloads.FioJob.StatusInterval,
+        Clock = StreamClock.GuestUptime,
+        // The spread of the few reports of a slot says next to nothing, so it is no metric here.
+        Metrics = [primary, .. isSync ? (MetricDefinition[])[] : [Mean, P99]],
+        KnownAtTheEnd = [Mean.Name, P99.Name],
         Summarize = means =>
         {
             var values = OfRates(means, primary.Name);
@@ -37,11 +37,6 @@ internal static class StreamMetrics
             {
                 AddFinite(values, Mean.Name, means.MeanNanoseconds());
                 AddFinite(values, P99.Name, means.PercentileNanoseconds(0.99));
-            }
-
-            if (!isMixed)
-            {
-                AddVariation(values, means);
             }
 
             return values;
@@ -82,7 +77,7 @@ internal static class StreamMetrics
         {
             Interval = TimeSpan.FromMilliseconds(200),
             Clock = StreamClock.Host,
-            Metrics = [.. metrics.Where(metric => metric.Name != Variation.Name)],
+            Metrics = [.. metrics.Where(metric => metric.Name != "RateVariation")],
             IdleBelow = area switch { ObservedArea.Disk => IdleRequests, ObservedArea.Network => IdleGigabits, _ => IdleCores },
             Summarize = means =>
             {
@@ -136,15 +131,6 @@ internal static class StreamMetrics
         if (double.IsFinite(value))
         {
             values[name] = value;
-        }
-    }
-
-    private static void AddVariation(Dictionary<string, double> values, SlotMeans means)
-    {
-        const int fewest = 4;
-        if (means.PrimaryRates.Count >= fewest)
-        {
-            AddFinite(values, Variation.Name, Workloads.PerSecond.VariationPercent(means.PrimaryRates));
         }
     }
 }

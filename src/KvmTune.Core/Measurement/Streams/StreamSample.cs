@@ -4,7 +4,7 @@ namespace KvmTune.Measurement.Streams;
 /// <summary>One report of a load.</summary>
 /// <param name="StartSeconds">When the time that it is about began, on the stream's clock.</param>
 /// <param name="EndSeconds">When that ended.</param>
-/// <param name="Rates">What was done in it, per second of it, by name.</param>
+/// <param name="Rates">What was done in it, per second of it, by name; empty where it tells of latencies alone.</param>
 public sealed record StreamSample(double StartSeconds, double EndSeconds, IReadOnlyDictionary<string, double> Rates)
 {
     /// <summary>Which of several that report side by side (threads, directions); their rates add up.</summary>
@@ -12,6 +12,9 @@ public sealed record StreamSample(double StartSeconds, double EndSeconds, IReadO
 
     /// <summary>How long its requests took; empty where that is not reported.</summary>
     public IReadOnlyList<HistogramBin> Latencies { get; init; } = [];
+
+    /// <summary>Whether it tells how much was done, and not of latencies alone.</summary>
+    public bool HasRates => Rates.Count > 0;
 
     /// <summary>How long the time is that it is about, in seconds.</summary>
     public double Seconds => EndSeconds - StartSeconds;
@@ -26,16 +29,14 @@ public sealed record HistogramBin(double LowNanoseconds, double HighNanoseconds,
 /// <summary>The samples of a slot taken together.</summary>
 /// <param name="Rates">The mean rates by name.</param>
 /// <param name="Latencies">All requests by the time that they took, rising.</param>
-/// <param name="PrimaryRates">The primary metric's rate in each sample, in order.</param>
-public sealed record SlotMeans(
-    IReadOnlyDictionary<string, double> Rates, IReadOnlyList<HistogramBin> Latencies, IReadOnlyList<double> PrimaryRates)
+public sealed record SlotMeans(IReadOnlyDictionary<string, double> Rates, IReadOnlyList<HistogramBin> Latencies)
 {
     /// <summary>Takes samples together: each source's by the time that they are about, and the sources' rates added.</summary>
-    public static SlotMeans Of(IReadOnlyList<StreamSample> samples, string primary)
+    public static SlotMeans Of(IReadOnlyList<StreamSample> samples)
     {
         ArgumentNullException.ThrowIfNull(samples);
         var rates = new Dictionary<string, double>(StringComparer.Ordinal);
-        var sources = samples.GroupBy(sample => sample.Source).ToList();
+        var sources = samples.Where(sample => sample.HasRates).GroupBy(sample => sample.Source).ToList();
         foreach (var source in sources)
         {
             var seconds = source.Sum(sample => sample.Seconds);
@@ -51,8 +52,7 @@ public sealed record SlotMeans(
             .Select(same => new HistogramBin(same.Key.LowNanoseconds, same.Key.HighNanoseconds, same.Sum(bin => bin.Count)))
             .OrderBy(bin => bin.HighNanoseconds)
             .ToList();
-        return new(
-            rates, latencies, [.. samples.OrderBy(sample => sample.StartSeconds).Select(sample => sample.Rates.GetValueOrDefault(primary) * sources.Count)]);
+        return new(rates, latencies);
     }
 
     /// <summary>The time within which a share of the requests was done, in ns, linear inside a bin; NaN without requests.</summary>

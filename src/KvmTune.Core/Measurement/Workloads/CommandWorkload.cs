@@ -146,7 +146,18 @@ public sealed class CommandWorkload : IWorkload
         {
             var program = _program ??= new StampedProgram(context.RequiredChannel, context.TimeProvider);
             var output = await program.RunAsync(new GuestCommand(settings.Path, settings.Arguments), length, endsByItself: false, cancellationToken);
-            if (output is { WasEnded: false, ExitCode: not 0 })
+            return Report(output);
+        }
+
+        public async Task<StreamReport> SoFarAsync(CancellationToken cancellationToken) => Report(await _program!.SoFarAsync(cancellationToken));
+
+        public Task EndAsync(CancellationToken cancellationToken) => _program?.EndAsync(cancellationToken) ?? Task.CompletedTask;
+
+        public Task CleanUpAsync() => _program?.CleanUpAsync() ?? Task.CompletedTask;
+
+        private StreamReport Report(StampedOutput output)
+        {
+            if (output.HasFailed)
             {
                 return output.ExitCode is 126 or 127
                     ? throw new MeasurementException(
@@ -156,15 +167,13 @@ public sealed class CommandWorkload : IWorkload
 
             try
             {
-                return new(LineSamples.OfCommand(output.Lines, settings.Metrics));
+                return new(LineSamples.OfCommand(output.Lines, settings.Metrics)) { HasEnded = output.HasEnded };
             }
             catch (RegexMatchTimeoutException exception)
             {
                 return new([], $"The pattern '{exception.Pattern}' took more than {exception.MatchTimeout.TotalSeconds.ToString(CultureInfo.InvariantCulture)} s on one line. Write a simpler one.");
             }
         }
-
-        public Task CleanUpAsync() => _program?.CleanUpAsync() ?? Task.CompletedTask;
 
         private static double? Read(CommandMetric metric, string output, string errors)
         {

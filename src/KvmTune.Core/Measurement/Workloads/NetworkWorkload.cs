@@ -171,12 +171,21 @@ public sealed class NetworkWorkload : IWorkload
                 TimeSpan.FromSeconds(seconds),
                 endsByItself: true,
                 cancellationToken);
-            return output.ExitCode == 0
-                ? new(LineSamples.OfIperf(output.Lines, context.Request.Streams, Metrics[0].Name, Metrics[1].Name, Metrics[2].Name))
-                : new([], $"iperf3 failed: {output.Tail}");
+            return Report(output);
         }
 
+        public async Task<StreamReport> SoFarAsync(CancellationToken cancellationToken) => Report(await _program!.SoFarAsync(cancellationToken));
+
+        public Task EndAsync(CancellationToken cancellationToken) => _program?.EndAsync(cancellationToken) ?? Task.CompletedTask;
+
         public Task CleanUpAsync() => _program?.CleanUpAsync() ?? Task.CompletedTask;
+
+        private StreamReport Report(StampedOutput output) => output.HasFailed
+            ? new([], $"iperf3 failed: {output.Tail}")
+            : new(LineSamples.OfIperf(output.Lines, context.Request.Streams, Metrics[0].Name, Metrics[1].Name, Metrics[2].Name))
+            {
+                HasEnded = output.HasEnded,
+            };
 
         private static RunOutcome Outcome(IperfReport report)
         {

@@ -72,6 +72,8 @@ public sealed class ObserveWorkload : IWorkload
 
     private sealed class Instance(ObserveWorkload workload, WorkloadContext context) : IWorkloadInstance, IStreamingInstance
     {
+        private CounterStream? _stream;
+
         public string? Version => null;
 
         public string? GuestFile => null;
@@ -141,8 +143,19 @@ public sealed class ObserveWorkload : IWorkload
             return new RunOutcome { Values = values, PerSecondRates = rates };
         }
 
-        public Task<StreamReport> StreamAsync(TimeSpan length, CancellationToken cancellationToken) => CounterStream.RunAsync(
-            context.Samplers, context.Request.Area, workload.StreamOf(context.Request).Interval, length, context.TimeProvider, cancellationToken);
+        public Task<StreamReport> StreamAsync(TimeSpan length, CancellationToken cancellationToken)
+        {
+            _stream = new(context.Samplers, context.Request.Area, workload.StreamOf(context.Request).Interval, context.TimeProvider);
+            return _stream.RunAsync(length, cancellationToken);
+        }
+
+        public Task<StreamReport> SoFarAsync(CancellationToken cancellationToken) => Task.FromResult(_stream!.SoFar());
+
+        public Task EndAsync(CancellationToken cancellationToken)
+        {
+            _stream?.End();
+            return Task.CompletedTask;
+        }
 
         public Task CleanUpAsync() => Task.CompletedTask;
 

@@ -151,19 +151,31 @@ public sealed class SysbenchWorkload : IWorkload
                 TimeSpan.FromSeconds(seconds),
                 endsByItself: true,
                 cancellationToken);
-            if (output.ExitCode != 0)
-            {
-                return new([], $"sysbench failed: {output.Tail}");
-            }
-
-            return new(isCpu
-                ? CpuScript.Parse(await program.ReadAsync(CpuScript.LogName, cancellationToken), workload._metrics[0].Name)
-                : workload._test == Test.WakeUp
-                    ? LineSamples.OfSysbench(output.Lines, "EventsPerSecond", workload._metrics[0].Name)
-                    : LineSamples.OfSysbench(output.Lines, workload._metrics[0].Name, null));
+            return await ReportAsync(program, output, cancellationToken);
         }
 
+        public async Task<StreamReport> SoFarAsync(CancellationToken cancellationToken) =>
+            await ReportAsync(_program!, await _program!.SoFarAsync(cancellationToken), cancellationToken);
+
+        public Task EndAsync(CancellationToken cancellationToken) => _program?.EndAsync(cancellationToken) ?? Task.CompletedTask;
+
         public Task CleanUpAsync() => _program?.CleanUpAsync() ?? Task.CompletedTask;
+
+        private async Task<StreamReport> ReportAsync(StampedProgram program, StampedOutput output, CancellationToken cancellationToken)
+        {
+            var metric = workload._metrics[0].Name;
+            return output.HasFailed
+                ? new([], $"sysbench failed: {output.Tail}")
+                : new(workload._test switch
+                {
+                    Test.Cpu => CpuScript.Parse(await program.ReadAsync(CpuScript.LogName, cancellationToken), metric),
+                    Test.WakeUp => LineSamples.OfSysbench(output.Lines, "EventsPerSecond", metric),
+                    _ => LineSamples.OfSysbench(output.Lines, metric, null),
+                })
+                {
+                    HasEnded = output.HasEnded,
+                };
+        }
 
         // The script's lines go to a file of their own: they bear the guest's time already.
         private static GuestCommand ScriptCommand(GuestCommand command, string script, string folder, int seconds) => command with

@@ -19,7 +19,11 @@ internal sealed class ScriptedLoad : IMeasurementTarget, IWorkload, IWorkloadIns
     private readonly Random _noise = new(11);
     private readonly List<(double At, bool IsCandidate)> _sides = [];
     private readonly List<(double From, double To)> _switches = [];
+    private readonly Dictionary<(int Load, int Number), double> _drawn = [];
+    private TaskCompletionSource? _over;
+    private double _start;
     private int _loads;
+    private int _looks;
     private int _switched;
 
     public SlotTime Time { get; } = new();
@@ -32,6 +36,14 @@ internal sealed class ScriptedLoad : IMeasurementTarget, IWorkload, IWorkloadIns
 
     /// <summary>What the change does to the rate.</summary>
     public double Factor { get; init; } = 1;
+
+    /// <summary>What the change does to a second metric, which has hardly any noise; null for none.</summary>
+    public double? SteadyFactor { get; init; }
+
+    public IReadOnlyList<string> KnownAtTheEnd { get; init; } = [];
+
+    /// <summary>After how many looks the first load fails.</summary>
+    public int FailsAfterLooks { get; init; } = int.MaxValue;
 
     /// <summary>Noise of a sample, as a share.</summary>
     public double Noise { get; init; } = 0.02;
@@ -174,8 +186,9 @@ internal sealed class ScriptedLoad : IMeasurementTarget, IWorkload, IWorkloadIns
     {
         Interval = TimeSpan.FromSeconds(Interval),
         Clock = StreamClock.GuestUptime,
-        Metrics = [Speed],
-        Summarize = means => new Dictionary<string, double> { ["Speed"] = means.Rates["Speed"] },
+        Metrics = SteadyFactor is null ? [Speed] : [Speed, Steadiness],
+        KnownAtTheEnd = KnownAtTheEnd,
+        Summarize = means => means.Rates,
         IdleBelow = IdleBelow,
         NeedsTrial = NeedsTrial,
     };
@@ -184,9 +197,9 @@ internal sealed class ScriptedLoad : IMeasurementTarget, IWorkload, IWorkloadIns
     {
         Call("load");
         var number = ++_loads;
-        var start = Time.Seconds + 0.7;
+        var start = _start = Time.Seconds + 0.7;
         var end = Time.Seconds + Math.Min(length.TotalSeconds, LongestLoad(number));
-        var over = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var over = _over = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         void Look(double now)
         {
             if (now >= end - 1e-6)
@@ -212,7 +225,27 @@ internal sealed class ScriptedLoad : IMeasurementTarget, IWorkload, IWorkloadIns
             IsLoadRunning = false;
         }
 
-        return LoadFailure(number) is { } failure ? new([], failure) : new(Samples(start, end));
+        return LoadFailure(number) is { } failure ? new([], failure) : new(Samples(start, Math.Min(end, Time.Seconds))) { HasEnded = true };
+    }
+
+    public Task<StreamReport> SoFarAsync(CancellationToken cancellationToken)
+    {
+        Call("look");
+        cancellationToken.ThrowIfCancellationRequested();
+        if (_loads == 1 && ++_looks > FailsAfterLooks)
+        {
+            return Task.FromResult(new StreamReport([], "fio failed."));
+        }
+
+        return Task.FromResult(LoadFailure(_loads) is { } failure ? new StreamReport([], failure) : new(Samples(_start, Time.Seconds)));
+    }
+
+    public Task EndAsync(CancellationToken cancellationToken)
+    {
+        Call("end");
+        cancellationToken.ThrowIfCancellationRequested();
+        _over!.TrySetResult();
+        return Task.CompletedTask;
     }
 
     Task<GuestCommandResult> IGuestChannel.RunAsync(GuestCommand command, CancellationToken cancellationToken)
@@ -233,7 +266,7 @@ internal sealed class ScriptedLoad : IMeasurementTarget, IWorkload, IWorkloadIns
     public Task<MeasurementConditions> ReadConditionsAsync(string runningXml, CancellationToken cancellationToken) => Task.FromResult(
         new MeasurementConditions { HostName = "host", DomainType = "test", ConfigurationHash = IsCandidate == true ? "B" : "A", Channel = "None" });
 
-    public IReadOnlyList<MetricDefinition> MetricsFor(WorkloadRequest request) => [Speed];
+    public IReadOnlyList<MetricDefinition> MetricsFor(WorkloadRequest request) => SteadyFactor is null ? [Speed] : [Speed, Steadiness];
 
     public void Validate(WorkloadRequest request)
     {
@@ -288,19 +321,38 @@ internal sealed class ScriptedLoad : IMeasurementTarget, IWorkload, IWorkloadIns
 
     private static MetricDefinition Speed { get; } = new("Speed", "1/s", MetricDirection.HigherIsBetter, MetricKind.Rate, IsPrimary: true);
 
+    private static MetricDefinition Steadiness { get; } = new("Steadiness", "1/s", MetricDirection.HigherIsBetter, MetricKind.Rate);
+
+    // What was reported once stays so, however often it is read.
     private List<StreamSample> Samples(double start, double end)
     {
         var samples = new List<StreamSample>();
         for (var (at, number) = (start, 0); at + Interval <= end; at += Interval, number++)
         {
-            var rate = Enumerable.Range(0, 10).Average(part => RateAt(at + (Interval * (part + 0.5) / 10))) * Math.Exp(Noise * Normal());
+            var rate = Enumerable.Range(0, 10).Average(part => RateAt(at + (Interval * (part + 0.5) / 10))) * Math.Exp(Noise * Drawn(number));
             if (!IsLost(number))
             {
-                samples.Add(new(Guest(at), Guest(at + Interval), new Dictionary<string, double> { ["Speed"] = rate }));
+                var rates = new Dictionary<string, double> { ["Speed"] = rate };
+                if (SteadyFactor is { } steady)
+                {
+                    rates["Steadiness"] = _sides.FindLast(side => side.At <= at).IsCandidate ? steady : 1 + (0.001 * (number % 3));
+                }
+
+                samples.Add(new(Guest(at), Guest(at + Interval), rates));
             }
         }
 
         return samples;
+    }
+
+    private double Drawn(int number)
+    {
+        if (!_drawn.TryGetValue((_loads, number), out var drawn))
+        {
+            _drawn[(_loads, number)] = drawn = Normal();
+        }
+
+        return drawn;
     }
 
     private double Guest(double host) => host + ClockOffset(host);

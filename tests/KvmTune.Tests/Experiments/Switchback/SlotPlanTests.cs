@@ -74,7 +74,7 @@ public sealed class SlotPlanTests
     {
         var pairs = SlotPlan.PairsIn(TimeSpan.FromSeconds(60), TimeSpan.FromSeconds(1), TimeSpan.FromMilliseconds(5), TimeSpan.FromSeconds(1));
 
-        Assert.Equal(28, pairs);
+        Assert.Equal(29, pairs);
         Assert.Equal(0, SlotPlan.PairsIn(TimeSpan.FromSeconds(-5), TimeSpan.FromSeconds(1), TimeSpan.Zero, TimeSpan.Zero));
     }
 

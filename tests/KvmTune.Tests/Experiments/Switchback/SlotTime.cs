@@ -6,7 +6,7 @@ internal sealed class SlotTime : TimeProvider
     private long _ticks;
 
     /// <summary>Is told of each moment that is reached.</summary>
-    public event Action<double>? Passed;
+    public Action<double>? Passed { get; set; }
 
     public override long TimestampFrequency => TimeSpan.TicksPerSecond;
 

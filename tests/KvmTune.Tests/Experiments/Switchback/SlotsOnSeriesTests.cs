@@ -73,7 +73,7 @@ public sealed class SlotsOnSeriesTests
             }
         }
 
-        var runs = SlotRuns.Of([(new SlottedLoad(slots, samples, 0), true)], Shape, TimeSpan.FromSeconds(1), (0, DateTimeOffset.UnixEpoch));
+        var runs = SlotRuns.Of([new SlottedLoad(slots, samples, 0)], 1, Shape, TimeSpan.FromSeconds(1), (0, DateTimeOffset.UnixEpoch));
         Assert.Equal(slots.Count / 2, runs.Pairs);
         return ([.. runs.Baseline.Select(run => Math.Log(run.Values[Metric]))], [.. runs.Candidate.Select(run => Math.Log(run.Values[Metric]))]);
     }

@@ -127,6 +127,44 @@ public sealed class SwitchbackTests
     }
 
     [Fact]
+    public async Task One_load_goes_on_through_all_looks_and_nothing_is_claimed_by_what_guards_say_meanwhile()
+    {
+        var vm = new ScriptedLoad { Factor = 1.02, Noise = 0.5, SteadyFactor = 0.5 };
+
+        var result = await vm.RunAsync();
+
+        Assert.Equal(1, vm.Calls.Count(call => call == "load"));
+        Assert.True(vm.Calls.Count(call => call == "look") >= 3);
+        Assert.Equal(Verdict.Mixed, result.Verdict);
+        Assert.Equal(3, result.Steps.Count(step => step.Name.StartsWith("look after", StringComparison.Ordinal) || step.Name.StartsWith("compare", StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public async Task What_is_known_at_the_end_alone_is_looked_at_once()
+    {
+        var vm = new ScriptedLoad { Factor = 1.2, SteadyFactor = 2, KnownAtTheEnd = ["Steadiness"] };
+
+        var result = await vm.RunAsync(new ExperimentOptions { Design = ExperimentDesign.Switchback, Seed = 3, Metric = "Steadiness" });
+
+        Assert.Equal(Verdict.Improved, result.Verdict);
+        Assert.InRange(result.PairCount, 25, 30);
+        Assert.DoesNotContain(result.Steps, step => step.Name.StartsWith("look after", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_load_that_fails_later_keeps_what_was_seen_of_it_before()
+    {
+        var vm = new ScriptedLoad { Factor = 1.05, Noise = 0.3, FailsAfterLooks = 1 };
+
+        var result = await vm.RunAsync();
+
+        Assert.True(vm.Calls.Count(call => call == "load") >= 2);
+        Assert.Contains(result.Notes, note => note.Contains("A load failed", StringComparison.Ordinal));
+        Assert.Contains(result.Baseline.CountedRuns, run => run.Slot!.Load == 1);
+        Assert.Contains(result.Baseline.CountedRuns, run => run.Slot!.Load == 2);
+    }
+
+    [Fact]
     public async Task A_load_that_ends_early_keeps_the_pairs_that_it_had_and_another_one_goes_on()
     {
         var vm = new ScriptedLoad { Factor = 1.2, LongestLoad = number => number == 1 ? 9 : double.PositiveInfinity };
@@ -159,6 +197,8 @@ public sealed class SwitchbackTests
     [InlineData("to B")]
     [InlineData("to A")]
     [InlineData("load")]
+    [InlineData("look")]
+    [InlineData("end")]
     public async Task Cancelled_at_any_phase_it_ends_the_load_and_takes_the_change_back(string phase)
     {
         using var cancel = new CancellationTokenSource();
