@@ -44,8 +44,8 @@ public sealed class InvokeVMExperimentCommand : WorkloadCmdlet
     public SwitchParameter AllowMultiple { get; set; }
 
     /// <summary>
-    /// The order of the runs. Auto: pairs, of boots where the change needs a restart; blocks where -TimeLimit leaves no time for those. Switchback,
-    /// for a change that can be made live, is taken only when it is asked for.
+    /// The order of the runs. Auto: Switchback for a change that can be made live under a workload that reports while it runs; else pairs, of boots
+    /// where the change needs a restart; blocks where -TimeLimit leaves no time for those.
     /// </summary>
     [Parameter]
     public ExperimentDesign Design { get; set; }
@@ -96,6 +96,7 @@ public sealed class InvokeVMExperimentCommand : WorkloadCmdlet
         Restart = Restart,
         RestartOptions = new RestartOptions { TimeLimit = ShutdownTimeLimit, AllowPowerOff = AllowPowerOff },
         Runs = IsGiven(nameof(Runs)) ? Runs : null,
+        InRuns = IsGiven(nameof(RunTime)),
         TimeLimit = TimeLimit,
         Metric = DecidingMetric,
         ThresholdPercent = Threshold,

@@ -117,7 +117,7 @@ public sealed class VMExperimenter(HostConnection host, VMTuner tuner, IMeasurem
             }
             catch (NotStreamingException exception)
             {
-                why = $"{exception.Message}, so it was tried with pairs of runs.";
+                why = $"{exception.Message}, so it is tried with pairs of runs";
             }
         }
 
@@ -138,7 +138,7 @@ public sealed class VMExperimenter(HostConnection host, VMTuner tuner, IMeasurem
             ExperimentId = experimentId,
         };
         var experiment = await run.RunAsync(cancellationToken);
-        return why is null ? experiment : experiment with { Notes = [why, .. experiment.Notes] };
+        return why is null ? experiment : experiment with { Notes = [Sentence(why), .. experiment.Notes] };
     }
 
     private ChangeSwitch SubjectOf(IReadOnlyList<VMTuningPlan> plans, ExperimentOptions options, Guid? experimentId)
@@ -153,23 +153,31 @@ public sealed class VMExperimenter(HostConnection host, VMTuner tuner, IMeasurem
             : throw new ArgumentException($"An experiment tries one change of one VM: at least one plan is needed, and each of '{target.VMName}'.", nameof(plans));
     }
 
+    private static string Sentence(string words) => $"{char.ToUpperInvariant(words[0])}{words[1..]}.";
+
     // Switchback is not known to the other designs.
     private static ExperimentOptions Otherwise(ExperimentOptions options) =>
         options.Design == ExperimentDesign.Switchback ? options with { Design = ExperimentDesign.Pairs } : options;
 
-    // How the workload reports where the side is to be switched inside one load; else null, and where that was asked for, why.
+    // How the workload reports where the side is switched inside one load; else null, with the reason where that is worth a word: a change that
+    // needs a restart is no news.
     private (StreamShape? Shape, string? Why) Streams(IExperimentSubject subject, WorkloadRequest workload, ExperimentOptions options)
     {
-        if (options.Design != ExperimentDesign.Switchback)
+        if (options.Design is not (ExperimentDesign.Auto or ExperimentDesign.Switchback))
         {
             return (null, null);
         }
 
         if (subject.WhyNotSwitched is { } why)
         {
-            throw new KvmTuneException(
+            return options.Design == ExperimentDesign.Auto ? (null, subject.NeedsRestart ? null : $"{why}, so it is tried with pairs of runs") : throw new KvmTuneException(
                 "CannotSwitchLive", KvmTuneErrorCategory.InvalidOperation,
                 $"'{subject.Title}' cannot be switched inside one load on '{target.VMName}': {why}. Leave -Design out, or choose Pairs or Blocks.");
+        }
+
+        if (options is { Design: ExperimentDesign.Auto, InRuns: true })
+        {
+            return (null, "a length of runs was given, so it is tried with pairs of runs; without, one load would be switched inside");
         }
 
         if (options.Runs is < LookPlan.FewestPairs)

@@ -68,6 +68,13 @@ internal static class SlotPlan
             looks[^1] = looks[^1] with { Alpha = 0.038 };
         }
 
+        // What is twice or half shows after half a minute, however long there is.
+        if (looks[0].Pairs > 3 * FewestEarlyPairs / 2)
+        {
+            looks.Insert(0, new(FewestEarlyPairs, EarliestAlpha, EarlySamenessLevel));
+            looks[^1] = looks[^1] with { Alpha = 0.038 };
+        }
+
         return new() { Looks = looks };
     }
 

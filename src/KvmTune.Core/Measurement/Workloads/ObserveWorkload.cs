@@ -27,7 +27,7 @@ public sealed class ObserveWorkload : IWorkload
         ObservedArea.Disk =>
         [
             new("Iops", "IOPS", MetricDirection.HigherIsBetter, MetricKind.Rate, IsPrimary: true),
-            new("LatencyMean", "ns", MetricDirection.LowerIsBetter, MetricKind.MeanLatency),
+            new("LatencyMean", "ns", MetricDirection.LowerIsBetter, MetricKind.OwnLatency),
             RateVariation,
         ],
         ObservedArea.Network =>

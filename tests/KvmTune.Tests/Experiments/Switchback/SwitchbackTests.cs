@@ -333,13 +333,26 @@ public sealed class SwitchbackTests
     }
 
     [Fact]
-    public async Task Only_who_asks_is_switched_inside_a_load_and_what_cannot_be_is_refused()
+    public async Task Auto_switches_inside_a_load_where_it_can_and_says_why_it_does_not()
     {
         var auto = await new ScriptedLoad { Factor = 1.2 }.RunAsync(new ExperimentOptions { Seed = 3 });
+        var atRisk = await new ScriptedLoad { Factor = 1.2, WhyNotSwitched = "it puts data at risk" }.RunAsync(new ExperimentOptions { Seed = 3 });
+        var atEnd = await new ScriptedLoad { Factor = 1.2, Streams = false }.RunAsync(new ExperimentOptions { Seed = 3 });
+        var inRuns = await new ScriptedLoad { Factor = 1.2 }.RunAsync(new ExperimentOptions { Seed = 3, InRuns = true });
+
+        Assert.Equal(ExperimentDesign.Switchback, auto.Design);
+        Assert.All([atRisk, atEnd, inRuns], experiment => Assert.Equal(ExperimentDesign.Pairs, experiment.Design));
+        Assert.Contains("It puts data at risk, so it is tried with pairs of runs.", atRisk.Notes);
+        Assert.Contains("Scripted does not report while it runs, so it is tried with pairs of runs.", atEnd.Notes);
+        Assert.Contains(inRuns.Notes, note => note.Contains("length of runs", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task What_cannot_be_switched_is_refused_where_that_is_asked_for()
+    {
         var error = await Assert.ThrowsAsync<KvmTuneException>(() =>
             new ScriptedLoad { WhyNotSwitched = "it puts data at risk" }.RunAsync(new ExperimentOptions { Design = ExperimentDesign.Switchback }));
 
-        Assert.Equal(ExperimentDesign.Pairs, auto.Design);
         Assert.Equal("CannotSwitchLive", error.ErrorId);
         Assert.Contains("data at risk", error.Message, StringComparison.Ordinal);
     }
