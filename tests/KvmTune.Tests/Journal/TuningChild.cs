@@ -34,6 +34,7 @@ internal static partial class TuningChild
 
     /// <summary>
     /// kill URI VM FOLDER CHANGE STEP: makes one change, and kills itself once it has reached the step.
+    /// switch URI VM FOLDER: switches a pin there and back without end, and says so on its output when it has begun, to be killed at any moment.
     /// fight URI VM FOLDER PINS ROUNDS: makes as many changes as rounds, pinning both vCPUs to each of the host CPUs in turn.
     /// </summary>
     public static async Task<int> Main(string[] arguments)
@@ -49,6 +50,18 @@ internal static partial class TuningChild
             VMChange change = restart ? Cache(host, name, id, arguments[4]) : Pin(host, name, id, "0", ChangeScope.Auto);
             await tuner.ApplyAsync(tuner.Plan(change), new ApplyOptions { Restart = restart }, CancellationToken.None);
             return 0;
+        }
+
+        if (arguments[0] == "switch")
+        {
+            var tuner = new VMTuner(host, TimeProvider.System, journal);
+            using var live = await tuner.OpenSwitchAsync(tuner.Plan(Pin(host, name, id, "0", ChangeScope.Auto)), new ApplyOptions(), CancellationToken.None);
+            await Console.Out.WriteLineAsync("switching");
+            while (true)
+            {
+                live.To(isCandidate: true);
+                live.To(isCandidate: false);
+            }
         }
 
         var pins = arguments[4].Split(' ');
