@@ -63,6 +63,7 @@ public sealed class OptimizeVMCommand : WorkloadCmdlet
         Restart = Restart,
         RestartOptions = new RestartOptions { TimeLimit = ShutdownTimeLimit, AllowPowerOff = AllowPowerOff },
         Runs = IsGiven(nameof(Runs)) ? Runs : null,
+        InRuns = IsGiven(nameof(RunTime)),
     };
 
     /// <inheritdoc/>
