@@ -41,7 +41,7 @@ Describe 'A guest''s own load' -Tag Lab, lab2 -Skip:(-not $env:KVMTUNE_LAB) {
     }
 
     It 'shows that both vCPUs on one host CPU hurt, by one line, which takes it back' {
-        $experiment = Set-VcpuPin lab2 -Map @{ 0 = '0'; 1 = '0' } -AsPlan | Invoke-VMExperiment -Design Switchback -Workload Observe
+        $experiment = Set-VcpuPin lab2 -Map @{ 0 = '0'; 1 = '0' } -AsPlan | Invoke-VMExperiment -Workload Observe
         $experiment.Design | Should -Be Switchback
         $experiment.Verdict | Should -Be Regressed
         $experiment.Decision | Should -Be Undone
@@ -67,7 +67,7 @@ Describe 'A guest''s own load' -Tag Lab, lab2 -Skip:(-not $env:KVMTUNE_LAB) {
         Get-Content $page -Raw | Should -Match 'One load, slot by slot'
     }
 
-    It 'is kept with the change in force and configured where that is said' {
+    It 'is kept with the change in force and configured where that is said' -Tag Lab, lab2, All {
         $experiment = Set-EmulatorPin lab2 -HostCpu 0 -AsPlan | Invoke-VMExperiment -Design Switchback -Workload Observe -TimeLimit 25s -Keep Always
         $experiment.Design | Should -Be Switchback
         $experiment.Decision | Should -Be Kept
@@ -79,7 +79,7 @@ Describe 'A guest''s own load' -Tag Lab, lab2 -Skip:(-not $env:KVMTUNE_LAB) {
     }
 
     It 'is told with -WhatIf that it lives with either side for half of the time' {
-        $text = Get-PrintedText { Set-VcpuPin lab2 0 0 -AsPlan | Invoke-VMExperiment -Design Switchback -Workload Observe -WhatIf | Should -BeNullOrEmpty }
+        $text = Get-PrintedText { Set-VcpuPin lab2 0 0 -AsPlan | Invoke-VMExperiment -Workload Observe -WhatIf | Should -BeNullOrEmpty }
         $text | Should -Match 'with either side for half of the time'
         $text | Should -Match 'the side changes every 1 s'
         Get-DomainText lab2 | Should -Be $before
@@ -114,7 +114,7 @@ Describe 'A load that is made' -Tag Lab, lab2 -Skip:(-not $env:KVMTUNE_LAB) {
     }
 
     It 'of random reads finds a disk that is held to almost nothing' {
-        $experiment = Set-DiskThrottle lab2 vdb -TotalIops 50 -AsPlan | Invoke-VMExperiment -Design Switchback -Workload RandomRead -FileSizeMiB 64
+        $experiment = Set-DiskThrottle lab2 vdb -TotalIops 50 -AsPlan | Invoke-VMExperiment -Workload RandomRead -FileSizeMiB 64
         $experiment.Design | Should -Be Switchback
         $experiment.Verdict | Should -Be Regressed
         $experiment.Comparison.Metrics.Metric.Name | Should -Be @('Iops', 'LatencyMean', 'LatencyP99')
@@ -122,7 +122,7 @@ Describe 'A load that is made' -Tag Lab, lab2 -Skip:(-not $env:KVMTUNE_LAB) {
         $experiment.Switching.ClockError.TotalMilliseconds | Should -BeGreaterThan 0
     }
 
-    It 'of prime numbers finds both vCPUs on one host CPU' {
+    It 'of prime numbers finds both vCPUs on one host CPU' -Tag Lab, lab2, All {
         $experiment = Set-VcpuPin lab2 -Map @{ 0 = '0'; 1 = '0' } -AsPlan | Invoke-VMExperiment -Design Switchback -Workload Cpu
         $experiment.Design | Should -Be Switchback
         $experiment.Verdict | Should -Be Regressed
@@ -141,7 +141,7 @@ Describe 'A load that is made' -Tag Lab, lab2 -Skip:(-not $env:KVMTUNE_LAB) {
         $experiment.Comparison.Metrics.Metric.Name | Should -Be $Metrics
     }
 
-    It 'of the user''s own is switched inside where it writes a line a sample, and else gets pairs of runs and says why' {
+    It 'of the user''s own is switched inside where it writes a line a sample, and else gets pairs of runs and says why' -Tag Lab, lab2, All {
         $metric = @{ Name = 'Count'; Pattern = 'n=(\d+)'; Unit = '1/s'; Direction = 'Higher'; Primary = $true }
         $experiment = Set-EmulatorPin lab2 -HostCpu 0 -AsPlan |
             Invoke-VMExperiment -Design Switchback -Command sh, '-c', 'while :; do n=0; end=$(($(cut -d. -f1 /proc/uptime) + 1)); while [ $(cut -d. -f1 /proc/uptime) -lt $end ]; do n=$((n + 1)); done; echo n=$n; done' -Metric $metric -TimeLimit 60s -Keep Never
@@ -154,7 +154,7 @@ Describe 'A load that is made' -Tag Lab, lab2 -Skip:(-not $env:KVMTUNE_LAB) {
         "$($experiment.Notes)" | Should -Match 'does not report while it runs'
     }
 
-    It 'is ended and the pin taken back by Ctrl+C' {
+    It 'is ended and the pin taken back by Ctrl+C' -Tag Lab, lab2, All {
         $pipeline = Start-Pipeline "Set-VcpuPin lab2 0 0 -ConnectionUri '$(Get-LabUri)' -AsPlan | Invoke-VMExperiment -Design Switchback -Workload RandomRead -FileSizeMiB 64 -Keep Always"
         Wait-Activity $pipeline '*pair 3 of*'
         $pipeline.Stop()

@@ -147,7 +147,8 @@ internal sealed class LiveSwitch : ILiveSwitch
         var change = isCandidate ? _there : _back;
         _isCandidate = null;
         change.ApplyLive(_target);
-        var missed = change.VerifyLive(_target).Where(verification => !verification.IsMet).ToList();
+        var verifications = change.VerifyLive(_target);
+        var missed = verifications.Where(verification => !verification.IsMet).ToList();
         if (missed.Count > 0)
         {
             throw new KvmTuneException(
@@ -156,6 +157,7 @@ internal sealed class LiveSwitch : ILiveSwitch
         }
 
         _isCandidate = isCandidate;
+        Result = isCandidate ? Result with { Verifications = verifications } : Result;
     }
 
     private void RefuseOthersEdit()
