@@ -1,11 +1,12 @@
 # How soon it is known whether a live change helps, beside what a user would do by hand. Each figure can be run alone:
 #   power   false verdicts and power on recorded series (bench/data/within-run); needs no lab
-#   live    time to a verdict for planted effects of 20 and 50 % (a disk's throttle), quiet and beside a noisy neighbour; for 20 %, quiet,
-#           also pairs of runs, and ten runs before and ten after as one would do with fio by hand
+#   live    time to a verdict for planted effects of 20 and 50 % (a disk's throttle), quiet and beside a noisy neighbour
+#   pairs   the same for 20 %, quiet, with pairs of runs
+#   hand    the same for 20 %, quiet, with ten runs before and ten after, as one would do with fio
 #   cost    the throughput of a load while two equal sides are switched, against the same load left alone
 # -Rounds is how many experiments make a figure (5); -Experiments how many are played for `power`.
 param(
-    [ValidateSet('power', 'live', 'cost')] [string[]] $Figure = @('power', 'live', 'cost'),
+    [ValidateSet('power', 'live', 'pairs', 'hand', 'cost')] [string[]] $Figure = @('power', 'live', 'pairs', 'hand', 'cost'),
     [int] $Rounds = 5,
     [int] $Experiments = 1000,
     [ValidateSet('quiet', 'noisy')] [string[]] $Neighbour = @('quiet', 'noisy'),
@@ -61,7 +62,7 @@ if ('power' -in $Figure) {
     }
 }
 
-if ('live' -in $Figure -or 'cost' -in $Figure) {
+if ($Figure | Where-Object { $_ -ne 'power' }) {
     Import-Module (Join-Path $RepositoryRoot 'out/KvmTune')
     $null = Connect-VMHost $env:KVMTUNE_LAB_URI
 }
@@ -82,18 +83,23 @@ if ('live' -in $Figure) {
         }
     }
 
-    if ('quiet' -in $Neighbour -and 20 -in $Effect) {
-        $iops = Get-Iops
-        Measure-Verdict 'pairs of runs, a disk''s throttle, quiet' 20 {
-            (Get-Throttled $iops 20 | Invoke-VMExperiment -Workload RandomRead -Design Pairs -Keep Never -Confirm:$false).Verdict
-        } 'what it took before'
-        Measure-Verdict 'by hand, ten runs before and ten after, Mann–Whitney, quiet' 20 {
-            $before = Measure-VMPerformance lab2 -Workload RandomRead -Runs 10
-            $change = Get-Throttled $iops 20 | Invoke-VMTuning -Confirm:$false
-            try { $after = Measure-VMPerformance lab2 -Workload RandomRead -Runs 10 } finally { $null = $change | Undo-VMTuning -Confirm:$false }
-            (Compare-VMPerformance $before $after).Verdict
-        } 'what one would do with fio'
-    }
+}
+
+if ('pairs' -in $Figure) {
+    $iops = Get-Iops
+    Measure-Verdict 'pairs of runs, a disk''s throttle, quiet' 20 {
+        (Get-Throttled $iops 20 | Invoke-VMExperiment -Workload RandomRead -Design Pairs -Keep Never -Confirm:$false).Verdict
+    } 'what it took before'
+}
+
+if ('hand' -in $Figure) {
+    $iops = Get-Iops
+    Measure-Verdict 'by hand, ten runs before and ten after, Mann–Whitney, quiet' 20 {
+        $before = Measure-VMPerformance lab2 -Workload RandomRead -Runs 10
+        $change = Get-Throttled $iops 20 | Invoke-VMTuning -Confirm:$false
+        try { $after = Measure-VMPerformance lab2 -Workload RandomRead -Runs 10 } finally { $null = $change | Undo-VMTuning -Confirm:$false }
+        (Compare-VMPerformance $before $after).Verdict
+    } 'what one would do with fio'
 }
 
 if ('cost' -in $Figure) {

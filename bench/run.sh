@@ -3,7 +3,7 @@
 #   pin | inventory | import | completion | verdict | placement | harness | watch
 #   bottlenecks [-Rounds N] [-Seconds N] [-Kind KIND,…]   planted on the lab; a quarter of an hour
 #   kills [ROUNDS]                     experiments on the lab, killed at random moments and taken back
-#   decide [-Figure NAME,…] [-Rounds N]    how soon it is known, live: power | live | cost; half an hour on the lab
+#   decide [-Figure NAME,…] [-Rounds N]    how soon it is known, live: power | live | pairs | hand | cost; half an hour on the lab
 #   record-stream WORKLOAD quiet|noisy SECONDS   makes a series for `decide` on the lab
 #   record WORKLOAD quiet|noisy RUNS   makes a series for `verdict` on the lab, beside a noisy neighbour or without
 #   record-boots BOOTS                 makes a series of boots of the same settings for `verdict` on the lab; a minute a boot
