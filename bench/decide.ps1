@@ -6,13 +6,17 @@
 #   cost    the throughput of a load while two equal sides are switched, against the same load left alone
 # -Rounds is how many experiments make a figure (5); -Experiments how many are played for `power`.
 param(
-    [ValidateSet('power', 'live', 'pairs', 'hand', 'cost')] [string[]] $Figure = @('power', 'live', 'pairs', 'hand', 'cost'),
+    [string[]] $Figure = @('power', 'live', 'pairs', 'hand', 'cost'),
     [int] $Rounds = 5,
     [int] $Experiments = 1000,
-    [ValidateSet('quiet', 'noisy')] [string[]] $Neighbour = @('quiet', 'noisy'),
-    [int[]] $Effect = @(20, 50)
+    [string[]] $Neighbour = @('quiet', 'noisy'),
+    [string[]] $Effect = @(20, 50)
 )
 $ErrorActionPreference = 'Stop'
+# With powershell -File a list arrives as one word.
+$Figure, $Neighbour, $Effect = @($Figure -split ','), @($Neighbour -split ','), @($Effect -split ',')
+$unknown = @($Figure | Where-Object { $_ -notin 'power', 'live', 'pairs', 'hand', 'cost' }) + @($Neighbour | Where-Object { $_ -notin 'quiet', 'noisy' })
+if ($unknown) { throw "There is no '$($unknown -join "', '")'. Figures: power, live, pairs, hand, cost; neighbours: quiet, noisy." }
 . "$PSScriptRoot/Figures.ps1"
 $bench = Join-Path $RepositoryRoot 'bench/KvmTune.Bench'
 
@@ -71,7 +75,7 @@ if ('live' -in $Figure) {
     foreach ($where in $Neighbour) {
         $disturber = if ($where -eq 'noisy') { dotnet build $bench -c Release -v quiet | Out-Null; Start-Neighbour }
         try {
-            foreach ($percent in $Effect) {
+            foreach ($percent in [int[]] $Effect) {
                 $iops = Get-Iops
                 Measure-Verdict "switched live, a disk's throttle, $where" $percent {
                     (Get-Throttled $iops $percent | Invoke-VMExperiment -Workload RandomRead -Design Switchback -TimeLimit 3m -Keep Never -Confirm:$false).Verdict
