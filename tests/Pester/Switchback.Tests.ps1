@@ -1,5 +1,5 @@
 # Experiments that switch the side inside one load: on a guest's own load, under each workload that reports while it runs, and however they end.
-# Effects are large (both vCPUs on one host CPU, a disk held to almost nothing), since the machine is shared.
+# What is judged is a disk held to almost nothing, which shows on any machine: on one with much else to do, a pin makes no difference.
 BeforeAll {
     Import-Module "$PSScriptRoot/Lab.psm1" -Force
     Import-KvmTune
@@ -40,18 +40,18 @@ Describe 'A guest''s own load' -Tag Lab, lab2 -Skip:(-not $env:KVMTUNE_LAB) {
         Restore-Guest lab2
     }
 
-    It 'shows that both vCPUs on one host CPU hurt, by one line, which takes it back' {
-        $experiment = Set-VcpuPin lab2 -Map @{ 0 = '0'; 1 = '0' } -AsPlan | Invoke-VMExperiment -Workload Observe
+    It 'shows that a limit on its disk hurts, by one line, which takes it back' {
+        $experiment = Set-DiskThrottle lab2 vdb -TotalIops 50 -AsPlan | Invoke-VMExperiment -Workload Observe
         $experiment.Design | Should -Be Switchback
         $experiment.Verdict | Should -Be Regressed
         $experiment.Decision | Should -Be Undone
         $experiment.RestartCount | Should -Be 0
-        $experiment.Comparison.PrimaryMetric.Metric.Name | Should -Be CpuCores
+        $experiment.Comparison.Metrics.Metric.Name | Should -Be @('Iops', 'LatencyMean')
+        $experiment.Comparison.Metrics.Role | Should -Be @('Primary', 'Guard')
         $experiment.Switching.SwitchCount | Should -BeGreaterThan 10
         $experiment.Switching.Slot.TotalSeconds | Should -BeIn 1, 2, 4, 8
         Get-DomainText lab2 | Should -Be $before
-        Get-VcpuAffinity lab2 0 | Should -Be (Get-HostCpuList)
-        Get-VcpuAffinity lab2 1 | Should -Be (Get-HostCpuList)
+        (Invoke-Virsh blkdeviotune lab2 vdb) -match 'total_iops_sec *:' | Should -Match ': 0$'
 
         $experiment.JournalIds.Count | Should -Be 1
         $entry = Get-VMTuningHistory -Id $experiment.JournalIds[0]
@@ -65,6 +65,16 @@ Describe 'A guest''s own load' -Tag Lab, lab2 -Skip:(-not $env:KVMTUNE_LAB) {
         ($experiment | Format-List | Out-String) | Should -Match 'Switchback \d+'
         $page = $experiment | Export-VMTuningReport -Path (Join-Path $TestDrive report.html)
         Get-Content $page -Raw | Should -Match 'One load, slot by slot'
+    }
+
+    It 'lives with pins that are switched, and is as it was' {
+        $experiment = Set-VcpuPin lab2 -Map @{ 0 = '0'; 1 = '0' } -AsPlan -WarningAction Ignore | Invoke-VMExperiment -Workload Observe -Runs 6 -Keep Never
+        $experiment.Design | Should -Be Switchback
+        $experiment.Comparison.PrimaryMetric.Metric.Name | Should -Be CpuCores
+        @($experiment.Change.Verifications | Where-Object IsMet).Count | Should -BeGreaterOrEqual 2
+        Get-DomainText lab2 | Should -Be $before
+        Get-VcpuAffinity lab2 0 | Should -Be (Get-HostCpuList)
+        Get-VcpuAffinity lab2 1 | Should -Be (Get-HostCpuList)
     }
 
     It 'is kept with the change in force and configured where that is said' -Tag Lab, lab2, All {
@@ -93,7 +103,8 @@ Describe 'A guest''s own load' -Tag Lab, lab2 -Skip:(-not $env:KVMTUNE_LAB) {
             $start.ArgumentList.Add($argument)
         }
         $child = [System.Diagnostics.Process]::Start($start)
-        try { $null = Wait-Until -What 'the pin is there' -Condition { (Get-VcpuAffinity lab2 0) -eq '0' } } finally { $child.Kill(); $child.WaitForExit() }
+        # With its children: what is called pwsh may have started the one that does the work.
+        try { $null = Wait-Until -What 'the pin is there' -Condition { (Get-VcpuAffinity lab2 0) -eq '0' } } finally { $child.Kill($true); $child.WaitForExit() }
         $null = Undo-VMTuning lab2 -Last
         Get-DomainText lab2 | Should -Be $before
         Get-VcpuAffinity lab2 0 | Should -Be (Get-HostCpuList)
@@ -118,18 +129,12 @@ Describe 'A load that is made' -Tag Lab, lab2 -Skip:(-not $env:KVMTUNE_LAB) {
         $experiment.Design | Should -Be Switchback
         $experiment.Verdict | Should -Be Regressed
         $experiment.Comparison.Metrics.Metric.Name | Should -Be @('Iops', 'LatencyMean', 'LatencyP99')
-        $experiment.Baseline.CountedRuns[0].Values['LatencyP99'] | Should -BeGreaterThan 0
+        foreach ($run in $experiment.Baseline.CountedRuns) { $run.Values['LatencyP99'] | Should -BeGreaterThan 0 -Because "$($run.Values.Keys)" }
         $experiment.Switching.ClockError.TotalMilliseconds | Should -BeGreaterThan 0
     }
 
-    It 'of prime numbers finds both vCPUs on one host CPU' -Tag Lab, lab2, All {
-        $experiment = Set-VcpuPin lab2 -Map @{ 0 = '0'; 1 = '0' } -AsPlan | Invoke-VMExperiment -Design Switchback -Workload Cpu
-        $experiment.Design | Should -Be Switchback
-        $experiment.Verdict | Should -Be Regressed
-        $experiment.Comparison.Metrics.Metric.Name | Should -Be @('EventsPerSecond', 'LatencyP99')
-    }
-
     It 'is switched inside under <Workload> too' -Tag Lab, lab2, All -ForEach @(
+        @{ Workload = 'Cpu'; Metrics = @('EventsPerSecond', 'LatencyP99') }
         @{ Workload = 'Memory'; Metrics = @('MiBPerSecond') }
         @{ Workload = 'Network'; Metrics = @('GbitPerSecond', 'SentGbitPerSecond', 'ReceivedGbitPerSecond') }
         @{ Workload = 'SyncWrite'; Metrics = @('Iops') }

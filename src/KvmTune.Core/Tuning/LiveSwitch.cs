@@ -37,6 +37,7 @@ internal sealed class LiveSwitch : ILiveSwitch
     private readonly VMChange _there;
     private readonly VMChange _back;
     private readonly LiveTarget _target;
+    private readonly int? _domainId;
 
     // The running document on each side as it was seen last: where it is the same, nobody has changed anything.
     private readonly Dictionary<bool, DomainDocument> _seen = [];
@@ -62,6 +63,7 @@ internal sealed class LiveSwitch : ILiveSwitch
         _back = _there.Inverse(running);
         _target = new LiveTarget(
             domain, running.ToConfiguration(), plan.HostCpus!.OnlineCpus, plan.HostCpus.CpuMapLength, host.IsLocalQemu ? QemuProcess.Find(domain.Name, domain.Id) : null);
+        _domainId = DomainId();
         _seen[false] = running;
     }
 
@@ -110,8 +112,8 @@ internal sealed class LiveSwitch : ILiveSwitch
 
         try
         {
-            // A VM that does not run any more has nothing of it left: only its running part was ever changed.
-            if (_isCandidate != false && VMReading.Running(_domain) is { } running)
+            // A VM that does not run any more, or was started anew, has nothing of it left: only its running part was ever changed.
+            if (_isCandidate != false && DomainId() == _domainId && VMReading.Running(_domain) is { } running)
             {
                 RefuseCollision(running);
                 Make(isCandidate: false);
@@ -160,6 +162,13 @@ internal sealed class LiveSwitch : ILiveSwitch
         Result = isCandidate ? Result with { Verifications = verifications } : Result;
     }
 
+    // libvirt's number of the running domain: another one is another process. The domain object has it as of when it was found.
+    private int? DomainId()
+    {
+        using var now = _domain.Connection.TryLookupByUuid(_domain.Id);
+        return now?.DomainId;
+    }
+
     private void RefuseOthersEdit()
     {
         if (_isCandidate is { } current && _seen.TryGetValue(current, out var before) && before.IsFrom(_domain.GetXml(DomainXmlFlags.Secure)))
@@ -167,8 +176,8 @@ internal sealed class LiveSwitch : ILiveSwitch
             return;
         }
 
-        var running = VMReading.Running(_domain) ?? throw new KvmTuneException(
-            "GuestLost", KvmTuneErrorCategory.ResourceUnavailable, $"'{_plan.VMName}' stopped running while '{_plan.Title}' was tried.");
+        var running = (DomainId() == _domainId ? VMReading.Running(_domain) : null) ?? throw new KvmTuneException(
+            "GuestLost", KvmTuneErrorCategory.ResourceUnavailable, $"'{_plan.VMName}' stopped running, or was started anew, while '{_plan.Title}' was tried.");
         if (_isCandidate is not { } side)
         {
             return;
