@@ -90,11 +90,11 @@ internal sealed record FioJob(string ReadWrite, string BlockSize, int Depth, str
             Arguments =
             [
                 .. run.Arguments.Where(argument => !Array.Exists(others, other => argument.StartsWith(other, StringComparison.Ordinal))),
-                // Short lines, since a shell reads them byte by byte: no percentiles, reads and writes as one.
+                // Short lines, since a shell reads them byte by byte: reads and writes as one, and one percentile, without which there are no histograms.
                 "--output-format=terse",
                 "--terse-version=3",
                 $"--status-interval={((long)StatusInterval.TotalMilliseconds).ToString(CultureInfo.InvariantCulture)}ms",
-                "--clat_percentiles=0",
+                "--percentile_list=50",
                 "--unified_rw_reporting=mixed",
                 $"--write_hist_log={logFolder}/{LogPrefix}",
                 "--log_hist_msec=100",
