@@ -1,9 +1,9 @@
 // Takes one change back: its inverse, and only that, through the same path as any change, and so itself in the journal.
-using System.Globalization;
 using KvmTune.Hosts;
 using KvmTune.Libvirt;
 using KvmTune.Topology;
 using KvmTune.Tuning;
+using static KvmTune.NumberText;
 
 namespace KvmTune.Journal;
 
@@ -46,12 +46,12 @@ public sealed class TuningUndo(TuningJournal journal, HostConnection host, TimeP
     {
         ArgumentNullException.ThrowIfNull(entry);
         var intent = entry.Intent ?? throw new KvmTuneException(
-            "NotUndoable", KvmTuneErrorCategory.InvalidArgument, $"Entry {Number(entry.Id)} ({entry.Kind}) is no change of a VM, so there is nothing to take back.");
+            "NotUndoable", KvmTuneErrorCategory.InvalidArgument, $"Entry {Text(entry.Id)} ({entry.Kind}) is no change of a VM, so there is nothing to take back.");
         if (entry.Outcome == JournalOutcome.Running)
         {
             throw new KvmTuneException(
                 "VMIsBeingTuned", KvmTuneErrorCategory.ResourceBusy,
-                $"Entry {Number(entry.Id)} ('{entry.Title}' on '{entry.VMName}') is being made right now by {entry.Process}. Take it back when that is done.");
+                $"Entry {Text(entry.Id)} ('{entry.Title}' on '{entry.VMName}') is being made right now by {entry.Process}. Take it back when that is done.");
         }
 
         try
@@ -132,8 +132,6 @@ public sealed class TuningUndo(TuningJournal journal, HostConnection host, TimeP
         VirshCommand = string.Empty,
         HasChanges = false,
     };
-
-    private static string Number(long id) => id.ToString(CultureInfo.InvariantCulture);
 
     private LibvirtDomain Find(JournalEntry entry) => host.Write().TryLookupByUuid(entry.VMId!.Value) ?? throw host.VMNotFound(entry.VMName, entry.VMId.Value);
 

@@ -4,6 +4,7 @@ using KvmTune.Topology;
 using KvmTune.Tuning;
 using KvmTune.Tuning.Changes;
 using KvmTune.Tuning.Rules;
+using static KvmTune.NumberText;
 
 namespace KvmTune.Diagnosis.Findings;
 
@@ -137,6 +138,4 @@ public static class DiskFindings
 
     private static FindingEvidence Backing(DiskConfiguration disk, string source) =>
         new($"disk {disk.Target} source", $"{disk.SourceType} {disk.Source}", source);
-
-    private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
 }

@@ -3,6 +3,7 @@ using System.Globalization;
 using KvmTune.Topology;
 using KvmTune.Tuning;
 using KvmTune.Tuning.Changes;
+using static KvmTune.NumberText;
 
 namespace KvmTune.Diagnosis.Findings;
 
@@ -124,6 +125,4 @@ public static class GeneralFindings
 
     private static string Limit(DiskConfiguration disk, string name) =>
         disk.Throttle.TryGetValue(name, out var value) ? value.ToString(CultureInfo.InvariantCulture) : "(not set)";
-
-    private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
 }

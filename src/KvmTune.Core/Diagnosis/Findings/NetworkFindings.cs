@@ -1,9 +1,9 @@
 // Findings about NICs: their model, their queues, and whether the guest uses them.
-using System.Globalization;
 using KvmTune.Topology;
 using KvmTune.Tuning;
 using KvmTune.Tuning.Changes;
 using KvmTune.Tuning.Rules;
+using static KvmTune.NumberText;
 
 namespace KvmTune.Diagnosis.Findings;
 
@@ -127,6 +127,4 @@ public static class NetworkFindings
             },
         });
     }
-
-    private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
 }

@@ -1,7 +1,7 @@
 // Gives a disk an I/O thread of its own, with queues, or takes both away.
-using System.Globalization;
 using KvmTune.Hosts;
 using KvmTune.Topology;
+using static KvmTune.NumberText;
 
 namespace KvmTune.Tuning.Changes;
 
@@ -137,6 +137,4 @@ public sealed record DiskIOThreadChange : VMChange
 
     // An element that is there without a text has the empty text as its value.
     private static string? Presence(bool isPresent) => isPresent ? string.Empty : null;
-
-    private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
 }

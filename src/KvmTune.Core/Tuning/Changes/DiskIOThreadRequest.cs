@@ -1,6 +1,6 @@
 // What a user asks of a disk's I/O thread, and the change that this means for a VM as it is configured.
-using System.Globalization;
 using KvmTune.Topology;
+using static KvmTune.NumberText;
 
 namespace KvmTune.Tuning.Changes;
 
@@ -78,6 +78,4 @@ public sealed record DiskIOThreadRequest(string Disk)
         && document.Find(IOThreadElements.PathOf(id)) is not ({ HasElements: true } or { LastAttribute.Name.LocalName: not "id" });
 
     private static IEnumerable<int> Serving(DiskConfiguration disk) => disk.IOThread is { } id ? disk.IOThreads.Append(id) : disk.IOThreads;
-
-    private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
 }

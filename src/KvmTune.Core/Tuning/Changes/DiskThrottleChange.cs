@@ -3,6 +3,7 @@ using System.Globalization;
 using KvmTune.Hosts;
 using KvmTune.Libvirt;
 using KvmTune.Topology;
+using static KvmTune.NumberText;
 
 namespace KvmTune.Tuning.Changes;
 
@@ -107,7 +108,7 @@ public sealed record DiskThrottleChange : VMChange
 
             // QEMU counts bursts of one second where no length is set.
             var isDefault = limit.Value is null && value == 1 && limit.Key.EndsWith("_length", StringComparison.Ordinal);
-            return new Verification($"disk {Disk} {limit.Key}", "QEMU, asked by libvirt", Shown(limit.Value), Shown(isDefault ? null : value));
+            return new Verification($"disk {Disk} {limit.Key}", VerifiedBy.Qemu, "QEMU, asked by libvirt", Shown(limit.Value), Shown(isDefault ? null : value));
         })];
     }
 
@@ -135,6 +136,4 @@ public sealed record DiskThrottleChange : VMChange
     private SettingPath LimitPath(string name) => DiskSettings.Path(Disk).Child("iotune").Child(name);
 
     private static string Shown(ulong? value) => value is > 0 ? Text(value.Value) : "no limit";
-
-    private static string Text(ulong number) => number.ToString(CultureInfo.InvariantCulture);
 }

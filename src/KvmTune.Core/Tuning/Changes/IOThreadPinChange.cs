@@ -2,6 +2,7 @@
 using KvmTune.Hosts;
 using KvmTune.Libvirt;
 using KvmTune.Topology;
+using static KvmTune.NumberText;
 
 namespace KvmTune.Tuning.Changes;
 

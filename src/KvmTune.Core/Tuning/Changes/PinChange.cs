@@ -2,6 +2,7 @@
 using System.Globalization;
 using KvmTune.Hosts;
 using KvmTune.Topology;
+using static KvmTune.NumberText;
 
 namespace KvmTune.Tuning.Changes;
 
@@ -111,11 +112,8 @@ public abstract record PinChange : VMChange
     /// <summary>Whether a thread of the running VM stands behind the number now.</summary>
     protected virtual bool HasThread(int number, LiveTarget target) => true;
 
-    /// <summary>A number as text.</summary>
-    protected static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
-
     private Verification LibvirtSays(LiveTarget target, int number, CpuSet expected) =>
-        new($"{ThreadName(number)} pin", "libvirt", expected.ToString(), LivePin(target, number).Intersect(target.HostCpus).ToString());
+        new($"{ThreadName(number)} pin", VerifiedBy.Libvirt, "libvirt", expected.ToString(), LivePin(target, number).Intersect(target.HostCpus).ToString());
 
     private Verification KernelSays(LiveTarget target, IReadOnlyDictionary<int, int> threads, int number, CpuSet expected)
     {
@@ -123,14 +121,14 @@ public abstract record PinChange : VMChange
         if (!threads.TryGetValue(number, out var thread))
         {
             // libvirt keeps the pin of a vCPU that is not plugged for when it comes.
-            return HasThread(number, target) ? new Verification(what, "kernel", expected.ToString(), "no such thread found") : LibvirtSays(target, number, expected);
+            return HasThread(number, target) ? new Verification(what, VerifiedBy.Kernel, "kernel", expected.ToString(), "no such thread found") : LibvirtSays(target, number, expected);
         }
 
         var actual = target.Process!.Affinity(thread);
         var limit = actual is null || actual == expected ? null : target.Process.CpusetLimit(thread);
         return new Verification(
             what,
-            string.Create(CultureInfo.InvariantCulture, $"kernel: /proc/{target.Process.ProcessId}/task/{thread}/status"),
+            VerifiedBy.Kernel, string.Create(CultureInfo.InvariantCulture, $"kernel: /proc/{target.Process.ProcessId}/task/{thread}/status"),
             expected.ToString(),
             actual is null ? "thread gone" : limit is null ? actual.ToString() : $"{actual} (limited by {limit})");
     }
