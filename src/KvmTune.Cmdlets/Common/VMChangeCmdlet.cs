@@ -1,6 +1,7 @@
 // Cmdlets that change VMs: they make a change as a value; planning, asking and applying is the same for all.
 using System.Management.Automation;
 using KvmTune.Cmdlets.Completion;
+using KvmTune.Hosts;
 using KvmTune.Tuning;
 
 namespace KvmTune.Cmdlets.Common;
@@ -8,6 +9,8 @@ namespace KvmTune.Cmdlets.Common;
 /// <summary>A cmdlet that makes one change to each VM.</summary>
 public abstract class VMChangeCmdlet : VMCmdlet
 {
+    private readonly Dictionary<HostConnection, RunningVMReading> _running = [];
+
     /// <summary>The VMs: names, wildcards, UUIDs, or objects of this module.</summary>
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [Alias("VM")]
@@ -51,9 +54,14 @@ public abstract class VMChangeCmdlet : VMCmdlet
     {
         ForEachVM(VMName, writable: true, vm =>
         {
+            if (!_running.TryGetValue(vm.Host, out var running))
+            {
+                _running[vm.Host] = running = new RunningVMReading(vm.Host);
+            }
+
             foreach (var change in CreateChanges(vm))
             {
-                var tuner = new VMTuner(vm.Host, TimeProvider.System, Journals.Current, vm.Domain);
+                var tuner = new VMTuner(vm.Host, TimeProvider.System, Journals.Current, vm.Domain) { Running = running };
                 var plan = tuner.Plan(change, CancellationToken);
                 if (AsPlan)
                 {

@@ -68,13 +68,13 @@ public sealed class VcpuPinPlanner(HostConnection host, VMTuner tuner)
             Placed: placed, Change: VcpuPinPlan.ToChange(byId[placed.VMId], placed, topology.OnlineCpus, host.Uri, options.Scope))).ToList();
 
         // The rules judge each VM beside the others as they will be, not as they are before their own change.
-        var running = others.Where(vm => vm.Running is not null).Select(vm => (vm.VMId, Configuration: vm.Running!))
-            .Concat(changes.Where(change => byId[change.Placed.VMId].Running is not null).Select(change => (change.Placed.VMId, Configuration: WithPins(byId[change.Placed.VMId].Running!, change.Placed)))).ToList();
+        var running = new RunningVMs(others.Select(vm => vm.Running).OfType<VMConfiguration>()
+            .Concat(changes.Where(change => byId[change.Placed.VMId].Running is not null).Select(change => WithPins(byId[change.Placed.VMId].Running!, change.Placed))));
         var plans = new List<VcpuPinPlan>();
         foreach (var (placed, change) in changes)
         {
             plans.Add(new VcpuPinPlan(
-                tuner.Plan(change, () => [.. running.Where(vm => vm.VMId != placed.VMId).Select(vm => vm.Configuration)], cancellationToken), placed, placement));
+                tuner.Plan(change, () => running.Beside(placed.VMId), cancellationToken), placed, placement));
         }
 
         return new VcpuPinPlans(placement, plans);

@@ -1,4 +1,4 @@
-// Reads VMs for the path of changes: the documents of one, and the running configurations of its neighbours.
+// Reads VMs for the path of changes: the documents of one.
 using KvmTune.Hosts;
 using KvmTune.Libvirt;
 using KvmTune.Topology;
@@ -31,36 +31,4 @@ internal static class VMReading
 
     /// <summary>The persistent document of a VM, with security information.</summary>
     public static DomainDocument Persistent(LibvirtDomain domain) => DomainDocument.FromLibvirt(domain.GetXml(DomainXmlFlags.Inactive | DomainXmlFlags.Secure));
-
-    /// <summary>The configurations of the running VMs other than the given one.</summary>
-    public static IReadOnlyList<VMConfiguration> RunningConfigurations(HostConnection host, Guid except)
-    {
-        var configurations = new List<VMConfiguration>();
-        foreach (var domain in host.Read().ListDomains(DomainListFlags.Active))
-        {
-            using (domain)
-            {
-                if (domain.Id != except && TryRead(domain) is { } configuration)
-                {
-                    configurations.Add(configuration);
-                }
-            }
-        }
-
-        return configurations;
-    }
-
-    // A VM that was undefined or stopped since it was listed is no neighbour any more.
-    private static VMConfiguration? TryRead(LibvirtDomain domain)
-    {
-        try
-        {
-            using var xml = domain.GetXmlUtf8();
-            return DomainXmlReader.Read(xml.Span);
-        }
-        catch (LibvirtException exception) when (exception.ErrorCode == LibvirtErrorCode.NoDomain)
-        {
-            return null;
-        }
-    }
 }

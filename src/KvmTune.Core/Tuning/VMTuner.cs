@@ -34,14 +34,17 @@ public sealed record ApplyOptions
 /// <param name="known">The VM, where the caller has found it already: it is not looked up again. It stays the caller's.</param>
 public sealed class VMTuner(HostConnection host, TimeProvider time, IChangeJournal journal, LibvirtDomain? known = null)
 {
+    /// <summary>The running VMs of the host, which a change is judged beside. Who works on many VMs hands the same reading to the tuner of each.</summary>
+    public RunningVMReading Running { get; init; } = new(host);
+
     /// <summary>Works out what a change would do. Nothing is touched.</summary>
     /// <exception cref="KvmTuneException">The VM, or something in it that the change names, does not exist.</exception>
     public VMTuningPlan Plan(VMChange change, CancellationToken cancellationToken = default) =>
-        Plan(change, () => VMReading.RunningConfigurations(host, change.VMId), cancellationToken);
+        Plan(change, () => Running.Beside(change.VMId), cancellationToken);
 
     /// <summary>Works out what a change would do beside other VMs that the caller knows already, or knows to be otherwise by then. Nothing is touched.</summary>
     /// <exception cref="KvmTuneException">The VM, or something in it that the change names, does not exist.</exception>
-    internal VMTuningPlan Plan(VMChange change, Func<IReadOnlyList<VMConfiguration>> neighbours, CancellationToken cancellationToken)
+    internal VMTuningPlan Plan(VMChange change, Func<VMNeighbours> neighbours, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
         try
@@ -100,6 +103,7 @@ public sealed class VMTuner(HostConnection host, TimeProvider time, IChangeJourn
             }
             catch (Exception exception)
             {
+                host.NoteChange(plan.VMId);
                 var cause = exception is LibvirtException refused ? LibvirtErrors.Calling(refused, plan.Title) : exception;
                 record.Fail(cause, IsAsBefore(domain, checkedPlan));
                 throw;
@@ -153,6 +157,7 @@ public sealed class VMTuner(HostConnection host, TimeProvider time, IChangeJourn
                 throw;
             }
 
+            host.NoteChange(plan.VMId);
             record.Reach(ChangeStep.Verified);
             return Result(checkedPlan, checkedPlan.RequiresRestart && !restarted ? TuningOutcome.RestartPending : TuningOutcome.Applied) with
             {
@@ -317,7 +322,7 @@ public sealed class VMTuner(HostConnection host, TimeProvider time, IChangeJourn
         return plan with { HostCpus = hostCpus };
     }
 
-    private VMTuningPlan Plan(VMChange change, VMSnapshot snapshot, Func<IReadOnlyList<VMConfiguration>>? neighbours = null)
+    private VMTuningPlan Plan(VMChange change, VMSnapshot snapshot, Func<VMNeighbours>? neighbours = null)
     {
         var facts = snapshot.ToFacts();
         change.CheckTarget(facts.Configured ?? facts.Current);
@@ -386,10 +391,10 @@ public sealed class VMTuner(HostConnection host, TimeProvider time, IChangeJourn
         SettingComparer.Pending(running.Settings, Edit(running, change).After.Settings, hostCpus).Count > 0;
 
     private RuleContext Context(
-        VMChange change, VMFacts facts, VMConfiguration after, VMHostTopology hostCpus, Func<IReadOnlyList<VMConfiguration>>? neighbours = null)
+        VMChange change, VMFacts facts, VMConfiguration after, VMHostTopology hostCpus, Func<VMNeighbours>? neighbours = null)
     {
         return new RuleContext(
-            change, facts, after, () => HostReading.Read(host), neighbours ?? (() => VMReading.RunningConfigurations(host, change.VMId)),
+            change, facts, after, () => HostReading.Read(host), neighbours ?? (() => Running.Beside(change.VMId)),
             () => host.IsLocalQemu ? HostMemoryFacts.Read() : null)
         {
             ReadAbilities = () => HostAbilities.Read(host),

@@ -114,7 +114,7 @@ public sealed class ChangeKindTests
     private static bool IsSpokenOf(VMChange change, DomainDocument before, DomainDocument after)
     {
         var context = new KvmTune.Tuning.Rules.RuleContext(
-            change, new KvmTune.Tuning.Rules.VMFacts(false, true, null, before.ToConfiguration()), after.ToConfiguration(), () => RuleScene.Grid(2, 8, 2), () => []);
+            change, new KvmTune.Tuning.Rules.VMFacts(false, true, null, before.ToConfiguration()), after.ToConfiguration(), () => RuleScene.Grid(2, 8, 2), () => VMNeighbours.None);
         return KvmTune.Tuning.Rules.RuleCatalog.Judge(context).Any(finding => finding.Area != TuningArea.General);
     }
 

@@ -208,7 +208,7 @@ public sealed class MemoryRuleTests
         var document = DomainDocument.Parse(xml);
         change.Edit(document);
         var facts = new VMFacts(false, true, null, DomainXmlReader.Read(xml));
-        return rule.Check(new RuleContext(change, facts, document.ToConfiguration(), () => host, () => [], () => Kernel))!;
+        return rule.Check(new RuleContext(change, facts, document.ToConfiguration(), () => host, () => VMNeighbours.None, () => Kernel))!;
     }
 
     // A real host of two nodes, with this many free pages of 2 MiB on each; libvirt's documents say nothing of what is free.

@@ -99,7 +99,7 @@ public sealed class PlacementChangeTests
         var after = DomainDocument.Parse(xml);
         change.Edit(after);
         var before = DomainXmlReader.Read(xml);
-        return RuleCatalog.Judge(new RuleContext(change, new VMFacts(true, true, before, before), after.ToConfiguration(), () => host, () => []));
+        return RuleCatalog.Judge(new RuleContext(change, new VMFacts(true, true, before, before), after.ToConfiguration(), () => host, () => VMNeighbours.None));
     }
 
     private static PlacementChange Change(string nodes, string name = "db01", Guid id = default, string uri = "qemu:///system") => new()

@@ -15,7 +15,7 @@ internal static class PinRemedies
 
     /// <summary>The host CPUs that other running VMs are pinned to.</summary>
     public static CpuSet TakenByNeighbours(FindingContext context) =>
-        All(context.Neighbours.SelectMany(neighbour => neighbour.VcpuPins.Values).Where(context.IsRealPin));
+        context.Neighbours.Taken(context.Host.OnlineCpus);
 
     /// <summary>
     /// Moves some vCPUs to free host CPUs, on the nodes that the VM's pins are on, whole free cores first. Where there are not
