@@ -42,10 +42,10 @@ public abstract class VMChangeCmdlet : TuningCmdlet
                 _running[vm.Host] = running = new RunningVMReading(vm.Host);
             }
 
+            using var planner = new VMPlanner(vm.Host, vm.Domain) { Running = running };
             foreach (var change in CreateChanges(vm))
             {
-                var tuner = new VMTuner(vm.Host, TimeProvider.System, Journals.Current, vm.Domain) { Running = running };
-                var plan = tuner.Plan(change, CancellationToken);
+                var plan = planner.Plan(change, CancellationToken);
                 if (AsPlan)
                 {
                     PlanCollector.Current?.Add(plan);
@@ -53,7 +53,7 @@ public abstract class VMChangeCmdlet : TuningCmdlet
                 }
                 else
                 {
-                    PlanApplication.Apply(this, tuner, plan, Force, ApplyOptions(vm.Reference.Performance));
+                    PlanApplication.Apply(this, new VMTuner(planner, TimeProvider.System, Journals.Current), plan, Force, ApplyOptions(vm.Reference.Performance));
                 }
             }
         });

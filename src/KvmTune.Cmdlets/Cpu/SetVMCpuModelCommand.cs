@@ -71,9 +71,6 @@ public sealed class SetVMCpuModelCommand : VMChangeCmdlet
         values.AddRange(WithoutFeature.Except(Feature, StringComparer.Ordinal).Select(feature => CpuModelChange.OfFeature(feature, "disable")));
         var change = new CpuModelChange
         {
-            VMName = vm.Domain.Name,
-            VMId = vm.Domain.Id,
-            ConnectionUri = vm.Host.Uri,
             Scope = Scope,
             Values = values,
         };

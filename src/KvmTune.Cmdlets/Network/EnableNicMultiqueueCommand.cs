@@ -67,9 +67,6 @@ public sealed class EnableNicMultiqueueCommand : VMChangeCmdlet
         [
             new NicQueuesChange
             {
-                VMName = vm.Domain.Name,
-                VMId = vm.Domain.Id,
-                ConnectionUri = vm.Host.Uri,
                 Scope = Scope,
                 Nics = nics.ToDictionary(nic => nic.Mac, _ => (IReadOnlyDictionary<string, string?>)options, StringComparer.OrdinalIgnoreCase),
             },

@@ -83,27 +83,18 @@ public sealed class FindingContext(
     /// <summary>A change of vCPU pins of this VM.</summary>
     public VcpuPinChange VcpuPins(IReadOnlyDictionary<int, CpuSet?> pins) => new()
     {
-        VMName = VM.VMName,
-        VMId = VM.VMId,
-        ConnectionUri = VM.ConnectionUri,
         Pins = pins,
     };
 
     /// <summary>A change of the emulator's pin of this VM.</summary>
     public EmulatorPinChange EmulatorPin(CpuSet? cpus) => new()
     {
-        VMName = VM.VMName,
-        VMId = VM.VMId,
-        ConnectionUri = VM.ConnectionUri,
         Pins = new Dictionary<int, CpuSet?> { [EmulatorPinChange.Emulator] = cpus },
     };
 
     /// <summary>A change of a disk's driver options.</summary>
     public DiskDriverChange DiskDriver(string disk, string option, string value) => new()
     {
-        VMName = VM.VMName,
-        VMId = VM.VMId,
-        ConnectionUri = VM.ConnectionUri,
         Disk = disk,
         Options = new Dictionary<string, string?>(StringComparer.Ordinal) { [option] = value },
     };

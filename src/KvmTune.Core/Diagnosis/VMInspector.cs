@@ -82,7 +82,8 @@ public sealed class VMInspector(HostConnection host, TimeProvider time)
         try
         {
             var document = DomainDocument.Parse(domain.GetXml(domain.IsPersistent ? DomainXmlFlags.Inactive : DomainXmlFlags.None));
-            var plan = new VMTuner(host, time, new NoJournal()) { Running = _running }.Plan(make(document) with { VMName = domain.Name, VMId = domain.Id }, cancellationToken);
+            using var planner = new VMPlanner(host, domain) { Running = _running };
+            var plan = planner.Plan(make(document), cancellationToken);
             return plan.Errors.Count > 0 ? (null, string.Join(' ', plan.Errors.Select(error => error.Evidence))) : (plan, null);
         }
         catch (KvmTuneException exception) when (exception.Category is KvmTuneErrorCategory.PermissionDenied)

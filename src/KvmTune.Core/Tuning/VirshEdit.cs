@@ -15,12 +15,12 @@ namespace KvmTune.Tuning;
 internal static partial class VirshEdit
 {
     /// <summary>The command that turns one document into the other.</summary>
-    public static string Command(string uri, string vmName, DomainDocument before, DomainDocument after)
+    public static string Command(VMIdentity vm, DomainDocument before, DomainDocument after)
     {
         var script = new List<string>();
         Compare(script, XDocument.Parse(before.ToXml(), LoadOptions.PreserveWhitespace | LoadOptions.SetLineInfo).Root!, after.Domain, depth: 1);
-        var dump = VirshText.Command(uri, "dumpxml", vmName, "--inactive", "--security-info");
-        var define = VirshText.Command(uri, "define", "--validate", "/dev/stdin");
+        var dump = VirshText.Command(vm.ConnectionUri, "dumpxml", vm.VirshName, "--inactive", "--security-info");
+        var define = VirshText.Command(vm.ConnectionUri, "define", "--validate", "/dev/stdin");
         return $"{dump} | sed {string.Join(' ', script.Select(line => $"-e {VirshText.Quote(line)}"))} | {define}";
     }
 

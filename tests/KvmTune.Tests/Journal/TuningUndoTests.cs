@@ -204,35 +204,26 @@ public sealed class TuningUndoTests : IDisposable
 
     private Task<VMTuningResult> ApplyAsync(VMChange change)
     {
-        var tuner = new VMTuner(_host, TimeProvider.System, Journal);
-        return tuner.ApplyAsync(tuner.Plan(change), new ApplyOptions(), CancellationToken.None);
+        var tuner = new VMTuner(new VMPlanner(_host, _vm), TimeProvider.System, Journal);
+        return tuner.ApplyAsync(tuner.Planner.Plan(change), new ApplyOptions(), CancellationToken.None);
     }
 
     private string Persistent() => _vm.GetXml(DomainXmlFlags.Inactive | DomainXmlFlags.Secure);
 
     private DiskDriverChange Cache(string? cache) => new()
     {
-        VMName = _vm.Name,
-        VMId = _vm.Id,
-        ConnectionUri = _host.Uri,
         Disk = "vdb",
         Options = new Dictionary<string, string?>(StringComparer.Ordinal) { ["cache"] = cache },
     };
 
     private DiskThrottleChange Limit(ulong operations) => new()
     {
-        VMName = _vm.Name,
-        VMId = _vm.Id,
-        ConnectionUri = _host.Uri,
         Disk = "vdb",
         Limits = DiskThrottleChange.WholeCategories(new Dictionary<string, ulong?>(StringComparer.Ordinal) { ["total_iops_sec"] = operations, ["total_iops_sec_max"] = 1000 }),
     };
 
     private VcpuPinChange Pin(string hostCpus) => new()
     {
-        VMName = _vm.Name,
-        VMId = _vm.Id,
-        ConnectionUri = _host.Uri,
         Pins = new Dictionary<int, CpuSet?> { [0] = new CpuSet(hostCpus) },
     };
 }

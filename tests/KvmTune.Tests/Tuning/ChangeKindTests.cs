@@ -89,8 +89,8 @@ public sealed class ChangeKindTests
     {
         var inverse = sample.Change.Inverse(sample.Before);
         var isReal = SettingComparer.Pending(sample.After.Settings, sample.Before.Settings, HostCpus).Count > 0;
-        Assert.False(VMTuner.IsPending(sample.Before, inverse, HostCpus), $"{sample.Change.Title}: the running VM never had it, and undoing it would ask for a restart.");
-        Assert.Equal(isReal, VMTuner.IsPending(sample.After, inverse, HostCpus));
+        Assert.False(VMPlanner.IsPending(sample.Before, inverse, HostCpus), $"{sample.Change.Title}: the running VM never had it, and undoing it would ask for a restart.");
+        Assert.Equal(isReal, VMPlanner.IsPending(sample.After, inverse, HostCpus));
     });
 
     [Theory]

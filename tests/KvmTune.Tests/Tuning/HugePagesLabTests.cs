@@ -31,7 +31,7 @@ public sealed class HugePagesLabTests : IDisposable
         _before = new HugePagePools(_host).Read();
     }
 
-    private VMTuner Tuner => new(_host, TimeProvider.System, new NoJournal());
+    private VMTuner Tuner(LibvirtDomain guest) => new(new VMPlanner(_host, guest), TimeProvider.System, new NoJournal());
 
     [SkippableFact]
     public async Task A_guest_starts_on_reserved_pages_and_leaves_them_when_it_is_taken_back()
@@ -40,7 +40,7 @@ public sealed class HugePagesLabTests : IDisposable
         var total = Count("nr_hugepages");
         var free = Count("free_hugepages");
 
-        var enabled = await ApplyAsync(Change(guest) with { Reserve = true });
+        var enabled = await ApplyAsync(guest, Change(guest) with { Reserve = true });
         Assert.Equal(TuningOutcome.Applied, enabled.Outcome);
         Assert.Equal(total + Math.Max(16 - free, 0), Count("nr_hugepages"));
 
@@ -57,7 +57,7 @@ public sealed class HugePagesLabTests : IDisposable
         guest.Destroy();
         foreach (var inverse in enabled.Inverse)
         {
-            await ApplyAsync(inverse);
+            await ApplyAsync(guest, inverse);
         }
 
         guest.Start();
@@ -74,11 +74,11 @@ public sealed class HugePagesLabTests : IDisposable
     {
         var guest = Define("kvmtune huge pages failing", memoryMiB: 2 * (Count("free_hugepages") + 1));
         var total = Count("nr_hugepages");
-        var plan = Tuner.Plan(Change(guest) with { Reserve = true, Pages = HugePagesChange.PagesWith([], 2048, null) });
+        var plan = Tuner(guest).Planner.Plan(Change(guest) with { Reserve = true, Pages = HugePagesChange.PagesWith([], 2048, null) });
         Assert.NotNull(plan.Preparation);
 
         // libvirt refuses what no rule knows of: a document with an element that it cannot have.
-        await Assert.ThrowsAnyAsync<KvmTuneException>(() => Tuner.ApplyAsync(plan with { Change = new BrokenChange((HugePagesChange)plan.Change) { VMName = guest.Name, VMId = guest.Id, ConnectionUri = _host.Uri } }, new ApplyOptions(), CancellationToken.None));
+        await Assert.ThrowsAnyAsync<KvmTuneException>(() => Tuner(guest).ApplyAsync(plan with { Change = new BrokenChange((HugePagesChange)plan.Change) }, new ApplyOptions(), CancellationToken.None));
 
         Assert.Equal(total, Count("nr_hugepages"));
     }
@@ -88,7 +88,7 @@ public sealed class HugePagesLabTests : IDisposable
     {
         var guest = Define("kvmtune huge pages short", memoryMiB: 2 * (Count("free_hugepages") + 1));
 
-        var error = await Assert.ThrowsAsync<KvmTuneException>(() => ApplyAsync(Change(guest)));
+        var error = await Assert.ThrowsAsync<KvmTuneException>(() => ApplyAsync(guest, Change(guest)));
 
         Assert.Equal("HugePagesNeedFreePages", error.ErrorId);
     }
@@ -110,8 +110,8 @@ public sealed class HugePagesLabTests : IDisposable
             guest => Change(guest) with { Enabled = false, Locked = false },
         })
         {
-            await ApplyAsync(make(first));
-            var plan = Tuner.Plan(make(second));
+            await ApplyAsync(first, make(first));
+            var plan = Tuner(second).Planner.Plan(make(second));
             Assert.True(plan.HasChanges, plan.Title);
             Bash(plan.VirshCommand);
             Assert.Equal(Bare(first), Bare(second));
@@ -159,14 +159,11 @@ public sealed class HugePagesLabTests : IDisposable
 
     private HugePagesChange Change(LibvirtDomain guest) => new()
     {
-        VMName = guest.Name,
-        VMId = guest.Id,
-        ConnectionUri = _host.Uri,
         Enabled = true,
         Pages = HugePagesChange.PagesWith([], 2048, null),
     };
 
-    private Task<VMTuningResult> ApplyAsync(VMChange change) => Tuner.ApplyAsync(Tuner.Plan(change), new ApplyOptions(), CancellationToken.None);
+    private Task<VMTuningResult> ApplyAsync(LibvirtDomain guest, VMChange change) => Tuner(guest).ApplyAsync(Tuner(guest).Planner.Plan(change), new ApplyOptions(), CancellationToken.None);
 
     private LibvirtDomain Define(string name, long memoryMiB = 32, string inside = "")
     {

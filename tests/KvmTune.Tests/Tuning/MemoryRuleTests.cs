@@ -190,9 +190,6 @@ public sealed class MemoryRuleTests
 
     private static HugePagesChange Enable(long? pageSizeKiB = 2048, string? guestNodes = null) => new()
     {
-        VMName = "db01",
-        VMId = Guid.Empty,
-        ConnectionUri = "qemu:///system",
         Enabled = true,
         Pages = HugePagesChange.PagesWith([], pageSizeKiB, guestNodes is null ? null : new CpuSet(guestNodes)),
     };

@@ -66,7 +66,7 @@ public static class DiskFindings
                     new FindingEvidence("I/O threads of the VM", context.Planned.Configuration.IOThreadIds is { Count: > 0 } ids ? string.Join(", ", ids) : "(none)", source),
                 ],
                 $"Try an I/O thread for disk {disk.Target}.",
-                FindingRemedy.By(document => new DiskIOThreadRequest(disk.Target).ToChange(document, context.VM.ConnectionUri)));
+                FindingRemedy.By(document => new DiskIOThreadRequest(disk.Target).ToChange(document)));
         }));
 
     /// <summary>A disk that QEMU emulates a whole controller for.</summary>

@@ -67,9 +67,6 @@ public static class GeneralFindings
                     [.. differing.Select(thread => Evidence($"I/O thread {Text(thread)} pin", runs.GetValueOrDefault(thread), wanted.GetValueOrDefault(thread)))],
                     new IOThreadPinChange
                     {
-                        VMName = context.VM.VMName,
-                        VMId = context.VM.VMId,
-                        ConnectionUri = context.VM.ConnectionUri,
                         HostCpus = context.Host.OnlineCpus,
                         Pins = Configured(differing, wanted),
                     }),
@@ -93,9 +90,6 @@ public static class GeneralFindings
             ],
             new DiskThrottleChange
             {
-                VMName = context.VM.VMName,
-                VMId = context.VM.VMId,
-                ConnectionUri = context.VM.ConnectionUri,
                 Disk = disk.Target,
                 Limits = DiskThrottleChange.WholeCategories(other.Throttle.Keys.Union(disk.Throttle.Keys, StringComparer.Ordinal)
                     .ToDictionary(name => name, name => disk.Throttle.TryGetValue(name, out var value) ? value : (ulong?)null, StringComparer.Ordinal)),

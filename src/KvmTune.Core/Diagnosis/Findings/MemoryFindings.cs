@@ -94,9 +94,6 @@ public static class MemoryFindings
 
     private static HugePagesChange Change(FindingContext context, DomainDocument document, long size, bool reserve) => new()
     {
-        VMName = context.VM.VMName,
-        VMId = context.VM.VMId,
-        ConnectionUri = context.VM.ConnectionUri,
         Enabled = true,
         Pages = HugePagesChange.PagesWith(document, size, null),
         Reserve = reserve,

@@ -118,9 +118,6 @@ public static class NetworkFindings
         var queues = NicQueuesChange.DefaultQueues(context.Planned.Configuration, context.Abilities);
         return FindingRemedy.By(new NicQueuesChange
         {
-            VMName = context.VM.VMName,
-            VMId = context.VM.VMId,
-            ConnectionUri = context.VM.ConnectionUri,
             Nics = new Dictionary<string, IReadOnlyDictionary<string, string?>>(StringComparer.OrdinalIgnoreCase)
             {
                 [nic.Mac] = new Dictionary<string, string?>(StringComparer.Ordinal) { ["queues"] = queues > 1 ? Text(queues) : null },

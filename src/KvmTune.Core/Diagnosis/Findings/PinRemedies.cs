@@ -52,9 +52,6 @@ internal static class PinRemedies
             ? FindingRemedy.None("libvirt does not say which node the vCPUs are on")
             : FindingRemedy.By(new NumaPolicyChange
             {
-                VMName = context.VM.VMName,
-                VMId = context.VM.VMId,
-                ConnectionUri = context.VM.ConnectionUri,
                 Mode = vm.Memory.NumaMode ?? "strict",
                 NodeSet = nodes.ToString(),
                 RunningIsRestrictive = context.VM.Running?.Memory.NumaMode == "restrictive",
@@ -79,9 +76,6 @@ internal static class PinRemedies
             {
                 return new CpuModelChange
                 {
-                    VMName = context.VM.VMName,
-                    VMId = context.VM.VMId,
-                    ConnectionUri = context.VM.ConnectionUri,
                     Values = CpuModelChange.OfTopology(topology),
                 };
             }

@@ -46,7 +46,7 @@ public sealed record DiskDriverChange : VMChange
     public override IReadOnlyList<Setting> Kinds => DriverSettings;
 
     /// <inheritdoc/>
-    public override void CheckTarget(VMConfiguration configuration) => DiskSettings.Require(configuration, VMName, Disk);
+    public override void CheckTarget(VMConfiguration configuration) => DiskSettings.Require(configuration, Disk);
 
     /// <inheritdoc/>
     public override Task<IReadOnlyList<Verification>> VerifyRestartedAsync(RestartedTarget target, CancellationToken cancellationToken) =>
@@ -55,8 +55,8 @@ public sealed record DiskDriverChange : VMChange
             : []);
 
     /// <inheritdoc/>
-    public override IReadOnlyList<string> VirshCommands(bool live, bool config, DomainDocument before, DomainDocument after) =>
-        [VirshText.UpdateDevice(ConnectionUri, VirshDomain, after.Find(DiskPath)!)];
+    public override IReadOnlyList<string> VirshCommands(VMIdentity vm, bool live, bool config, DomainDocument before, DomainDocument after) =>
+        [VirshText.UpdateDevice(vm, after.Find(DiskPath)!)];
 
     /// <inheritdoc/>
     protected override VMChange WithSettings(Func<SettingPath, string?> valueOf) => this with

@@ -92,7 +92,7 @@ public sealed record DiskThrottleChange : VMChange
     public override IReadOnlyList<Setting> Kinds => LimitSettings;
 
     /// <inheritdoc/>
-    public override void CheckTarget(VMConfiguration configuration) => DiskSettings.Require(configuration, VMName, Disk);
+    public override void CheckTarget(VMConfiguration configuration) => DiskSettings.Require(configuration, Disk);
 
     /// <inheritdoc/>
     public override void ApplyLive(LiveTarget target) => target.Domain.SetBlockIoTune(
@@ -113,12 +113,12 @@ public sealed record DiskThrottleChange : VMChange
     }
 
     /// <inheritdoc/>
-    public override IReadOnlyList<string> VirshCommands(bool live, bool config, DomainDocument before, DomainDocument after)
+    public override IReadOnlyList<string> VirshCommands(VMIdentity vm, bool live, bool config, DomainDocument before, DomainDocument after)
     {
         var options = Categories.Where(category => category.Any(Limits.ContainsKey)).SelectMany(category =>
             category.Where(name => Limits[name] is not null) is var set && set.Any() ? set : category.Take(1));
         var words = options.SelectMany(name => new[] { $"--{name.Replace('_', '-')}", Text(Limits[name] ?? 0) });
-        return live || config ? [VirshText.Command(ConnectionUri, ["blkdeviotune", VirshDomain, Disk, .. words, .. VirshText.Flags(live, config)])] : [];
+        return live || config ? [VirshText.Command(vm.ConnectionUri, ["blkdeviotune", vm.VirshName, Disk, .. words, .. VirshText.Flags(live, config)])] : [];
     }
 
     /// <inheritdoc/>

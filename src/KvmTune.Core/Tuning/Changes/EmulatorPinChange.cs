@@ -33,7 +33,7 @@ public sealed record EmulatorPinChange : PinChange
     protected override SettingPath PinPath(int number) => Pin.At();
 
     /// <inheritdoc/>
-    protected override string[] VirshWords(int number, CpuSet? cpus) => ["emulatorpin", VirshDomain, cpus?.ToString() ?? "r"];
+    protected override string[] VirshWords(VMIdentity vm, int number, CpuSet? cpus) => ["emulatorpin", vm.VirshName, cpus?.ToString() ?? "r"];
 
     /// <inheritdoc/>
     protected override void PinLive(LiveTarget target, int number, bool[] map) => target.Domain.PinEmulator(map, AffectTarget.Live);

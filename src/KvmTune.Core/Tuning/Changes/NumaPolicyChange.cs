@@ -94,17 +94,17 @@ public sealed record NumaPolicyChange : VMChange
     }
 
     /// <inheritdoc/>
-    public override IReadOnlyList<string> VirshCommands(bool live, bool config, DomainDocument before, DomainDocument after)
+    public override IReadOnlyList<string> VirshCommands(VMIdentity vm, bool live, bool config, DomainDocument before, DomainDocument after)
     {
         var commands = new List<string>();
         if (live)
         {
-            commands.Add(VirshText.Command(ConnectionUri, "numatune", VirshDomain, "--nodeset", NodeSet!, "--live"));
+            commands.Add(VirshText.Command(vm.ConnectionUri, "numatune", vm.VirshName, "--nodeset", NodeSet!, "--live"));
         }
 
         if (config)
         {
-            commands.Add(VirshEdit.Command(ConnectionUri, VirshDomain, before, after));
+            commands.Add(VirshEdit.Command(vm, before, after));
         }
 
         return commands;

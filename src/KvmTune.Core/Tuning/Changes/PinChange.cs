@@ -65,7 +65,7 @@ public abstract record PinChange : VMChange
     }
 
     /// <inheritdoc/>
-    public override IReadOnlyList<string> VirshCommands(bool live, bool config, DomainDocument before, DomainDocument after)
+    public override IReadOnlyList<string> VirshCommands(VMIdentity vm, bool live, bool config, DomainDocument before, DomainDocument after)
     {
         // virsh cannot take a pin away: its 'r' writes all host CPUs. In the persistent configuration "no pin" is an edit.
         var clears = Pins.Any(pin => pin.Value is null);
@@ -73,10 +73,10 @@ public abstract record PinChange : VMChange
         if (live || !clears)
         {
             commands.AddRange(OrderedPins.Select(pin => VirshText.Command(
-                ConnectionUri, [.. VirshWords(pin.Key, pin.Value), .. VirshText.Flags(live, config && !clears)])));
+                vm.ConnectionUri, [.. VirshWords(vm, pin.Key, pin.Value), .. VirshText.Flags(live, config && !clears)])));
         }
 
-        return clears && config ? [.. commands, VirshEdit.Command(ConnectionUri, VirshDomain, before, after)] : commands;
+        return clears && config ? [.. commands, VirshEdit.Command(vm, before, after)] : commands;
     }
 
     /// <inheritdoc/>
@@ -92,7 +92,7 @@ public abstract record PinChange : VMChange
     protected virtual SettingPath PinPath(int number) => Pin.At(Text(number));
 
     /// <summary>The words of virsh for a pin, the VM's name included; a missing list stands for all host CPUs.</summary>
-    protected abstract string[] VirshWords(int number, CpuSet? cpus);
+    protected abstract string[] VirshWords(VMIdentity vm, int number, CpuSet? cpus);
 
     /// <summary>Pins a thread of the running VM.</summary>
     protected abstract void PinLive(LiveTarget target, int number, bool[] map);

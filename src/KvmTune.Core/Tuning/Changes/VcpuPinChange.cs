@@ -22,7 +22,7 @@ public sealed record VcpuPinChange : PinChange
         {
             throw new KvmTuneException(
                 "VcpuNotFound", KvmTuneErrorCategory.ObjectNotFound,
-                $"The VM '{VMName}' has no vCPU {Text(vcpu)}: it has {Text(configuration.MaxVcpus)} vCPUs, numbered from 0. In its XML libvirt would ignore such a pin without a word.");
+                $"The VM '{configuration.Name}' has no vCPU {Text(vcpu)}: it has {Text(configuration.MaxVcpus)} vCPUs, numbered from 0. In its XML libvirt would ignore such a pin without a word.");
         }
     }
 
@@ -30,7 +30,7 @@ public sealed record VcpuPinChange : PinChange
     protected override Setting Pin => SettingCatalog.Get("cputune/vcpupin[@vcpu]/@cpuset");
 
     /// <inheritdoc/>
-    protected override string[] VirshWords(int number, CpuSet? cpus) => ["vcpupin", VirshDomain, Text(number), cpus?.ToString() ?? "r"];
+    protected override string[] VirshWords(VMIdentity vm, int number, CpuSet? cpus) => ["vcpupin", vm.VirshName, Text(number), cpus?.ToString() ?? "r"];
 
     /// <inheritdoc/>
     protected override void PinLive(LiveTarget target, int number, bool[] map) => target.Domain.PinVcpu(number, map, AffectTarget.Live);

@@ -187,7 +187,7 @@ public static class CpuRules
         static context => context.Change is not CpuModelChange || context.After.Cpu.Mode is not "host-passthrough"
             ? null
             : context.After.DomainType is "qemu"
-                ? RuleCheck.Broken($"'{context.Change.VMName}' is emulated (domain type qemu) and cannot have the CPU mode host-passthrough. Use a named model or maximum, or run it under KVM.")
+                ? RuleCheck.Broken($"'{context.After.Name}' is emulated (domain type qemu) and cannot have the CPU mode host-passthrough. Use a named model or maximum, or run it under KVM.")
                 : RuleCheck.Kept($"domain type {context.After.DomainType}"));
 
     /// <summary>host-passthrough ties a VM to hosts with the same CPU.</summary>
