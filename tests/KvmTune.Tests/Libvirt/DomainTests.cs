@@ -94,7 +94,6 @@ public sealed class DomainTests
         Assert.Equal(DomainState.Running, domain.GetState());
         Assert.True(domain.IsActive);
         Assert.True(domain.IsPersistent);
-        Assert.NotNull(domain.DomainId);
 
         domain.Shutdown();
         Assert.Equal(DomainState.ShutOff, domain.GetState(out var reason));

@@ -61,7 +61,7 @@ public sealed class LabTests
         var statistics = Assert.Single(guest.Connection.GetAllDomainStatistics([domain]));
         Assert.Equal(2UL, statistics.GetUInt64("vcpu.current"));
         Assert.NotNull(statistics.GetUInt64("vcpu.0.time"));
-        Assert.Equal((long)DomainState.Running, statistics.GetInt64("state.state"));
+        Assert.Equal((int)DomainState.Running, statistics.Values["state.state"]);
 
         domain.SetNumaParameters(new Dictionary<string, object> { ["numa_nodeset"] = "0" }, AffectTarget.Config);
         Assert.Equal("0", domain.GetNumaParameters(AffectTarget.Config)["numa_nodeset"]);
