@@ -20,6 +20,9 @@ public sealed class VMInspector(HostConnection host, TimeProvider time)
 {
     private readonly RunningVMReading _running = new(host);
 
+    // The documents that were planned on last: the findings of a VM come one after the other.
+    private VMSnapshot? _known;
+
     // An error is not kept: the next VM asks again.
     private readonly Lazy<HostAbilities> _abilities = new(() => HostAbilities.Read(host), LazyThreadSafetyMode.PublicationOnly);
 
@@ -81,9 +84,9 @@ public sealed class VMInspector(HostConnection host, TimeProvider time)
 
         try
         {
-            var document = DomainDocument.Parse(domain.GetXml(domain.IsPersistent ? DomainXmlFlags.Inactive : DomainXmlFlags.None));
-            using var planner = new VMPlanner(host, domain) { Running = _running };
-            var plan = planner.Plan(make(document), cancellationToken);
+            using var planner = new VMPlanner(host, domain) { Running = _running, Known = _known };
+            var plan = planner.Plan(make, cancellationToken);
+            _known = planner.Known;
             return plan.Errors.Count > 0 ? (null, string.Join(' ', plan.Errors.Select(error => error.Evidence))) : (plan, null);
         }
         catch (KvmTuneException exception) when (exception.Category is KvmTuneErrorCategory.PermissionDenied)

@@ -31,6 +31,9 @@ public sealed class VMPlanner : IDisposable
     /// <summary>The running VMs of the host, which a change is judged beside. Who works on many VMs hands the same reading to the planner of each.</summary>
     public RunningVMReading Running { get; init; }
 
+    /// <summary>The documents that were read last.</summary>
+    internal VMSnapshot? Known { get; set; }
+
     /// <summary>Finds the VM that something planned or recorded is about, and plans for it.</summary>
     /// <param name="host">The host.</param>
     /// <param name="name">The VM's name.</param>
@@ -52,7 +55,20 @@ public sealed class VMPlanner : IDisposable
     internal VMTuningPlan Plan(VMChange change, Func<VMNeighbours> neighbours, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        return Reading(() => Plan(change, VMReading.Snapshot(Domain(), change.Scope), neighbours));
+        return Reading(() => Plan(change, Read(change.Scope), neighbours));
+    }
+
+    /// <summary>Works out what a change would do that depends on how the VM is configured now.</summary>
+    /// <exception cref="KvmTuneException">The VM, or something in it that the change names, does not exist.</exception>
+    internal VMTuningPlan Plan(Func<DomainDocument, VMChange> make, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        return Reading(() =>
+        {
+            var now = Read();
+            var change = make((now.Persistent ?? now.Running)!);
+            return Plan(change, change.Scope is ChangeScope.Live && now.Running is not null ? now with { Persistent = null } : now);
+        });
     }
 
     /// <summary>
@@ -63,14 +79,14 @@ public sealed class VMPlanner : IDisposable
     public VMTuningPlan CheckAnew(VMTuningPlan plan)
     {
         ArgumentNullException.ThrowIfNull(plan);
-        return Reading(() => CheckAnew(plan, VMReading.Snapshot(Domain(), plan.Change.Scope)));
+        return Reading(() => CheckAnew(plan, Read(plan.Change.Scope)));
     }
 
     /// <summary>Works out what several changes would do one after the other: each is planned on what the ones before it leave.</summary>
     /// <exception cref="KvmTuneException">The VM, or something in it that a change names, does not exist.</exception>
     internal IReadOnlyList<VMTuningPlan> PlanTogether(IReadOnlyList<VMChange> changes) => Reading(() =>
     {
-        var snapshot = VMReading.Snapshot(Domain());
+        var snapshot = Read();
         var plans = new List<VMTuningPlan>();
         foreach (var change in changes)
         {
@@ -120,6 +136,14 @@ public sealed class VMPlanner : IDisposable
         }
 
         return _domain;
+    }
+
+    /// <summary>The VM's documents as they are now. One that is as it was before comes as it was taken apart then.</summary>
+    internal VMSnapshot Read(ChangeScope scope = ChangeScope.Auto)
+    {
+        var now = VMReading.Snapshot(Domain(), scope, Known);
+        Known = now with { Persistent = now.Persistent ?? Known?.Persistent };
+        return now;
     }
 
     /// <inheritdoc/>
@@ -195,7 +219,7 @@ public sealed class VMPlanner : IDisposable
     {
         try
         {
-            var (before, now) = (plan.Snapshot, VMReading.Snapshot(Domain()));
+            var (before, now) = (plan.Snapshot, Read());
             return now.Running is null == before.Running is null
                 && (!plan.ChangesConfiguration || HasNothingOf(plan.Change, before.Persistent!, now.Persistent, hostCpus: null))
                 && (before.Running is null || HasNothingOf(plan.Change.ForRunning, before.Running, now.Running, HostReading.ReadCpus(Host).OnlineCpus));

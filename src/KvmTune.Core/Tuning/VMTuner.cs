@@ -48,7 +48,7 @@ public sealed class VMTuner(VMPlanner planner, TimeProvider time, IChangeJournal
         {
             using var record = await journal.HoldAsync(plan, cancellationToken);
             var domain = planner.Domain();
-            var checkedPlan = planner.CheckQuickly(plan) ?? planner.CheckAnew(plan, VMReading.Snapshot(domain, plan.Change.Scope));
+            var checkedPlan = planner.CheckQuickly(plan) ?? planner.CheckAnew(plan, planner.Read(plan.Change.Scope));
             VMPlanner.RefuseErrors(checkedPlan);
             VMPlanner.RefuseNewRisks(plan, checkedPlan);
             if (!checkedPlan.HasChanges && !(checkedPlan.RequiresRestart && options.Restart))
