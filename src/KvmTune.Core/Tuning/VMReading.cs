@@ -1,5 +1,4 @@
 // Reads VMs for the path of changes: the documents of one.
-using KvmTune.Hosts;
 using KvmTune.Libvirt;
 using KvmTune.Topology;
 

@@ -15,8 +15,8 @@ public static class SampleChanges
     public static IEnumerable<VMChange> For(VMConfiguration vm, DomainDocument document)
     {
         var all = Enumerable.Range(0, Math.Min(vm.MaxVcpus, 4)).ToList();
-        yield return Pins(vm, all.ToDictionary(vcpu => vcpu, vcpu => (CpuSet?)new CpuSet(vcpu + 1)));
-        yield return Pins(vm, all.ToDictionary(vcpu => vcpu, _ => (CpuSet?)null));
+        yield return Pins(all.ToDictionary(vcpu => vcpu, vcpu => (CpuSet?)new CpuSet(vcpu + 1)));
+        yield return Pins(all.ToDictionary(vcpu => vcpu, _ => (CpuSet?)null));
         foreach (var change in HugePages(vm))
         {
             yield return change;
@@ -46,15 +46,15 @@ public static class SampleChanges
 
         yield return Placement(vm, all, new CpuSet(0));
         yield return Placement(vm, all, null);
-        yield return Cpu(vm, CpuModelChange.OfModel("host-passthrough"));
-        yield return Cpu(vm, CpuModelChange.OfModel("EPYC"));
-        yield return Cpu(vm, CpuModelChange.OfTopology(new CpuTopology(1, 1, vm.MaxVcpus, 1)));
+        yield return Cpu(CpuModelChange.OfModel("host-passthrough"));
+        yield return Cpu(CpuModelChange.OfModel("EPYC"));
+        yield return Cpu(CpuModelChange.OfTopology(new CpuTopology(1, 1, vm.MaxVcpus, 1)));
         foreach (var target in vm.Disks.Select(disk => disk.Target).Where(target => target.Length > 0).Distinct(StringComparer.Ordinal))
         {
-            yield return Disk(vm, target, "none", "native");
-            yield return Disk(vm, target, null, null);
-            yield return Throttle(vm, target, ("total_bytes_sec", 1 << 20), ("total_bytes_sec_max", 1 << 21), ("read_iops_sec", 100), ("write_iops_sec", 200), ("size_iops_sec", 4096));
-            yield return Throttle(vm, target, [.. DiskThrottleChange.Categories.SelectMany(category => category).Select(name => (name, 0UL))]) with { SetsGroup = true };
+            yield return Disk(target, "none", "native");
+            yield return Disk(target, null, null);
+            yield return Throttle(target, ("total_bytes_sec", 1 << 20), ("total_bytes_sec_max", 1 << 21), ("read_iops_sec", 100), ("write_iops_sec", 200), ("size_iops_sec", 4096));
+            yield return Throttle(target, [.. DiskThrottleChange.Categories.SelectMany(category => category).Select(name => (name, 0UL))]) with { SetsGroup = true };
         }
 
         foreach (var change in IOThreads(vm, document).Concat(Queues(vm)))
@@ -100,7 +100,7 @@ public static class SampleChanges
         });
     }
 
-    private static DiskThrottleChange Throttle(VMConfiguration vm, string target, params (string Name, ulong Value)[] limits) => new()
+    private static DiskThrottleChange Throttle(string target, params (string Name, ulong Value)[] limits) => new()
     {
         Disk = target,
         Limits = DiskThrottleChange.WholeCategories(limits.ToDictionary(limit => limit.Name, limit => (ulong?)limit.Value, StringComparer.Ordinal)),
@@ -125,7 +125,7 @@ public static class SampleChanges
 
     private static PlacementChange Placement(VMConfiguration vm, List<int> vcpus, CpuSet? place) => new()
     {
-        VcpuPins = Pins(vm, vcpus.ToDictionary(vcpu => vcpu, vcpu => place is null ? null : new CpuSet(vcpu + 2))),
+        VcpuPins = Pins(vcpus.ToDictionary(vcpu => vcpu, vcpu => place is null ? null : new CpuSet(vcpu + 2))),
         EmulatorPin = new EmulatorPinChange
         {
             Pins = new Dictionary<int, CpuSet?> { [EmulatorPinChange.Emulator] = place },
@@ -147,17 +147,17 @@ public static class SampleChanges
         },
     };
 
-    private static CpuModelChange Cpu(VMConfiguration vm, IReadOnlyList<SettingValue> values) => new()
+    private static CpuModelChange Cpu(IReadOnlyList<SettingValue> values) => new()
     {
         Values = values,
     };
 
-    private static VcpuPinChange Pins(VMConfiguration vm, Dictionary<int, CpuSet?> pins) => new()
+    private static VcpuPinChange Pins(Dictionary<int, CpuSet?> pins) => new()
     {
         Pins = pins,
     };
 
-    private static DiskDriverChange Disk(VMConfiguration vm, string target, string? cache, string? io) => new()
+    private static DiskDriverChange Disk(string target, string? cache, string? io) => new()
     {
         Disk = target,
         Options = new Dictionary<string, string?>(StringComparer.Ordinal) { ["cache"] = cache, ["io"] = io },

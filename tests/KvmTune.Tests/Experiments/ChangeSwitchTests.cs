@@ -171,7 +171,7 @@ public sealed class ChangeSwitchTests : IDisposable
 
     private KvmTuneException Refusal(VMTuningPlan plan, bool restart = false) => Assert.Throws<KvmTuneException>(() => Switch(restart, plan).Check());
 
-    private DiskDriverChange Cache(string? cache, string? io, bool onlyIO = false)
+    private static DiskDriverChange Cache(string? cache, string? io, bool onlyIO = false)
     {
         var options = new Dictionary<string, string?>(StringComparer.Ordinal) { ["io"] = io };
         if (!onlyIO)
@@ -182,7 +182,7 @@ public sealed class ChangeSwitchTests : IDisposable
         return new DiskDriverChange { Disk = "vdb", Options = options };
     }
 
-    private VcpuPinChange Pin(string hostCpus) => new()
+    private static VcpuPinChange Pin(string hostCpus) => new()
     {
         Pins = new Dictionary<int, CpuSet?> { [0] = new CpuSet(hostCpus) },
     };

@@ -227,7 +227,7 @@ public sealed class TuningJournalTests : IDisposable
                 {
                     var other = before.Copy();
                     Written(change).Edit(other);
-                    TuningStateChange.To(state, "test", other, "vm", Guid.Empty, "test:///default").Edit(other);
+                    TuningStateChange.To(state, "test", other).Edit(other);
                     Assert.True(expected == XmlSameness.Unordered(other.ToXml()), $"{document.Name}: {change.Title} and restored:\n{other.ToXml()}");
                 }
             }
@@ -305,7 +305,7 @@ public sealed class TuningJournalTests : IDisposable
         return tuner.ApplyAsync(tuner.Planner.Plan(change ?? Cache(cache)), new ApplyOptions(), CancellationToken.None);
     }
 
-    private DiskDriverChange Cache(string cache) => TuningChild.Cache(cache);
+    private static DiskDriverChange Cache(string cache) => TuningChild.Cache(cache);
 
     private string Persistent() => _vm.GetXml(DomainXmlFlags.Inactive | DomainXmlFlags.Secure);
 }

@@ -210,19 +210,19 @@ public sealed class TuningUndoTests : IDisposable
 
     private string Persistent() => _vm.GetXml(DomainXmlFlags.Inactive | DomainXmlFlags.Secure);
 
-    private DiskDriverChange Cache(string? cache) => new()
+    private static DiskDriverChange Cache(string? cache) => new()
     {
         Disk = "vdb",
         Options = new Dictionary<string, string?>(StringComparer.Ordinal) { ["cache"] = cache },
     };
 
-    private DiskThrottleChange Limit(ulong operations) => new()
+    private static DiskThrottleChange Limit(ulong operations) => new()
     {
         Disk = "vdb",
         Limits = DiskThrottleChange.WholeCategories(new Dictionary<string, ulong?>(StringComparer.Ordinal) { ["total_iops_sec"] = operations, ["total_iops_sec_max"] = 1000 }),
     };
 
-    private VcpuPinChange Pin(string hostCpus) => new()
+    private static VcpuPinChange Pin(string hostCpus) => new()
     {
         Pins = new Dictionary<int, CpuSet?> { [0] = new CpuSet(hostCpus) },
     };

@@ -126,7 +126,7 @@ public sealed class ChangeKindTests
     }
 
     private static TuningStateChange Restore(TuningState state, DomainDocument document) =>
-        TuningStateChange.To(state, "a test", document, "rich", Guid.Empty, "test:///default");
+        TuningStateChange.To(state, "a test", document);
 
     private static List<(VMChange Change, DomainDocument Before, DomainDocument After)> Samples(string kind)
     {

@@ -158,13 +158,13 @@ public sealed class PlanFromOutsideTests : IDisposable
 
     private string Persistent() => _vm.GetXml(DomainXmlFlags.Inactive | DomainXmlFlags.Secure);
 
-    private DiskDriverChange Cache(string mode) => new()
+    private static DiskDriverChange Cache(string mode) => new()
     {
         Disk = "vda",
         Options = new Dictionary<string, string?> { ["cache"] = mode },
     };
 
-    private PlacementChange Place() => new()
+    private static PlacementChange Place() => new()
     {
         VcpuPins = new VcpuPinChange { Pins = new Dictionary<int, CpuSet?> { [0] = new CpuSet("0") } },
         NumaPolicy = new NumaPolicyChange

@@ -121,13 +121,13 @@ public sealed class VMTunerTests : IDisposable
 
     private string Persistent() => _vm.GetXml(DomainXmlFlags.Inactive | DomainXmlFlags.Secure);
 
-    private DiskDriverChange Cache(string? cache, string? io) => new()
+    private static DiskDriverChange Cache(string? cache, string? io) => new()
     {
         Disk = "vdb",
         Options = new Dictionary<string, string?>(StringComparer.Ordinal) { ["cache"] = cache, ["io"] = io },
     };
 
-    private VcpuPinChange Pin(string hostCpus, int vcpu = 0) => new()
+    private static VcpuPinChange Pin(string hostCpus, int vcpu = 0) => new()
     {
         Pins = new Dictionary<int, CpuSet?> { [vcpu] = new CpuSet(hostCpus) },
     };
