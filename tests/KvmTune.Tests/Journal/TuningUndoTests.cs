@@ -168,6 +168,20 @@ public sealed class TuningUndoTests : IDisposable
     }
 
     [Fact]
+    public async Task A_change_that_failed_and_was_taken_back_is_none_that_somebody_should_measure()
+    {
+        _vm.Start();
+        // The test driver makes no live pin, so that what was configured before is taken back.
+        await Assert.ThrowsAnyAsync<KvmTuneException>(() => ApplyAsync(Pin("0")));
+
+        Assert.Equal(JournalOutcome.Failed, Journal.Entries(new JournalFilter())[^1].Outcome);
+        Assert.Equal(_before, Persistent());
+        Assert.Null(Journal.UnmeasuredChange(_vm.Id));
+        Assert.Null(Journal.LastStanding(_vm.Id));
+        _vm.Destroy();
+    }
+
+    [Fact]
     public async Task What_alters_nothing_is_not_recorded()
     {
         await ApplyAsync(Cache("none"));
