@@ -79,7 +79,7 @@ public sealed class TuningUndo(TuningJournal journal, HostConnection host, TimeP
     /// What was done, with the entry of the undo in <see cref="VMTuningResult.JournalId"/>; <see cref="TuningOutcome.NoChange"/> where nothing
     /// of the change was left.
     /// </returns>
-    /// <exception cref="KvmTuneException">As for <see cref="Plan"/>, and for any change.</exception>
+    /// <exception cref="KvmTuneException">As for <see cref="Plan(JournalEntry, bool, CancellationToken)"/>, and for any change.</exception>
     public async Task<VMTuningResult> UndoAsync(long id, UndoOptions options, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(options);
