@@ -174,7 +174,7 @@ public sealed class TuningUndoTests : IDisposable
         // The test driver makes no live pin, so that what was configured before is taken back.
         await Assert.ThrowsAnyAsync<KvmTuneException>(() => ApplyAsync(Pin("0")));
 
-        Assert.Equal(JournalOutcome.Failed, Journal.Entries(new JournalFilter())[^1].Outcome);
+        Assert.Equal(JournalOutcome.TakenBack, Journal.Entries(new JournalFilter())[^1].Outcome);
         Assert.Equal(_before, Persistent());
         Assert.Null(Journal.UnmeasuredChange(_vm.Id));
         Assert.Null(Journal.LastStanding(_vm.Id));
