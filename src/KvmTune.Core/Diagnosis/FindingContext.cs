@@ -3,7 +3,6 @@ using KvmTune.Guest;
 using KvmTune.Hosts;
 using KvmTune.Topology;
 using KvmTune.Tuning;
-using KvmTune.Tuning.Changes;
 using KvmTune.Tuning.Rules;
 
 namespace KvmTune.Diagnosis;
@@ -78,24 +77,5 @@ public sealed class FindingContext(
         change, new VMFacts(VM.Running is not null, VM.IsPersistent, VM.Running, VM.Configured), after, () => Host, () => Neighbours, () => HostMemory)
     {
         ReadAbilities = () => Abilities,
-    };
-
-    /// <summary>A change of vCPU pins of this VM.</summary>
-    public VcpuPinChange VcpuPins(IReadOnlyDictionary<int, CpuSet?> pins) => new()
-    {
-        Pins = pins,
-    };
-
-    /// <summary>A change of the emulator's pin of this VM.</summary>
-    public EmulatorPinChange EmulatorPin(CpuSet? cpus) => new()
-    {
-        Pins = new Dictionary<int, CpuSet?> { [EmulatorPinChange.Emulator] = cpus },
-    };
-
-    /// <summary>A change of a disk's driver options.</summary>
-    public DiskDriverChange DiskDriver(string disk, string option, string value) => new()
-    {
-        Disk = disk,
-        Options = new Dictionary<string, string?>(StringComparer.Ordinal) { [option] = value },
     };
 }

@@ -46,7 +46,7 @@ public sealed class LabUnpluggedPinTests
             }
 
             Assert.Equal(TuningOutcome.Applied, (await tuner.ApplyAsync(planner.Plan(Pin(null)), new ApplyOptions(), CancellationToken.None)).Outcome);
-            Assert.Empty(VMTopologyReader.Read(vm, uri, HostReading.OnlineCpus(host)).PendingRestart.Where(difference => difference.Setting.Contains("pin", StringComparison.Ordinal)));
+            Assert.DoesNotContain(VMTopologyReader.Read(vm, uri, HostReading.OnlineCpus(host)).PendingRestart, difference => difference.Setting.Contains("pin", StringComparison.Ordinal));
             Assert.False(planner.Plan(Pin(null)).HasChanges);
         }
         finally

@@ -21,7 +21,7 @@ public static class DiskFindings
             : new FindingObservation(
                 $"disk {disk.Target}", [Cache(disk, source), Backing(disk, source)],
                 $"Try cache='none' on disk {disk.Target}.",
-                FindingRemedy.By(context.DiskDriver(disk.Target, "cache", "none")))));
+                FindingRemedy.By(DiskDriverChange.Of(disk.Target, "cache", "none")))));
 
     /// <summary>A cache mode that ignores flushes.</summary>
     public static FindingKind UnsafeLosesData { get; } = OfCache(
@@ -44,7 +44,7 @@ public static class DiskFindings
                 $"disk {disk.Target}",
                 [Cache(disk, source), new FindingEvidence($"disk {disk.Target} io", disk.IO ?? "(not set, so threads)", source)],
                 $"Try io='native' on disk {disk.Target}; on a sparse image threads can be the faster ones.",
-                FindingRemedy.By(context.DiskDriver(disk.Target, "io", "native")))));
+                FindingRemedy.By(DiskDriverChange.Of(disk.Target, "io", "native")))));
 
     /// <summary>The main loop does the I/O.</summary>
     public static FindingKind DiskWithoutIOThread { get; } = new(
@@ -103,7 +103,7 @@ public static class DiskFindings
             return new FindingObservation(
                 $"disk {disk.Target}", [Cache(disk, source), Backing(disk, source)],
                 string.Format(CultureInfo.InvariantCulture, suggestion, cache, disk.Target),
-                FindingRemedy.By(context.DiskDriver(disk.Target, "cache", cache)));
+                FindingRemedy.By(DiskDriverChange.Of(disk.Target, "cache", cache)));
         }));
 
     private static Hosts.DirectIOProbe? Probe(FindingContext context, DiskConfiguration disk) =>

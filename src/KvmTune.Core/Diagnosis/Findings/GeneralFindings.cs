@@ -45,13 +45,13 @@ public static class GeneralFindings
         var differing = Differing(Real(context, running, running.VcpuPins), Real(context, configured, configured.VcpuPins)).Where(vcpu => vcpu < running.MaxVcpus).ToList();
         return differing.Count == 0
             ? []
-            : [Observe("vCPU pins", [.. differing.Select(vcpu => Evidence($"vCPU {Text(vcpu)} pin", Real(context, running, running.VcpuPins.GetValueOrDefault(vcpu)), Real(context, configured, configured.VcpuPins.GetValueOrDefault(vcpu))))], context.VcpuPins(Configured(differing, Real(context, configured, configured.VcpuPins))))];
+            : [Observe("vCPU pins", [.. differing.Select(vcpu => Evidence($"vCPU {Text(vcpu)} pin", Real(context, running, running.VcpuPins.GetValueOrDefault(vcpu)), Real(context, configured, configured.VcpuPins.GetValueOrDefault(vcpu))))], VcpuPinChange.Of(Configured(differing, Real(context, configured, configured.VcpuPins))))];
     }
 
     private static IEnumerable<FindingObservation> Emulator(FindingContext context, VMConfiguration running, VMConfiguration configured) =>
         (Real(context, running, running.EmulatorPin), Real(context, configured, configured.EmulatorPin)) is var (runs, wanted) && runs == wanted
             ? []
-            : [Observe("emulator pin", [Evidence("emulator pin", runs, wanted)], context.EmulatorPin(wanted))];
+            : [Observe("emulator pin", [Evidence("emulator pin", runs, wanted)], EmulatorPinChange.Of(wanted))];
 
     private static IEnumerable<FindingObservation> IOThreads(FindingContext context, VMConfiguration running, VMConfiguration configured)
     {

@@ -71,7 +71,7 @@ internal static class PinRemedies
 
             var topology = new CpuTopology(1, 1, vm.MaxVcpus / threads, threads);
             var after = vm with { Cpu = vm.Cpu with { Topology = topology } };
-            var pins = context.VcpuPins(vm.VcpuPins.ToDictionary(pin => pin.Key, pin => (CpuSet?)pin.Value));
+            var pins = VcpuPinChange.Of(vm.VcpuPins.ToDictionary(pin => pin.Key, pin => (CpuSet?)pin.Value));
             if (CpuRules.SiblingsMatchGuestTopology.Check(context.ForRules(pins, after)) is not { IsKept: false })
             {
                 return new CpuModelChange
@@ -113,6 +113,6 @@ internal static class PinRemedies
         var near = All(context.Host.Nodes.Where(node => node.CpuSet.Overlaps(vcpus)).Select(node => node.CpuSet)).Intersect(free);
         return near.IsEmpty && free.IsEmpty
             ? FindingRemedy.None(string.Create(CultureInfo.InvariantCulture, $"the pins of the vCPUs take every host CPU ({vcpus})"))
-            : FindingRemedy.By(context.EmulatorPin(near.IsEmpty ? free : near));
+            : FindingRemedy.By(EmulatorPinChange.Of(near.IsEmpty ? free : near));
     }
 }

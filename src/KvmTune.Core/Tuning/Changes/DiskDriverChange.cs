@@ -24,6 +24,10 @@ public sealed record DiskDriverChange : VMChange
     /// <summary>The attributes by libvirt's names (<c>cache</c>, <c>io</c>, <c>discard</c>, <c>detect_zeroes</c>); null for "not set".</summary>
     public required IReadOnlyDictionary<string, string?> Options { get; init; }
 
+    /// <summary>A change of one option.</summary>
+    public static DiskDriverChange Of(string disk, string option, string? value) =>
+        new() { Disk = disk, Options = new Dictionary<string, string?>(StringComparer.Ordinal) { [option] = value } };
+
     /// <inheritdoc/>
     public override TuningArea Area => TuningArea.Disk;
 

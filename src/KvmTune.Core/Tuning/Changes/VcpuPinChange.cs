@@ -9,6 +9,9 @@ namespace KvmTune.Tuning.Changes;
 /// <summary>Sets or clears the pins of some vCPUs (<c>&lt;cputune&gt;&lt;vcpupin&gt;</c>, virsh <c>vcpupin</c>).</summary>
 public sealed record VcpuPinChange : PinChange
 {
+    /// <summary>A change of these pins; null takes one away.</summary>
+    public static VcpuPinChange Of(IReadOnlyDictionary<int, CpuSet?> pins) => new() { Pins = pins };
+
     /// <inheritdoc/>
     public override string ThreadName(int number) => $"vCPU {Text(number)}";
 
