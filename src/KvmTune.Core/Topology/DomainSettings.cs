@@ -84,6 +84,12 @@ public sealed class DomainSettings
                 return;
             }
 
+            if (node.Element.IsList)
+            {
+                ReadMembers(node, own!);
+                return;
+            }
+
             var (first, second) = own is null ? (key, subKey) : key is null ? (own, null) : (key, own);
             foreach (var setting in node.Attributes)
             {
@@ -109,6 +115,20 @@ public sealed class DomainSettings
             else
             {
                 ReadChildren(node, first, second);
+            }
+        }
+
+        private void ReadMembers(SettingNode node, string list)
+        {
+            foreach (var member in ListElements.Members(list))
+            {
+                foreach (var setting in node.Attributes)
+                {
+                    if (reader.GetAttribute(setting.Attribute!) is { } value)
+                    {
+                        Readings.Add(new SettingReading(setting, member.ToString(CultureInfo.InvariantCulture), null, value));
+                    }
+                }
             }
         }
 
