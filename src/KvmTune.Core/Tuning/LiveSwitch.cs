@@ -28,16 +28,12 @@ internal interface ILiveSwitch : IDisposable
 /// <summary>The switch of a libvirt domain. The VM is held against other processes until it is disposed.</summary>
 internal sealed class LiveSwitch : ILiveSwitch
 {
-    private readonly HostConnection _host;
-    private readonly LibvirtDomain _domain;
-    private readonly LibvirtDomain? _owned;
+    private readonly VMPlanner _planner;
     private readonly IChangeRecord _record;
     private readonly VMTuningPlan _plan;
-    private readonly Func<VMTuningPlan> _planAnew;
     private readonly VMChange _there;
     private readonly VMChange _back;
-    private readonly LiveTarget _target;
-    private readonly int? _domainId;
+    private readonly string _number;
 
     // The running document on each side as it was seen last: where it is the same, nobody has changed anything.
     private readonly Dictionary<bool, DomainDocument> _seen = [];
@@ -47,23 +43,17 @@ internal sealed class LiveSwitch : ILiveSwitch
     private bool _isOver;
 
     /// <summary>Makes the switch of a plan whose intent is in the journal.</summary>
-    /// <param name="host">The host.</param>
-    /// <param name="domain">The VM.</param>
-    /// <param name="owned">The same where it is to be closed with the switch.</param>
+    /// <param name="planner">The VM's planner.</param>
     /// <param name="record">The entry, begun.</param>
     /// <param name="plan">The plan, checked on what is there.</param>
     /// <param name="result">What the change is as a result.</param>
-    /// <param name="planAnew">Plans the same change on what is there by then.</param>
-    public LiveSwitch(
-        HostConnection host, LibvirtDomain domain, LibvirtDomain? owned, IChangeRecord record, VMTuningPlan plan, VMTuningResult result, Func<VMTuningPlan> planAnew)
+    public LiveSwitch(VMPlanner planner, IChangeRecord record, VMTuningPlan plan, VMTuningResult result)
     {
-        (_host, _domain, _owned, _record, _plan, Result, _planAnew) = (host, domain, owned, record, plan, result, planAnew);
+        (_planner, _record, _plan, Result) = (planner, record, plan, result);
         var running = plan.Snapshot.Running!;
         _there = plan.Change.ForRunning;
         _back = _there.Inverse(running);
-        _target = new LiveTarget(
-            domain, running.ToConfiguration(), plan.HostCpus!.OnlineCpus, plan.HostCpus.CpuMapLength, host.IsLocalQemu ? QemuProcess.Find(domain.Name, domain.Id) : null);
-        _domainId = DomainId();
+        _number = NumberOf(running);
         _seen[false] = running;
     }
 
@@ -94,9 +84,10 @@ internal sealed class LiveSwitch : ILiveSwitch
     public VMTuningResult Keep()
     {
         RefuseOthersEdit();
-        var anew = _planAnew();
-        VMTuner.RefuseErrors(anew);
-        var verifications = new ChangeApplication(_host, _domain, anew, _record).Apply();
+        var anew = _planner.Plan(_plan.Change, _planner.Read(_plan.Change.Scope));
+        VMPlanner.RefuseErrors(anew);
+        var verifications = new ChangeApplication(_planner.Host, _planner.Domain(), anew, _record).Apply();
+        _planner.Host.NoteChange(_plan.VMId);
         _isCandidate = true;
         _isOver = true;
         return Result = _record.Complete(Result with { Verifications = verifications });
@@ -113,7 +104,7 @@ internal sealed class LiveSwitch : ILiveSwitch
         try
         {
             // A VM that does not run any more, or was started anew, has nothing of it left: only its running part was ever changed.
-            if (_isCandidate != false && DomainId() == _domainId && VMReading.Running(_domain) is { } running)
+            if (_isCandidate != false && VMReading.Running(_planner.Domain()) is { } running && NumberOf(running) == _number)
             {
                 RefuseCollision(running);
                 Make(isCandidate: false);
@@ -127,6 +118,7 @@ internal sealed class LiveSwitch : ILiveSwitch
         }
 
         _isOver = true;
+        _planner.Host.NoteChange(_plan.VMId);
         if (cause is null)
         {
             Result = _record.CompleteTakenBack(Result);
@@ -138,18 +130,15 @@ internal sealed class LiveSwitch : ILiveSwitch
     }
 
     /// <inheritdoc/>
-    public void Dispose()
-    {
-        _record.Dispose();
-        _owned?.Dispose();
-    }
+    public void Dispose() => _record.Dispose();
 
     private void Make(bool isCandidate)
     {
         var change = isCandidate ? _there : _back;
+        var target = Target();
         _isCandidate = null;
-        change.ApplyLive(_target);
-        var verifications = change.VerifyLive(_target);
+        change.ApplyLive(target);
+        var verifications = change.VerifyLive(target);
         var missed = verifications.Where(verification => !verification.IsMet).ToList();
         if (missed.Count > 0)
         {
@@ -162,22 +151,31 @@ internal sealed class LiveSwitch : ILiveSwitch
         Result = isCandidate ? Result with { Verifications = verifications } : Result;
     }
 
-    // libvirt's number of the running domain: another one is another process. The domain object has it as of when it was found.
-    private int? DomainId()
+    private LiveTarget Target()
     {
-        using var now = _domain.Connection.TryLookupByUuid(_domain.Id);
-        return now?.DomainId;
+        var domain = _planner.Domain();
+        return new LiveTarget(
+            domain, _plan.Snapshot.Running!.ToConfiguration(), _plan.HostCpus!.OnlineCpus, _plan.HostCpus.CpuMapLength,
+            _planner.Host.IsLocalQemu ? QemuProcess.Find(domain.Name, domain.Id) : null);
     }
+
+    // libvirt's number of a running domain: another one is another process.
+    private static string NumberOf(DomainDocument running) => running.Domain.Attribute("id")?.Value ?? string.Empty;
 
     private void RefuseOthersEdit()
     {
-        if (_isCandidate is { } current && _seen.TryGetValue(current, out var before) && before.IsFrom(_domain.GetXml(DomainXmlFlags.Secure)))
+        if (_isCandidate is { } current && _seen.TryGetValue(current, out var before) && before.IsFrom(_planner.Domain().GetXml(DomainXmlFlags.Secure)))
         {
             return;
         }
 
-        var running = (DomainId() == _domainId ? VMReading.Running(_domain) : null) ?? throw new KvmTuneException(
-            "GuestLost", KvmTuneErrorCategory.ResourceUnavailable, $"'{_plan.VMName}' stopped running, or was started anew, while '{_plan.Title}' was tried.");
+        var running = VMReading.Running(_planner.Domain());
+        if (running is null || NumberOf(running) != _number)
+        {
+            throw new KvmTuneException(
+                "GuestLost", KvmTuneErrorCategory.ResourceUnavailable, $"'{_plan.VMName}' stopped running, or was started anew, while '{_plan.Title}' was tried.");
+        }
+
         if (_isCandidate is not { } side)
         {
             return;
@@ -213,6 +211,6 @@ internal sealed class LiveSwitch : ILiveSwitch
     {
         var copy = running.Copy();
         change.Edit(copy);
-        return SettingComparer.Compare(running.Settings, copy.Settings, _target.HostCpus);
+        return SettingComparer.Compare(running.Settings, copy.Settings, _plan.HostCpus!.OnlineCpus);
     }
 }

@@ -1,4 +1,5 @@
 // The path of changes for one that is made and taken back many times: held, planned anew and journalled once, then switched.
+using KvmTune.Hosts;
 using KvmTune.Libvirt;
 using KvmTune.Tuning.Changes;
 
@@ -11,14 +12,11 @@ public sealed partial class VMTuner
     internal async Task<ILiveSwitch> OpenSwitchAsync(VMTuningPlan plan, ApplyOptions options, CancellationToken cancellationToken)
     {
         var started = time.GetUtcNow();
-        var record = await journal.HoldAsync(plan.Change, cancellationToken);
-        LibvirtDomain? found = null;
+        var record = await journal.HoldAsync(plan, cancellationToken);
         try
         {
-            var domain = FindDomain(plan.Change);
-            found = domain == known ? null : domain;
-            var checkedPlan = PlanAnew(plan, VMReading.Snapshot(domain, plan.Change.Scope));
-            RefuseErrors(checkedPlan);
+            var checkedPlan = planner.CheckAnew(plan, planner.Read(plan.Change.Scope));
+            VMPlanner.RefuseErrors(checkedPlan);
             if (LiveSwitch.WhyNot(checkedPlan) is { } why)
             {
                 throw new KvmTuneException(
@@ -37,7 +35,7 @@ public sealed partial class VMTuner
                 ExperimentId = options.ExperimentId,
                 HostCpus = checkedPlan.Change.Parts.Any(part => part is PinChange) ? checkedPlan.HostCpus : null,
             });
-            var result = new VMTuningResult
+            return new LiveSwitch(planner, record, checkedPlan, new VMTuningResult
             {
                 Outcome = TuningOutcome.Applied,
                 Plan = checkedPlan,
@@ -45,17 +43,14 @@ public sealed partial class VMTuner
                 Elapsed = TimeSpan.Zero,
                 Inverse = new[] { inverse },
                 JournalId = id,
-            };
-            return new LiveSwitch(
-                host, domain, found, record, checkedPlan, result, () => Plan(checkedPlan.Change, VMReading.Snapshot(domain, checkedPlan.Change.Scope)));
+            });
         }
         catch (Exception exception)
         {
             record.Dispose();
-            found?.Dispose();
             if (exception is LibvirtException refused)
             {
-                throw Hosts.LibvirtErrors.Calling(refused, $"{plan.Title} ('{plan.VMName}')");
+                throw LibvirtErrors.Calling(refused, $"{plan.Title} ('{plan.VMName}')");
             }
 
             throw;

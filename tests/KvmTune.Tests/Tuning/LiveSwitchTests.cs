@@ -33,7 +33,7 @@ public sealed class LiveSwitchTests : IDisposable
 
     private TuningJournal Journal => _folder.Journal;
 
-    private VMTuner Tuner => new(_host, TimeProvider.System, Journal);
+    private VMTuner Tuner => new(new VMPlanner(_host, _vm), TimeProvider.System, Journal);
 
     [Fact]
     public async Task To_and_fro_is_one_entry_that_says_it_was_tried_and_taken_back()
@@ -119,8 +119,8 @@ public sealed class LiveSwitchTests : IDisposable
         Assert.Equal(JournalOutcome.Running, Assert.Single(Journal.Entries(new JournalFilter())).Outcome);
         Assert.Equal(100UL, Limit());
         using var other = _folder.Open(wait: TimeSpan.Zero);
-        var tuner = new VMTuner(_host, TimeProvider.System, other);
-        var busy = await Assert.ThrowsAsync<KvmTuneException>(() => tuner.ApplyAsync(tuner.Plan(Change(200)), new ApplyOptions(), CancellationToken.None));
+        var tuner = new VMTuner(new VMPlanner(_host, _vm), TimeProvider.System, other);
+        var busy = await Assert.ThrowsAsync<KvmTuneException>(() => tuner.ApplyAsync(tuner.Planner.Plan(Change(200)), new ApplyOptions(), CancellationToken.None));
 
         Assert.Equal("VMIsBeingTuned", busy.ErrorId);
         live.TakeBack(null);
@@ -178,7 +178,7 @@ public sealed class LiveSwitchTests : IDisposable
     [Fact]
     public async Task What_is_no_live_change_is_refused_and_not_recorded()
     {
-        var plan = Tuner.Plan(Change(300) with { Scope = ChangeScope.Config });
+        var plan = Tuner.Planner.Plan(Change(300) with { Scope = ChangeScope.Config });
 
         var error = await Assert.ThrowsAsync<KvmTuneException>(() => Tuner.OpenSwitchAsync(plan, new ApplyOptions(), CancellationToken.None));
 
@@ -199,17 +199,14 @@ public sealed class LiveSwitchTests : IDisposable
         _folder.Dispose();
     }
 
-    private Task<ILiveSwitch> OpenAsync() => Tuner.OpenSwitchAsync(Tuner.Plan(Change(300)), new ApplyOptions(), CancellationToken.None);
+    private Task<ILiveSwitch> OpenAsync() => Tuner.OpenSwitchAsync(Tuner.Planner.Plan(Change(300)), new ApplyOptions(), CancellationToken.None);
 
     private ulong? Limit() => DomainXmlReader.Read(_vm.GetXml()).Disks[0].Throttle["total_iops_sec"];
 
     private string Configured() => _vm.GetXml(DomainXmlFlags.Inactive | DomainXmlFlags.Secure);
 
-    private DiskThrottleChange Change(ulong operations) => new()
+    private static DiskThrottleChange Change(ulong operations) => new()
     {
-        VMName = _vm.Name,
-        VMId = _vm.Id,
-        ConnectionUri = _host.Uri,
         Disk = "vdb",
         Limits = DiskThrottleChange.WholeCategories(new Dictionary<string, ulong?>(StringComparer.Ordinal) { ["total_iops_sec"] = operations, ["total_iops_sec_max"] = 1000 }),
     };
