@@ -1,4 +1,4 @@
-// A domain's state, and starting, stopping and undefining it.
+// A domain's state, and starting and stopping it.
 using System.Runtime.InteropServices;
 
 namespace KvmTune.Libvirt;
@@ -10,25 +10,6 @@ public sealed unsafe partial class LibvirtDomain
 
     /// <summary>Whether it has a persistent configuration.</summary>
     public bool IsPersistent => Check(virDomainIsPersistent(Handle)) == 1;
-
-    /// <summary>
-    /// Whether its state was saved when it was last shut down by the host (<c>virDomainHasManagedSaveImage</c>), so that the next start goes
-    /// on from there, with the configuration of then. False for a driver that knows no such thing.
-    /// </summary>
-    public bool HasManagedSave
-    {
-        get
-        {
-            try
-            {
-                return Check(virDomainHasManagedSaveImage(Handle, 0)) == 1;
-            }
-            catch (LibvirtException exception) when (exception.ErrorCode == LibvirtErrorCode.NoSupport)
-            {
-                return false;
-            }
-        }
-    }
 
     /// <summary>The state.</summary>
     public DomainState GetState() => GetState(out _);
@@ -51,18 +32,11 @@ public sealed unsafe partial class LibvirtDomain
     /// <summary>Powers it off at once, as pulling the plug does.</summary>
     public void Destroy() => Check(virDomainDestroy(Handle));
 
-    /// <summary>Removes its persistent configuration; its storage is not touched.</summary>
-    /// <param name="options">What goes with it.</param>
-    public void Undefine(UndefineOptions options = UndefineOptions.None) => Check(virDomainUndefineFlags(Handle, (uint)options));
-
     [LibraryImport(LibvirtLibrary.Libvirt)]
     private static partial int virDomainIsActive(DomainHandle domain);
 
     [LibraryImport(LibvirtLibrary.Libvirt)]
     private static partial int virDomainIsPersistent(DomainHandle domain);
-
-    [LibraryImport(LibvirtLibrary.Libvirt)]
-    private static partial int virDomainHasManagedSaveImage(DomainHandle domain, uint flags);
 
     [LibraryImport(LibvirtLibrary.Libvirt)]
     private static partial int virDomainGetState(DomainHandle domain, out int state, out int reason, uint flags);
@@ -75,7 +49,4 @@ public sealed unsafe partial class LibvirtDomain
 
     [LibraryImport(LibvirtLibrary.Libvirt)]
     private static partial int virDomainDestroy(DomainHandle domain);
-
-    [LibraryImport(LibvirtLibrary.Libvirt)]
-    private static partial int virDomainUndefineFlags(DomainHandle domain, uint flags);
 }

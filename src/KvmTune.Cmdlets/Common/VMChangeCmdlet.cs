@@ -1,13 +1,16 @@
 // Cmdlets that change VMs: they make a change as a value; planning, asking and applying is the same for all.
 using System.Management.Automation;
 using KvmTune.Cmdlets.Completion;
+using KvmTune.Hosts;
 using KvmTune.Tuning;
 
 namespace KvmTune.Cmdlets.Common;
 
 /// <summary>A cmdlet that makes one change to each VM.</summary>
-public abstract class VMChangeCmdlet : VMCmdlet
+public abstract class VMChangeCmdlet : TuningCmdlet
 {
+    private readonly Dictionary<HostConnection, RunningVMReading> _running = [];
+
     /// <summary>The VMs: names, wildcards, UUIDs, or objects of this module.</summary>
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [Alias("VM")]
@@ -23,23 +26,6 @@ public abstract class VMChangeCmdlet : VMCmdlet
     [Parameter]
     public SwitchParameter AsPlan { get; set; }
 
-    /// <summary>Restarts a running VM when the change needs that to come into force.</summary>
-    [Parameter]
-    public SwitchParameter Restart { get; set; }
-
-    /// <summary>How long the guest may take to shut down for a restart. Default: two minutes.</summary>
-    [Parameter]
-    [DurationTransformation]
-    public TimeSpan ShutdownTimeLimit { get; set; } = new RestartOptions().TimeLimit;
-
-    /// <summary>Powers a guest off that does not shut down in time for a restart: what it has not written is lost.</summary>
-    [Parameter]
-    public SwitchParameter AllowPowerOff { get; set; }
-
-    /// <summary>Consents to what puts data at risk, and so does not ask about it.</summary>
-    [Parameter]
-    public SwitchParameter Force { get; set; }
-
     /// <summary>The changes that the parameters mean for one VM.</summary>
     protected abstract IEnumerable<VMChange> CreateChanges(VMTarget vm);
 
@@ -51,10 +37,15 @@ public abstract class VMChangeCmdlet : VMCmdlet
     {
         ForEachVM(VMName, writable: true, vm =>
         {
+            if (!_running.TryGetValue(vm.Host, out var running))
+            {
+                _running[vm.Host] = running = new RunningVMReading(vm.Host);
+            }
+
+            using var planner = new VMPlanner(vm.Host, vm.Domain) { Running = running };
             foreach (var change in CreateChanges(vm))
             {
-                var tuner = new VMTuner(vm.Host, TimeProvider.System, Journals.Current, vm.Domain);
-                var plan = tuner.Plan(change, CancellationToken);
+                var plan = planner.Plan(change, CancellationToken);
                 if (AsPlan)
                 {
                     PlanCollector.Current?.Add(plan);
@@ -62,7 +53,7 @@ public abstract class VMChangeCmdlet : VMCmdlet
                 }
                 else
                 {
-                    PlanApplication.Apply(this, tuner, plan, Force, PlanApplication.Options(Restart, ShutdownTimeLimit, AllowPowerOff, vm.Reference.Performance));
+                    PlanApplication.Apply(this, new VMTuner(planner, TimeProvider.System, Journals.Current), plan, Force, ApplyOptions(vm.Reference.Performance));
                 }
             }
         });

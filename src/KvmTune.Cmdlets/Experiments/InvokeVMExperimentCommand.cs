@@ -16,7 +16,7 @@ namespace KvmTune.Cmdlets.Experiments;
 /// </summary>
 [Cmdlet(VerbsLifecycle.Invoke, "VMExperiment", DefaultParameterSetName = PlanSet, SupportsShouldProcess = true)]
 [OutputType(typeof(VMExperiment))]
-public sealed class InvokeVMExperimentCommand : WorkloadCmdlet
+public sealed class InvokeVMExperimentCommand : ExperimentingCmdlet
 {
     private const string PlanSet = "Plan";
     private const string ChangeSet = "Change";
@@ -43,22 +43,16 @@ public sealed class InvokeVMExperimentCommand : WorkloadCmdlet
     [Parameter(ParameterSetName = ChangeSet)]
     public SwitchParameter AllowMultiple { get; set; }
 
-    /// <summary>The order of the runs. Auto: pairs, of boots where the change needs a restart; blocks where -TimeLimit leaves no time for those.</summary>
+    /// <summary>
+    /// The order of the runs. Auto: Switchback for a change that can be made live under a workload that reports while it runs; else pairs, of boots
+    /// where the change needs a restart; blocks where -TimeLimit leaves no time for those.
+    /// </summary>
     [Parameter]
     public ExperimentDesign Design { get; set; }
 
     /// <summary>When the change is kept.</summary>
     [Parameter]
     public KeepRule Keep { get; set; }
-
-    /// <summary>Lets the VM be restarted, as often as the design needs. A change that needs a restart is refused without.</summary>
-    [Parameter]
-    public SwitchParameter Restart { get; set; }
-
-    /// <summary>How long the guest may take to shut down for a restart. Default: two minutes.</summary>
-    [Parameter]
-    [DurationTransformation]
-    public TimeSpan ShutdownTimeLimit { get; set; } = new RestartOptions().TimeLimit;
 
     /// <summary>How long the experiment of one VM may take. It ends with what was measured by then, and says what it could not do.</summary>
     [Parameter]
@@ -78,21 +72,14 @@ public sealed class InvokeVMExperimentCommand : WorkloadCmdlet
     [Parameter]
     public int? Seed { get; set; }
 
-    /// <summary>Powers a guest off that does not shut down in time for a restart: what it has not written is lost.</summary>
-    [Parameter]
-    public SwitchParameter AllowPowerOff { get; set; }
-
-    /// <summary>Consents to what puts data at risk, and so does not ask about it.</summary>
-    [Parameter]
-    public SwitchParameter Force { get; set; }
-
     private ExperimentOptions Options => new()
     {
         Design = Design,
         Keep = Keep,
         Restart = Restart,
-        RestartOptions = new RestartOptions { TimeLimit = ShutdownTimeLimit, AllowPowerOff = AllowPowerOff },
+        RestartOptions = RestartOptions,
         Runs = IsGiven(nameof(Runs)) ? Runs : null,
+        InRuns = IsGiven(nameof(RunTime)),
         TimeLimit = TimeLimit,
         Metric = DecidingMetric,
         ThresholdPercent = Threshold,
@@ -169,20 +156,28 @@ public sealed class InvokeVMExperimentCommand : WorkloadCmdlet
     {
         var host = HostConnections.Get(ConnectionUri ?? plan.ConnectionUri);
         using var domain = host.Write().TryLookupByUuid(plan.VMId) ?? throw host.VMNotFound(plan.VMName, plan.VMId);
-        var anew = new VMTuner(host, TimeProvider.System, Journals.Current, domain).CheckAnew(plan);
+        using var planner = new VMPlanner(host, domain);
+        var anew = planner.CheckAnew(plan);
         Run(new VMTarget(host, domain, VMReference.From(plan)), [anew]);
     }
 
     private void Run(VMTarget vm, IReadOnlyList<VMTuningPlan> plans)
     {
         var workload = Request(vm.Reference.Performance?.Workload, vm);
+        if (vm.Reference.Performance is null && !IsGiven(nameof(Area)))
+        {
+            // The guest's own load is looked at where the change should show.
+            workload = workload with { Area = ObserveWorkload.AreaOf(plans[0].Area) };
+        }
+
         var options = Options;
         using var target = new KvmTune.Measurement.LibvirtMeasurementTarget(vm.Domain, TimeProvider.System);
+        using var planner = new VMPlanner(vm.Host, vm.Domain);
         var experimenter = new VMExperimenter(
-            vm.Host, new VMTuner(vm.Host, TimeProvider.System, Journals.Current, vm.Domain), target, WorkloadCatalog.CreateDefault(), TimeProvider.System);
+            vm.Host, new VMTuner(planner, TimeProvider.System, Journals.Current), target, WorkloadCatalog.CreateDefault(), TimeProvider.System);
         foreach (var plan in plans)
         {
-            VMTuner.RefuseErrors(plan);
+            VMPlanner.RefuseErrors(plan);
             PlanApplication.Show(this, plan);
         }
 

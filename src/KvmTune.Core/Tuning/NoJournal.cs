@@ -5,7 +5,7 @@ namespace KvmTune.Tuning;
 public sealed class NoJournal : IChangeJournal
 {
     /// <inheritdoc/>
-    public Task<IChangeRecord> HoldAsync(VMChange change, CancellationToken cancellationToken) => Task.FromResult<IChangeRecord>(new NoRecord());
+    public Task<IChangeRecord> HoldAsync(VMTuningPlan plan, CancellationToken cancellationToken) => Task.FromResult<IChangeRecord>(new NoRecord());
 
     private sealed class NoRecord : IChangeRecord
     {
@@ -17,6 +17,8 @@ public sealed class NoJournal : IChangeJournal
         }
 
         public VMTuningResult Complete(VMTuningResult result) => result with { JournalId = null };
+
+        public VMTuningResult CompleteTakenBack(VMTuningResult result) => Complete(result);
 
         public void Fail(Exception exception, bool isTakenBack)
         {
