@@ -1,5 +1,6 @@
 // The root of all cmdlets: turns Ctrl+C into a token, waits for the engine while its messages are shown, maps errors in one place.
 using System.Collections.Concurrent;
+using System.Globalization;
 using System.Management.Automation;
 using System.Management.Automation.Host;
 using System.Reflection;
@@ -52,7 +53,7 @@ public abstract class CancellableCmdlet : PSCmdlet, IDisposable
             }
 
             var impact = GetType().GetCustomAttribute<CmdletAttribute>()?.ConfirmImpact ?? ConfirmImpact.Medium;
-            return !MyInvocation.BoundParameters.ContainsKey("WhatIf") && LanguagePrimitives.TryConvertTo(GetVariableValue("ConfirmPreference"), out ConfirmImpact preference)
+            return !MyInvocation.BoundParameters.ContainsKey("WhatIf") && LanguagePrimitives.TryConvertTo(GetVariableValue("ConfirmPreference"), CultureInfo.InvariantCulture, out ConfirmImpact preference)
                 && preference != ConfirmImpact.None && impact >= preference;
         }
     }
