@@ -3,7 +3,7 @@
 #   tests/debian.sh SUITE COMMAND…     for example: tests/debian.sh trixie ./bootstrap.sh test
 # The root is made by mmdebstrap, once, with what the lab, the tests and the benches install, and kept in KVMTUNE_DEBIAN_CACHE
 # (~/.cache/kvmtune-debian). .NET, its packages and this repository are those of this machine. Needs root. A lab of the machine's own must
-# not be up meanwhile; nothing of this one is left running or mounted when the command ends.
+# not be up meanwhile; nothing of this one is left mounted when the command ends.
 set -euo pipefail
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cache=${KVMTUNE_DEBIAN_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/kvmtune-debian}
@@ -37,7 +37,8 @@ root_of() {
     echo "$root"
 }
 
-# In namespaces of its own: what is mounted or started here is gone when the command ends, however it ends.
+# In a mount namespace of its own: what is mounted here is gone when the command ends, however it ends. No process namespace: as its first
+# process the command would hear neither Ctrl+C nor a kill.
 enter() {
     local root=$1 dotnet
     shift
@@ -45,14 +46,13 @@ enter() {
     mkdir -p "$root$dotnet" "$root$repository" "$root$HOME/.nuget" "$HOME/.nuget"
     cp --dereference /etc/resolv.conf "$root/etc/resolv.conf"
     # shellcheck disable=SC2016  # for the inner shell
-    exec unshare --mount --propagation private --pid --fork --kill-child bash -c '
+    exec unshare --mount --propagation private bash -c '
         set -euo pipefail
         root=$1 dotnet=$2 repository=$3
         shift 3
         # A mount point: QEMU gets a mount namespace, and PowerShell has a drive, only where the root is one.
         mount --bind "$root" "$root"
-        mount -t proc proc "$root/proc"
-        for folder in sys dev; do mount --rbind "/$folder" "$root/$folder"; done
+        for folder in proc sys dev; do mount --rbind "/$folder" "$root/$folder"; done
         mount -t tmpfs -o mode=755 tmpfs "$root/run"
         mkdir -p "$root/run/lock"
         mount --bind -o ro "$dotnet" "$root$dotnet"
