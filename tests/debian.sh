@@ -2,8 +2,8 @@
 # Runs a command of this repository in a bare Debian of another release, with the libvirt, QEMU and tools of that:
 #   tests/debian.sh SUITE COMMAND…     for example: tests/debian.sh trixie ./bootstrap.sh test
 # The root is made by mmdebstrap, once, with what the lab, the tests and the benches install, and kept in KVMTUNE_DEBIAN_CACHE
-# (~/.cache/kvmtune-debian). .NET, its packages and this repository are those of this machine. Needs root. A lab of the machine's own must
-# not be up meanwhile; nothing of this one is left mounted when the command ends.
+# (~/.cache/kvmtune-debian). .NET, its packages, this repository and the certificates that are trusted are those of this machine. Needs root.
+# A lab of the machine's own must not be up meanwhile; nothing of this one is left mounted when the command ends.
 set -euo pipefail
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cache=${KVMTUNE_DEBIAN_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/kvmtune-debian}
@@ -58,6 +58,9 @@ enter() {
         mount --bind -o ro "$dotnet" "$root$dotnet"
         mount --bind "$HOME/.nuget" "$root$HOME/.nuget"
         mount --bind "$repository" "$root$repository"
+        # What this machine trusts, a proxy with a certificate of its own among it.
+        certificates=/etc/ssl/certs/ca-certificates.crt
+        if [ -e "$certificates" ] && [ -e "$root$certificates" ]; then mount --bind -o ro "$certificates" "$root$certificates"; fi
         exec chroot "$root" env PATH="/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:$dotnet" DOTNET_ROOT="$dotnet" \
             bash -c "cd \"\$1\"; shift; exec \"\$@\"" - "$repository" "$@"' - "$root" "$dotnet" "$repository" "$@"
 }
