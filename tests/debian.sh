@@ -28,8 +28,9 @@ root_of() {
         mkdir -p "$cache"
         rm -rf "$cache/$suite-"*
         say "making a root of Debian's $suite, once; it is kept in $root"
-        # As on an installed Debian, but no service starts.
+        # As on an installed Debian, but no service starts, and QEMU uses the devices of this root: libvirt cannot make it a /dev of its own here.
         mmdebstrap --quiet --variant=apt --skip=cleanup/apt --include="$names" \
+            --customize-hook='echo "namespaces = [ ]" >>"$1/etc/libvirt/qemu.conf"' \
             --customize-hook='printf "#!/bin/sh\nexit 101\n" >"$1/usr/sbin/policy-rc.d"; chmod 0755 "$1/usr/sbin/policy-rc.d"' \
             "$suite" "$root.new" >&2
         mv "$root.new" "$root"
@@ -50,7 +51,7 @@ enter() {
         set -euo pipefail
         root=$1 dotnet=$2 repository=$3
         shift 3
-        # A mount point: QEMU gets a mount namespace, and PowerShell has a drive, only where the root is one.
+        # A mount point: PowerShell has a drive only where the root is one.
         mount --bind "$root" "$root"
         for folder in proc sys dev; do mount --rbind "/$folder" "$root/$folder"; done
         mount -t tmpfs -o mode=755 tmpfs "$root/run"
