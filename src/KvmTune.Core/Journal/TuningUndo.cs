@@ -4,6 +4,7 @@ using KvmTune.Hosts;
 using KvmTune.Libvirt;
 using KvmTune.Topology;
 using KvmTune.Tuning;
+using KvmTune.Tuning.Rules;
 
 namespace KvmTune.Journal;
 
@@ -18,6 +19,9 @@ public sealed record UndoOptions
 
     /// <summary>How a restart is done.</summary>
     public RestartOptions RestartOptions { get; init; } = new();
+
+    /// <summary>By which way, where that was chosen and shown already; null for choosing now.</summary>
+    public RestartWay? Way { get; init; }
 
     /// <summary>The experiment that the undo is part of.</summary>
     public Guid? ExperimentId { get; init; }
@@ -73,7 +77,12 @@ public sealed class TuningUndo(TuningJournal journal, HostConnection host, TimeP
             throw LibvirtErrors.Calling(exception, $"reading '{entry.VMName}'");
         }
 
-        return _tuner.Plan(intent.Inverse, cancellationToken);
+        var plan = _tuner.Plan(intent.Inverse, cancellationToken);
+
+        // A state that an interrupted suspend has left is let go on before the change is taken back.
+        return Suspended(entry) is null
+            ? plan
+            : plan with { Findings = [.. plan.Findings.Where(finding => finding.RuleId != nameof(ScopeRules.SavedStateHidesChange))] };
     }
 
     /// <summary>Takes a change back.</summary>
@@ -89,6 +98,7 @@ public sealed class TuningUndo(TuningJournal journal, HostConnection host, TimeP
     {
         ArgumentNullException.ThrowIfNull(options);
         var entry = journal.Find(id);
+        var resumed = await EndSuspendAsync(entry, options, cancellationToken);
         var plan = Plan(entry, options.Force, cancellationToken);
         // An earlier undo of it may be what was interrupted.
         var restart = IsInRestart(entry) ? entry : journal.Last(entry.VMId!.Value, _ => true) is { } last && IsInRestart(last) ? last : null;
@@ -97,7 +107,7 @@ public sealed class TuningUndo(TuningJournal journal, HostConnection host, TimeP
         var result = isLeft
             ? await _tuner.ApplyAsync(
                 plan,
-                new ApplyOptions { Restart = options.Restart, RestartOptions = options.RestartOptions, ExperimentId = options.ExperimentId, Undoes = id },
+                new ApplyOptions { Restart = options.Restart, RestartOptions = options.RestartOptions, Way = options.Way, ExperimentId = options.ExperimentId, Undoes = id },
                 cancellationToken)
             : new VMTuningResult
             {
@@ -111,7 +121,7 @@ public sealed class TuningUndo(TuningJournal journal, HostConnection host, TimeP
             journal.MarkUndone(id, by: null);
         }
 
-        var notes = result.Notes.Concat(entry.UndoneAt is null ? new PoolUndo(journal, host).GiveBack(entry.Intent!.Reserved) : []).ToList();
+        var notes = resumed.Concat(result.Notes).Concat(entry.UndoneAt is null ? new PoolUndo(journal, host).GiveBack(entry.Intent!.Reserved) : []).ToList();
         if (restart is not null && !result.Restarted)
         {
             notes.AddRange(await EndRestartAsync(restart, options, cancellationToken));
@@ -144,6 +154,40 @@ public sealed class TuningUndo(TuningJournal journal, HostConnection host, TimeP
         Step: ChangeStep.ShuttingDown or ChangeStep.ShutDown,
         Intent.WasRunning: true,
     };
+
+    // The process ended while the guest was suspended: that of the change, or of an earlier undo of it.
+    private JournalEntry? Suspended(JournalEntry entry) => IsInSuspend(entry)
+        ? entry
+        : journal.Last(entry.VMId!.Value, _ => true) is { } last && IsInSuspend(last) ? last : null;
+
+    private static bool IsInSuspend(JournalEntry entry) => entry is
+    {
+        Outcome: JournalOutcome.Interrupted or JournalOutcome.Failed,
+        Step: ChangeStep.Saving or ChangeStep.Saved or ChangeStep.SavedStateEdited,
+        Intent.WasRunning: true,
+    };
+
+    // The guest's state is in libvirt's file, or about to be: it goes on from there, without the change.
+    private async Task<IReadOnlyList<string>> EndSuspendAsync(JournalEntry entry, UndoOptions options, CancellationToken cancellationToken)
+    {
+        if (entry.Intent is not { } intent || entry.Outcome == JournalOutcome.Running || Suspended(entry) is null)
+        {
+            return [];
+        }
+
+        try
+        {
+            using var held = await journal.HoldAsync(intent.Inverse, cancellationToken);
+            using var domain = Find(entry);
+            return await new VMSuspender(domain, time, options.RestartOptions, static _ => { }).EndAsync(intent.Inverse.Edit, cancellationToken) is { } notes
+                ? [$"The state of '{entry.VMName}' was saved since its suspend was interrupted; the guest goes on from there.", .. notes]
+                : [];
+        }
+        catch (LibvirtException exception)
+        {
+            throw LibvirtErrors.Calling(exception, $"resuming '{entry.VMName}'");
+        }
+    }
 
     // It ran before, so it shall run again. A guest that still runs may be about to go off, for it was asked to: that cannot be called back,
     // and a second request does no harm.

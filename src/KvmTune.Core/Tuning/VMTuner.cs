@@ -17,6 +17,9 @@ public sealed record ApplyOptions
     /// <summary>How a restart is done.</summary>
     public RestartOptions RestartOptions { get; init; } = new();
 
+    /// <summary>By which way, where that was chosen and shown already (<see cref="VMTuner.WayOf(VMTuningPlan, RestartOptions)"/>); null for choosing now.</summary>
+    public RestartWay? Way { get; init; }
+
     /// <summary>The measurement that the change follows; it travels on with the result.</summary>
     public IChangeBaseline? Baseline { get; init; }
 
@@ -80,6 +83,7 @@ public sealed class VMTuner(HostConnection host, TimeProvider time, IChangeJourn
             }
 
             cancellationToken.ThrowIfCancellationRequested();
+            var way = checkedPlan.RequiresRestart && options.Restart ? options.Way ?? WayOf(checkedPlan, domain, options.RestartOptions) : null;
             var application = new ChangeApplication(host, domain, checkedPlan, record);
             var id = record.Begin(new ChangeIntent
             {
@@ -87,7 +91,8 @@ public sealed class VMTuner(HostConnection host, TimeProvider time, IChangeJourn
                 Inverse = application.Inverse,
                 Reserved = checkedPlan.Preparation?.Reserves() ?? [],
                 WasRunning = checkedPlan.Snapshot.Running is not null,
-                Restarts = checkedPlan.RequiresRestart && options.Restart,
+                Restarts = way is not null,
+                RestartBy = way?.By,
                 StartedAt = started,
                 BaselineId = options.Baseline?.Id,
                 ExperimentId = options.ExperimentId,
@@ -96,7 +101,7 @@ public sealed class VMTuner(HostConnection host, TimeProvider time, IChangeJourn
             });
             try
             {
-                return record.Complete(await CarryOutAsync(checkedPlan, application, record, options, cancellationToken) with { JournalId = id });
+                return record.Complete(await CarryOutAsync(checkedPlan, application, record, way, options, cancellationToken) with { JournalId = id });
             }
             catch (Exception exception)
             {
@@ -120,12 +125,12 @@ public sealed class VMTuner(HostConnection host, TimeProvider time, IChangeJourn
         };
 
         async Task<VMTuningResult> CarryOutAsync(
-            VMTuningPlan checkedPlan, ChangeApplication application, IChangeRecord record, ApplyOptions options, CancellationToken cancellationToken)
+            VMTuningPlan checkedPlan, ChangeApplication application, IChangeRecord record, RestartWay? way, ApplyOptions options, CancellationToken cancellationToken)
         {
             record.Reach(ChangeStep.Intended);
             var verifications = new List<Verification>();
             IReadOnlyList<string> notes = [];
-            var restarted = false;
+            RestartOutcome? restart = null;
             if (checkedPlan.Preparation is { } preparation)
             {
                 verifications.AddRange(preparation.Apply());
@@ -139,12 +144,12 @@ public sealed class VMTuner(HostConnection host, TimeProvider time, IChangeJourn
                     verifications.AddRange(application.Apply());
                 }
 
-                if (checkedPlan.RequiresRestart && options.Restart)
+                if (way is not null)
                 {
-                    await application.RestartAsync(new VMRestarter(time, options.RestartOptions), cancellationToken);
-                    (var seen, notes) = await application.VerifyRestartedAsync(time, cancellationToken);
+                    restart = await application.RestartAsync(way, options.RestartOptions, time, cancellationToken);
+                    var (seen, left) = await application.VerifyRestartedAsync(time, cancellationToken);
                     verifications.AddRange(seen);
-                    restarted = true;
+                    notes = [.. restart.Notes, .. left];
                 }
             }
             catch
@@ -154,11 +159,14 @@ public sealed class VMTuner(HostConnection host, TimeProvider time, IChangeJourn
             }
 
             record.Reach(ChangeStep.Verified);
-            return Result(checkedPlan, checkedPlan.RequiresRestart && !restarted ? TuningOutcome.RestartPending : TuningOutcome.Applied) with
+            return Result(checkedPlan, checkedPlan.RequiresRestart && restart is null ? TuningOutcome.RestartPending : TuningOutcome.Applied) with
             {
                 Verifications = verifications,
                 Notes = notes,
-                Restarted = restarted,
+                Restarted = restart is not null,
+                RestartedBy = restart?.By,
+                PauseSeconds = restart?.Pause?.TotalSeconds,
+                RebootReason = restart?.Reason,
                 Inverse = new[] { application.Inverse },
             };
         }
@@ -183,10 +191,18 @@ public sealed class VMTuner(HostConnection host, TimeProvider time, IChangeJourn
                 Inverse = ChangeApplication.InverseOf(plan),
                 WasRunning = domain.IsActive,
                 Restarts = true,
+                RestartBy = options.RestartOptions.By,
                 StartedAt = time.GetUtcNow(),
                 ExperimentId = options.ExperimentId,
                 Undoes = options.Undoes,
             });
+            if (options.RestartOptions.By == RestartBy.Suspend)
+            {
+                await new VMSuspender(domain, time, options.RestartOptions, record.Reach).RunAsync(static _ => { }, cancellationToken);
+                record.Withdraw();
+                return;
+            }
+
             record.Reach(ChangeStep.ShuttingDown);
             var hadAgent = domain.IsActive && await restarter.ShutDownAsync(domain, cancellationToken);
             record.Reach(ChangeStep.ShutDown);
@@ -212,6 +228,28 @@ public sealed class VMTuner(HostConnection host, TimeProvider time, IChangeJourn
             throw;
         }
     }
+
+    /// <summary>By which way a VM would be restarted for a plan that needs it, and what that would cost. Nothing is touched.</summary>
+    /// <param name="plan">The plan, as it was made or checked here.</param>
+    /// <param name="options">How it is to be restarted.</param>
+    /// <exception cref="KvmTuneException">A suspend is asked for and is not possible (<c>CannotSuspend</c>).</exception>
+    public RestartWay WayOf(VMTuningPlan plan, RestartOptions options)
+    {
+        try
+        {
+            var domain = FindDomain(plan.Change);
+            using var found = domain == known ? null : domain;
+            return WayOf(plan, domain, options);
+        }
+        catch (LibvirtException exception)
+        {
+            throw LibvirtErrors.Calling(exception, $"reading '{plan.VMName}'");
+        }
+    }
+
+    private RestartWay WayOf(VMTuningPlan plan, LibvirtDomain domain, RestartOptions options) => plan.Snapshot.Running is { } running
+        ? RestartPlanner.Choose(host, domain, running, SavedState.SeenOf(plan.Change, running), options)
+        : RestartWay.Reboot;
 
     /// <summary>
     /// The plan on what is there now. Nothing is touched. Of a plan that comes from outside (a file, a job, another host) this is what is to be
