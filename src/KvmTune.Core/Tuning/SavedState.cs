@@ -19,7 +19,7 @@ internal static class SavedState
     public static IReadOnlyList<string> Seen(DomainDocument running, DomainDocument configured, CpuSet hostCpus) =>
         [.. SettingComparer.PendingSettings(running.Settings, configured.Settings, hostCpus)
             .Where(pending => pending.Setting.IsSeenByGuest(pending.Running, pending.Configured))
-            .Select(pending => TerminalText.Line(pending.Setting.NameOf(pending.Path)))];
+            .Select(pending => NameOf(pending.Setting, pending.Path)).Distinct(StringComparer.Ordinal)];
 
     /// <summary>The names of the settings of a change that the guest can see change.</summary>
     public static IReadOnlyList<string> SeenOf(VMChange change, DomainDocument running)
@@ -28,7 +28,7 @@ internal static class SavedState
         change.Edit(after);
         return [.. change.Settings
             .Where(setting => SettingCatalog.Get(setting.Path).IsSeenByGuest(running.Get(setting.Path), after.Get(setting.Path)))
-            .Select(setting => TerminalText.Line(SettingCatalog.Get(setting.Path).NameOf(setting.Path)))];
+            .Select(setting => NameOf(SettingCatalog.Get(setting.Path), setting.Path)).Distinct(StringComparer.Ordinal)];
     }
 
     /// <summary>Sets settings in a saved definition, in the order that they need.</summary>
@@ -39,4 +39,8 @@ internal static class SavedState
             saved.Set(setting.Path, setting.Value);
         }
     }
+
+    // What people read as one is named once.
+    private static string NameOf(Setting setting, SettingPath path) =>
+        TerminalText.Line(setting.Group is { } group && !group.Name.Contains('*', StringComparison.Ordinal) ? group.Name : setting.NameOf(path));
 }

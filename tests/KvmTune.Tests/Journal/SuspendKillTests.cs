@@ -15,7 +15,7 @@ namespace KvmTune.Tests.Journal;
 [Collection(FirstGuest.Name)]
 public sealed class SuspendKillTests
 {
-    private const int Moments = 100;
+    private static readonly int Moments = Tier.Rounds(100);
 
     [SkippableTheory]
     [InlineData(ChangeStep.Saved, false)]
