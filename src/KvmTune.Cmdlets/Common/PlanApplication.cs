@@ -20,10 +20,10 @@ internal static class PlanApplication
             return;
         }
 
-        VMTuner.RefuseErrors(plan);
+        VMPlanner.RefuseErrors(plan);
         Show(cmdlet, plan);
         WarnOfUnmeasured(cmdlet, plan, options);
-        var way = WayOf(cmdlet, tuner, plan, options.Restart, options.RestartOptions);
+        var way = WayOf(cmdlet, tuner.Planner, plan, options.Restart, options.RestartOptions);
         if (cmdlet.ShouldProcess(Description(plan, way), Question(plan, way), "KvmTune") && IsAccepted(cmdlet, plan, force))
         {
             var result = cmdlet.Await((post, token) => new RestartProgress(cmdlet, plan.VMName, plan.VMId).ShowAsync(
@@ -35,14 +35,24 @@ internal static class PlanApplication
 
     /// <summary>By which way the VM would be restarted; null where it would not.</summary>
     /// <exception cref="KvmTuneException">A suspend is asked for and is not possible (<c>CannotSuspend</c>).</exception>
-    public static RestartWay? WayOf(CancellableCmdlet cmdlet, VMTuner tuner, VMTuningPlan plan, bool restart, RestartOptions options)
+    public static RestartWay? WayOf(CancellableCmdlet cmdlet, VMPlanner planner, VMTuningPlan plan, bool restart, RestartOptions options)
     {
-        if (!plan.RequiresRestart || !restart)
+        if (!plan.RequiresRestart)
         {
             return null;
         }
 
-        var way = tuner.WayOf(plan, options);
+        if (!restart)
+        {
+            if (cmdlet.MyInvocation.BoundParameters.ContainsKey(nameof(RestartingCmdlet.RestartBy)))
+            {
+                cmdlet.WriteWarning($"{plan.VMName}: -RestartBy says how a restart is done, and only -Restart allows one. '{plan.Title}' waits for the VM's next start.");
+            }
+
+            return null;
+        }
+
+        var way = planner.WayOf(plan, options);
         cmdlet.WriteVerbose($"{plan.VMName}: {way.Description}.");
         return way;
     }

@@ -187,7 +187,7 @@ public sealed class UndoVMTuningCommand : TuningCmdlet
             Restart = MyInvocation.BoundParameters.ContainsKey(nameof(Restart)) ? Restart : ParameterSetName == ByObject && entry.Restarted,
             RestartOptions = RestartOptions,
         };
-        VMTuner.RefuseErrors(plan);
+        VMPlanner.RefuseErrors(plan);
         PlanApplication.Show(this, plan);
         foreach (var risk in plan.Confirmations)
         {
@@ -195,7 +195,8 @@ public sealed class UndoVMTuningCommand : TuningCmdlet
             WriteWarning($"{plan.VMName}: {risk.Evidence} ({risk.RuleId})");
         }
 
-        var way = PlanApplication.WayOf(this, new VMTuner(host, TimeProvider.System, Journals.Current), plan, options.Restart, options.RestartOptions);
+        using var planner = VMPlanner.Find(host, plan.VMName, plan.VMId);
+        var way = PlanApplication.WayOf(this, planner, plan, options.Restart, options.RestartOptions);
         if (ShouldProcess(
             FormattableString.Invariant($"take back entry {entry.Id}, '{entry.Title}'\n{PlanApplication.Description(plan, way)}"),
             FormattableString.Invariant($"{entry.VMName}: take back '{entry.Title}' (entry {entry.Id}){PlanApplication.And(way)}?"),

@@ -40,13 +40,13 @@ internal sealed class ChangeSwitch(
     {
         foreach (var plan in asked)
         {
-            tuner.CheckAnew(plan);
+            tuner.Planner.CheckAnew(plan);
         }
 
-        _plans = InOrder(tuner.PlanTogether([.. InOrder(asked).Select(plan => plan.Change)]));
+        _plans = InOrder(tuner.Planner.PlanTogether([.. InOrder(asked).Select(plan => plan.Change)]));
         foreach (var plan in _plans)
         {
-            VMTuner.RefuseErrors(plan);
+            VMPlanner.RefuseErrors(plan);
             if (!plan.HasChanges)
             {
                 throw new KvmTuneException(
@@ -79,7 +79,7 @@ internal sealed class ChangeSwitch(
     {
         if (Way is null && _options.Restart && plans.Any(plan => plan.RequiresRestart))
         {
-            var ways = plans.Where(plan => plan.RequiresRestart).Select(plan => tuner.WayOf(plan, _options.RestartOptions)).ToList();
+            var ways = plans.Where(plan => plan.RequiresRestart).Select(plan => tuner.Planner.WayOf(plan, _options.RestartOptions)).ToList();
             Way = ways.Find(way => way.By == RestartBy.Reboot) ?? ways[0];
             _options = _options with { Way = Way, RestartOptions = _options.RestartOptions with { By = Way.By } };
         }
@@ -152,12 +152,12 @@ internal sealed class ChangeSwitch(
         var undo = _options with { Restart = restart, Undoes = EntryOf(_plans[index]) };
         try
         {
-            return Recorded(await tuner.ApplyAsync(tuner.Plan(_inverse[index], cancellationToken), undo, cancellationToken));
+            return Recorded(await tuner.ApplyAsync(tuner.Planner.Plan(_inverse[index], cancellationToken), undo, cancellationToken));
         }
         catch (Exception exception) when (restart && exception is KvmTuneException or LibvirtException)
         {
             // A restart that fails takes the step before it back, which here is the undo. Rather the old configuration, waiting for a restart.
-            Recorded(await tuner.ApplyAsync(tuner.Plan(_inverse[index], cancellationToken), undo with { Restart = false }, cancellationToken));
+            Recorded(await tuner.ApplyAsync(tuner.Planner.Plan(_inverse[index], cancellationToken), undo with { Restart = false }, cancellationToken));
             throw;
         }
     }

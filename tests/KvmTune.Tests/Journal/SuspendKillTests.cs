@@ -72,7 +72,7 @@ public sealed class SuspendKillTests
         // A disk that is not there, put into the saved definition right before the start.
         var journal = new StepJournal(folder.Journal, ChangeStep.SavedStateEdited, () => vm.DefineManagedSaveXml(
             vm.GetManagedSaveXml(DomainXmlFlags.Secure).Replace("lab1-data.qcow2", "nowhere.qcow2", StringComparison.Ordinal)));
-        var refused = await Assert.ThrowsAsync<KvmTuneException>(() => SuspendAsync(new VMTuner(host, TimeProvider.System, journal), host, vm));
+        var refused = await Assert.ThrowsAsync<KvmTuneException>(() => SuspendAsync(journal, host, vm));
 
         Assert.Equal(VMRestarter.StartFailed, refused.ErrorId);
         Assert.Contains("goes on with its former ones", refused.Message, StringComparison.Ordinal);
@@ -99,7 +99,7 @@ public sealed class SuspendKillTests
         var journal = new StepJournal(folder.Journal, ChangeStep.SavedStateEdited, () => File.Move(disk, disk + ".away"));
         try
         {
-            var stuck = await Assert.ThrowsAsync<KvmTuneException>(() => SuspendAsync(new VMTuner(host, TimeProvider.System, journal), host, vm));
+            var stuck = await Assert.ThrowsAsync<KvmTuneException>(() => SuspendAsync(journal, host, vm));
             Assert.Equal(VMSuspender.NotResumed, stuck.ErrorId);
             Assert.Contains("virsh start lab1", stuck.Message, StringComparison.Ordinal);
             Assert.True(vm.HasManagedSave);
@@ -131,7 +131,7 @@ public sealed class SuspendKillTests
             }
         });
 
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => SuspendAsync(new VMTuner(host, TimeProvider.System, folder.Journal), host, vm, cancel.Token));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => SuspendAsync(folder.Journal, host, vm, cancel.Token));
 
         Assert.Equal(DomainState.Running, vm.GetState());
         Assert.False(vm.HasManagedSave);
@@ -139,10 +139,14 @@ public sealed class SuspendKillTests
         Assert.Equal(boot, await BootAsync(lab));
     }
 
-    private static Task<VMTuningResult> SuspendAsync(VMTuner tuner, HostConnection host, LibvirtDomain vm, CancellationToken cancellationToken = default) => tuner.ApplyAsync(
-        tuner.Plan(TuningChild.Cache(host, vm.Name, vm.Id, "none"), CancellationToken.None),
-        new ApplyOptions { Restart = true, RestartOptions = new RestartOptions { By = RestartBy.Suspend } },
-        cancellationToken);
+    private static async Task<VMTuningResult> SuspendAsync(IChangeJournal journal, HostConnection host, LibvirtDomain vm, CancellationToken cancellationToken = default)
+    {
+        using var planner = new VMPlanner(host, vm);
+        return await new VMTuner(planner, TimeProvider.System, journal).ApplyAsync(
+            planner.Plan(TuningChild.Cache("none"), CancellationToken.None),
+            new ApplyOptions { Restart = true, RestartOptions = new RestartOptions { By = RestartBy.Suspend } },
+            cancellationToken);
+    }
 
     private static async Task KillAtAsync(ChangeStep step, bool startedByLibvirt)
     {

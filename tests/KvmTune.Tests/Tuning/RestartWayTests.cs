@@ -5,7 +5,6 @@ using KvmTune.Tests.Journal;
 using KvmTune.Tests.Libvirt;
 using KvmTune.Topology;
 using KvmTune.Tuning;
-using KvmTune.Tuning.Changes;
 using Xunit;
 
 namespace KvmTune.Tests.Tuning;
@@ -23,7 +22,7 @@ public sealed class RestartWayTests
     public void A_cache_mode_is_seen_where_the_write_cache_comes_or_goes(string cache, string? before, string? seen)
     {
         var running = Document(before is null ? string.Empty : $" cache='{before}'", string.Empty);
-        Assert.Equal(seen is null ? [] : [seen], SavedState.SeenOf(Cache(cache), running));
+        Assert.Equal(seen is null ? [] : [seen], SavedState.SeenOf(TuningChild.Cache(cache), running));
     }
 
     [Fact]
@@ -77,28 +76,19 @@ public sealed class RestartWayTests
         using var host = new HostConnection(node.Uri);
         using var folder = new JournalFolder();
         using var vm = host.Write().LookupByName("db01");
-        var tuner = new VMTuner(host, TimeProvider.System, folder.Journal);
-        var plan = tuner.Plan(TuningChild.Cache(host, vm.Name, vm.Id, "none"));
+        using var planner = new VMPlanner(host, vm);
+        var plan = planner.Plan(TuningChild.Cache("none"));
 
-        var way = tuner.WayOf(plan, new RestartOptions { By = RestartBy.Auto });
+        var way = planner.WayOf(plan, new RestartOptions { By = RestartBy.Auto });
         Assert.Equal(RestartBy.Reboot, way.By);
         Assert.Contains("is not QEMU's", way.Reason, StringComparison.Ordinal);
 
-        var refused = await Assert.ThrowsAsync<KvmTuneException>(() => tuner.ApplyAsync(
+        var refused = await Assert.ThrowsAsync<KvmTuneException>(() => new VMTuner(planner, TimeProvider.System, folder.Journal).ApplyAsync(
             plan, new ApplyOptions { Restart = true, RestartOptions = new RestartOptions { By = RestartBy.Suspend } }, CancellationToken.None));
         Assert.Equal(RestartPlanner.CannotSuspend, refused.ErrorId);
         Assert.DoesNotContain("cache=", vm.GetXml(KvmTune.Libvirt.DomainXmlFlags.Inactive), StringComparison.Ordinal);
         Assert.Empty(folder.Journal.Entries(new KvmTune.Journal.JournalFilter()));
     }
-
-    private static DiskDriverChange Cache(string mode) => new()
-    {
-        VMName = "db01",
-        VMId = Guid.Empty,
-        ConnectionUri = "test:///default",
-        Disk = "vdb",
-        Options = new Dictionary<string, string?>(StringComparer.Ordinal) { ["cache"] = mode },
-    };
 
     private static DomainDocument Document(string driver, string more) => DomainDocument.Parse(
         $"<domain type='kvm'><name>db01</name><memory unit='MiB'>64</memory>{more}<vcpu>2</vcpu><devices><disk type='file' device='disk'><driver name='qemu' type='raw'{driver}/><source file='/x'/><target dev='vdb' bus='virtio'/></disk></devices></domain>");
