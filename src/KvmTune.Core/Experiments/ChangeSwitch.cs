@@ -107,7 +107,7 @@ internal sealed class ChangeSwitch(
 
         // The restart for the last of them put the others in force too.
         return results[^1].Restarted
-            ? [.. results.Select(result => result.Outcome == TuningOutcome.RestartPending ? result with { Outcome = TuningOutcome.Applied, Restarted = true } : result)]
+            ? [.. results.Select(result => result.Outcome == TuningOutcome.RestartPending ? result with { Outcome = TuningOutcome.Applied, Restarted = true, RestartedBy = results[^1].RestartedBy } : result)]
             : results;
     }
 

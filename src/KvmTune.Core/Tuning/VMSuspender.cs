@@ -212,14 +212,21 @@ internal sealed class VMSuspender(LibvirtDomain domain, TimeProvider time, Resta
             return;
         }
 
-        if (domain.GetState(out var reason) == DomainState.Paused && (DomainPausedReason)reason == DomainPausedReason.Saving)
+        try
         {
-            domain.Resume();
-        }
+            if (domain.GetState(out var reason) == DomainState.Paused && (DomainPausedReason)reason == DomainPausedReason.Saving)
+            {
+                domain.Resume();
+            }
 
-        if (domain.HasManagedSave)
+            if (domain.HasManagedSave)
+            {
+                domain.RemoveManagedSave();
+            }
+        }
+        catch (LibvirtException exception) when (!exception.IsConnectionLost && !domain.HasManagedSave)
         {
-            domain.RemoveManagedSave();
+            // libvirt was doing it in this moment, or is still at something else with the VM: no file is left, which is what matters.
         }
     }
 
