@@ -3,7 +3,7 @@
 # one line about a disk, from the first measurement to the verdict. Takes a few minutes. ./bootstrap.sh demo runs it on a guest of the lab.
 #
 # On a VM of your own: two vCPUs or more, its agent running, sysbench and fio in it, and a disk that -Disk names. The demo pins the VM badly
-# first, measures it under load and restarts it once, so it asks before. In the end it says how all of it is taken back.
+# first, measures it under load and suspends or restarts it once, so it asks before. In the end it says how all of it is taken back.
 [CmdletBinding(SupportsShouldProcess)]
 param(
     [string] $VMName = 'lab1',
@@ -23,7 +23,7 @@ function Show-Step([string] $Text) { Write-Host "`nPS> $Text" -ForegroundColor C
 $vm = Get-VMTopology $VMName
 # Guests of the lab are there to be thrown away; tests/lab gives them ids that begin so.
 $isLabGuest = "$($vm.VMId)" -like '6b766d74-756e-4c61-8b00-*'
-$question = "The demo pins vCPUs 0 and 1 of $VMName to one host CPU, measures it under load for some minutes, and restarts it. Go on?"
+$question = "The demo pins vCPUs 0 and 1 of $VMName to one host CPU, measures it under load for some minutes, and suspends or restarts it. Go on?"
 if (-not $isLabGuest -and -not $Force -and -not $WhatIfPreference -and -not $PSCmdlet.ShouldContinue($question, 'A demo on a VM that is not of the lab')) { return }
 if ($vm.VcpuCount -lt 2) { throw "$VMName has one vCPU, and the demo needs two that can share a host CPU. Name another VM by -VMName." }
 $first, $last = (("$((Get-VMHostTopology $vm.ConnectionUri).OnlineCpus)" -split ',')[0] -split '-')

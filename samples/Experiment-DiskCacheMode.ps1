@@ -1,19 +1,22 @@
 #!/usr/bin/env pwsh
 # The first experiment of the method: is a disk faster with the host's page cache (writeback) or past it (none)? fio in the guest,
-# a restart between, and in the end what each costs and risks. What counts is the boot, so it takes pairs of them: 16 restarts and more,
-# a quarter of an hour on a small guest. -Design Blocks takes five restarts, and gives a direction instead of a verdict.
+# a suspend between (a reboot where the guest cannot be suspended), and in the end what each costs and risks. What counts is the resume, so it
+# takes pairs of them: 16 and more. -Design Blocks takes five, and gives a direction instead of a verdict.
 [CmdletBinding(SupportsShouldProcess)]
 param(
     [string] $VMName = 'lab1',
     [string] $Disk = 'vdb',
     [string] $Workload = 'RandomWrite',
-    # Pairs of boots, at least 6, instead of looks after 8, 12 and 20; or runs a side for the other designs.
+    # Pairs of resumes, at least 6, instead of looks after 8, 12 and 20; or runs a side for the other designs.
     [int] $Runs,
     # Steady load of one run, in seconds.
     [double] $RunTime = 3,
     # What becomes of the other mode afterwards. Never: the experiment is made to know.
     [ValidateSet('Improved', 'NotWorse', 'Always', 'Never')]
     [string] $Keep = 'Never',
+    # By which way the guest gets the other mode: without a reboot where that is possible.
+    [ValidateSet('Auto', 'Suspend', 'Reboot')]
+    [string] $RestartBy = 'Auto',
     # The order of runs.
     [ValidateSet('Auto', 'Pairs', 'Blocks', 'Sequential')]
     [string] $Design = 'Auto',
@@ -31,7 +34,7 @@ $before = $device.Cache
 if (-not $before) { $before = 'writeback (not set, which QEMU takes as writeback)' }
 $other = if ($before -eq 'none') { 'writeback' } else { 'none' }
 
-$options = @{ Workload = $Workload; RunTime = $RunTime; Restart = $true; Keep = $Keep; Design = $Design; Force = $Force }
+$options = @{ Workload = $Workload; RunTime = $RunTime; Restart = $true; RestartBy = $RestartBy; Keep = $Keep; Design = $Design; Force = $Force }
 if ($PSBoundParameters.ContainsKey('Runs')) { $options.Runs = $Runs }
 # Linux AIO does not go through the page cache, so it cannot stay where writeback is tried.
 $mode = @{ Cache = $other }

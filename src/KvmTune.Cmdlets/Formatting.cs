@@ -89,7 +89,17 @@ public static class Formatting
     {
         TuningOutcome.RestartPending => "restart pending",
         TuningOutcome.NoChange => "no change",
+        _ when result.RestartedBy == RestartBy.Suspend => "applied, suspended",
         _ => result.Restarted ? "applied, restarted" : "applied",
+    };
+
+    /// <summary>By which way a VM was restarted for a change, in words.</summary>
+    public static string Restart(bool restarted, RestartBy? by, double? pauseSeconds, string? reason) => by switch
+    {
+        RestartBy.Suspend => Invariant($"by a suspend: the guest stood still for {pauseSeconds:0.0} s and went on"),
+        RestartBy.Reboot when reason is not null => $"by a reboot: {reason}",
+        RestartBy.Reboot => "by a reboot",
+        _ => restarted ? "yes" : "no",
     };
 
     /// <summary>What was read back after a change, in words.</summary>

@@ -35,6 +35,9 @@ public enum DomainPausedReason
     /// <summary>It is not known.</summary>
     Unknown = 0,
 
+    /// <summary>Its state is being saved.</summary>
+    Saving = 3,
+
     /// <summary>A disk failed or is full.</summary>
     IOError = 5,
 

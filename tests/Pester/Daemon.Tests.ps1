@@ -51,4 +51,27 @@ Describe 'A daemon that is killed' -Tag Lab, Alone -Skip:(-not $isOurs) {
         finally { Invoke-Daemon start }
         Get-DomainState lab2 | Should -Be running
     }
+    It 'in the middle of a suspend: the guest goes on in the same boot, and undo leads back' -Tag All {
+        Reset-Guest lab2
+        Wait-Guest lab2
+        $before = Get-DomainText lab2
+        $boot = Invoke-InGuest lab2 'cat /proc/sys/kernel/random/boot_id'
+        $pipeline = Start-Pipeline "Set-DiskCacheMode lab2 vdb none -Restart -RestartBy Suspend -ConnectionUri '$(Get-LabUri)'"
+        $null = Wait-Until -What 'the state is being saved' -Condition {
+            if ($pipeline.Handle.IsCompleted) { throw "it ended: $($pipeline.Streams.Error.ReadAll())" }
+            (Get-DomainState lab2) -ne 'running'
+        }
+        Invoke-Daemon kill
+        try {
+            $result = Wait-Pipeline $pipeline 60
+            $result.Ids | Should -Be ConnectionLost
+            "$($result.Errors[0])" | Should -Match 'Undo-VMTuning finds out which'
+        }
+        finally { Invoke-Daemon start }
+        $null = Undo-VMTuning lab2 -Last -ConnectionUri (Get-LabUri) -WarningAction Ignore
+        Get-DomainState lab2 | Should -Be running
+        Invoke-Virsh dominfo lab2 | Where-Object { $_ -match '^Managed save:' } | Should -Match 'no$'
+        Get-DomainText lab2 | Should -Be $before
+        Invoke-InGuest lab2 'cat /proc/sys/kernel/random/boot_id' | Should -Be $boot
+    }
 }

@@ -186,7 +186,7 @@ Describe 'Cache modes of a real guest' -Tag Lab, lab2 -Skip:(-not $env:KVMTUNE_L
         $broken | Should -Not -Be $file
         Set-DomainText $broken
         try {
-            $captured = Invoke-Captured { Set-DiskCacheMode lab2 vdb none -Restart -ShutdownTimeLimit 180 }
+            $captured = Invoke-Captured { Set-DiskCacheMode lab2 vdb none -Restart -RestartBy Reboot -ShutdownTimeLimit 180 }
             $captured.Ids | Should -Be StartFailed
             Get-DiskOption lab2 vdb cache | Should -BeNullOrEmpty
         }

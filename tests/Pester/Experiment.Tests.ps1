@@ -177,6 +177,7 @@ Describe 'An experiment that needs restarts' -Tag Lab, lab1 -Skip:(-not $env:KVM
     AfterAll { Restore-Guest lab1 }
 
     It 'tries a finding in blocks, keeps it where that is said, and leaves nothing in the guest' {
+        $boot = Invoke-InGuest lab1 'cat /proc/sys/kernel/random/boot_id'
         $experiment = Test-VMTuning lab1 | Where-Object Area -eq Disk | Where-Object { $_.Id -eq 'DoubleCaching' -and $_.Subject -eq 'disk vdb' } |
             Invoke-VMExperiment -Workload RandomWrite -Restart -Design Blocks -Runs 4 -RunTime 2 -FileSizeMiB 64 -Keep Always
         $experiment.Design | Should -Be Blocks
@@ -185,6 +186,9 @@ Describe 'An experiment that needs restarts' -Tag Lab, lab1 -Skip:(-not $env:KVM
         $experiment.Comparison.Sentence | Should -Match 'a direction, not a verdict'
         $experiment.Decision | Should -Be Kept
         $experiment.RestartCount | Should -Be 5
+        # Each of them without a reboot: the unit is a resume of the same guest.
+        $experiment.Comparison.Unit | Should -Be Resume
+        Invoke-InGuest lab1 'cat /proc/sys/kernel/random/boot_id' | Should -Be $boot
         Get-DiskOption lab1 vdb cache -Running | Should -Be none
         Get-Leftover lab1 | Should -BeNullOrEmpty
         Restore-Guest lab1

@@ -40,10 +40,11 @@ Describe 'A bar of a guest' -Tag Lab, lab1 -Skip:(-not $env:KVMTUNE_LAB) {
     AfterAll { Restore-Guest lab1 }
 
     It 'of a restart says what the guest is waited for, and from the second time on how long' {
-        $first = @(Get-Bar "Set-DiskCacheMode lab1 vdb none -Restart -ConnectionUri '$(Get-LabUri)'" | Where-Object Activity -EQ 'Restarting lab1')
+        $first = @(Get-Bar "Set-DiskCacheMode lab1 vdb none -Restart -RestartBy Reboot -ConnectionUri '$(Get-LabUri)'" | Where-Object Activity -EQ 'Restarting lab1')
         $first.StatusDescription | Should -Contain 'the guest boots (step 3 of 3)'
         $first[-1].RecordType | Should -Be Completed
         $second = @(Get-Bar "Undo-VMTuning lab1 -Last -Restart -ConnectionUri '$(Get-LabUri)'" | Where-Object Activity -EQ 'Restarting lab1')
+        $second.StatusDescription | Should -Contain "the guest's state is saved (step 1 of 2)"
         ($second | Measure-Object SecondsRemaining -Maximum).Maximum | Should -BeGreaterThan 0
         $second[-1].RecordType | Should -Be Completed
     }

@@ -84,7 +84,7 @@ Describe 'A guest that ignores shutdown' -Tag Lab, lab1 -Skip:(-not $env:KVMTUNE
         # The request cannot be called back.
         "$($captured.Errors[0])" | Should -Match 'may go down later'
         # -Force consents to data at risk, and to nothing else.
-        $captured = Invoke-Captured { Set-DiskCacheMode lab1 vdb none -Restart -Force -ShutdownTimeLimit 2 }
+        $captured = Invoke-Captured { Set-DiskCacheMode lab1 vdb none -Restart -RestartBy Reboot -Force -ShutdownTimeLimit 2 }
         $captured.Ids | Should -Be ShutdownTimedOut
         Get-DomainText lab1 | Should -Be $before
         Get-DomainState lab1 | Should -Be running
@@ -157,7 +157,7 @@ Describe 'A change that QEMU does not start with' -Tag Lab, lab1 -Skip:(-not $en
 
     It 'is taken back, and the VM runs with its former configuration' {
         $before = Get-DomainText 'pester start'
-        $pipeline = Start-Pipeline "Set-DiskCacheMode 'pester start' vda none -Restart -AllowPowerOff -ShutdownTimeLimit 8 -ConnectionUri '$(Get-LabUri)'"
+        $pipeline = Start-Pipeline "Set-DiskCacheMode 'pester start' vda none -Restart -RestartBy Reboot -AllowPowerOff -ShutdownTimeLimit 8 -ConnectionUri '$(Get-LabUri)'"
         $null = Wait-Until -What 'the change is configured' -Condition {
             if ($pipeline.Handle.IsCompleted) { throw "it ended: $($pipeline.Streams.Error.ReadAll())" }
             (Get-DiskOption 'pester start' vda cache) -eq 'none'

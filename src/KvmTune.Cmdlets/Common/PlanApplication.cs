@@ -23,13 +23,38 @@ internal static class PlanApplication
         VMPlanner.RefuseErrors(plan);
         Show(cmdlet, plan);
         WarnOfUnmeasured(cmdlet, plan, options);
-        if (cmdlet.ShouldProcess(Description(plan, options.Restart), Question(plan, options.Restart), "KvmTune") && IsAccepted(cmdlet, plan, force))
+        var way = WayOf(cmdlet, tuner.Planner, plan, options.Restart, options.RestartOptions);
+        if (cmdlet.ShouldProcess(Description(plan, way), Question(plan, way), "KvmTune") && IsAccepted(cmdlet, plan, force))
         {
             var result = cmdlet.Await((post, token) => new RestartProgress(cmdlet, plan.VMName, plan.VMId).ShowAsync(
                 post,
-                progress => tuner.ApplyAsync(plan, options with { RestartOptions = options.RestartOptions with { Progress = progress } }, token)));
+                progress => tuner.ApplyAsync(plan, options with { Way = way, RestartOptions = options.RestartOptions with { Progress = progress } }, token)));
             Emit(cmdlet, result);
         }
+    }
+
+    /// <summary>By which way the VM would be restarted; null where it would not.</summary>
+    /// <exception cref="KvmTuneException">A suspend is asked for and is not possible (<c>CannotSuspend</c>).</exception>
+    public static RestartWay? WayOf(CancellableCmdlet cmdlet, VMPlanner planner, VMTuningPlan plan, bool restart, RestartOptions options)
+    {
+        if (!plan.RequiresRestart)
+        {
+            return null;
+        }
+
+        if (!restart)
+        {
+            if (cmdlet.MyInvocation.BoundParameters.ContainsKey(nameof(RestartingCmdlet.RestartBy)))
+            {
+                cmdlet.WriteWarning($"{plan.VMName}: -RestartBy says how a restart is done, and only -Restart allows one. '{plan.Title}' waits for the VM's next start.");
+            }
+
+            return null;
+        }
+
+        var way = planner.WayOf(plan, options);
+        cmdlet.WriteVerbose($"{plan.VMName}: {way.Description}.");
+        return way;
     }
 
     /// <summary>Emits a result, with a warning for everything that is not as it should be or is left to do.</summary>
@@ -97,7 +122,7 @@ internal static class PlanApplication
     }
 
     /// <summary>A plan as -WhatIf prints it.</summary>
-    public static string Description(VMTuningPlan plan, bool restart)
+    public static string Description(VMTuningPlan plan, RestartWay? way)
     {
         if (!plan.HasChanges)
         {
@@ -113,12 +138,12 @@ internal static class PlanApplication
         lines.AddRange(plan.Differences.Select(difference => $"  {difference}{Where(difference.Where)}"));
         lines.AddRange(plan.XmlDifference.Split('\n').Select(line => "  " + line));
         lines.AddRange(plan.Confirmations.Concat(plan.Warnings).Select(finding => $"  {finding}"));
-        lines.Add((plan.RequiresRestart, restart) switch
+        lines.Add((plan.RequiresRestart, way) switch
         {
             (false, _) when !plan.ChangesRunning => "  in force when the VM is started",
             (false, _) => "  in force at once, without a restart",
-            (true, true) => "  the VM is shut down and started, then it is in force",
-            (true, false) => "  in force only after a restart of the VM (-Restart)",
+            (true, null) => "  in force only after a restart of the VM (-Restart)",
+            (true, _) => $"  {way.Description}, then it is in force",
         });
         // Not indented: a here-document must end at the start of a line.
         lines.Add($"  the same with virsh:\n{plan.VirshCommand}");
@@ -130,8 +155,15 @@ internal static class PlanApplication
         : $"{plan.VMName}: nothing to do, {plan.Title} is what is there already.";
 
     /// <summary>A plan as a question.</summary>
-    public static string Question(VMTuningPlan plan, bool restart) =>
-        $"{plan.VMName}: {plan.Title}{(plan.RequiresRestart && restart ? ", and restart the VM" : null)}?";
+    public static string Question(VMTuningPlan plan, RestartWay? way) => $"{plan.VMName}: {plan.Title}{And(way)}?";
+
+    /// <summary>What a question says of a restart.</summary>
+    public static string? And(RestartWay? way) => way?.By switch
+    {
+        null => null,
+        RestartBy.Suspend => ", and suspend and resume the guest",
+        _ => ", and restart the VM",
+    };
 
     private static string Where(ChangeScope where) => where switch
     {

@@ -57,6 +57,8 @@ internal sealed class RestartProgress(CancellableCmdlet cmdlet, string vmName, G
         {
             RestartStep.ShuttingDown => "the guest shuts down (step 1 of 3)",
             RestartStep.Starting => "it is started (step 2 of 3)",
+            RestartStep.Saving => "the guest's state is saved (step 1 of 2)",
+            RestartStep.Resuming => "the guest goes on (step 2 of 2)",
             _ => "the guest boots (step 3 of 3)",
         };
         cmdlet.WriteProgress(_expected.Value is { } expected && expected > _elapsed.Elapsed
@@ -65,8 +67,16 @@ internal sealed class RestartProgress(CancellableCmdlet cmdlet, string vmName, G
                 PercentComplete = (int)(100 * (_elapsed.Elapsed / expected)),
                 SecondsRemaining = (int)Math.Ceiling((expected - _elapsed.Elapsed).TotalSeconds),
             }
-            : new ProgressRecord(0, $"Restarting {vmName}", text) { PercentComplete = 33 * _step });
+            : new ProgressRecord(0, $"Restarting {vmName}", text) { PercentComplete = PercentAt((RestartStep)_step) });
     }
+
+    private static int PercentAt(RestartStep step) => step switch
+    {
+        RestartStep.Starting => 33,
+        RestartStep.WaitingForGuest => 66,
+        RestartStep.Resuming => 50,
+        _ => 0,
+    };
 
     // As long as the last change that restarted this VM took; null where the journal knows of none, or cannot be read.
     private static TimeSpan? Expected(Guid vmId)

@@ -7,6 +7,13 @@ namespace KvmTune.Cmdlets.Common;
 /// <summary>A cmdlet that is given VMs and may restart them.</summary>
 public abstract class RestartingCmdlet : VMCmdlet
 {
+    /// <summary>
+    /// By which way a VM is restarted: Suspend saves the guest's state and lets it go on with the new settings, which needs no reboot; Reboot shuts
+    /// it down and starts it; Auto suspends where that can put the change in force, else reboots and says why.
+    /// </summary>
+    [Parameter]
+    public RestartBy RestartBy { get; set; } = RestartBy.Auto;
+
     /// <summary>How long the guest may take to shut down for a restart. Default: two minutes.</summary>
     [Parameter]
     [DurationTransformation]
@@ -17,5 +24,5 @@ public abstract class RestartingCmdlet : VMCmdlet
     public SwitchParameter AllowPowerOff { get; set; }
 
     /// <summary>How a restart is done.</summary>
-    private protected RestartOptions RestartOptions => new() { TimeLimit = ShutdownTimeLimit, AllowPowerOff = AllowPowerOff };
+    private protected RestartOptions RestartOptions => new() { By = RestartBy, TimeLimit = ShutdownTimeLimit, AllowPowerOff = AllowPowerOff };
 }

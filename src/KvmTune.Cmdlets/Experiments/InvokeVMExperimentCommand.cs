@@ -189,7 +189,7 @@ public sealed class InvokeVMExperimentCommand : ExperimentingCmdlet
 
         if (!ShouldProcess(
                 BlockOfChanges.Description(plans, workload, options, outline),
-                $"{vm.Domain.Name}: try '{string.Join("; ", plans.Select(plan => plan.Title))}' under {workload.Name}{(plans.Any(plan => plan.RequiresRestart) ? ", restarting the VM several times" : null)}?",
+                $"{vm.Domain.Name}: try '{string.Join("; ", plans.Select(plan => plan.Title))}' under {workload.Name}{(outline.Way?.By switch { null => null, RestartBy.Suspend => ", suspending and resuming the guest several times", _ => ", restarting the VM several times" })}?",
                 "KvmTune")
             || !plans.All(plan => PlanApplication.IsAccepted(this, plan, Force)))
         {

@@ -195,14 +195,16 @@ public sealed class UndoVMTuningCommand : TuningCmdlet
             WriteWarning($"{plan.VMName}: {risk.Evidence} ({risk.RuleId})");
         }
 
+        using var planner = VMPlanner.Find(host, plan.VMName, plan.VMId);
+        var way = PlanApplication.WayOf(this, planner, plan, options.Restart, options.RestartOptions);
         if (ShouldProcess(
-            FormattableString.Invariant($"take back entry {entry.Id}, '{entry.Title}'\n{PlanApplication.Description(plan, options.Restart)}"),
-            FormattableString.Invariant($"{entry.VMName}: take back '{entry.Title}' (entry {entry.Id}){(plan.RequiresRestart && options.Restart ? ", and restart the VM" : null)}?"),
+            FormattableString.Invariant($"take back entry {entry.Id}, '{entry.Title}'\n{PlanApplication.Description(plan, way)}"),
+            FormattableString.Invariant($"{entry.VMName}: take back '{entry.Title}' (entry {entry.Id}){PlanApplication.And(way)}?"),
             "KvmTune"))
         {
             var result = Await((post, token) => new RestartProgress(this, plan.VMName, plan.VMId).ShowAsync(
                 post,
-                progress => undo.UndoAsync(entry.Id, options with { RestartOptions = options.RestartOptions with { Progress = progress } }, token)));
+                progress => undo.UndoAsync(entry.Id, options with { Way = way, RestartOptions = options.RestartOptions with { Progress = progress } }, token)));
             if (result.Outcome == TuningOutcome.NoChange)
             {
                 WriteWarning(FormattableString.Invariant($"{entry.VMName}: nothing of '{entry.Title}' (entry {entry.Id}) was left to take back."));

@@ -13,6 +13,9 @@ namespace KvmTune.Cmdlets.VM;
 [OutputType(typeof(VMTopology))]
 public sealed class RestartVMDomainCommand : RestartingCmdlet
 {
+    /// <summary>By default the guest boots: that is what a restart is for, where nothing else is said.</summary>
+    public RestartVMDomainCommand() => RestartBy = RestartBy.Reboot;
+
     /// <summary>The VMs: names, wildcards, UUIDs, or objects of this module.</summary>
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [Alias("VM")]
@@ -27,17 +30,28 @@ public sealed class RestartVMDomainCommand : RestartingCmdlet
     protected override void ProcessRecord() => ForEachVM(VMName, writable: true, vm =>
     {
         PlanCollector.Refuse("Restart-VMDomain");
-        if (!ShouldProcess($"{vm.Domain.Name} on {vm.Host.Uri}", "shut down and start"))
+        var restart = new DomainRestart(vm.Host, vm.Domain, TimeProvider.System);
+        var way = restart.WayOf(RestartOptions);
+        if (!ShouldProcess($"{vm.Domain.Name} on {vm.Host.Uri}", way.By == RestartBy.Suspend ? $"suspend and resume: {way.Description}" : way.Reason is { } why ? $"shut down and start ({why})" : "shut down and start"))
         {
             return;
         }
 
+        RestartOutcome? outcome = null;
         Await((post, token) => new RestartProgress(this, vm.Domain.Name, vm.Domain.Id).ShowAsync(post, async progress =>
         {
             var options = RestartOptions with { Progress = progress };
-            await new VMRestarter(TimeProvider.System, options).RestartAsync(vm.Domain, token);
+            outcome = await restart.RunAsync(way, options, token);
             return true;
         }));
-        WriteObject(VMTopologyReader.Read(vm.Domain, vm.Host.Uri, HostReading.OnlineCpus(vm.Host)));
+        foreach (var note in outcome!.Notes)
+        {
+            WriteWarning($"{vm.Domain.Name}: {note}");
+        }
+
+        var topology = new PSObject(VMTopologyReader.Read(vm.Domain, vm.Host.Uri, HostReading.OnlineCpus(vm.Host)));
+        topology.Properties.Add(new PSNoteProperty("RestartedBy", outcome.By));
+        topology.Properties.Add(new PSNoteProperty("PauseSeconds", outcome.Pause?.TotalSeconds));
+        WriteObject(topology);
     });
 }

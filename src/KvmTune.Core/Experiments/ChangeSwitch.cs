@@ -10,6 +10,9 @@ namespace KvmTune.Experiments;
 internal sealed class ChangeSwitch(
     HostConnection host, VMTuner tuner, IReadOnlyList<VMTuningPlan> asked, ApplyOptions options) : IExperimentSubject
 {
+    // The way of the restarts is chosen once: units of two kinds could not be compared.
+    private ApplyOptions _options = options;
+
     private readonly List<HostPreparation> _preparations = [];
     private readonly List<long> _journalIds = [];
 
@@ -25,6 +28,9 @@ internal sealed class ChangeSwitch(
 
     /// <inheritdoc/>
     public bool NeedsRestart => _plans.Any(plan => plan.RequiresRestart);
+
+    /// <inheritdoc/>
+    public RestartWay? Way { get; private set; }
 
     /// <inheritdoc/>
     public IReadOnlyList<long> JournalIds => _journalIds.ToList();
@@ -51,7 +57,7 @@ internal sealed class ChangeSwitch(
             }
         }
 
-        if (NeedsRestart && !options.Restart)
+        if (NeedsRestart && !_options.Restart)
         {
             throw new KvmTuneException(
                 "RestartRequired", KvmTuneErrorCategory.InvalidOperation,
@@ -61,9 +67,22 @@ internal sealed class ChangeSwitch(
         if (NeedsRestart)
         {
             RefuseOtherPendingChanges();
+            ChooseWay(_plans);
         }
 
         _inverse = [.. _plans.Select(ChangeApplication.InverseOf)];
+    }
+
+    /// <summary>Chooses the way of the restarts, where there are any and none is chosen yet.</summary>
+    /// <exception cref="KvmTuneException">A suspend is asked for and is not possible (<c>CannotSuspend</c>).</exception>
+    public void ChooseWay(IReadOnlyList<VMTuningPlan> plans)
+    {
+        if (Way is null && _options.Restart && plans.Any(plan => plan.RequiresRestart))
+        {
+            var ways = plans.Where(plan => plan.RequiresRestart).Select(plan => tuner.Planner.WayOf(plan, _options.RestartOptions)).ToList();
+            Way = ways.Find(way => way.By == RestartBy.Reboot) ?? ways[0];
+            _options = _options with { Way = Way, RestartOptions = _options.RestartOptions with { By = Way.By } };
+        }
     }
 
     /// <inheritdoc/>
@@ -73,7 +92,7 @@ internal sealed class ChangeSwitch(
         foreach (var plan in _plans)
         {
             var result = Recorded(await tuner.ApplyAsync(
-                plan, options with { Restart = plan == _plans[^1] && plan.RequiresRestart }, cancellationToken));
+                plan, _options with { Restart = plan == _plans[^1] && plan.RequiresRestart }, cancellationToken));
             results.Add(result);
             if (result.JournalId is { } id)
             {
@@ -88,7 +107,7 @@ internal sealed class ChangeSwitch(
 
         // The restart for the last of them put the others in force too.
         return results[^1].Restarted
-            ? [.. results.Select(result => result.Outcome == TuningOutcome.RestartPending ? result with { Outcome = TuningOutcome.Applied, Restarted = true } : result)]
+            ? [.. results.Select(result => result.Outcome == TuningOutcome.RestartPending ? result with { Outcome = TuningOutcome.Applied, Restarted = true, RestartedBy = results[^1].RestartedBy } : result)]
             : results;
     }
 
@@ -98,11 +117,11 @@ internal sealed class ChangeSwitch(
         int? waiting = null;
         for (var i = _plans.Count - 1; i >= 0; i--)
         {
-            var result = await UndoAsync(i, options.Restart && i == 0, cancellationToken);
+            var result = await UndoAsync(i, _options.Restart && i == 0, cancellationToken);
             waiting = result.Outcome == TuningOutcome.RestartPending ? i : result.Restarted ? null : waiting;
         }
 
-        if (waiting is { } left && options.Restart)
+        if (waiting is { } left && _options.Restart)
         {
             await UndoAsync(left, restart: true, cancellationToken);
         }
@@ -113,7 +132,7 @@ internal sealed class ChangeSwitch(
     /// <inheritdoc/>
     public Task RestartAsync(CancellationToken cancellationToken) =>
         // With the change in force, it is that change's entry that undo looks for.
-        tuner.RestartAsync(_plans[^1], options with { Undoes = EntryOf(_plans[^1]) }, cancellationToken);
+        tuner.RestartAsync(_plans[^1], _options with { Undoes = EntryOf(_plans[^1]) }, cancellationToken);
 
     /// <inheritdoc/>
     public string? WhyNotSwitched => _plans.Count > 1
@@ -147,7 +166,7 @@ internal sealed class ChangeSwitch(
 
     private async Task<VMTuningResult> UndoAsync(int index, bool restart, CancellationToken cancellationToken)
     {
-        var undo = options with { Restart = restart, Undoes = EntryOf(_plans[index]) };
+        var undo = _options with { Restart = restart, Undoes = EntryOf(_plans[index]) };
         try
         {
             return Recorded(await tuner.ApplyAsync(tuner.Planner.Plan(_inverse[index], cancellationToken), undo, cancellationToken));

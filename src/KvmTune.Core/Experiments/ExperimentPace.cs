@@ -77,10 +77,10 @@ internal sealed class ExperimentPace(
     /// <param name="Preparation">The time that it takes to prepare the workload and to remove it.</param>
     internal sealed record Guess(TimeSpan Run, TimeSpan Switch, TimeSpan Preparation)
     {
-        /// <summary>For a workload whose runs take so long.</summary>
-        public static Guess Of(TimeSpan runLength, bool needsRestart) => new(
+        /// <summary>For a workload whose runs take so long, and a suspend that is likely to take so long.</summary>
+        public static Guess Of(TimeSpan runLength, bool needsRestart, TimeSpan? pause = null) => new(
             runLength + TimeSpan.FromMilliseconds(150),
-            needsRestart ? TimeSpan.FromSeconds(30) : TimeSpan.FromMilliseconds(50),
+            pause is { } suspend ? suspend + TimeSpan.FromSeconds(1) : needsRestart ? TimeSpan.FromSeconds(30) : TimeSpan.FromMilliseconds(50),
             TimeSpan.FromSeconds(4));
     }
 

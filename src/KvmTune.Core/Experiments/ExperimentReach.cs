@@ -51,7 +51,7 @@ internal sealed class ExperimentReach(
             : "at a typical noise (Measure-VMPerformance -Calibrate tells that of this VM)";
         return found.Count == 0
             ? $"shows no change of {_deciding.Name} that is worth naming, {from}"
-            : $"shows a change of {_deciding.Name} of {string.Join(", or ", found)}, {from}" + (schedule.Unit == ComparisonUnit.Run ? null : ", where boots differ no more than runs do");
+            : $"shows a change of {_deciding.Name} of {string.Join(", or ", found)}, {from}" + (schedule.Unit == ComparisonUnit.Run ? null : $", where {schedule.Unit.ToString().ToLowerInvariant()}s differ no more than runs do");
     }
 
     /// <summary>What it cannot answer, each as a sentence.</summary>

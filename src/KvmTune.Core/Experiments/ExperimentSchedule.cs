@@ -37,9 +37,9 @@ internal sealed class ExperimentSchedule
     private readonly bool[] _candidateFirst;
     private readonly IReadOnlyList<ExperimentStage> _blocks;
 
-    private ExperimentSchedule(ExperimentDesign design, bool needsRestart, int? runs, int seed)
+    private ExperimentSchedule(ExperimentDesign design, bool needsRestart, int? runs, int seed, bool isResumed)
     {
-        (Design, NeedsRestart) = (design, needsRestart);
+        (Design, NeedsRestart, IsResumed) = (design, needsRestart, isResumed);
         Looks = runs is { } fixedNumber && design == ExperimentDesign.Pairs ? FixedLooks(fixedNumber) : LookPlan.Planned;
         var chance = new Random(seed);
         _candidateFirst = design == ExperimentDesign.Pairs ? [.. Enumerable.Range(0, Looks.Looks[^1].Pairs).Select(_ => chance.Next(2) == 1)] : [];
@@ -59,6 +59,9 @@ internal sealed class ExperimentSchedule
     /// <summary>Whether a switch is a restart.</summary>
     public bool NeedsRestart { get; }
 
+    /// <summary>Whether that restart is a suspend: the guest goes on, and a unit is a resume.</summary>
+    public bool IsResumed { get; }
+
     /// <summary>After how many pairs it is looked at.</summary>
     public LookPlan Looks { get; }
 
@@ -75,7 +78,7 @@ internal sealed class ExperimentSchedule
     public int MostStages => Design == ExperimentDesign.Pairs ? _candidateFirst.Length : _blocks.Count;
 
     /// <summary>What the sides are compared by.</summary>
-    public ComparisonUnit Unit => NeedsRestart ? ComparisonUnit.Boot : ComparisonUnit.Run;
+    public ComparisonUnit Unit => !NeedsRestart ? ComparisonUnit.Run : IsResumed ? ComparisonUnit.Resume : ComparisonUnit.Boot;
 
     /// <summary>Whether so few units can show neither a difference nor sameness: then the result is a direction.</summary>
     public bool IsDirectionOnly => Unit != ComparisonUnit.Run && Design != ExperimentDesign.Pairs;
@@ -96,19 +99,20 @@ internal sealed class ExperimentSchedule
     /// <param name="needsRestart">Whether a switch is a restart.</param>
     /// <param name="seed">The seed of the coin.</param>
     /// <param name="timeOf">How long so many stages of a schedule are likely to take.</param>
+    /// <param name="isResumed">Whether that restart is a suspend.</param>
     /// <exception cref="KvmTuneException">The number of runs makes no sense for the design (<c>InvalidSetting</c>).</exception>
     public static ExperimentSchedule Create(
-        ExperimentOptions options, bool needsRestart, int seed, Func<ExperimentSchedule, int, TimeSpan> timeOf)
+        ExperimentOptions options, bool needsRestart, int seed, Func<ExperimentSchedule, int, TimeSpan> timeOf, bool isResumed = false)
     {
         if (options.Design != ExperimentDesign.Auto)
         {
-            return Checked(new(options.Design, needsRestart, options.Runs, seed));
+            return Checked(new(options.Design, needsRestart, options.Runs, seed, isResumed));
         }
 
         // Sixteen boots are dear, but fewer show nothing: they are left out only where a time limit leaves no time for them.
-        var pairs = new ExperimentSchedule(ExperimentDesign.Pairs, needsRestart, options.Runs, seed);
+        var pairs = new ExperimentSchedule(ExperimentDesign.Pairs, needsRestart, options.Runs, seed, isResumed);
         return needsRestart && options.TimeLimit is { } limit && timeOf(pairs, pairs.Looks.Looks[0].Pairs) > limit
-            ? Checked(new(ExperimentDesign.Blocks, needsRestart, options.Runs, seed))
+            ? Checked(new(ExperimentDesign.Blocks, needsRestart, options.Runs, seed, isResumed))
             : pairs;
     }
 
@@ -152,12 +156,14 @@ internal sealed class ExperimentSchedule
             ? string.Create(CultureInfo.InvariantCulture, $"{Looks.Looks[0].Pairs} pairs")
             : $"pairs, looked at after {string.Join(", ", Looks.Looks.Select(look => look.Pairs.ToString(CultureInfo.InvariantCulture)))} of them")
             + ", the order inside each by a coin"
-            + (NeedsRestart ? string.Create(CultureInfo.InvariantCulture, $"; a pair is two boots with {RunsOfABoot} runs each") : null),
+            + (NeedsRestart ? string.Create(CultureInfo.InvariantCulture, $"; a pair is two {Noun}s with {RunsOfABoot} runs each") : null),
         ExperimentDesign.Blocks => string.Create(CultureInfo.InvariantCulture, $"blocks A B B A of {_blocks[0].Units[0].Runs} runs each")
-            + (NeedsRestart ? ", each a boot of its own; they give a direction, not a verdict" : "; the verdict is provisional"),
+            + (NeedsRestart ? $", each a {Noun} of its own; they give a direction, not a verdict" : "; the verdict is provisional"),
         _ => string.Create(CultureInfo.InvariantCulture, $"{_blocks[0].Units[0].Runs} runs before and {_blocks[1].Units[0].Runs} after")
-            + (NeedsRestart ? ", in one boot each; they give a direction, not a verdict" : "; the verdict is provisional, since drift of the host is not excluded"),
+            + (NeedsRestart ? $", in one {Noun} each; they give a direction, not a verdict" : "; the verdict is provisional, since drift of the host is not excluded"),
     };
+
+    private string Noun => IsResumed ? "resume" : "boot";
 
     // Each side has two blocks; an odd number is rounded up.
     private static ExperimentStage Block(int number, string letter, int aSide) => new(

@@ -12,6 +12,9 @@ internal interface IExperimentSubject
     /// <summary>Whether the change is in force only after a restart of the VM.</summary>
     bool NeedsRestart { get; }
 
+    /// <summary>By which way it is restarted; null where nothing needs that, and before it was checked.</summary>
+    RestartWay? Way => null;
+
     /// <summary>The records of the journal that were made so far.</summary>
     IReadOnlyList<long> JournalIds { get; }
 

@@ -16,7 +16,11 @@ namespace KvmTune.Experiments;
 /// <param name="Reach">How small a change it can show, and when, as words that follow "it".</param>
 /// <param name="Warnings">The questions that it cannot answer, each a sentence.</param>
 public sealed record ExperimentOutline(
-    ExperimentDesign Design, string Description, TimeSpan EstimatedTime, string Reach, IReadOnlyList<string> Warnings);
+    ExperimentDesign Design, string Description, TimeSpan EstimatedTime, string Reach, IReadOnlyList<string> Warnings)
+{
+    /// <summary>By which way the VM is restarted; null where nothing needs that.</summary>
+    public RestartWay? Way { get; init; }
+}
 
 /// <summary>Tries changes: baseline, exactly one change, candidate, comparison, decision.</summary>
 /// <param name="host">The host.</param>
@@ -49,12 +53,15 @@ public sealed class VMExperimenter(HostConnection host, VMTuner tuner, IMeasurem
         }
 
         options = Otherwise(options);
-        var pace = PaceOf(workload, subject.NeedsRestart, null);
-        var schedule = ExperimentSchedule.Create(options, subject.NeedsRestart, options.Seed ?? 0, (order, stages) => pace.TimeOf(order, 0, stages));
+        var pace = PaceOf(workload, subject, null);
+        var schedule = ExperimentSchedule.Create(options, subject.NeedsRestart, options.Seed ?? 0, (order, stages) => pace.TimeOf(order, 0, stages), subject.Way?.By == RestartBy.Suspend);
         var reach = new ExperimentReach(
             schedule, workload, MetricsOf(workload), options, stages => pace.TimeOf(schedule, 0, stages) + pace.SettlingTime);
         return new ExperimentOutline(
-            schedule.Design, schedule.Describe() + (why is null ? null : $" ({why})"), pace.TimeOf(schedule, 0, schedule.NextLook(0)) + pace.SettlingTime, reach.Describe(last), [.. reach.Warnings()]);
+            schedule.Design, schedule.Describe() + (why is null ? null : $" ({why})"), pace.TimeOf(schedule, 0, schedule.NextLook(0)) + pace.SettlingTime, reach.Describe(last), [.. reach.Warnings()])
+        {
+            Way = subject.Way,
+        };
     }
 
     /// <summary>
@@ -81,7 +88,9 @@ public sealed class VMExperimenter(HostConnection host, VMTuner tuner, IMeasurem
         CancellationToken cancellationToken)
     {
         var experimentId = Guid.NewGuid();
-        return RunOnAsync(SubjectOf(plans, options, experimentId), experimentId, workload, options, progress, cancellationToken);
+        var subject = SubjectOf(plans, options, experimentId);
+        subject.ChooseWay(plans);
+        return RunOnAsync(subject, experimentId, workload, options, progress, cancellationToken);
     }
 
     /// <summary>The same with a subject of the caller's.</summary>
@@ -122,8 +131,8 @@ public sealed class VMExperimenter(HostConnection host, VMTuner tuner, IMeasurem
         }
 
         options = Otherwise(options);
-        var pace = PaceOf(workload, subject.NeedsRestart, progress);
-        var schedule = ExperimentSchedule.Create(options, subject.NeedsRestart, seed, (order, stages) => pace.TimeOf(order, 0, stages));
+        var pace = PaceOf(workload, subject, progress);
+        var schedule = ExperimentSchedule.Create(options, subject.NeedsRestart, seed, (order, stages) => pace.TimeOf(order, 0, stages), subject.Way?.By == RestartBy.Suspend);
         var run = new ExperimentRun
         {
             Subject = subject,
@@ -197,9 +206,9 @@ public sealed class VMExperimenter(HostConnection host, VMTuner tuner, IMeasurem
 
     private IReadOnlyList<MetricDefinition> MetricsOf(WorkloadRequest workload) => MeasurementSession.Validate(catalog, workload).MetricsFor(workload);
 
-    private ExperimentPace PaceOf(WorkloadRequest workload, bool needsRestart, IProgress<MeasurementProgress>? progress) => new(
+    private ExperimentPace PaceOf(WorkloadRequest workload, IExperimentSubject subject, IProgress<MeasurementProgress>? progress) => new(
         time,
-        ExperimentPace.Guess.Of(MeasurementSession.Validate(catalog, workload).RunLength(workload), needsRestart),
+        ExperimentPace.Guess.Of(MeasurementSession.Validate(catalog, workload).RunLength(workload), subject.NeedsRestart, subject.Way?.Forecast?.Pause),
         target.VMName,
         progress);
 }

@@ -1,5 +1,6 @@
 // Reads an image file so that nobody can tell: no time stamp moves, nothing is written, and nothing but files and block devices is opened.
 using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
 
 namespace KvmTune.Hosts;
 
@@ -88,6 +89,13 @@ internal static partial class ImageFile
 
         _ = Close(descriptor);
         return 0;
+    }
+
+    /// <summary>A file without a name in a folder, to write to: it is gone when it is closed, however that happens. Null where the folder takes none.</summary>
+    public static SafeFileHandle? OpenNameless(string folder)
+    {
+        var descriptor = Open(folder, ReadWrite | CloseOnExec | Temporary | Folder, 0b110_000_000);
+        return descriptor < 0 ? null : new SafeFileHandle(descriptor, ownsHandle: true);
     }
 
     /// <summary>Whether a path leads to a file or a block device, which can be opened without a side effect.</summary>

@@ -107,6 +107,12 @@ public sealed record JournalEntry
     /// <summary>Whether the VM was restarted for it.</summary>
     public bool Restarted { get; init; }
 
+    /// <summary>By which way it was restarted; null where it was not, and in a record from before there was a choice.</summary>
+    public RestartBy? RestartedBy { get; init; }
+
+    /// <summary>How long the guest stood still for a suspend, in seconds; null for anything else.</summary>
+    public double? PauseSeconds { get; init; }
+
     /// <summary>The settings that changed.</summary>
     public IReadOnlyList<SettingDifference> Differences { get; init; } = [];
 
@@ -173,6 +179,8 @@ public sealed record JournalEntry
         AppliedAt = StartedAt,
         Elapsed = (EndedAt ?? StartedAt) - StartedAt,
         Restarted = Restarted,
+        RestartedBy = RestartedBy,
+        PauseSeconds = PauseSeconds,
         JournalId = Id,
         Inverse = new[] { Intent.Inverse },
     };
@@ -185,6 +193,9 @@ public sealed record JournalEntry
         ChangeStep.MadeLive => ", after the running VM was changed",
         ChangeStep.ShuttingDown => ", while the guest was being shut down",
         ChangeStep.ShutDown => ", when the VM was off for its restart",
+        ChangeStep.Saving => ", while the guest's state was being saved; it runs on, or goes on from there at its next start",
+        ChangeStep.Saved => ", when the guest's state was saved; its next start goes on from there, as it was before",
+        ChangeStep.SavedStateEdited => ", when the guest's state was saved and its definition edited; its next start goes on from there, with the change",
         ChangeStep.Started => ", after the VM was started again",
         _ => ", after all was done",
     };

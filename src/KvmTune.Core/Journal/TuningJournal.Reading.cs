@@ -18,7 +18,9 @@ public sealed partial class TuningJournal
             c.by_process, c.process_id, c.process_start, c.boot_id, c.restarted, c.error, c.experiment_id, c.undoes, c.undone_at, c.undone_by, c.intent,
             v.verdict, v.sentence,
             b.id, b.started_at, b.workload, b.metric, b.unit, b.median, b.runs,
-            a.id, a.started_at, a.workload, a.metric, a.unit, a.median, a.runs, v.design, v.document
+            a.id, a.started_at, a.workload, a.metric, a.unit, a.median, a.runs, v.design, v.document,
+            CASE WHEN json_valid(c.result) THEN json_extract(c.result, '$.RestartedBy') END,
+            CASE WHEN json_valid(c.result) THEN json_extract(c.result, '$.PauseSeconds') END
         FROM change c
         LEFT JOIN comparison v ON v.id = (SELECT max(id) FROM comparison WHERE change_id = c.id)
         LEFT JOIN measurement b ON b.id = coalesce(c.baseline_id, v.baseline_id)
@@ -196,6 +198,8 @@ public sealed partial class TuningJournal
             User = row.GetString(11),
             Process = string.Create(CultureInfo.InvariantCulture, $"{row.GetString(12)} ({row.GetInt64(13)})"),
             Restarted = row.GetBoolean(16),
+            RestartedBy = Optional(row, 41) is { } by ? Enum.Parse<RestartBy>(by) : null,
+            PauseSeconds = row.IsDBNull(42) ? null : row.GetDouble(42),
             Error = Optional(row, 17),
             ExperimentId = Optional(row, 18) is { } experiment ? Guid.Parse(experiment) : null,
             Undoes = row.IsDBNull(19) ? null : row.GetInt64(19),

@@ -252,7 +252,7 @@ public sealed partial class TuningJournal : IChangeJournal, IDisposable
             try
             {
                 var outcome = result.Outcome == TuningOutcome.RestartPending ? JournalOutcome.RestartPending : JournalOutcome.Applied;
-                journal.End(_id!.Value, outcome, result.Restarted, error: null, JsonSerializer.Serialize(new RecordedResult(result.Verifications, result.Notes), TuningJson.Options));
+                journal.End(_id!.Value, outcome, result.Restarted, error: null, JsonSerializer.Serialize(new RecordedResult(result.Verifications, result.Notes, result.RestartedBy, result.PauseSeconds), TuningJson.Options));
                 if (_intent!.Undoes is { } undone)
                 {
                     journal.LinkUndone(_id.Value, undone);
@@ -307,5 +307,6 @@ public sealed partial class TuningJournal : IChangeJournal, IDisposable
         }
     }
 
-    private sealed record RecordedResult(IReadOnlyList<Verification> Verifications, IReadOnlyList<string> Notes);
+    private sealed record RecordedResult(
+        IReadOnlyList<Verification> Verifications, IReadOnlyList<string> Notes, RestartBy? RestartedBy, double? PauseSeconds);
 }

@@ -3,6 +3,7 @@ using KvmTune.Hosts;
 using KvmTune.Libvirt;
 using KvmTune.Topology;
 using KvmTune.Tuning;
+using KvmTune.Tuning.Rules;
 using static KvmTune.NumberText;
 
 namespace KvmTune.Journal;
@@ -18,6 +19,9 @@ public sealed record UndoOptions
 
     /// <summary>How a restart is done.</summary>
     public RestartOptions RestartOptions { get; init; } = new();
+
+    /// <summary>By which way, where that was chosen and shown already; null for choosing now.</summary>
+    public RestartWay? Way { get; init; }
 
     /// <summary>The experiment that the undo is part of.</summary>
     public Guid? ExperimentId { get; init; }
@@ -68,7 +72,12 @@ public sealed class TuningUndo(TuningJournal journal, HostConnection host, TimeP
             throw LibvirtErrors.Calling(exception, $"reading '{entry.VMName}'");
         }
 
-        return planner.Plan(intent.Inverse, cancellationToken);
+        var plan = planner.Plan(intent.Inverse, cancellationToken);
+
+        // A state that an interrupted suspend has left is let go on before the change is taken back.
+        return Suspended(entry) is null
+            ? plan
+            : plan with { Findings = [.. plan.Findings.Where(finding => finding.RuleId != nameof(ScopeRules.SavedStateHidesChange))] };
     }
 
     /// <summary>Takes a change back.</summary>
@@ -86,6 +95,7 @@ public sealed class TuningUndo(TuningJournal journal, HostConnection host, TimeP
         var entry = journal.Find(id);
         var intent = Intent(entry);
         using var planner = Find(entry);
+        var resumed = await EndSuspendAsync(entry, intent, planner.Domain(), options, cancellationToken);
         var plan = Plan(entry, intent, planner, options.Force, cancellationToken);
         // An earlier undo of it may be what was interrupted.
         var restart = IsInRestart(entry) ? entry : journal.Last(entry.VMId!.Value, _ => true) is { } last && IsInRestart(last) ? last : null;
@@ -94,7 +104,7 @@ public sealed class TuningUndo(TuningJournal journal, HostConnection host, TimeP
         var result = isLeft
             ? await new VMTuner(planner, time, journal).ApplyAsync(
                 plan,
-                new ApplyOptions { Restart = options.Restart, RestartOptions = options.RestartOptions, ExperimentId = options.ExperimentId, Undoes = id },
+                new ApplyOptions { Restart = options.Restart, RestartOptions = options.RestartOptions, Way = options.Way, ExperimentId = options.ExperimentId, Undoes = id },
                 cancellationToken)
             : new VMTuningResult
             {
@@ -108,7 +118,7 @@ public sealed class TuningUndo(TuningJournal journal, HostConnection host, TimeP
             journal.MarkUndone(id, by: null);
         }
 
-        var notes = result.Notes.Concat(entry.UndoneAt is null ? new PoolUndo(journal, host).GiveBack(entry.Intent!.Reserved) : []).ToList();
+        var notes = resumed.Concat(result.Notes).Concat(entry.UndoneAt is null ? new PoolUndo(journal, host).GiveBack(entry.Intent!.Reserved) : []).ToList();
         if (restart is not null && !result.Restarted)
         {
             notes.AddRange(await EndRestartAsync(restart, planner.Domain(), options, cancellationToken));
@@ -149,6 +159,40 @@ public sealed class TuningUndo(TuningJournal journal, HostConnection host, TimeP
         Step: ChangeStep.ShuttingDown or ChangeStep.ShutDown,
         Intent.WasRunning: true,
     };
+
+    // The process ended while the guest was suspended: that of the change, or of an earlier undo of it.
+    private JournalEntry? Suspended(JournalEntry entry) => IsInSuspend(entry)
+        ? entry
+        : journal.Last(entry.VMId!.Value, _ => true) is { } last && IsInSuspend(last) ? last : null;
+
+    private static bool IsInSuspend(JournalEntry entry) => entry is
+    {
+        Outcome: JournalOutcome.Interrupted or JournalOutcome.Failed,
+        Step: ChangeStep.Saving or ChangeStep.Saved or ChangeStep.SavedStateEdited,
+        Intent.WasRunning: true,
+    };
+
+    // The guest's state is in libvirt's file, or about to be: it goes on from there, without the change.
+    private async Task<IReadOnlyList<string>> EndSuspendAsync(
+        JournalEntry entry, ChangeIntent intent, LibvirtDomain domain, UndoOptions options, CancellationToken cancellationToken)
+    {
+        if (Suspended(entry) is null)
+        {
+            return [];
+        }
+
+        try
+        {
+            using var held = await journal.HoldAsync(intent.Plan, cancellationToken);
+            return await new VMSuspender(domain, time, options.RestartOptions, static _ => { }).EndAsync(intent.Inverse.Edit, cancellationToken) is { } notes
+                ? [$"The state of '{entry.VMName}' was saved since its suspend was interrupted; the guest goes on from there.", .. notes]
+                : [];
+        }
+        catch (LibvirtException exception)
+        {
+            throw LibvirtErrors.Calling(exception, $"resuming '{entry.VMName}'");
+        }
+    }
 
     // It ran before, so it shall run again. A guest that still runs may be about to go off, for it was asked to: that cannot be called back,
     // and a second request does no harm.

@@ -19,7 +19,7 @@ internal sealed record MetricSamples(
         var isPairs = options.Design == ComparisonDesign.Pairs;
         var b = Units(metric, baseline, "baseline", isPairs ? options.RunsPerUnit : 1, notes);
         var c = Units(metric, candidate, "candidate", isPairs ? options.RunsPerUnit : 1, notes);
-        if (!isPairs && unit == ComparisonUnit.Boot)
+        if (!isPairs && unit is ComparisonUnit.Boot or ComparisonUnit.Resume)
         {
             (b, c) = (OfBoots(b), OfBoots(c));
         }

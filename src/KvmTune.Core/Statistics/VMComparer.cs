@@ -1,5 +1,6 @@
 // The one entry: compares two measurements of a VM, metric by metric, and says what that means together.
 using KvmTune.Measurement;
+using KvmTune.Tuning;
 using static KvmTune.NumberText;
 
 namespace KvmTune.Statistics;
@@ -26,7 +27,12 @@ public static class VMComparer
         LikenessCheck.CheckSameSubject(baseline, candidate);
         CheckOptions(candidate, options);
         var deciding = DecidingMetric(candidate.Metrics, candidate.Workload.Name, options.Metric);
-        var unit = options.Unit ?? (candidate.Change is { Restarted: true } ? ComparisonUnit.Boot : ComparisonUnit.Run);
+        var unit = options.Unit ?? (candidate.Change switch
+        {
+            { RestartedBy: RestartBy.Suspend } => ComparisonUnit.Resume,
+            { Restarted: true } => ComparisonUnit.Boot,
+            _ => ComparisonUnit.Run,
+        });
         var notes = LikenessCheck.CheckConditions(baseline, candidate, options.Force).ToList();
         if (options.Design == ComparisonDesign.Sequential && candidate.StartedAt < baseline.StartedAt)
         {

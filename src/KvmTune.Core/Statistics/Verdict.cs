@@ -45,8 +45,11 @@ public enum ComparisonUnit
     /// <summary>A run, where the side changes while the guest runs on.</summary>
     Run,
 
-    /// <summary>A boot of the guest, where the side changes by a restart.</summary>
+    /// <summary>A boot of the guest, where the side changes by a reboot.</summary>
     Boot,
+
+    /// <summary>A resume of the guest by a new QEMU process, where the side changes by a suspend: the guest is the same, its memory lies anew.</summary>
+    Resume,
 }
 
 /// <summary>The part that a metric plays in a comparison.</summary>

@@ -19,7 +19,19 @@ public static class SettingComparer
     /// <param name="configured">What will be in force after a restart.</param>
     /// <param name="hostCpus">All host CPUs.</param>
     public static IReadOnlyList<ConfigurationDifference> Pending(DomainSettings running, DomainSettings configured, CpuSet hostCpus) =>
-        Compare(running, configured, new Lens(hostCpus, IsAcross: true, IsModelChosen: ModeOf(configured) is "host-model" or "maximum" && ModeOf(running) is "custom"));
+        Compare(running, configured, Across(running, configured, hostCpus));
+
+    /// <summary>The same settings one by one, with their addresses.</summary>
+    internal static IReadOnlyList<PendingSetting> PendingSettings(DomainSettings running, DomainSettings configured, CpuSet hostCpus) =>
+        [.. Changed(running, configured, Across(running, configured, hostCpus))
+            .Select(changed => new PendingSetting(changed.Setting.Setting, changed.Setting.Path, changed.Before, changed.After))];
+
+    private static Lens Across(DomainSettings running, DomainSettings configured, CpuSet hostCpus) =>
+        new(hostCpus, IsAcross: true, IsModelChosen: ModeOf(configured) is "host-model" or "maximum" && ModeOf(running) is "custom");
+
+    private static IEnumerable<(SettingReading Setting, string? Before, string? After)> Changed(DomainSettings before, DomainSettings after, Lens lens) =>
+        Pairs(before, after).Where(pair => !lens.Passes(pair.Setting.Setting)
+            && !pair.Setting.Setting.IsSame(lens.Value(pair.Setting.Setting, pair.Before, before), lens.Value(pair.Setting.Setting, pair.After, after)));
 
     private static List<ConfigurationDifference> Compare(DomainSettings before, DomainSettings after, Lens lens)
     {
@@ -27,14 +39,9 @@ public static class SettingComparer
         ArgumentNullException.ThrowIfNull(after);
         var differences = new List<ConfigurationDifference>();
         var groups = new HashSet<string>(StringComparer.Ordinal);
-        foreach (var (reading, left, right) in Pairs(before, after))
+        foreach (var (reading, left, right) in Changed(before, after, lens))
         {
             var setting = reading.Setting;
-            if (lens.Passes(setting) || setting.IsSame(lens.Value(setting, left, before), lens.Value(setting, right, after)))
-            {
-                continue;
-            }
-
             if (setting.Group is not { } group)
             {
                 differences.Add(Difference(setting, reading.Name, setting.Shown(lens.Value(setting, left, before)), setting.Shown(lens.Value(setting, right, after))));
@@ -108,3 +115,10 @@ public static class SettingComparer
                 : null;
     }
 }
+
+/// <summary>A setting that a restart would change.</summary>
+/// <param name="Setting">The kind of setting.</param>
+/// <param name="Path">Its address.</param>
+/// <param name="Running">The value in force; null for "not set".</param>
+/// <param name="Configured">The configured value; null for "not set".</param>
+internal readonly record struct PendingSetting(Setting Setting, SettingPath Path, string? Running, string? Configured);

@@ -41,10 +41,49 @@ internal sealed class ChangeApplication(HostConnection host, LibvirtDomain domai
     }
 
     /// <summary>
+    /// Gives the VM a new QEMU process, so that the change comes into force. When that fails or is cancelled, the configuration is as before, and
+    /// the VM runs, or its whole state is saved.
+    /// </summary>
+    /// <param name="way">By which way. Where a suspend is refused and the options leave the choice, it is a reboot after all.</param>
+    /// <param name="options">How.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="cancellationToken">Ends it as long as the guest has not been asked to shut down, or its state is not saved yet.</param>
+    public async Task<RestartOutcome> RestartAsync(RestartWay way, RestartOptions options, TimeProvider time, CancellationToken cancellationToken)
+    {
+        IReadOnlyList<string> notes = [];
+        if (way.By == RestartBy.Suspend)
+        {
+            try
+            {
+                var suspended = await new VMSuspender(domain, time, options, record.Reach).RunAsync(EditSaved, cancellationToken);
+                return new RestartOutcome(RestartBy.Suspend, suspended.Pause, null, suspended.Notes);
+            }
+            catch (SuspendRefusedException refused) when (options.By == RestartBy.Auto)
+            {
+                way = new RestartWay(RestartBy.Reboot, refused.Cause, null);
+                notes = [$"It was rebooted instead of suspended, since {refused.Cause}."];
+            }
+            catch (KvmTuneException exception) when (exception.ErrorId != "ConnectionLost")
+            {
+                TakeBackConfiguration();
+                throw new KvmTuneException(exception.ErrorId, exception.Category, $"{exception.Message} The change was taken back.", exception);
+            }
+            catch (OperationCanceledException)
+            {
+                TakeBackConfiguration();
+                throw;
+            }
+        }
+
+        await RebootAsync(new VMRestarter(time, options), cancellationToken);
+        return new RestartOutcome(RestartBy.Reboot, null, way.Reason, notes);
+    }
+
+    /// <summary>
     /// Restarts the VM so that it takes the new configuration. When that fails or is cancelled, the configuration is as before
     /// and the VM runs: one that will not start with the new configuration starts with the old one.
     /// </summary>
-    public async Task RestartAsync(VMRestarter restarter, CancellationToken cancellationToken)
+    private async Task RebootAsync(VMRestarter restarter, CancellationToken cancellationToken)
     {
         bool hadAgent;
         try
@@ -112,6 +151,13 @@ internal sealed class ChangeApplication(HostConnection host, LibvirtDomain domai
             Scope = ChangeScope.Auto,
             RunningPart = ofConfiguration.Settings.SequenceEqual(ofRunning.Settings) ? null : ofRunning,
         };
+    }
+
+    // What else waits in the configuration comes into force too, as with any restart, where the guest cannot see it.
+    private void EditSaved(DomainDocument saved)
+    {
+        SavedState.Set(saved, SavedState.Waiting(saved, VMReading.Persistent(domain), plan.HostCpus!.OnlineCpus));
+        _change.Edit(saved);
     }
 
     private List<Verification> Define()

@@ -65,7 +65,16 @@ public enum ChangeStep
     /// <summary>The VM is off.</summary>
     ShutDown,
 
-    /// <summary>The VM is started.</summary>
+    /// <summary>The guest's state is being saved.</summary>
+    Saving,
+
+    /// <summary>The guest's state is saved, and the VM is off.</summary>
+    Saved,
+
+    /// <summary>The definition that is saved with the state is edited.</summary>
+    SavedStateEdited,
+
+    /// <summary>The VM is started, or goes on from its saved state.</summary>
     Started,
 
     /// <summary>All is done and was read back.</summary>
@@ -89,6 +98,9 @@ public sealed record ChangeIntent
 
     /// <summary>Whether the VM will be restarted for the change.</summary>
     public required bool Restarts { get; init; }
+
+    /// <summary>By which way it was going to be restarted; null for no restart, and in a record from before there was a choice.</summary>
+    public RestartBy? RestartBy { get; init; }
 
     /// <summary>When the change began.</summary>
     public required DateTimeOffset StartedAt { get; init; }

@@ -100,6 +100,19 @@ public sealed class VMPlanner : IDisposable
         return plans;
     });
 
+    /// <summary>By which way the VM would be restarted for a plan that needs it, and what that would cost.</summary>
+    /// <param name="plan">The plan, as it was made or checked here.</param>
+    /// <param name="options">How it is to be restarted.</param>
+    /// <exception cref="KvmTuneException">A suspend is asked for and is not possible (<c>CannotSuspend</c>).</exception>
+    public RestartWay WayOf(VMTuningPlan plan, RestartOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(plan);
+        ArgumentNullException.ThrowIfNull(options);
+        return plan.Snapshot.Running is { } running
+            ? Reading(() => RestartPlanner.Choose(Host, Domain(), running, SavedState.SeenOf(plan.Change, running), options))
+            : RestartWay.Reboot;
+    }
+
     /// <summary>Refuses a plan that breaks a rule which forbids it.</summary>
     /// <exception cref="KvmTuneException">It does; the id is the rule's.</exception>
     public static void RefuseErrors(VMTuningPlan plan)

@@ -7,7 +7,10 @@ namespace KvmTune.Tuning;
 /// <summary>How a VM is restarted.</summary>
 public sealed record RestartOptions
 {
-    /// <summary>How long the guest may take to shut down.</summary>
+    /// <summary>By which way the VM gets its new QEMU process.</summary>
+    public RestartBy By { get; init; } = RestartBy.Reboot;
+
+    /// <summary>How long the guest may take to shut down; with <see cref="RestartBy.Auto"/> also how long a suspend is at most likely to take.</summary>
     public TimeSpan TimeLimit { get; init; } = TimeSpan.FromMinutes(2);
 
     /// <summary>Whether a guest that does not shut down in that time is powered off. What it has not written is then lost.</summary>
@@ -28,6 +31,12 @@ public enum RestartStep
 
     /// <summary>It runs, and its guest agent is waited for.</summary>
     WaitingForGuest,
+
+    /// <summary>The guest's state is saved.</summary>
+    Saving,
+
+    /// <summary>The guest goes on from its saved state.</summary>
+    Resuming,
 }
 
 /// <summary>Shuts VMs down and starts them.</summary>

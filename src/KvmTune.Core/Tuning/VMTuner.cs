@@ -15,6 +15,9 @@ public sealed record ApplyOptions
     /// <summary>How a restart is done.</summary>
     public RestartOptions RestartOptions { get; init; } = new();
 
+    /// <summary>By which way, where that was chosen and shown already (<see cref="VMPlanner.WayOf(VMTuningPlan, RestartOptions)"/>); null for choosing now.</summary>
+    public RestartWay? Way { get; init; }
+
     /// <summary>The measurement that the change follows; it travels on with the result.</summary>
     public IChangeBaseline? Baseline { get; init; }
 
@@ -57,6 +60,7 @@ public sealed partial class VMTuner(VMPlanner planner, TimeProvider time, IChang
             }
 
             cancellationToken.ThrowIfCancellationRequested();
+            var way = checkedPlan.RequiresRestart && options.Restart ? options.Way ?? planner.WayOf(checkedPlan, options.RestartOptions) : null;
             var application = new ChangeApplication(planner.Host, domain, checkedPlan, record);
             var id = record.Begin(new ChangeIntent
             {
@@ -64,7 +68,8 @@ public sealed partial class VMTuner(VMPlanner planner, TimeProvider time, IChang
                 Inverse = application.Inverse,
                 Reserved = checkedPlan.Preparation?.Reserves() ?? [],
                 WasRunning = checkedPlan.Snapshot.Running is not null,
-                Restarts = checkedPlan.RequiresRestart && options.Restart,
+                Restarts = way is not null,
+                RestartBy = way?.By,
                 StartedAt = started,
                 BaselineId = options.Baseline?.Id,
                 ExperimentId = options.ExperimentId,
@@ -73,7 +78,7 @@ public sealed partial class VMTuner(VMPlanner planner, TimeProvider time, IChang
             });
             try
             {
-                return record.Complete(await CarryOutAsync(checkedPlan, application, record, options, cancellationToken) with { JournalId = id });
+                return record.Complete(await CarryOutAsync(checkedPlan, application, record, way, options, cancellationToken) with { JournalId = id });
             }
             catch (Exception exception)
             {
@@ -98,12 +103,12 @@ public sealed partial class VMTuner(VMPlanner planner, TimeProvider time, IChang
         };
 
         async Task<VMTuningResult> CarryOutAsync(
-            VMTuningPlan checkedPlan, ChangeApplication application, IChangeRecord record, ApplyOptions options, CancellationToken cancellationToken)
+            VMTuningPlan checkedPlan, ChangeApplication application, IChangeRecord record, RestartWay? way, ApplyOptions options, CancellationToken cancellationToken)
         {
             record.Reach(ChangeStep.Intended);
             var verifications = new List<Verification>();
             IReadOnlyList<string> notes = [];
-            var restarted = false;
+            RestartOutcome? restart = null;
             if (checkedPlan.Preparation is { } preparation)
             {
                 verifications.AddRange(preparation.Apply());
@@ -117,12 +122,12 @@ public sealed partial class VMTuner(VMPlanner planner, TimeProvider time, IChang
                     verifications.AddRange(application.Apply());
                 }
 
-                if (checkedPlan.RequiresRestart && options.Restart)
+                if (way is not null)
                 {
-                    await application.RestartAsync(new VMRestarter(time, options.RestartOptions), cancellationToken);
-                    (var seen, notes) = await application.VerifyRestartedAsync(time, cancellationToken);
+                    restart = await application.RestartAsync(way, options.RestartOptions, time, cancellationToken);
+                    var (seen, left) = await application.VerifyRestartedAsync(time, cancellationToken);
                     verifications.AddRange(seen);
-                    restarted = true;
+                    notes = [.. restart.Notes, .. left];
                 }
             }
             catch
@@ -133,11 +138,14 @@ public sealed partial class VMTuner(VMPlanner planner, TimeProvider time, IChang
 
             planner.Host.NoteChange(plan.VMId);
             record.Reach(ChangeStep.Verified);
-            return Result(checkedPlan, checkedPlan.RequiresRestart && !restarted ? TuningOutcome.RestartPending : TuningOutcome.Applied) with
+            return Result(checkedPlan, checkedPlan.RequiresRestart && restart is null ? TuningOutcome.RestartPending : TuningOutcome.Applied) with
             {
                 Verifications = verifications,
                 Notes = notes,
-                Restarted = restarted,
+                Restarted = restart is not null,
+                RestartedBy = restart?.By,
+                PauseSeconds = restart?.Pause?.TotalSeconds,
+                RebootReason = restart?.Reason,
                 Inverse = new[] { application.Inverse },
             };
         }
@@ -161,10 +169,18 @@ public sealed partial class VMTuner(VMPlanner planner, TimeProvider time, IChang
                 Inverse = ChangeApplication.InverseOf(plan),
                 WasRunning = domain.IsActive,
                 Restarts = true,
+                RestartBy = options.RestartOptions.By,
                 StartedAt = time.GetUtcNow(),
                 ExperimentId = options.ExperimentId,
                 Undoes = options.Undoes,
             });
+            if (options.RestartOptions.By == RestartBy.Suspend)
+            {
+                await new VMSuspender(domain, time, options.RestartOptions, record.Reach).RunAsync(static _ => { }, cancellationToken);
+                record.Withdraw();
+                return;
+            }
+
             record.Reach(ChangeStep.ShuttingDown);
             var hadAgent = domain.IsActive && await restarter.ShutDownAsync(domain, cancellationToken);
             record.Reach(ChangeStep.ShutDown);

@@ -49,8 +49,17 @@ public sealed record VMTuningResult
     /// <summary>What is left for a person to do, for example a command to run in a guest that has no agent.</summary>
     public IReadOnlyList<string> Notes { get; init; } = [];
 
-    /// <summary>Whether the VM was restarted for the change.</summary>
+    /// <summary>Whether the VM got a new QEMU process for the change.</summary>
     public bool Restarted { get; init; }
+
+    /// <summary>By which way: <see cref="RestartBy.Suspend"/> or <see cref="RestartBy.Reboot"/>; null where it was not restarted.</summary>
+    public RestartBy? RestartedBy { get; init; }
+
+    /// <summary>How long the guest stood still for a suspend, in seconds; null for anything else.</summary>
+    public double? PauseSeconds { get; init; }
+
+    /// <summary>Why it was a reboot where a suspend was wished for if possible (<see cref="RestartBy.Auto"/>); null for anything else.</summary>
+    public string? RebootReason { get; init; }
 
     /// <summary>The journal's entry of the change; null where nothing was touched.</summary>
     public long? JournalId { get; init; }

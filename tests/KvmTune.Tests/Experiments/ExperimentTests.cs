@@ -3,6 +3,7 @@ using KvmTune.Experiments;
 using KvmTune.Measurement;
 using KvmTune.Statistics;
 using KvmTune.Tests.Statistics;
+using KvmTune.Tuning;
 using Xunit;
 
 namespace KvmTune.Tests.Experiments;
@@ -131,6 +132,18 @@ public sealed class ExperimentTests
         Assert.Equal(24, result.Baseline.CountedRuns.Count);
         Assert.Equal(8, result.Comparison.PrimaryMetric.BaselineCount);
         Assert.Equal(16, vm.Calls.Count(call => call == "prepare"));
+        Assert.InRange(result.RestartCount, 16, 17);
+    }
+
+    [Fact]
+    public async Task A_suspend_makes_pairs_of_resumes()
+    {
+        var vm = new ScriptedExperiment { NeedsRestart = true, Way = new RestartWay(RestartBy.Suspend, null, null) };
+
+        var result = await vm.RunAsync(new ExperimentOptions { Restart = true, Design = ExperimentDesign.Pairs, Seed = 5 });
+
+        Assert.Equal((Verdict.Improved, ComparisonUnit.Resume), (result.Verdict, result.Comparison.Unit));
+        Assert.Contains("8 pairs of resumes", result.Comparison.Sentence, StringComparison.Ordinal);
         Assert.InRange(result.RestartCount, 16, 17);
     }
 

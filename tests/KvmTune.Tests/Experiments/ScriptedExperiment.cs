@@ -22,6 +22,8 @@ internal sealed class ScriptedExperiment : IMeasurementTarget, IWorkload, IWorkl
 
     public bool NeedsRestart { get; init; }
 
+    public RestartWay? Way { get; init; }
+
     /// <summary>How the candidate's values lie to the baseline's.</summary>
     public double Factor { get; init; } = 1.5;
 

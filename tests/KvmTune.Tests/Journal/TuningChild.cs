@@ -24,16 +24,17 @@ internal static partial class TuningChild
     })!;
 
     /// <summary>A child that makes a change and is killed when it has reached a step; how it ended.</summary>
-    public static async Task<string> KilledAtAsync(string uri, Guid vmId, string folder, string change, ChangeStep step)
+    public static async Task<string> KilledAtAsync(
+        string uri, Guid vmId, string folder, string change, ChangeStep step, RestartBy by = RestartBy.Reboot)
     {
-        using var child = Start("kill", uri, vmId.ToString(), folder, change, step.ToString());
+        using var child = Start("kill", uri, vmId.ToString(), folder, change, step.ToString(), by.ToString());
         var errors = child.StandardError.ReadToEndAsync();
         await child.WaitForExitAsync();
         return child.ExitCode == 128 + 9 ? string.Empty : $"ended with {child.ExitCode.ToString(CultureInfo.InvariantCulture)}: {await errors}";
     }
 
     /// <summary>
-    /// kill URI VM FOLDER CHANGE STEP: makes one change, and kills itself once it has reached the step.
+    /// kill URI VM FOLDER CHANGE STEP BY: makes one change, by that way where it needs a restart, and kills itself once it has reached the step.
     /// switch URI VM FOLDER: switches a pin there and back without end, and says so on its output when it has begun, to be killed at any moment.
     /// fight URI VM FOLDER PINS ROUNDS: makes as many changes as rounds, pinning both vCPUs to each of the host CPUs in turn.
     /// </summary>
@@ -47,7 +48,7 @@ internal static partial class TuningChild
             var tuner = new VMTuner(new VMPlanner(host, domain), TimeProvider.System, new KillingJournal(journal, Enum.Parse<ChangeStep>(arguments[5])));
             var restart = arguments[4] != "pin";
             VMChange change = restart ? Cache(arguments[4]) : Pin("0", ChangeScope.Auto);
-            await tuner.ApplyAsync(tuner.Planner.Plan(change), new ApplyOptions { Restart = restart }, CancellationToken.None);
+            await tuner.ApplyAsync(tuner.Planner.Plan(change), new ApplyOptions { Restart = restart, RestartOptions = new RestartOptions { By = Enum.Parse<RestartBy>(arguments[6]) } }, CancellationToken.None);
             return 0;
         }
 

@@ -219,15 +219,17 @@ public sealed class VMComparerTests
         Assert.Equal(Verdict.Improved, VMComparer.Compare(baseline, candidate, new() { Design = ComparisonDesign.Blocks }).Verdict);
     }
 
-    [Fact]
-    public void One_boot_before_and_one_after_give_a_direction_too()
+    [Theory]
+    [InlineData(RestartBy.Reboot, ComparisonUnit.Boot, "boot")]
+    [InlineData(RestartBy.Suspend, ComparisonUnit.Resume, "resume")]
+    public void One_boot_or_resume_before_and_one_after_give_a_direction_too(RestartBy by, ComparisonUnit unit, string word)
     {
-        var candidate = Of(Around(2, 8, 1200, 1)) with { Change = Pin(TuningOutcome.Applied) with { Restarted = true } };
+        var candidate = Of(Around(2, 8, 1200, 1)) with { Change = Pin(TuningOutcome.Applied) with { Restarted = true, RestartedBy = by } };
 
         var result = VMComparer.Compare(Of(Around(1, 8, 1000, 1)), candidate);
 
-        Assert.Equal((Verdict.Inconclusive, true, ComparisonUnit.Boot), (result.Verdict, result.IsDirectionOnly, result.Unit));
-        Assert.Contains("in 1 boot against 1: a direction, not a verdict", result.Sentence, StringComparison.Ordinal);
+        Assert.Equal((Verdict.Inconclusive, true, unit), (result.Verdict, result.IsDirectionOnly, result.Unit));
+        Assert.Contains($"in 1 {word} against 1: a direction, not a verdict", result.Sentence, StringComparison.Ordinal);
         Assert.DoesNotContain("Provisional", result.Sentence, StringComparison.Ordinal);
     }
 

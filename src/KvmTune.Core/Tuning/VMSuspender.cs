@@ -1,0 +1,338 @@
+// Gives a VM a new QEMU process without a reboot: managed save, an edit of the definition that is saved with the state, and a start.
+using System.Globalization;
+using System.Xml.Linq;
+using KvmTune.Hosts;
+using KvmTune.Libvirt;
+using KvmTune.Topology;
+
+namespace KvmTune.Tuning;
+
+/// <summary>libvirt did not save the VM's state, or did not take its new definition: it runs as before, and nothing of the guest's state is lost.</summary>
+/// <param name="message">Why, and what to do.</param>
+/// <param name="cause">What happened, without what to do.</param>
+/// <param name="exception">The error behind it.</param>
+internal sealed class SuspendRefusedException(string message, string cause, Exception exception)
+    : KvmTuneException(VMSuspender.Refused, KvmTuneErrorCategory.InvalidOperation, message, exception)
+{
+    public string Cause => cause;
+}
+
+/// <summary>What a suspend came to.</summary>
+/// <param name="Pause">From asking libvirt to save the state until the guest ran again.</param>
+/// <param name="Notes">What is left for a person to know or do.</param>
+internal sealed record SuspendOutcome(TimeSpan Pause, IReadOnlyList<string> Notes);
+
+/// <summary>Suspends one VM and lets it go on.</summary>
+/// <remarks>
+/// The guest's state lies in the memory of a QEMU process or, whole, in libvirt's file; libvirt removes the one only when it has the other. A
+/// file that was not written to its end is marked so and never used (libvirt 9.0 qemuSaveImageOpen), and a daemon that ends in the middle lets
+/// the guest run on when it is back (qemuProcessRecoverJob). So whoever ends in between, the next start goes on from there.
+/// </remarks>
+/// <param name="domain">The VM.</param>
+/// <param name="time">The clock.</param>
+/// <param name="options">How.</param>
+/// <param name="reach">Is told of each step, when it is reached.</param>
+internal sealed class VMSuspender(LibvirtDomain domain, TimeProvider time, RestartOptions options, Action<ChangeStep> reach)
+{
+    /// <summary>The error id of a VM that libvirt does not suspend, or not for this change; it runs as before.</summary>
+    public const string Refused = "SuspendRefused";
+
+    /// <summary>The error id of a VM whose state is saved and that did not go on, neither with the new settings nor with the old ones.</summary>
+    public const string NotResumed = "ResumeFailed";
+
+    // What a guest agent that was there before is waited for. It is no error where it takes longer.
+    private static readonly TimeSpan AgentLimit = TimeSpan.FromSeconds(10);
+
+    /// <summary>Suspends a running VM, edits its saved definition, and lets it go on.</summary>
+    /// <param name="edit">Edits the definition.</param>
+    /// <param name="cancellationToken">Ends the save; the guest then runs on. Once it is saved, it is resumed in any case.</param>
+    /// <exception cref="SuspendRefusedException">It runs as before; a reboot may do what a suspend cannot.</exception>
+    /// <exception cref="KvmTuneException">
+    /// It did not start with the new settings, and goes on with the former ones (<see cref="VMRestarter.StartFailed"/>); its state is saved and it does not run (<see cref="NotResumed"/>), or
+    /// the daemon is gone (<c>ConnectionLost</c>).
+    /// </exception>
+    public async Task<SuspendOutcome> RunAsync(Action<DomainDocument> edit, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        var hadAgent = HasAgent(domain);
+        options.Progress?.Report(RestartStep.Saving);
+        reach(ChangeStep.Saving);
+        var began = time.GetTimestamp();
+        await SaveAsync(cancellationToken);
+        reach(ChangeStep.Saved);
+        if (cancellationToken.IsCancellationRequested)
+        {
+            Resume(former: null);
+            cancellationToken.ThrowIfCancellationRequested();
+        }
+
+        var former = Edit(edit);
+        reach(ChangeStep.SavedStateEdited);
+        options.Progress?.Report(RestartStep.Resuming);
+        using var agent = new AgentWait(domain, hadAgent);
+        Resume(former);
+        var pause = time.GetElapsedTime(began);
+        reach(ChangeStep.Started);
+        return new SuspendOutcome(pause, await SetClockAsync(agent, hadAgent, pause));
+    }
+
+    /// <summary>
+    /// Ends what another process left of a suspend: waits for a save that libvirt is still at, puts settings into the saved definition, and lets
+    /// the guest go on.
+    /// </summary>
+    /// <returns>What is left for a person to know; null where no state was saved.</returns>
+    /// <exception cref="KvmTuneException">It did not (<see cref="NotResumed"/>); its state stays saved.</exception>
+    public async Task<IReadOnlyList<string>?> EndAsync(Action<DomainDocument> edit, CancellationToken cancellationToken)
+    {
+        await WaitUntilSavedAsync(cancellationToken);
+        if (domain.IsActive)
+        {
+            RunOn();
+            return null;
+        }
+
+        if (!domain.HasManagedSave)
+        {
+            return null;
+        }
+
+        var mayHaveAgent = true;
+        try
+        {
+            var saved = DomainDocument.Parse(domain.GetManagedSaveXml(DomainXmlFlags.Secure));
+            mayHaveAgent = saved.ToConfiguration().HasGuestAgentChannel;
+            edit(saved);
+            domain.DefineManagedSaveXml(saved.ToXml());
+        }
+        catch (Exception exception) when (exception is KvmTuneException or System.Xml.XmlException or LibvirtException { IsConnectionLost: false })
+        {
+            // It goes on with what is there: the state is what counts.
+        }
+
+        using var agent = new AgentWait(domain, mayHaveAgent);
+        options.Progress?.Report(RestartStep.Resuming);
+        Resume(former: null);
+        return await SetClockAsync(agent, mayHaveAgent, pause: null);
+    }
+
+    /// <summary>Whether the guest agent is connected, by the running document.</summary>
+    private static bool HasAgent(LibvirtDomain domain) => DomainDocument.FromLibvirt(domain.GetXml()).Domain.Descendants("channel").Elements("target")
+        .Any(target => (string?)target.Attribute("name") == "org.qemu.guest_agent.0" && (string?)target.Attribute("state") == "connected");
+
+    private async Task SaveAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            var save = Task.Run(domain.ManagedSave, CancellationToken.None);
+            await using var registration = cancellationToken.Register(() => _ = Task.Run(TryAbort));
+            await save;
+        }
+        catch (LibvirtException exception) when (exception.IsConnectionLost)
+        {
+            throw Lost(exception, "its state was being saved");
+        }
+        catch (LibvirtException exception)
+        {
+            RunOn();
+            cancellationToken.ThrowIfCancellationRequested();
+            throw WasRefused($"libvirt did not save its state: {exception.Message.TrimEnd('.')}", exception);
+        }
+    }
+
+    // The definition as it was saved; the state goes on with that where the edited one is not taken.
+    private string Edit(Action<DomainDocument> edit)
+    {
+        try
+        {
+            var former = domain.GetManagedSaveXml(DomainXmlFlags.Secure);
+            var saved = DomainDocument.Parse(former);
+            edit(saved);
+            domain.DefineManagedSaveXml(saved.ToXml());
+            return former;
+        }
+        catch (LibvirtException exception) when (exception.IsConnectionLost)
+        {
+            throw Lost(exception, "its saved definition was being edited");
+        }
+        catch (Exception exception) when (exception is LibvirtException or KvmTuneException or System.Xml.XmlException)
+        {
+            Resume(former: null);
+            throw WasRefused($"libvirt did not take the new definition of its saved state: {exception.Message.TrimEnd('.')}", exception);
+        }
+    }
+
+    // Lets a saved guest go on; with its former definition where it does not with the one that it has now.
+    private void Resume(string? former)
+    {
+        try
+        {
+            domain.Start();
+        }
+        catch (LibvirtException exception) when (exception.IsConnectionLost)
+        {
+            throw Lost(exception, "it was being resumed");
+        }
+        catch (LibvirtException exception) when (former is not null)
+        {
+            try
+            {
+                domain.DefineManagedSaveXml(former);
+            }
+            catch (LibvirtException second)
+            {
+                throw NotGoingOn(second);
+            }
+
+            Resume(former: null);
+            throw new KvmTuneException(
+                VMRestarter.StartFailed, KvmTuneErrorCategory.InvalidOperation,
+                $"The VM '{domain.Name}' did not start with the new settings: {exception.Message.TrimEnd('.')}. The guest goes on with its former ones, and nothing of its state is lost.", exception);
+        }
+        catch (LibvirtException exception) when (!TryIsActive())
+        {
+            throw NotGoingOn(exception);
+        }
+        catch (LibvirtException)
+        {
+            // Somebody else was quicker: it runs.
+        }
+    }
+
+    // After a save that failed. libvirt lets the guest run on; a file that it left nevertheless is older than the guest from now on, and a
+    // start from it would be a step back in time.
+    private void RunOn()
+    {
+        if (!domain.IsActive)
+        {
+            if (domain.HasManagedSave)
+            {
+                Resume(former: null);
+            }
+
+            return;
+        }
+
+        try
+        {
+            if (domain.GetState(out var reason) == DomainState.Paused && (DomainPausedReason)reason == DomainPausedReason.Saving)
+            {
+                domain.Resume();
+            }
+
+            if (domain.HasManagedSave)
+            {
+                domain.RemoveManagedSave();
+            }
+        }
+        catch (LibvirtException exception) when (!exception.IsConnectionLost && !domain.HasManagedSave)
+        {
+            // libvirt was doing it in this moment, or is still at something else with the VM: no file is left, which is what matters.
+        }
+    }
+
+    // Whoever asked for the save is gone, and libvirt goes on with it: however long that takes, the state is not to be had before.
+    private async Task WaitUntilSavedAsync(CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            var moved = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            using var subscription = domain.Connection.OnDomainLifecycle(domain, _ => moved.TrySetResult());
+            using var closed = domain.Connection.OnClosed(reason => moved.TrySetException(
+                new KvmTuneException("ConnectionLost", KvmTuneErrorCategory.ConnectionError, $"The libvirt daemon went away ({reason}). Try again when it is back.")));
+            if (domain.GetState(out var reason) != DomainState.Paused || (DomainPausedReason)reason is not (DomainPausedReason.Saving or DomainPausedReason.StartingUp))
+            {
+                return;
+            }
+
+            await moved.Task.WaitAsync(cancellationToken);
+        }
+    }
+
+    // The guest's clock stood still with it. A guest without an agent has to do that by itself.
+    private async Task<IReadOnlyList<string>> SetClockAsync(AgentWait agent, bool hadAgent, TimeSpan? pause)
+    {
+        if (hadAgent && await agent.IsThereAsync(AgentLimit, time))
+        {
+            try
+            {
+                await Task.Run(domain.SynchronizeTime, CancellationToken.None).WaitAsync(AgentLimit, time);
+                return [];
+            }
+            catch (Exception exception) when (exception is LibvirtException or TimeoutException)
+            {
+                // Told below.
+            }
+        }
+
+        return [$"The guest's clock stood still {(pause is { } span ? $"for {Seconds(span)} s" : "while it was saved")} and could not be set by its agent: its time service has to catch up."];
+    }
+
+    private void TryAbort()
+    {
+        try
+        {
+            domain.AbortJob();
+        }
+        catch (Exception exception) when (exception is LibvirtException or ObjectDisposedException)
+        {
+            // The save was over in this moment.
+        }
+    }
+
+    private bool TryIsActive()
+    {
+        try
+        {
+            return domain.IsActive;
+        }
+        catch (LibvirtException)
+        {
+            return false;
+        }
+    }
+
+    private SuspendRefusedException WasRefused(string cause, Exception exception) => new(
+        $"'{domain.Name}' was not suspended: {cause}. The guest runs on as before. A reboot puts the change in force too (-RestartBy Reboot).", cause, exception);
+
+    private KvmTuneException NotGoingOn(LibvirtException exception) => new(
+        NotResumed, KvmTuneErrorCategory.InvalidResult,
+        $"'{domain.Name}' is suspended and did not go on: {exception.Message.TrimEnd('.')}. Nothing is lost: its whole state is saved, and its next start goes on from there. Remove the cause, then start it (virsh start {VirshText.Domain(domain.Name, domain.Id)}, Restart-VMDomain or Undo-VMTuning). virsh managedsave-remove would throw the state away.", exception);
+
+    private KvmTuneException Lost(LibvirtException exception, string when) => new(
+        "ConnectionLost", KvmTuneErrorCategory.ConnectionError,
+        $"The libvirt daemon went away while '{domain.Name}' was suspended ({when}): {exception.Message.TrimEnd('.')}. The guest runs on, or its whole state is saved and its next start goes on from there. When the daemon is back, Undo-VMTuning finds out which, and lets it run; so does starting it (Restart-VMDomain).", exception);
+
+    private static string Seconds(TimeSpan span) => span.TotalSeconds.ToString("0.#", CultureInfo.InvariantCulture);
+
+    // Listens from before the start, so that the agent's return is not missed.
+    private sealed class AgentWait : IDisposable
+    {
+        private readonly TaskCompletionSource _there = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private readonly IDisposable? _subscription;
+
+        public AgentWait(LibvirtDomain domain, bool isExpected) => _subscription = isExpected
+            ? domain.Connection.OnAgentLifecycle(domain, agent =>
+            {
+                if (agent.IsConnected)
+                {
+                    _there.TrySetResult();
+                }
+            })
+            : null;
+
+        public async Task<bool> IsThereAsync(TimeSpan limit, TimeProvider time)
+        {
+            try
+            {
+                await _there.Task.WaitAsync(limit, time);
+                return true;
+            }
+            catch (TimeoutException)
+            {
+                return false;
+            }
+        }
+
+        public void Dispose() => _subscription?.Dispose();
+    }
+}
