@@ -64,14 +64,14 @@ public sealed record VcpuPinPlan : VMTuningPlan
                 ConnectionUri = connectionUri,
                 Pins = placement.VcpuPins.ToDictionary(pin => pin.Key, pin => (CpuSet?)new CpuSet(pin.Value)),
             },
-            EmulatorPin = new EmulatorPinChange
+            EmulatorPin = placement.KeepsServicePins ? null : new EmulatorPinChange
             {
                 VMName = vm.VMName,
                 VMId = vm.VMId,
                 ConnectionUri = connectionUri,
                 Pins = new Dictionary<int, CpuSet?> { [EmulatorPinChange.Emulator] = placement.ServiceCpus },
             },
-            IOThreadPins = configuration.IOThreadIds.Count == 0 ? null : new IOThreadPinChange
+            IOThreadPins = placement.KeepsServicePins || configuration.IOThreadIds.Count == 0 ? null : new IOThreadPinChange
             {
                 VMName = vm.VMName,
                 VMId = vm.VMId,

@@ -45,6 +45,9 @@ public sealed record VMConfiguration
     /// <summary>The I/O threads that the document pins, with the host CPUs of each.</summary>
     public IReadOnlyDictionary<int, CpuSet> IOThreadPins { get; init; } = ReadOnlyDictionary<int, CpuSet>.Empty;
 
+    /// <summary>Limits, weights and schedulers of its threads.</summary>
+    public CpuLimits Limits { get; init; } = new();
+
     /// <summary>The CPU model and the topology that the guest sees.</summary>
     public CpuConfiguration Cpu { get; init; } = new();
 
