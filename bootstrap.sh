@@ -5,10 +5,15 @@
 #   ./bootstrap.sh bench [NAME]  runs the benchmarks, or one of them, side by side with what a user would use instead
 #   ./bootstrap.sh lab VERB…     the lab by itself: tests/lab/lab.sh (up, down, status, …)
 #   ./bootstrap.sh build         only builds the module into out/KvmTune
+# KVMTUNE_WITHOUT_POWERSHELL=1 goes on where the cmdlets cannot be run, with the engine alone.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 export DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1 POWERSHELL_TELEMETRY_OPTOUT=1 POWERSHELL_UPDATECHECK=Off
-PATH=$PWD/out/tools:$PATH
+self=$PWD/bootstrap.sh
+tools=$PWD/out/tools
+PATH=${PATH//"$tools:"/}
+path_without_tools=$PATH
+PATH=$tools:$PATH
 
 say() { printf '\n== %s\n' "$*"; }
 
@@ -45,22 +50,30 @@ find_chromium() {
     apt_install chromium || loudly 'There is no Chromium here, and apt could not bring one: NO REPORT IS OPENED BY THE TESTS.'
 }
 
-# PowerShell from the PATH, else as a .NET tool where the registry has it; has_powershell says whether there is one now.
-find_powershell() {
-    if ! command -v pwsh >/dev/null; then
-        say "PowerShell is not on the PATH; trying 'dotnet tool install PowerShell'"
-        dotnet tool install PowerShell --tool-path out/tools || true
-    fi
-    has_powershell
+# Whether the pwsh on the PATH runs and is of a version that the module runs in.
+runs_powershell() {
+    command -v pwsh >/dev/null &&
+        timeout 120 pwsh -NoProfile -NonInteractive -Command 'exit [int] ($PSVersionTable.PSVersion -lt [version] "7.4")' </dev/null >/dev/null 2>&1
 }
 
-has_powershell() { command -v pwsh >/dev/null && pwsh -NoProfile -NonInteractive -Command 'exit 0'; }
+without_powershell() { [ "${KVMTUNE_WITHOUT_POWERSHELL:-}" = 1 ]; }
 
-has_pester() {
-    pwsh -NoProfile -NonInteractive -Command '
-        if (-not (Get-Module Pester -ListAvailable | Where-Object Version -ge 5.5)) {
-            Install-PSResource Pester -Version "[5.5,6.0)" -TrustRepository -Quiet -ErrorAction Stop
-        }' >/dev/null
+# The pwsh of the PATH where it is 7.4 or later, else the one that .config/dotnet-tools.json pins, as out/tools/pwsh; and Pester in out/tools.
+need_powershell() {
+    if without_powershell; then return; fi
+    local with_powershell=false
+    if PATH=$path_without_tools runs_powershell; then
+        rm -f "$tools/pwsh"
+    else
+        say 'There is no PowerShell 7.4 or later on the PATH: laying out in out/tools the one that .config/dotnet-tools.json pins'
+        with_powershell=true
+    fi
+    if ! dotnet build tools/TestTools -v quiet -p:WithPowerShell=$with_powershell || ! runs_powershell; then
+        loudly 'PowerShell 7.4 or later and Pester are needed, and could not be had (see above). The package source of NuGet' \
+            'has both: is it reachable? A pwsh on the PATH that is new enough is used as it is (on Debian, Ubuntu and RHEL: the' \
+            "package powershell of Microsoft's repository). KVMTUNE_WITHOUT_POWERSHELL=1 goes on without the cmdlets." >&2
+        exit 1
+    fi
 }
 
 build() {
@@ -91,12 +104,8 @@ test_all() {
         skipped=$(($(counter total "$results/xunit.trx") - passed - failed))
     fi
 
-    if ! has_powershell; then
-        loudly 'THE CMDLETS WERE NOT TESTED: there is no PowerShell (pwsh) on the PATH, and' \
-            "'dotnet tool install PowerShell' could not bring one. THE PESTER SUITE WAS NOT RUN."
-    elif ! has_pester; then
-        loudly 'THE CMDLETS WERE NOT TESTED: PowerShell is here, but Pester 5 is not, and' \
-            "'Install-PSResource Pester' could not bring it. THE PESTER SUITE WAS NOT RUN."
+    if without_powershell; then
+        loudly 'THE CMDLETS WERE NOT TESTED, as KVMTUNE_WITHOUT_POWERSHELL=1 says: THE PESTER SUITE WAS NOT RUN.'
     else
         say 'Pester: the cmdlets, in PowerShell, against the lab'
         pwsh -NoProfile -NonInteractive -File tests/Pester/Invoke-Suite.ps1 -CountsPath "$results/pester.counts" || status=1
@@ -117,29 +126,29 @@ test_all() {
 }
 
 demo() {
-    if has_powershell; then
-        pwsh -NoProfile -NonInteractive -File samples/Demo.ps1
-    else
-        loudly 'There is no PowerShell (pwsh) here: this runs the same job on the engine as a library.' \
-            'The cmdlets themselves are not shown.'
+    if without_powershell; then
+        loudly 'Without PowerShell, as KVMTUNE_WITHOUT_POWERSHELL=1 says: this runs the same job on the engine as a library.' \
+            'THE CMDLETS ARE NOT SHOWN.'
         dotnet run --project samples/EngineDemo -c Release
+    else
+        pwsh -NoProfile -NonInteractive -File samples/Demo.ps1
     fi
 }
 
 set_up() {
     need_dotnet
     tests/lab/packages.sh install
-    find_powershell || true
+    need_powershell
     build
 }
 
 case "${1:-}" in
     build) need_dotnet; build ;;
-    demo) set_up; tests/lab/lab.sh run "$0" demo-inside ;;
-    test) set_up; find_chromium; tests/lab/lab.sh run "$0" test-inside ;;
+    demo) set_up; tests/lab/lab.sh run "$self" demo-inside ;;
+    test) set_up; find_chromium; tests/lab/lab.sh run "$self" test-inside ;;
     bench) set_up; shift; bench/packages.sh; tests/lab/lab.sh run bench/run.sh "$@" ;;
     lab) shift; tests/lab/packages.sh install; tests/lab/lab.sh "$@" ;;
     demo-inside) demo ;;
     test-inside) test_all ;;
-    *) sed -n '2,7s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+    *) sed -n '2,8s/^# \{0,1\}//p' "$self" >&2; exit 2 ;;
 esac

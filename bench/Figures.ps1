@@ -1,6 +1,8 @@
 # What the benches written in PowerShell share: medians, figures as lines, and the same as JSON with date and machine.
 
 $RepositoryRoot = Split-Path $PSScriptRoot
+# By its command: a pwsh that is a .NET tool runs as `dotnet`, which is no shell.
+$Shell = (Get-Command pwsh -CommandType Application -TotalCount 1).Source
 $Figures = [System.Collections.Generic.List[object]]::new()
 
 function Get-Median([double[]] $Values) {

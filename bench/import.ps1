@@ -3,16 +3,15 @@ $ErrorActionPreference = 'Stop'
 . $PSScriptRoot/Figures.ps1
 $rounds = 25
 $module = Join-Path $RepositoryRoot 'out/KvmTune'
-$shell = (Get-Process -Id $PID).Path
 $common = '-NoProfile', '-NonInteractive', '-Command'
 
 $without = @()
 $with = @()
 $used = @()
 foreach ($round in -1..$rounds) {
-    $bare = Measure-Program $shell ($common + 'exit 0')
-    $imported = Measure-Program $shell ($common + "Import-Module '$module'")
-    $first = Measure-Program $shell ($common + "Import-Module '$module'; `$null = Get-VMTopology test -ConnectionUri test:///default")
+    $bare = Measure-Program $Shell ($common + 'exit 0')
+    $imported = Measure-Program $Shell ($common + "Import-Module '$module'")
+    $first = Measure-Program $Shell ($common + "Import-Module '$module'; `$null = Get-VMTopology test -ConnectionUri test:///default")
     if ($round -gt 0) {
         # The first two only warm the file cache.
         $without += $bare

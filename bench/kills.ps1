@@ -40,7 +40,7 @@ function Wait-Guest {
 }
 
 function Start-Child([string] $Script) {
-    $start = [System.Diagnostics.ProcessStartInfo]::new((Get-Process -Id $PID).Path)
+    $start = [System.Diagnostics.ProcessStartInfo]::new($Shell)
     foreach ($argument in '-NoProfile', '-NonInteractive', '-Command', "Import-Module '$module'; Connect-VMHost '$uri' | Out-Null; 'ready'; `$null = $Script") { $start.ArgumentList.Add($argument) }
     $start.RedirectStandardOutput = $true
     $start.RedirectStandardError = $true
@@ -58,7 +58,7 @@ foreach ($round in 1..$Rounds) {
     $delay = $chance.NextDouble() * $experiment.Seconds
     $child = Start-Child $experiment.Script
     $ended = $child.WaitForExit([int] ($delay * 1000))
-    if ($ended) { $counts.Ended++ } else { $child.Kill(); $child.WaitForExit() }
+    if ($ended) { $counts.Ended++ } else { $child.Kill($true); $child.WaitForExit() }
 
     Write-Verbose "round ${round}: $($experiment.Name), killed after $($delay.ToString('0.00')) s"
     $found = Get-State

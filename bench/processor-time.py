@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import pty
+import signal
 import struct
 import subprocess
 import sys
@@ -16,6 +17,16 @@ import time
 
 ROWS, COLUMNS = 40, 150
 libc = ctypes.CDLL(None)
+
+
+def family(pid):
+    """A process and those under it: a shell that is a .NET tool is one under its starter."""
+    found = [pid]
+    for member in found:
+        for task in os.listdir(f"/proc/{member}/task"):
+            with open(f"/proc/{member}/task/{task}/children") as children:
+                found += map(int, children.read().split())
+    return found
 
 
 def processor_seconds(pid):
@@ -37,7 +48,7 @@ def drain(terminal):
 
 def start(program):
     if not program["terminal"]:
-        return subprocess.Popen(program["command"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        return subprocess.Popen(program["command"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True)
     ours, its = pty.openpty()
     fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
     process = subprocess.Popen(
@@ -52,14 +63,15 @@ request = json.load(sys.stdin)
 processes = [start(program) for program in request["programs"]]
 try:
     time.sleep(request["warmUp"])
-    began, before = time.monotonic(), [processor_seconds(process.pid) for process in processes]
+    families = [family(process.pid) for process in processes]
+    began, before = time.monotonic(), [sum(map(processor_seconds, members)) for members in families]
     time.sleep(request["seconds"])
-    spent = [processor_seconds(process.pid) - earlier for process, earlier in zip(processes, before)]
+    spent = [sum(map(processor_seconds, members)) - earlier for members, earlier in zip(families, before)]
     elapsed = time.monotonic() - began
     for process, program in zip(processes, request["programs"]):
         if process.poll() is not None:
             sys.exit(f"{program['command']} ended by itself, with exit code {process.returncode}.")
 finally:
     for process in processes:
-        process.kill()
+        os.killpg(process.pid, signal.SIGKILL)
 print(json.dumps([seconds / elapsed for seconds in spent]))

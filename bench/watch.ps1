@@ -9,7 +9,7 @@ $uri = $env:KVMTUNE_LAB_URI ?? 'qemu:///system'
 $module = Join-Path $RepositoryRoot 'out/KvmTune'
 
 function Get-WatchCommand([string] $Arguments) {
-    (Get-Process -Id $PID).Path, '-NoProfile', '-NonInteractive', '-Command',
+    $Shell, '-NoProfile', '-NonInteractive', '-Command',
     "Import-Module '$module'; Watch-VMPerformance -ConnectionUri '$uri' -Interval 1 $Arguments"
 }
 

@@ -5,7 +5,10 @@ param(
     [string] $Filter = '*'
 )
 # Not $ErrorActionPreference: with -File this script's variables are global, and would make every error of a test terminating.
-Import-Module Pester -MinimumVersion 5.5 -ErrorAction Stop
+# The one that the build laid out, and no other that this machine may have.
+$pester = Join-Path $PSScriptRoot '../../out/tools/Pester/Pester.psd1'
+if (-not (Test-Path $pester)) { throw "Pester is not in out/tools. Lay it out with: dotnet build tools/TestTools" }
+Import-Module $pester -ErrorAction Stop
 $configuration = New-PesterConfiguration
 $configuration.Run.Path = Get-ChildItem $PSScriptRoot -Filter "$Filter.Tests.ps1" | ForEach-Object FullName
 $configuration.Run.PassThru = $true
