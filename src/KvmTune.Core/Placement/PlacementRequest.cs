@@ -3,16 +3,22 @@ using KvmTune.Topology;
 
 namespace KvmTune.Placement;
 
-/// <summary>How vCPUs are laid on cores with several threads.</summary>
+/// <summary>
+/// How vCPUs are laid on cores with several threads. Cores come after places, nodes and kinds of core, and before caches, emulator threads
+/// and the host's own core (<c>docs/placement.md</c> has the whole order).
+/// </summary>
 public enum ThreadPolicy
 {
-    /// <summary>Distinct cores first, sibling threads where these do not suffice.</summary>
+    /// <summary>
+    /// As few vCPUs as can be share a core: distinct cores first, sibling threads where these do not suffice. A core for each vCPU comes
+    /// before one last-level cache. Threads of one guest core are together.
+    /// </summary>
     Prefer,
 
-    /// <summary>Whole cores: siblings are filled, and no other VM gets a thread of these cores.</summary>
+    /// <summary>As few cores as can be: siblings are filled, and no other VM gets a thread of these cores.</summary>
     Require,
 
-    /// <summary>One thread a core: the siblings are left idle.</summary>
+    /// <summary>One thread a core: the siblings are left idle, and no other VM gets them.</summary>
     Isolate,
 }
 
