@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
 # From a fresh Debian or Ubuntu machine with a .NET SDK to a running KvmTune. Installs what is missing; can be run again.
 #   ./bootstrap.sh demo          builds the module, boots a lab guest, measures, changes, measures and compares
-#   ./bootstrap.sh test          builds and runs every test: xunit, then Pester
+#   ./bootstrap.sh test [TIER]   builds and runs the tests, xunit and Pester; fast: without the lab, in two minutes; all: what repeats, too
+#   ./bootstrap.sh test package  installs the Debian package in bare roots of Debian 12 and 13, and measures from there
 #   ./bootstrap.sh bench [NAME]  runs the benchmarks, or one of them, side by side with what a user would use instead
 #   ./bootstrap.sh lab VERB…     the lab by itself: tests/lab/lab.sh (up, down, status, …)
 #   ./bootstrap.sh build         only builds the module into out/KvmTune
+#   ./bootstrap.sh report        bundles the page of reports anew (src/KvmTune.Report), which needs npm; nothing else does
 # KVMTUNE_WITHOUT_POWERSHELL=1 goes on where the cmdlets cannot be run, with the engine alone.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
@@ -16,6 +18,8 @@ path_without_tools=$PATH
 PATH=$tools:$PATH
 
 say() { printf '\n== %s\n' "$*"; }
+
+usage() { sed -n '2,10s/^# \{0,1\}//p' "$self" >&2; exit 2; }
 
 need_dotnet() {
     if ! dotnet --list-sdks 2>/dev/null | grep -q '^1[0-9]\.'; then
@@ -33,10 +37,10 @@ apt_install() {
     "${apt[@]}" update </dev/null >&2 && "${apt[@]}" install -y --no-install-recommends "$@" </dev/null >&2
 }
 
-# npm bundles the page that Export-VMTuningReport writes. Asked for by command: Node.js's own package for Debian has npm in it.
+# npm bundles the page that Export-VMTuningReport writes, for those who change it. Asked for by command: Node.js's own package for Debian has npm in it.
 need_npm() {
     if command -v npm >/dev/null; then return; fi
-    say 'Installing Node.js and npm, which the build needs'
+    say 'Installing Node.js and npm, by which the page of reports is bundled'
     if ! apt_install nodejs npm; then
         echo "bootstrap.sh: Node.js 18 or newer with npm is needed on the PATH (https://nodejs.org), and apt could not bring it." >&2
         exit 1
@@ -76,8 +80,13 @@ need_powershell() {
     fi
 }
 
-build() {
+report() {
     need_npm
+    say 'Bundling the page of reports into src/KvmTune.Report/bundle'
+    dotnet build src/KvmTune.Report -t:Rebuild -v quiet
+}
+
+build() {
     say 'Building the module into out/KvmTune'
     dotnet publish src/KvmTune.Cmdlets -c Release -v quiet
 }
@@ -88,42 +97,26 @@ loudly() {
     printf '%s\n' '****************************************************************************'
 }
 
-# The value of an attribute of the <Counters> of a test result file.
-counter() { grep -o "<Counters [^>]*" "$2" | grep -o " $1=\"[0-9]*\"" | grep -o '[0-9]\+'; }
-
-test_all() {
-    local passed=0 failed=0 skipped=0 status=0 results=$PWD/out/test-results
-    rm -rf "$results" && mkdir -p "$results"
-
-    say 'xunit: the engine, against values, the test driver and the lab'
+# test_tier [fast|all]: everything is built before the lab is up; see tests/run.sh.
+test_tier() {
+    case "${1:-}" in '' | fast | all) ;; *) usage ;; esac
+    set_up
+    find_chromium
+    say 'Building the tests'
     dotnet build tests/KvmTune.Tests -c Release -v quiet
-    dotnet test tests/KvmTune.Tests -c Release --no-build --logger "trx;LogFileName=$results/xunit.trx" || status=1
-    if [ -f "$results/xunit.trx" ]; then
-        passed=$(counter passed "$results/xunit.trx")
-        failed=$(counter failed "$results/xunit.trx")
-        skipped=$(($(counter total "$results/xunit.trx") - passed - failed))
-    fi
-
-    if without_powershell; then
-        loudly 'THE CMDLETS WERE NOT TESTED, as KVMTUNE_WITHOUT_POWERSHELL=1 says: THE PESTER SUITE WAS NOT RUN.'
-    else
-        say 'Pester: the cmdlets, in PowerShell, against the lab'
-        pwsh -NoProfile -NonInteractive -File tests/Pester/Invoke-Suite.ps1 -CountsPath "$results/pester.counts" || status=1
-        if [ -f "$results/pester.counts" ]; then
-            read -r pester_passed pester_failed pester_skipped <"$results/pester.counts"
-            passed=$((passed + pester_passed)) failed=$((failed + pester_failed)) skipped=$((skipped + pester_skipped))
-        else
-            failed=$((failed + 1)) status=1
-            echo 'The Pester suite ended without counts.' >&2
-        fi
-    fi
-
-    # xunit's failures once more, since Pester's long output came after them.
-    grep -o '<UnitTestResult [^>]*outcome="Failed"' "$results/xunit.trx" 2>/dev/null | sed 's/.* testName="\([^"]*\)".*/FAILED \1/' || true
-    printf '\n%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
-    [ "$failed" = 0 ] || status=1
-    return "$status"
+    if [ "${1:-}" = fast ]; then tests/run.sh fast; else tests/lab/lab.sh run tests/run.sh "$@"; fi
 }
+
+# The roots are made before the lab is up: that is when the network is needed.
+prepare_package_tests() {
+    local packages
+    if [ "$(id -u)" != 0 ]; then echo "bootstrap.sh: test package makes and enters roots of Debian, so it needs root." >&2; exit 1; fi
+    mapfile -t packages < <(tests/package/debian-root.sh packages)
+    dpkg-query -W "${packages[@]}" >/dev/null 2>&1 || apt_install "${packages[@]}"
+    tests/package/debian-root.sh prepare
+}
+
+test_package() { pwsh -NoProfile -NonInteractive -File tests/Pester/Invoke-Suite.ps1 -Filter DebianPackage; }
 
 demo() {
     if without_powershell; then
@@ -145,10 +138,13 @@ set_up() {
 case "${1:-}" in
     build) need_dotnet; build ;;
     demo) set_up; tests/lab/lab.sh run "$self" demo-inside ;;
-    test) set_up; find_chromium; tests/lab/lab.sh run "$self" test-inside ;;
+    report) need_dotnet; report ;;
+    test)
+        shift
+        if [ "${1:-}" = package ]; then set_up; prepare_package_tests; tests/lab/lab.sh run "$self" test-package-inside; else test_tier "$@"; fi ;;
     bench) set_up; shift; bench/packages.sh; tests/lab/lab.sh run bench/run.sh "$@" ;;
     lab) shift; tests/lab/packages.sh install; tests/lab/lab.sh "$@" ;;
     demo-inside) demo ;;
-    test-inside) test_all ;;
-    *) sed -n '2,8s/^# \{0,1\}//p' "$self" >&2; exit 2 ;;
+    test-package-inside) test_package ;;
+    *) usage ;;
 esac

@@ -3,14 +3,19 @@
 [CmdletBinding()]
 param(
     # Build lays the module out in out/KvmTune; Test runs every test on the lab; Analyze builds with all analysers and
-    # checks the style; Pack makes a package of the module in out/, which Install-PSResource takes from a local repository.
+    # checks the style; Pack makes two packages of the module in out/: one that Install-PSResource takes from a local repository or a
+    # gallery, and one for Debian and Ubuntu.
     [ValidateSet('Build', 'Test', 'Analyze', 'Pack')]
     [string] $Task = 'Build',
 
     # Pack: takes the module as it lies in out/KvmTune, and does not build it anew.
     [switch] $NoBuild,
 
-    # Pack: the folder for the package.
+    # Pack: which packages. Debian's needs dpkg-deb.
+    [ValidateSet('NuGet', 'Debian')]
+    [string[]] $Package = @('NuGet', 'Debian'),
+
+    # Pack: the folder for the packages.
     [string] $OutputPath = 'out'
 )
 $ErrorActionPreference = 'Stop'
@@ -22,11 +27,18 @@ try {
         if ($LASTEXITCODE -ne 0) { throw "$Command $Arguments ended with exit code $LASTEXITCODE." }
     }
 
+    # The version with the label of a prerelease, as Install-PSResource names it.
+    function Get-ModuleVersion([string] $Module) {
+        $manifest = Import-PowerShellDataFile (Join-Path $Module 'KvmTune.psd1')
+        $label = $manifest.PrivateData.PSData['Prerelease']
+        $manifest.ModuleVersion + $(if ($label) { "-$label" })
+    }
+
     # A PowerShell module as a NuGet package: its files at the root, and tags that say what is in it, as PowerShellGet writes them.
-    function New-ModulePackage([string] $Module, [string] $Folder) {
+    function New-NuGetPackage([string] $Module, [string] $Folder) {
         $manifest = Import-PowerShellDataFile (Join-Path $Module 'KvmTune.psd1')
         $data = $manifest.PrivateData.PSData
-        $version = $manifest.ModuleVersion + $(if ($data.Prerelease) { "-$($data.Prerelease)" })
+        $version = Get-ModuleVersion $Module
         $tags = @($data.Tags) + 'PSModule' + 'PSIncludes_Cmdlet' + @($manifest.CmdletsToExport | ForEach-Object { "PSCmdlet_$_"; "PSCommand_$_" })
         $facts = [ordered] @{
             id = 'KvmTune'; version = $version; authors = $manifest.Author; owners = $manifest.CompanyName
@@ -60,6 +72,13 @@ $($elements -join "`n")
         finally { Remove-Item $work -Recurse }
     }
 
+    # A Debian package; packaging/debian says what is in it.
+    function New-DebianPackage([string] $Module, [string] $Folder) {
+        $file = & packaging/debian/build.sh $Module (Get-ModuleVersion $Module) $Folder
+        if ($LASTEXITCODE -ne 0) { throw "packaging/debian/build.sh ended with exit code $LASTEXITCODE." }
+        Get-Item $file
+    }
+
     switch ($Task) {
         'Build' { Invoke-Native dotnet @('publish', 'src/KvmTune.Cmdlets', '-c', 'Release') }
         'Test' { Invoke-Native ./bootstrap.sh @('test') }
@@ -69,7 +88,12 @@ $($elements -join "`n")
         }
         'Pack' {
             if (-not $NoBuild) { Invoke-Native dotnet @('publish', 'src/KvmTune.Cmdlets', '-c', 'Release') }
-            New-ModulePackage 'out/KvmTune' $OutputPath
+            $module = 'out/KvmTune'
+            if (-not (Test-Path "$module/KvmTune.psd1")) { throw "There is no module in $module; leave -NoBuild out." }
+            switch ($Package) {
+                'NuGet' { New-NuGetPackage $module $OutputPath }
+                'Debian' { New-DebianPackage $module $OutputPath }
+            }
         }
     }
 }

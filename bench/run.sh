@@ -4,6 +4,7 @@
 #   bottlenecks [-Rounds N] [-Seconds N] [-Kind KIND,…]   planted on the lab; a quarter of an hour
 #   kills [ROUNDS]                     experiments on the lab, killed at random moments and taken back
 #   record WORKLOAD quiet|noisy RUNS   makes a series for `verdict` on the lab, beside a noisy neighbour or without
+#   record-boots BOOTS                 makes a series of boots of the same settings for `verdict` on the lab; a minute a boot
 # Each prints one line a figure and writes the same to out/bench/NAME.json. README.md beside this file says what they measure.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -33,8 +34,8 @@ run() {
             gcc -O2 -Wall -Werror -o out/bench/inventory-peer bench/inventory-peer.c -lvirt
             in_powershell inventory ;;
         pin | import | completion | kills | watch | bottlenecks) in_powershell "$@" ;;
-        verdict | placement | harness | record) dotnet run --project bench/KvmTune.Bench -c Release -v quiet -- "$@" ;;
-        *) sed -n '2,7s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+        verdict | placement | harness | record | record-boots) dotnet run --project bench/KvmTune.Bench -c Release -v quiet -- "$@" ;;
+        *) sed -n '2,8s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
     esac
 }
 

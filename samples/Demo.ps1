@@ -1,33 +1,63 @@
 #!/usr/bin/env pwsh
-# The demo: look at a lab guest, measure it, change one thing, measure again, compare. Run it with ./bootstrap.sh demo.
-[CmdletBinding()]
+# The demo: a VM whose two vCPUs share one host CPU. That is found, tried the other way in an experiment, and kept as it improved; then
+# one line about a disk, from the first measurement to the verdict. Takes a few minutes. ./bootstrap.sh demo runs it on a guest of the lab.
+#
+# On a VM of your own: two vCPUs or more, its agent running, sysbench and fio in it, and a disk that -Disk names. The demo pins the VM badly
+# first, measures it under load and restarts it once, so it asks before. In the end it says how all of it is taken back.
+[CmdletBinding(SupportsShouldProcess)]
 param(
-    # The guest that is measured and changed; the lab's lab1 is made to be thrown away.
-    [string] $VMName = 'lab1'
+    [string] $VMName = 'lab1',
+    # The disk of the second part; its mode is changed, and only a file of the workload is written to.
+    [string] $Disk = 'vdb',
+    # Does not ask, for a VM that is not of the lab.
+    [switch] $Force
 )
 $ErrorActionPreference = 'Stop'
 $ProgressPreference = [Console]::IsOutputRedirected ? 'SilentlyContinue' : 'Continue'
-Import-Module (Join-Path $PSScriptRoot '../out/KvmTune')
+# In the repository the module that was built there, else the installed one.
+$built = Join-Path $PSScriptRoot '../out/KvmTune'
+Import-Module ((Test-Path $built) ? $built : 'KvmTune')
 
 function Show-Step([string] $Text) { Write-Host "`nPS> $Text" -ForegroundColor Cyan }
 
-Show-Step "Get-VMTopology $VMName"
-Get-VMTopology $VMName | Format-Table | Out-Host
+$vm = Get-VMTopology $VMName
+# Guests of the lab are there to be thrown away; tests/lab gives them ids that begin so.
+$isLabGuest = "$($vm.VMId)" -like '6b766d74-756e-4c61-8b00-*'
+$question = "The demo pins vCPUs 0 and 1 of $VMName to one host CPU, measures it under load for some minutes, and restarts it. Go on?"
+if (-not $isLabGuest -and -not $Force -and -not $WhatIfPreference -and -not $PSCmdlet.ShouldContinue($question, 'A demo on a VM that is not of the lab')) { return }
+if ($vm.VcpuCount -lt 2) { throw "$VMName has one vCPU, and the demo needs two that can share a host CPU. Name another VM by -VMName." }
+$first, $last = (("$((Get-VMHostTopology $vm.ConnectionUri).OnlineCpus)" -split ',')[0] -split '-')
+if (-not $last -and "$((Get-VMHostTopology $vm.ConnectionUri).OnlineCpus)" -notmatch ',') { throw "The host of $VMName has one CPU: nothing can be moved to another one." }
 
-Show-Step "Set-DiskCacheMode $VMName vdb none -IO native -WhatIf"
-Set-DiskCacheMode $VMName vdb none -IO native -WhatIf
+# --- 1. Two vCPUs on one host CPU ---
+Show-Step "Set-VcpuPin $VMName -Map @{ 0 = '$first'; 1 = '$first' }      # the mistake to be found"
+$mistake = Set-VcpuPin $VMName -Map @{ 0 = $first; 1 = $first } -WarningAction SilentlyContinue
+if ($WhatIfPreference) { return }
+$mistake | Format-Table | Out-Host
+
+Show-Step "Test-VMTuning $VMName"
+Test-VMTuning $VMName | Format-Table | Out-Host
 
 Show-Step @"
+Test-VMTuning $VMName | Where-Object Id -eq PinSharesHostCpuWithinVM |
+      Invoke-VMExperiment -Workload Cpu -TimeLimit 5m
+"@
+$experiment = Test-VMTuning $VMName | Where-Object Id -EQ PinSharesHostCpuWithinVM | Invoke-VMExperiment -Workload Cpu -TimeLimit 5m
+$experiment | Format-List | Out-Host
+$experiment | Show-VMComparison | Out-Host
+
+# --- 2. One line about a disk ---
+Show-Step @"
 Measure-VMPerformance $VMName -Workload RandomWrite |
-      Set-DiskCacheMode -Disk vdb -Cache none -IO native -Restart |
+      Set-DiskCacheMode -Disk $Disk -Cache none -IO native -Restart |
       Measure-VMPerformance |
       Compare-VMPerformance
 "@
 $comparison = Measure-VMPerformance $VMName -Workload RandomWrite |
-    Set-DiskCacheMode -Disk vdb -Cache none -IO native -Restart |
+    Set-DiskCacheMode -Disk $Disk -Cache none -IO native -Restart |
     Measure-VMPerformance |
     Compare-VMPerformance
 $comparison | Format-List | Out-Host
 
-Show-Step 'The same, metric by metric'
-$comparison.Metrics | Format-Table | Out-Host
+Show-Step "Get-VMTuningHistory $VMName      # every change, with its way back: Undo-VMTuning"
+Get-VMTuningHistory $VMName | Format-Table | Out-Host

@@ -2,6 +2,7 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 
 namespace KvmTune.Bench;
 
@@ -10,13 +11,31 @@ namespace KvmTune.Bench;
 /// <param name="Value">The value.</param>
 /// <param name="Unit">Its unit.</param>
 /// <param name="Peer">What it is compared with, for example <c>0.08 of virsh</c>; null without a peer.</param>
-internal sealed record BenchFigure(string Name, double Value, string Unit, string? Peer = null)
+/// <param name="Aim">What was promised, for example <c>at most 5 %</c>; null for a figure that promises nothing.</param>
+/// <param name="IsHeld">Whether that is so. A bench with a figure that does not hold its promise fails.</param>
+internal sealed record BenchFigure(
+    string Name,
+    double Value,
+    string Unit,
+    string? Peer = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Aim = null,
+    [property: JsonIgnore] bool IsHeld = true)
 {
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
 
-    /// <summary><c>name: value unit (ratio to peer)</c>.</summary>
+    /// <summary>A promise that a value is not above an aim.</summary>
+    public static BenchFigure AtMost(string name, double value, double aim, string unit, string? peer = null) =>
+        new(name, value, unit, peer, string.Create(CultureInfo.InvariantCulture, $"at most {aim:0.###} {unit}"), value <= aim);
+
+    /// <summary>A promise that a value is not below an aim.</summary>
+    public static BenchFigure AtLeast(string name, double value, double aim, string unit, string? peer = null) =>
+        new(name, value, unit, peer, string.Create(CultureInfo.InvariantCulture, $"at least {aim:0.###} {unit}"), value >= aim);
+
+    /// <summary><c>name: value unit [aim: at most 5 %] (ratio to peer)</c>.</summary>
     public override string ToString()
-        => string.Create(CultureInfo.InvariantCulture, $"{Name}: {Value:0.###} {Unit}{(Peer is null ? string.Empty : $" ({Peer})")}");
+        => string.Create(
+            CultureInfo.InvariantCulture,
+            $"{Name}: {Value:0.###} {Unit}{(Aim is null ? null : $" [aim: {Aim}{(IsHeld ? null : ", NOT HELD")}]")}{(Peer is null ? null : $" ({Peer})")}");
 
     /// <summary>Writes the figures of one bench, with date and machine: the same document as bench/Figures.ps1 writes.</summary>
     public static void Save(string folder, string bench, IReadOnlyList<BenchFigure> figures)

@@ -8,14 +8,16 @@ using KvmTune.Bench.Verdicts;
 
 var root = FindRoot(AppContext.BaseDirectory);
 var series = Path.Combine(root, "bench", "data", "aa-series");
+var boots = Path.Combine(root, "bench", "data", "boots");
 var benches = new Dictionary<string, Func<string[], IAsyncEnumerable<BenchFigure>>>(StringComparer.Ordinal)
 {
     ["verdict"] = arguments => VerdictBench.Run(
-        series, arguments.Length > 0 ? int.Parse(arguments[0], CultureInfo.InvariantCulture) : 2000).ToAsyncEnumerable(),
+        series, boots, arguments.Length > 0 ? int.Parse(arguments[0], CultureInfo.InvariantCulture) : 20_000).ToAsyncEnumerable(),
     ["placement"] = arguments => PlacementBench.Run(
         arguments.Length > 0 ? int.Parse(arguments[0], CultureInfo.InvariantCulture) : 20).ToAsyncEnumerable(),
     ["harness"] = HarnessBench.RunAsync,
     ["record"] = arguments => SeriesRecorder.RecordAsync(series, arguments),
+    ["record-boots"] = arguments => BootRecorder.RecordAsync(boots, arguments),
 };
 
 if (args.Length == 0 || !benches.TryGetValue(args[0], out var bench))
@@ -32,7 +34,13 @@ await foreach (var figure in bench(args[1..]))
 }
 
 BenchFigure.Save(Path.Combine(root, "out", "bench"), args[0], figures);
-return 0;
+var broken = figures.Where(figure => !figure.IsHeld).ToList();
+foreach (var figure in broken)
+{
+    Console.Error.WriteLine($"NOT HELD: {figure}");
+}
+
+return broken.Count == 0 ? 0 : 1;
 
 static string FindRoot(string folder)
 {

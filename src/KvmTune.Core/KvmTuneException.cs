@@ -34,6 +34,12 @@ public enum KvmTuneErrorCategory
     /// <summary>What was done did not take effect.</summary>
     InvalidResult,
 
+    /// <summary>What is stored cannot be read.</summary>
+    InvalidData,
+
+    /// <summary>Somebody else could have prepared it.</summary>
+    SecurityError,
+
     /// <summary>The driver or program cannot do it.</summary>
     NotImplemented,
 }
@@ -44,10 +50,10 @@ public class KvmTuneException : Exception
     /// <summary>Makes an error.</summary>
     /// <param name="errorId">A fixed PascalCase word that scripts can rely on.</param>
     /// <param name="category">The kind of failure.</param>
-    /// <param name="message">What was wrong, with the value, and what to do.</param>
+    /// <param name="message">What was wrong, with the value, and what to do. What a terminal would obey in it is neutralised.</param>
     /// <param name="innerException">What caused it.</param>
     public KvmTuneException(string errorId, KvmTuneErrorCategory category, string message, Exception? innerException = null)
-        : base(message, innerException)
+        : base(TerminalText.Of(message), innerException)
     {
         ErrorId = errorId;
         Category = category;

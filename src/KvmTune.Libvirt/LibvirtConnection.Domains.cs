@@ -6,6 +6,7 @@ namespace KvmTune.Libvirt;
 public sealed unsafe partial class LibvirtConnection
 {
     private const uint DefineValidate = 1; // VIR_DOMAIN_DEFINE_VALIDATE
+    private const uint ExpandFeatures = 1; // VIR_CONNECT_BASELINE_CPU_EXPAND_FEATURES
 
     /// <summary>Lists domains (<c>virConnectListAllDomains</c>). Each is the caller's to dispose.</summary>
     /// <param name="flags">Which ones.</param>
@@ -81,6 +82,26 @@ public sealed unsafe partial class LibvirtConnection
         => NativeUtf8String.Take(LibvirtError.Check(
             virConnectGetDomainCapabilities(Handle, emulator, architecture, machine, virtualizationType, 0), Handle));
 
+    /// <summary>A CPU with all features that it has on this host, those that its model brings too (<c>virConnectBaselineHypervisorCPU</c>), as XML.</summary>
+    /// <param name="cpuXml">The <c>&lt;cpu&gt;</c>, for instance that of host-model in the domain capabilities.</param>
+    /// <param name="architecture">The guest's architecture.</param>
+    /// <param name="machine">The machine type.</param>
+    /// <param name="virtualizationType">The virtualization type: <c>kvm</c>, <c>qemu</c>, ….</param>
+    public string ExpandCpu(string cpuXml, string? architecture = null, string? machine = null, string? virtualizationType = null)
+    {
+        NativeUtf8String.RequireNoNull(cpuXml, nameof(cpuXml));
+        var text = Marshal.StringToCoTaskMemUTF8(cpuXml);
+        try
+        {
+            return NativeUtf8String.Take(LibvirtError.Check(
+                virConnectBaselineHypervisorCPU(Handle, null, architecture, machine, virtualizationType, &text, 1, ExpandFeatures), Handle));
+        }
+        finally
+        {
+            Marshal.FreeCoTaskMem(text);
+        }
+    }
+
     private LibvirtDomain? TryLookupByName(string name, out LibvirtException? error)
     {
         NativeUtf8String.RequireNoNull(name, nameof(name));
@@ -125,4 +146,8 @@ public sealed unsafe partial class LibvirtConnection
     [LibraryImport(LibvirtLibrary.Libvirt, StringMarshalling = StringMarshalling.Utf8)]
     private static partial nint virConnectGetDomainCapabilities(
         ConnectionHandle connection, string? emulator, string? arch, string? machine, string? virtualizationType, uint flags);
+
+    [LibraryImport(LibvirtLibrary.Libvirt, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial nint virConnectBaselineHypervisorCPU(
+        ConnectionHandle connection, string? emulator, string? arch, string? machine, string? virtualizationType, nint* cpus, uint count, uint flags);
 }

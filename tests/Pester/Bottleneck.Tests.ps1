@@ -103,7 +103,7 @@ Describe 'Watch-VMPerformance' {
     }
 }
 
-Describe 'A real guest' -Tag Lab -Skip:(-not $env:KVMTUNE_LAB) {
+Describe 'A real guest' -Tag Lab, lab2 -Skip:(-not $env:KVMTUNE_LAB) {
     BeforeAll {
         $null = Connect-VMHost (Get-LabUri)
         Wait-Guest lab2

@@ -17,7 +17,7 @@ Describe 'Compare-VMPerformance' {
     }
 
     It 'takes the first measurement of a VM on the pipeline as the baseline of those that follow' {
-        $comparisons = @($slow, $fast, $slow | Compare-VMPerformance)
+        $comparisons = @($slow, $fast, (New-Performance (101..112)) | Compare-VMPerformance)
         $comparisons.Count | Should -Be 2
         $comparisons[0].Verdict | Should -Be Improved
         [object]::ReferenceEquals($comparisons[1].Baseline, $slow) | Should -BeTrue
@@ -66,8 +66,27 @@ Describe 'Compare-VMPerformance' {
     }
 
     It 'takes -Threshold as the smallest shift that counts' {
-        (Compare-VMPerformance $fast $slow -Threshold 100).Verdict | Should -Not -Be Improved
         (Compare-VMPerformance $fast $slow -Threshold 50).Verdict | Should -Be Improved
+        (Compare-VMPerformance $slow $fast -Threshold 50).Verdict | Should -Be Regressed
+        { Compare-VMPerformance $fast $slow -Threshold 100 } | Should -Throw '*100*'
+    }
+
+    It 'does not compare a measurement with itself' {
+        $one = New-Performance (100..111)
+        $captured = Invoke-Captured { $one | Compare-VMPerformance -Baseline $one }
+        $captured.Ids | Should -Be SameMeasurement
+        $captured.Output | Should -BeNullOrEmpty
+    }
+
+    It 'lets another metric decide, and names those that there are' {
+        (Compare-VMPerformance $fast $slow -DecidingMetric iops).PrimaryMetric.Metric.Name | Should -Be Iops
+        $captured = Invoke-Captured { Compare-VMPerformance $fast $slow -DecidingMetric Beauty }
+        $captured.Ids | Should -Be InvalidComparison
+        "$($captured.Errors[0])" | Should -Match "no metric 'Beauty' to decide by. It has: Iops"
+    }
+
+    It 'emits measurements that have their median' {
+        $slow.Median | Should -Be 105.5
     }
 
     It 'shows its verdict in a table that fits 100 columns' {

@@ -84,7 +84,7 @@ Describe 'Completion' {
         $found | Where-Object ResultType -eq ParameterValue | Should -BeNullOrEmpty
     }
 
-    It 'offers names on the lab''s host' -Tag Lab -Skip:(-not $env:KVMTUNE_LAB) {
+    It 'offers names on the lab''s host' -Tag Lab, Alone -Skip:(-not $env:KVMTUNE_LAB) {
         (Get-Completion "Get-VMTopology -ConnectionUri $(Get-LabUri) -VMName lab").CompletionText | Should -Be @('lab1', 'lab2')
     }
 }

@@ -8,7 +8,7 @@ BeforeAll {
     function Invoke-Daemon([string] $Verb) { & $env:KVMTUNE_LAB_SCRIPT daemon $Verb *>$null; if ($LASTEXITCODE) { throw "lab.sh daemon $Verb failed" } }
 }
 
-Describe 'A daemon that is killed' -Tag Lab -Skip:(-not $isOurs) {
+Describe 'A daemon that is killed' -Tag Lab, Alone -Skip:(-not $isOurs) {
     AfterAll {
         Invoke-Daemon start
         Reset-Guest lab2

@@ -74,9 +74,10 @@ Describe 'Cache modes of a VM' {
         (Get-VMTopology db01).Configured.Disks[0].Cache | Should -Be $_
     }
 
-    It 'writeback is turned on for a person who says <Answer>: <Done>' -ForEach @(
-        @{ Answer = 'y'; Done = $true }
-        @{ Answer = 'n'; Done = $false }
+    It 'writeback is turned on for a person who says <Says>: <Done>' -ForEach @(
+        @{ Says = 'y'; Answer = 'y'; Done = $true }
+        @{ Says = 'n'; Answer = 'n'; Done = $false }
+        @{ Says = 'nothing but Enter'; Answer = "`n"; Done = $false }
     ) {
         $run = Invoke-Child -Interactive -Answers $Answer @"
 Import-Module '$module'
@@ -86,6 +87,32 @@ Import-Module '$module'
 "@
         $run.Text | Should -Match 'what the guest has not flushed is lost'
         $run.Output[-1] | Should -Be "cache: $(if ($Done) { 'writeback' })"
+    }
+
+    It 'where input is closed, as under cron, the error says what to say and the script goes on: <Command>' -ForEach @(
+        @{ Command = 'Set-DiskCacheMode db01 vda writeback'; Says = 'Nobody can be asked.*-Force' }
+        @{ Command = 'Set-DiskCacheMode db01 vda none -IO native -Confirm'; Says = 'Nobody can be asked.*-Confirm:\$false' }
+        @{ Command = "Remove-VMTuningHistory -OlderThan 0s"; Says = 'Nobody can be asked.*-Confirm:\$false' }
+    ) {
+        $run = Invoke-Child -Interactive -Prefix 'sh', '-c', 'exec "$@" < /dev/null', 'sh' @"
+Import-Module '$module'
+`$null = Connect-VMHost '$uri'
+`$null = Set-VcpuPin db01 0 0 -WarningAction Ignore
+`$null = $Command -WarningAction Ignore
+"cache: `$((Get-VMTopology db01).Configured.Disks[0].Cache)"
+"@
+        ($run.Output -join ' ') | Should -Match $Says
+        $run.Output[-1] | Should -Be 'cache: '
+    }
+
+    It 'a return to writeback by a checkpoint is asked for too, and by Undo-VMTuning warned of' {
+        $null = Set-DiskCacheMode db01 vda writeback -Force -WarningAction Ignore
+        $null = Checkpoint-VMTuning db01 held -Force
+        $null = Set-DiskCacheMode db01 vda none -WarningAction Ignore
+        (Invoke-Captured { Restore-VMTuning db01 held }).Ids | Should -Be WritebackHoldsData
+        (Get-VMTopology db01).Configured.Disks[0].Cache | Should -Be none
+        (Invoke-Captured { Undo-VMTuning db01 -Last }).Warnings -join ' ' | Should -Match 'WritebackHoldsData'
+        (Get-VMTopology db01).Configured.Disks[0].Cache | Should -Be writeback
     }
 
     It 'with -WhatIf asks nothing, prints difference, risk and virsh command, and touches nothing' {
@@ -98,7 +125,7 @@ Import-Module '$module'
     }
 }
 
-Describe 'Cache modes of a real guest' -Tag Lab -Skip:(-not $env:KVMTUNE_LAB) {
+Describe 'Cache modes of a real guest' -Tag Lab, lab2 -Skip:(-not $env:KVMTUNE_LAB) {
     BeforeAll {
         $null = Connect-VMHost (Get-LabUri)
         Restore-Guest lab2

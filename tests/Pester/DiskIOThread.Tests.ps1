@@ -77,7 +77,7 @@ Describe 'I/O threads of a VM' {
     }
 }
 
-Describe 'I/O threads of a real guest' -Tag Lab -Skip:(-not $env:KVMTUNE_LAB) {
+Describe 'I/O threads of a real guest' -Tag Lab, lab2 -Skip:(-not $env:KVMTUNE_LAB) {
     BeforeAll {
         $null = Connect-VMHost (Get-LabUri)
         Restore-Guest lab2

@@ -83,7 +83,7 @@ Describe 'Limits of a disk' {
     }
 }
 
-Describe 'Limits of a real guest''s disk' -Tag Lab -Skip:(-not $env:KVMTUNE_LAB) {
+Describe 'Limits of a real guest''s disk' -Tag Lab, lab2 -Skip:(-not $env:KVMTUNE_LAB) {
     BeforeAll {
         $null = Connect-VMHost (Get-LabUri)
         Restore-Guest lab2

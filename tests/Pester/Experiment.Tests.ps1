@@ -93,6 +93,17 @@ Describe 'What is refused before anything is measured' {
         (Invoke-Captured { $plan | Invoke-VMExperiment -Workload RandomWrite -Restart -Design Pairs -Runs 5 }).Ids | Should -Be InvalidSetting
     }
 
+    It 'is so few runs a side that nothing can be shown' {
+        $plan = Set-DiskCacheMode @vm -Disk vdb -Cache none -AsPlan
+        $captured = Invoke-Captured { Set-VcpuPin @vm 0 0 -AsPlan | Invoke-VMExperiment -Workload Cpu -Design Sequential -Runs 4 }
+        $captured.Ids | Should -Be InvalidSetting
+        "$($captured.Errors[0])" | Should -Match 'smallest possible p is 0.029, and 0.01 is asked for'
+        # Four boots give a direction, which is said before the first of them.
+        $captured = Invoke-Captured { $plan | Invoke-VMExperiment -Workload RandomWrite -Restart -Design Blocks -Runs 4 -WhatIf }
+        $captured.Errors | Should -BeNullOrEmpty
+        $captured.Warnings -join ' ' | Should -Match 'they give a direction, not a verdict'
+    }
+
     It 'is a name where a plan is wanted' {
         (Invoke-Captured { 'db01' | Invoke-VMExperiment -Workload Cpu }).Ids | Should -Be InputObjectNotBound
     }
@@ -114,7 +125,7 @@ Describe 'What is refused before anything is measured' {
     }
 }
 
-Describe 'A live experiment in pairs' -Tag Lab -Skip:(-not $env:KVMTUNE_LAB) {
+Describe 'A live experiment in pairs' -Tag Lab, lab2 -Skip:(-not $env:KVMTUNE_LAB) {
     BeforeAll {
         $null = Connect-VMHost (Get-LabUri)
         Restore-Guest lab2
@@ -154,7 +165,7 @@ Describe 'A live experiment in pairs' -Tag Lab -Skip:(-not $env:KVMTUNE_LAB) {
     }
 }
 
-Describe 'An experiment that needs restarts' -Tag Lab -Skip:(-not $env:KVMTUNE_LAB) {
+Describe 'An experiment that needs restarts' -Tag Lab, lab1 -Skip:(-not $env:KVMTUNE_LAB) {
     BeforeAll {
         $null = Connect-VMHost (Get-LabUri)
         Restore-Guest lab1
@@ -164,9 +175,11 @@ Describe 'An experiment that needs restarts' -Tag Lab -Skip:(-not $env:KVMTUNE_L
 
     It 'tries a finding in blocks, keeps it where that is said, and leaves nothing in the guest' {
         $experiment = Test-VMTuning lab1 | Where-Object Area -eq Disk | Where-Object { $_.Id -eq 'DoubleCaching' -and $_.Subject -eq 'disk vdb' } |
-            Invoke-VMExperiment -Workload RandomWrite -Restart -Runs 4 -RunTime 2 -FileSizeMiB 64 -Keep Always
+            Invoke-VMExperiment -Workload RandomWrite -Restart -Design Blocks -Runs 4 -RunTime 2 -FileSizeMiB 64 -Keep Always
         $experiment.Design | Should -Be Blocks
-        $experiment.Comparison.IsProvisional | Should -BeTrue
+        $experiment.Comparison.IsDirectionOnly | Should -BeTrue
+        $experiment.Verdict | Should -Be Inconclusive
+        $experiment.Comparison.Sentence | Should -Match 'a direction, not a verdict'
         $experiment.Decision | Should -Be Kept
         $experiment.RestartCount | Should -Be 5
         Get-DiskOption lab1 vdb cache -Running | Should -Be none
@@ -175,7 +188,7 @@ Describe 'An experiment that needs restarts' -Tag Lab -Skip:(-not $env:KVMTUNE_L
     }
 }
 
-Describe 'Ctrl+C during <Phase>' -Tag Lab -Skip:(-not $env:KVMTUNE_LAB) -ForEach @(
+Describe 'Ctrl+C during <Phase>' -Tag Lab, lab2 -Skip:(-not $env:KVMTUNE_LAB) -ForEach @(
     @{ Phase = 'the preparation'; Like = '*filling the file*' }
     @{ Phase = 'the warm-up'; Like = '*warm-up*' }
     @{ Phase = 'the baseline'; Like = '*baseline: run 1*' }

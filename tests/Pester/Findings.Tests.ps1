@@ -110,7 +110,7 @@ Describe 'A finding' {
     }
 }
 
-Describe 'A real guest' -Tag Lab -Skip:(-not $env:KVMTUNE_LAB) {
+Describe 'A real guest' -Tag Lab, lab2 -Skip:(-not $env:KVMTUNE_LAB) {
     BeforeAll { $null = Connect-VMHost (Get-LabUri) }
 
     It 'shows what its XML has, and nothing else of its disks' {

@@ -33,10 +33,42 @@ Describe 'Connect-VMHost and Disconnect-VMHost' {
         (Invoke-Captured { Disconnect-VMHost $test }).Ids | Should -Be HostNotConnected
     }
 
-    It 'does not make a host the default that cannot be opened' {
+    It 'leaves no host chosen where it fails, so that nothing is done on another one: <What>' -ForEach @(
+        @{ What = 'no daemon'; Uri = 'qemu+unix:///system?socket=/nowhere/libvirt-sock'; Id = 'DaemonNotReachable' }
+        @{ What = 'no URI'; Uri = 'nonsense:///'; Id = 'ConnectionUriInvalid' }
+        @{ What = 'a variable that was never set'; Uri = $null; Id = 'ConnectionUriInvalid' }
+        @{ What = 'an empty word'; Uri = ''; Id = 'ConnectionUriInvalid' }
+    ) {
+        foreach ($isFirst in $true, $false) {
+            Disconnect-VMHost $test -ErrorAction Ignore
+            if (-not $isFirst) { $null = Connect-VMHost $test }
+            (Invoke-Captured { Connect-VMHost $Uri }).Ids | Should -Be $Id
+            $commands = { Get-VMTopology }, { Get-VMTopology test }, { Set-VcpuPin test 0 0 }, { Get-VMHostTopology }, { Get-HugePagePool },
+            { Set-HugePagePool 2M 0 -WhatIf }, { Show-VMHostMap }, { New-VcpuPinPlan test }, { Test-VMTuning test }, { Find-VMBottleneck test },
+            { Watch-VMPerformance test -Count 1 }, { Measure-VMPerformance test Observe }, { Checkpoint-VMTuning test x }, { Restart-VMDomain test -Confirm:$false }
+            foreach ($command in $commands) {
+                $captured = Invoke-Captured $command
+                $captured.Ids | Should -Be NoHostChosen -Because "$command"
+                $captured.Stopped | Should -BeFalse -Because "$command"
+            }
+        }
+        "$($captured.Errors[0])" | Should -Match 'Connect-VMHost.*-ConnectionUri'
+        # Who names the host is not concerned, and who says so goes back to the usual one.
+        (Get-VMTopology -ConnectionUri $test).VMName | Should -Be test
+        Disconnect-VMHost
+        $before = $env:LIBVIRT_DEFAULT_URI
+        try {
+            $env:LIBVIRT_DEFAULT_URI = $test
+            (Get-VMTopology).VMName | Should -Be test
+        }
+        finally { $env:LIBVIRT_DEFAULT_URI = $before }
+    }
+
+    It 'is not offered by Tab as connected where it could not be opened' {
+        $null = Invoke-Captured { Connect-VMHost 'nonsense:///' }
+        (TabExpansion2 'Connect-VMHost nons').CompletionMatches | Should -BeNullOrEmpty
         $null = Connect-VMHost $test
-        (Invoke-Captured { Connect-VMHost 'nonsense:///' }).Ids | Should -Be ConnectionUriInvalid
-        (Get-VMTopology).VMName | Should -Be test
+        (TabExpansion2 'Connect-VMHost test').CompletionMatches.ToolTip | Should -Be connected
     }
 
     It 'is overridden by -ConnectionUri' {
@@ -80,6 +112,7 @@ Describe 'A host that cannot be opened' {
             "$($captured.Errors[0])" | Should -Match ([regex]::Escape($Uri))
             $captured.Stopped | Should -BeFalse
         }
+        Disconnect-VMHost $Uri
     }
 }
 

@@ -103,7 +103,7 @@ Describe 'Huge pages of VMs on a host that is not there' {
     }
 }
 
-Describe 'A pool of huge pages' -Tag Lab -Skip:(-not $env:KVMTUNE_LAB) {
+Describe 'A pool of huge pages' -Tag Lab, lab2 -Skip:(-not $env:KVMTUNE_LAB) {
     BeforeAll {
         $null = Connect-VMHost (Get-LabUri)
         $total = Get-KernelPool Total
@@ -190,7 +190,7 @@ Describe 'A pool of huge pages' -Tag Lab -Skip:(-not $env:KVMTUNE_LAB) {
     }
 }
 
-Describe 'Huge pages of a real guest' -Tag Lab -Skip:(-not $env:KVMTUNE_LAB) {
+Describe 'Huge pages of a real guest' -Tag Lab, lab2 -Skip:(-not $env:KVMTUNE_LAB) {
     BeforeAll {
         $null = Connect-VMHost (Get-LabUri)
         $isMounted = [bool] ((Get-Content /proc/mounts) -match ' hugetlbfs ')

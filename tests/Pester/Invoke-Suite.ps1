@@ -1,8 +1,13 @@
-# Runs the Pester suite in a PowerShell of its own and writes the counts where bootstrap.sh reads them.
+# Runs the Pester suite, or the part of it that has certain tags, in a PowerShell of its own; writes counts and times where
+# bootstrap.sh reads them.
 [CmdletBinding()]
 param(
     [string] $CountsPath,
-    [string] $Filter = '*'
+    [string] $TimesPath,
+    [string] $Filter = '*',
+    # With powershell -File an array arrives as one word.
+    [string] $Tag,
+    [string] $ExcludeTag
 )
 # Not $ErrorActionPreference: with -File this script's variables are global, and would make every error of a test terminating.
 # The one that the build laid out, and no other that this machine may have.
@@ -10,15 +15,29 @@ $pester = Join-Path $PSScriptRoot '../../out/tools/Pester/Pester.psd1'
 if (-not (Test-Path $pester)) { throw "Pester is not in out/tools. Lay it out with: dotnet build tools/TestTools" }
 Import-Module $pester -ErrorAction Stop
 $configuration = New-PesterConfiguration
-$configuration.Run.Path = Get-ChildItem $PSScriptRoot -Filter "$Filter.Tests.ps1" | ForEach-Object FullName
+# The Debian package's tests need root and make roots of Debian: they are a run of their own, ./bootstrap.sh test package.
+$configuration.Run.Path = Get-ChildItem $PSScriptRoot -Filter "$Filter.Tests.ps1" | Where-Object { $Filter -ne '*' -or $_.Name -ne 'DebianPackage.Tests.ps1' } | ForEach-Object FullName
 $configuration.Run.PassThru = $true
 $configuration.Output.Verbosity = 'Detailed'
+if ($Tag) { $configuration.Filter.Tag = $Tag -split ',' }
+if ($ExcludeTag) { $configuration.Filter.ExcludeTag = $ExcludeTag -split ',' }
 $env:KVMTUNE_TEST_HOME = Join-Path ([System.IO.Path]::GetTempPath()) "kvmtune-tests-$PID"
 try { $result = Invoke-Pester -Configuration $configuration } finally { Remove-Item $env:KVMTUNE_TEST_HOME -Recurse -ErrorAction Ignore }
 if ($CountsPath) {
-    # A file that could not be run counts as a failure: a test that does not exist must not look like one that passed.
+    # A file that could not be run counts as a failure: a test that does not exist must not look like one that passed. What the tags
+    # leave out is no part of this run.
     $failed = $result.FailedCount + $result.FailedBlocksCount + $result.FailedContainersCount
-    Set-Content $CountsPath "$($result.PassedCount) $failed $($result.SkippedCount + $result.NotRunCount)"
+    Set-Content $CountsPath "$($result.PassedCount) $failed $($result.SkippedCount)"
+}
+if ($TimesPath) {
+    # What stands before and after the tests of a block has its own line: a guest that is made ready costs there.
+    function Get-Time($Block) {
+        $around = $Block.Duration
+        foreach ($test in $Block.Tests) { $around -= $test.Duration; '{0:f2} Pester: {1}' -f $test.Duration.TotalSeconds, $test.ExpandedPath }
+        foreach ($inner in $Block.Blocks) { $around -= $inner.Duration; Get-Time $inner }
+        '{0:f2} Pester: {1} (around its tests)' -f $around.TotalSeconds, ($Block.ExpandedPath ?? $Block.Name)
+    }
+    Set-Content $TimesPath @($result.Containers.Blocks | Where-Object ShouldRun | ForEach-Object { Get-Time $_ } | ForEach-Object { $_ -replace '\s+', ' ' })
 }
 if ($result.Result -ne 'Passed') {
     # Once more at the end, with what was said: whoever reads only the end of a long log sees what failed.

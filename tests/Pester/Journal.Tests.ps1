@@ -22,6 +22,28 @@ Describe 'The journal on a host of the test driver' {
         Test-Path $env:KVMTUNE_HOME | Should -BeFalse
     }
 
+    It 'is kept where a relative KVMTUNE_HOME leads from the folder of the session, not of the process' {
+        $folder = (New-Item -ItemType Directory (Join-Path $TestDrive ([guid]::NewGuid()))).FullName
+        $env:KVMTUNE_HOME = 'here'
+        Push-Location $folder
+        try { $null = Set-DiskCacheMode db01 vdb none } finally { Pop-Location }
+        Test-Path "$folder/here/journal.db" | Should -BeTrue
+        Push-Location $folder
+        try { (Get-VMTuningHistory).Title | Should -Be 'disk vdb: cache=none' } finally { Pop-Location }
+    }
+
+    It 'refuses a folder that is a link, says so, and touches neither the VM nor what the link leads to' {
+        $target = (New-Item -ItemType Directory (Join-Path $TestDrive ([guid]::NewGuid()))).FullName
+        $null = New-Item -ItemType SymbolicLink -Path $env:KVMTUNE_HOME -Target $target
+        foreach ($command in { Set-DiskCacheMode db01 vdb none }, { Get-VMTuningHistory }, { Undo-VMTuning db01 -Last }, { Checkpoint-VMTuning db01 x }) {
+            $captured = Invoke-Captured $command
+            $captured.Ids | Should -Be JournalUnsafe -Because "$command"
+            "$($captured.Errors[0])" | Should -Match "is a link.*KVMTUNE_HOME"
+        }
+        Get-ChildItem $target -Force | Should -BeNullOrEmpty
+        (Get-VMTopology db01).PendingRestart | Should -BeNullOrEmpty
+    }
+
     It 'says when what was changed how, from what to what, by whom and where' {
         $result = Set-DiskCacheMode db01 vdb none
         $entry = Get-VMTuningHistory
@@ -138,7 +160,7 @@ Describe 'What is shipped for it' {
     }
 }
 
-Describe 'The line with an undo at its end' -Tag Lab -Skip:(-not $env:KVMTUNE_LAB) {
+Describe 'The line with an undo at its end' -Tag Lab, lab1 -Skip:(-not $env:KVMTUNE_LAB) {
     BeforeAll {
         $env:KVMTUNE_HOME = Join-Path $TestDrive lab
         $null = Connect-VMHost (Get-LabUri)
@@ -176,5 +198,16 @@ Describe 'The line with an undo at its end' -Tag Lab -Skip:(-not $env:KVMTUNE_LA
         $null = $pin | Undo-VMTuning
         Get-VcpuAffinity lab1 0 | Should -Be (Get-HostCpuList)
         Get-DomainText lab1 | Should -Be $before
+    }
+
+    It 'goes back to a checkpoint, in the kernel too; a report shows what was tried; and what is forgotten is gone' {
+        $null = Checkpoint-VMTuning lab1 before
+        $null = Set-VcpuPin lab1 0 1 -WarningAction Ignore
+        $null = Restore-VMTuning lab1 before -WarningAction Ignore
+        Get-VcpuAffinity lab1 0 | Should -Be (Get-HostCpuList)
+        Get-DomainText lab1 | Should -Be $before
+        Get-Content (Export-VMTuningReport lab1 -Path "$TestDrive/lab1.html") -Raw | Should -Match 'disk vdb: cache=none, io=native'
+        Remove-VMTuningHistory lab1 -OlderThan ([datetime]::Now.AddMinutes(1)) -Confirm:$false
+        Get-VMTuningHistory lab1 | Should -BeNullOrEmpty
     }
 }

@@ -251,10 +251,9 @@ function Get-GuestMark {
 }
 
 # A shut-off domain of the suite's own on the lab's host: the lab removes it if the test does not.
-$script:NextDomain = 256
 function New-LabDomain {
     param([string] $Name)
-    $id = '{0}{1:x12}' -f $env:KVMTUNE_LAB_UUID_PREFIX, ($script:NextDomain++)
+    $id = $env:KVMTUNE_LAB_UUID_PREFIX + [guid]::NewGuid().ToString('N').Substring(0, 12)
     $escaped = [System.Security.SecurityElement]::Escape($Name)
     Set-DomainText @"
 <domain type='$env:KVMTUNE_LAB_TYPE'>

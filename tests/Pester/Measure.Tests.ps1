@@ -10,11 +10,11 @@ BeforeAll {
     $long = "Measure-VMPerformance lab2 -ConnectionUri '$(Get-LabUri)' -Workload RandomWrite -Runs 50 -RunTime 3 -FileSizeMiB 64"
 }
 
-Describe 'What is asked for' -Tag Lab -Skip:(-not $env:KVMTUNE_LAB) {
+Describe 'What is asked for' -Tag Lab, lab2 -Skip:(-not $env:KVMTUNE_LAB) {
     It '<What>: <Id>, and nothing is run' -ForEach @(
         @{ What = 'no workload'; Command = { Measure-VMPerformance lab2 }; Id = 'WorkloadMissing'; Says = 'RandomWrite' }
         @{ What = 'an unknown workload'; Command = { Measure-VMPerformance lab2 -Workload Juggling }; Id = 'InvalidSetting'; Says = 'Juggling.*RandomWrite' }
-        @{ What = 'a VM that is not there'; Command = { Measure-VMPerformance nobody -Workload RandomWrite }; Id = 'VMNotFound'; Says = 'lab1' }
+        @{ What = 'a VM that is not there'; Command = { Measure-VMPerformance nobody -Workload RandomWrite }; Id = 'VMNotFound'; Says = 'lab2' }
         @{ What = 'runs too short to mean anything'; Command = { Measure-VMPerformance lab2 -Workload RandomWrite -RunTime 0.5 }; Id = 'InvalidSetting'; Says = '2 seconds' }
         @{ What = 'a folder that is not in the guest'; Command = { Measure-VMPerformance lab2 @short -GuestPath /nowhere }; Id = 'GuestPathNotFound'; Says = '/nowhere' }
         @{ What = 'a device with a file system'; Command = { Measure-VMPerformance lab2 @short -GuestPath /dev/vdb }; Id = 'GuestPathIsDevice'; Says = 'signature of ext4' }
@@ -43,7 +43,7 @@ Describe 'What is asked for' -Tag Lab -Skip:(-not $env:KVMTUNE_LAB) {
     }
 }
 
-Describe 'A measurement' -Tag Lab -Skip:(-not $env:KVMTUNE_LAB) {
+Describe 'A measurement' -Tag Lab, lab2 -Skip:(-not $env:KVMTUNE_LAB) {
     BeforeAll {
         $before = Get-DomainText lab2
         $captured = Invoke-Captured { 'nobody', 'lab2' | Measure-VMPerformance @short -GuestPath /data -Verbose }
@@ -95,7 +95,7 @@ Describe 'A measurement' -Tag Lab -Skip:(-not $env:KVMTUNE_LAB) {
     }
 }
 
-Describe 'A measurement that is interrupted' -Tag Lab -Skip:(-not $env:KVMTUNE_LAB) {
+Describe 'A measurement that is interrupted' -Tag Lab, lab2 -Skip:(-not $env:KVMTUNE_LAB) {
     AfterAll { Restore-Guest lab2 }
 
     It 'ends fio in the guest and removes its folder when the pipeline is stopped (Ctrl+C)' {
@@ -139,7 +139,7 @@ Describe 'A measurement that is interrupted' -Tag Lab -Skip:(-not $env:KVMTUNE_L
     }
 }
 
-Describe 'A guest that cannot be measured' -Tag Lab -Skip:(-not $env:KVMTUNE_LAB) {
+Describe 'A guest that cannot be measured' -Tag Lab, lab2 -Skip:(-not $env:KVMTUNE_LAB) {
     AfterAll { Restore-Guest lab2 }
 
     It '<Variant>: <Id>, and says what to do' -ForEach @(

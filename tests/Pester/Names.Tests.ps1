@@ -34,7 +34,7 @@ Describe 'On the test driver, a VM named <Name>' -ForEach $names {
     }
 }
 
-Describe 'On libvirt, a VM named <Name>' -Tag Lab -Skip:(-not $env:KVMTUNE_LAB) -ForEach $names {
+Describe 'On libvirt, a VM named <Name>' -Tag Lab, lab1 -Skip:(-not $env:KVMTUNE_LAB) -ForEach $names {
     BeforeAll {
         $null = Connect-VMHost (Get-LabUri)
         $id = New-LabDomain $Name

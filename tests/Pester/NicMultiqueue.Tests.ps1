@@ -46,7 +46,7 @@ Describe 'Queues of NICs' {
     }
 
     It 'come with ring sizes and a backend, and all of it goes with Disable-NicMultiqueue' {
-        $null = Enable-NicMultiqueue db01 0 -RxQueueSize 512 -TxQueueSize 256 -Backend qemu
+        $null = Enable-NicMultiqueue db01 0 -Queues 2 -RxQueueSize 512 -TxQueueSize 256 -Backend qemu
         $nic = (Get-VMTopology db01).Configured.Nics[0]
         "$($nic.Queues) $($nic.RxQueueSize) $($nic.TxQueueSize) $($nic.Backend)" | Should -Be '2 512 256 qemu'
         $null = Disable-NicMultiqueue db01 0 -QueuesOnly
@@ -58,8 +58,25 @@ Describe 'Queues of NICs' {
         (Disable-NicMultiqueue db01 all).Outcome | Should -Be NoChange
     }
 
+    It 'sets <What> alone, and leaves one queue one queue' -ForEach @(
+        @{ What = 'the size of the receive ring'; Command = { Enable-NicMultiqueue db01 0 -RxQueueSize 1024 }; Values = '- 1024 - -' }
+        @{ What = 'the size of the transmit ring'; Command = { Enable-NicMultiqueue db01 0 -TxQueueSize 256 }; Values = '- - 256 -' }
+        @{ What = 'the backend'; Command = { Enable-NicMultiqueue db01 0 -Backend qemu }; Values = '- - - qemu' }
+        @{ What = 'one queue and a ring'; Command = { Enable-NicMultiqueue db01 0 -Queues 1 -RxQueueSize 512 }; Values = '- 512 - -' }
+    ) {
+        (& $Command).Outcome | Should -Be Applied
+        $nic = (Get-VMTopology db01).Configured.Nics[0]
+        (($nic.Queues, $nic.RxQueueSize, $nic.TxQueueSize, $nic.Backend) | ForEach-Object { "$($_ ?? '-')" }) -join ' ' | Should -Be $Values
+    }
+
+    It 'takes one queue for what a NIC without the setting has' {
+        $null = Enable-NicMultiqueue db01 0 -Queues 4
+        (Enable-NicMultiqueue db01 0 -Queues 1).Title | Should -Match 'one queue'
+        Get-QueueText db01 | Should -Be '- -'
+        (Enable-NicMultiqueue db01 0 -Queues 1).Outcome | Should -Be NoChange
+    }
+
     It 'refuses <What> with <Id>, and changes nothing' -ForEach @(
-        @{ What = 'one queue'; Command = { Enable-NicMultiqueue db01 0 -Queues 1 }; Id = 'NicQueuesInRange'; Says = 'Disable-NicMultiqueue' }
         @{ What = '257 queues'; Command = { Enable-NicMultiqueue db01 0 -Queues 257 }; Id = 'NicQueuesInRange'; Says = '256' }
         @{ What = 'a receive ring of 300'; Command = { Enable-NicMultiqueue db01 0 -RxQueueSize 300 }; Id = 'RxQueueSizeInRange'; Says = '512' }
         @{ What = 'a large transmit ring'; Command = { Enable-NicMultiqueue db01 0 -TxQueueSize 1024 }; Id = 'TxQueueSizeInRange'; Says = 'vhostuser' }
@@ -106,31 +123,31 @@ Describe 'Queues of NICs' {
     }
 }
 
-Describe 'Queues of a real guest''s NIC' -Tag Lab -Skip:(-not $env:KVMTUNE_LAB) {
+Describe 'Queues of a real guest''s NIC' -Tag Lab, lab1 -Skip:(-not $env:KVMTUNE_LAB) {
     BeforeAll {
         $null = Connect-VMHost (Get-LabUri)
-        Restore-Guest lab2
-        Wait-Guest lab2
-        $before = Get-DomainText lab2
+        Restore-Guest lab1
+        Wait-Guest lab1
+        $before = Get-DomainText lab1
 
         function Get-Netdev {
-            Get-QemuCommandLine lab2 | Where-Object { $_.StartsWith('{') -and $_.Contains('hostnet0') } | ConvertFrom-Json
+            Get-QemuCommandLine lab1 | Where-Object { $_.StartsWith('{') -and $_.Contains('hostnet0') } | ConvertFrom-Json
         }
 
         # How many queues the guest has and uses: 'maximum current'.
         function Get-GuestQueue {
-            ((Invoke-InGuest lab2 'ethtool -l eth0') -match '^Combined:' -replace '\D') -join ' '
+            ((Invoke-InGuest lab1 'ethtool -l eth0') -match '^Combined:' -replace '\D') -join ' '
         }
 
         function Get-TapQueue {
-            $device = (Get-DomainXml lab2 -Running).SelectSingleNode('//interface/target').dev
+            $device = (Get-DomainXml lab1 -Running).SelectSingleNode('//interface/target').dev
             @([System.IO.Directory]::GetDirectories("/sys/class/net/$device/queues", 'rx-*')).Count
         }
     }
-    AfterAll { Restore-Guest lab2 }
+    AfterAll { Restore-Guest lab1 }
 
     It 'are there after a restart on both sides, and gone after the opposite' {
-        $result = Enable-NicMultiqueue lab2 -RxQueueSize 512 -Backend qemu -Restart -WarningAction Ignore
+        $result = Enable-NicMultiqueue lab1 -RxQueueSize 512 -Backend qemu -Restart -WarningAction Ignore
         $result.Outcome | Should -Be Applied
         @($result.Verifications | Where-Object IsMet -eq $false) | Should -BeNullOrEmpty
         $sources = $result.Verifications.Source -join "`n"
@@ -141,29 +158,29 @@ Describe 'Queues of a real guest''s NIC' -Tag Lab -Skip:(-not $env:KVMTUNE_LAB) 
         (Get-Netdev | Where-Object driver -eq virtio-net-pci).rx_queue_size | Should -Be 512
         Get-GuestQueue | Should -Be '2 2'
         Get-TapQueue | Should -Be 2
-        (Get-VMTopology lab2).PendingRestart | Should -BeNullOrEmpty
+        (Get-VMTopology lab1).PendingRestart | Should -BeNullOrEmpty
 
-        $undone = Disable-NicMultiqueue lab2 -Restart
+        $undone = Disable-NicMultiqueue lab1 -Restart
         $undone.Outcome | Should -Be Applied
         @($undone.Verifications | Where-Object IsMet -eq $false) | Should -BeNullOrEmpty
         ($(Get-Netdev) | Where-Object type -eq tap).fds | Should -BeNullOrEmpty
         Get-GuestQueue | Should -Be '1 1'
         Get-TapQueue | Should -Be 1
-        Get-DomainText lab2 | Should -Be $before
+        Get-DomainText lab1 | Should -Be $before
     }
 
     It 'in a guest without an agent are the host''s only, and the result says which command to run there' {
-        Reset-Guest lab2 'kvmtune.agent=off'
-        $captured = Invoke-Captured { Enable-NicMultiqueue lab2 -Backend qemu -Restart -ShutdownTimeLimit 60 }
+        Reset-Guest lab1 'kvmtune.agent=off'
+        $captured = Invoke-Captured { Enable-NicMultiqueue lab1 -Backend qemu -Restart -ShutdownTimeLimit 60 }
         $captured.Errors | Should -BeNullOrEmpty
         $result = $captured.Output[0]
         $result.Restarted | Should -BeTrue
-        "$($result.Notes)" | Should -Match 'ethtool -L .*52:54:00:6b:76:02.* combined 2'
+        "$($result.Notes)" | Should -Match 'ethtool -L .*52:54:00:6b:76:01.* combined 2'
         "$($captured.Warnings)" | Should -Match 'ethtool -L'
         ($(Get-Netdev) | Where-Object type -eq tap).fds.Split(':').Count | Should -Be 2
     }
 
     It 'with vhost are refused on a host without /dev/vhost-net' -Skip:(Test-Path /dev/vhost-net) {
-        (Invoke-Captured { Enable-NicMultiqueue lab2 -Backend vhost }).Ids | Should -Be VhostNeedsDevice
+        (Invoke-Captured { Enable-NicMultiqueue lab1 -Backend vhost }).Ids | Should -Be VhostNeedsDevice
     }
 }

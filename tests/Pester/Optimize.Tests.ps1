@@ -15,7 +15,7 @@ Describe 'Optimize-VM' {
     }
 }
 
-Describe 'Optimize-VM on a real guest' -Tag Lab -Skip:(-not $env:KVMTUNE_LAB) {
+Describe 'Optimize-VM on a real guest' -Tag Lab, lab1 -Skip:(-not $env:KVMTUNE_LAB) {
     AfterAll { Restore-Guest lab1 }
 
     It 'leaves an idle guest alone, and says so' {

@@ -1,4 +1,4 @@
-# The package that build.ps1 -Task Pack makes: what is in it, and that it can be installed from a local repository.
+# The NuGet package that build.ps1 -Task Pack makes: what is in it, and that it can be installed from a local repository.
 BeforeDiscovery {
     $canInstall = [bool] (Get-Command Install-PSResource -ErrorAction Ignore)
     if (-not $canInstall) {
@@ -9,7 +9,7 @@ BeforeAll {
     Import-Module "$PSScriptRoot/Lab.psm1" -Force
     $root = (Resolve-Path "$PSScriptRoot/../..").Path
     $folder = Join-Path $TestDrive repository
-    $package = & "$root/build.ps1" -Task Pack -NoBuild -OutputPath $folder
+    $package = & "$root/build.ps1" -Task Pack -NoBuild -Package NuGet -OutputPath $folder
     $unpacked = Join-Path $TestDrive 'modules/KvmTune'
     [System.IO.Compression.ZipFile]::ExtractToDirectory($package.FullName, $unpacked)
     $manifest = Import-PowerShellDataFile "$unpacked/KvmTune.psd1"
@@ -69,7 +69,7 @@ Describe 'The package' {
 `$ErrorActionPreference = 'Stop'
 Register-PSResourceRepository -Name KvmTuneTest -Uri '$folder' -Trusted
 try {
-    Save-PSResource KvmTune -Repository KvmTuneTest -Path '$TestDrive/saved' -TrustRepository
+    Save-PSResource KvmTune -Repository KvmTuneTest -Path (New-Item -ItemType Directory '$TestDrive/saved') -TrustRepository
     Install-PSResource KvmTune -Repository KvmTuneTest -TrustRepository -Reinstall
     (Get-InstalledPSResource KvmTune).Version.ToString()
     Import-Module KvmTune

@@ -5,7 +5,7 @@ BeforeAll {
     if ($env:KVMTUNE_LAB) { $null = Connect-VMHost (Get-LabUri) }
 }
 
-Describe 'The whole job in one line' -Tag Lab -Skip:(-not $env:KVMTUNE_LAB) {
+Describe 'The whole job in one line' -Tag Lab, lab1 -Skip:(-not $env:KVMTUNE_LAB) {
     BeforeAll {
         Restore-Guest lab1
         $process = Get-QemuProcessId lab1
@@ -55,10 +55,11 @@ Describe 'The whole job in one line' -Tag Lab -Skip:(-not $env:KVMTUNE_LAB) {
         $shown | Should -Match 'cache=none, io=native'
         $shown | Should -Match 'inconclusive'
         ($shown -split "`n" | Measure-Object Length -Maximum).Maximum | Should -BeLessOrEqual 100
+        $comparison | Show-VMComparison | Out-String | Should -Match 'baseline .*IOPS'
     }
 }
 
-Describe 'A pipeline whose middle fails' -Tag Lab -Skip:(-not $env:KVMTUNE_LAB) {
+Describe 'A pipeline whose middle fails' -Tag Lab, lab1 -Skip:(-not $env:KVMTUNE_LAB) {
     It 'measures and compares nothing after a change that was refused' {
         $process = Get-QemuProcessId lab1
         $before = Get-DomainText lab1

@@ -150,24 +150,25 @@ Describe 'The view of a placement' {
     It 'takes a host from the pipeline' { @(Get-VMHostTopology | Show-VMHostMap).Count | Should -Be 1 }
 }
 
-Describe 'A placement of a real guest' -Tag Lab -Skip:(-not $env:KVMTUNE_LAB) {
+Describe 'A placement of a real guest' -Tag Lab, lab1 -Skip:(-not $env:KVMTUNE_LAB) {
     BeforeAll { $null = Connect-VMHost (Get-LabUri) }
-    AfterAll { Restore-Guest lab2 }
+    AfterAll { Restore-Guest lab1 }
 
     It 'is applied live where the host has one node, and the kernel confirms every thread' {
-        $plan = New-VcpuPinPlan lab2 -AllowOvercommit -WarningAction Ignore
+        $plan = New-VcpuPinPlan lab1 -AllowOvercommit -WarningAction Ignore
         $result = $plan | Invoke-VMTuning -WarningAction Ignore
         $result.Outcome | Should -BeIn 'Applied', 'NoChange', 'RestartPending'
         if ($result.Outcome -eq 'Applied') {
-            foreach ($pin in $plan.Placement.VcpuPins.GetEnumerator()) { Get-VcpuAffinity lab2 $pin.Key | Should -Be "$($pin.Value)" }
+            foreach ($pin in $plan.Placement.VcpuPins.GetEnumerator()) { Get-VcpuAffinity lab1 $pin.Key | Should -Be "$($pin.Value)" }
             ($result.Verifications | Where-Object { -not $_.IsMet }) | Should -BeNullOrEmpty
+            Show-VMHostMap (Get-LabUri) | Out-String | Should -Match 'lab1'
         }
     }
 
     It 'is tried by Invoke-VMExperiment as one change, in pairs, with the kernel confirming every pin, and taken back whole' {
-        Restore-Guest lab2
-        $before = Get-DomainText lab2
-        $plan = New-VcpuPinPlan lab2 -AllowOvercommit -KeepNumaPolicy -WarningAction Ignore
+        Restore-Guest lab1
+        $before = Get-DomainText lab1
+        $plan = New-VcpuPinPlan lab1 -AllowOvercommit -KeepNumaPolicy -WarningAction Ignore
         $experiment = $plan | Invoke-VMExperiment -Workload Cpu -Runs 6 -RunTime 2 -Keep Never -WarningAction Ignore
         $experiment.Design | Should -Be Pairs
         $experiment.PairCount | Should -Be 6
@@ -176,7 +177,7 @@ Describe 'A placement of a real guest' -Tag Lab -Skip:(-not $env:KVMTUNE_LAB) {
         @($experiment.Change.Verifications | Where-Object IsMet).Count | Should -BeGreaterOrEqual $plan.Placement.VcpuPins.Count
         @($experiment.Change.Verifications | Where-Object { -not $_.IsMet }) | Should -BeNullOrEmpty
         $experiment.Decision | Should -Be Undone
-        Get-DomainText lab2 | Should -Be $before
-        foreach ($vcpu in $plan.Placement.VcpuPins.Keys) { Get-VcpuAffinity lab2 $vcpu | Should -Be (Get-HostCpuList) }
+        Get-DomainText lab1 | Should -Be $before
+        foreach ($vcpu in $plan.Placement.VcpuPins.Keys) { Get-VcpuAffinity lab1 $vcpu | Should -Be (Get-HostCpuList) }
     }
 }

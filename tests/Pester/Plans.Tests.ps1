@@ -4,7 +4,7 @@ BeforeAll {
     Import-KvmTune
 }
 
-Describe 'A plan' -Tag Lab -Skip:(-not $env:KVMTUNE_LAB) {
+Describe 'A plan' -Tag Lab, lab1 -Skip:(-not $env:KVMTUNE_LAB) {
     BeforeAll { $null = Connect-VMHost (Get-LabUri) }
     BeforeEach {
         $name = 'pester plan'

@@ -35,21 +35,21 @@ Describe 'A bar over many VMs' {
     }
 }
 
-Describe 'A bar of a guest' -Tag Lab -Skip:(-not $env:KVMTUNE_LAB) {
-    BeforeAll { Restore-Guest lab2 }
-    AfterAll { Restore-Guest lab2 }
+Describe 'A bar of a guest' -Tag Lab, lab1 -Skip:(-not $env:KVMTUNE_LAB) {
+    BeforeAll { Restore-Guest lab1 }
+    AfterAll { Restore-Guest lab1 }
 
     It 'of a restart says what the guest is waited for, and from the second time on how long' {
-        $first = @(Get-Bar "Set-DiskCacheMode lab2 vdb none -Restart -ConnectionUri '$(Get-LabUri)'" | Where-Object Activity -EQ 'Restarting lab2')
+        $first = @(Get-Bar "Set-DiskCacheMode lab1 vdb none -Restart -ConnectionUri '$(Get-LabUri)'" | Where-Object Activity -EQ 'Restarting lab1')
         $first.StatusDescription | Should -Contain 'the guest boots (step 3 of 3)'
         $first[-1].RecordType | Should -Be Completed
-        $second = @(Get-Bar "Undo-VMTuning lab2 -Last -Restart -ConnectionUri '$(Get-LabUri)'" | Where-Object Activity -EQ 'Restarting lab2')
+        $second = @(Get-Bar "Undo-VMTuning lab1 -Last -Restart -ConnectionUri '$(Get-LabUri)'" | Where-Object Activity -EQ 'Restarting lab1')
         ($second | Measure-Object SecondsRemaining -Maximum).Maximum | Should -BeGreaterThan 0
         $second[-1].RecordType | Should -Be Completed
     }
 
     It 'of a measurement counts runs' {
-        $bars = @(Get-Bar "Measure-VMPerformance lab2 Cpu -Runs 2 -RunTime 2s -ConnectionUri '$(Get-LabUri)'")
+        $bars = @(Get-Bar "Measure-VMPerformance lab1 Cpu -Runs 2 -RunTime 2s -ConnectionUri '$(Get-LabUri)'")
         $bars.StatusDescription | Should -Contain 'run 2 of 2'
         ($bars | Measure-Object SecondsRemaining -Maximum).Maximum | Should -BeGreaterThan 0
         $bars[-1].RecordType | Should -Be Completed

@@ -64,8 +64,8 @@ Describe 'Get-VMTopology' {
     }
 }
 
-Describe 'A real guest' -Tag Lab -Skip:(-not $env:KVMTUNE_LAB) {
-    It 'is shown as libvirt and the kernel have it' {
+Describe 'A real guest' {
+    It 'is shown as libvirt and the kernel have it' -Tag Lab, lab2 -Skip:(-not $env:KVMTUNE_LAB) {
         $vm = Get-VMTopology lab2 -ConnectionUri (Get-LabUri)
         $xml = Get-DomainXml lab2
         $vm.VMId | Should -Be ([guid] $xml.domain.uuid)
@@ -80,7 +80,7 @@ Describe 'A real guest' -Tag Lab -Skip:(-not $env:KVMTUNE_LAB) {
         }
     }
 
-    It 'is found on the default host without a connection' {
+    It 'is found on the default host without a connection' -Tag Lab, Alone -Skip:(-not $env:KVMTUNE_LAB) {
         Disconnect-VMHost $uri
         try { (Get-VMTopology lab* -ConnectionUri (Get-LabUri)).VMName | Sort-Object | Should -Be @('lab1', 'lab2') }
         finally { $null = Connect-VMHost $uri }

@@ -94,7 +94,7 @@ Describe 'Pins of a VM that cannot be pinned live' {
     }
 }
 
-Describe 'Pins of a real guest' -Tag Lab -Skip:(-not $env:KVMTUNE_LAB) {
+Describe 'Pins of a real guest' -Tag Lab, lab2 -Skip:(-not $env:KVMTUNE_LAB) {
     BeforeAll {
         Restore-Guest lab2
         $before = Get-DomainText lab2

@@ -16,14 +16,14 @@ BeforeDiscovery {
 BeforeAll {
     Import-Module "$PSScriptRoot/Lab.psm1" -Force
     Import-KvmTune
-    $vm = 'lab2'
+    $vm = 'lab1'
     $here = @{ ConnectionUri = Get-LabUri }
     $short = $here + @{ Runs = 1; RunTime = 2 }
-    $ssh = @{ SshHost = $env:KVMTUNE_LAB_LAB2_ADDRESS; SshUser = 'root'; SshKey = $env:KVMTUNE_LAB_SSH_KEY; SshKnownHosts = $env:KVMTUNE_LAB_KNOWN_HOSTS }
-    Wait-Guest $vm
+    $ssh = @{ SshHost = $env:KVMTUNE_LAB_LAB1_ADDRESS; SshUser = 'root'; SshKey = $env:KVMTUNE_LAB_SSH_KEY; SshKnownHosts = $env:KVMTUNE_LAB_KNOWN_HOSTS }
+    if ($env:KVMTUNE_LAB) { Restore-Guest $vm }
 }
 
-Describe 'Workloads' {
+Describe 'Workloads' -Tag Lab, lab1 -Skip:(-not $env:KVMTUNE_LAB) {
     It '<Name> yields every metric of a run by the agent' -ForEach $workloads {
         $size = if ($Name -match 'Read|Write|Mixed') { @{ FileSizeMiB = 64 } } else { @{} }
         $performance = Measure-VMPerformance $vm $Name @short @size -Channel Agent
@@ -77,7 +77,7 @@ Describe 'Workloads' {
     }
 }
 
-Describe 'Several guests and calibration' {
+Describe 'Several guests' -Tag Lab, Alone -Skip:(-not $env:KVMTUNE_LAB) {
     It '-Parallel measures at the same time and says so' {
         $both = @(Measure-VMPerformance lab1, lab2 Cpu @here -Runs 2 -RunTime 2 -Parallel)
         $both.VMName | Sort-Object | Should -Be lab1, lab2
@@ -85,7 +85,9 @@ Describe 'Several guests and calibration' {
         $both[1].StartedAt | Should -BeLessThan ($both[0].StartedAt + $both[0].Elapsed)
         $both[0].Notes -join ' ' | Should -Match "same time as $($both[1].VMName)"
     }
+}
 
+Describe 'Calibration' -Tag Lab, lab1 -Skip:(-not $env:KVMTUNE_LAB) {
     It '-Calibrate says how small a change can be shown and how long that takes' {
         $calibration = Measure-VMPerformance $vm @here -Runs 12 -Calibrate -Command awk, '{ print 1000 + ($1 * 100) % 50 }', /proc/uptime -Metric @{
             Name = 'Speed'; Pattern = '(\d+)'; Unit = 'x/s'; Direction = 'Higher'
@@ -98,7 +100,7 @@ Describe 'Several guests and calibration' {
     }
 }
 
-Describe 'Refusals' {
+Describe 'Refusals' -Tag Lab, lab1 -Skip:(-not $env:KVMTUNE_LAB) {
     It 'unlike conditions are refused, and compared with -Force and a note' {
         $agent = Measure-VMPerformance $vm Command @short -Channel Agent -Command echo, 1 -Metric @{ Name = 'N'; Pattern = '(\d)'; Unit = 'x'; Direction = 'Higher' }
         $other = $agent | Measure-VMPerformance @here -Channel Ssh @ssh

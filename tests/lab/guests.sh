@@ -65,10 +65,13 @@ address_of() { echo "$lab_subnet.1$(number_of "$1")"; }
 # kvm where a VM of that type starts, else qemu (emulation).
 domain_type() {
     if [ ! -e "$state/domain-type" ]; then
-        if starts_kvm; then echo kvm; else echo qemu; fi >"$state/domain-type"
+        if ! kvm_failed && starts_kvm; then echo kvm; else echo qemu; fi >"$state/domain-type"
     fi
     cat "$state/domain-type"
 }
+
+# Whether a guest did not come up with KVM since this machine was started; to have it tried anew, the file is removed.
+kvm_failed() { [ -e "$lab_cache/kvm-failed" ] && cmp -s "$lab_cache/kvm-failed" /proc/sys/kernel/random/boot_id; }
 
 # Tried and not asked: libvirt reports KVM too where QEMU's user may not open /dev/kvm, or where a nested one refuses the host's CPU.
 starts_kvm() {
@@ -166,20 +169,19 @@ domain_xml() {
 END
 }
 
-# fetch SOURCE NAME: puts a file of the built guest into the lab's folder, as a sparse copy.
-fetch() {
-    rm -f "$lab_dir/$2"
-    cp --sparse=always --reflink=auto "$1" "$lab_dir/$2.new"
-    mv "$lab_dir/$2.new" "$lab_dir/$2"
+# copy SOURCE TARGET: a sparse copy, in place when it is complete.
+copy() {
+    rm -f "$2"
+    cp --sparse=always --reflink=auto "$1" "$2.new" && mv "$2.new" "$2"
 }
 
 # Takes over a built guest; true if it is another than the one that the lab has.
 install_guest() {
     if [ "$(cat "$state/guest" 2>/dev/null)" = "$1" ]; then return 1; fi
     remove_guests
-    fetch "$1/vmlinuz" vmlinuz
-    fetch "$1/initramfs" initramfs
-    fetch "$1/root.img" root.img
+    rm -rf "$lab_dir/saved"
+    local file
+    for file in vmlinuz initramfs root.img; do copy "$1/$file" "$lab_dir/$file"; done
     echo "$1" >"$state/guest"
 }
 
@@ -190,8 +192,8 @@ create() {
     rm -f "$lab_dir/$1-root.qcow2" "$lab_dir/$1-console.log"
     qemu-img create -q -f qcow2 -b "$lab_dir/root.img" -F raw "$lab_dir/$1-root.qcow2"
     case $1 in
-        lab2) fetch "$built/data.img" "$1-data.raw" ;;
-        *) fetch "$built/data.qcow2" "$1-data.qcow2" ;;
+        lab2) copy "$built/data.img" "$lab_dir/$1-data.raw" ;;
+        *) copy "$built/data.qcow2" "$lab_dir/$1-data.qcow2" ;;
     esac
     domain_xml "$1" "$2" | virsh_ define --validate /dev/stdin >/dev/null
 }
@@ -220,9 +222,10 @@ is_running() { [ "$(virsh_ domstate "$1" 2>/dev/null)" = running ]; }
 start() { is_running "$1" || virsh_ start "$1" >/dev/null; }
 
 # Both guests, made where they are not there yet, started and answering. Where KVM starts a VM and its guest does not come up, as a nested
-# one that lacks instructions does to it, they are emulated; a guest that KVM runs well is up in a few seconds.
+# one that lacks instructions does to it, they are emulated; a guest that KVM runs well is up in a few seconds. That is remembered until the
+# machine is started again.
 boot_guests() {
-    local name first=''
+    local name first='' began=$EPOCHREALTIME
     [ -e "$state/domain-type" ] || first=1
     for name in "${lab_guests[@]}"; do
         exists dom "$name" || create "$name" ''
@@ -230,37 +233,41 @@ boot_guests() {
     done
     if [ -n "$first" ] && [ "$(domain_type)" = kvm ]; then
         for name in "${lab_guests[@]}"; do
-            if KVMTUNE_LAB_BOOT_SECONDS=30 wait_ready "$name"; then continue; fi
-            say "KVM starts VMs here, but $name did not come up with it, so the guests are emulated"
+            if KVMTUNE_LAB_BOOT_SECONDS=20 wait_ready "$name"; then continue; fi
+            say "KVM starts VMs here, but $name did not come up with it, so the guests are emulated; $lab_cache/kvm-failed remembers it"
+            cat /proc/sys/kernel/random/boot_id >"$lab_cache/kvm-failed" || true
             remove_guests
             echo qemu >"$state/domain-type"
             boot_guests
             return
         done
     fi
-    for name in "${lab_guests[@]}"; do boot "$name"; done
+    for name in "${lab_guests[@]}"; do boot "$name" "$began"; done
 }
 
-# boot NAME: starts the guest and waits until it answers. One that hangs in its start, as an emulated one rarely does, is started once more.
+# boot NAME [BEGAN]: starts the guest and waits until it answers. One that hangs in its start, as an emulated one rarely does, is started once more.
 boot() {
+    local began=${2:-$EPOCHREALTIME}
     start "$1"
-    if wait_ready "$1"; then return 0; fi
+    if wait_ready "$1"; then spent "boot" "$began"; return 0; fi
     say "$1 is started once more; the end of its console was:"
     tail -n 20 "$lab_dir/$1-console.log" >&2 || true
     virsh_ destroy "$1" >/dev/null 2>&1 || true
     start "$1"
     wait_ready "$1" || die "$1 did not come up twice; its console: $lab_dir/$1-console.log"
+    spent "boot" "$began"
 }
 
 # wait_ready NAME: until the guest has started, by its agent; where it was started without one, by its SSH port.
 wait_ready() {
     local deadline=$((SECONDS + ${KVMTUNE_LAB_BOOT_SECONDS:-90})) ready
-    if virsh_ dumpxml "$1" | grep 'kvmtune.agent=off' >/dev/null; then ready=answers_ssh; else ready=answers_agent; fi
+    if runs_agent "$1"; then ready=answers_agent; else ready=answers_ssh; fi
     until "$ready" "$1"; do
         if ! is_running "$1"; then say "$1 stopped while it started"; return 1; fi
         if [ "$SECONDS" -ge "$deadline" ]; then say "$1 does not answer"; return 1; fi
         sleep 0.2
     done
 }
+runs_agent() { ! virsh_ dumpxml "$1" | grep 'kvmtune.agent=off' >/dev/null; }
 answers_agent() { virsh_ qemu-agent-command "$1" --timeout 5 '{"execute":"guest-ping"}' >/dev/null 2>&1; }
 answers_ssh() { timeout 2 bash -c "exec 3<>/dev/tcp/$(address_of "$1")/22 && head -c 4 <&3" 2>/dev/null | grep SSH >/dev/null; }

@@ -17,6 +17,8 @@ umask 022
 . "$here/daemon.sh"
 # shellcheck source=guests.sh
 . "$here/guests.sh"
+# shellcheck source=saved.sh
+. "$here/saved.sh"
 
 usage() { sed -n '2,12s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 
@@ -135,8 +137,7 @@ reset() {
     start_daemon
     refuse_strangers
     if exists dom "$name"; then remove "$name"; fi
-    create "$name" "$cmdline"
-    if [ -n "$start" ]; then boot "$name"; fi
+    if [ -n "$start" ]; then renew "$name" "$cmdline"; else create "$name" "$cmdline"; fi
     exec 9>&-
 }
 
@@ -150,6 +151,7 @@ run() {
     up
     exports=$(environment)
     eval "$exports"
+    watch_starts &
     trap ':' INT
     trap 'kill -TERM "$child" 2>/dev/null || true' TERM HUP
     env --default-signal=INT,QUIT "$@" <&0 &
@@ -159,14 +161,29 @@ run() {
     exit "$code"
 }
 
+# Notes every start of a guest and when its agent is there, until the lab goes down: tests restart guests without this script.
+watch_starts() {
+    trap 'exit 0' TERM
+    while [ -e "$lab_dir/lock" ] && kill -0 $$ 2>/dev/null; do
+        stdbuf -oL virsh -c "$lab_uri" event --all --loop --timestamp >>"$lab_dir/events" 2>/dev/null || true
+        sleep 0.5
+    done
+}
+
 ssh_() {
     local name=${1:-}
     [ -n "$name" ] || usage
     shift
-    local exports
+    in_guest "$name" "$@"
+}
+
+# in_guest NAME [COMMAND]…: by SSH.
+in_guest() {
+    local name=$1 exports
+    shift
     exports=$(environment)
     eval "$exports"
-    exec ssh -q -i "$KVMTUNE_LAB_SSH_KEY" -o IdentitiesOnly=yes -o UserKnownHostsFile="$KVMTUNE_LAB_KNOWN_HOSTS" \
+    ssh -q -i "$KVMTUNE_LAB_SSH_KEY" -o IdentitiesOnly=yes -o UserKnownHostsFile="$KVMTUNE_LAB_KNOWN_HOSTS" \
         -o StrictHostKeyChecking=yes "root@$(address_of "$name")" "$@"
 }
 

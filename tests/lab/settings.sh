@@ -30,6 +30,8 @@ lab_marker=https://github.com/kvmtune/lab/1
 
 say() { echo "lab: $*" >&2; }
 die() { say "$*"; exit 1; }
+# spent WHAT BEGAN: notes what a part of the lab's work cost, in seconds since BEGAN (an EPOCHREALTIME); a run of the tests shows the sums.
+spent() { awk -v what="$1" -v began="$2" -v ended="$EPOCHREALTIME" 'BEGIN { printf "%.2f %s\n", ended - began, what }' >>"$lab_dir/costs"; }
 have() { command -v "$1" >/dev/null; }
 
 # Runs a command as root, or says why it cannot and fails.

@@ -68,9 +68,9 @@ internal static class SeriesRecorder
     }
 
     // What explains noise: the guest's delay and the host's other load. The rest of the counters would only make the data larger.
-    private static bool IsOfHost(string counter) =>
+    internal static bool IsOfHost(string counter) =>
         counter is "VcpuDelayNanoseconds" or "GuestCpuNanoseconds" || counter.StartsWith("Host", StringComparison.Ordinal);
 
-    private static string KebabCase(string name) =>
+    internal static string KebabCase(string name) =>
         string.Concat(name.Select((letter, i) => char.IsUpper(letter) && i > 0 ? $"-{char.ToLowerInvariant(letter)}" : $"{char.ToLowerInvariant(letter)}"));
 }

@@ -75,7 +75,7 @@ internal sealed record ExperimentDesign(
             var verdict = Rule(
                 ShiftTest.OfPairs(baseline[..look.Pairs], candidate[..look.Pairs]),
                 series,
-                VerdictLimits.For(series.Kind, look.Alpha, isProvisional: false));
+                VerdictLimits.For(series.Kind, look.Alpha, isProvisional: false, samenessLevel: look.SamenessLevel));
             if (plan.ShouldStop(look.Pairs, verdict))
             {
                 return (verdict, 2 * look.Pairs);

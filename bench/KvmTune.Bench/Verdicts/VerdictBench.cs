@@ -1,4 +1,5 @@
-// The bench `verdict`: false verdicts and power of each design on recorded A/A series, as a table of lines and as JSON.
+// The bench `verdict`: whether each promise of a verdict holds, then false verdicts and power of each design on recorded A/A series, as
+// lines and as JSON. It fails where a promise does not hold.
 using System.Globalization;
 using KvmTune.Statistics;
 
@@ -28,8 +29,23 @@ internal static class VerdictBench
 
     /// <summary>Runs the bench.</summary>
     /// <param name="dataFolder">The folder with the series.</param>
-    /// <param name="experiments">How many experiments make one figure.</param>
-    public static IReadOnlyList<BenchFigure> Run(string dataFolder, int experiments)
+    /// <param name="bootsFolder">The folder with the series of boots.</param>
+    /// <param name="experiments">How many drawn experiments make one figure; of recorded ones a tenth for each series.</param>
+    public static IEnumerable<BenchFigure> Run(string dataFolder, string bootsFolder, int experiments)
+    {
+        var promises = new VerdictPromises(
+            [.. RecordedSeries.Rates(dataFolder), .. RecordedSeries.LabRates(dataFolder)],
+            [.. RecordedSeries.LatencyP99(dataFolder), .. RecordedSeries.LabLatencyP99(dataFolder)],
+            RecordedBoots.Read(bootsFolder),
+            experiments);
+        foreach (var figure in promises.All().Concat(Table(dataFolder, Math.Max(20, experiments / 10))))
+        {
+            yield return figure;
+        }
+    }
+
+    // The designs beside each other: what they are wrong in, and what they find.
+    private static List<BenchFigure> Table(string dataFolder, int experiments)
     {
         var figures = new List<BenchFigure>();
         Play(string.Empty, RecordedSeries.Rates(dataFolder), RecordedSeries.LatencyP99(dataFolder));

@@ -31,21 +31,19 @@ internal static class VerdictSimulation
 
         var logarithms = Array.ConvertAll(series.Values, Math.Log);
         var better = factor > 1 == (series.Direction == MetricDirection.HigherIsBetter) ? Verdict.Improved : Verdict.Regressed;
-        var chance = new Random(seed);
-        var (claimed, found, alike, runs) = (0, 0, 0, 0L);
-        for (var i = 0; i < experiments; i++)
+        var results = Plays.Of(experiments, seed, chance =>
         {
             var start = chance.Next(logarithms.Length - design.Runs + 1);
-            var (verdict, taken) = design.Judge(logarithms.AsMemory(start, design.Runs), Math.Log(factor), series, chance);
-            claimed += verdict is Verdict.Improved or Verdict.Regressed ? 1 : 0;
-            found += factor != 1 && verdict == better ? 1 : 0;
-            alike += verdict == Verdict.NoDifference ? 1 : 0;
-            runs += taken;
-        }
+            return design.Judge(logarithms.AsMemory(start, design.Runs), Math.Log(factor), series, chance);
+        });
+        return new(
+            series.Name,
+            Share(result => result.Verdict is Verdict.Improved or Verdict.Regressed),
+            factor == 1 ? 0 : Share(result => result.Verdict == better),
+            Share(result => result.Verdict == Verdict.NoDifference),
+            results.Average(result => result.Runs));
 
-        return new(series.Name, Share(claimed), Share(found), Share(alike), Share(runs));
-
-        double Share(long count) => (double)count / experiments;
+        double Share(Func<(Verdict Verdict, int Runs), bool> isSo) => (double)results.Count(isSo) / experiments;
     }
 
     /// <summary>Plays a design on several series.</summary>

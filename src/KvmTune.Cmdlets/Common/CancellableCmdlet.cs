@@ -1,6 +1,7 @@
 // The root of all cmdlets: turns Ctrl+C into a token, waits for the engine while its messages are shown, maps errors in one place.
 using System.Collections.Concurrent;
 using System.Management.Automation;
+using System.Management.Automation.Host;
 
 namespace KvmTune.Cmdlets.Common;
 
@@ -8,6 +9,8 @@ namespace KvmTune.Cmdlets.Common;
 public abstract class CancellableCmdlet : PSCmdlet, IDisposable
 {
     private readonly CancellationTokenSource _stop = new();
+    private bool _consentsToAll;
+    private bool _refusesAll;
 
     /// <summary>Cancelled when the user stops the pipeline.</summary>
     protected internal CancellationToken CancellationToken => _stop.Token;
@@ -19,6 +22,23 @@ public abstract class CancellableCmdlet : PSCmdlet, IDisposable
         GC.SuppressFinalize(this);
     }
 
+    /// <summary>As PowerShell's own, but where nobody can be asked the error says what to say.</summary>
+    /// <exception cref="KvmTuneException">Nobody can be asked (<c>NobodyToAsk</c>).</exception>
+    protected internal new bool ShouldProcess(string target, string action) => Ask(
+        () => base.ShouldProcess(TerminalText.Line(target), TerminalText.Line(action)), cause => NobodyToAsk($"{action}: {target}", cause));
+
+    /// <inheritdoc cref="ShouldProcess(string, string)"/>
+    protected internal new bool ShouldProcess(string verboseDescription, string verboseWarning, string caption) => Ask(
+        () => base.ShouldProcess(TerminalText.Of(verboseDescription), TerminalText.Of(verboseWarning), TerminalText.Line(caption)),
+        cause => NobodyToAsk(verboseWarning.TrimEnd('?'), cause));
+
+    /// <summary>Asks whether data may be put at risk. Enter is no, and an answer for all holds for the rest of the command.</summary>
+    /// <param name="question">The question, with the risk.</param>
+    /// <param name="caption">What is going to be done.</param>
+    /// <param name="nobody">The error where nobody can be asked.</param>
+    internal bool Consents(string question, string caption, Func<Exception, KvmTuneException> nobody) => Ask(
+        () => ShouldContinue(TerminalText.Of(question), TerminalText.Line(caption), hasSecurityImpact: true, ref _consentsToAll, ref _refusesAll), nobody);
+
     /// <summary>Called by PowerShell on Ctrl+C.</summary>
     protected override void StopProcessing() => _stop.Cancel();
 
@@ -29,6 +49,23 @@ public abstract class CancellableCmdlet : PSCmdlet, IDisposable
         {
             _stop.Dispose();
         }
+    }
+
+    // What cmdlets write to a terminal goes through these, so that nothing in it is obeyed by one.
+
+    /// <summary>Writes a warning.</summary>
+    protected internal new void WriteWarning(string text) => base.WriteWarning(TerminalText.Of(text));
+
+    /// <summary>Writes a verbose message.</summary>
+    protected internal new void WriteVerbose(string text) => base.WriteVerbose(TerminalText.Of(text));
+
+    /// <summary>Shows progress.</summary>
+    protected internal new void WriteProgress(ProgressRecord record)
+    {
+        ArgumentNullException.ThrowIfNull(record);
+        (record.Activity, record.StatusDescription) = (TerminalText.Line(record.Activity), TerminalText.Line(record.StatusDescription));
+        record.CurrentOperation = record.CurrentOperation is null ? null : TerminalText.Line(record.CurrentOperation);
+        base.WriteProgress(record);
     }
 
     /// <summary>
@@ -82,6 +119,24 @@ public abstract class CancellableCmdlet : PSCmdlet, IDisposable
             }
         }
     }
+
+    // A host that is not interactive refuses to ask, each in its own way; PowerShell's console fails with a NullReferenceException where
+    // its input has ended (PowerShell 7.6, PromptForChoice).
+    private static bool Ask(Func<bool> ask, Func<Exception, KvmTuneException> nobody)
+    {
+        try
+        {
+            return ask();
+        }
+        catch (Exception exception) when (exception is PSInvalidOperationException or HostException or NotImplementedException or NullReferenceException)
+        {
+            throw nobody(exception);
+        }
+    }
+
+    private static KvmTuneException NobodyToAsk(string what, Exception cause) => new(
+        "NobodyToAsk", KvmTuneErrorCategory.PermissionDenied,
+        $"Nobody can be asked in this session, so this was not done: {what}. Say -Confirm:$false if it is meant.", cause);
 
     /// <summary>Does something for one object; an error of it is written, and the next object has its turn.</summary>
     /// <param name="target">What the error is about.</param>

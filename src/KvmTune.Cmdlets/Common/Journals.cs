@@ -11,7 +11,14 @@ internal sealed class Journals : IModuleAssemblyCleanup
     private static readonly ConcurrentDictionary<string, TuningJournal> Open = new(StringComparer.Ordinal);
 
     /// <summary>The journal that is meant now: the folder is asked for each time, since a session may set KVMTUNE_HOME.</summary>
-    public static TuningJournal Current => Open.GetOrAdd(JournalPlace.Default, static folder => new TuningJournal(folder, TimeProvider.System));
+    public static TuningJournal Current => Open.GetOrAdd(JournalPlace.From(CurrentFolder), static folder => new TuningJournal(folder, TimeProvider.System));
+
+    // Of the session, which is not that of the process: Set-Location moves only the former.
+    private static string CurrentFolder()
+    {
+        using var shell = PowerShell.Create(RunspaceMode.CurrentRunspace);
+        return shell.AddCommand("Microsoft.PowerShell.Management\\Get-Location").AddParameter("PSProvider", "FileSystem").Invoke<PathInfo>()[0].ProviderPath;
+    }
 
     /// <summary>Records what was measured. A measurement that took minutes is not lost for a full disk: then it is a warning.</summary>
     /// <param name="cmdlet">The cmdlet that emits it.</param>

@@ -1,5 +1,6 @@
 // The persistent configuration of a VM as a document, for changes that depend on what is there already.
 using KvmTune.Libvirt;
+using KvmTune.Topology;
 using KvmTune.Tuning;
 
 namespace KvmTune.Cmdlets.Common;

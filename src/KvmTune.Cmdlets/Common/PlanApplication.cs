@@ -10,10 +10,10 @@ namespace KvmTune.Cmdlets.Common;
 internal static class PlanApplication
 {
     /// <summary>How a plan is applied, from a cmdlet's parameters.</summary>
-    public static ApplyOptions Options(bool restart, TimeSpan shutdownTimeLimit, bool force, VMPerformance? baseline) => new()
+    public static ApplyOptions Options(bool restart, TimeSpan shutdownTimeLimit, bool allowPowerOff, VMPerformance? baseline) => new()
     {
         Restart = restart,
-        RestartOptions = new RestartOptions { TimeLimit = shutdownTimeLimit, ForcePowerOff = force },
+        RestartOptions = new RestartOptions { TimeLimit = shutdownTimeLimit, AllowPowerOff = allowPowerOff },
         Baseline = baseline,
     };
 
@@ -100,16 +100,9 @@ internal static class PlanApplication
         }
 
         var risks = string.Join(' ', plan.Confirmations.Select(confirmation => confirmation.Evidence));
-        try
-        {
-            return cmdlet.ShouldContinue($"{risks}\n\nDo it nevertheless?", $"{plan.VMName}: {plan.Title}");
-        }
-        catch (Exception exception) when (exception is PSInvalidOperationException or System.Management.Automation.Host.HostException or NotImplementedException)
-        {
-            throw new KvmTuneException(
-                plan.Confirmations[0].RuleId, KvmTuneErrorCategory.PermissionDenied,
-                $"{risks} Nobody can be asked in this session; say -Force if that is meant.", exception);
-        }
+        return cmdlet.Consents($"{risks}\n\nDo it nevertheless?", $"{plan.VMName}: {plan.Title}", cause => new KvmTuneException(
+            plan.Confirmations[0].RuleId, KvmTuneErrorCategory.PermissionDenied,
+            $"{risks} Nobody can be asked in this session, so it was not done. Say -Force if that is meant.", cause));
     }
 
     /// <summary>A plan as -WhatIf prints it.</summary>

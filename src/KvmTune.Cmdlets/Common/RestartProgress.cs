@@ -73,7 +73,7 @@ internal sealed class RestartProgress(CancellableCmdlet cmdlet, string vmName, G
     {
         try
         {
-            return Journals.Current.Entries(new JournalFilter { VMId = vmId, Kind = JournalKind.Change, IsBrief = true })
+            return Journals.Current.Entries(new JournalFilter { VMId = vmId, Kind = JournalKind.Change, IsBrief = true }, static _ => { })
                 .LastOrDefault(entry => entry is { Restarted: true, EndedAt: not null }) is { } last ? last.EndedAt - last.StartedAt : null;
         }
         catch (KvmTuneException)

@@ -32,7 +32,11 @@ public abstract class VMChangeCmdlet : VMCmdlet
     [DurationTransformation]
     public TimeSpan ShutdownTimeLimit { get; set; } = new RestartOptions().TimeLimit;
 
-    /// <summary>Does not ask where data or a service is at risk, and powers a guest off that does not shut down in time.</summary>
+    /// <summary>Powers a guest off that does not shut down in time for a restart: what it has not written is lost.</summary>
+    [Parameter]
+    public SwitchParameter AllowPowerOff { get; set; }
+
+    /// <summary>Consents to what puts data at risk, and so does not ask about it.</summary>
     [Parameter]
     public SwitchParameter Force { get; set; }
 
@@ -58,7 +62,7 @@ public abstract class VMChangeCmdlet : VMCmdlet
                 }
                 else
                 {
-                    PlanApplication.Apply(this, tuner, plan, Force, PlanApplication.Options(Restart, ShutdownTimeLimit, Force, vm.Reference.Performance));
+                    PlanApplication.Apply(this, tuner, plan, Force, PlanApplication.Options(Restart, ShutdownTimeLimit, AllowPowerOff, vm.Reference.Performance));
                 }
             }
         });

@@ -47,7 +47,7 @@ public abstract class VMCmdlet : CancellableCmdlet
                     bar?.Next(domain.Name);
                     try
                     {
-                        Try(domain.Name, () => isKept = action(new VMTarget(host, domain, reference)) && keep);
+                        Try(domain.Name, () => isKept = UnlessGone(reference, domain, () => action(new VMTarget(host, domain, reference))) && keep);
                     }
                     finally
                     {
@@ -81,7 +81,7 @@ public abstract class VMCmdlet : CancellableCmdlet
                     if (ahead.IsFull)
                     {
                         bar.Next(ahead.NextName);
-                        Try(ahead.NextName, () => action(ahead.Take()));
+                        TakeNext(reference, ahead, action);
                     }
 
                     ahead.Begin(domain, () => read(new VMTarget(host, domain, reference)));
@@ -89,7 +89,7 @@ public abstract class VMCmdlet : CancellableCmdlet
 
                 while (!ahead.IsEmpty)
                 {
-                    Try(ahead.NextName, () => action(ahead.Take()));
+                    TakeNext(reference, ahead, action);
                 }
 
                 bar.Complete();
@@ -97,10 +97,38 @@ public abstract class VMCmdlet : CancellableCmdlet
         }
     }
 
+    private void TakeNext<T>(VMReference reference, ReadAhead<T> ahead, Action<T> action)
+    {
+        var name = ahead.NextName;
+        Try(name, () => UnlessGone(reference, name, () =>
+        {
+            action(ahead.Take());
+            return true;
+        }));
+    }
+
+    private bool UnlessGone(VMReference reference, LibvirtDomain domain, Func<bool> action) => UnlessGone(reference, domain.Name, action);
+
+    // A VM that a pattern found and that ended for good before its turn (a transient one that was shut down, one that was undefined) is
+    // not what was asked for any more; one that was named is.
+    private bool UnlessGone(VMReference reference, string name, Func<bool> action)
+    {
+        try
+        {
+            return action();
+        }
+        catch (Exception exception) when (reference.Id is null && WildcardPattern.ContainsWildcardCharacters(reference.Name)
+            && exception is LibvirtException { ErrorCode: LibvirtErrorCode.NoDomain })
+        {
+            WriteVerbose($"{name} is gone since the VMs were listed.");
+            return false;
+        }
+    }
+
     /// <summary>The one VM that a reference names; null where it is a pattern. The caller disposes it.</summary>
     /// <exception cref="KvmTuneException">There is no such VM (<c>VMNotFound</c>).</exception>
     private protected static LibvirtDomain? FindNamed(VMReference reference, HostConnection host, LibvirtConnection connection) => reference.Id is { } id
-        ? connection.TryLookupByUuid(id) ?? throw host.VMNotFound(reference.Name)
+        ? connection.TryLookupByUuid(id) ?? throw host.VMNotFound(reference.Name, id)
         // A VM may be called 'web[1]': the name as it stands comes first, and only then is it a pattern.
         : WildcardPattern.ContainsWildcardCharacters(reference.Name)
             ? connection.TryLookupByName(reference.Name)

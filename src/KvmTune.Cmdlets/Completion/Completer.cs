@@ -61,6 +61,13 @@ public abstract class Completer : IArgumentCompleter
         }
     }
 
+    /// <summary>Which CPUs the host can give the VM that the parameters given so far name, or a new one; null where that is not known.</summary>
+    protected static GuestCpuAbilities? GuestCpus(IDictionary boundParameters)
+    {
+        var vm = VM(boundParameters);
+        return GuestCpuAbilities.Read(Host(boundParameters), vm?.Architecture, vm?.Machine, vm?.DomainType);
+    }
+
     // A bare word that begins with a digit is a number to PowerShell where it can be (1e5, 007), and comes out as another word.
     private static string Quote(string value) =>
         value.Length > 0 && value.All(character => char.IsLetterOrDigit(character) || character is '-' or '_' or '.' or ':' or '/' or '+')

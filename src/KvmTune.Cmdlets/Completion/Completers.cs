@@ -3,6 +3,7 @@ using System.Collections;
 using System.Globalization;
 using KvmTune.Cmdlets.Common;
 using KvmTune.Cmdlets.Network;
+using KvmTune.Hosts;
 using KvmTune.Libvirt;
 using KvmTune.Measurement.Workloads;
 using KvmTune.Topology;
@@ -89,16 +90,30 @@ public sealed class VcpuCompleter : Completer
             : [];
 }
 
-/// <summary>The CPU modes; named models are the host's, and virsh cpu-models lists them.</summary>
+/// <summary>The CPU modes and named models that the host can give the VM.</summary>
 public sealed class CpuModelCompleter : Completer
 {
-    /// <inheritdoc/>
-    protected override IEnumerable<Candidate> Candidates(IDictionary boundParameters) =>
+    private static readonly Candidate[] Modes =
     [
         new("host-passthrough", "the host's own CPU as it is; migrates only to the same CPU"),
         new("host-model", "a named model as near to the host's CPU as libvirt knows one; migrates"),
         new("maximum", "everything that the hypervisor can give; also when emulated"),
     ];
+
+    /// <inheritdoc/>
+    protected override IEnumerable<Candidate> Candidates(IDictionary boundParameters) => GuestCpus(boundParameters) is not { } host
+        ? Modes
+        : Modes.Where(mode => host.Modes.Contains(mode.Value)).Concat(host.Models.Where(model => model.Value.IsUsable)
+            .OrderBy(model => model.Key, StringComparer.OrdinalIgnoreCase)
+            .Select(model => new Candidate(model.Key, model.Value.Vendor is { } vendor ? $"a CPU model of {vendor}" : "a CPU model")));
+}
+
+/// <summary>The CPU features that the host can give the VM.</summary>
+public sealed class CpuFeatureCompleter : Completer
+{
+    /// <inheritdoc/>
+    protected override IEnumerable<Candidate> Candidates(IDictionary boundParameters) =>
+        GuestCpus(boundParameters)?.Features?.Order(StringComparer.Ordinal).Select(feature => new Candidate(feature, $"the CPU feature {feature}")) ?? [];
 }
 
 /// <summary>The host's online CPUs.</summary>
@@ -127,7 +142,7 @@ public sealed class ConnectionUriCompleter : Completer
 {
     /// <inheritdoc/>
     protected override IEnumerable<Candidate> Candidates(IDictionary boundParameters) =>
-        HostConnections.All.Select(host => new Candidate(host.Uri, "connected"))
+        HostConnections.Opened.Select(host => new Candidate(host.Uri, "connected"))
             .Concat(
             [
                 new Candidate("qemu:///system", "the VMs of this machine"),

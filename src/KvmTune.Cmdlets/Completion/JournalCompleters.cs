@@ -22,7 +22,7 @@ public sealed class CheckpointNameCompleter : Completer
     protected override IEnumerable<Candidate> Candidates(IDictionary boundParameters)
     {
         var vm = (boundParameters["VMName"] ?? boundParameters["VM"])?.ToString();
-        return Journals.Current.Entries(new JournalFilter { Kind = JournalKind.Checkpoint })
+        return Journals.Current.Entries(new JournalFilter { Kind = JournalKind.Checkpoint }, static _ => { })
             .Where(entry => vm is null or "" || string.Equals(entry.VMName, vm, StringComparison.OrdinalIgnoreCase))
             .GroupBy(entry => entry.Title, StringComparer.Ordinal)
             .Select(named => new Candidate(named.Key, $"{string.Join(", ", named.Select(entry => entry.VMName))}, {Formatting.Moment(named.Last().StartedAt)}"));
@@ -34,7 +34,7 @@ public sealed class JournalIdCompleter : Completer
 {
     /// <inheritdoc/>
     protected override IEnumerable<Candidate> Candidates(IDictionary boundParameters) =>
-        Journals.Current.Entries(new JournalFilter { IsBrief = true }).Reverse().Select(entry => new Candidate(
+        Journals.Current.Entries(new JournalFilter { IsBrief = true }, static _ => { }).Reverse().Select(entry => new Candidate(
             entry.Id.ToString(CultureInfo.InvariantCulture), $"{entry.VMName}: {entry.Title} ({entry.Outcome}, {Formatting.Moment(entry.StartedAt)})"));
 }
 
@@ -43,6 +43,6 @@ public sealed class ExperimentIdCompleter : Completer
 {
     /// <inheritdoc/>
     protected override IEnumerable<Candidate> Candidates(IDictionary boundParameters) =>
-        Journals.Current.Entries(new JournalFilter { IsBrief = true }).Reverse().Where(entry => entry.ExperimentId is not null).DistinctBy(entry => entry.ExperimentId)
+        Journals.Current.Entries(new JournalFilter { IsBrief = true }, static _ => { }).Reverse().Where(entry => entry.ExperimentId is not null).DistinctBy(entry => entry.ExperimentId)
             .Select(entry => new Candidate(entry.ExperimentId.ToString()!, $"{entry.VMName}: {entry.Title} ({Formatting.Moment(entry.StartedAt)})"));
 }

@@ -2,6 +2,7 @@
 using System.Management.Automation;
 using KvmTune.Cmdlets.Common;
 using KvmTune.Cmdlets.Completion;
+using KvmTune.Hosts;
 using KvmTune.Topology;
 using KvmTune.Tuning;
 using KvmTune.Tuning.Changes;

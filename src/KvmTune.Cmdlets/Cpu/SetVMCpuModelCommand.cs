@@ -3,9 +3,11 @@ using System.Globalization;
 using System.Management.Automation;
 using KvmTune.Cmdlets.Common;
 using KvmTune.Cmdlets.Completion;
+using KvmTune.Hosts;
 using KvmTune.Topology;
 using KvmTune.Tuning;
 using KvmTune.Tuning.Changes;
+using KvmTune.Tuning.Rules;
 
 namespace KvmTune.Cmdlets.Cpu;
 
@@ -20,6 +22,18 @@ public sealed class SetVMCpuModelCommand : VMChangeCmdlet
     [ValidatePattern(@"\A[A-Za-z0-9._-]+\z")]
     public string? Model { get; set; }
 
+    /// <summary>CPU features that the guest must have beyond the model, for example topoext.</summary>
+    [Parameter]
+    [ArgumentCompleter(typeof(CpuFeatureCompleter))]
+    [ValidatePattern(@"\A[A-Za-z0-9._-]+\z")]
+    public string[] Feature { get; set; } = [];
+
+    /// <summary>CPU features that the guest must not have.</summary>
+    [Parameter]
+    [ArgumentCompleter(typeof(CpuFeatureCompleter))]
+    [ValidatePattern(@"\A[A-Za-z0-9._-]+\z")]
+    public string[] WithoutFeature { get; set; } = [];
+
     /// <summary>The topology as sockets x cores x threads, for example 1x4x2; its product must be the VM's maximum of vCPUs.</summary>
     [Parameter]
     [ValidatePattern(@"\A\d{1,4}x\d{1,4}x\d{1,4}\z")]
@@ -32,10 +46,10 @@ public sealed class SetVMCpuModelCommand : VMChangeCmdlet
     /// <inheritdoc/>
     protected override void BeginProcessing()
     {
-        if (Model is null && Topology is null && !MatchPins)
+        if (Model is null && Topology is null && !MatchPins && Feature.Length + WithoutFeature.Length == 0)
         {
             ThrowTerminatingError(ErrorRecords.Make(
-                new KvmTuneException("NothingToSet", KvmTuneErrorCategory.InvalidArgument, "Say what to set: -Model, -Topology or -MatchPins."), null));
+                new KvmTuneException("NothingToSet", KvmTuneErrorCategory.InvalidArgument, "Say what to set: -Model, -Feature, -WithoutFeature, -Topology or -MatchPins."), null));
         }
     }
 
@@ -53,7 +67,9 @@ public sealed class SetVMCpuModelCommand : VMChangeCmdlet
             values.AddRange(CpuModelChange.OfTopology(topology));
         }
 
-        yield return new CpuModelChange
+        values.AddRange(Feature.Distinct(StringComparer.Ordinal).Select(feature => CpuModelChange.OfFeature(feature, "require")));
+        values.AddRange(WithoutFeature.Except(Feature, StringComparer.Ordinal).Select(feature => CpuModelChange.OfFeature(feature, "disable")));
+        var change = new CpuModelChange
         {
             VMName = vm.Domain.Name,
             VMId = vm.Domain.Id,
@@ -61,6 +77,19 @@ public sealed class SetVMCpuModelCommand : VMChangeCmdlet
             Scope = Scope,
             Values = values,
         };
+        yield return WithThreads(change, vm);
+    }
+
+    // A guest on AMD takes threads for threads only with topoext, which goes with the topology then.
+    private static CpuModelChange WithThreads(CpuModelChange change, VMTarget vm)
+    {
+        var document = PersistentDocument.Of(vm);
+        change.Edit(document);
+        var after = document.ToConfiguration();
+        return after.Cpu.Topology is { Threads: > 1 } && GuestCpuAbilities.Read(vm.Host, after.Architecture, after.Machine, after.DomainType) is { } host
+            && CpuModelRules.ShouldHaveTopoext(after, host)
+                ? change with { Values = [.. change.Values, CpuModelChange.OfFeature(CpuModelRules.Topoext, "require")] }
+                : change;
     }
 
     private static CpuTopology Parse(string text)

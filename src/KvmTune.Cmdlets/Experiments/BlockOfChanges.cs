@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Management.Automation;
 using KvmTune.Cmdlets.Common;
 using KvmTune.Experiments;
+using KvmTune.Hosts;
 using KvmTune.Measurement;
 using KvmTune.Topology;
 using KvmTune.Tuning;
@@ -45,6 +46,7 @@ internal sealed class BlockOfChanges(CancellableCmdlet cmdlet, ScriptBlock block
     {
         var lines = plans.Select(plan => PlanApplication.Description(plan, options.Restart)).ToList();
         lines.Add(string.Create(CultureInfo.InvariantCulture, $"  tried under {workload.Name}, runs of {workload.RunTime.TotalSeconds:0.#} s: {outline.Description}"));
+        lines.Add($"  it {outline.Reach}");
         lines.Add(string.Create(CultureInfo.InvariantCulture, $"  about {Formatting.Duration(outline.EstimatedTime)}{(options.TimeLimit is { } limit ? $", at most {Formatting.Duration(limit)}" : null)}; then ")
             + options.Keep switch
             {

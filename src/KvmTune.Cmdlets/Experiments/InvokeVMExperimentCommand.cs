@@ -4,6 +4,7 @@ using KvmTune.Cmdlets.Common;
 using KvmTune.Cmdlets.Completion;
 using KvmTune.Cmdlets.Measurement;
 using KvmTune.Experiments;
+using KvmTune.Measurement;
 using KvmTune.Measurement.Workloads;
 using KvmTune.Tuning;
 
@@ -42,7 +43,7 @@ public sealed class InvokeVMExperimentCommand : WorkloadCmdlet
     [Parameter(ParameterSetName = ChangeSet)]
     public SwitchParameter AllowMultiple { get; set; }
 
-    /// <summary>The order of the runs. Auto: pairs for a change that can be made live, blocks for one that needs a restart.</summary>
+    /// <summary>The order of the runs. Auto: pairs, of boots where the change needs a restart; blocks where -TimeLimit leaves no time for those.</summary>
     [Parameter]
     public ExperimentDesign Design { get; set; }
 
@@ -64,16 +65,24 @@ public sealed class InvokeVMExperimentCommand : WorkloadCmdlet
     [DurationTransformation]
     public TimeSpan? TimeLimit { get; set; }
 
-    /// <summary>The smallest shift in per cent that counts, instead of the built-in thresholds.</summary>
+    /// <summary>The name of the metric that decides, instead of the workload's primary one: for example LatencyP99, where the question is whether the guest is steadier.</summary>
     [Parameter]
-    [ValidateRange(0.1, 100)]
+    public string? DecidingMetric { get; set; }
+
+    /// <summary>The smallest rise in per cent that counts, instead of the built-in thresholds. A fall counts from the one that undoes it: 50 is half as much again, or a third less.</summary>
+    [Parameter]
+    [ValidateRange(0.1, 50)]
     public double? Threshold { get; set; }
 
     /// <summary>The seed of the coin that orders the runs inside each pair, to repeat an order.</summary>
     [Parameter]
     public int? Seed { get; set; }
 
-    /// <summary>Does not ask where data or a service is at risk, and powers a guest off that does not shut down in time.</summary>
+    /// <summary>Powers a guest off that does not shut down in time for a restart: what it has not written is lost.</summary>
+    [Parameter]
+    public SwitchParameter AllowPowerOff { get; set; }
+
+    /// <summary>Consents to what puts data at risk, and so does not ask about it.</summary>
     [Parameter]
     public SwitchParameter Force { get; set; }
 
@@ -82,9 +91,10 @@ public sealed class InvokeVMExperimentCommand : WorkloadCmdlet
         Design = Design,
         Keep = Keep,
         Restart = Restart,
-        RestartOptions = new RestartOptions { TimeLimit = ShutdownTimeLimit, ForcePowerOff = Force },
+        RestartOptions = new RestartOptions { TimeLimit = ShutdownTimeLimit, AllowPowerOff = AllowPowerOff },
         Runs = IsGiven(nameof(Runs)) ? Runs : null,
         TimeLimit = TimeLimit,
+        Metric = DecidingMetric,
         ThresholdPercent = Threshold,
         Seed = Seed,
     };
@@ -158,8 +168,9 @@ public sealed class InvokeVMExperimentCommand : WorkloadCmdlet
     private void RunPlan(VMTuningPlan plan)
     {
         var host = HostConnections.Get(ConnectionUri ?? plan.ConnectionUri);
-        using var domain = host.Write().TryLookupByUuid(plan.VMId) ?? throw host.VMNotFound(plan.VMName);
-        Run(new VMTarget(host, domain, VMReference.From(plan)), [plan]);
+        using var domain = host.Write().TryLookupByUuid(plan.VMId) ?? throw host.VMNotFound(plan.VMName, plan.VMId);
+        var anew = new VMTuner(host, TimeProvider.System, Journals.Current, domain).CheckAnew(plan);
+        Run(new VMTarget(host, domain, VMReference.From(plan)), [anew]);
     }
 
     private void Run(VMTarget vm, IReadOnlyList<VMTuningPlan> plans)
@@ -175,7 +186,12 @@ public sealed class InvokeVMExperimentCommand : WorkloadCmdlet
             PlanApplication.Show(this, plan);
         }
 
-        var outline = experimenter.Outline(plans, workload, options);
+        var outline = experimenter.Outline(plans, workload, options, LastOf(vm.Domain.Id, workload));
+        foreach (var warning in outline.Warnings)
+        {
+            WriteWarning($"{vm.Domain.Name}: {warning}");
+        }
+
         if (!ShouldProcess(
                 BlockOfChanges.Description(plans, workload, options, outline),
                 $"{vm.Domain.Name}: try '{string.Join("; ", plans.Select(plan => plan.Title))}' under {workload.Name}{(plans.Any(plan => plan.RequiresRestart) ? ", restarting the VM several times" : null)}?",
@@ -197,6 +213,19 @@ public sealed class InvokeVMExperimentCommand : WorkloadCmdlet
         {
             bar.Complete();
             _progress.End();
+        }
+    }
+
+    // What the journal knows of the VM's noise under this workload. A journal that cannot be read is told where something is recorded in it.
+    private static VMPerformance? LastOf(Guid vmId, WorkloadRequest workload)
+    {
+        try
+        {
+            return Journals.Current.LastMeasurement(vmId, workload);
+        }
+        catch (KvmTuneException)
+        {
+            return null;
         }
     }
 }

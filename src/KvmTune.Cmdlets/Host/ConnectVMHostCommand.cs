@@ -14,21 +14,19 @@ public sealed class ConnectVMHostCommand : CancellableCmdlet
     [Parameter(Position = 0)]
     [Alias("Uri")]
     [ArgumentCompleter(typeof(ConnectionUriCompleter))]
-    [ValidateNotNullOrEmpty]
     public string? ConnectionUri { get; set; }
 
     /// <inheritdoc/>
     protected override void ProcessRecord()
     {
-        var uri = ConnectionUri ?? HostConnections.DefaultUri;
-        Try(uri, () =>
+        // A URI that is given but empty, as by a variable that was never set, is checked here and not when it is bound: then the cmdlet
+        // would not run at all, and the script's next line would act on the host that was meant before.
+        var uri = MyInvocation.BoundParameters.ContainsKey(nameof(ConnectionUri)) ? ConnectionUri ?? string.Empty : null;
+        Try(uri, () => WriteObject(HostConnections.Choose(uri, static host =>
         {
-            var host = HostConnections.Get(uri);
             var connection = host.Read();
-            var result = new VMHostConnection(
-                uri, connection.HostName, connection.HypervisorType, connection.HypervisorVersion, connection.LibvirtVersion, IsDefault: true);
-            HostConnections.ChosenUri = uri;
-            WriteObject(result);
-        });
+            return new VMHostConnection(
+                host.Uri, connection.HostName, connection.HypervisorType, connection.HypervisorVersion, connection.LibvirtVersion, IsDefault: true);
+        })));
     }
 }

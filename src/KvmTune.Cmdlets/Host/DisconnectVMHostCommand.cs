@@ -20,15 +20,14 @@ public sealed class DisconnectVMHostCommand : CancellableCmdlet
     /// <inheritdoc/>
     protected override void ProcessRecord()
     {
-        var uri = ConnectionUri ?? HostConnections.DefaultUri;
-        Try(uri, () =>
+        Try(ConnectionUri, () =>
         {
-            if (!HostConnections.Close(uri))
+            if (!HostConnections.Close(ConnectionUri))
             {
-                var open = string.Join(", ", HostConnections.All.Select(host => host.Uri));
+                var open = string.Join(", ", HostConnections.Opened.Select(host => host.Uri));
                 throw new KvmTuneException(
                     "HostNotConnected", KvmTuneErrorCategory.ObjectNotFound,
-                    $"There is no connection to {uri}. Connected: {(open.Length > 0 ? open : "none")}.");
+                    $"There is no connection to {ConnectionUri ?? HostConnections.DefaultUri}. Connected: {(open.Length > 0 ? open : "none")}.");
             }
         });
     }

@@ -2,6 +2,7 @@
 using System.Management.Automation;
 using KvmTune.Cmdlets.Common;
 using KvmTune.Cmdlets.Completion;
+using KvmTune.Hosts;
 using KvmTune.Topology;
 
 namespace KvmTune.Cmdlets.Host;
@@ -19,9 +20,6 @@ public sealed class GetVMHostTopologyCommand : CancellableCmdlet
     public string? ConnectionUri { get; set; }
 
     /// <inheritdoc/>
-    protected override void ProcessRecord()
-    {
-        var host = HostConnections.Get(ConnectionUri);
-        Try(host.Uri, () => WriteObject(HostReading.Read(host)));
-    }
+    protected override void ProcessRecord() =>
+        Try(ConnectionUri, () => WriteObject(HostReading.Read(HostConnections.Get(ConnectionUri))));
 }

@@ -51,18 +51,24 @@ public sealed class GetVMTuningHistoryCommand : CancellableCmdlet
     {
         var filter = new JournalFilter { Since = Since, Outcomes = Outcome, ExperimentId = ExperimentId };
         var filters = Kind.Length == 0 ? [filter] : Kind.Distinct().Select(kind => filter with { Kind = kind });
+        var unreadable = new List<UnreadableEntry>();
         var entries = filters
-            .SelectMany(each => Id.Length == 0 ? Journals.Current.Entries(each) : Id.SelectMany(id => Journals.Current.Entries(each with { Id = id })))
+            .SelectMany(each => Id.Length == 0 ? Journals.Current.Entries(each, unreadable.Add) : Id.SelectMany(id => Journals.Current.Entries(each with { Id = id }, unreadable.Add)))
             .OrderBy(entry => entry.StartedAt)
             .Where(entry => (VMName.Length == 0 || VMName.Any(vm => vm.Means(entry.VMName, entry.VMId))) && (Area.Length == 0 || Area.Contains(entry.Area)))
             .ToList();
         WriteObject(entries, enumerateCollection: true);
+        foreach (var entry in unreadable.Where(entry => entry.VMName is not { } name || VMName.Length == 0 || VMName.Any(vm => vm.Means(name, vm.Id))).DistinctBy(entry => entry.Id))
+        {
+            WriteError(ErrorRecords.Make(Journals.Current.Unreadable(entry), entry.Id));
+        }
+
         foreach (var unknown in VMName.Where(vm => !WildcardPattern.ContainsWildcardCharacters(vm.Name) && !entries.Exists(entry => vm.Means(entry.VMName, entry.VMId))))
         {
             WriteVerbose($"There is no such entry of '{unknown.Name}'.");
         }
 
-        foreach (var unknown in Id.Where(id => !entries.Exists(entry => entry.Id == id)))
+        foreach (var unknown in Id.Where(id => !entries.Exists(entry => entry.Id == id) && !unreadable.Exists(entry => entry.Id == id)))
         {
             WriteError(ErrorRecords.Make(
                 new KvmTuneException(

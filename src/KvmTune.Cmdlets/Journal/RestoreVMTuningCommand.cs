@@ -26,7 +26,7 @@ public sealed class RestoreVMTuningCommand : VMChangeCmdlet
     {
         var name = Name ?? (vm.Reference.Source as TuningCheckpoint)?.Name ?? throw new KvmTuneException(
             "CheckpointNameMissing", KvmTuneErrorCategory.InvalidArgument, $"Say which checkpoint of '{vm.Domain.Name}' is meant: -Name. {Known(vm)}");
-        var checkpoint = Journals.Current.CheckpointsOf(vm.Domain.Id, vm.Host.Uri).FirstOrDefault(candidate => string.Equals(candidate.Name, name, StringComparison.Ordinal))
+        var checkpoint = Journals.Current.FindCheckpoint(vm.Domain.Id, vm.Host.Uri, name)
             ?? throw new KvmTuneException(
                 "CheckpointNotFound", KvmTuneErrorCategory.ObjectNotFound, $"'{vm.Domain.Name}' has no checkpoint '{name}'. {Known(vm)}");
         var document = PersistentDocument.Of(vm);
@@ -41,7 +41,9 @@ public sealed class RestoreVMTuningCommand : VMChangeCmdlet
 
     private static string Known(VMTarget vm)
     {
-        var names = Journals.Current.CheckpointsOf(vm.Domain.Id, vm.Host.Uri).Select(checkpoint => checkpoint.Name).ToList();
-        return names.Count == 0 ? "It has none; Checkpoint-VMTuning makes one." : $"It has: {string.Join(", ", names)}.";
+        var names = Journals.Current.CheckpointNames(vm.Domain.Id, vm.Host.Uri);
+        var others = Journals.Current.Namesakes(vm.Domain.Name, vm.Domain.Id);
+        return (names.Count == 0 ? "It has none; Checkpoint-VMTuning makes one." : $"It has: {string.Join(", ", names)}.")
+            + (others.Count == 0 ? null : $" What the journal has of {string.Join(", ", others)} is of another VM, which had the same name; this one is {vm.Domain.Id}.");
     }
 }

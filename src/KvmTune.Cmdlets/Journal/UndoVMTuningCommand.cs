@@ -33,7 +33,7 @@ public sealed class UndoVMTuningCommand : VMCmdlet
     private const string ByObject = "ByObject";
 
     /// <summary>A change: what a cmdlet that changes emitted, a comparison or measurement that carries one, or an entry of Get-VMTuningHistory.</summary>
-    [Parameter(Mandatory = true, ParameterSetName = ByObject, ValueFromPipeline = true)]
+    [Parameter(ParameterSetName = ByObject, ValueFromPipeline = true)]
     public PSObject[] InputObject { get; set; } = [];
 
     /// <summary>The changes' entries in the journal.</summary>
@@ -49,7 +49,7 @@ public sealed class UndoVMTuningCommand : VMCmdlet
     public VMReference[] VMName { get; set; } = [];
 
     /// <summary>Takes back the last change of the VM that still stands. Said again, the one before it.</summary>
-    [Parameter(Mandatory = true, ParameterSetName = ByVM)]
+    [Parameter(ParameterSetName = ByVM)]
     public SwitchParameter Last { get; set; }
 
     /// <summary>Keeps the change when its measurements say so. Without a verdict it is an error, and the change stays.</summary>
@@ -70,11 +70,34 @@ public sealed class UndoVMTuningCommand : VMCmdlet
 
     /// <summary>Powers a guest off that does not shut down in time: what it has not written is lost.</summary>
     [Parameter]
-    public SwitchParameter ForcePowerOff { get; set; }
+    public SwitchParameter AllowPowerOff { get; set; }
 
     /// <summary>Sets back also what was changed again since.</summary>
     [Parameter]
     public SwitchParameter Force { get; set; }
+
+    /// <inheritdoc/>
+    protected override void BeginProcessing()
+    {
+        // Which change is meant is never guessed, and never asked for in a form that says nothing.
+        if (ParameterSetName == ByVM && !Last)
+        {
+            ThrowTerminatingError(ErrorRecords.Make(
+                new KvmTuneException(
+                    "ChangeMissing", KvmTuneErrorCategory.InvalidArgument,
+                    $"Say which change of {string.Join(", ", VMName.Select(vm => $"'{vm.Name}'"))} is to be taken back: -Last for the last one that stands, or -Id with an entry of Get-VMTuningHistory."),
+                null));
+        }
+
+        if (ParameterSetName == ByObject && !MyInvocation.ExpectingInput && InputObject.Length == 0)
+        {
+            ThrowTerminatingError(ErrorRecords.Make(
+                new KvmTuneException(
+                    "ChangeMissing", KvmTuneErrorCategory.InvalidArgument,
+                    "Say which change is to be taken back: a VM with -Last, -Id with an entry of Get-VMTuningHistory, or pipe what a Set- cmdlet emitted."),
+                null));
+        }
+    }
 
     /// <inheritdoc/>
     protected override void ProcessRecord()
@@ -97,7 +120,8 @@ public sealed class UndoVMTuningCommand : VMCmdlet
             }
             else
             {
-                WriteVerbose($"{vm.Domain.Name}: no change of it stands that could be taken back.");
+                var others = Journals.Current.Namesakes(vm.Domain.Name, vm.Domain.Id);
+                WriteWarning($"{vm.Domain.Name}: no change of it stands that could be taken back. Nothing was done; Get-VMTuningHistory {vm.Domain.Name} shows what the journal has of it.{(others.Count == 0 ? null : $" What the journal has of {string.Join(", ", others)} is of another VM, which had the same name; this one is {vm.Domain.Id}.")}");
             }
         });
     }
@@ -139,7 +163,7 @@ public sealed class UndoVMTuningCommand : VMCmdlet
 
         if (change!.JournalId is not { } id)
         {
-            WriteVerbose($"{change.VMName}: '{change.Title}' changed nothing ({change.Outcome}), so there is nothing to take back.");
+            WriteWarning($"{change.VMName}: '{change.Title}' changed nothing ({change.Outcome}), so there is nothing to take back.");
             WriteObject(change);
             return;
         }
@@ -181,18 +205,30 @@ public sealed class UndoVMTuningCommand : VMCmdlet
         {
             Force = Force,
             Restart = MyInvocation.BoundParameters.ContainsKey(nameof(Restart)) ? Restart : ParameterSetName == ByObject && entry.Restarted,
-            RestartOptions = new RestartOptions { TimeLimit = ShutdownTimeLimit, ForcePowerOff = ForcePowerOff },
+            RestartOptions = new RestartOptions { TimeLimit = ShutdownTimeLimit, AllowPowerOff = AllowPowerOff },
         };
         VMTuner.RefuseErrors(plan);
         PlanApplication.Show(this, plan);
+        foreach (var risk in plan.Confirmations)
+        {
+            // The way back is not barred by a question; what the VM goes back to is said.
+            WriteWarning($"{plan.VMName}: {risk.Evidence} ({risk.RuleId})");
+        }
+
         if (ShouldProcess(
             FormattableString.Invariant($"take back entry {entry.Id}, '{entry.Title}'\n{PlanApplication.Description(plan, options.Restart)}"),
             FormattableString.Invariant($"{entry.VMName}: take back '{entry.Title}' (entry {entry.Id}){(plan.RequiresRestart && options.Restart ? ", and restart the VM" : null)}?"),
             "KvmTune"))
         {
-            PlanApplication.Emit(this, Await((post, token) => new RestartProgress(this, plan.VMName, plan.VMId).ShowAsync(
+            var result = Await((post, token) => new RestartProgress(this, plan.VMName, plan.VMId).ShowAsync(
                 post,
-                progress => undo.UndoAsync(entry.Id, options with { RestartOptions = options.RestartOptions with { Progress = progress } }, token))));
+                progress => undo.UndoAsync(entry.Id, options with { RestartOptions = options.RestartOptions with { Progress = progress } }, token)));
+            if (result.Outcome == TuningOutcome.NoChange)
+            {
+                WriteWarning(FormattableString.Invariant($"{entry.VMName}: nothing of '{entry.Title}' (entry {entry.Id}) was left to take back."));
+            }
+
+            PlanApplication.Emit(this, result);
         }
     }
 

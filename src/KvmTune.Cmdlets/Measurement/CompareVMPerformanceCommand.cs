@@ -24,9 +24,13 @@ public sealed class CompareVMPerformanceCommand : CancellableCmdlet
     [Parameter(Position = 1)]
     public VMPerformance? Baseline { get; set; }
 
-    /// <summary>The smallest shift in per cent that counts, instead of the built-in thresholds.</summary>
+    /// <summary>The name of the metric that decides, instead of the workload's primary one: for example LatencyP99, where the question is whether the guest is steadier.</summary>
     [Parameter]
-    [ValidateRange(0.1, 100)]
+    public string? DecidingMetric { get; set; }
+
+    /// <summary>The smallest rise in per cent that counts, instead of the built-in thresholds. A fall counts from the one that undoes it: 50 is half as much again, or a third less.</summary>
+    [Parameter]
+    [ValidateRange(0.1, 50)]
     public double? Threshold { get; set; }
 
     /// <summary>Compares measurements although their conditions differ; the result says so.</summary>
@@ -42,7 +46,12 @@ public sealed class CompareVMPerformanceCommand : CancellableCmdlet
             {
                 if (BaselineOf(performance) is { } baseline)
                 {
-                    var comparison = VMComparer.Compare(baseline, performance, new ComparisonOptions { ThresholdPercent = Threshold, Force = Force });
+                    var comparison = VMComparer.Compare(baseline, performance, new ComparisonOptions
+                    {
+                        Metric = DecidingMetric,
+                        ThresholdPercent = Threshold,
+                        Force = Force,
+                    });
                     Record(comparison);
                     WriteObject(comparison);
                 }

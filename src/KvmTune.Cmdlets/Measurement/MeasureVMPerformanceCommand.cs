@@ -18,6 +18,8 @@ namespace KvmTune.Cmdlets.Measurement;
 public sealed class MeasureVMPerformanceCommand : WorkloadCmdlet
 {
     private readonly List<Job> _together = [];
+    private DateTimeOffset _begun;
+    private bool _isWarned;
 
     /// <summary>The VMs: names, wildcards, UUIDs, or objects of this module. Several are measured one after the other.</summary>
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
@@ -35,9 +37,16 @@ public sealed class MeasureVMPerformanceCommand : WorkloadCmdlet
     public SwitchParameter Calibrate { get; set; }
 
     /// <inheritdoc/>
+    protected override void BeginProcessing()
+    {
+        base.BeginProcessing();
+        _begun = DateTimeOffset.UtcNow;
+    }
+
+    /// <inheritdoc/>
     protected override void ProcessRecord() => ForEachVM(VMName, writable: true, keep: Parallel, vm =>
     {
-        var before = vm.Reference.Performance ?? vm.Reference.Change?.Baseline;
+        var before = vm.Reference.Performance ?? vm.Reference.Change?.Baseline as VMPerformance;
         var request = Request(before?.Workload, vm);
         if (Calibrate)
         {
@@ -46,6 +55,7 @@ public sealed class MeasureVMPerformanceCommand : WorkloadCmdlet
             request = request with { Runs = runs + (runs % 2) };
         }
 
+        WarnOfTooFewRuns(request, before);
         if (!ShouldProcess(vm.Domain.Name, $"load the guest with {request.Name}, {request.Runs + 1} runs of {request.RunTime.TotalSeconds:0.#} s"))
         {
             return false;
@@ -79,6 +89,20 @@ public sealed class MeasureVMPerformanceCommand : WorkloadCmdlet
         }
 
         base.Dispose(disposing);
+    }
+
+    // What goes on down the pipeline, or came with a change, is likely to be compared. Said once, by the first measurement of a pipeline.
+    private void WarnOfTooFewRuns(WorkloadRequest request, VMPerformance? before)
+    {
+        var fewest = Detectability.FewestToReach(ComparisonDesign.Sequential, VerdictLimits.ProvisionalAlpha);
+        if (_isWarned || Calibrate || request.Runs >= fewest || MyInvocation.PipelinePosition == MyInvocation.PipelineLength || before?.StartedAt >= _begun)
+        {
+            return;
+        }
+
+        _isWarned = true;
+        WriteWarning(System.FormattableString.Invariant(
+            $"{request.Runs} runs can be looked at, but a comparison of so few cannot show anything: their smallest possible p is {RankSumTest.SmallestPValue(request.Runs, request.Runs):0.###}, and {VerdictLimits.ProvisionalAlpha} is asked for. At least {fewest} can (-Runs)."));
     }
 
     private void Run(List<Job> jobs)

@@ -31,27 +31,23 @@ public sealed class GetHugePagePoolCommand : CancellableCmdlet
     public string? ConnectionUri { get; set; }
 
     /// <inheritdoc/>
-    protected override void ProcessRecord()
+    protected override void ProcessRecord() => Try(ConnectionUri, () =>
     {
-        var host = HostConnections.Get(ConnectionUri);
-        Try(host.Uri, () =>
+        var pools = new HugePagePools(HostConnections.Get(ConnectionUri));
+        var all = pools.Read();
+
+        // A size or node that does not exist is an error, as it is for Set-HugePagePool.
+        foreach (var size in PageSize ?? [])
         {
-            var pools = new HugePagePools(host);
-            var all = pools.Read();
+            pools.Select(all, size, node: null);
+        }
 
-            // A size or node that does not exist is an error, as it is for Set-HugePagePool.
-            foreach (var size in PageSize ?? [])
-            {
-                pools.Select(all, size, node: null);
-            }
+        foreach (var node in Node ?? [])
+        {
+            pools.Select(all, pageSizeKiB: null, node);
+        }
 
-            foreach (var node in Node ?? [])
-            {
-                pools.Select(all, pageSizeKiB: null, node);
-            }
-
-            WriteObject(
-                all.Where(pool => PageSize?.Contains(pool.PageSizeKiB) != false && Node?.Contains(pool.Node) != false), enumerateCollection: true);
-        });
-    }
+        WriteObject(
+            all.Where(pool => PageSize?.Contains(pool.PageSizeKiB) != false && Node?.Contains(pool.Node) != false), enumerateCollection: true);
+    });
 }

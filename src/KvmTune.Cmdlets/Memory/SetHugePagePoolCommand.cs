@@ -50,11 +50,7 @@ public sealed class SetHugePagePoolCommand : CancellableCmdlet
     public string? ConnectionUri { get; set; }
 
     /// <inheritdoc/>
-    protected override void ProcessRecord()
-    {
-        var host = HostConnections.Get(ConnectionUri);
-        Try(host.Uri, () => Set(host));
-    }
+    protected override void ProcessRecord() => Try(ConnectionUri, () => Set(HostConnections.Get(ConnectionUri)));
 
     private void Set(HostConnection host)
     {
@@ -106,7 +102,18 @@ public sealed class SetHugePagePoolCommand : CancellableCmdlet
             WriteWarning($"{result.ConnectionUri}: pages of {Topology.PageSize.Text(PageSize)} cannot be had reliably once the system runs. To keep the pool, add to the kernel command line: {result.KernelCommandLine}");
         }
 
+        WarnOfBoot(host, plan.Request);
         WriteObject(result);
+    }
+
+    private void WarnOfBoot(HostConnection host, HugePagePoolRequest request)
+    {
+        if (host.IsLocalQemu
+            && new PoolPersistence(HostMemoryFacts.Read(), GetUnresolvedProviderPathFromPSPath(PersistenceRoot)).AtBoot(request) is { } boot && boot.Count != request.Count)
+        {
+            WriteWarning(FormattableString.Invariant(
+                $"{host.Uri}: the file {boot.File} sets this pool to {boot.Count} pages at the next boot of the host, not to {request.Count}. {(Persist ? "Change that file." : "Add -Persist, or change that file.")}"));
+        }
     }
 
     private static HostChangeIntent Intent(HugePagePoolPlan plan, PoolPersistence? persistence) => new()

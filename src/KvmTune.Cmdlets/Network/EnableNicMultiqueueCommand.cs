@@ -21,7 +21,10 @@ public sealed class EnableNicMultiqueueCommand : VMChangeCmdlet
     [ValidateNotNullOrEmpty]
     public string[]? Nic { get; set; }
 
-    /// <summary>The number of queues. Default: one for each vCPU, within what a tap device can have.</summary>
+    /// <summary>
+    /// The number of queues; one is what a NIC without the setting has. Default: one for each vCPU, within what a tap device can have; as it
+    /// is where only ring sizes or the backend are given.
+    /// </summary>
     [Parameter]
     [ValidateRange(1, int.MaxValue)]
     public int? Queues { get; set; }
@@ -50,10 +53,13 @@ public sealed class EnableNicMultiqueueCommand : VMChangeCmdlet
             return [];
         }
 
-        var options = new Dictionary<string, string?>(StringComparer.Ordinal)
+        var options = new Dictionary<string, string?>(StringComparer.Ordinal);
+        if (Queues is not null || (RxQueueSize is null && TxQueueSize is null && Backend is null))
         {
-            ["queues"] = Text(Queues ?? NicQueuesChange.DefaultQueues(PersistentDocument.Of(vm).ToConfiguration(), HostAbilities.Read(vm.Host))),
-        };
+            var queues = Queues ?? NicQueuesChange.DefaultQueues(PersistentDocument.Of(vm).ToConfiguration(), HostAbilities.Read(vm.Host));
+            Add(options, "queues", queues == 1 ? "default" : Text(queues));
+        }
+
         Add(options, "rx_queue_size", RxQueueSize is { } rx ? Text(rx) : null);
         Add(options, "tx_queue_size", TxQueueSize is { } tx ? Text(tx) : null);
         Add(options, "name", Backend?.ToLowerInvariant());

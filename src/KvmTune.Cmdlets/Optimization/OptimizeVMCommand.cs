@@ -50,14 +50,18 @@ public sealed class OptimizeVMCommand : WorkloadCmdlet
     [DurationTransformation]
     public TimeSpan ShutdownTimeLimit { get; set; } = new RestartOptions().TimeLimit;
 
-    /// <summary>Does not ask where data or a service is at risk, and powers a guest off that does not shut down in time.</summary>
+    /// <summary>Powers a guest off that does not shut down in time for a restart: what it has not written is lost.</summary>
+    [Parameter]
+    public SwitchParameter AllowPowerOff { get; set; }
+
+    /// <summary>Consents to what puts data at risk, and so does not ask about it.</summary>
     [Parameter]
     public SwitchParameter Force { get; set; }
 
     private ExperimentOptions Experiment => new()
     {
         Restart = Restart,
-        RestartOptions = new RestartOptions { TimeLimit = ShutdownTimeLimit, ForcePowerOff = Force },
+        RestartOptions = new RestartOptions { TimeLimit = ShutdownTimeLimit, AllowPowerOff = AllowPowerOff },
         Runs = IsGiven(nameof(Runs)) ? Runs : null,
     };
 

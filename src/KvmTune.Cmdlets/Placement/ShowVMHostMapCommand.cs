@@ -47,8 +47,7 @@ public sealed class ShowVMHostMapCommand : CancellableCmdlet
             return;
         }
 
-        var host = HostConnections.Get(ConnectionUri);
-        Try(host.Uri, () => Write(VcpuPinPlanner.ReadMap(host, ReservedCpu, CancellationToken)));
+        Try(ConnectionUri, () => Write(VcpuPinPlanner.ReadMap(HostConnections.Get(ConnectionUri), ReservedCpu, CancellationToken)));
     }
 
     /// <inheritdoc/>

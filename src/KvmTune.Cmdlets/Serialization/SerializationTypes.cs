@@ -25,8 +25,8 @@ public sealed class SerializationTypes : IModuleAssemblyInitializer
     // it is in the document besides. Whatever other object names a VM (a topology, a host's pool) is taken by that name and needs none of this.
     private static readonly Serialized[] All =
     [
-        Serialized.Of<VMPerformance>(["StartedAt", "Elapsed", "Notes"]),
-        Serialized.Of<VMComparison>(["Verdict", "Sentence", "IsProvisional", "Notes"], ["Baseline", "Candidate"]),
+        Serialized.Of<VMPerformance>(["Median", "StartedAt", "Elapsed", "Notes"]),
+        Serialized.Of<VMComparison>(["Verdict", "Sentence", "IsProvisional", "IsDirectionOnly", "Notes"], ["Baseline", "Candidate"]),
         Serialized.Of<VMExperiment>(
             ["Title", "Verdict", "Decision", "Reason", "StartedAt", "Elapsed", "ExperimentId", "Notes"], ["Baseline", "Candidate", "Comparison", "Change"]),
         Serialized.Of<VMTuningPlan>(["Title", "HasChanges", "RequiresRestart", "VirshCommand"]),

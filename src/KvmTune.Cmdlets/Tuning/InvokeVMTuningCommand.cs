@@ -24,7 +24,11 @@ public sealed class InvokeVMTuningCommand : CancellableCmdlet
     [DurationTransformation]
     public TimeSpan ShutdownTimeLimit { get; set; } = new RestartOptions().TimeLimit;
 
-    /// <summary>Does not ask where data or a service is at risk, and powers a guest off that does not shut down in time.</summary>
+    /// <summary>Powers a guest off that does not shut down in time for a restart: what it has not written is lost.</summary>
+    [Parameter]
+    public SwitchParameter AllowPowerOff { get; set; }
+
+    /// <summary>Consents to what puts data at risk, and so does not ask about it.</summary>
     [Parameter]
     public SwitchParameter Force { get; set; }
 
@@ -33,12 +37,13 @@ public sealed class InvokeVMTuningCommand : CancellableCmdlet
     {
         foreach (var plan in Plan)
         {
-            Try(plan, () => PlanApplication.Apply(
-                this,
-                new VMTuner(HostConnections.Get(plan.ConnectionUri), TimeProvider.System, Journals.Current),
-                plan,
-                Force,
-                PlanApplication.Options(Restart, ShutdownTimeLimit, Force, baseline: null)));
+            Try(plan, () =>
+            {
+                // The plan may come from anywhere: what is shown and asked is worked out here.
+                var tuner = new VMTuner(HostConnections.Get(plan.ConnectionUri), TimeProvider.System, Journals.Current);
+                PlanApplication.Apply(
+                    this, tuner, tuner.CheckAnew(plan), Force, PlanApplication.Options(Restart, ShutdownTimeLimit, AllowPowerOff, baseline: null));
+            });
         }
     }
 }

@@ -25,9 +25,9 @@ public sealed class RestartVMDomainCommand : VMCmdlet
     [DurationTransformation]
     public TimeSpan ShutdownTimeLimit { get; set; } = new RestartOptions().TimeLimit;
 
-    /// <summary>Powers a guest off that does not shut down in time: what it has not written is lost. It asks all the same (-Confirm:$false).</summary>
+    /// <summary>Powers a guest off that does not shut down in time: what it has not written is lost. Whether to restart at all is still asked.</summary>
     [Parameter]
-    public SwitchParameter Force { get; set; }
+    public SwitchParameter AllowPowerOff { get; set; }
 
     /// <inheritdoc/>
     protected override string? Activity => "Restarting the VMs of";
@@ -43,7 +43,7 @@ public sealed class RestartVMDomainCommand : VMCmdlet
 
         Await((post, token) => new RestartProgress(this, vm.Domain.Name, vm.Domain.Id).ShowAsync(post, async progress =>
         {
-            var options = new RestartOptions { TimeLimit = ShutdownTimeLimit, ForcePowerOff = Force, Progress = progress };
+            var options = new RestartOptions { TimeLimit = ShutdownTimeLimit, AllowPowerOff = AllowPowerOff, Progress = progress };
             await new VMRestarter(TimeProvider.System, options).RestartAsync(vm.Domain, token);
             return true;
         }));

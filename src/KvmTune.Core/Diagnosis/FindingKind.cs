@@ -1,4 +1,5 @@
 // A kind of finding, as a value: its name, why it matters, where that is known from, and the look itself.
+using KvmTune.Topology;
 using KvmTune.Tuning;
 
 namespace KvmTune.Diagnosis;

@@ -158,7 +158,7 @@ internal sealed class ChangeSwitch(
     // A restart for this change would bring them into force too, and then two things would have changed.
     private void RefuseOtherPendingChanges()
     {
-        using var domain = host.Write().TryLookupByUuid(asked[0].VMId) ?? throw host.VMNotFound(asked[0].VMName);
+        using var domain = host.Write().TryLookupByUuid(asked[0].VMId) ?? throw host.VMNotFound(asked[0].VMName, asked[0].VMId);
         var others = VMTopologyReader.Read(domain, host.Uri, HostReading.OnlineCpus(host)).PendingRestart;
         if (others.Count > 0)
         {

@@ -6,16 +6,22 @@ namespace KvmTune.Experiments;
 /// <summary>In which order the runs of an experiment are made.</summary>
 public enum ExperimentDesign
 {
-    /// <summary>By what a switch costs: pairs for a change that can be made live, blocks for one that needs a restart.</summary>
+    /// <summary>Pairs; where the change needs a restart and the time limit is too short for them, blocks.</summary>
     Auto,
 
     /// <summary>Runs in pairs, one of each side, the order inside each pair by a random coin; where the change needs a restart, a pair is two boots.</summary>
     Pairs,
 
-    /// <summary>The express form: A B B A, each letter some runs. Its verdict is provisional.</summary>
+    /// <summary>
+    /// The express form: A B B A, each letter some runs. Its verdict is provisional; where the change needs a restart these are four boots, and
+    /// four boots give a direction only.
+    /// </summary>
     Blocks,
 
-    /// <summary>All runs of the baseline, then all of the candidate. Its verdict is provisional: drift of the host is not excluded.</summary>
+    /// <summary>
+    /// All runs of the baseline, then all of the candidate. Its verdict is provisional: drift of the host is not excluded. Where the change needs a
+    /// restart these are two boots, and give a direction only.
+    /// </summary>
     Sequential,
 }
 
@@ -25,7 +31,7 @@ public enum KeepRule
     /// <summary>When the verdict is that it improved.</summary>
     Improved,
 
-    /// <summary>When it improved, or was shown to make no difference, and no other metric got worse. What is inconclusive is not kept.</summary>
+    /// <summary>When it improved, or was shown to make no difference; neither is so where another metric got worse. What is inconclusive is not kept.</summary>
     NotWorse,
 
     /// <summary>Whatever the verdict.</summary>
@@ -69,7 +75,10 @@ public sealed record ExperimentOptions
     /// <summary>How long the experiment may take; null for as long as it needs. It ends with what was measured by then, and says so.</summary>
     public TimeSpan? TimeLimit { get; init; }
 
-    /// <summary>The smallest shift in per cent that matters, for every metric; null for the thresholds of the verdict rule.</summary>
+    /// <summary>The name of the metric that decides, for example a latency where the question is whether the guest is steadier; null for the workload's primary one.</summary>
+    public string? Metric { get; init; }
+
+    /// <summary>The smallest rise in per cent that matters, for every metric, at most 50; null for the thresholds of the verdict rule.</summary>
     public double? ThresholdPercent { get; init; }
 
     /// <summary>The seed of the coin that orders the runs inside each pair; null lets one be chosen. The result has it.</summary>

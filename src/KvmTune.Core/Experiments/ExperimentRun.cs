@@ -101,6 +101,9 @@ internal sealed class ExperimentRun
         {
             var mark = _runs.Count;
             await guest.RunStageAsync(stage, cancellationToken);
+            // Pairs that count again may pass a look, which is then not held: the next one is.
+            var restored = _runs.StopWhereCounterMoved() / Schedule.RunsPerUnit;
+            (_screened, stage) = (_screened - restored, stage + restored);
             if (IsRepeated(stage, mark))
             {
                 continue;
@@ -110,7 +113,7 @@ internal sealed class ExperimentRun
             if (Schedule.Design == ExperimentDesign.Pairs && Schedule.Looks.Looks.Any(look => look.Pairs == stage))
             {
                 var look = await log.DoAsync(
-                    ExperimentStepKind.Compare, string.Create(CultureInfo.InvariantCulture, $"look after {stage} pairs"), () => Task.Run(() => Compare(guest, stage), cancellationToken));
+                    ExperimentStepKind.Compare, string.Create(CultureInfo.InvariantCulture, $"look after {stage} pairs"), () => Task.Run(() => Compare(guest, stage, isLook: true), cancellationToken));
                 if (Schedule.Looks.ShouldStop(stage, look.Verdict))
                 {
                     return (look, stage);
@@ -131,9 +134,9 @@ internal sealed class ExperimentRun
             return false;
         }
 
-        _runs.Screen(mark);
+        _runs.Screen(mark, why.Counter);
         _screened++;
-        _runs.Note(string.Create(CultureInfo.InvariantCulture, $"Pair {stage + 1} was made again, since {why}."));
+        _runs.Note(string.Create(CultureInfo.InvariantCulture, $"Pair {stage + 1} was made again, since {why.Reason}."));
         return true;
     }
 
@@ -180,7 +183,7 @@ internal sealed class ExperimentRun
         "TimeLimitTooShort", KvmTuneErrorCategory.InvalidArgument,
         $"{why}; the time limit is {ExperimentPace.Words(Options.TimeLimit!.Value)}. Give more time, or make fewer or shorter runs (-Runs, -RunTime).");
 
-    private VMComparison Compare(ExperimentGuest guest, int stages)
+    private VMComparison Compare(ExperimentGuest guest, int stages, bool isLook = false)
     {
         var baseline = _runs.ToPerformance(isCandidate: false)!;
         var candidate = _runs.ToPerformance(isCandidate: true)! with { Change = guest.Changes[0], Baseline = baseline };
@@ -188,9 +191,12 @@ internal sealed class ExperimentRun
         {
             // Blocks that the time limit cut short are no blocks any more.
             Design = Schedule.Design == ExperimentDesign.Blocks && stages < Schedule.MostStages ? ComparisonDesign.Sequential : Schedule.ComparisonDesign,
+            Unit = Schedule.Unit,
+            Metric = Options.Metric,
             ThresholdPercent = Options.ThresholdPercent,
             Plan = Schedule.Looks,
             RunsPerUnit = Schedule.RunsPerUnit,
+            Forecasts = !isLook,
         });
     }
 

@@ -13,6 +13,7 @@ internal sealed class ExperimentRuns
     private readonly Dictionary<bool, TimeSpan> _elapsed = new() { [false] = TimeSpan.Zero, [true] = TimeSpan.Zero };
     private readonly Dictionary<bool, Guid> _ids = new() { [false] = Guid.NewGuid(), [true] = Guid.NewGuid() };
     private readonly List<string> _notes = [];
+    private readonly HashSet<string> _stoppedCounters = new(StringComparer.Ordinal);
     private VMPerformance? _template;
 
     /// <summary>How many runs were made: the mark that a stage begins at.</summary>
@@ -61,23 +62,51 @@ internal sealed class ExperimentRuns
         }
     }
 
-    /// <summary>Why a run since a mark counts as disturbed; null where none does.</summary>
-    public string? WhyDisturbed(int mark)
+    /// <summary>Why a run since a mark counts as disturbed, with the counter that tells it; null where none does.</summary>
+    public (string Counter, string Reason)? WhyDisturbed(int mark)
     {
         var all = _entries.ConvertAll(entry => entry.Run);
         return _entries.Skip(mark)
             .Where(entry => entry.Run is { IsWarmup: false, Failure: null })
-            .Select(entry => ScreeningRule.WhyDisturbed(entry.Run, all))
+            .Select(entry => ScreeningRule.WhyDisturbed(entry.Run, all, _stoppedCounters))
             .FirstOrDefault(why => why is not null);
     }
 
-    /// <summary>Flags all runs since a mark as repeated.</summary>
-    public void Screen(int mark)
+    /// <summary>Flags all runs since a mark as repeated: they are a pair.</summary>
+    /// <param name="mark">Where the pair begins.</param>
+    /// <param name="counter">The counter that it is repeated for.</param>
+    public void Screen(int mark, string counter)
     {
         for (var i = mark; i < _entries.Count; i++)
         {
-            _entries[i] = _entries[i] with { Run = _entries[i].Run with { IsScreened = !_entries[i].Run.IsWarmup } };
+            if (_entries[i].Run is { IsWarmup: false, Failure: null } run)
+            {
+                _entries[i] = _entries[i] with { Run = run with { IsScreened = true }, ScreenedBy = counter };
+            }
         }
+    }
+
+    /// <summary>Stops screening by counters that moved with the side. Runs that were set aside for them count again.</summary>
+    /// <returns>How many runs of a side count again.</returns>
+    public int StopWhereCounterMoved()
+    {
+        var sides = _entries.ConvertAll(entry => (entry.Run, entry.IsCandidate));
+        var restored = 0;
+        foreach (var counter in ScreeningRule.Counters.Where(counter => !_stoppedCounters.Contains(counter) && ScreeningRule.MovedWithSide(counter, sides)))
+        {
+            _stoppedCounters.Add(counter);
+            Note(ScreeningRule.WhyStopped(counter, sides));
+            for (var i = 0; i < _entries.Count; i++)
+            {
+                if (string.Equals(_entries[i].ScreenedBy, counter, StringComparison.Ordinal))
+                {
+                    _entries[i] = _entries[i] with { Run = _entries[i].Run with { IsScreened = false }, ScreenedBy = null };
+                    restored += _entries[i].IsCandidate ? 1 : 0;
+                }
+            }
+        }
+
+        return restored;
     }
 
     /// <summary>One side as a measurement; null before a run of it was made.</summary>
@@ -107,5 +136,5 @@ internal sealed class ExperimentRuns
     public IReadOnlyList<VMPerformance> ToPerformances() =>
         [.. new[] { ToPerformance(isCandidate: false), ToPerformance(isCandidate: true) }.OfType<VMPerformance>()];
 
-    private sealed record Entry(MeasuredRun Run, bool IsCandidate);
+    private sealed record Entry(MeasuredRun Run, bool IsCandidate, string? ScreenedBy = null);
 }

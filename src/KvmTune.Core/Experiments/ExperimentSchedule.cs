@@ -23,8 +23,8 @@ internal sealed record ExperimentStage(string Name, IReadOnlyList<ExperimentUnit
 /// Pairs: the order inside each pair by a coin, since a fixed A B B A follows the host's own rhythm (13 % false verdicts on one recorded
 /// series, against 4 %). For a live change a unit is one run; a switch to the other side makes a warm-up run first, and where the next pair
 /// begins with the side that is there already, nothing is switched and nothing is dropped. For a change that needs a restart a unit is a boot
-/// of its own with the median of three runs, since runs of one boot share its luck. Blocks: A B B A once, which cancels a steady drift; each
-/// block has a boot of its own, so that no side is judged by the luck of one boot.
+/// of its own with the median of three runs, since runs of one boot share its luck. Blocks: A B B A once, which cancels a steady drift; with
+/// restarts each block is a boot, and four boots give a direction, never a verdict.
 /// </remarks>
 internal sealed class ExperimentSchedule
 {
@@ -74,6 +74,15 @@ internal sealed class ExperimentSchedule
     /// <summary>How many stages there are at most.</summary>
     public int MostStages => Design == ExperimentDesign.Pairs ? _candidateFirst.Length : _blocks.Count;
 
+    /// <summary>What the sides are compared by.</summary>
+    public ComparisonUnit Unit => NeedsRestart ? ComparisonUnit.Boot : ComparisonUnit.Run;
+
+    /// <summary>Whether so few units can show neither a difference nor sameness: then the result is a direction.</summary>
+    public bool IsDirectionOnly => Unit != ComparisonUnit.Run && Design != ExperimentDesign.Pairs;
+
+    /// <summary>Pairs, or counted runs a side, that are made at most.</summary>
+    public int MostValues => Design == ExperimentDesign.Pairs ? Looks.Looks[^1].Pairs : _blocks.Where(block => block.Units[0].IsCandidate).Sum(block => block.Units[0].Runs);
+
     /// <summary>The design that the comparison is told.</summary>
     public ComparisonDesign ComparisonDesign => Design switch
     {
@@ -93,25 +102,30 @@ internal sealed class ExperimentSchedule
     {
         if (options.Design != ExperimentDesign.Auto)
         {
-            return new(options.Design, needsRestart, options.Runs, seed);
+            return Checked(new(options.Design, needsRestart, options.Runs, seed));
         }
 
-        if (!needsRestart)
+        // Sixteen boots are dear, but fewer show nothing: they are left out only where a time limit leaves no time for them.
+        var pairs = new ExperimentSchedule(ExperimentDesign.Pairs, needsRestart, options.Runs, seed);
+        return needsRestart && options.TimeLimit is { } limit && timeOf(pairs, pairs.Looks.Looks[0].Pairs) > limit
+            ? Checked(new(ExperimentDesign.Blocks, needsRestart, options.Runs, seed))
+            : pairs;
+    }
+
+    // Runs that cannot reach the level are refused before the first of them is made. A direction is given by however few.
+    private static ExperimentSchedule Checked(ExperimentSchedule schedule)
+    {
+        if (schedule.Design == ExperimentDesign.Pairs || schedule.IsDirectionOnly)
         {
-            return new(ExperimentDesign.Pairs, needsRestart, options.Runs, seed);
+            return schedule;
         }
 
-        // Sixteen boots are dear, so they are made without being asked for only where a time limit says that there is time for them.
-        if (options.TimeLimit is { } limit && options.Runs is null or >= LookPlan.FewestPairs)
-        {
-            var pairs = new ExperimentSchedule(ExperimentDesign.Pairs, needsRestart, options.Runs, seed);
-            if (timeOf(pairs, pairs.Looks.Looks[0].Pairs) <= limit)
-            {
-                return pairs;
-            }
-        }
-
-        return new(ExperimentDesign.Blocks, needsRestart, options.Runs, seed);
+        var fewest = Detectability.FewestToReach(ComparisonDesign.Sequential, VerdictLimits.ProvisionalAlpha);
+        return schedule.MostValues >= fewest ? schedule : throw new KvmTuneException(
+            "InvalidSetting", KvmTuneErrorCategory.InvalidArgument,
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"{schedule.MostValues} runs a side cannot show anything: their smallest possible p is {RankSumTest.SmallestPValue(schedule.MostValues, schedule.MostValues):0.###}, and {VerdictLimits.ProvisionalAlpha} is asked for. Give at least {fewest} (-Runs), or choose -Design Pairs. Nothing was measured."));
     }
 
     /// <summary>A stage, counted from 0.</summary>
@@ -140,9 +154,9 @@ internal sealed class ExperimentSchedule
             + ", the order inside each by a coin"
             + (NeedsRestart ? string.Create(CultureInfo.InvariantCulture, $"; a pair is two boots with {RunsOfABoot} runs each") : null),
         ExperimentDesign.Blocks => string.Create(CultureInfo.InvariantCulture, $"blocks A B B A of {_blocks[0].Units[0].Runs} runs each")
-            + (NeedsRestart ? ", each a boot of its own" : null) + "; the verdict is provisional",
+            + (NeedsRestart ? ", each a boot of its own; they give a direction, not a verdict" : "; the verdict is provisional"),
         _ => string.Create(CultureInfo.InvariantCulture, $"{_blocks[0].Units[0].Runs} runs before and {_blocks[1].Units[0].Runs} after")
-            + "; the verdict is provisional, since drift of the host is not excluded",
+            + (NeedsRestart ? ", in one boot each; they give a direction, not a verdict" : "; the verdict is provisional, since drift of the host is not excluded"),
     };
 
     // Each side has two blocks; an odd number is rounded up.
@@ -161,7 +175,7 @@ internal sealed class ExperimentSchedule
                 "InvalidSetting", KvmTuneErrorCategory.InvalidArgument,
                 string.Create(
                     CultureInfo.InvariantCulture,
-                    $"-Runs {pairs} is too few pairs: with fewer than {LookPlan.FewestPairs}, no p-value under 0.05 exists. Give more, or choose -Design Blocks or Sequential."),
+                    $"-Runs {pairs} is too few pairs: with fewer than {LookPlan.FewestPairs}, no p-value under 0.05 exists. Give more, or choose -Design Blocks or Sequential. Nothing was measured."),
                 exception);
         }
     }

@@ -12,15 +12,11 @@ internal sealed record KeepDecision(bool IsKept, string Reason)
     public static KeepDecision Of(KeepRule rule, VMComparison comparison)
     {
         var verdict = VerdictText.Of(comparison.Verdict, comparison.IsProvisional);
-        var isWorse = comparison.Metrics.Any(metric => metric is { Role: MetricRole.Guard, Verdict: Verdict.Regressed });
         return rule switch
         {
             KeepRule.Always => new(true, $"Kept, since it was to be kept whatever the verdict (-Keep Always), which is: {verdict}."),
             KeepRule.Never => new(false, $"Undone, since it was made only to know (-Keep Never). The verdict is: {verdict}."),
-            KeepRule.NotWorse when comparison.Verdict is Verdict.Improved => new(true, $"Kept, since it is not worse: {verdict}."),
-            KeepRule.NotWorse when comparison.Verdict is Verdict.NoDifference && !isWorse => new(true, $"Kept, since it is not worse: {verdict}."),
-            KeepRule.NotWorse when comparison.Verdict is Verdict.NoDifference =>
-                new(false, $"Undone, since {verdict} for {comparison.PrimaryMetric.Metric.Name}, but another metric regressed."),
+            KeepRule.NotWorse when comparison.Verdict is Verdict.Improved or Verdict.NoDifference => new(true, $"Kept, since it is not worse: {verdict}."),
             KeepRule.NotWorse => new(false, $"Undone, since it is not shown to be no worse: {verdict}."),
             _ when comparison.Verdict is Verdict.Improved => new(true, $"Kept, since it {verdict}."),
             _ => new(false, $"Undone, since no improvement is shown: {verdict}."),

@@ -2,6 +2,7 @@
 using KvmTune.Hosts;
 using KvmTune.Measurement;
 using KvmTune.Measurement.Workloads;
+using KvmTune.Statistics;
 using KvmTune.Tuning;
 
 namespace KvmTune.Experiments;
@@ -10,7 +11,10 @@ namespace KvmTune.Experiments;
 /// <param name="Design">The order of its runs; never Auto.</param>
 /// <param name="Description">The same in words.</param>
 /// <param name="EstimatedTime">How long it is likely to take, to the first look where there are several. A guess: nothing was measured yet.</param>
-public sealed record ExperimentOutline(ExperimentDesign Design, string Description, TimeSpan EstimatedTime);
+/// <param name="Reach">How small a change it can show, and when, as words that follow "it".</param>
+/// <param name="Warnings">The questions that it cannot answer, each a sentence.</param>
+public sealed record ExperimentOutline(
+    ExperimentDesign Design, string Description, TimeSpan EstimatedTime, string Reach, IReadOnlyList<string> Warnings);
 
 /// <summary>Tries changes: baseline, exactly one change, candidate, comparison, decision.</summary>
 /// <param name="host">The host.</param>
@@ -20,16 +24,24 @@ public sealed record ExperimentOutline(ExperimentDesign Design, string Descripti
 /// <param name="time">The clock.</param>
 public sealed class VMExperimenter(HostConnection host, VMTuner tuner, IMeasurementTarget target, WorkloadCatalog catalog, TimeProvider time)
 {
-    /// <summary>Says what an experiment would do, after checking that it can be made. Nothing is touched.</summary>
+    /// <summary>Says what an experiment would do and can show, after checking that it can be made. Nothing is touched.</summary>
+    /// <param name="plans">The change.</param>
+    /// <param name="workload">What loads the guest.</param>
+    /// <param name="options">How.</param>
+    /// <param name="last">The last measurement of that workload on the VM, whose noise tells what can be shown; null for a typical noise.</param>
     /// <exception cref="KvmTuneException">It would be refused, for the reasons that <see cref="RunAsync"/> names.</exception>
     /// <exception cref="ArgumentException">A setting makes no sense.</exception>
-    public ExperimentOutline Outline(IReadOnlyList<VMTuningPlan> plans, WorkloadRequest workload, ExperimentOptions options)
+    public ExperimentOutline Outline(
+        IReadOnlyList<VMTuningPlan> plans, WorkloadRequest workload, ExperimentOptions options, VMPerformance? last = null)
     {
         var subject = SubjectOf(plans, options, experimentId: null);
         subject.Check();
         var pace = PaceOf(workload, subject.NeedsRestart, null);
         var schedule = ExperimentSchedule.Create(options, subject.NeedsRestart, options.Seed ?? 0, (order, stages) => pace.TimeOf(order, 0, stages));
-        return new ExperimentOutline(schedule.Design, schedule.Describe(), pace.TimeOf(schedule, 0, schedule.NextLook(0)) + pace.SettlingTime);
+        var reach = new ExperimentReach(
+            schedule, workload, MetricsOf(workload), options, stages => pace.TimeOf(schedule, 0, stages) + pace.SettlingTime);
+        return new ExperimentOutline(
+            schedule.Design, schedule.Describe(), pace.TimeOf(schedule, 0, schedule.NextLook(0)) + pace.SettlingTime, reach.Describe(last), [.. reach.Warnings()]);
     }
 
     /// <summary>
@@ -68,7 +80,7 @@ public sealed class VMExperimenter(HostConnection host, VMTuner tuner, IMeasurem
         IProgress<MeasurementProgress>? progress,
         CancellationToken cancellationToken)
     {
-        MeasurementSession.Validate(catalog, workload);
+        VMComparer.DecidingMetric(MetricsOf(workload), workload.Name, options.Metric);
         var seed = options.Seed ?? Random.Shared.Next();
         var pace = PaceOf(workload, subject.NeedsRestart, progress);
         var schedule = ExperimentSchedule.Create(options, subject.NeedsRestart, seed, (order, stages) => pace.TimeOf(order, 0, stages));
@@ -99,6 +111,8 @@ public sealed class VMExperimenter(HostConnection host, VMTuner tuner, IMeasurem
                 new ApplyOptions { Restart = options.Restart, RestartOptions = options.RestartOptions, ExperimentId = experimentId })
             : throw new ArgumentException($"An experiment tries one change of one VM: at least one plan is needed, and each of '{target.VMName}'.", nameof(plans));
     }
+
+    private IReadOnlyList<MetricDefinition> MetricsOf(WorkloadRequest workload) => MeasurementSession.Validate(catalog, workload).MetricsFor(workload);
 
     private ExperimentPace PaceOf(WorkloadRequest workload, bool needsRestart, IProgress<MeasurementProgress>? progress) => new(
         time,

@@ -29,11 +29,11 @@ public sealed class VMStateGuard
     {
         var now = VMReading.Snapshot(_domain);
         var changed = new List<string>();
-        if (_before.Persistent is { } before && now.Persistent is { } after && !string.Equals(before, after, StringComparison.Ordinal))
+        if (_before.Persistent is { } before && now.Persistent is { } after && !string.Equals(before.ToXml(), after.ToXml(), StringComparison.Ordinal))
         {
-            var differences = ConfigurationComparer.Compare(DomainXmlReader.Read(before), DomainXmlReader.Read(after));
+            var differences = SettingComparer.Compare(before.Settings, after.Settings);
             changed.AddRange(differences.Count > 0 ? differences.Select(difference => difference.ToString()) : ["something in the persistent configuration"]);
-            using (_host.Write().DefineXml(before, validate: true))
+            using (_host.Write().DefineXml(before.ToXml(), validate: true))
             {
                 // The new handle names the domain that is held here already.
             }
@@ -41,16 +41,16 @@ public sealed class VMStateGuard
 
         if (_before.Running is { } ran && now.Running is { } runs)
         {
-            changed.AddRange(await TakeBackRunningAsync(DomainXmlReader.Read(ran), DomainXmlReader.Read(runs), cancellationToken));
+            changed.AddRange(await TakeBackRunningAsync(ran, runs, cancellationToken));
         }
 
         return changed.Distinct(StringComparer.Ordinal).ToList();
     }
 
-    private async Task<IEnumerable<string>> TakeBackRunningAsync(VMConfiguration before, VMConfiguration now, CancellationToken cancellationToken)
+    private async Task<IEnumerable<string>> TakeBackRunningAsync(DomainDocument before, DomainDocument now, CancellationToken cancellationToken)
     {
         var hostCpus = HostReading.OnlineCpus(_host);
-        var differences = ConfigurationComparer.Compare(before, now, hostCpus);
+        var differences = SettingComparer.Compare(before.Settings, now.Settings, hostCpus);
         if (differences.Count == 0)
         {
             return [];
@@ -65,14 +65,14 @@ public sealed class VMStateGuard
             new IOThreadPinChange { VMName = _domain.Name, VMId = _domain.Id, ConnectionUri = _host.Uri, Scope = ChangeScope.Live, Pins = none, HostCpus = hostCpus },
         })
         {
-            if (Differing(kind, before, now) is { Pins.Count: > 0 } change)
+            if (Differing(kind, before.ToConfiguration(), now.ToConfiguration()) is { Pins.Count: > 0 } change)
             {
                 await tuner.ApplyAsync(tuner.Plan(change, cancellationToken), new ApplyOptions(), cancellationToken);
             }
         }
 
-        var left = ConfigurationComparer.Compare(before, DomainXmlReader.Read(VMReading.Running(_domain) ?? string.Empty), hostCpus);
-        return differences.Select(difference => left.Contains(difference) ? $"{difference} (in the running VM, where it still is)" : difference.ToString());
+        var stillDiffering = VMReading.Running(_domain) is { } left ? SettingComparer.Compare(before.Settings, left.Settings, hostCpus) : [];
+        return differences.Select(difference => stillDiffering.Contains(difference) ? $"{difference} (in the running VM, where it still is)" : difference.ToString());
     }
 
     // The pins of a kind that differ, as they were before.

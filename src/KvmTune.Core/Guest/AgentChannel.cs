@@ -23,6 +23,9 @@ public sealed class AgentChannel : IGuestChannel
 
     private const long MostOutputBytes = 256 * 1024 * 1024;
 
+    // The size in GuestScripts.ReadPiece.
+    private const long PieceBytes = 1024 * 1024;
+
     private static readonly TimeSpan EndLimit = TimeSpan.FromSeconds(15);
 
     private readonly IAgentTransport _transport;
@@ -118,6 +121,7 @@ public sealed class AgentChannel : IGuestChannel
             {
                 Path = "/bin/sh",
                 Arguments = ["-c", GuestScripts.RunIntoFiles, "kvmtune", command.Path, .. command.Arguments],
+                Wrapped = command.Program,
                 HasShortOutput = true,
             },
             cancellationToken);
@@ -126,9 +130,9 @@ public sealed class AgentChannel : IGuestChannel
         {
             result = result with { StandardOutput = result.StandardOutput["short\n".Length..] };
         }
-        else if (line.Split(' ', 4) is ["long", var outputBytes, var errorBytes, var folder])
+        else if (line.Split(' ', 4) is ["long", var outputBytes, var errorBytes, var folder] && ParseLength(outputBytes) is { } outputLength && ParseLength(errorBytes) is { } errorLength)
         {
-            result = await ReadFilesAsync(command, result, folder, ParseLength(outputBytes), ParseLength(errorBytes), cancellationToken);
+            result = await ReadFilesAsync(command, result, folder, outputLength, errorLength, cancellationToken);
         }
         else
         {
@@ -171,10 +175,11 @@ public sealed class AgentChannel : IGuestChannel
             var script = GuestScripts.Command(GuestScripts.ReadPiece, path, piece.ToString(CultureInfo.InvariantCulture));
             var reader = await ExecAsync(script);
             var status = await WaitForEndAsync(script, reader, null, cancellationToken);
-            if (status.OutputBytes.Length == 0)
+            // Each piece is full but the last: a file that shrinks or grows, and a guest that hands out crumbs, end here.
+            if (status.OutputBytes.Length != Math.Min(PieceBytes, length - bytes.Length))
             {
                 throw new GuestChannelException(
-                    GuestChannelReason.AgentCommandFailed, $"The output in {path} in {_transport.VMName} could not be read: {status.StandardError.Trim()}");
+                    GuestChannelReason.AgentCommandFailed, $"The output in {GuestText.Shown(path, 100)} in {_transport.VMName} could not be read: {GuestText.Shown(status.StandardError)}");
             }
 
             bytes.Write(status.OutputBytes);
@@ -183,7 +188,8 @@ public sealed class AgentChannel : IGuestChannel
         return Encoding.UTF8.GetString(bytes.GetBuffer(), 0, (int)bytes.Length);
     }
 
-    private static long ParseLength(string text) => long.Parse(text, NumberStyles.None, CultureInfo.InvariantCulture);
+    private static long? ParseLength(string text) =>
+        long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var length) && length < long.MaxValue / 2 ? length : null;
 
     private async Task<(long ProcessId, bool IsOwnSession)> StartAsync(GuestCommand command)
     {
@@ -259,7 +265,7 @@ public sealed class AgentChannel : IGuestChannel
             {
                 throw new GuestChannelException(
                     GuestChannelReason.CommandTimedOut,
-                    $"{command.Path} in {_transport.VMName} did not end within {command.TimeLimit.TotalSeconds:0.#} s. It was ended there.");
+                    $"{command.Program} in {_transport.VMName} did not end within {command.TimeLimit.TotalSeconds:0.#} s. It was ended there.");
             }
 
             // A fifth of what has been waited already: few questions, and the end is seen late by a fifth of that at most.
@@ -308,7 +314,7 @@ public sealed class AgentChannel : IGuestChannel
             {
                 throw new GuestChannelException(
                     GuestChannelReason.GuestLost,
-                    $"The guest {_transport.VMName} or its agent was restarted while {command.Path} ran: the agent no longer knows the program.",
+                    $"The guest {_transport.VMName} or its agent was restarted while {command.Program} ran: the agent no longer knows the program.",
                     exception);
             }
         }
@@ -319,7 +325,7 @@ public sealed class AgentChannel : IGuestChannel
         if (!await Task.Run(_transport.IsRunning))
         {
             throw new GuestChannelException(
-                GuestChannelReason.GuestLost, $"The guest {_transport.VMName} stopped running while {command.Path} ran in it.", cause);
+                GuestChannelReason.GuestLost, $"The guest {_transport.VMName} stopped running while {command.Program} ran in it.", cause);
         }
     }
 
@@ -376,7 +382,7 @@ public sealed class AgentChannel : IGuestChannel
         {
             throw new GuestChannelException(
                 exception.Reason is GuestChannelReason.ConnectionLost ? GuestChannelReason.ConnectionLost : GuestChannelReason.CommandStillRunning,
-                $"{command.Path} (process {processId}) may still run in {_transport.VMName}: it could not be seen to end. {exception.Message}",
+                $"{command.Program} (process {processId}) may still run in {_transport.VMName}: it could not be seen to end. {exception.Message}",
                 exception);
         }
     }
@@ -391,10 +397,10 @@ public sealed class AgentChannel : IGuestChannel
         GuestChannelReason.GuestNotRunning, $"{_transport.VMName} does not run. Start it first.");
 
     private GuestChannelException NotFound(string path, string said, Exception? cause) => new(
-        GuestChannelReason.CommandNotFound, $"The guest {_transport.VMName} cannot run '{path}': {said}", cause);
+        GuestChannelReason.CommandNotFound, $"The guest {_transport.VMName} cannot run '{path}': {GuestText.Shown(said)}", cause);
 
     private GuestChannelException TooMuch(GuestCommand command, string limit) => new(
-        GuestChannelReason.OutputTooLarge, $"{command.Path} in {_transport.VMName} wrote more than {limit}. Let it write to a file of its own instead.");
+        GuestChannelReason.OutputTooLarge, $"{command.Program} in {_transport.VMName} wrote more than {limit}. Let it write to a file of its own instead.");
 
     private GuestChannelException ExecDisabled(string command, string? version, Exception? cause)
     {

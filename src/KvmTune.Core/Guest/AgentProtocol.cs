@@ -46,7 +46,7 @@ internal static class AgentProtocol
     public static AgentInfo ReadInfo(string reply) => Read(reply, "guest-info", value => new AgentInfo(
         value.GetProperty("version").GetString() ?? "unknown",
         value.GetProperty("supported_commands").EnumerateArray().ToDictionary(
-            command => command.GetProperty("name").GetString()!,
+            command => command.GetProperty("name").GetString() ?? throw new JsonException("a command without a name"),
             command => command.GetProperty("enabled").GetBoolean(),
             StringComparer.Ordinal)));
 
@@ -67,11 +67,10 @@ internal static class AgentProtocol
             using var document = JsonDocument.Parse(reply);
             return read(document.RootElement.GetProperty("return"));
         }
-        catch (Exception exception) when (exception is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
+        catch (Exception exception) when (GuestText.IsUnreadable(exception))
         {
-            var shown = reply.Length <= 200 ? reply : reply[..200] + "…";
             throw new GuestChannelException(
-                GuestChannelReason.AgentCommandFailed, $"The guest agent's reply to {command} makes no sense: {shown}", exception);
+                GuestChannelReason.AgentCommandFailed, $"The guest agent's reply to {command} makes no sense: {GuestText.Shown(reply, 200)}", exception);
         }
     }
 

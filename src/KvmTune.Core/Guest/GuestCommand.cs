@@ -21,6 +21,12 @@ public sealed record GuestCommand(string Path, IReadOnlyList<string> Arguments)
     /// </summary>
     public bool HasShortOutput { get; init; }
 
+    /// <summary>The program that <see cref="Path"/>, a shell of ours, runs; null where it is the program itself.</summary>
+    internal string? Wrapped { get; init; }
+
+    /// <summary>The program that is meant, for messages.</summary>
+    internal string Program => Wrapped ?? Path;
+
     /// <summary>The command as a person reads it, for messages only.</summary>
     public override string ToString() => string.Join(' ', [Path, .. Arguments]);
 
@@ -68,6 +74,6 @@ public sealed record GuestCommandResult(int? ExitCode, int? Signal, string Stand
             said = StandardOutput.Trim();
         }
 
-        return said.Length == 0 ? end : $"{end}: {(said.Length <= 400 ? said : said[..400] + "…")}";
+        return said.Length == 0 ? end : $"{end}: {GuestText.Shown(said)}";
     }
 }

@@ -1,7 +1,7 @@
 // The guest's side of a NIC with several queues: finds the interface, tells it to use them (ethtool -L), and reads back what it uses.
 using System.Globalization;
 using System.Text.Json;
-using KvmTune.Tuning;
+using KvmTune.Hosts;
 
 namespace KvmTune.Guest;
 
@@ -122,7 +122,10 @@ internal sealed class GuestNicQueues(IGuestChannel channel, IAgentTransport agen
     private async Task<string?> FindInterfaceAsync(string mac, CancellationToken cancellationToken)
     {
         var result = await channel.RunAsync(GuestScripts.Command(GuestScripts.FindInterface, mac.ToLowerInvariant()), cancellationToken);
-        return result is { Succeeded: true } && result.StandardOutput.Trim() is { Length: > 0 } name ? name : null;
+
+        // Linux takes up to 15 characters but blanks, slashes and colons (net/core/dev.c, dev_valid_name).
+        return result is { Succeeded: true } && result.StandardOutput.Trim() is { Length: > 0 and < 16 } name
+            && name.All(character => char.IsAscii(character) && !char.IsControl(character) && character is not (' ' or '/' or ':')) ? name : null;
     }
 
     private async Task<int?> CountQueuesAsync(string name, CancellationToken cancellationToken)

@@ -45,6 +45,9 @@ public sealed partial record GuestSurvey(
     IReadOnlyList<GuestMount> Mounts,
     string? AskedFolder)
 {
+    // CONFIG_NR_CPUS goes up to 8192 on x86.
+    private const int MostProcessors = 8192;
+
     // A device that was asked for is only looked at: util-linux' blkid reads its signatures anew, busybox' knows no -p.
     private const string Script = """
         contents() {
@@ -84,6 +87,7 @@ public sealed partial record GuestSurvey(
         .OrderBy(mount => mount.MountPoint.Length)
         .LastOrDefault();
 
+    /// <summary>Reads what the script printed; null where it is not that. Any guest may print anything.</summary>
     internal static GuestSurvey? Parse(string output)
     {
         var sections = new Dictionary<string, List<string>>(StringComparer.Ordinal);
@@ -100,18 +104,20 @@ public sealed partial record GuestSurvey(
             }
         }
 
-        if (!sections.ContainsKey("@end") || sections["@kernel"] is not [var kernel, ..])
+        IReadOnlyList<string> Section(string name) => sections.GetValueOrDefault(name) ?? [];
+        string? First(string name) => Section(name) is [var first, ..] ? first : null;
+        if (!sections.ContainsKey("@end") || Section("@kernel") is not [var kernel, ..] || CountProcessors(First("@processors")) is not { } processors)
         {
             return null;
         }
 
         return new GuestSurvey(
             kernel,
-            ReadKiB(sections["@memory"], "MemTotal:"),
-            ReadKiB(sections["@memory"], "MemAvailable:"),
-            CountProcessors(sections["@processors"].FirstOrDefault()),
-            [.. sections["@mounts"].Select(ParseMount).OfType<GuestMount>()],
-            sections["@folder"].FirstOrDefault())
+            ReadKiB(Section("@memory"), "MemTotal:"),
+            ReadKiB(Section("@memory"), "MemAvailable:"),
+            processors,
+            [.. Section("@mounts").Select(ParseMount).OfType<GuestMount>()],
+            First("@folder"))
         {
             AskedDevice = sections.GetValueOrDefault("@device") is ["block", .. var contents] ? [.. contents.SelectMany(ContentsOf)] : null,
         };
@@ -130,27 +136,34 @@ public sealed partial record GuestSurvey(
         "(^|\\s)(?<name>TYPE|PTTYPE|PARTITION|HOLDER)=\"?(?<value>[^\"\\s]+)", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Signature();
 
-    private static long ReadKiB(List<string> lines, string name)
+    private static long ReadKiB(IReadOnlyList<string> lines, string name)
     {
         var words = lines.FirstOrDefault(line => line.StartsWith(name, StringComparison.Ordinal))?
             .Split(' ', StringSplitOptions.RemoveEmptyEntries);
         return words is [_, var number, ..] && long.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out var value) ? value : 0;
     }
 
-    // "0-3,6": ranges and single numbers.
-    private static int CountProcessors(string? list)
+    // "0-3,6": ranges and single numbers, rising. Null for anything else, and for more than Linux can have.
+    private static int? CountProcessors(string? list)
     {
-        var count = 0;
-        foreach (var part in (list ?? "").Trim().Split(',', StringSplitOptions.RemoveEmptyEntries))
+        var (count, next) = (0, 0);
+        foreach (var part in (list ?? "").Trim().Split(','))
         {
             var ends = part.Split('-');
-            count += ends.Length == 2
-                ? int.Parse(ends[1], CultureInfo.InvariantCulture) - int.Parse(ends[0], CultureInfo.InvariantCulture) + 1
-                : 1;
+            if (ends.Length > 2 || Processor(ends[0]) is not { } first || Processor(ends[^1]) is not { } last || first < next || last < first)
+            {
+                return null;
+            }
+
+            count += last - first + 1;
+            next = last + 1;
         }
 
-        return Math.Max(1, count);
+        return count;
     }
+
+    private static int? Processor(string text) =>
+        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number < MostProcessors ? number : null;
 
     // "36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue"
     private static GuestMount? ParseMount(string line)

@@ -134,7 +134,7 @@ public sealed class GuestTestFolder
             """;
         var mark = "kvmtune-file " + RandomNumberGenerator.GetHexString(12, lowercase: true);
         var result = await _channel.RunAsync(
-            command with { Path = "/bin/sh", Arguments = ["-c", script, "kvmtune", Path, name, mark, command.Path, .. command.Arguments] },
+            command with { Wrapped = command.Program, Path = "/bin/sh", Arguments = ["-c", script, "kvmtune", Path, name, mark, command.Path, .. command.Arguments] },
             cancellationToken);
         var parts = result.StandardOutput.Split($"\n{mark}\n", 2);
         return (result.OfShell() with { StandardOutput = parts[0] }, parts.Length == 2 ? parts[1] : null);

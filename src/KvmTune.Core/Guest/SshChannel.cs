@@ -17,6 +17,11 @@ public sealed class SshChannel : IGuestChannel
     private const string Script = """echo "kvmtune-process $$" >&2; "$0" "$@"; printf '\nkvmtune-exit %s\n' $? >&2""";
     private const string EndTenths = "30";
 
+    // What a guest may write is bounded: past it the program is ended, and it is an error of this guest.
+    private const int MostOutput = 256 * 1024 * 1024;
+    private const int MostErrors = 16 * 1024 * 1024;
+    private const int MostBefore = 64 * 1024;
+
     private static readonly TimeSpan ConnectLimit = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan EndLimit = TimeSpan.FromSeconds(15);
 
@@ -92,7 +97,16 @@ public sealed class SshChannel : IGuestChannel
             int exitCode;
             try
             {
-                exitCode = await process.Ended.WaitAsync(both.Token);
+                await Task.WhenAny(process.Ended, process.TooMuch).WaitAsync(both.Token);
+                if (process.TooMuch.IsCompleted)
+                {
+                    await EndAsync(command, processId);
+                    throw new GuestChannelException(
+                        GuestChannelReason.OutputTooLarge,
+                        $"{command.Program} in {_endpoint.HostName} wrote more than 256 MiB, or 16 MiB of errors, and was ended there. Let it write to a file of its own instead.");
+                }
+
+                exitCode = await process.Ended;
             }
             catch (OperationCanceledException)
             {
@@ -100,7 +114,7 @@ public sealed class SshChannel : IGuestChannel
                 cancellationToken.ThrowIfCancellationRequested();
                 throw new GuestChannelException(
                     GuestChannelReason.CommandTimedOut,
-                    $"{command.Path} in {_endpoint.HostName} did not end within {command.TimeLimit.TotalSeconds.ToString(CultureInfo.InvariantCulture)} s. "
+                    $"{command.Program} in {_endpoint.HostName} did not end within {command.TimeLimit.TotalSeconds.ToString(CultureInfo.InvariantCulture)} s. "
                     + "It was ended there.");
             }
 
@@ -139,14 +153,14 @@ public sealed class SshChannel : IGuestChannel
         {
             throw new GuestChannelException(
                 GuestChannelReason.GuestLost,
-                $"The SSH connection to {_endpoint.HostName} was lost while {command.Path} ran there (ssh ended with {sshExitCode}): {errors.Trim()}");
+                $"The SSH connection to {_endpoint.HostName} was lost while {command.Program} ran there (ssh ended with {sshExitCode}): {GuestText.Shown(errors)}");
         }
 
         var said = errors[..mark];
         if (code is 126 or 127 && said.Contains(command.Path, StringComparison.Ordinal))
         {
             throw new GuestChannelException(
-                GuestChannelReason.CommandNotFound, $"The guest {_endpoint.HostName} cannot run '{command.Path}': {said.Trim()}");
+                GuestChannelReason.CommandNotFound, $"The guest {_endpoint.HostName} cannot run '{command.Path}': {GuestText.Shown(said)}");
         }
 
         return new GuestCommandResult(code, null, output, said, duration).OfShell();
@@ -161,11 +175,12 @@ public sealed class SshChannel : IGuestChannel
         using var both = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, limit.Token);
         try
         {
-            while (await process.ReadErrorLineAsync().WaitAsync(both.Token) is { } line)
+            while (before.Length < MostBefore && await process.ReadErrorLineAsync(MostBefore).WaitAsync(both.Token) is { } line)
             {
-                if (line.StartsWith(ProcessMark, StringComparison.Ordinal))
+                if (line.StartsWith(ProcessMark, StringComparison.Ordinal)
+                    && int.TryParse(line.AsSpan(ProcessMark.Length).Trim(), NumberStyles.None, CultureInfo.InvariantCulture, out var processId))
                 {
-                    return (line[ProcessMark.Length..].Trim(), "");
+                    return (processId.ToString(CultureInfo.InvariantCulture), "");
                 }
 
                 before += line + "\n";
@@ -195,7 +210,7 @@ public sealed class SshChannel : IGuestChannel
         {
             throw new GuestChannelException(
                 GuestChannelReason.CommandStillRunning,
-                $"{command.Path} (process {processId}) may still run in {_endpoint.HostName}: it could not be seen to end. {exception.Message}",
+                $"{command.Program} (process {processId}) may still run in {_endpoint.HostName}: it could not be seen to end. {exception.Message}",
                 exception);
         }
     }
@@ -237,7 +252,7 @@ public sealed class SshChannel : IGuestChannel
             arguments.Add(remoteLine);
         }
 
-        return HostProcess.Start("ssh", arguments, standardInput)
+        return HostProcess.Start("ssh", arguments, standardInput, MostOutput, MostErrors)
             ?? throw new GuestChannelException(
                 GuestChannelReason.SshNotInstalled,
                 "This machine has no ssh. Install it: apt install openssh-client | dnf install openssh-clients | zypper install openssh-clients.");
@@ -246,7 +261,7 @@ public sealed class SshChannel : IGuestChannel
     [SuppressMessage("Globalization", "CA1307", Justification = "The words are ssh's own, which are not translated.")]
     private GuestChannelException Refused(string said)
     {
-        said = said.Trim();
+        said = GuestText.Shown(said, 2000);
         bool Says(string words) => said.Contains(words, StringComparison.OrdinalIgnoreCase);
         if (Says("Host key verification failed") || Says("host key is known") || Says("HOST IDENTIFICATION HAS CHANGED"))
         {

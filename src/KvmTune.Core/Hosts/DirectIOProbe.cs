@@ -1,4 +1,4 @@
-// Finds out by trying whether a file system takes O_DIRECT; its name would tell nothing (tmpfs refuses it or takes it, by kernel).
+// Finds out by trying whether a disk can be opened past the page cache; a file system's name would tell nothing (tmpfs refuses O_DIRECT or takes it, by kernel).
 using System.Runtime.InteropServices;
 
 namespace KvmTune.Hosts;
@@ -6,110 +6,81 @@ namespace KvmTune.Hosts;
 /// <summary>What a probe for O_DIRECT found.</summary>
 /// <param name="IsTaken">Whether O_DIRECT works; null when that could not be found out.</param>
 /// <param name="Evidence">What was done and what came of it.</param>
-public sealed partial record DirectIOProbe(bool? IsTaken, string Evidence)
+public sealed record DirectIOProbe(bool? IsTaken, string Evidence)
 {
-    // Enough for every sector size, and what OpenStack Nova probes with (nova/privsep/utils.py supports_direct_io).
+    // Enough for every sector size.
     private const int BlockSize = 4096;
 
-    // fcntl.h of Linux, as x86 and ARM number them.
-    private const int ReadOnly = 0;
-    private const int ReadWrite = 2;
-    private const int CreateNew = 0x40 | 0x80;
-    private const int CloseOnExec = 0x80000;
-
     private const int InvalidArgument = 22;
-
-    private static int Direct => RuntimeInformation.ProcessArchitecture is Architecture.Arm or Architecture.Arm64 ? 0x10000 : 0x4000;
 
     /// <summary>The result of a probe that could not be made.</summary>
     public static DirectIOProbe Unknown(string why) => new(null, why);
 
     /// <summary>
-    /// Probes the file system under a disk image: an aligned 4 KiB write to a file of its own in the image's folder, which is gone before
-    /// anything is written to it. Where that folder cannot be written, 4 KiB of the image are read instead. The image is never written.
+    /// Probes everything that QEMU opens for a disk: a file or block device, and what its headers name, down to the end of the chain. QEMU
+    /// opens all of it as the disk is opened (block.c, bdrv_backing_options). Nothing is written, and no time stamp moves.
     /// </summary>
-    /// <param name="image">The image's path.</param>
+    /// <param name="disk">The disk.</param>
+    /// <param name="volumePath">Finds the path of a volume by its pool and name; null where there is none.</param>
+    public static DirectIOProbe OfDisk(DiskImage disk, Func<string, string, string?> volumePath)
+    {
+        ArgumentNullException.ThrowIfNull(disk);
+        ArgumentNullException.ThrowIfNull(volumePath);
+        var image = disk.Type switch
+        {
+            "file" or "block" => disk.Source,
+            "volume" when disk.Source?.Split('/', 2) is [var pool, var volume] => volumePath(pool, volume),
+            _ => null,
+        };
+        if (image is null || !Path.IsPathRooted(image))
+        {
+            return Unknown($"not probed: '{disk.Source}' is no file or block device of this machine (type '{disk.Type}')");
+        }
+
+        var chain = ImageChain.Of(image, disk.Format);
+        var probes = chain.Files.Select(OfImage).ToList();
+        var evidence = probes.Select(probe => probe.Evidence);
+        return probes.Find(probe => probe.IsTaken == false)
+            ?? new DirectIOProbe(
+                chain.Unknown.Count > 0 || probes.Exists(probe => probe.IsTaken is null) ? null : true,
+                string.Join("; ", evidence.Concat(chain.Unknown.Select(what => $"not probed: {what}"))));
+    }
+
+    /// <summary>
+    /// Probes one file: it is opened with O_DIRECT and a block of it is read, without its access time being noted. Where this user may not
+    /// read it, a file without a name is opened in its folder, which does not change by that. Nothing is written.
+    /// </summary>
+    /// <param name="image">The file's path.</param>
     public static DirectIOProbe OfImage(string image)
     {
         var folder = Path.GetDirectoryName(image);
-        return folder is null or "" || !Directory.Exists(folder)
-            ? Unknown($"not probed: there is no folder '{folder}' on this machine")
-            : TryWrite(folder) ?? TryRead(image);
-    }
-
-    private static DirectIOProbe? TryWrite(string folder)
-    {
-        var file = Path.Combine(folder, $".kvmtune-{Guid.NewGuid():N}");
-        var descriptor = Open(file, ReadWrite | CreateNew | CloseOnExec | Direct, 0b110_000_000);
-        if (descriptor < 0)
+        if (folder is null or "" || !Directory.Exists(folder))
         {
-            var error = Marshal.GetLastPInvokeError();
-
-            // A file system that refuses O_DIRECT may have made the file nevertheless.
-            return error == InvalidArgument && (Unlink(file) == 0 || CanCreate(file)) ? Refused($"opening a file in {folder} with O_DIRECT", error) : null;
+            return Unknown($"not probed: there is no folder '{folder}' on this machine");
         }
 
-        Unlink(file);
-        return Transfer(descriptor, Write, $"an aligned 4 KiB write with O_DIRECT in {folder}");
-    }
-
-    private static DirectIOProbe TryRead(string image)
-    {
-        var descriptor = Open(image, ReadOnly | CloseOnExec | Direct, 0);
-        if (descriptor >= 0)
+        if (ImageFile.IsImage(image))
         {
-            return Transfer(descriptor, Read, $"an aligned 4 KiB read of {image} with O_DIRECT");
+            var error = ImageFile.OpenDirectly(image, BlockSize);
+            if (error is 0 or InvalidArgument)
+            {
+                return Found($"opening {image} with O_DIRECT", error);
+            }
         }
 
-        var error = Marshal.GetLastPInvokeError();
-        return error == InvalidArgument
-            ? Refused($"opening {image} with O_DIRECT", error)
-            : Unknown($"not probed: neither its folder can be written nor {image} be read ({Marshal.GetPInvokeErrorMessage(error)})");
+        return ImageFile.OpenNamelessDirectly(folder) switch
+        {
+            var error and (0 or InvalidArgument) => Found($"opening a file without a name in {folder} with O_DIRECT", error),
+            var error => Unknown($"not probed: {image} cannot be read, nor can a file be made beside it ({Marshal.GetPInvokeErrorMessage(error)})"),
+        };
     }
 
-    private static unsafe DirectIOProbe Transfer(int descriptor, Func<int, nint, nint, nint> call, string what)
-    {
-        var block = NativeMemory.AlignedAlloc(BlockSize, BlockSize);
-        try
-        {
-            NativeMemory.Clear(block, BlockSize);
-            return call(descriptor, (nint)block, BlockSize) >= 0
-                ? new DirectIOProbe(true, $"{what} succeeded")
-                : Marshal.GetLastPInvokeError() is InvalidArgument and var error ? Refused(what, error) : Unknown($"not probed: {what} failed ({Marshal.GetLastPInvokeErrorMessage()})");
-        }
-        finally
-        {
-            NativeMemory.AlignedFree(block);
-            _ = Close(descriptor);
-        }
-    }
-
-    private static bool CanCreate(string file)
-    {
-        var descriptor = Open(file, ReadWrite | CreateNew | CloseOnExec, 0b110_000_000);
-        if (descriptor < 0)
-        {
-            return false;
-        }
-
-        _ = Close(descriptor);
-        return Unlink(file) == 0;
-    }
-
-    private static DirectIOProbe Refused(string what, int error) => new(false, $"{what} was refused ({Marshal.GetPInvokeErrorMessage(error)})");
-
-    [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
-    private static partial int Open(string path, int flags, int mode);
-
-    [LibraryImport("libc", EntryPoint = "unlink", StringMarshalling = StringMarshalling.Utf8)]
-    private static partial int Unlink(string path);
-
-    [LibraryImport("libc", EntryPoint = "write", SetLastError = true)]
-    private static partial nint Write(int descriptor, nint buffer, nint count);
-
-    [LibraryImport("libc", EntryPoint = "read", SetLastError = true)]
-    private static partial nint Read(int descriptor, nint buffer, nint count);
-
-    [LibraryImport("libc", EntryPoint = "close")]
-    private static partial int Close(int descriptor);
+    private static DirectIOProbe Found(string what, int error) =>
+        error == 0 ? new(true, $"{what} succeeded") : new(false, $"{what} was refused ({Marshal.GetPInvokeErrorMessage(error)})");
 }
+
+/// <summary>What a disk is made of, as its XML says it.</summary>
+/// <param name="Type">The type of its source: file, block, volume, network and others.</param>
+/// <param name="Source">The file, the device, or <c>pool/volume</c>; null for an empty drive.</param>
+/// <param name="Format">raw, qcow2 and others; null where it is not set.</param>
+public sealed record DiskImage(string? Type, string? Source, string? Format);

@@ -22,8 +22,8 @@ public sealed record HostAbilities
     /// <summary>Whether numad can be asked; null when the host is not this machine.</summary>
     public bool? HasNumad { get; init; }
 
-    /// <summary>Finds out whether a disk image can be opened past the page cache.</summary>
-    public Func<string, DirectIOProbe> ProbeDirectIO { get; init; } =
+    /// <summary>Finds out whether all that lies under a disk can be opened past the page cache.</summary>
+    public Func<DiskImage, DirectIOProbe> ProbeDirectIO { get; init; } =
         static _ => DirectIOProbe.Unknown("not probed: the image is not on this machine");
 
     /// <summary>Reads a host's.</summary>
@@ -38,7 +38,20 @@ public sealed record HostAbilities
         };
         return !host.IsLocalQemu
             ? versions
-            : versions with { Kernel = ReadKernel(), HasVhostNet = File.Exists("/dev/vhost-net"), HasNumad = LocalPrograms.Exists("numad"), ProbeDirectIO = DirectIOProbe.OfImage };
+            : versions with { Kernel = ReadKernel(), HasVhostNet = File.Exists("/dev/vhost-net"), HasNumad = LocalPrograms.Exists("numad"), ProbeDirectIO = disk => DirectIOProbe.OfDisk(disk, (pool, volume) => VolumePath(connection, pool, volume)) };
+    }
+
+    private static string? VolumePath(LibvirtConnection connection, string pool, string volume)
+    {
+        try
+        {
+            return connection.GetVolumePath(pool, volume);
+        }
+        catch (LibvirtException exception) when (!exception.IsConnectionLost)
+        {
+            // No such volume, or its pool is not active: the start of the VM will say so.
+            return null;
+        }
     }
 
     /// <summary>The version in a kernel's release, for example 6.1 in <c>6.1.0-18-amd64</c>.</summary>

@@ -35,6 +35,18 @@ public sealed class HostConnection : IDisposable
     public static string DefaultUri =>
         Environment.GetEnvironmentVariable("LIBVIRT_DEFAULT_URI") is { Length: > 0 } uri ? uri : "qemu:///system";
 
+    /// <summary>Whether there is a connection to it at the moment.</summary>
+    public bool IsOpen
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _readOnly is { IsAlive: true } || _writable is { IsAlive: true };
+            }
+        }
+    }
+
     /// <summary>A connection for reading.</summary>
     /// <exception cref="KvmTuneException">libvirt is not installed, no daemon answers, or it refuses.</exception>
     public LibvirtConnection Read()
@@ -70,6 +82,15 @@ public sealed class HostConnection : IDisposable
         connection.TryLookupByName(nameOrId)
         ?? (Guid.TryParse(nameOrId, out var id) ? connection.TryLookupByUuid(id) : null)
         ?? throw VMNotFound(nameOrId);
+
+    /// <summary>The error for a VM of which the UUID is known and that does not exist: one that only has its name is another VM.</summary>
+    public KvmTuneException VMNotFound(string name, Guid id)
+    {
+        using var namesake = Read().TryLookupByName(name);
+        return namesake is null ? VMNotFound(name) : new KvmTuneException(
+            "VMNotFound", KvmTuneErrorCategory.ObjectNotFound,
+            $"The VM '{name}' that is meant ({id}) is not on {Uri} any more. The VM that is called '{name}' there now is another one ({namesake.Id}), so nothing was done to it.");
+    }
 
     /// <summary>The error for a VM that does not exist, with the names that do.</summary>
     public KvmTuneException VMNotFound(string nameOrId)
@@ -124,8 +145,11 @@ public sealed class HostConnection : IDisposable
         }
     }
 
-    // qemu:///system and qemu:///session are this machine's; qemu+unix:// too; any host part is another machine.
-    private static bool IsLocalQemuUri(string uri) =>
+    /// <summary>
+    /// Whether the VMs of a libvirt URI are processes of this machine: it is QEMU's, names no host, and its transport, if any, is a local
+    /// socket (libvirt: https://libvirt.org/uri.html). The one idea of "local" there is; the test driver's hosts are made up.
+    /// </summary>
+    public static bool IsLocalQemuUri(string uri) =>
         System.Uri.TryCreate(uri, UriKind.Absolute, out var parsed)
         && parsed.Scheme is "qemu" or "qemu+unix"
         && string.IsNullOrEmpty(parsed.Host);

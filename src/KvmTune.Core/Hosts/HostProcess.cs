@@ -8,32 +8,42 @@ namespace KvmTune.Hosts;
 internal sealed class HostProcess : IAsyncDisposable
 {
     private readonly Command _command;
-    private readonly Task<string> _output;
+    private readonly BoundedText _output;
+    private readonly BoundedText _errors;
 
-    private HostProcess(Command command)
+    private HostProcess(Command command, int mostOutput, int mostErrors)
     {
         _command = command;
-        _output = command.StandardOutput.ReadToEndAsync();
+        _output = new BoundedText(command.StandardOutput, mostOutput);
+        _errors = new BoundedText(command.StandardError, mostErrors);
+        Output = _output.ReadToEndAsync();
     }
 
     /// <summary>Completed when the program has ended; its exit code.</summary>
     public Task<int> Ended => ExitCodeAsync();
 
-    /// <summary>All that it wrote to its standard output, once it has closed that.</summary>
-    public Task<string> OutputAsync() => _output;
+    /// <summary>Completed once it has written more than it may. What is too much is read and dropped, so that it can end.</summary>
+    public Task TooMuch => Task.WhenAny(_output.TooMuch, _errors.TooMuch);
 
-    /// <summary>The next line of its standard error; null at its end.</summary>
-    public Task<string?> ReadErrorLineAsync() => _command.StandardError.ReadLineAsync()!;
+    /// <summary>All that it wrote to its standard output, once it has closed that.</summary>
+    public Task<string> OutputAsync() => Output;
+
+    /// <summary>The next line of its standard error; null at its end. A longer line comes in parts.</summary>
+    public Task<string?> ReadErrorLineAsync(int most) => _errors.ReadLineAsync(most);
 
     /// <summary>The rest of its standard error.</summary>
-    public Task<string> ReadErrorsAsync() => _command.StandardError.ReadToEndAsync();
+    public Task<string> ReadErrorsAsync() => _errors.ReadToEndAsync();
+
+    private Task<string> Output { get; }
 
     /// <summary>Starts a program.</summary>
     /// <param name="program">Its name, as the <c>PATH</c> finds it.</param>
     /// <param name="arguments">Its arguments.</param>
     /// <param name="standardInput">What it gets on its standard input; null for an empty one.</param>
+    /// <param name="mostOutput">How many characters of its standard output are kept.</param>
+    /// <param name="mostErrors">How many characters of its standard error are kept.</param>
     /// <returns>The running program; null where there is no such program.</returns>
-    public static HostProcess? Start(string program, IEnumerable<string> arguments, string? standardInput = null)
+    public static HostProcess? Start(string program, IEnumerable<string> arguments, string? standardInput = null, int mostOutput = 16 * 1024 * 1024, int mostErrors = 16 * 1024 * 1024)
     {
         try
         {
@@ -47,7 +57,7 @@ internal sealed class HostProcess : IAsyncDisposable
                 _ = FeedAsync(command, standardInput);
             }
 
-            return new HostProcess(command);
+            return new HostProcess(command, mostOutput, mostErrors);
         }
         catch (Win32Exception)
         {

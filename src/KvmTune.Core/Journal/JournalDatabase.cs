@@ -1,5 +1,6 @@
 // The journal's SQLite file: opened when it is first needed, made and migrated where that must be, its errors in words.
 using System.Globalization;
+using System.Text.Json;
 using Microsoft.Data.Sqlite;
 
 namespace KvmTune.Journal;
@@ -10,6 +11,12 @@ namespace KvmTune.Journal;
 /// </summary>
 internal sealed class JournalDatabase(string folder, IReadOnlyList<string> migrations) : IDisposable
 {
+    /// <summary>What is being done, for errors: reading.</summary>
+    public const string Reading = "reading";
+
+    /// <summary>What is being done, for errors: writing.</summary>
+    public const string Writing = "writing to";
+
     // How long a writer waits for another process's writing, which takes milliseconds.
     private const int BusySeconds = 10;
 
@@ -20,10 +27,24 @@ internal sealed class JournalDatabase(string folder, IReadOnlyList<string> migra
     public string Path { get; } = System.IO.Path.Combine(folder, "journal.db");
 
     /// <summary>Whether there is a journal yet.</summary>
-    public bool Exists => File.Exists(Path);
+    /// <exception cref="KvmTuneException">It is not known: the folder may not be entered (<c>JournalUnavailable</c>), or is unsafe (<c>JournalUnsafe</c>).</exception>
+    public bool Exists
+    {
+        get
+        {
+            try
+            {
+                return JournalPlace.HasFile(folder, Path);
+            }
+            catch (IOException exception)
+            {
+                throw JournalError.Unavailable(Path, "looking for", exception);
+            }
+        }
+    }
 
     /// <summary>Does something in the journal.</summary>
-    /// <param name="doing">What, for an error: <c>writing to</c>, <c>reading</c>.</param>
+    /// <param name="doing">What, for an error: <see cref="Writing"/>, <see cref="Reading"/>.</param>
     /// <param name="work">The work.</param>
     /// <exception cref="KvmTuneException">The journal cannot be used, or a later version has written it.</exception>
     public T Use<T>(string doing, Func<SqliteConnection, T> work)
@@ -32,7 +53,7 @@ internal sealed class JournalDatabase(string folder, IReadOnlyList<string> migra
         {
             try
             {
-                return work(Open());
+                return UseOrFail(doing, work);
             }
             catch (Exception exception) when (JournalError.IsOurs(exception))
             {
@@ -51,21 +72,33 @@ internal sealed class JournalDatabase(string folder, IReadOnlyList<string> migra
     /// <param name="sql">The statement.</param>
     /// <param name="values">Its parameters, <c>$0</c> and so on.</param>
     /// <returns>The first value of the first row; null when there is none.</returns>
-    public object? Write(bool isDurable, string sql, params object?[] values) => Use("writing to", connection =>
+    public object? Write(bool isDurable, string sql, params object?[] values) => Use(Writing, connection =>
     {
         Run(connection, isDurable ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL");
         return Run(connection, sql, values);
     });
 
     /// <summary>The rows of a query.</summary>
-    public List<T> Read<T>(string sql, Func<SqliteDataReader, T> row, params object?[] values) => Use("reading", connection =>
+    /// <param name="sql">The query; its first column is the number of the entry, or an error cannot name it.</param>
+    /// <param name="row">Reads one row.</param>
+    /// <param name="unreadable">Takes what cannot be read, with the others coming out; null where that is an error of the whole.</param>
+    /// <param name="values">The query's parameters.</param>
+    public List<T> Read<T>(string sql, Func<SqliteDataReader, T> row, Action<UnreadableEntry>? unreadable, params object?[] values) => Use(Reading, connection =>
     {
         using var command = Command(connection, sql, values);
         using var reader = command.ExecuteReader();
         var rows = new List<T>();
         while (reader.Read())
         {
-            rows.Add(row(reader));
+            try
+            {
+                rows.Add(row(reader));
+            }
+            catch (Exception exception) when (IsUnreadable(exception))
+            {
+                var entry = new UnreadableEntry(reader.GetValue(0) as long? ?? 0, NameIn(reader), exception.Message);
+                (unreadable ?? (failed => throw JournalError.Unreadable(Path, failed)))(entry);
+            }
         }
 
         return rows;
@@ -99,6 +132,71 @@ internal sealed class JournalDatabase(string folder, IReadOnlyList<string> migra
         return command;
     }
 
+    // What reading a row throws where a column holds something else than this version would have written.
+    private static bool IsUnreadable(Exception exception) => exception is FormatException or ArgumentException or InvalidCastException
+        or InvalidOperationException or OverflowException or JsonException or NotSupportedException or NullReferenceException;
+
+    private static string? NameIn(SqliteDataReader reader)
+    {
+        for (var column = 0; column < reader.FieldCount; column++)
+        {
+            if (string.Equals(reader.GetName(column), "vm_name", StringComparison.Ordinal))
+            {
+                return reader.GetValue(column) as string;
+            }
+        }
+
+        return null;
+    }
+
+    private T UseOrFail<T>(string doing, Func<SqliteConnection, T> work)
+    {
+        if (doing == Reading && _connection is null && IsAtRest())
+        {
+            try
+            {
+                // Reading leaves no trace then: -WhatIf asks the journal too.
+                using var resting = ConnectToRead();
+                if (Version(resting) == migrations.Count)
+                {
+                    return work(resting);
+                }
+            }
+            catch (SqliteException)
+            {
+                // Somebody begins to write in this moment, or the file is damaged: the usual way says which.
+            }
+        }
+
+        try
+        {
+            return work(Open());
+        }
+        catch (Exception exception) when (doing == Reading && IsReadOnly(exception))
+        {
+            Close();
+            if (!IsAtRest())
+            {
+                throw JournalError.Unmerged(Path);
+            }
+
+            // A file system that is mounted read-only, or a file that this user may only read, still shows its history.
+            using var connection = ConnectToRead();
+            RefuseOther(Version(connection));
+            return work(connection);
+        }
+    }
+
+    // Whether nothing waits in the write-ahead log: the last process that wrote has merged it.
+    private bool IsAtRest() => JournalPlace.HasFile(folder, Path) && PathFacts.Of($"{Path}-wal") is not { Bytes: > 0 };
+
+    // Without the files that readers and writers meet by (sqlite.org/uri.html, immutable).
+    private SqliteConnection ConnectToRead() => Connect($"{new Uri(Path).AbsoluteUri}?immutable=1", SqliteOpenMode.ReadOnly);
+
+    private bool IsReadOnly(Exception exception) => exception is UnauthorizedAccessException
+        or IOException
+        or SqliteException { SqliteErrorCode: JournalError.ReadOnly or JournalError.CannotOpen } && !JournalError.IsFull(Path);
+
     private SqliteConnection Open()
     {
         // A journal that somebody removed meanwhile would take writes that nobody ever reads.
@@ -109,19 +207,27 @@ internal sealed class JournalDatabase(string folder, IReadOnlyList<string> migra
 
         Close();
         JournalPlace.MakeFolder(folder);
-        JournalPlace.MakeFile(Path);
-        var connection = new SqliteConnection(new SqliteConnectionStringBuilder
+        if (!JournalPlace.HasFile(folder, Path))
         {
-            DataSource = Path,
-            Mode = SqliteOpenMode.ReadWrite,
-            Pooling = false,
-            DefaultTimeout = BusySeconds,
-        }.ToString());
+            Make();
+        }
+
+        JournalPlace.HideFromOthers(Path);
+        foreach (var beside in new[] { $"{Path}-wal", $"{Path}-shm" })
+        {
+            JournalPlace.IsSafe(beside, PathKind.File);
+        }
+
+        var connection = Connect(Path, SqliteOpenMode.ReadWrite);
         try
         {
-            connection.Open();
-            Run(connection, string.Create(CultureInfo.InvariantCulture, $"PRAGMA busy_timeout={BusySeconds * 1000}"));
-            Migrate(connection);
+            var version = Version(connection);
+            if (version == 0)
+            {
+                throw JournalError.Empty(Path, PathFacts.Of(Path)!.Bytes);
+            }
+
+            Migrate(connection, version);
         }
         catch
         {
@@ -132,9 +238,59 @@ internal sealed class JournalDatabase(string folder, IReadOnlyList<string> migra
         return _connection = connection;
     }
 
-    private void Migrate(SqliteConnection connection)
+    private static SqliteConnection Connect(string source, SqliteOpenMode mode)
     {
-        if (Version(connection) is var version && version == migrations.Count)
+        var connection = new SqliteConnection(new SqliteConnectionStringBuilder
+        {
+            DataSource = source,
+            Mode = mode,
+            Pooling = false,
+            DefaultTimeout = BusySeconds,
+        }.ToString());
+        try
+        {
+            connection.Open();
+            Run(connection, string.Create(CultureInfo.InvariantCulture, $"PRAGMA busy_timeout={BusySeconds * 1000}"));
+            return connection;
+        }
+        catch
+        {
+            connection.Dispose();
+            throw;
+        }
+    }
+
+    // Whole or not at all: it is made beside, and gets its name when its tables are in it. So a file without tables is never a journal
+    // that a full disk or a killed process left, and is not taken for one.
+    private void Make()
+    {
+        var making = string.Create(CultureInfo.InvariantCulture, $"{Path}.{Guid.NewGuid():N}");
+        try
+        {
+            JournalPlace.MakeFile(making);
+            using (var connection = Connect(making, SqliteOpenMode.ReadWrite))
+            {
+                Migrate(connection, version: 0);
+            }
+
+            File.Move(making, Path, overwrite: false);
+        }
+        catch (IOException) when (File.Exists(Path))
+        {
+            // Another process was faster.
+        }
+        finally
+        {
+            foreach (var left in new[] { making, $"{making}-wal", $"{making}-shm" })
+            {
+                File.Delete(left);
+            }
+        }
+    }
+
+    private void Migrate(SqliteConnection connection, long version)
+    {
+        if (version == migrations.Count)
         {
             return;
         }
@@ -160,6 +316,16 @@ internal sealed class JournalDatabase(string folder, IReadOnlyList<string> migra
         {
             Run(connection, "ROLLBACK");
             throw;
+        }
+    }
+
+    // What can only be read cannot be migrated either.
+    private void RefuseOther(long version)
+    {
+        RefuseNewer(version);
+        if (version != migrations.Count)
+        {
+            throw version == 0 ? JournalError.Empty(Path, PathFacts.Of(Path)!.Bytes) : JournalError.Older(Path, version, migrations.Count);
         }
     }
 

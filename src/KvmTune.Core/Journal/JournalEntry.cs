@@ -140,6 +140,9 @@ public sealed record JournalEntry
     /// <summary>In which order the runs of the last comparison were made.</summary>
     public ComparisonDesign? Design { get; init; }
 
+    /// <summary>The last comparison as it was recorded; null where there is none, or in a record from before whole comparisons were kept.</summary>
+    internal string? ComparisonDocument { get; init; }
+
     /// <summary>What was going to be done, with what undoing it needs; null where nothing can be undone.</summary>
     internal ChangeIntent? Intent { get; init; }
 

@@ -23,6 +23,33 @@ internal sealed record JournalOwner(int ProcessId, long ProcessStart, string Boo
     /// <summary>Whether the process still runs.</summary>
     public bool IsAlive => BootId == Current.BootId && StartOf(ProcessId) == ProcessStart;
 
+    /// <summary>The program of a process, for example <c>pwsh</c>; null where it is gone. A program chooses its name itself: what a terminal would take as an order is left out.</summary>
+    public static string? ProgramOf(int processId)
+    {
+        try
+        {
+            return string.Concat(File.ReadAllText(string.Create(CultureInfo.InvariantCulture, $"/proc/{processId}/comm")).Where(character => !char.IsControl(character)));
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>The name of a user of this machine, else the number (passwd(5)).</summary>
+    public static string UserOf(uint userId)
+    {
+        var number = userId.ToString(CultureInfo.InvariantCulture);
+        try
+        {
+            return File.ReadLines("/etc/passwd").Select(line => line.Split(':')).FirstOrDefault(fields => fields.Length > 2 && fields[2] == number)?[0] ?? $"user {number}";
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            return $"user {number}";
+        }
+    }
+
     // The second field is the name in parentheses, which may hold anything; the state is the next one, the start the 20th after that.
     private static long? StartOf(int processId)
     {

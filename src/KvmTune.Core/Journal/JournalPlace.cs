@@ -1,4 +1,4 @@
-// Where the journal is kept: a folder and a file that only their owner can read, from the first moment on.
+// Where the journal is kept: a folder and a file that only their owner can read, from the first moment on, and that nobody else can have laid there.
 namespace KvmTune.Journal;
 
 /// <summary>The journal's folder.</summary>
@@ -8,51 +8,62 @@ public static class JournalPlace
     public const string Variable = "KVMTUNE_HOME";
 
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+    private const UnixFileMode WrittenByOthers = UnixFileMode.GroupWrite | UnixFileMode.OtherWrite;
+
+    /// <summary>The folder that is meant, for a program whose current folder is that of its process.</summary>
+    /// <exception cref="KvmTuneException">There is no home folder (<c>JournalUnavailable</c>).</exception>
+    public static string Default => From(static () => Environment.CurrentDirectory);
 
     /// <summary>
     /// The folder that is meant: <c>KVMTUNE_HOME</c>, for root <c>/var/lib/kvmtune</c>, else <c>kvmtune</c> in
     /// <c>$XDG_STATE_HOME</c> (<c>~/.local/state</c>; source: XDG Base Directory Specification).
     /// </summary>
+    /// <param name="currentFolder">The folder that a relative path in the variable starts from; asked for only then.</param>
     /// <exception cref="KvmTuneException">There is no home folder (<c>JournalUnavailable</c>).</exception>
-    public static string Default
+    public static string From(Func<string> currentFolder)
     {
-        get
+        ArgumentNullException.ThrowIfNull(currentFolder);
+        if (Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } chosen)
         {
-            if (Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } chosen)
-            {
-                return Path.GetFullPath(chosen);
-            }
-
-            if (string.Equals(Environment.UserName, "root", StringComparison.Ordinal))
-            {
-                return "/var/lib/kvmtune";
-            }
-
-            // A relative path in the variable is to be ignored, as the specification says.
-            var state = Environment.GetEnvironmentVariable("XDG_STATE_HOME") is { Length: > 0 } given && Path.IsPathRooted(given)
-                ? given
-                : Environment.GetFolderPath(Environment.SpecialFolder.UserProfile) is { Length: > 0 } home
-                    ? Path.Combine(home, ".local", "state")
-                    : throw JournalError.Unavailable($"there is no home folder to keep it in; set {Variable} to a folder");
-            return Path.Combine(state, "kvmtune");
+            return Path.GetFullPath(Path.IsPathRooted(chosen) ? chosen : Path.Combine(currentFolder(), chosen));
         }
+
+        if (string.Equals(Environment.UserName, "root", StringComparison.Ordinal))
+        {
+            return "/var/lib/kvmtune";
+        }
+
+        // A relative path in the variable is to be ignored, as the specification says.
+        var state = Environment.GetEnvironmentVariable("XDG_STATE_HOME") is { Length: > 0 } given && Path.IsPathRooted(given)
+            ? given
+            : Environment.GetFolderPath(Environment.SpecialFolder.UserProfile) is { Length: > 0 } home
+                ? Path.Combine(home, ".local", "state")
+                : throw JournalError.Unavailable($"there is no home folder to keep it in; set {Variable} to a folder");
+        return Path.Combine(state, "kvmtune");
     }
+
+    /// <summary>Whether there is such a file. Nothing is touched.</summary>
+    /// <exception cref="IOException">It cannot be known: the folder may not be entered.</exception>
+    /// <exception cref="KvmTuneException">The folder or the file is unsafe (<c>JournalUnsafe</c>).</exception>
+    internal static bool HasFile(string folder, string path) => IsSafe(folder, PathKind.Folder) && IsSafe(path, PathKind.File);
 
     /// <summary>Makes a folder that only its owner can look into; one that is there stays as it is.</summary>
+    /// <exception cref="KvmTuneException">It is unsafe (<c>JournalUnsafe</c>).</exception>
     internal static void MakeFolder(string path)
     {
-        if (!Directory.Exists(path))
+        if (OperatingSystem.IsWindows())
         {
-            if (OperatingSystem.IsWindows())
-            {
-                throw new PlatformNotSupportedException("The journal's rights are those of Unix.");
-            }
+            throw new PlatformNotSupportedException("The journal's rights are those of Unix.");
+        }
 
+        if (!IsSafe(path, PathKind.Folder))
+        {
             Directory.CreateDirectory(path, OwnerOnly | UnixFileMode.UserExecute);
+            IsSafe(path, PathKind.Folder);
         }
     }
 
-    /// <summary>Makes a file that only its owner can read and write, and makes one that is there so.</summary>
+    /// <summary>Makes a new file that only its owner can read and write.</summary>
     internal static void MakeFile(string path)
     {
         if (OperatingSystem.IsWindows())
@@ -60,25 +71,44 @@ public static class JournalPlace
             throw new PlatformNotSupportedException("The journal's rights are those of Unix.");
         }
 
-        if (!File.Exists(path))
+        using var made = new FileStream(path, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = OwnerOnly });
+    }
+
+    /// <summary>Takes the right to read a file from others.</summary>
+    internal static void HideFromOthers(string path)
+    {
+        if (OperatingSystem.IsWindows())
         {
-            try
-            {
-                using var made = new FileStream(path, new FileStreamOptions
-                {
-                    Mode = FileMode.CreateNew,
-                    Access = FileAccess.Write,
-                    UnixCreateMode = OwnerOnly,
-                });
-            }
-            catch (IOException) when (File.Exists(path))
-            {
-                // Another process was faster.
-            }
+            throw new PlatformNotSupportedException("The journal's rights are those of Unix.");
         }
-        else if ((File.GetUnixFileMode(path) & ~OwnerOnly) != UnixFileMode.None)
+
+        // It is this user's, no link, and in a folder where nobody else can put another in its place.
+        if ((File.GetUnixFileMode(path) & ~OwnerOnly) is not UnixFileMode.None)
         {
-            File.SetUnixFileMode(path, OwnerOnly);
+            File.SetUnixFileMode(path, File.GetUnixFileMode(path) & OwnerOnly);
         }
+    }
+
+    /// <summary>Whether something is there; what another user laid there, or could change, is not used and not touched.</summary>
+    /// <exception cref="KvmTuneException">It is unsafe (<c>JournalUnsafe</c>).</exception>
+    internal static bool IsSafe(string path, PathKind kind)
+    {
+        if (PathFacts.Of(Path.TrimEndingDirectorySeparator(path)) is not { } facts)
+        {
+            return false;
+        }
+
+        return facts switch
+        {
+            { Kind: PathKind.Link } => throw JournalError.Unsafe(path, "is a link", $"name what it leads to in {Variable}, or remove it"),
+            _ when facts.Kind != kind => throw JournalError.Unavailable(
+                $"'{path}' is no {(kind == PathKind.Folder ? "folder" : "file")}. Move it away, or set {Variable} to another folder"),
+            { Kind: PathKind.File, Links: > 1 } => throw JournalError.Unsafe(path, "is a hard link: the file has another name elsewhere", "copy it and put the copy in its place"),
+            _ when facts.UserId != PathFacts.CurrentUserId => throw JournalError.Unsafe(
+                path, $"belongs to {JournalOwner.UserOf(facts.UserId)}, and you are {JournalOwner.UserOf(PathFacts.CurrentUserId)}", $"set {Variable} to a folder of your own"),
+            _ when (facts.Mode & WrittenByOthers) != UnixFileMode.None => throw JournalError.Unsafe(
+                path, $"can be written by others (mode {Convert.ToString((int)facts.Mode, 8)})", $"see that nobody did, and take that right away: chmod go-w '{path}'"),
+            _ => true,
+        };
     }
 }

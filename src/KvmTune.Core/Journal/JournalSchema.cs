@@ -82,5 +82,9 @@ internal static class JournalSchema
             UNIQUE (vm_id, host_uri, name)
         );
         """,
+        // What a comparison found, so that it is shown as it was made. Those from before have none.
+        """
+        ALTER TABLE comparison ADD COLUMN document TEXT;
+        """,
     ];
 }

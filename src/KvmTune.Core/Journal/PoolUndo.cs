@@ -88,8 +88,9 @@ public sealed class PoolUndo(TuningJournal journal, HostConnection host, HugePag
     /// <exception cref="KvmTuneException">As for <see cref="Plan"/>, or a file was changed since, or the pools cannot be set.</exception>
     public async Task<IReadOnlyList<HugePagePoolResult>> UndoAsync(JournalEntry entry, bool force, Action<string> warn, CancellationToken cancellationToken)
     {
-        var plans = Plan(entry, force);
+        _ = Plan(entry, force);
         var intent = entry.HostIntent!;
+        List<HugePagePoolPlan> plans = [.. intent.FormerPools.Select(_pools.Plan)];
         var current = intent.FormerPools.Select(pool => pool with { Count = _pools.Select(_pools.Read(), pool.PageSizeKiB, pool.Node).Sum(SetSize) }).ToList();
         return await journal.RecordHostChangeAsync(
             new HostChangeIntent
@@ -103,7 +104,8 @@ public sealed class PoolUndo(TuningJournal journal, HostConnection host, HugePag
             },
             () =>
             {
-                var results = plans.Select(_pools.Apply).ToList();
+                // Also where only files go back: what was changed comes out as a result.
+                var results = plans.Select(plan => plan.HasChanges ? _pools.Apply(plan) : new HugePagePoolResult { Plan = plan, After = plan.Before }).ToList();
                 foreach (var file in intent.FormerFiles)
                 {
                     file.Restore();

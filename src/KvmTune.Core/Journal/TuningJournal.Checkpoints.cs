@@ -39,35 +39,48 @@ public sealed partial class TuningJournal
         }
     }
 
-    /// <summary>The checkpoints of a VM, the oldest first.</summary>
-    /// <exception cref="KvmTuneException">The journal cannot be used.</exception>
-    public IReadOnlyList<TuningCheckpoint> CheckpointsOf(Guid vmId, string connectionUri) => !_database.Exists ? [] : _database.Read(
-        "SELECT vm_name, name, made_at, by_user, state FROM checkpoint WHERE vm_id = $0 AND host_uri = $1 ORDER BY id",
+    /// <summary>A checkpoint of a VM; null where it has none of that name.</summary>
+    /// <exception cref="KvmTuneException">The journal or this checkpoint cannot be read.</exception>
+    public TuningCheckpoint? FindCheckpoint(Guid vmId, string connectionUri, string name) => !_database.Exists ? null : _database.Read(
+        "SELECT id, vm_name, made_at, by_user, state FROM checkpoint WHERE vm_id = $0 AND host_uri = $1 AND name = $2",
         row => new TuningCheckpoint
         {
-            VMName = row.GetString(0),
+            VMName = row.GetString(1),
             VMId = vmId,
             ConnectionUri = connectionUri,
-            Name = row.GetString(1),
+            Name = name,
             MadeAt = Time(row.GetString(2)),
             User = row.GetString(3),
             State = Deserialize<TuningState>(row.GetString(4)),
         },
+        unreadable: null,
         Text(vmId),
-        connectionUri);
+        connectionUri,
+        name).FirstOrDefault();
+
+    /// <summary>The names of a VM's checkpoints, the oldest first.</summary>
+    /// <exception cref="KvmTuneException">The journal cannot be used.</exception>
+    public IReadOnlyList<string> CheckpointNames(Guid vmId, string connectionUri) => !_database.Exists ? [] : _database.Read(
+        "SELECT id, name FROM checkpoint WHERE vm_id = $0 AND host_uri = $1 ORDER BY id", row => row.GetString(1), Ignore, Text(vmId), connectionUri);
+
+    /// <summary>Other VMs that had a name, by their UUIDs: one that was removed and made again is another VM.</summary>
+    /// <exception cref="KvmTuneException">The journal cannot be used.</exception>
+    public IReadOnlyList<Guid> Namesakes(string vmName, Guid vmId) =>
+        [.. KnownVMs().Where(vm => string.Equals(vm.Name, vmName, StringComparison.Ordinal) && vm.Id != vmId).Select(vm => vm.Id).Distinct()];
 
     /// <summary>The VMs that the journal knows, by the names that they had.</summary>
     /// <exception cref="KvmTuneException">The journal cannot be used.</exception>
     public IReadOnlyList<(string Name, Guid Id)> KnownVMs() => !_database.Exists ? [] : _database.Read(
         "SELECT vm_name, vm_id FROM change WHERE vm_id IS NOT NULL UNION SELECT vm_name, vm_id FROM measurement UNION SELECT vm_name, vm_id FROM checkpoint",
-        row => (row.GetString(0), Guid.Parse(row.GetString(1))));
+        row => (row.GetString(0), Guid.Parse(row.GetString(1))),
+        Ignore);
 
     /// <summary>What <see cref="Remove"/> would remove.</summary>
     /// <param name="before">The age limit.</param>
     /// <param name="vmId">Only of this VM; null for all.</param>
     /// <exception cref="KvmTuneException">The journal cannot be used.</exception>
     public RemovedHistory CountOlder(DateTimeOffset before, Guid? vmId = null) =>
-        !_database.Exists ? new RemovedHistory(0, 0, 0) : _database.Use("reading", connection => new RemovedHistory(
+        !_database.Exists ? new RemovedHistory(0, 0, 0) : _database.Use(JournalDatabase.Reading, connection => new RemovedHistory(
             Count(connection, "change", OldChanges, before, vmId),
             Count(connection, "measurement", OldMeasurements, before, vmId),
             Count(connection, "comparison", OldComparisons, before, vmId)));
@@ -86,7 +99,7 @@ public sealed partial class TuningJournal
             return new RemovedHistory(0, 0, 0);
         }
 
-        var removed = _database.Use("writing to", connection =>
+        var removed = _database.Use(JournalDatabase.Writing, connection =>
         {
             JournalDatabase.Run(connection, "BEGIN IMMEDIATE");
             try
@@ -106,7 +119,7 @@ public sealed partial class TuningJournal
         });
 
         // The file gets smaller too.
-        _database.Use("writing to", connection => JournalDatabase.Run(connection, "VACUUM"));
+        _database.Use(JournalDatabase.Writing, connection => JournalDatabase.Run(connection, "VACUUM"));
         return removed;
     }
 
@@ -131,7 +144,7 @@ public sealed partial class TuningJournal
         return (long)JournalDatabase.Run(connection, "SELECT changes()")!;
     }
 
-    private List<JournalEntry> Checkpoints(JournalFilter filter)
+    private List<JournalEntry> Checkpoints(JournalFilter filter, Action<UnreadableEntry>? unreadable)
     {
         var (where, values) = Condition(filter with { Id = null }, "made_at", isChange: false);
         return _database.Read(
@@ -150,6 +163,7 @@ public sealed partial class TuningJournal
                 User = row.GetString(6),
                 Process = string.Empty,
             },
+            unreadable,
             values);
     }
 }

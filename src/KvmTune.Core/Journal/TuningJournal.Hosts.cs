@@ -20,9 +20,10 @@ public sealed partial class TuningJournal
     {
         ArgumentNullException.ThrowIfNull(intent);
         ArgumentNullException.ThrowIfNull(work);
-        using var held = await LockAsync(LockName(intent.ConnectionUri), cancellationToken) ?? throw new KvmTuneException(
+        var name = VMLock.NameOf(intent.ConnectionUri);
+        using var held = await LockAsync(name, cancellationToken) ?? throw new KvmTuneException(
             "HostIsBeingTuned", KvmTuneErrorCategory.ResourceBusy,
-            $"Another process is changing the host {intent.ConnectionUri}; '{intent.Title}' did nothing. Try again when it is done.");
+            $"{VMLock.Holder(name) ?? "Another process"} is changing the host {intent.ConnectionUri}; '{intent.Title}' did nothing. Try again when it is done.");
         var id = Insert(
             JournalKind.HostChange, JsonSerializer.Serialize(intent, TuningJson.Options), vmId: null, vmName: string.Empty, intent.ConnectionUri,
             TuningArea.Memory, intent.Title, _time.GetUtcNow(), experimentId: null, baselineId: null, intent.Undoes);

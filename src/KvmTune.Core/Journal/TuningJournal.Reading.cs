@@ -18,7 +18,7 @@ public sealed partial class TuningJournal
             c.by_process, c.process_id, c.process_start, c.boot_id, c.restarted, c.error, c.experiment_id, c.undoes, c.undone_at, c.undone_by, c.intent,
             v.verdict, v.sentence,
             b.id, b.started_at, b.workload, b.metric, b.unit, b.median, b.runs,
-            a.id, a.started_at, a.workload, a.metric, a.unit, a.median, a.runs, v.design
+            a.id, a.started_at, a.workload, a.metric, a.unit, a.median, a.runs, v.design, v.document
         FROM change c
         LEFT JOIN comparison v ON v.id = (SELECT max(id) FROM comparison WHERE change_id = c.id)
         LEFT JOIN measurement b ON b.id = coalesce(c.baseline_id, v.baseline_id)
@@ -27,8 +27,10 @@ public sealed partial class TuningJournal
         """;
 
     /// <summary>The entries that are wanted, the oldest first. A journal that does not exist yet has none.</summary>
-    /// <exception cref="KvmTuneException">The journal cannot be used (<c>JournalUnavailable</c>, <c>JournalIsNewer</c>).</exception>
-    public IReadOnlyList<JournalEntry> Entries(JournalFilter filter)
+    /// <param name="filter">Which.</param>
+    /// <param name="unreadable">Takes an entry that cannot be read; null where that is an error (<c>JournalEntryUnreadable</c>).</param>
+    /// <exception cref="KvmTuneException">The journal cannot be used (<c>JournalUnavailable</c>, <c>JournalUnsafe</c>, <c>JournalIsNewer</c>).</exception>
+    public IReadOnlyList<JournalEntry> Entries(JournalFilter filter, Action<UnreadableEntry>? unreadable = null)
     {
         ArgumentNullException.ThrowIfNull(filter);
         if (!_database.Exists)
@@ -38,9 +40,9 @@ public sealed partial class TuningJournal
 
         return filter.Kind switch
         {
-            JournalKind.Measurement => Keep(Measurements(filter), filter),
-            JournalKind.Checkpoint => Keep(Checkpoints(filter), filter),
-            _ => Keep(Changes(filter), filter),
+            JournalKind.Measurement => Keep(Measurements(filter, unreadable), filter),
+            JournalKind.Checkpoint => Keep(Checkpoints(filter, unreadable), filter),
+            _ => Keep(Changes(filter, unreadable), filter),
         };
     }
 
@@ -59,8 +61,16 @@ public sealed partial class TuningJournal
         vmId, entry => entry is { Undoes: null, UndoneAt: null, Outcome: not (JournalOutcome.TakenBack or JournalOutcome.Running) });
 
     /// <summary>The last change of a VM that is wanted; null when there is none. Only its own plan is read, of however many the VM has had.</summary>
-    internal JournalEntry? Last(Guid vmId, Func<JournalEntry, bool> isWanted) =>
-        Entries(new JournalFilter { VMId = vmId, IsBrief = true }).LastOrDefault(isWanted) is { } last ? Find(last.Id) : null;
+    /// <exception cref="KvmTuneException">A later one cannot be read (<c>JournalEntryUnreadable</c>), so that nobody knows which is the last.</exception>
+    internal JournalEntry? Last(Guid vmId, Func<JournalEntry, bool> isWanted)
+    {
+        UnreadableEntry? hidden = null;
+        var last = Entries(new JournalFilter { VMId = vmId, IsBrief = true }, entry => hidden = entry).LastOrDefault(isWanted);
+        return hidden is not null && !(hidden.Id < last?.Id) ? throw Unreadable(hidden) : last is null ? null : Find(last.Id);
+    }
+
+    /// <summary>The error of an entry that cannot be read.</summary>
+    public KvmTuneException Unreadable(UnreadableEntry entry) => JournalError.Unreadable(_database.Path, entry);
 
     /// <summary>
     /// The change of a VM that nobody has measured since, so that another one now could not be told from it, without what it changed;
@@ -76,16 +86,36 @@ public sealed partial class TuningJournal
         AND NOT EXISTS (SELECT 1 FROM measurement m WHERE m.vm_id = c.vm_id AND m.started_at >= coalesce(c.ended_at, c.started_at))
         """,
         row => ReadChange(row, isBrief: true),
+        Ignore,
         Text(vmId)).FirstOrDefault();
 
     /// <summary>Whether a measurement is recorded.</summary>
     public bool HasMeasurement(Guid id) =>
-        _database.Exists && _database.Read("SELECT 1 FROM measurement WHERE id = $0", row => row.GetInt32(0), Text(id)).Count > 0;
+        _database.Exists && _database.Read("SELECT 1 FROM measurement WHERE id = $0", row => row.GetInt32(0), unreadable: null, Text(id)).Count > 0;
 
     /// <summary>A measurement with all its runs.</summary>
     /// <returns>The measurement, without the change and the baseline that it had on the pipeline; null when it is not recorded.</returns>
     public VMPerformance? FindMeasurement(Guid id) => !_database.Exists ? null : _database.Read(
-        "SELECT document FROM measurement WHERE id = $0", row => PerformanceDocument.Read(row.GetString(0)), Text(id)).FirstOrDefault();
+        "SELECT rowid, document FROM measurement WHERE id = $0", row => PerformanceDocument.Read(row.GetString(1)), unreadable: null, Text(id)).FirstOrDefault();
+
+    private static void Ignore(UnreadableEntry entry)
+    {
+        // It is said where somebody looks at the history.
+    }
+
+    /// <summary>The last measurement of a VM under a workload that has enough runs to tell its noise.</summary>
+    /// <param name="vmId">The VM's UUID.</param>
+    /// <param name="workload">The workload; runs of another length are another noise.</param>
+    /// <returns>The measurement; null where there is none.</returns>
+    /// <exception cref="KvmTuneException">The journal cannot be used (<c>JournalUnavailable</c>, <c>JournalIsNewer</c>).</exception>
+    public VMPerformance? LastMeasurement(Guid vmId, WorkloadRequest workload)
+    {
+        ArgumentNullException.ThrowIfNull(workload);
+        return !_database.Exists ? null : _database.Read(
+                "SELECT document FROM measurement WHERE vm_id = $0 AND workload = $1 COLLATE NOCASE AND runs >= $2 ORDER BY started_at DESC LIMIT 1",
+                row => PerformanceDocument.Read(row.GetString(0)), Ignore, Text(vmId), workload.Name, VMCalibrator.FewestRuns)
+            .FirstOrDefault(last => last.Workload.RunTime == workload.RunTime && last.Workload.Command == workload.Command);
+    }
 
     private static List<JournalEntry> Keep(IEnumerable<JournalEntry> entries, JournalFilter filter) =>
         [.. entries.Where(entry => filter.Outcomes.Count == 0 || filter.Outcomes.Contains(entry.Outcome))];
@@ -116,13 +146,13 @@ public sealed partial class TuningJournal
         }
     }
 
-    private List<JournalEntry> Changes(JournalFilter filter)
+    private List<JournalEntry> Changes(JournalFilter filter, Action<UnreadableEntry>? unreadable)
     {
         var (where, values) = Condition(filter, "started_at", isChange: true);
-        return _database.Read($"{ChangeColumns}{where} ORDER BY c.id", row => ReadChange(row, filter.IsBrief), values);
+        return _database.Read($"{ChangeColumns}{where} ORDER BY c.id", row => ReadChange(row, filter.IsBrief), unreadable, values);
     }
 
-    private List<JournalEntry> Measurements(JournalFilter filter)
+    private List<JournalEntry> Measurements(JournalFilter filter, Action<UnreadableEntry>? unreadable)
     {
         var (where, values) = Condition(filter with { Id = null }, "started_at", isChange: false);
         return _database.Read(
@@ -142,6 +172,7 @@ public sealed partial class TuningJournal
                 Process = string.Empty,
                 Candidate = ReadMeasurement(row, 5),
             },
+            unreadable,
             values);
     }
 
@@ -176,6 +207,7 @@ public sealed partial class TuningJournal
             Baseline = ReadMeasurement(row, 25),
             Candidate = ReadMeasurement(row, 32),
             Design = Optional(row, 39) is { } design ? Enum.Parse<ComparisonDesign>(design) : null,
+            ComparisonDocument = isBrief ? null : Optional(row, 40),
             Intent = intent,
             HostIntent = !isBrief && kind == JournalKind.HostChange ? Deserialize<HostChangeIntent>(row.GetString(22)) : null,
         };
@@ -190,17 +222,8 @@ public sealed partial class TuningJournal
             : owner.IsAlive ? JournalOutcome.Running : JournalOutcome.Interrupted;
     }
 
-    private T Deserialize<T>(string json)
-    {
-        try
-        {
-            return JsonSerializer.Deserialize<T>(json, TuningJson.Options)!;
-        }
-        catch (Exception exception) when (exception is JsonException or NotSupportedException)
-        {
-            throw JournalError.Unavailable($"{_database.Path} holds an entry that this version of KvmTune cannot read ({exception.Message}). Use the version that wrote it", exception);
-        }
-    }
+    private static T Deserialize<T>(string json) =>
+        JsonSerializer.Deserialize<T>(json, TuningJson.Options) ?? throw new JsonException("there is nothing in it");
 
     private static MeasurementSummary? ReadMeasurement(SqliteDataReader row, int first) => row.IsDBNull(first) ? null : new MeasurementSummary(
         Guid.Parse(row.GetString(first)),

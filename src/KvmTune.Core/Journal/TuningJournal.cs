@@ -1,9 +1,9 @@
 // The journal: every change with its intent before and its outcome after, every measurement, every verdict; the only source for undo.
 using System.Collections.Concurrent;
 using System.Globalization;
-using System.Security.Cryptography;
-using System.Text;
+using System.Net.Sockets;
 using System.Text.Json;
+using KvmTune.Hosts;
 using KvmTune.Measurement;
 using KvmTune.Statistics;
 using KvmTune.Tuning;
@@ -50,8 +50,9 @@ public sealed partial class TuningJournal : IChangeJournal, IDisposable
     /// <inheritdoc/>
     public async Task<IChangeRecord> HoldAsync(VMChange change, CancellationToken cancellationToken)
     {
-        var held = await LockAsync(change.VMId.ToString("D"), cancellationToken);
-        return held is null ? throw BusyError(change) : new ChangeRecord(this, held);
+        var name = VMLock.NameOf(change.VMId, change.ConnectionUri);
+        var held = await LockAsync(name, cancellationToken);
+        return held is null ? throw BusyError(change, name) : new ChangeRecord(this, held);
     }
 
     /// <summary>Records a measurement. One that is recorded already stays as it is.</summary>
@@ -98,8 +99,8 @@ public sealed partial class TuningJournal : IChangeJournal, IDisposable
         _database.Write(
             isDurable: false,
             """
-            INSERT INTO comparison (vm_id, change_id, baseline_id, candidate_id, compared_at, design, verdict, sentence)
-            VALUES ($0, $1, $2, $3, $4, $5, $6, $7)
+            INSERT INTO comparison (vm_id, change_id, baseline_id, candidate_id, compared_at, design, verdict, sentence, document)
+            VALUES ($0, $1, $2, $3, $4, $5, $6, $7, $8)
             """,
             Text(comparison.VMId),
             changeId ?? comparison.Change?.JournalId,
@@ -108,7 +109,8 @@ public sealed partial class TuningJournal : IChangeJournal, IDisposable
             Text(_time.GetUtcNow()),
             comparison.Design.ToString(),
             comparison.Verdict.ToString(),
-            comparison.Sentence);
+            comparison.Sentence,
+            ComparisonDocument.Write(comparison));
     }
 
     /// <inheritdoc/>
@@ -122,24 +124,23 @@ public sealed partial class TuningJournal : IChangeJournal, IDisposable
 
     private static string Text(DateTimeOffset time) => time.UtcDateTime.ToString("O", CultureInfo.InvariantCulture);
 
-    private static string LockName(string uri) => "host-" + Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(uri)))[..32];
-
     private async Task<VMLock?> LockAsync(string name, CancellationToken cancellationToken)
     {
         try
         {
-            return await VMLock.TakeAsync(Folder, name, Wait, _time, cancellationToken);
+            return await VMLock.TakeAsync(name, Wait, _time, cancellationToken);
         }
-        catch (Exception exception) when (JournalError.IsOurs(exception))
+        catch (SocketException exception)
         {
-            throw JournalError.Unavailable(Folder, "making a lock in", exception);
+            throw JournalError.Unavailable($"the lock '{name}' could not be taken ({exception.Message})", exception);
         }
     }
 
-    private KvmTuneException BusyError(VMChange change)
+    // Who holds it may have a journal of its own: then the kernel says which process it is.
+    private KvmTuneException BusyError(VMChange change, string name)
     {
-        var who = Entries(new JournalFilter { VMId = change.VMId, Outcomes = [JournalOutcome.Running], IsBrief = true }) is not [.., var busy]
-            ? "Another process is at it"
+        var who = Entries(new JournalFilter { VMId = change.VMId, Outcomes = [JournalOutcome.Running], IsBrief = true }, Ignore) is not [.., var busy]
+            ? $"{VMLock.Holder(name) ?? "Another process"} is at it"
             : $"{busy.Process} of {busy.User} has been at '{busy.Title}' since {busy.StartedAt.ToLocalTime().ToString("HH:mm:ss", CultureInfo.InvariantCulture)}";
         return new KvmTuneException(
             "VMIsBeingTuned", KvmTuneErrorCategory.ResourceBusy,

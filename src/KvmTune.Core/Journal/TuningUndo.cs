@@ -135,7 +135,7 @@ public sealed class TuningUndo(TuningJournal journal, HostConnection host, TimeP
 
     private static string Number(long id) => id.ToString(CultureInfo.InvariantCulture);
 
-    private LibvirtDomain Find(JournalEntry entry) => host.Write().TryLookupByUuid(entry.VMId!.Value) ?? throw host.VMNotFound(entry.VMName);
+    private LibvirtDomain Find(JournalEntry entry) => host.Write().TryLookupByUuid(entry.VMId!.Value) ?? throw host.VMNotFound(entry.VMName, entry.VMId.Value);
 
     // The process ended between asking the guest to shut down and starting it.
     private static bool IsInRestart(JournalEntry entry) => entry is

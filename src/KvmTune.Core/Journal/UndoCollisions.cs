@@ -15,12 +15,12 @@ internal static class UndoCollisions
         var collisions = new List<string>();
         if (intent.Plan.ChangesConfiguration && now.Persistent is not null && inverse.Scope is not ChangeScope.Live)
         {
-            collisions.AddRange(InConfiguration(now.Persistent, intent.Plan.Change, inverse));
+            collisions.AddRange(In(now.Persistent, intent.Plan.Change, inverse, null));
         }
 
         if (intent.Plan.ChangesRunning && now.Running is not null && inverse.Scope is not ChangeScope.Config)
         {
-            collisions.AddRange(InRunning(now.Running, intent.Plan.Change.ForRunning, inverse.ForRunning, hostCpus));
+            collisions.AddRange(In(now.Running, intent.Plan.Change.ForRunning, inverse.ForRunning, hostCpus));
         }
 
         if (collisions.Count > 0)
@@ -31,33 +31,17 @@ internal static class UndoCollisions
         }
     }
 
-    // Setting by setting, since of an interrupted change one may be made and another not.
-    private static IEnumerable<string> InConfiguration(string xml, VMChange change, VMChange inverse)
+    // Setting by setting, since of an interrupted change one may be made and another not. Both documents are looked at by the catalog,
+    // which knows in what other ways libvirt shows the running VM's settings.
+    private static IEnumerable<string> In(DomainDocument now, VMChange change, VMChange inverse, CpuSet? hostCpus)
     {
-        var now = DomainDocument.Parse(xml);
-        var left = Edited(now, change);
-        var before = Edited(now, inverse);
-        foreach (var path in change.Settings.Concat(inverse.Settings).Select(setting => setting.Path).Distinct())
-        {
-            if (now.Get(path) is var value && value != left.Get(path) && value != before.Get(path))
-            {
-                yield return $"{path} is {Shown(value)} now, while the change left {Shown(left.Get(path))} and before it was {Shown(before.Get(path))}";
-            }
-        }
-    }
-
-    // By the typed model: libvirt shows the running VM's settings in its own ways, all host CPUs for an unpinned thread among them.
-    private static IEnumerable<string> InRunning(string xml, VMChange change, VMChange inverse, CpuSet hostCpus)
-    {
-        var document = DomainDocument.Parse(xml);
-        var now = document.ToConfiguration();
-        var left = ConfigurationComparer.Compare(now, Edited(document, change).ToConfiguration(), hostCpus);
-        var before = ConfigurationComparer.Compare(now, Edited(document, inverse).ToConfiguration(), hostCpus).ToDictionary(difference => difference.Setting, StringComparer.Ordinal);
+        var left = SettingComparer.Compare(now.Settings, Edited(now, change).Settings, hostCpus);
+        var before = SettingComparer.Compare(now.Settings, Edited(now, inverse).Settings, hostCpus).ToDictionary(difference => difference.Setting, StringComparer.Ordinal);
         foreach (var difference in left)
         {
             if (before.TryGetValue(difference.Setting, out var former))
             {
-                yield return $"{difference.Setting} of the running VM is {Shown(difference.Running)} now, while the change left {Shown(difference.Configured)} and before it was {Shown(former.Configured)}";
+                yield return $"{difference.Setting}{(hostCpus is null ? null : " of the running VM")} is {Shown(difference.Running)} now, while the change left {Shown(difference.Configured)} and before it was {Shown(former.Configured)}";
             }
         }
     }
@@ -69,5 +53,5 @@ internal static class UndoCollisions
         return copy;
     }
 
-    private static string Shown(string? value) => value switch { null => "not set", "" => "there", _ => $"'{value}'" };
+    private static string Shown(string? value) => value is null ? "not set" : $"'{value}'";
 }

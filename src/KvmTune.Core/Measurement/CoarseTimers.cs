@@ -1,6 +1,5 @@
 // Under emulation the guest's timers are coarse: percentiles of latencies that lie below their step are not to be believed.
 using System.Globalization;
-using KvmTune.Statistics;
 
 namespace KvmTune.Measurement;
 
@@ -21,7 +20,7 @@ internal static class CoarseTimers
         var small = performance.Metrics
             .Where(metric => metric is { Kind: MetricKind.LatencyPercentile, Unit: "ns" })
             .Where(metric => performance.CountedRuns.Select(run => run.Values.GetValueOrDefault(metric.Name, double.NaN)).Where(double.IsFinite).ToList()
-                is { Count: > 0 } values && Estimators.Median(values) < SmallestNanoseconds)
+                is { Count: > 0 } values && values.Count(value => value < SmallestNanoseconds) * 2 > values.Count)
             .Select(metric => metric.Name)
             .ToList();
         return small.Count == 0

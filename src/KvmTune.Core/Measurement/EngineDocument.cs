@@ -15,7 +15,7 @@ public static class EngineDocument
 {
     // What these know of the types takes a second to find out, so they are made once; whose measurements are meant belongs to each call.
     private static readonly AsyncLocal<Pool?> Measurements = new();
-    private static readonly JsonSerializerOptions Options = new(TuningJson.Options) { Converters = { new NumberedMeasurements() } };
+    private static readonly JsonSerializerOptions Options = new(TuningJson.Options) { Converters = { new NumberedMeasurements(), new NumberedBaselines() } };
 
     /// <summary>A record as JSON.</summary>
     public static string Write<T>(T value)
@@ -33,7 +33,7 @@ public static class EngineDocument
             measurements.Add(new PooledMeasurement(
                 measurement with { Baseline = null, Change = measurement.Change is { } change ? change with { Baseline = null } : null },
                 pool.NumberOf(measurement.Baseline),
-                pool.NumberOf(measurement.Change?.Baseline)));
+                pool.NumberOf((VMPerformance?)measurement.Change?.Baseline)));
         }
 
         return JsonSerializer.Serialize(new Document { Measurements = measurements, Record = record }, TuningJson.Options);
@@ -127,6 +127,15 @@ public static class EngineDocument
 
             return at;
         }
+    }
+
+    // The path of changes knows a measurement by its id only.
+    private sealed class NumberedBaselines : JsonConverter<IChangeBaseline>
+    {
+        public override IChangeBaseline? Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => Measurements.Value!.Items[reader.GetInt32()];
+
+        public override void Write(Utf8JsonWriter writer, IChangeBaseline value, JsonSerializerOptions options) =>
+            writer.WriteNumberValue(Measurements.Value!.NumberOf((VMPerformance)value)!.Value);
     }
 
     private sealed class NumberedMeasurements : JsonConverter<VMPerformance>

@@ -65,7 +65,7 @@ public sealed class LibvirtMeasurementTarget : IMeasurementTarget, IDisposable
         () =>
         {
             List<IRunSampler> samplers = [new LibvirtSampler(_domain)];
-            if (LocalHost.IsLocal(ConnectionUri))
+            if (HostConnection.IsLocalQemuUri(ConnectionUri))
             {
                 // The first of a frame is read outermost, so that the canary's own work is in nobody's counters.
                 samplers.Insert(0, new HostCanary(_time));
@@ -84,7 +84,7 @@ public sealed class LibvirtMeasurementTarget : IMeasurementTarget, IDisposable
     public Task<MeasurementConditions> ReadConditionsAsync(string runningXml, CancellationToken cancellationToken) => Task.Run(
         () => Call(vm =>
         {
-            var isLocal = LocalHost.IsLocal(ConnectionUri);
+            var isLocal = HostConnection.IsLocalQemuUri(ConnectionUri);
             return new MeasurementConditions
             {
                 HostName = vm.Connection.HostName,

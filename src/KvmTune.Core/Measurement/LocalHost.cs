@@ -6,23 +6,6 @@ namespace KvmTune.Measurement;
 /// <summary>Reads /proc and /sys of this machine. What is not there is null.</summary>
 internal static class LocalHost
 {
-    /// <summary>
-    /// Whether a libvirt URI means this machine: it names no host, and its transport, if any, is a local socket
-    /// (libvirt: https://libvirt.org/uri.html).
-    /// </summary>
-    public static bool IsLocal(string connectionUri)
-    {
-        var end = connectionUri.IndexOf("://", StringComparison.Ordinal);
-        if (end < 0)
-        {
-            return false;
-        }
-
-        var transport = connectionUri[..end].Split('+').Skip(1).FirstOrDefault();
-        var rest = connectionUri[(end + 3)..];
-        return transport is null or "unix" && rest.StartsWith('/');
-    }
-
     public static string? Kernel() => ReadLine("/proc/sys/kernel/osrelease");
 
     public static string? CpuGovernor() => ReadLine("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor");

@@ -11,6 +11,9 @@ namespace KvmTune.Measurement;
 /// </summary>
 public sealed class MeasurementSession : IAsyncDisposable
 {
+    // An hour is the longest run, and a ramp comes before it.
+    private const int MostSeconds = 2 * 3600;
+
     private readonly IMeasurementTarget _target;
     private readonly IWorkload _workload;
     private readonly TimeProvider _time;
@@ -127,6 +130,10 @@ public sealed class MeasurementSession : IAsyncDisposable
         {
             outcome = RunOutcome.Failed(exception.Message);
         }
+        catch (Exception exception) when (GuestText.IsUnreadable(exception))
+        {
+            outcome = RunOutcome.Failed($"What the guest {_target.VMName} said makes no sense: {exception.Message}");
+        }
 
         var duration = _time.GetElapsedTime(started);
         var counters = await Task.Run(frame.Close, CancellationToken.None);
@@ -136,7 +143,7 @@ public sealed class MeasurementSession : IAsyncDisposable
             StartedAt = startedAt,
             Duration = duration,
             IsWarmup = isWarmup,
-            Failure = outcome.Failure ?? WhyInvalid(outcome),
+            Failure = (outcome.Failure ?? WhyInvalid(outcome)) is { } failure ? TerminalText.Of(failure) : null,
             Values = outcome.Values,
             PerSecondRates = outcome.PerSecondRates,
             Counters = outcome.Counters.Count == 0
@@ -220,7 +227,7 @@ public sealed class MeasurementSession : IAsyncDisposable
         Conditions = _conditions,
         StartedAt = StartedAt,
         Elapsed = _time.GetElapsedTime(_started),
-        Notes = _notes.Concat(_instance?.Notes ?? []).ToList(),
+        Notes = _notes.Concat(_instance?.Notes ?? []).Select(TerminalText.Of).ToList(),
     };
 
     /// <summary>Adds a sentence to the result's notes.</summary>
@@ -265,7 +272,7 @@ public sealed class MeasurementSession : IAsyncDisposable
         var channel = _channel = _workload.NeedsChannel ? await _target.OpenChannelAsync(Request, cancellationToken) : null;
         _conditions = conditions with { Channel = channel?.Name ?? "None" };
         _samplers = await _target.OpenSamplersAsync(xml, cancellationToken);
-        _instance = _workload.Create(new WorkloadContext
+        var instance = _instance = _workload.Create(new WorkloadContext
         {
             VMName = _target.VMName,
             Request = Request,
@@ -276,20 +283,36 @@ public sealed class MeasurementSession : IAsyncDisposable
             TimeProvider = _time,
             Report = report,
         });
-        await _instance.PrepareAsync(cancellationToken);
+        try
+        {
+            await instance.PrepareAsync(cancellationToken);
+        }
+        catch (Exception exception) when (GuestText.IsUnreadable(exception))
+        {
+            throw new MeasurementException(
+                MeasurementReason.PreparationFailed, $"What the guest {_target.VMName} said makes no sense: {exception.Message}", exception);
+        }
+
         _conditions = _conditions with
         {
-            WorkloadVersion = _instance.Version,
-            GuestKernel = _instance.GuestKernel,
-            GuestFreeMiB = _instance.GuestFreeMiB,
-            GuestFile = _instance.DiskTarget is { } disk ? $"{disk}: {_instance.GuestFile}" : _instance.GuestFile,
+            WorkloadVersion = Shown(instance.Version),
+            GuestKernel = Shown(instance.GuestKernel),
+            GuestFreeMiB = instance.GuestFreeMiB,
+            GuestFile = Shown(instance.DiskTarget is { } disk ? $"{disk}: {instance.GuestFile}" : instance.GuestFile),
         };
     }
 
-    // What makes a run no sample even though its program was content.
+    private static string? Shown(string? text) => text is null ? null : GuestText.Shown(text);
+
+    // What makes a run no sample even though its program was content. A variation may be absent: too few seconds were reported for one.
     private string? WhyInvalid(RunOutcome outcome)
     {
-        foreach (var metric in Metrics)
+        if (outcome.PerSecondRates.Count > MostSeconds)
+        {
+            return $"The run has the rates of {outcome.PerSecondRates.Count} seconds, more than any run lasts.";
+        }
+
+        foreach (var metric in Metrics.Where(metric => metric.Kind != MetricKind.Variation || metric.IsPrimary))
         {
             if (!outcome.Values.TryGetValue(metric.Name, out var value) || !double.IsFinite(value))
             {

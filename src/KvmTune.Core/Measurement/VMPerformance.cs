@@ -1,11 +1,12 @@
 // The result of a measurement: every run of it, the metrics that the runs have, and the conditions they were taken under.
 using System.Globalization;
+using KvmTune.Statistics;
 using KvmTune.Tuning;
 
 namespace KvmTune.Measurement;
 
 /// <summary>The samples of every metric of one workload on one VM, with the conditions they were taken under.</summary>
-public sealed record VMPerformance
+public sealed record VMPerformance : IChangeBaseline
 {
     /// <summary>What tells this measurement from all others, in the journal and in files; null in one that was not made by the measuring loop.</summary>
     public Guid? Id { get; init; }
@@ -52,10 +53,18 @@ public sealed record VMPerformance
     /// <summary>The runs that count: neither warm-up nor screened nor failed, in order.</summary>
     public IReadOnlyList<MeasuredRun> CountedRuns => Runs.Where(run => run is { IsWarmup: false, IsScreened: false, Failure: null }).ToList();
 
+    /// <summary>The median of the metric that decides, over <see cref="CountedRuns"/>, in its unit; null without a usable run.</summary>
+    public double? Median => MedianOf(PrimaryMetric.Name);
+
+    /// <summary>The median of one metric over <see cref="CountedRuns"/>, in its unit; null without a usable run.</summary>
+    /// <exception cref="ArgumentException">The workload has no metric of that name.</exception>
+    public double? MedianOf(string metricName) =>
+        ValuesOf(metricName).Where(double.IsFinite).ToList() is { Count: > 0 } values ? Estimators.Median(values) : null;
+
     /// <summary>For example <c>db01: RandomWrite, 8 runs</c>.</summary>
     public override string ToString() => $"{VMName}: {Workload.Name}, {CountedRuns.Count.ToString(CultureInfo.InvariantCulture)} runs";
 
-    /// <summary>The values of one metric over <see cref="CountedRuns"/>, in order.</summary>
+    /// <summary>The values of one metric over those of <see cref="CountedRuns"/> that have it, in order.</summary>
     /// <exception cref="ArgumentException">The workload has no metric of that name.</exception>
     public IReadOnlyList<double> ValuesOf(string metricName)
     {
@@ -66,7 +75,7 @@ public sealed record VMPerformance
                 nameof(metricName));
         }
 
-        return CountedRuns.Select(run => run.Values[metricName]).ToList();
+        return CountedRuns.Where(run => run.Values.ContainsKey(metricName)).Select(run => run.Values[metricName]).ToList();
     }
 }
 
@@ -91,10 +100,13 @@ public sealed record MeasuredRun
     /// <summary>Why the run failed; null for a good one.</summary>
     public string? Failure { get; init; }
 
-    /// <summary>The value of every metric by its name; empty for a failed run.</summary>
+    /// <summary>
+    /// The value of every metric by its name; empty for a failed run. What the workload's tool did not report is absent, as the variation of
+    /// a run with fewer than two reported seconds.
+    /// </summary>
     public IReadOnlyDictionary<string, double> Values { get; init; } = new Dictionary<string, double>(StringComparer.Ordinal);
 
-    /// <summary>The work done in each second of the run, in the primary metric's unit, where the workload reports it.</summary>
+    /// <summary>The work done in those seconds of the run that the workload's tool reported, in order, in the primary metric's unit.</summary>
     public IReadOnlyList<double> PerSecondRates { get; init; } = [];
 
     /// <summary>

@@ -11,15 +11,22 @@ internal static class ReportSentences
     /// <summary>The verdict as one sentence without statistics.</summary>
     public static string Plainly(ReportChapter chapter)
     {
-        var primary = chapter.Comparison.PrimaryMetric;
-        var amount = Amount(primary);
-        var provisional = chapter.Comparison.IsProvisional ? " This is provisional: the runs were not made in pairs." : null;
+        var comparison = chapter.Comparison;
+        var primary = comparison.PrimaryMetric;
+        var subject = $"{chapter.Baseline.Workload.Name} {ComparisonSentences.NameOf(primary.Metric)}";
+        var provisional = comparison.IsProvisional ? " This is provisional: the runs were not made in pairs." : null;
         var said = chapter.Verdict switch
         {
-            Verdict.Improved => $"It helped: {amount}.",
-            Verdict.Regressed => $"It made things worse: {amount}.",
-            Verdict.Mixed => $"It has two sides: {amount}, but something else got worse ({string.Join(", ", Worse(chapter.Comparison))}).",
-            Verdict.NoDifference => $"It made no difference that matters: {Kind(primary.Metric, chapter)} is the same with and without it.",
+            Verdict.Improved => $"It helped: {Amount(comparison)}.",
+            Verdict.Regressed => $"It made things worse: {Amount(comparison)}.",
+            Verdict.Mixed => "It has two sides: " + primary.Verdict switch
+            {
+                Verdict.NoDifference => $"{subject} is the same with and without it",
+                Verdict.Inconclusive => $"it cannot be said whether {subject} changed",
+                _ => Amount(comparison),
+            } + $", but something else got worse ({string.Join(", ", Worse(comparison))}).",
+            Verdict.NoDifference => $"It made no difference that matters: {subject} is the same with and without it.",
+            _ when comparison.IsDirectionOnly => $"It cannot be said whether it helped: so few {comparison.Unit.ToString().ToLowerInvariant()}s only show a direction.",
             _ => "It cannot be said whether it helped: the runs are too few or too unsteady to tell the change from chance.",
         };
         return said + provisional;
@@ -51,23 +58,26 @@ internal static class ReportSentences
     /// <summary>A shift in per cent with its sign.</summary>
     public static string Percent(double value) => $"{(value > 0 ? "+" : null)}{Number(Math.Round(value, Math.Abs(value) < 10 ? 1 : 0))} %";
 
-    private static string Amount(MetricComparison metric)
+    // The shift is that of typical pairs of values, with its interval. The two medians are in the table: what lies between them is another number.
+    private static string Amount(VMComparison comparison)
     {
-        if (metric is not { BaselineMedian: { } before, CandidateMedian: { } after })
+        var metric = comparison.PrimaryMetric;
+        if ((metric.ShiftPercent ?? metric.ShiftInUnits) is not { } shift)
         {
             return "the measurements have no value in common";
         }
 
-        var subject = ComparisonSentences.NameOf(metric.Metric);
-        var by = metric.ShiftPercent is { } percent ? $" by {Number(Math.Round(Math.Abs(percent), Math.Abs(percent) < 10 ? 1 : 0))} %" : null;
-        return $"{subject} {(after >= before ? "rose" : "fell")}{by}, from {Value(before, metric.Metric.Unit)} to {Value(after, metric.Metric.Unit)}"
-            + (metric.Metric.Direction == MetricDirection.LowerIsBetter ? " (less is better)" : null);
+        var typical = comparison.Design == ComparisonDesign.Pairs ? "in typical pairs" : $"between typical {comparison.Unit.ToString().ToLowerInvariant()}s";
+        var by = metric.ShiftPercent is null ? Value(Math.Abs(shift), metric.Metric.Unit) : $"{Number(Math.Round(Math.Abs(shift), Math.Abs(shift) < 10 ? 1 : 0))} %";
+        var interval = metric is { IntervalLowPercent: { } low, IntervalHighPercent: { } high }
+            ? $" (somewhere from {Percent(low)} to {Percent(high)})"
+            : null;
+        return $"{ComparisonSentences.NameOf(metric.Metric)} {(shift >= 0 ? "rose" : "fell")} by {by} {typical}{interval}"
+            + (metric.Metric.Direction == MetricDirection.LowerIsBetter ? "; less is better" : null);
     }
 
     private static IEnumerable<string> Worse(VMComparison comparison) => comparison.Metrics
         .Where(metric => metric is { Role: MetricRole.Guard, Verdict: Verdict.Regressed })
-        .Select(metric => ComparisonSentences.NameOf(metric.Metric));
-
-    private static string Kind(MetricDefinition metric, ReportChapter chapter) =>
-        $"{chapter.Baseline.Workload.Name} {ComparisonSentences.NameOf(metric)}";
+        .Select(metric => ComparisonSentences.NameOf(metric.Metric))
+        .Concat(comparison.FailedRuns is { IsMoreOften: true } ? ["runs that failed"] : []);
 }

@@ -2,6 +2,7 @@
 using System.Globalization;
 using KvmTune.Experiments;
 using KvmTune.Journal;
+using KvmTune.Measurement;
 using KvmTune.Statistics;
 using KvmTune.Tuning;
 
@@ -86,12 +87,10 @@ public static class TuningReportReader
             return null;
         }
 
-        var comparison = VMComparer.Compare(baseline, candidate with { Change = entry.ToResult() }, new ComparisonOptions
-        {
-            Design = design,
-            RunsPerUnit = design == ComparisonDesign.Pairs && intent.Plan.RequiresRestart ? ExperimentSchedule.RunsOfABoot : 1,
-            Force = true,
-        });
+        candidate = candidate with { Change = entry.ToResult() };
+        var comparison = entry.ComparisonDocument is { } document
+            ? ComparisonDocument.Read(document, baseline, candidate)
+            : ComparedAnew(baseline, candidate, design, intent);
         var (before, after) = PinMaps.Of(intent.Plan, [intent.Inverse], intent.HostCpus);
         return new ReportChapter
         {
@@ -105,14 +104,24 @@ public static class TuningReportReader
             Comparison = comparison,
             Verdict = verdict,
             Sentence = entry.VerdictSentence ?? comparison.Sentence,
-            Notes = comparison.Verdict == verdict ? comparison.Notes :
-            [
-                .. comparison.Notes,
-                "The verdict is the one that was given then; with the thresholds of today the table below would say "
-                    + $"{VerdictText.Of(comparison.Verdict)}.",
-            ],
+            Notes = comparison.Notes,
             MapBefore = before,
             MapAfter = after,
+        };
+    }
+
+    // Before whole comparisons were recorded, only the verdict and its sentence were: they stand, and the table is worked out again.
+    private static VMComparison ComparedAnew(VMPerformance baseline, VMPerformance candidate, ComparisonDesign design, ChangeIntent intent)
+    {
+        var comparison = VMComparer.Compare(baseline, candidate, new ComparisonOptions
+        {
+            Design = design,
+            RunsPerUnit = design == ComparisonDesign.Pairs && intent.Plan.RequiresRestart ? ExperimentSchedule.RunsOfABoot : 1,
+            Force = true,
+        });
+        return comparison with
+        {
+            Notes = [.. comparison.Notes, "Only the verdict and its sentence are recorded of this comparison. The table was worked out when this report was made, by the rules of this version of KvmTune, and may say something else."],
         };
     }
 

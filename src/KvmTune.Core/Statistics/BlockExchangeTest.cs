@@ -20,7 +20,7 @@ public static class BlockExchangeTest
     public static double PValue(IReadOnlyList<RunBlock> blocks, double shift = 0)
     {
         var (baseline, candidate, order) = Split(blocks);
-        return PValueOf(baseline, Samples.Shifted(candidate, -shift), order);
+        return PValueOf(baseline, Samples.Shifted(candidate, -shift), order, shift);
     }
 
     /// <summary>The smallest p-value that so many blocks can give, taken as equally long.</summary>
@@ -34,7 +34,7 @@ public static class BlockExchangeTest
     {
         var (baseline, candidate, order) = Split(blocks);
         return ShiftInterval.Invert(
-            baseline, candidate, shift => PValueOf(baseline, Samples.Shifted(candidate, -shift), order), confidenceLevel);
+            baseline, candidate, shift => PValueOf(baseline, Samples.Shifted(candidate, -shift), order, shift), confidenceLevel);
     }
 
     private static (double[] Baseline, double[] Candidate, (bool IsCandidate, int Length)[] Order) Split(
@@ -55,10 +55,10 @@ public static class BlockExchangeTest
         ];
     }
 
-    private static double PValueOf(double[] baseline, double[] candidate, (bool IsCandidate, int Length)[] order)
+    private static double PValueOf(double[] baseline, double[] candidate, (bool IsCandidate, int Length)[] order, double shift)
     {
         // Each block weighs the sum of its doubled ranks, less what a block of its length would have by chance.
-        var ranks = Ranks.Doubled(baseline, candidate);
+        var ranks = Ranks.Doubled(baseline, candidate, shift);
         var weights = new int[order.Length];
         var (nextBaseline, nextCandidate, observed) = (0, baseline.Length, 0);
         for (var block = 0; block < order.Length; block++)

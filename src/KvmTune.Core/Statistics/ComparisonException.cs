@@ -4,6 +4,9 @@ namespace KvmTune.Statistics;
 /// <summary>Why a comparison was refused. The names serve as fixed error ids.</summary>
 public enum ComparisonRefusal
 {
+    /// <summary>Both are one measurement.</summary>
+    SameMeasurement,
+
     /// <summary>The measurements are of different VMs.</summary>
     DifferentVM,
 
@@ -30,7 +33,7 @@ public sealed class ComparisonException : KvmTuneException
     public ComparisonException(ComparisonRefusal refusal, string message, IReadOnlyList<string>? differences = null)
         : base(
             refusal.ToString(),
-            refusal == ComparisonRefusal.InvalidComparison ? KvmTuneErrorCategory.InvalidArgument : KvmTuneErrorCategory.InvalidOperation,
+            refusal is ComparisonRefusal.InvalidComparison or ComparisonRefusal.SameMeasurement ? KvmTuneErrorCategory.InvalidArgument : KvmTuneErrorCategory.InvalidOperation,
             message)
     {
         Refusal = refusal;

@@ -66,14 +66,14 @@ public sealed record MetricPlot(MetricComparison Comparison, PlotSide Baseline, 
         // The values that were compared: those of runs, or of boots with several runs each.
         var samples = MetricSamples.Of(
             metric.Metric, comparison.Baseline, comparison.Candidate,
-            new ComparisonOptions { Design = comparison.Design, RunsPerUnit = comparison.RunsPerUnit });
+            new ComparisonOptions { Design = comparison.Design, RunsPerUnit = comparison.RunsPerUnit }, comparison.Unit);
         return new(
             metric,
             Side(comparison, comparison.Baseline, metric, metric.BaselineMedian, samples.Baseline),
             Side(comparison, comparison.Candidate, metric, metric.CandidateMedian, samples.Candidate));
     }
 
-    // Runs of one block share its luck, so an interval of them as if they were independent would be too narrow.
+    // Values of one block share its luck, so an interval of them as if they were independent would be too narrow.
     private static PlotSide Side(
         VMComparison comparison, VMPerformance performance, MetricComparison metric, double? median, double[] compared) => new(
         [.. performance.CountedRuns.Select(run => run.Values.TryGetValue(metric.Metric.Name, out var value) ? value : double.NaN).Where(double.IsFinite)],

@@ -12,28 +12,48 @@ internal static class ComparisonSentences
         => string.Equals(metric.Name, metric.Unit, StringComparison.OrdinalIgnoreCase) ? metric.Unit : metric.Name;
 
     /// <summary>The result for one metric.</summary>
-    internal static string OfMetric(string workload, MetricComparison result, ShiftTest test)
+    /// <param name="workload">The workload's name.</param>
+    /// <param name="result">What was found.</param>
+    /// <param name="test">The test.</param>
+    /// <param name="unit">What a value is of.</param>
+    /// <param name="correctedFor">For how many metrics together the p-value was corrected.</param>
+    internal static string OfMetric(string workload, MetricComparison result, ShiftTest test, ComparisonUnit unit, int correctedFor)
     {
         var subject = $"{workload} {NameOf(result.Metric)}";
-        var evidence = Evidence(result, test);
+        var evidence = Evidence(result, test, unit);
+        if (test.Design != ComparisonDesign.Pairs && unit != ComparisonUnit.Run && test.SmallestPValue > result.Limits.Alpha)
+        {
+            return Direction(subject, result, test, unit);
+        }
+
         return result.Verdict switch
         {
             Verdict.Improved or Verdict.Regressed
-                => $"{subject} {(result.Verdict == Verdict.Improved ? "improved" : "regressed")} by {Size(result)} ({evidence}).",
+                => $"{subject} {(result.Verdict == Verdict.Improved ? "improved" : "regressed")} by {Size(result)}{Between(test, unit)} ({evidence}).",
             Verdict.NoDifference when test.Baseline.Concat(test.Candidate).Distinct().Count() == 1
                 => $"{subject} did not change at all: every value is {Number(result.BaselineMedian!.Value)} {result.Metric.Unit} "
-                    + $"({Runs(result, test)}).",
+                    + $"({Count(result, test, unit)}).",
             Verdict.NoDifference
-                => $"{subject} {(result.AdjustedPValue <= result.Limits.Alpha ? "changed by less than matters" : "did not change")}: the 90 % interval {Signed(result.EquivalenceLowPercent!.Value)} to "
-                    + $"{Signed(result.EquivalenceHighPercent!.Value)} lies within ±{Number(result.Limits.MarginPercent)} % "
-                    + $"(shift {Shift(result)}, p {P(result.PValue!.Value)}, {Runs(result, test)}).",
-            _ => $"{subject} is inconclusive: shift {Shift(result)} ({evidence}). {Why(result, test)}{Outlook(result, test)}",
+                => $"{subject} {(result.AdjustedPValue <= result.Limits.Alpha ? "changed by less than matters" : "did not change")}: the "
+                    + $"{Number(100 * result.Limits.SamenessLevel)} % interval {Signed(result.EquivalenceLowPercent!.Value)} to "
+                    + $"{Signed(result.EquivalenceHighPercent!.Value)} lies within {Margin(result)} "
+                    + $"(shift {Shift(result)}, p {P(result.PValue!.Value)}, {Count(result, test, unit)}).",
+            _ => $"{subject} is inconclusive: shift {Shift(result)}{Between(test, unit)} ({evidence}). {Why(result, test, unit, correctedFor)}",
         };
     }
 
     /// <summary>The verdict on all metrics together.</summary>
+    /// <param name="verdict">The verdict.</param>
+    /// <param name="metrics">All metrics.</param>
+    /// <param name="shiftedControls">The negative controls that moved.</param>
+    /// <param name="failedRuns">The runs that failed.</param>
+    /// <param name="design">The design; null where the result is a direction, which says so itself.</param>
     internal static string OfComparison(
-        Verdict verdict, IReadOnlyList<MetricComparison> metrics, IReadOnlyList<MetricComparison> shiftedControls, ComparisonDesign design)
+        Verdict verdict,
+        IReadOnlyList<MetricComparison> metrics,
+        IReadOnlyList<MetricComparison> shiftedControls,
+        FailedRuns failedRuns,
+        ComparisonDesign? design)
     {
         var primary = metrics.Single(metric => metric.Role == MetricRole.Primary);
         var parts = new List<string> { primary.Sentence };
@@ -55,6 +75,11 @@ internal static class ComparisonSentences
             parts.Add($"{(regressed.Count > 0 ? "And " : "Beside it, ")}{And(improved.Select(Moved))}.");
         }
 
+        if (failedRuns.IsMoreOften && (failedRuns.IsWorse || primary.Verdict == Verdict.Improved))
+        {
+            parts.Add($"But {failedRuns}: a side that fails more often did not improve.");
+        }
+
         if (design == ComparisonDesign.Sequential)
         {
             parts.Add("Provisional: runs were not interleaved, so drift of the host is not excluded.");
@@ -67,6 +92,12 @@ internal static class ComparisonSentences
         return string.Join(" ", parts);
     }
 
+    // A few boots: where they point, that this proves nothing, and what would.
+    private static string Direction(string subject, MetricComparison result, ShiftTest test, ComparisonUnit unit) =>
+        $"{subject} {(test.Shift == 0 ? "was the same" : $"was {Size(result)} {(test.Shift > 0 ? "higher" : "lower")} with the change")} in {Count(result, test, unit)}: "
+            + $"a direction, not a verdict. What counts here is the {Noun(unit)}, since all runs of one share its luck, and so few cannot show anything (their smallest "
+            + $"possible p is {Number(test.SmallestPValue)}). {LookPlan.Planned.Looks[0].Pairs.ToString(CultureInfo.InvariantCulture)} pairs of {Noun(unit)}s can: Invoke-VMExperiment -Design Pairs.";
+
     private static string Moved(MetricComparison result)
         => $"{NameOf(result.Metric)} {(result.Verdict == Verdict.Regressed ? "regressed" : "improved")} by {Size(result)}";
 
@@ -78,7 +109,7 @@ internal static class ComparisonSentences
         ? Signed(percent)
         : $"{Sign(result.ShiftInUnits!.Value)}{Number(Math.Abs(result.ShiftInUnits!.Value))} {result.Metric.Unit}";
 
-    private static string Evidence(MetricComparison result, ShiftTest test)
+    private static string Evidence(MetricComparison result, ShiftTest test, ComparisonUnit unit)
     {
         var parts = new List<string>();
         if (result.Metric.Direction == MetricDirection.LowerIsBetter && result.Verdict is Verdict.Improved or Verdict.Regressed
@@ -98,44 +129,45 @@ internal static class ComparisonSentences
             parts.Add($"p {P(result.AdjustedPValue.Value)} corrected for several metrics");
         }
 
-        parts.Add(Runs(result, test));
+        parts.Add(Count(result, test, unit));
         return string.Join(", ", parts);
     }
 
-    private static string Runs(MetricComparison result, ShiftTest test) => test.Design == ComparisonDesign.Pairs
-        ? Count(result.BaselineCount, "pair")
-        : string.Create(CultureInfo.InvariantCulture, $"{Count(result.BaselineCount, "run")} against {result.CandidateCount}");
+    // The shift is estimated over pairs of values, and need not be what lies between the two medians.
+    private static string Between(ShiftTest test, ComparisonUnit unit) =>
+        test.Design == ComparisonDesign.Pairs ? " in typical pairs" : $" between typical {Noun(unit)}s";
+
+    private static string Count(MetricComparison result, ShiftTest test, ComparisonUnit unit) => test.Design == ComparisonDesign.Pairs
+        ? Count(result.BaselineCount, "pair") + (unit == ComparisonUnit.Run ? null : $" of {Noun(unit)}s")
+        : string.Create(CultureInfo.InvariantCulture, $"{Count(result.BaselineCount, Noun(unit))} against {result.CandidateCount}");
 
     private static string Count(int count, string noun)
         => string.Create(CultureInfo.InvariantCulture, $"{count} {noun}{(count == 1 ? string.Empty : "s")}");
 
-    private static string Why(MetricComparison result, ShiftTest test)
+    private static string Noun(ComparisonUnit unit) => unit.ToString().ToLowerInvariant();
+
+    private static string Why(MetricComparison result, ShiftTest test, ComparisonUnit unit, int correctedFor)
     {
         var alpha = Number(result.Limits.Alpha);
-        if (test.SmallestPValue > result.Limits.Alpha)
+        var smallest = Math.Min(1, test.SmallestPValue * correctedFor);
+        if (smallest > result.Limits.Alpha)
         {
-            return $"So few runs cannot show anything: their smallest possible p is {Number(test.SmallestPValue)}, and {alpha} is asked for.";
+            var values = test.Design == ComparisonDesign.Pairs ? "pairs" : $"{Noun(unit)}s a side";
+            var fewest = Detectability.FewestToReach(test.Design, result.Limits.Alpha / correctedFor);
+            return $"So few {values} cannot show anything: their smallest possible p is {Number(smallest)}{(correctedFor > 1 ? $", corrected for {Count(correctedFor, "metric")}" : null)}, "
+                + $"and {alpha} is asked for. At least {fewest.ToString(CultureInfo.InvariantCulture)} {values} are needed.";
         }
 
-        return result.AdjustedPValue <= result.Limits.Alpha
-            ? $"The shift is beyond doubt but below the {Number(result.Limits.ThresholdPercent)} % that matter in practice, and likeness within "
-                + $"±{Number(result.Limits.MarginPercent)} % is not shown."
-            : $"A difference is asked to show p ≤ {alpha}, likeness a 90 % interval within ±{Number(result.Limits.MarginPercent)} %.";
+        var why = result.AdjustedPValue <= result.Limits.Alpha
+            ? $"The test shows a shift, but a smaller one than the {Number(result.Limits.ThresholdPercent)} % that matter in practice, and that it stays within {Margin(result)} is not shown."
+            : $"A difference is asked to show p ≤ {alpha}, sameness a {Number(100 * result.Limits.SamenessLevel)} % interval within {Margin(result)}.";
+        return result.DetectablePercent is { } detectable ? $"{why} At this noise, so many find a shift of {Number(detectable)} % about 4 times in 5." : why;
     }
 
-    private static string Outlook(MetricComparison result, ShiftTest test)
-    {
-        var (noun, aSide) = test.Design == ComparisonDesign.Pairs ? ("pair", string.Empty) : ("run", " a side");
-        var found = result.DetectablePercent is { } detectable
-            ? $" This many would have found a shift of {Number(detectable)} %."
-            : string.Empty;
-        return result.FurtherRunsNeeded switch
-        {
-            null => $"{found} Even {Count(NoiseLevel.MostRuns, noun)}{aSide} would probably not settle it at this noise.",
-            { } further when test.SmallestPValue > result.Limits.Alpha => $"{found} At least {Count(further, $"more {noun}")}{aSide} are needed.",
-            { } further => $"{found} About {Count(further, $"more {noun}")}{aSide} would probably settle it.",
-        };
-    }
+    // A factor up and the same factor down.
+    private static string Margin(MetricComparison result) => result.ShiftInUnits is null
+        ? $"{Signed((100 / (1 + (result.Limits.MarginPercent / 100))) - 100)} to {Signed(result.Limits.MarginPercent)}"
+        : $"±{Number(result.Limits.MarginPercent)} %";
 
     private static string And(IEnumerable<string> phrases)
     {

@@ -35,6 +35,15 @@ internal static class LikenessCheck
     /// <exception cref="ComparisonException">They are not.</exception>
     internal static void CheckSameSubject(VMPerformance baseline, VMPerformance candidate)
     {
+        if (ReferenceEquals(baseline, candidate) || (baseline.Id is { } id && id == candidate.Id))
+        {
+            throw new ComparisonException(
+                ComparisonRefusal.SameMeasurement,
+                $"Baseline and candidate are one measurement of '{candidate.VMName}' ({candidate.Workload.Name}, "
+                + string.Create(CultureInfo.InvariantCulture, $"begun {candidate.StartedAt.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC): it cannot differ from itself. ")
+                + "Measure the VM a second time, after the change.");
+        }
+
         if (baseline.VMId != candidate.VMId)
         {
             throw new ComparisonException(

@@ -15,15 +15,15 @@ internal sealed class MetricComparer
     private readonly VerdictLimits _limits;
     private readonly ShiftTest? _test;
     private readonly ComparisonOptions _options;
+    private readonly ComparisonUnit _unit;
     private readonly string _workload;
 
     internal MetricComparer(
-        MetricDefinition metric, MetricRole role, VMPerformance baseline, VMPerformance candidate, ComparisonOptions options)
+        MetricDefinition metric, MetricRole role, VMPerformance baseline, VMPerformance candidate, ComparisonOptions options, ComparisonUnit unit)
     {
-        (_metric, _role, _options, _workload) = (metric, role, options, candidate.Workload.Name);
-        _samples = MetricSamples.Of(metric, baseline, candidate, options);
-        var isProvisional = options.Design != ComparisonDesign.Pairs;
-        _limits = VerdictLimits.For(metric.Kind, AlphaAt(_samples.Baseline.Length), isProvisional, options.ThresholdPercent);
+        (_metric, _role, _options, _unit, _workload) = (metric, role, options, unit, candidate.Workload.Name);
+        _samples = MetricSamples.Of(metric, baseline, candidate, options, unit);
+        _limits = LimitsAt(_samples.Baseline.Length);
         HasValues = _samples.Baseline.Length > 0 && _samples.Candidate.Length > 0;
         _scale = HasValues ? MetricScale.For(_samples.Baseline, _samples.Candidate) : new(true, 1);
         _test = HasValues ? Test() : null;
@@ -35,6 +35,9 @@ internal sealed class MetricComparer
     /// <summary>The p-value; 1 without values.</summary>
     internal double PValue => _test?.PValue ?? 1;
 
+    /// <summary>Whether so few values can show anything at all.</summary>
+    internal bool CanShow => _test is { } test && test.SmallestPValue <= _limits.Alpha;
+
     /// <summary>What a reader must know of these values.</summary>
     internal IEnumerable<string> Notes => HasValues && !_scale.IsLogarithmic
         ? [.. _samples.Notes, $"{_metric.Name} has values of zero or below, which have no logarithm; it was compared by differences in {_metric.Unit}."]
@@ -42,7 +45,8 @@ internal sealed class MetricComparer
 
     /// <summary>The result.</summary>
     /// <param name="adjustedPValue">The p-value after correction for several metrics; null for the test's own.</param>
-    internal MetricComparison Compare(double? adjustedPValue = null)
+    /// <param name="correctedFor">For how many metrics together it was corrected.</param>
+    internal MetricComparison Compare(double? adjustedPValue = null, int correctedFor = 1)
     {
         var result = new MetricComparison
         {
@@ -67,11 +71,8 @@ internal sealed class MetricComparer
             };
         }
 
-        var verdict = VerdictRule.Judge(_test, _scale, _metric.Direction, _limits, adjustedPValue);
         var interval = _test.Interval(_options.ConfidenceLevel);
-        var equivalence = _test.Interval(VerdictRule.EquivalenceLevel);
-        var threshold = _scale.FromPercent(_limits.ThresholdPercent);
-        var margin = _scale.FromPercent(_limits.MarginPercent);
+        var sameness = _test.Interval(_limits.SamenessLevel);
         result = result with
         {
             BaselineMedian = Estimators.Median(_samples.Baseline),
@@ -80,37 +81,45 @@ internal sealed class MetricComparer
             ShiftInUnits = _scale.IsLogarithmic ? null : _test.Shift,
             IntervalLowPercent = _scale.ToPercent(interval?.Low),
             IntervalHighPercent = _scale.ToPercent(interval?.High),
-            EquivalenceLowPercent = _scale.ToPercent(equivalence?.Low),
-            EquivalenceHighPercent = _scale.ToPercent(equivalence?.High),
+            EquivalenceLowPercent = _scale.ToPercent(sameness?.Low),
+            EquivalenceHighPercent = _scale.ToPercent(sameness?.High),
             PValue = _test.PValue,
             AdjustedPValue = adjustedPValue ?? _test.PValue,
-            Verdict = verdict,
-            DetectablePercent = _test.Noise.DetectableShift(_limits.Alpha) is { } detectable
-                ? _scale.ToPercent(Math.Max(detectable, threshold))
-                : null,
+            Verdict = VerdictRule.Judge(_test, _scale, _metric.Direction, _limits, adjustedPValue),
+            DetectablePercent = _options.Forecasts && CanShow ? _scale.ToPercent(Detectable(correctedFor)) : null,
             SpreadRatio = SpreadRatio.Of(_test.Baseline, _test.Candidate, _options.ConfidenceLevel),
-            FurtherRunsNeeded = verdict == Verdict.Inconclusive
-                ? _test.Noise.FurtherRuns(_test.Shift, AlphaAt, threshold, margin)
-                : null,
         };
-        return result with { Sentence = ComparisonSentences.OfMetric(_workload, result, _test) };
+        return result with { Sentence = ComparisonSentences.OfMetric(_workload, result, _test, _unit, correctedFor) };
     }
+
+    private double? Detectable(int correctedFor) => Detectability.Shift(
+        _test!.Design,
+        _test.Baseline,
+        _test.Candidate,
+        Math.Min(_test.Baseline.Count, _test.Candidate.Count),
+        _limits.Alpha / correctedFor,
+        _scale.FromPercent(_limits.ThresholdPercent),
+        _scale.FromPercent(Detectability.LargestPercent));
 
     private ShiftTest Test() => _options.Design switch
     {
         ComparisonDesign.Pairs => ShiftTest.OfPairs(OnScale(_samples.Baseline), OnScale(_samples.Candidate)),
         ComparisonDesign.Blocks => ShiftTest.OfBlocks(
-            [.. _samples.Blocks.Select(block => block with { Values = OnScale(block.Values) })], _limits.Alpha),
+            [.. _samples.Blocks.Select(block => block with { Values = OnScale(block.Values) })], _limits.Alpha, _unit),
         _ => ShiftTest.OfSequence(OnScale(_samples.Baseline), OnScale(_samples.Candidate)),
     };
 
     private double[] OnScale(IReadOnlyList<double> values) => [.. values.Select(_scale.ToScale)];
 
-    // A guard is asked once, when the primary metric is settled, so it has the whole 5 % (with Holm's correction) and not a
-    // look's share of it: at 8 pairs no p-value under 0.01 would survive the correction.
-    private double AlphaAt(int pairs) => _options.Design != ComparisonDesign.Pairs ? VerdictLimits.ProvisionalAlpha
-        : _role == MetricRole.Primary ? _options.Plan.AlphaAt(pairs)
-        : LookPlan.FixedAlpha;
+    // A guard is asked once, when the deciding metric is settled, so it has the whole 5 % (with Holm's correction) and not a
+    // look's share of it: at 8 pairs no p-value under 0.008 would survive the correction.
+    private VerdictLimits LimitsAt(int values)
+    {
+        var isPairs = _options.Design == ComparisonDesign.Pairs;
+        var look = isPairs && _role == MetricRole.Primary ? _options.Plan.LookAt(values)
+            : new Look(values, isPairs ? LookPlan.FixedAlpha : VerdictLimits.ProvisionalAlpha, LookPlan.FixedSamenessLevel);
+        return VerdictLimits.For(_metric.Kind, look.Alpha, !isPairs, _options.ThresholdPercent, look.SamenessLevel);
+    }
 
     private string MissingSide() => (_samples.Baseline.Length, _samples.Candidate.Length) switch
     {

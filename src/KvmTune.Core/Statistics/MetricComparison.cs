@@ -42,10 +42,13 @@ public sealed record MetricComparison
     /// <summary>The level of the interval, for example 0.95.</summary>
     public required double ConfidenceLevel { get; init; }
 
-    /// <summary>The lower end of the 90 % interval that <see cref="Verdict.NoDifference"/> is judged by, in per cent.</summary>
+    /// <summary>
+    /// The lower end of the interval that <see cref="Verdict.NoDifference"/> is judged by, in per cent, at the level that
+    /// <see cref="Limits"/> has.
+    /// </summary>
     public double? EquivalenceLowPercent { get; init; }
 
-    /// <summary>The upper end of the 90 % interval that <see cref="Verdict.NoDifference"/> is judged by, in per cent.</summary>
+    /// <summary>The upper end of that interval, in per cent.</summary>
     public double? EquivalenceHighPercent { get; init; }
 
     /// <summary>The p-value of "nothing changed"; null without a usable run.</summary>
@@ -61,19 +64,13 @@ public sealed record MetricComparison
     public required Verdict Verdict { get; init; }
 
     /// <summary>
-    /// The smallest shift, in per cent, that this many runs at this noise would have found 4 times in 5; never below the
-    /// practical threshold. Null where so few runs cannot find any.
+    /// The smallest rise, in per cent, that this many values at this noise find 4 times in 5; never below the
+    /// practical threshold. Null where so few cannot find any.
     /// </summary>
     public double? DetectablePercent { get; init; }
 
     /// <summary>The run-to-run spread of the candidate over that of the baseline, with its interval; null where it cannot be had.</summary>
     public SpreadRatio? SpreadRatio { get; init; }
-
-    /// <summary>
-    /// How many further pairs, or runs a side, would probably settle an inconclusive metric; null where it is settled, or where
-    /// more than 200 would be needed.
-    /// </summary>
-    public int? FurtherRunsNeeded { get; init; }
 
     /// <summary>The result in words.</summary>
     public required string Sentence { get; init; }

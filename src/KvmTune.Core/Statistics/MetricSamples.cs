@@ -13,11 +13,17 @@ internal sealed record MetricSamples(
     double[] Baseline, double[] Candidate, IReadOnlyList<RunBlock> Blocks, IReadOnlyList<string> Notes)
 {
     internal static MetricSamples Of(
-        MetricDefinition metric, VMPerformance baseline, VMPerformance candidate, ComparisonOptions options)
+        MetricDefinition metric, VMPerformance baseline, VMPerformance candidate, ComparisonOptions options, ComparisonUnit unit)
     {
         var notes = new List<string>();
-        var b = Units(metric, baseline, "baseline", options.RunsPerUnit, notes);
-        var c = Units(metric, candidate, "candidate", options.RunsPerUnit, notes);
+        var isPairs = options.Design == ComparisonDesign.Pairs;
+        var b = Units(metric, baseline, "baseline", isPairs ? options.RunsPerUnit : 1, notes);
+        var c = Units(metric, candidate, "candidate", isPairs ? options.RunsPerUnit : 1, notes);
+        if (!isPairs && unit == ComparisonUnit.Boot)
+        {
+            (b, c) = (OfBoots(b), OfBoots(c));
+        }
+
         return options.Design switch
         {
             ComparisonDesign.Pairs => Paired(b, c, notes),
@@ -25,6 +31,15 @@ internal sealed record MetricSamples(
             _ => new(Usable(b), Usable(c), [], notes),
         };
     }
+
+    // One value a boot, by its median: a boot begins at its warm-up run.
+    private static List<Unit> OfBoots(List<Unit> runs) =>
+    [
+        .. runs.GroupBy(run => run.Warmups).Select(boot => new Unit(
+            boot.First().StartedAt,
+            Usable([.. boot]) is { Length: > 0 } values ? Estimators.Median(values) : null,
+            boot.Key)),
+    ];
 
     // One value for every so many runs that are neither warm-up nor screened, failed ones included, so that the places of both sides
     // correspond: a screened pair has its flag on both sides.

@@ -23,7 +23,7 @@ public static class RankSumTest
     {
         var b = Samples.Checked(baseline, nameof(baseline));
         var c = Samples.Shifted(Samples.Checked(candidate, nameof(candidate)), -shift);
-        var ranks = Ranks.Doubled(b, c);
+        var ranks = Ranks.Doubled(b, c, shift);
         var sum = 0;
         for (var i = b.Length; i < ranks.Length; i++)
         {

@@ -8,7 +8,12 @@ internal static class Ranks
     /// Twice the mid-rank of every value among all values of both sides, the baseline's first. Equal values share the mean of
     /// the places they take, which is a whole number once doubled.
     /// </summary>
-    internal static int[] Doubled(double[] baseline, double[] candidate)
+    /// <param name="baseline">The baseline's values.</param>
+    /// <param name="candidate">The candidate's values, with <paramref name="shift"/> subtracted from them already.</param>
+    /// <param name="shift">
+    /// What was subtracted: values that the subtraction's rounding alone holds apart are equal. Without a shift only equal values are.
+    /// </param>
+    internal static int[] Doubled(double[] baseline, double[] candidate, double shift = 0)
     {
         double[] sorted = [.. baseline, .. candidate];
         var order = new int[sorted.Length];
@@ -22,7 +27,7 @@ internal static class Ranks
         for (var first = 0; first < sorted.Length;)
         {
             var last = first;
-            while (last + 1 < sorted.Length && sorted[last + 1] == sorted[first])
+            while (last + 1 < sorted.Length && sorted[last + 1] - sorted[last] <= Rounding(sorted[last + 1]))
             {
                 last++;
             }
@@ -36,5 +41,7 @@ internal static class Ranks
         }
 
         return ranks;
+
+        double Rounding(double value) => shift == 0 ? 0 : 1e-12 * (Math.Abs(value) + Math.Abs(shift));
     }
 }

@@ -1,5 +1,6 @@
 // The interval of a shift: all shifts that a test does not reject. Ranks change only where the shift passes a difference
-// between a candidate and a baseline value, so a search through the ordered differences gives the exact ends.
+// between a candidate and a baseline value, and are tied where it meets one; so the open gaps between the ordered differences and
+// the differences themselves are all that there is to test.
 namespace KvmTune.Statistics;
 
 /// <summary>A confidence interval of a shift, on the scale that the samples are on.</summary>
@@ -8,10 +9,19 @@ namespace KvmTune.Statistics;
 /// <param name="ConfidenceLevel">Its confidence level, for example 0.95.</param>
 public sealed record ShiftInterval(double Low, double High, double ConfidenceLevel)
 {
+    // Up to so many differences every one is tried from the outside; beyond, the search begins near the end that bisection finds, so
+    // many places further out: a p-value is not wholly monotone in the shift, but what escapes lies close by.
+    private const int MostTriedAll = 900;
+    private const int TriedBeyond = 64;
+
     /// <summary>
-    /// Finds all shifts that a test does not reject at <c>1 − confidenceLevel</c>: the classic inversion of a test
-    /// (Lehmann, "Nonparametrics: Statistical Methods Based on Ranks", 1975, section 2.6).
+    /// Finds the shortest interval that holds all shifts which a test does not reject at <c>1 − confidenceLevel</c>: the classic inversion
+    /// of a test (Lehmann, "Nonparametrics: Statistical Methods Based on Ranks", 1975, section 2.6).
     /// </summary>
+    /// <remarks>
+    /// With ties, as of latencies that a program rounds, the differences themselves carry most of the probability: an inversion over the
+    /// gaps alone gives intervals without a width.
+    /// </remarks>
     /// <param name="baseline">The baseline's values.</param>
     /// <param name="candidate">The candidate's values.</param>
     /// <param name="pValueAt">The p-value of the test that the candidate lies above the baseline by exactly this shift.</param>
@@ -21,32 +31,47 @@ public sealed record ShiftInterval(double Low, double High, double ConfidenceLev
         double[] baseline, double[] candidate, Func<double, double> pValueAt, double confidenceLevel)
     {
         CheckLevel(confidenceLevel);
-        var alpha = 1 - confidenceLevel;
+        // 1 − 0.98 is a little more than 0.02: a p-value of exactly the level is rejected either way.
+        var alpha = (1 - confidenceLevel) * (1 + 1e-9);
         var differences = DistinctDifferences(baseline, candidate);
-        var last = differences.Length - 1;
 
-        // Outside the differences the two sides are wholly apart. What is not rejected there is not rejected anywhere.
-        if (!Rejects(differences[0] - 1) || !Rejects(differences[last] + 1))
+        // Place 2 i is the gap below difference i, place 2 i + 1 that difference itself. Outside of all differences the two sides are wholly
+        // apart: what is not rejected there is not rejected anywhere.
+        var last = 2 * differences.Length;
+        if (!Rejects(0) || !Rejects(last))
         {
             return null;
         }
 
-        // Gap i lies between difference i − 1 and i. The shift is never rejected in the middle, so each end is searched alone.
-        var low = differences[Math.Max(FirstNotRejected(last, i => Rejects(InGap(i))) - 1, 0)];
-        var high = differences[Math.Min(last + 1 - FirstNotRejected(last, i => Rejects(InGap(last + 1 - i))), last)];
-        if (low > high)
+        var low = FirstNotRejected(place => Rejects(place));
+        if (low > last)
         {
-            // So tied that every open gap is rejected: what is left is the tie itself.
-            low = high = Estimators.HodgesLehmannShift(baseline, candidate);
+            // So tied that every place is rejected: what is left is the estimate.
+            var shift = Estimators.HodgesLehmannShift(baseline, candidate);
+            return new ShiftInterval(shift, shift, confidenceLevel);
         }
 
-        return new ShiftInterval(low, high, confidenceLevel);
+        var high = last - FirstNotRejected(place => Rejects(last - place));
+        // A gap that is not rejected reaches to the differences around it.
+        return new ShiftInterval(differences[(low - 1) / 2], differences[Math.Min(high / 2, differences.Length - 1)], confidenceLevel);
 
-        bool Rejects(double shift) => pValueAt(shift) <= alpha;
+        bool Rejects(int place) => pValueAt(At(place)) <= alpha;
 
-        double InGap(int gap) => gap == 0 ? differences[0] - 1
-            : gap > last ? differences[last] + 1
-            : differences[gap - 1] + ((differences[gap] - differences[gap - 1]) / 2);
+        double At(int place) => place == 0 ? differences[0] - 1
+            : place == last ? differences[^1] + 1
+            : place % 2 == 1 ? differences[place / 2]
+            : differences[(place / 2) - 1] + ((differences[place / 2] - differences[(place / 2) - 1]) / 2);
+
+        int FirstNotRejected(Func<int, bool> rejects)
+        {
+            var place = differences.Length <= MostTriedAll ? 1 : Math.Max(1, Bisect(last, rejects) - TriedBeyond);
+            while (place <= last && rejects(place))
+            {
+                place++;
+            }
+
+            return place;
+        }
     }
 
     /// <summary>Checks a confidence level.</summary>
@@ -91,14 +116,14 @@ public sealed record ShiftInterval(double Low, double High, double ConfidenceLev
         return sorted[..count];
     }
 
-    // The p-value rises towards the middle, so the rejected gaps come first.
-    private static int FirstNotRejected(int last, Func<int, bool> rejected)
+    // As if the p-value only rose towards the middle: the place where it is first not rejected, or one close to it.
+    private static int Bisect(int last, Func<int, bool> rejects)
     {
         var (low, high) = (0, last + 1);
         while (low < high)
         {
             var middle = (low + high) / 2;
-            if (rejected(middle))
+            if (rejects(middle))
             {
                 low = middle + 1;
             }

@@ -24,7 +24,7 @@ public static class SwapTest
     public static double PValue(IReadOnlyList<double> baseline, IReadOnlyList<double> candidate, double shift = 0)
     {
         var (b, c) = Samples.CheckedPairs(baseline, candidate);
-        return PValueOf(b, Samples.Shifted(c, -shift));
+        return PValueOf(b, Samples.Shifted(c, -shift), shift);
     }
 
     /// <summary>The smallest p-value that this many pairs can give: all pairs on one side, 2 flips of 2ⁿ.</summary>
@@ -36,12 +36,12 @@ public static class SwapTest
     public static ShiftInterval? Interval(IReadOnlyList<double> baseline, IReadOnlyList<double> candidate, double confidenceLevel)
     {
         var (b, c) = Samples.CheckedPairs(baseline, candidate);
-        return ShiftInterval.Invert(b, c, shift => PValueOf(b, Samples.Shifted(c, -shift)), confidenceLevel);
+        return ShiftInterval.Invert(b, c, shift => PValueOf(b, Samples.Shifted(c, -shift), shift), confidenceLevel);
     }
 
-    private static double PValueOf(double[] baseline, double[] candidate)
+    private static double PValueOf(double[] baseline, double[] candidate, double shift)
     {
-        var ranks = Ranks.Doubled(baseline, candidate);
+        var ranks = Ranks.Doubled(baseline, candidate, shift);
         var pairs = baseline.Length;
         var differences = new int[pairs];
         var (sum, largest) = (0, 0);

@@ -40,7 +40,10 @@ public sealed record VMCalibration
     /// <summary>What 8, 12 and 20 pairs, and as many runs a side one side after the other, can show.</summary>
     public required IReadOnlyList<CalibratedReach> Reach { get; init; }
 
-    /// <summary>Odd against even runs, as pairs: nothing was changed, so "improved" or "regressed" would be a false alarm.</summary>
+    /// <summary>The seed of the coin that dealt the two runs of each pair of <see cref="PairCheck"/> to the sides.</summary>
+    public int Seed { get; init; }
+
+    /// <summary>Runs that follow each other as pairs, dealt by coin: nothing was changed, so "improved" or "regressed" would be a false alarm.</summary>
     public required VMComparison PairCheck { get; init; }
 
     /// <summary>The first half against the second, as a plain sequence: a difference here is drift of the host.</summary>

@@ -14,8 +14,13 @@ public static class VMCalibrator
     public static int DefaultRuns => 2 * LookPlan.Planned.Looks[0].Pairs;
 
     /// <summary>Calibrates with the runs of one measurement.</summary>
+    /// <param name="performance">The measurement.</param>
+    /// <param name="seed">The seed of the coin that deals the two runs of each pair to the sides; null lets one be chosen.</param>
     /// <exception cref="ComparisonException">It has fewer than <see cref="FewestRuns"/> usable runs.</exception>
-    public static VMCalibration Calibrate(VMPerformance performance)
+    public static VMCalibration Calibrate(VMPerformance performance, int? seed = null) => Calibrate(performance, seed, forecasts: true);
+
+    /// <summary>The same; without forecasts, which take the longest, only the checks.</summary>
+    internal static VMCalibration Calibrate(VMPerformance performance, int? seed, bool forecasts)
     {
         ArgumentNullException.ThrowIfNull(performance);
         var runs = performance.CountedRuns.Where(run => double.IsFinite(run.Values[performance.PrimaryMetric.Name])).ToList();
@@ -27,29 +32,45 @@ public static class VMCalibrator
                 string.Create(CultureInfo.InvariantCulture, $"A calibration needs at least {FewestRuns} good runs, and '{performance.VMName}' has {runs.Count}."));
         }
 
-        VMPerformance Side(IEnumerable<MeasuredRun> side) => performance with { Runs = [.. side], Baseline = null, Change = null };
-        var (odd, even) = (Side(runs.Where((_, i) => i % 2 == 0)), Side(runs.Where((_, i) => i % 2 == 1)));
+        // The coin of an experiment in pairs: always the first of two would make an effect of a steady drift.
+        var coin = seed ?? Random.Shared.Next();
+        var chance = new Random(coin);
+        var isSwapped = Enumerable.Range(0, runs.Count / 2).Select(_ => chance.Next(2) == 1).ToList();
+        VMPerformance Side(IEnumerable<MeasuredRun> side) => performance with { Id = null, Runs = [.. side], Baseline = null, Change = null };
+        var one = Side(isSwapped.Select((swapped, pair) => runs[(2 * pair) + (swapped ? 1 : 0)]));
+        var other = Side(isSwapped.Select((swapped, pair) => runs[(2 * pair) + (swapped ? 0 : 1)]));
         var (first, second) = (Side(runs.Take(runs.Count / 2)), Side(runs.Skip(runs.Count / 2)));
-        var pairCheck = VMComparer.Compare(odd, even, new() { Design = ComparisonDesign.Pairs, Plan = LookPlan.Fixed(runs.Count / 2) });
-        var sequenceCheck = VMComparer.Compare(first, second);
+        var pairCheck = VMComparer.Compare(one, other, new() { Design = ComparisonDesign.Pairs, Plan = LookPlan.Fixed(runs.Count / 2), Forecasts = false });
+        var sequenceCheck = VMComparer.Compare(first, second, new() { Forecasts = false });
 
         var metric = performance.PrimaryMetric;
         double[] Values(VMPerformance side) => [.. side.ValuesOf(metric.Name)];
-        var scale = MetricScale.For(Values(odd), Values(even));
+        var scale = MetricScale.For(Values(one), Values(other));
         double[] OnScale(VMPerformance side) => Array.ConvertAll(Values(side), scale.ToScale);
-        var pairNoise = NoiseLevel.Of(ComparisonDesign.Pairs, OnScale(odd), OnScale(even));
-        var runNoise = NoiseLevel.Of(ComparisonDesign.Sequential, OnScale(first), OnScale(second));
-        var reach = LookPlan.Planned.Looks.Select(look => Reach(pairNoise, look.Pairs, look.Alpha, metric, scale, performance, runs))
-            .Concat(LookPlan.Planned.Looks.Select(look => Reach(runNoise, look.Pairs, VerdictLimits.ProvisionalAlpha, metric, scale, performance, runs)))
-            .ToList();
+        CalibratedReach Reach(ComparisonDesign design, int count, double alpha, VMPerformance before, VMPerformance after)
+        {
+            var threshold = scale.FromPercent(VerdictLimits.For(metric.Kind, alpha, design != ComparisonDesign.Pairs).ThresholdPercent);
+            return new(
+                design,
+                count,
+                scale.ToPercent(Detectability.Shift(design, OnScale(before), OnScale(after), count, alpha, threshold, scale.FromPercent(Detectability.LargestPercent))),
+                Time(performance, runs, 2 * count));
+        }
+
+        List<CalibratedReach> reach = !forecasts ? [] :
+        [
+            .. LookPlan.Planned.Looks.Select(look => Reach(ComparisonDesign.Pairs, look.Pairs, look.Alpha, one, other)),
+            .. LookPlan.Planned.Looks.Select(look => Reach(ComparisonDesign.Sequential, look.Pairs, VerdictLimits.ProvisionalAlpha, first, second)),
+        ];
         return new()
         {
             VMName = performance.VMName,
             VMId = performance.VMId,
             ConnectionUri = performance.ConnectionUri,
             Performance = performance,
-            NoisePercent = scale.ToPercent(runNoise.Deviation) ?? 0,
-            PairNoisePercent = scale.ToPercent(pairNoise.Deviation) ?? 0,
+            Seed = coin,
+            NoisePercent = scale.ToPercent(Deviation(OnScale(first), OnScale(second))) ?? 0,
+            PairNoisePercent = scale.ToPercent(Spread([.. OnScale(one).Zip(OnScale(other), (b, c) => c - b)])) ?? 0,
             Reach = reach,
             PairCheck = pairCheck,
             SequenceCheck = sequenceCheck,
@@ -57,17 +78,12 @@ public static class VMCalibrator
         };
     }
 
-    private static CalibratedReach Reach(
-        NoiseLevel noise, int count, double alpha, MetricDefinition metric, MetricScale scale, VMPerformance performance, List<MeasuredRun> runs)
-    {
-        var limits = VerdictLimits.For(metric.Kind, alpha, isProvisional: noise.Design != ComparisonDesign.Pairs);
-        var shift = (noise with { Count = count }).DetectableShift(alpha);
-        return new(
-            noise.Design,
-            count,
-            shift is null ? null : scale.ToPercent(Math.Max(shift.Value, scale.FromPercent(limits.ThresholdPercent))),
-            Time(performance, runs, 2 * count));
-    }
+    // Pooled over both halves, so that a drift between them is not noise.
+    private static double Deviation(double[] first, double[] second) => Math.Sqrt((Math.Pow(Spread(first), 2) + Math.Pow(Spread(second), 2)) / 2);
+
+    // By Shamos, or by the standard deviation where most values are tied.
+    private static double Spread(IReadOnlyList<double> values) =>
+        Estimators.ShamosSpread(values) is > 0 and var spread ? spread : Estimators.StandardDeviation(values);
 
     // What the measurement took besides the runs that count is paid once again.
     private static TimeSpan Time(VMPerformance performance, List<MeasuredRun> runs, int count)
@@ -81,11 +97,13 @@ public static class VMCalibrator
     {
         var shown = reach.Where(one => one is { Design: ComparisonDesign.Pairs, DetectablePercent: not null }).Select(one => string.Create(
             CultureInfo.InvariantCulture, $"{one.DetectablePercent:0.#} % in {one.Count} pairs ({one.Time.TotalSeconds:0} s)")).ToList();
-        var text = $"{performance.Workload.Name} on '{performance.VMName}' can show a change of "
-            + (shown.Count > 1 ? $"{string.Join(", ", shown[..^1])} or {shown[^1]}." : $"{string.Join(", ", shown)}.");
+        var text = $"{performance.Workload.Name} on '{performance.VMName}' "
+            + (shown.Count == 0
+                ? "is too unsteady to show a change that is worth naming."
+                : $"can show a change of {(shown.Count > 1 ? $"{string.Join(", ", shown[..^1])} or {shown[^1]}" : shown[0])}.");
         return (VMCalibration.IsClaim(pairs.Verdict), VMCalibration.IsClaim(sequence.Verdict)) switch
         {
-            (true, _) => text + " Even pairs of the same VM looked different: measure again when the host is quieter.",
+            (true, _) => text + " Even pairs of the same VM looked different, as chance alone makes them look in 1 of 20: measure again.",
             (_, true) => text + " The host drifted: the second half of the same runs looked different from the first, so one side after the other would mislead here.",
             _ => text + " Measured against itself it raised no false alarm.",
         };

@@ -11,10 +11,10 @@ public static class VMComparer
     /// <param name="candidate">The measurement after the change, of the same work on the same VM.</param>
     /// <param name="options">How; null for the rule of a plain sequence.</param>
     /// <remarks>
-    /// The primary metric decides. The others are guards: their p-values are corrected together (Holm), and one that regresses
-    /// while the primary improves makes the verdict mixed. Mean latency beside a primary rate is shown only: at a fixed depth
-    /// the one is the other's inverse (Little, Oper. Res. 9 (1961) 383–387). For pairs, the i-th run of one side belongs to the
-    /// i-th of the other; for blocks, the times of the runs tell the blocks.
+    /// One metric decides: the workload's primary one, or the one that was asked about. The others are guards: their p-values are corrected
+    /// together (Holm), and one that got worse while the deciding one did not makes the verdict mixed; so do failed runs. Mean latency beside
+    /// a rate is shown only: at a fixed depth the one is the other's inverse (Little, Oper. Res. 9 (1961) 383–387). For pairs, the i-th run of
+    /// one side belongs to the i-th of the other; for blocks, the times of the runs tell the blocks.
     /// </remarks>
     /// <exception cref="ComparisonException">The measurements are not comparable, or the options make no sense for them.</exception>
     public static VMComparison Compare(VMPerformance baseline, VMPerformance candidate, ComparisonOptions? options = null)
@@ -24,6 +24,8 @@ public static class VMComparer
         options ??= new();
         LikenessCheck.CheckSameSubject(baseline, candidate);
         CheckOptions(candidate, options);
+        var deciding = DecidingMetric(candidate.Metrics, candidate.Workload.Name, options.Metric);
+        var unit = options.Unit ?? (candidate.Change is { Restarted: true } ? ComparisonUnit.Boot : ComparisonUnit.Run);
         var notes = LikenessCheck.CheckConditions(baseline, candidate, options.Force).ToList();
         if (options.Design == ComparisonDesign.Sequential && candidate.StartedAt < baseline.StartedAt)
         {
@@ -37,22 +39,27 @@ public static class VMComparer
         }
 
         var comparers = candidate.Metrics
-            .OrderByDescending(metric => metric.IsPrimary)
-            .Select(metric => (Metric: metric, Role: RoleOf(metric, candidate, options)))
-            .Select(entry => (entry.Role, Comparer: new MetricComparer(entry.Metric, entry.Role, baseline, candidate, options)))
+            .OrderByDescending(metric => metric == deciding)
+            .ThenByDescending(metric => metric.IsPrimary)
+            .Select(metric => (Metric: metric, Role: RoleOf(metric, deciding, candidate, options)))
+            .Select(entry => (entry.Role, Comparer: new MetricComparer(entry.Metric, entry.Role, baseline, candidate, options, unit)))
             .ToList();
         notes.AddRange(comparers.SelectMany(entry => entry.Comparer.Notes).Distinct(StringComparer.Ordinal));
 
         var guards = comparers.Where(entry => entry is { Role: MetricRole.Guard, Comparer.HasValues: true }).ToList();
         var adjusted = HolmCorrection.Adjust([.. guards.Select(entry => entry.Comparer.PValue)]);
         var metrics = comparers
-            .Select(entry => entry.Comparer.Compare(guards.IndexOf(entry) is >= 0 and var guard ? adjusted[guard] : null))
+            .Select(entry => guards.IndexOf(entry) is >= 0 and var guard
+                ? entry.Comparer.Compare(adjusted[guard], guards.Count)
+                : entry.Comparer.Compare())
             .ToList();
 
         var shiftedControls = metrics
             .Where(metric => metric is { Role: MetricRole.NegativeControl, Verdict: Verdict.Improved or Verdict.Regressed })
             .ToList();
-        var verdict = VerdictOf(metrics, shiftedControls.Count > 0);
+        var failedRuns = FailedRuns.Of(baseline, candidate);
+        var verdict = VerdictOf(metrics, shiftedControls.Count > 0, failedRuns);
+        var isDirectionOnly = unit != ComparisonUnit.Run && options.Design != ComparisonDesign.Pairs && comparers[0].Comparer is { HasValues: true, CanShow: false };
         return new()
         {
             VMName = candidate.VMName,
@@ -61,36 +68,67 @@ public static class VMComparer
             Baseline = baseline,
             Candidate = candidate,
             Design = options.Design,
+            Unit = unit,
             RunsPerUnit = options.RunsPerUnit,
-            IsProvisional = options.Design != ComparisonDesign.Pairs,
+            IsProvisional = options.Design != ComparisonDesign.Pairs && !isDirectionOnly,
+            IsDirectionOnly = isDirectionOnly,
+            FailedRuns = failedRuns,
             Metrics = metrics,
             Verdict = verdict,
-            Sentence = ComparisonSentences.OfComparison(verdict, metrics, shiftedControls, options.Design),
+            Sentence = ComparisonSentences.OfComparison(verdict, metrics, shiftedControls, failedRuns, isDirectionOnly ? null : options.Design),
             Notes = notes,
         };
     }
 
-    private static Verdict VerdictOf(List<MetricComparison> metrics, bool contaminated)
+    /// <summary>The metric that decides: the primary one, or the one that is named.</summary>
+    /// <param name="metrics">The metrics of a workload.</param>
+    /// <param name="workload">Its name, for the message.</param>
+    /// <param name="name">The metric's name in any case; null for the primary one.</param>
+    /// <exception cref="ComparisonException">There is no metric of that name.</exception>
+    public static MetricDefinition DecidingMetric(IReadOnlyList<MetricDefinition> metrics, string workload, string? name)
     {
-        var primary = metrics.Single(metric => metric.Role == MetricRole.Primary).Verdict;
-        return contaminated ? Verdict.Inconclusive
-            : primary == Verdict.Improved
-                && metrics.Exists(metric => metric is { Role: MetricRole.Guard, Verdict: Verdict.Regressed }) ? Verdict.Mixed
-            : primary;
+        ArgumentNullException.ThrowIfNull(metrics);
+        return metrics.FirstOrDefault(metric => name is null ? metric.IsPrimary : string.Equals(metric.Name, name, StringComparison.OrdinalIgnoreCase))
+            ?? throw new ComparisonException(
+                ComparisonRefusal.InvalidComparison,
+                $"The workload {workload} has no metric '{name}' to decide by. It has: {string.Join(", ", metrics.Select(metric => metric.Name))}.");
     }
 
-    private static MetricRole RoleOf(MetricDefinition metric, VMPerformance performance, ComparisonOptions options)
-        => metric.IsPrimary ? MetricRole.Primary
-            : options.NegativeControls.Contains(metric.Name, StringComparer.Ordinal) ? MetricRole.NegativeControl
-            : metric.Kind == MetricKind.MeanLatency && performance.PrimaryMetric.Kind == MetricKind.Rate ? MetricRole.Shown
-            : MetricRole.Guard;
+    /// <summary>The part that a metric plays where another one decides.</summary>
+    internal static MetricRole RoleOf(MetricDefinition metric, MetricDefinition deciding, IReadOnlyList<MetricDefinition> all) =>
+        metric == deciding ? MetricRole.Primary
+        // The rate and the mean latency of a workload are one metric in two words: the one that is not asked about is shown.
+        : IsMeanBesideRate(metric, all) || (IsMeanBesideRate(deciding, all) && metric.IsPrimary) ? MetricRole.Shown
+        : MetricRole.Guard;
+
+    private static Verdict VerdictOf(List<MetricComparison> metrics, bool isContaminated, FailedRuns failedRuns)
+    {
+        var deciding = metrics.Single(metric => metric.Role == MetricRole.Primary).Verdict;
+        if (isContaminated)
+        {
+            return Verdict.Inconclusive;
+        }
+
+        var isWorse = failedRuns.IsWorse
+            || (deciding == Verdict.Improved && failedRuns.IsMoreOften)
+            || metrics.Exists(metric => metric is { Role: MetricRole.Guard, Verdict: Verdict.Regressed });
+        return isWorse && deciding != Verdict.Regressed ? Verdict.Mixed : deciding;
+    }
+
+    private static MetricRole RoleOf(MetricDefinition metric, MetricDefinition deciding, VMPerformance performance, ComparisonOptions options) =>
+        metric != deciding && options.NegativeControls.Contains(metric.Name, StringComparer.Ordinal)
+            ? MetricRole.NegativeControl
+            : RoleOf(metric, deciding, performance.Metrics);
+
+    private static bool IsMeanBesideRate(MetricDefinition metric, IReadOnlyList<MetricDefinition> all) =>
+        metric.Kind == MetricKind.MeanLatency && all.Any(other => other is { IsPrimary: true, Kind: MetricKind.Rate });
 
     private static void CheckOptions(VMPerformance candidate, ComparisonOptions options)
     {
         var wrong = options switch
         {
-            { ThresholdPercent: { } threshold } when threshold is not (> 0 and < 1000)
-                => $"The threshold is {Number(threshold)} %; it must lie above 0 and below 1000 %.",
+            { ThresholdPercent: { } threshold } when threshold is not (> 0 and <= VerdictLimits.LargestThresholdPercent)
+                => $"The threshold is {Number(threshold)} %; it must lie above 0 and be at most {Number(VerdictLimits.LargestThresholdPercent)} %.",
             { ConfidenceLevel: not (> 0.5 and < 1) }
                 => $"The confidence level is {Number(options.ConfidenceLevel)}; it must lie above 0.5 and below 1, for example 0.95.",
             { RunsPerUnit: < 1 } => $"{Number(options.RunsPerUnit)} runs cannot make one value; at least 1 is needed.",

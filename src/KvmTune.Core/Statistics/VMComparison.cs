@@ -28,16 +28,30 @@ public sealed record VMComparison
     /// <summary>In which order the runs were made.</summary>
     public required ComparisonDesign Design { get; init; }
 
-    /// <summary>How many consecutive runs of a side made one value, by their median: 1, or the runs of one boot.</summary>
+    /// <summary>What one value of it is of.</summary>
+    public ComparisonUnit Unit { get; init; }
+
+    /// <summary>In pairs, how many consecutive runs of a side made one value, by their median: 1, or the runs of one boot.</summary>
     public int RunsPerUnit { get; init; } = 1;
 
-    /// <summary>True where the design lets drift of the host look like an effect: everything but pairs.</summary>
+    /// <summary>True where the design lets drift of the host look like an effect: everything but pairs, where there is a verdict at all.</summary>
     public required bool IsProvisional { get; init; }
 
-    /// <summary>Every metric of the workload, the primary one first.</summary>
+    /// <summary>
+    /// True where so few units can show neither a difference nor sameness (four boots, or one boot before and one after): the result is a
+    /// direction, and the verdict is inconclusive.
+    /// </summary>
+    public bool IsDirectionOnly { get; init; }
+
+    /// <summary>The runs that failed on either side; null in a record from before they were compared.</summary>
+    public FailedRuns? FailedRuns { get; init; }
+
+    /// <summary>Every metric of the workload, the one that decides first.</summary>
     public required IReadOnlyList<MetricComparison> Metrics { get; init; }
 
-    /// <summary>The verdict: that of the primary metric, unless another one regressed while it improved, or a control shifted.</summary>
+    /// <summary>
+    /// The verdict: that of the metric that decides, unless a guard got worse and it did not, runs failed more often, or a control shifted.
+    /// </summary>
     public required Verdict Verdict { get; init; }
 
     /// <summary>The verdict in words.</summary>

@@ -4,19 +4,22 @@ namespace KvmTune.Statistics;
 /// <summary>What a comparison says of a change.</summary>
 public enum Verdict
 {
-    /// <summary>Better, beyond doubt and by more than the practical threshold.</summary>
+    /// <summary>Better: the test shows it at its level, and by at least the practical threshold.</summary>
     Improved,
 
-    /// <summary>Worse, beyond doubt and by more than the practical threshold.</summary>
+    /// <summary>Worse: the test shows it at its level, and by at least the practical threshold.</summary>
     Regressed,
 
-    /// <summary>Shown to be alike: the 90 % interval lies within the margin of equivalence.</summary>
+    /// <summary>Shown to be the same: the interval of the shift lies within the margin.</summary>
     NoDifference,
 
-    /// <summary>Neither shown: more or quieter runs are needed.</summary>
+    /// <summary>Neither shown: more or quieter runs are needed, or a design that can show something at all.</summary>
     Inconclusive,
 
-    /// <summary>The primary metric improved and another one regressed beyond doubt.</summary>
+    /// <summary>
+    /// A guard got worse and the primary metric did not: it improved, stayed the same, or is inconclusive. A guard is another metric of the
+    /// workload, or the share of runs that failed. Where both got worse, that is <see cref="Regressed"/>.
+    /// </summary>
     Mixed,
 }
 
@@ -31,6 +34,19 @@ public enum ComparisonDesign
 
     /// <summary>Runs in alternating blocks, such as A B B A.</summary>
     Blocks,
+}
+
+/// <summary>
+/// What one value of a comparison is of: what may differ by luck as a whole, and what the two sides are therefore compared by. However many
+/// runs a boot has, it is one draw of the guest's memory layout and of the host's mood.
+/// </summary>
+public enum ComparisonUnit
+{
+    /// <summary>A run, where the side changes while the guest runs on.</summary>
+    Run,
+
+    /// <summary>A boot of the guest, where the side changes by a restart.</summary>
+    Boot,
 }
 
 /// <summary>The part that a metric plays in a comparison.</summary>

@@ -1,4 +1,4 @@
-// The rule that turns a test into a verdict: a difference must be both beyond doubt and large enough to matter, and likeness
+// The rule that turns a test into a verdict: a difference must be both shown by the test and large enough to matter, and sameness
 // must be shown too. What is neither is inconclusive.
 using KvmTune.Measurement;
 
@@ -6,12 +6,17 @@ namespace KvmTune.Statistics;
 
 /// <summary>What a verdict on one metric asks for.</summary>
 /// <param name="Alpha">The largest p-value that is a difference.</param>
-/// <param name="ThresholdPercent">The smallest shift that matters in practice, in per cent.</param>
-/// <param name="MarginPercent">The margin within which the 90 % interval must lie to show likeness, in per cent.</param>
-public sealed record VerdictLimits(double Alpha, double ThresholdPercent, double MarginPercent)
+/// <param name="ThresholdPercent">The smallest rise that matters in practice, in per cent; the smallest fall is the one that undoes it (3 % up, 2.9 % down).</param>
+/// <param name="MarginPercent">The margin within which the interval must lie to show sameness, as a rise in per cent; downwards again what undoes it.</param>
+/// <param name="SamenessLevel">The level of that interval.</param>
+public sealed record VerdictLimits(
+    double Alpha, double ThresholdPercent, double MarginPercent, double SamenessLevel = LookPlan.FixedSamenessLevel)
 {
     /// <summary>The level of a provisional verdict, whose design lets drift look like an effect.</summary>
     public const double ProvisionalAlpha = 0.01;
+
+    /// <summary>The largest threshold of one's own, in per cent: beyond it, a verdict would call a half and a double the same.</summary>
+    public const double LargestThresholdPercent = 50;
 
     /// <summary>
     /// The limits for a metric. Thresholds: 3 %, provisional 5 %, and 10 % for what is taken from inside a run: latency
@@ -23,20 +28,19 @@ public sealed record VerdictLimits(double Alpha, double ThresholdPercent, double
     /// <param name="alpha">The level.</param>
     /// <param name="isProvisional">Whether the design makes the verdict provisional.</param>
     /// <param name="ownThresholdPercent">The caller's threshold, or null.</param>
-    public static VerdictLimits For(MetricKind kind, double alpha, bool isProvisional, double? ownThresholdPercent = null)
+    /// <param name="samenessLevel">The level of the interval that shows sameness.</param>
+    public static VerdictLimits For(
+        MetricKind kind, double alpha, bool isProvisional, double? ownThresholdPercent = null, double samenessLevel = LookPlan.FixedSamenessLevel)
     {
         var isWithinRun = kind is MetricKind.LatencyPercentile or MetricKind.Variation;
         var threshold = ownThresholdPercent ?? (isWithinRun ? 10 : isProvisional ? 5 : 3);
-        return new(alpha, threshold, Math.Max(threshold, Math.Min(5, threshold * 5 / 3)));
+        return new(alpha, threshold, Math.Max(threshold, Math.Min(5, threshold * 5 / 3)), samenessLevel);
     }
 }
 
 /// <summary>The verdict rule.</summary>
 public static class VerdictRule
 {
-    /// <summary>The confidence level of the interval that shows likeness: two one-sided tests at 5 %.</summary>
-    public const double EquivalenceLevel = 0.9;
-
     /// <summary>The verdict on one metric.</summary>
     /// <param name="test">The test.</param>
     /// <param name="scale">The scale that the test is on.</param>
@@ -44,23 +48,28 @@ public static class VerdictRule
     /// <param name="limits">What is asked for.</param>
     /// <param name="pValue">The p-value to judge by where it was corrected for several metrics; else the test's own.</param>
     /// <returns>Any verdict but <see cref="Verdict.Mixed"/>, which needs several metrics.</returns>
-    /// <remarks>A shift away from a baseline of exactly 0 is larger than any threshold in per cent.</remarks>
+    /// <remarks>
+    /// Limits are on the scale of the test: on logarithms a factor up weighs as much as the same factor down. A shift away from a baseline of
+    /// exactly 0 is larger than any threshold in per cent.
+    /// </remarks>
     public static Verdict Judge(
         ShiftTest test, MetricScale scale, MetricDirection direction, VerdictLimits limits, double? pValue = null)
     {
         var shift = test.Shift;
-        var size = Math.Abs(scale.ToPercent(shift) ?? double.PositiveInfinity);
-        if (shift != 0 && size >= limits.ThresholdPercent && (pValue ?? test.PValue) <= limits.Alpha)
+        var size = Math.Abs(shift);
+        if (shift != 0 && size >= scale.FromPercent(limits.ThresholdPercent) && (pValue ?? test.PValue) <= limits.Alpha)
         {
             return shift > 0 == (direction == MetricDirection.HigherIsBetter) ? Verdict.Improved : Verdict.Regressed;
         }
 
-        // The interval holds the shift, so it need not be sought where the shift is outside the margin.
-        return size <= limits.MarginPercent
-            && test.Interval(EquivalenceLevel) is { } interval
-            && scale.ToPercent(interval.Low) >= -limits.MarginPercent
-            && scale.ToPercent(interval.High) <= limits.MarginPercent
-                ? Verdict.NoDifference
-                : Verdict.Inconclusive;
+        return IsSame(test, scale.FromPercent(limits.MarginPercent), limits.SamenessLevel) ? Verdict.NoDifference : Verdict.Inconclusive;
     }
+
+    // The interval holds the shift, and every shift that is not rejected: so it need not be sought where those are outside the margin already.
+    private static bool IsSame(ShiftTest test, double margin, double level) =>
+        Math.Abs(test.Shift) <= margin
+        && (margin == 0 || (test.Rejects(margin, level) && test.Rejects(-margin, level)))
+        && test.Interval(level) is { } interval
+        && interval.Low >= -margin
+        && interval.High <= margin;
 }

@@ -224,6 +224,7 @@ public static class DomainXmlReader
         private void ReadCpu()
         {
             _cpu = _cpu with { Mode = reader.GetAttribute("mode") };
+            Dictionary<string, string>? features = null;
             foreach (var element in reader.Children())
             {
                 switch (element)
@@ -241,8 +242,13 @@ public static class DomainXmlReader
                     case "numa":
                         _cpu = _cpu with { NumaCells = ReadNumaCells() };
                         break;
+                    case "feature" when reader.GetAttribute("name") is { } feature:
+                        (features ??= new(StringComparer.Ordinal))[feature] = reader.GetAttribute("policy") ?? "require";
+                        break;
                 }
             }
+
+            _cpu = features is null ? _cpu : _cpu with { Features = features };
         }
 
         private List<GuestNumaCell> ReadNumaCells()

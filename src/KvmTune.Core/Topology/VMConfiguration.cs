@@ -39,6 +39,17 @@ public sealed record VMConfiguration
     /// <summary>The host CPUs of the emulator thread.</summary>
     public CpuSet? EmulatorPin { get; init; }
 
+    /// <summary>
+    /// The host CPUs of each vCPU that is bound to some: by its own pin, else by <see cref="VcpuCpuSet"/>, which is the pin of what has none
+    /// (libvirt 9.0 qemuProcessSetupPid).
+    /// </summary>
+    public IReadOnlyDictionary<int, CpuSet> EffectiveVcpuPins => VcpuCpuSet is not { IsEmpty: false } cpus
+        ? VcpuPins
+        : Enumerable.Range(0, MaxVcpus).Concat(VcpuPins.Keys).Distinct().ToDictionary(vcpu => vcpu, vcpu => VcpuPins.GetValueOrDefault(vcpu) ?? cpus);
+
+    /// <summary>The host CPUs that the emulator thread is bound to; null where it is bound to none.</summary>
+    public CpuSet? EffectiveEmulatorPin => EmulatorPin ?? (VcpuCpuSet is { IsEmpty: false } cpus ? cpus : null);
+
     /// <summary>The ids of the I/O threads.</summary>
     public IReadOnlyList<int> IOThreadIds { get; init; } = [];
 
@@ -78,6 +89,9 @@ public sealed record CpuConfiguration
 
     /// <summary>Sockets, dies, cores and threads, where the document sets them.</summary>
     public CpuTopology? Topology { get; init; }
+
+    /// <summary>The features that are asked for or taken away, with their policies: require, disable and others.</summary>
+    public IReadOnlyDictionary<string, string> Features { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal);
 
     /// <summary>The NUMA cells that the guest sees; empty for a guest without NUMA.</summary>
     public IReadOnlyList<GuestNumaCell> NumaCells { get; init; } = [];

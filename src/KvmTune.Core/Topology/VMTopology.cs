@@ -82,6 +82,9 @@ public sealed record IOThreadTopology(int Id, CpuSet? Pin);
 /// <param name="Configured">The value from the next start on; null when it is not set.</param>
 public sealed record ConfigurationDifference(string Setting, string? Running, string? Configured)
 {
+    /// <summary>Whether the running VM could take the other value without a restart.</summary>
+    public bool CanBeLive { get; init; }
+
     /// <summary>For example <c>disk vdb cache: writeback -> none</c>.</summary>
     public override string ToString() => $"{Setting}: {Running ?? "(not set)"} -> {Configured ?? "(not set)"}";
 }

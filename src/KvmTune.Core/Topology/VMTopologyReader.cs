@@ -1,5 +1,4 @@
 // Reads VMs from a host into the topology model, one after the other, so that ten thousand of them stream through little memory.
-using KvmTune.Hosts;
 using KvmTune.Libvirt;
 
 namespace KvmTune.Topology;
@@ -17,12 +16,14 @@ public static class VMTopologyReader
         var state = domain.GetState();
         var isRunning = state is not (DomainState.ShutOff or DomainState.Crashed or DomainState.NoState);
         var isPersistent = domain.IsPersistent;
-        var running = isRunning ? Configuration(domain, DomainXmlFlags.None) : null;
-        var configured = isPersistent || running is null ? Configuration(domain, DomainXmlFlags.Inactive) : null;
+        using var runningXml = isRunning ? domain.GetXmlUtf8(DomainXmlFlags.None) : null;
+        using var configuredXml = isPersistent || runningXml is null ? domain.GetXmlUtf8(DomainXmlFlags.Inactive) : null;
+        var running = runningXml is null ? null : DomainXmlReader.Read(runningXml.Span);
+        var configured = configuredXml is null ? null : DomainXmlReader.Read(configuredXml.Span);
         var current = running ?? configured!;
         return new VMTopology
         {
-            VMName = domain.Name,
+            VMName = TerminalText.Line(domain.Name),
             VMId = domain.Id,
             ConnectionUri = connectionUri,
             State = state,
@@ -30,14 +31,10 @@ public static class VMTopologyReader
             Running = running,
             Configured = configured,
             Vcpus = Vcpus(domain, current, isRunning, hostCpus),
-            PendingRestart = running is null || configured is null ? [] : ConfigurationComparer.Compare(running, configured, hostCpus),
+            PendingRestart = runningXml is null || configuredXml is null
+                ? []
+                : SettingComparer.Pending(DomainSettings.Read(runningXml.Span), DomainSettings.Read(configuredXml.Span), hostCpus),
         };
-    }
-
-    private static VMConfiguration Configuration(LibvirtDomain domain, DomainXmlFlags flags)
-    {
-        using var xml = domain.GetXmlUtf8(flags);
-        return DomainXmlReader.Read(xml.Span);
     }
 
     private static VcpuTopology[] Vcpus(LibvirtDomain domain, VMConfiguration current, bool isRunning, CpuSet hostCpus)
@@ -54,7 +51,23 @@ public static class VMTopologyReader
                 null);
         }
 
-        foreach (var place in isRunning && vcpus.Length > 0 ? domain.GetVcpuPlaces(vcpus.Length) : [])
+        if (!isRunning || vcpus.Length == 0)
+        {
+            return vcpus;
+        }
+
+        if (Places(domain, vcpus.Length) is not { } places)
+        {
+            for (var number = 0; number < vcpus.Length; number++)
+            {
+                vcpus[number] = vcpus[number] with { IsOnline = number < current.CurrentVcpus };
+            }
+
+            return vcpus;
+        }
+
+        // A vCPU may have been added since the document was made.
+        foreach (var place in places.Where(place => place.Number < vcpus.Length))
         {
             vcpus[place.Number] = vcpus[place.Number] with
             {
@@ -65,5 +78,18 @@ public static class VMTopologyReader
         }
 
         return vcpus;
+    }
+
+    // Null where the vCPUs are nowhere: QEMU is only being started and has no threads for them yet, or has just ended.
+    private static IReadOnlyList<VcpuPlace>? Places(LibvirtDomain domain, int room)
+    {
+        try
+        {
+            return domain.GetVcpuPlaces(room);
+        }
+        catch (LibvirtException exception) when (exception.ErrorCode == LibvirtErrorCode.OperationInvalid)
+        {
+            return null;
+        }
     }
 }

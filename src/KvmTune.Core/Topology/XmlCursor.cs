@@ -284,9 +284,12 @@ internal sealed class XmlCursor(byte[] buffer, int length)
     private string Value(int start, int end, bool isAttribute)
     {
         var raw = buffer.AsSpan(start, end - start);
-        return raw.IndexOfAny("&\r\n\t"u8) < 0
+        var text = raw.IndexOfAny("&\r\n\t"u8) < 0
             ? XmlWords.Get(raw)
             : XmlText.Decode(Encoding.UTF8.GetString(raw), isAttribute) ?? throw Error("An entity is not known");
+
+        // XML has no control characters but for C1 and those that change the direction of text; what is read is shown.
+        return Ascii.IsValid(raw) && !raw.Contains((byte)'&') ? text : TerminalText.Of(text);
     }
 
     private XmlException Error(string message)

@@ -94,8 +94,8 @@ internal sealed class ChangeApplication(HostConnection host, LibvirtDomain domai
     /// <summary>The change that takes a plan back: one, whatever the two documents had before, so that undoing is one step, and can itself be undone in one.</summary>
     internal static VMChange InverseOf(VMTuningPlan plan)
     {
-        var ofConfiguration = plan.ChangesConfiguration ? plan.Change.Inverse(DomainDocument.Parse(plan.Snapshot.Persistent!)) : null;
-        var ofRunning = plan.ChangesRunning ? plan.Change.ForRunning.Inverse(DomainDocument.Parse(plan.Snapshot.Running!)) : null;
+        var ofConfiguration = plan.ChangesConfiguration ? plan.Change.Inverse(plan.Snapshot.Persistent!) : null;
+        var ofRunning = plan.ChangesRunning ? plan.Change.ForRunning.Inverse(plan.Snapshot.Running!) : null;
         if (ofConfiguration is null)
         {
             return ofRunning! with { Scope = ChangeScope.Live };
@@ -116,23 +116,26 @@ internal sealed class ChangeApplication(HostConnection host, LibvirtDomain domai
 
     private List<Verification> Define()
     {
-        if (domain.GetXml(DomainXmlFlags.Inactive | DomainXmlFlags.Secure) is var now && now != plan.Snapshot.Persistent)
+        var document = plan.Snapshot.Persistent!.Copy();
+        _change.Edit(document);
+        var (connection, edited) = (host.Write(), document.ToXml());
+
+        // libvirt has no define that takes a condition: the two calls follow each other with nothing between them.
+        if (!plan.Snapshot.Persistent.IsFrom(Persistent()))
         {
             throw new KvmTuneException(
                 "ConcurrentEdit", KvmTuneErrorCategory.ResourceBusy,
                 $"The configuration of '{plan.VMName}' was changed by somebody else in this very moment. Nothing was written; try again.");
         }
 
-        var document = DomainDocument.Parse(plan.Snapshot.Persistent!);
-        _change.Edit(document);
-        using (host.Write().DefineXml(document.ToXml(), validate: true))
+        using (connection.DefineXml(edited, validate: true))
         {
             // The new handle names the domain that is held here already.
         }
 
-        var defined = DomainDocument.Parse(domain.GetXml(DomainXmlFlags.Inactive | DomainXmlFlags.Secure));
-        var verifications = _change.Settings.Select(setting => new Verification(
-            setting.Path.ToString(), "libvirt: persistent configuration", Shown(setting.Value), Shown(defined.Get(setting.Path)))).ToList();
+        // What the edit led to is what must be there: an I/O thread that something else has come to use stays where it was to go.
+        var defined = VMReading.Persistent(domain);
+        var verifications = _change.Settings.Select(setting => Verified(SettingCatalog.Get(setting.Path), setting.Path, document.Get(setting.Path), defined.Get(setting.Path))).ToList();
         if (verifications.Any(verification => !verification.IsMet))
         {
             TakeBackConfiguration();
@@ -146,7 +149,7 @@ internal sealed class ChangeApplication(HostConnection host, LibvirtDomain domai
     {
         var change = _change.ForRunning;
         var hostCpus = plan.HostCpus!;
-        var target = new LiveTarget(domain, DomainXmlReader.Read(plan.Snapshot.Running!), hostCpus.OnlineCpus, hostCpus.CpuMapLength, FindProcess());
+        var target = new LiveTarget(domain, plan.Snapshot.Running!.ToConfiguration(), hostCpus.OnlineCpus, hostCpus.CpuMapLength, FindProcess());
         try
         {
             change.ApplyLive(target);
@@ -155,7 +158,7 @@ internal sealed class ChangeApplication(HostConnection host, LibvirtDomain domai
         }
         catch (Exception exception) when (exception is LibvirtException or KvmTuneException)
         {
-            change.Inverse(DomainDocument.Parse(plan.Snapshot.Running!)).ApplyLive(target);
+            change.Inverse(plan.Snapshot.Running!).ApplyLive(target);
             throw;
         }
     }
@@ -168,13 +171,27 @@ internal sealed class ChangeApplication(HostConnection host, LibvirtDomain domai
             return;
         }
 
-        var document = DomainDocument.Parse(domain.GetXml(DomainXmlFlags.Inactive | DomainXmlFlags.Secure));
-        _change.Inverse(DomainDocument.Parse(plan.Snapshot.Persistent!)).Edit(document);
-        using (host.Write().DefineXml(document.ToXml(), validate: true))
+        var (connection, inverse) = (host.Write(), _change.Inverse(plan.Snapshot.Persistent!));
+        string now, edited;
+        do
+        {
+            now = Persistent();
+            var document = DomainDocument.Parse(now);
+            inverse.Edit(document);
+            edited = document.ToXml();
+        }
+        while (Persistent() != now);
+
+        using (connection.DefineXml(edited, validate: true))
         {
             // The new handle names the domain that is held here already.
         }
     }
+
+    private string Persistent() => domain.GetXml(DomainXmlFlags.Inactive | DomainXmlFlags.Secure);
+
+    private static Verification Verified(Setting setting, SettingPath path, string? expected, string? actual) => new(
+        path.ToString(), "libvirt: persistent configuration", Shown(expected), Shown(setting.IsSame(expected, actual) ? expected : actual));
 
     private QemuProcess? FindProcess() => host.IsLocalQemu ? QemuProcess.Find(domain.Name, domain.Id) : null;
 

@@ -1,4 +1,6 @@
 // A step on the host that a change of a VM needs first, and that is taken back when the change fails.
+using KvmTune.Hosts;
+
 namespace KvmTune.Tuning;
 
 /// <summary>What is done on the host before a change.</summary>

@@ -16,7 +16,7 @@ internal static class TuningJson
         IgnoreReadOnlyProperties = true,
         NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals,
         MaxDepth = 512,
-        Converters = { new JsonStringEnumConverter(), new CpuSetConverter(), new SetConverter() },
+        Converters = { new JsonStringEnumConverter(), new CpuSetConverter(), new SetConverter(), new TextConverter() },
         TypeInfoResolver = new DefaultJsonTypeInfoResolver { Modifiers = { KnowChanges, LeaveOutPreparation, LeaveOutWhatFollows } },
     };
 
@@ -58,6 +58,19 @@ internal static class TuningJson
                 type.Properties.RemoveAt(i);
             }
         }
+    }
+
+    // What was saved may have been edited, or come from anywhere: its texts are shown.
+    private sealed class TextConverter : JsonConverter<string>
+    {
+        public override string? Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
+            reader.GetString() is { } text ? TerminalText.Of(text) : null;
+
+        public override string ReadAsPropertyName(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => TerminalText.Of(reader.GetString());
+
+        public override void Write(Utf8JsonWriter writer, string value, JsonSerializerOptions options) => writer.WriteStringValue(value);
+
+        public override void WriteAsPropertyName(Utf8JsonWriter writer, string value, JsonSerializerOptions options) => writer.WritePropertyName(value);
     }
 
     private sealed class CpuSetConverter : JsonConverter<CpuSet>

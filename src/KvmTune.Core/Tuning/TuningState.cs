@@ -1,6 +1,6 @@
 // The tuning state of a VM: every setting that this module can change, as a domain XML has it.
 using System.Globalization;
-using System.Xml.Linq;
+using KvmTune.Topology;
 
 namespace KvmTune.Tuning;
 
@@ -9,45 +9,66 @@ namespace KvmTune.Tuning;
 /// <param name="Devices">The disks, SCSI controllers and NICs, by their addresses: of these, and only these, a setting that is not among the values was not set.</param>
 public sealed record TuningState(IReadOnlyList<SettingValue> Values, IReadOnlyList<string> Devices)
 {
-    private static readonly string[] DriverOfDisk = ["cache", "io", "discard", "detect_zeroes", "iothread", "queues"];
-    private static readonly string[] DriverOfController = ["iothread", "queues"];
-    private static readonly string[] DriverOfNic = ["name", "queues", "rx_queue_size", "tx_queue_size"];
+    // What states of the first version did not hold: that it is not among their values says nothing.
+    private static readonly string[] UnknownAtFirst =
+    [
+        "numatune/memnode[@cellid]/@mode", "numatune/memnode[@cellid]/@nodeset", "cpu/feature[@name]/@policy",
+        "devices/controller[@type='scsi'][@index]/driver/iothreads/iothread[@id]",
+    ];
+
+    /// <summary>The kinds of setting that could be among the values, by their patterns; null in a state of the first version.</summary>
+    public IReadOnlyList<string>? Known { get; init; }
 
     /// <summary>The state that a document has.</summary>
     public static TuningState Of(DomainDocument document)
     {
         ArgumentNullException.ThrowIfNull(document);
-        var devices = DevicesOf(document.Domain).DistinctBy(device => device.Path).ToList();
-        var values = Common(document.Domain).Concat(devices.SelectMany(device => device.Settings))
-            .Select(path => new SettingValue(path, document.Get(path)))
-            .Where(setting => setting.Value is not null)
-            .DistinctBy(setting => setting.Path)
-            .ToList();
-        return new TuningState(values, devices.Select(device => device.Path.ToString()).ToList());
+        return new TuningState(
+            [.. document.Settings.All.Where(setting => setting.Setting.IsTunable).Select(setting => new SettingValue(setting.Path, setting.Value)).DistinctBy(setting => setting.Path)],
+            [.. document.Settings.Devices.Select(device => device.ToString())])
+        {
+            Known = [.. SettingCatalog.All.Where(setting => setting.IsTunable).Select(setting => setting.Pattern)],
+        };
     }
 
     /// <summary>What must be set in a document so that it has this state again. Devices that came since are left alone.</summary>
     public IReadOnlyList<SettingValue> ChangesOf(DomainDocument document)
     {
         var now = Of(document);
-        var wanted = Values.ToDictionary(setting => setting.Path, setting => setting.Value);
+        List<SettingValue> then = [.. Values.Where(setting => SettingCatalog.Find(setting.Path) is { IsTunable: true }), .. ThreadsOfNumber()];
+        var wanted = then.Select(setting => setting.Path).ToHashSet();
         var present = now.Values.ToDictionary(setting => setting.Path, setting => setting.Value);
-        var set = Values.Where(setting => IsHere(setting.Path, now.Devices) && present.GetValueOrDefault(setting.Path) != setting.Value).ToList();
-        var unset = now.Values.Where(setting => !wanted.ContainsKey(setting.Path) && !IsAbove(setting.Path, Values) && IsHere(setting.Path, Devices))
-            .Select(setting => setting with { Value = null });
+        var set = then.Where(setting => IsHere(setting.Path, now.Devices) && !SettingCatalog.Get(setting.Path).IsSame(present.GetValueOrDefault(setting.Path), setting.Value)).ToList();
+        var unset = now.Values.Where(setting => !wanted.Contains(setting.Path) && IsKnown(setting.Path) && !IsAbove(setting.Path, then) && IsHere(setting.Path, Devices))
+            .Select(setting => setting with { Value = null }).ToList();
 
-        // Elements that only their order tells apart go from the last one back, and what is only there or not comes at the end:
-        // a removal before it takes empty elements away.
+        // What is only there or not is named where anything else changes: a removal takes elements along that it leaves empty.
         return new List<SettingValue>(
         [
             .. set.Where(setting => setting.Value!.Length > 0),
-            .. unset.Reverse(),
-            .. Values.Where(setting => setting.Value!.Length == 0 && (set.Contains(setting) || set.Count > 0 || unset.Any()) && IsHere(setting.Path, now.Devices)),
+            .. unset,
+            .. then.Where(setting => setting.Value!.Length == 0 && (set.Contains(setting) || set.Count > 0 || unset.Count > 0) && IsHere(setting.Path, now.Devices)),
         ]);
     }
 
     /// <summary>The devices of this state that a document does not have any more.</summary>
     public IReadOnlyList<string> MissingDevices(DomainDocument document) => [.. Devices.Except(Of(document).Devices, StringComparer.Ordinal)];
+
+    // A state of the first version held the number of I/O threads beside the ids that were named.
+    private IEnumerable<SettingValue> ThreadsOfNumber()
+    {
+        var count = Values.FirstOrDefault(setting => setting.Path == IOThreadElements.CountPath)?.Value;
+        var named = Values.Select(setting => IOThreadElements.ThreadOf(setting.Path)).OfType<int>().ToHashSet();
+        return int.TryParse(count, NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+            ? IOThreadElements.Unnamed(named, number).Select(id => new SettingValue(IOThreadElements.PathOf(id), string.Empty))
+            : [];
+    }
+
+    private bool IsKnown(SettingPath path)
+    {
+        var pattern = SettingCatalog.Get(path).Pattern;
+        return Known is null ? !UnknownAtFirst.Contains(pattern, StringComparer.Ordinal) : Known.Contains(pattern, StringComparer.Ordinal);
+    }
 
     // An element that is set alone now, and has something in it in this state, is not to be taken away.
     private static bool IsAbove(SettingPath path, IReadOnlyList<SettingValue> values) =>
@@ -59,79 +80,4 @@ public sealed record TuningState(IReadOnlyList<SettingValue> Values, IReadOnlyLi
     private static string? DeviceOf(SettingPath path) => path.Elements is [{ Name: "devices" }, var device, ..]
         ? SettingPath.Of(path.Elements[0], device).ToString()
         : null;
-
-    private static IEnumerable<SettingPath> Common(XElement domain)
-    {
-        var tune = SettingPath.Of(new SettingElement("cputune"));
-        foreach (var pin in domain.Elements("cputune").Elements())
-        {
-            var key = pin.Name.LocalName switch { "vcpupin" => "vcpu", "iothreadpin" => "iothread", _ => null };
-            if (key is not null && (string?)pin.Attribute(key) is { } number)
-            {
-                yield return tune.Child(pin.Name.LocalName, key, number).At("cpuset");
-            }
-        }
-
-        yield return tune.Child("emulatorpin").At("cpuset");
-        yield return SettingPath.Of(new SettingElement("iothreads"));
-        foreach (var id in domain.Elements("iothreadids").Elements("iothread").Select(thread => (string?)thread.Attribute("id")).OfType<string>())
-        {
-            yield return SettingPath.Of(new SettingElement("iothreadids")).Child("iothread", "id", id);
-        }
-
-        var cpu = SettingPath.Of(new SettingElement("cpu"));
-        foreach (var path in At(cpu, "mode", "match", "check").Concat(At(cpu.Child("model"), "fallback", "vendor_id")).Append(cpu.Child("model"))
-            .Concat(At(cpu.Child("topology"), "sockets", "dies", "cores", "threads")))
-        {
-            yield return path;
-        }
-
-        var backing = SettingPath.Of(new SettingElement("memoryBacking"));
-        var pages = domain.Elements("memoryBacking").Elements("hugepages").Elements("page").Count();
-        foreach (var path in Enumerable.Range(0, pages).SelectMany(index => At(backing.Child("hugepages").Child("page", index), "size", "unit", "nodeset")))
-        {
-            yield return path;
-        }
-
-        if (pages == 0)
-        {
-            yield return backing.Child("hugepages");
-        }
-
-        yield return backing.Child("nosharepages");
-        yield return backing.Child("locked");
-        foreach (var path in At(SettingPath.Of(new SettingElement("numatune")).Child("memory"), "mode", "nodeset", "placement"))
-        {
-            yield return path;
-        }
-    }
-
-    private static IEnumerable<(SettingPath Path, IEnumerable<SettingPath> Settings)> DevicesOf(XElement domain)
-    {
-        foreach (var device in domain.Elements("devices").Elements())
-        {
-            switch (device.Name.LocalName)
-            {
-                case "disk" when (string?)device.Element("target")?.Attribute("dev") is { } target:
-                    var disk = Changes.DiskSettings.Path(target);
-                    yield return (disk, Driver(device, disk, DriverOfDisk).Concat(device.Elements("iotune").Elements().Select(limit => disk.Child("iotune").Child(limit.Name.LocalName))));
-                    break;
-                case "controller" when (string?)device.Attribute("type") == "scsi" && int.TryParse((string?)device.Attribute("index"), NumberStyles.None, CultureInfo.InvariantCulture, out var index):
-                    var controller = Changes.DiskIOThreadChange.ControllerPath(index);
-                    yield return (controller, Driver(device, controller, DriverOfController));
-                    break;
-                case "interface" when (string?)device.Element("mac")?.Attribute("address") is { } mac:
-                    var nic = SettingPath.Of(new SettingElement("devices"), new SettingElement("interface", "mac", "address", mac));
-                    yield return (nic, Driver(device, nic, DriverOfNic));
-                    break;
-            }
-        }
-    }
-
-    private static IEnumerable<SettingPath> Driver(XElement device, SettingPath path, string[] attributes) =>
-        At(path.Child("driver"), attributes).Concat(device.Elements("driver").Elements("iothreads").Elements("iothread")
-            .Select(thread => (string?)thread.Attribute("id")).OfType<string>()
-            .Select(id => path.Child("driver").Child("iothreads").Child("iothread", "id", id)));
-
-    private static IEnumerable<SettingPath> At(SettingPath element, params string[] attributes) => attributes.Select(element.At);
 }

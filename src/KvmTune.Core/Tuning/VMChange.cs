@@ -53,6 +53,9 @@ public abstract record VMChange
     /// <summary>The settings that it sets in a domain XML, each with its value or null for "not set".</summary>
     public abstract IReadOnlyList<SettingValue> Settings { get; }
 
+    /// <summary>The kinds of setting that a change of this kind can set, whatever it says: one from outside may say anything.</summary>
+    public abstract IReadOnlyList<Setting> Kinds { get; }
+
     // A record's own text would show what it is made of, and a change is made of itself (its parts, what the running VM gets).
     /// <summary>For example <c>db01: pin vCPU 0 to host CPU 2</c>.</summary>
     public sealed override string ToString() => $"{VMName}: {Title}";
@@ -62,11 +65,11 @@ public abstract record VMChange
         WithSettings(path => before.Get(path)) with { Trace = before.Trace(Settings.Select(setting => setting.Path)), RunningPart = null };
 
     /// <summary>Sets the settings in a document.</summary>
+    /// <exception cref="KvmTuneException">The change sets what changes of its kind do not set (<c>ForeignSetting</c>).</exception>
     public void Edit(DomainDocument document)
     {
-        // Elements return to their places from the front, so that each finds the ones before it there already, and no others.
-        foreach (var setting in Settings.OrderBy(setting =>
-            Trace is null ? 0 : setting.Value is null ? -1 : Trace.Positions.GetValueOrDefault(setting.Path.Element.ToString(), int.MaxValue)))
+        ArgumentNullException.ThrowIfNull(document);
+        foreach (var setting in EditOrder.Of(ChangeCheck.Settings(this), Trace))
         {
             document.Set(setting.Path, setting.Value, Trace);
         }
@@ -117,23 +120,4 @@ public abstract record VMChange
 
     /// <summary>The same kind of change of the same settings, with other values.</summary>
     protected abstract VMChange WithSettings(Func<SettingPath, string?> valueOf);
-}
-
-/// <summary>A setting with the value that a change gives it.</summary>
-/// <param name="Path">Where it stands in the domain XML.</param>
-/// <param name="Value">The value; null for "not set".</param>
-public sealed record SettingValue(SettingPath Path, string? Value);
-
-/// <summary>Something that was read back after a change.</summary>
-/// <param name="What">What was looked at, for example <c>vCPU 0 affinity</c>.</param>
-/// <param name="Source">Where it was read, for example <c>kernel: /proc/812/task/815/status</c>.</param>
-/// <param name="Expected">What the change asked for.</param>
-/// <param name="Actual">What is there.</param>
-public sealed record Verification(string What, string Source, string Expected, string Actual)
-{
-    /// <summary>Whether what is there is what was asked for.</summary>
-    public bool IsMet => string.Equals(Expected, Actual, StringComparison.Ordinal);
-
-    /// <summary>For example <c>vCPU 0 affinity: 2 (kernel: /proc/812/task/815/status)</c>.</summary>
-    public override string ToString() => IsMet ? $"{What}: {Actual} ({Source})" : $"{What}: {Actual} instead of {Expected} ({Source})";
 }

@@ -16,15 +16,21 @@ internal static class VMReading
     {
         var running = Running(domain);
         var isEnough = running is not null && scope is ChangeScope.Live;
-        return new VMSnapshot(running, !isEnough && domain.IsPersistent ? domain.GetXml(DomainXmlFlags.Inactive | DomainXmlFlags.Secure) : null);
+        return new VMSnapshot(running, !isEnough && domain.IsPersistent ? Persistent(domain) : null)
+        {
+            HasManagedSave = running is null && domain.HasManagedSave,
+        };
     }
 
     /// <summary>The running document of a VM; null when it does not run. One question: only a running VM's document has an id.</summary>
-    public static string? Running(LibvirtDomain domain)
+    public static DomainDocument? Running(LibvirtDomain domain)
     {
         var xml = domain.GetXml(DomainXmlFlags.Secure);
-        return xml.AsSpan(0, xml.IndexOf('>', StringComparison.Ordinal) + 1).Contains(" id='", StringComparison.Ordinal) ? xml : null;
+        return xml.AsSpan(0, xml.IndexOf('>', StringComparison.Ordinal) + 1).Contains(" id='", StringComparison.Ordinal) ? DomainDocument.FromLibvirt(xml) : null;
     }
+
+    /// <summary>The persistent document of a VM, with security information.</summary>
+    public static DomainDocument Persistent(LibvirtDomain domain) => DomainDocument.FromLibvirt(domain.GetXml(DomainXmlFlags.Inactive | DomainXmlFlags.Secure));
 
     /// <summary>The configurations of the running VMs other than the given one.</summary>
     public static IReadOnlyList<VMConfiguration> RunningConfigurations(HostConnection host, Guid except)

@@ -11,7 +11,7 @@ public sealed record RestartOptions
     public TimeSpan TimeLimit { get; init; } = TimeSpan.FromMinutes(2);
 
     /// <summary>Whether a guest that does not shut down in that time is powered off. What it has not written is then lost.</summary>
-    public bool ForcePowerOff { get; init; }
+    public bool AllowPowerOff { get; init; }
 
     /// <summary>Is told of each step when it begins; null for nobody.</summary>
     public IProgress<RestartStep>? Progress { get; init; }
@@ -174,11 +174,11 @@ public sealed class VMRestarter(TimeProvider time, RestartOptions options)
 
     private async Task PowerOffAsync(LibvirtDomain domain, Task stopped)
     {
-        if (!options.ForcePowerOff)
+        if (!options.AllowPowerOff)
         {
             throw new KvmTuneException(
                 "ShutdownTimedOut", KvmTuneErrorCategory.OperationTimeout,
-                $"The guest of '{domain.Name}' did not shut down within {options.TimeLimit.TotalSeconds.ToString("0", System.Globalization.CultureInfo.InvariantCulture)} s. It still runs. Give it longer with -ShutdownTimeLimit, or power it off with -Force, which loses what the guest has not written.");
+                $"The guest of '{domain.Name}' did not shut down within {options.TimeLimit.TotalSeconds.ToString("0", System.Globalization.CultureInfo.InvariantCulture)} s. It still runs, and may go down later, since it was asked to: start it then with Restart-VMDomain. Give it longer with -ShutdownTimeLimit, or say -AllowPowerOff to have it powered off then, which loses what the guest has not written.");
         }
 
         domain.Destroy();

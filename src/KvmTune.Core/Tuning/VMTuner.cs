@@ -2,7 +2,6 @@
 using System.Xml.Linq;
 using KvmTune.Hosts;
 using KvmTune.Libvirt;
-using KvmTune.Measurement;
 using KvmTune.Topology;
 using KvmTune.Tuning.Changes;
 using KvmTune.Tuning.Rules;
@@ -19,7 +18,7 @@ public sealed record ApplyOptions
     public RestartOptions RestartOptions { get; init; } = new();
 
     /// <summary>The measurement that the change follows; it travels on with the result.</summary>
-    public VMPerformance? Baseline { get; init; }
+    public IChangeBaseline? Baseline { get; init; }
 
     /// <summary>The experiment that the change is part of; groups its entries in the journal.</summary>
     public Guid? ExperimentId { get; init; }
@@ -74,6 +73,7 @@ public sealed class VMTuner(HostConnection host, TimeProvider time, IChangeJourn
             using var found = domain == known ? null : domain;
             var checkedPlan = CheckQuickly(plan, domain) ?? PlanAnew(plan, VMReading.Snapshot(domain, plan.Change.Scope));
             RefuseErrors(checkedPlan);
+            RefuseNewRisks(plan, checkedPlan);
             if (!checkedPlan.HasChanges && !(checkedPlan.RequiresRestart && options.Restart))
             {
                 return Result(checkedPlan, checkedPlan.RequiresRestart ? TuningOutcome.RestartPending : TuningOutcome.NoChange);
@@ -101,7 +101,7 @@ public sealed class VMTuner(HostConnection host, TimeProvider time, IChangeJourn
             catch (Exception exception)
             {
                 var cause = exception is LibvirtException refused ? LibvirtErrors.Calling(refused, plan.Title) : exception;
-                record.Fail(cause, IsAsBefore(domain, checkedPlan, application.Inverse));
+                record.Fail(cause, IsAsBefore(domain, checkedPlan));
                 throw;
             }
         }
@@ -213,9 +213,12 @@ public sealed class VMTuner(HostConnection host, TimeProvider time, IChangeJourn
         }
     }
 
-    /// <summary>The plan on what is there now. Nothing is touched.</summary>
+    /// <summary>
+    /// The plan on what is there now. Nothing is touched. Of a plan that comes from outside (a file, a job, another host) this is what is to be
+    /// shown and asked: such a plan brings a wish, and its texts and findings may be anything.
+    /// </summary>
     /// <exception cref="KvmTuneException">The VM is gone, or somebody else changed the same settings since (<c>ConcurrentEdit</c>).</exception>
-    internal VMTuningPlan CheckAnew(VMTuningPlan plan)
+    public VMTuningPlan CheckAnew(VMTuningPlan plan)
     {
         try
         {
@@ -244,8 +247,8 @@ public sealed class VMTuner(HostConnection host, TimeProvider time, IChangeJourn
                 var plan = Plan(change, snapshot);
                 plans.Add(plan);
                 snapshot = new VMSnapshot(
-                    plan.ChangesRunning ? Edit(snapshot.Running!, change.ForRunning).Xml : snapshot.Running,
-                    plan.ChangesConfiguration ? Edit(snapshot.Persistent!, change).Xml : snapshot.Persistent);
+                    plan.ChangesRunning ? Edit(snapshot.Running!, change.ForRunning).After : snapshot.Running,
+                    plan.ChangesConfiguration ? Edit(snapshot.Persistent!, change).After : snapshot.Persistent);
             }
 
             return plans;
@@ -268,6 +271,16 @@ public sealed class VMTuner(HostConnection host, TimeProvider time, IChangeJourn
         }
     }
 
+    // What was not there when somebody was asked, nobody has agreed to.
+    private static void RefuseNewRisks(VMTuningPlan asked, VMTuningPlan anew)
+    {
+        if (anew.HasChanges && anew.Confirmations.FirstOrDefault(risk => asked.Confirmations.All(known => known.RuleId != risk.RuleId)) is { } risk)
+        {
+            throw new KvmTuneException(
+                risk.RuleId, KvmTuneErrorCategory.PermissionDenied, $"{risk.Evidence} That was not so when '{anew.Title}' was planned. Plan it anew, to be asked.");
+        }
+    }
+
     private static bool IsRunning(LibvirtDomain domain)
     {
         try
@@ -285,14 +298,15 @@ public sealed class VMTuner(HostConnection host, TimeProvider time, IChangeJourn
         var connection = host.Write();
         return known is not null && known.Id == change.VMId && known.Connection == connection
             ? known
-            : connection.TryLookupByUuid(change.VMId) ?? throw host.VMNotFound(change.VMName);
+            : connection.TryLookupByUuid(change.VMId) ?? throw host.VMNotFound(change.VMName, change.VMId);
     }
 
     // The plan, where a change of the running VM alone meets the very document that it was planned on. Then everything in the plan
     // holds that follows from it, and only what forbids the change is judged anew: a host CPU may have gone offline. Else null.
     private VMTuningPlan? CheckQuickly(VMTuningPlan plan, LibvirtDomain domain)
     {
-        if (!plan.ChangesRunning || plan.ChangesConfiguration || plan.After is null || plan.Preparation is not null || VMReading.Running(domain) != plan.Snapshot.Running)
+        if (!plan.ChangesRunning || plan.ChangesConfiguration || plan.After is null || plan.Preparation is not null || plan.Snapshot.Running is null
+            || !plan.Snapshot.Running.IsFrom(domain.GetXml(DomainXmlFlags.Secure)))
         {
             return null;
         }
@@ -315,26 +329,27 @@ public sealed class VMTuner(HostConnection host, TimeProvider time, IChangeJourn
         var edit = persistent ?? running ?? Edit(snapshot.Persistent ?? snapshot.Running!, change);
         var hostCpus = HostReading.ReadCpus(host);
         var differences = Differences(
-            running is null ? [] : ConfigurationComparer.Compare(facts.Running!, running.Configuration, hostCpus.OnlineCpus),
-            persistent is null ? [] : ConfigurationComparer.Compare(facts.Configured!, persistent.Configuration));
-        var context = Context(change, facts, edit.Configuration, hostCpus, neighbours);
+            running is null ? [] : SettingComparer.Compare(running.Before.Settings, running.After.Settings, hostCpus.OnlineCpus),
+            persistent is null ? [] : SettingComparer.Compare(persistent.Before.Settings, persistent.After.Settings));
+        var after = edit.After.ToConfiguration();
+        var context = Context(change, facts, after, hostCpus, neighbours);
         var preparation = change.Preparation(context, host);
         return new VMTuningPlan
         {
             Change = change,
             ChangesRunning = live,
             ChangesConfiguration = config,
-            RequiresRestart = config && facts.IsRunning && !live && ((persistent!.IsReal && !change.IsReturn) || IsPending(snapshot.Running!, facts.Running!, change, hostCpus.OnlineCpus)),
+            RequiresRestart = config && facts.IsRunning && !live && ((persistent!.IsReal && !change.IsReturn) || IsPending(snapshot.Running!, change, hostCpus.OnlineCpus)),
             Differences = differences,
             Findings = RuleCatalog.Judge(context),
-            XmlDifference = XmlDifference.Between(edit.Before.ToXml(), edit.Xml),
+            XmlDifference = TerminalText.Of(XmlDifference.Between(edit.Before.ToXml(), edit.After.ToXml())),
             Preparation = preparation,
-            VirshCommand = string.Join(
-                '\n', VirshCommands(change, running, persistent, edit).Prepend(preparation?.VirshCommand).Where(command => command is not null)),
+            VirshCommand = TerminalText.Of(string.Join(
+                '\n', VirshCommands(change, running, persistent, edit).Prepend(preparation?.VirshCommand).Where(command => command is not null))),
             HasChanges = differences.Count > 0 || persistent is { IsReal: true } || preparation is not null,
             Snapshot = snapshot,
             HostCpus = hostCpus,
-            After = edit.Configuration,
+            After = after,
         };
     }
 
@@ -345,13 +360,16 @@ public sealed class VMTuner(HostConnection host, TimeProvider time, IChangeJourn
             : change.VirshCommands(live: false, config: true, persistent.Before, persistent.After)
                 .Concat(change.ForRunning.VirshCommands(live: true, config: false, running.Before, running.After));
 
-    // After a failure: whether nothing is left of the change. What cannot be seen any more is not claimed.
-    private bool IsAsBefore(LibvirtDomain domain, VMTuningPlan plan, VMChange inverse)
+    // After a failure: whether nothing is left of the change. What cannot be seen any more is not claimed. What others did elsewhere, and
+    // what waited for a restart before, is no matter.
+    private bool IsAsBefore(LibvirtDomain domain, VMTuningPlan plan)
     {
         try
         {
-            var now = VMReading.Snapshot(domain);
-            return now.Running is null == plan.Snapshot.Running is null && Plan(inverse, now) is { HasChanges: false, RequiresRestart: false };
+            var (before, now) = (plan.Snapshot, VMReading.Snapshot(domain));
+            return now.Running is null == before.Running is null
+                && (!plan.ChangesConfiguration || HasNothingOf(plan.Change, before.Persistent!, now.Persistent, hostCpus: null))
+                && (before.Running is null || HasNothingOf(plan.Change.ForRunning, before.Running, now.Running, HostReading.ReadCpus(host).OnlineCpus));
         }
         catch (Exception exception) when (exception is LibvirtException or KvmTuneException or ObjectDisposedException)
         {
@@ -359,10 +377,13 @@ public sealed class VMTuner(HostConnection host, TimeProvider time, IChangeJourn
         }
     }
 
+    private static bool HasNothingOf(VMChange change, DomainDocument before, DomainDocument? now, CpuSet? hostCpus) =>
+        now is not null && SettingComparer.Compare(now.Settings, Edit(now, change.Inverse(before)).After.Settings, hostCpus).Count == 0;
+
     // The configuration may be as asked for already, and the running VM not yet: a restart is what is missing then. The other way
     // round is common for an inverse: the running VM never had what is taken out of the configuration.
-    private static bool IsPending(string running, VMConfiguration before, VMChange change, CpuSet hostCpus) =>
-        ConfigurationComparer.Compare(before, Edit(running, change).Configuration, hostCpus).Count > 0;
+    internal static bool IsPending(DomainDocument running, VMChange change, CpuSet hostCpus) =>
+        SettingComparer.Pending(running.Settings, Edit(running, change).After.Settings, hostCpus).Count > 0;
 
     private RuleContext Context(
         VMChange change, VMFacts facts, VMConfiguration after, VMHostTopology hostCpus, Func<IReadOnlyList<VMConfiguration>>? neighbours = null)
@@ -372,6 +393,7 @@ public sealed class VMTuner(HostConnection host, TimeProvider time, IChangeJourn
             () => host.IsLocalQemu ? HostMemoryFacts.Read() : null)
         {
             ReadAbilities = () => HostAbilities.Read(host),
+            ReadGuestCpus = () => GuestCpuAbilities.Read(host, after.Architecture, after.Machine, after.DomainType),
             HostCpus = hostCpus,
         };
     }
@@ -390,13 +412,11 @@ public sealed class VMTuner(HostConnection host, TimeProvider time, IChangeJourn
     private static string Describe(IReadOnlyList<SettingDifference> differences) =>
         differences.Count == 0 ? "no change" : string.Join("; ", differences);
 
-    private static DocumentEdit Edit(string xml, VMChange change)
+    private static DocumentEdit Edit(DomainDocument before, VMChange change)
     {
-        var before = DomainDocument.Parse(xml);
         var after = before.Copy();
         change.Edit(after);
-        var edited = after.ToXml();
-        return new DocumentEdit(before, after, edited, DomainXmlReader.Read(edited));
+        return new DocumentEdit(before, after);
     }
 
     private static List<SettingDifference> Differences(
@@ -409,7 +429,7 @@ public sealed class VMTuner(HostConnection host, TimeProvider time, IChangeJourn
     private static SettingDifference Where(ConfigurationDifference difference, ChangeScope where) =>
         new(difference.Setting, difference.Running, difference.Configured, where);
 
-    private sealed record DocumentEdit(DomainDocument Before, DomainDocument After, string Xml, VMConfiguration Configuration)
+    private sealed record DocumentEdit(DomainDocument Before, DomainDocument After)
     {
         public bool IsReal => !XNode.DeepEquals(Before.Domain, After.Domain);
     }

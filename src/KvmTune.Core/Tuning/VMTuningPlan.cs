@@ -31,7 +31,7 @@ public record VMTuningPlan
     public TuningArea Area => Change.Area;
 
     /// <summary>What the change does, in words.</summary>
-    public string Title => Change.Title;
+    public string Title => TerminalText.Line(Change.Title);
 
     /// <summary>The change itself.</summary>
     public required VMChange Change { get; init; }
@@ -82,21 +82,23 @@ public record VMTuningPlan
     internal VMConfiguration? After { get; init; }
 
     /// <summary>For example <c>db01: pin vCPU 0 to host CPU 2</c>.</summary>
-    public sealed override string ToString() => Change.ToString();
+    public sealed override string ToString() => TerminalText.Line(Change.ToString());
 
     private List<RuleFinding> Broken(RuleSeverity severity) =>
         [.. Findings.Where(finding => !finding.IsKept && finding.Severity == severity)];
 }
 
 /// <summary>A VM's documents at one moment.</summary>
-/// <param name="Running">The running XML; null when the VM does not run.</param>
-/// <param name="Persistent">The persistent XML with security information; null for a transient VM, and where only the running one is changed.</param>
-internal sealed record VMSnapshot(string? Running, string? Persistent)
+/// <param name="Running">The running document; null when the VM does not run.</param>
+/// <param name="Persistent">The persistent document with security information; null for a transient VM, and where only the running one is changed.</param>
+internal sealed record VMSnapshot(DomainDocument? Running, DomainDocument? Persistent)
 {
+    /// <summary>Whether it is off with its state saved.</summary>
+    public bool HasManagedSave { get; init; }
+
     /// <summary>The facts that rules judge by.</summary>
-    public VMFacts ToFacts() => new(
-        Running is not null,
-        Persistent is not null,
-        Running is null ? null : DomainXmlReader.Read(Running),
-        Persistent is null ? null : DomainXmlReader.Read(Persistent));
+    public VMFacts ToFacts() => new(Running is not null, Persistent is not null, Running?.ToConfiguration(), Persistent?.ToConfiguration())
+    {
+        HasManagedSave = HasManagedSave,
+    };
 }

@@ -1,5 +1,5 @@
 // What a change did: the plan that was applied, what was read back afterwards, and how to take it back.
-using KvmTune.Measurement;
+using KvmTune.Hosts;
 
 namespace KvmTune.Tuning;
 
@@ -65,7 +65,7 @@ public sealed record VMTuningResult
     public required TimeSpan Elapsed { get; init; }
 
     /// <summary>The measurement that came down the pipeline before the change: the baseline of the next one.</summary>
-    public VMPerformance? Baseline { get; init; }
+    public IChangeBaseline? Baseline { get; init; }
 
     /// <summary>The settings that changed.</summary>
     public IReadOnlyList<SettingDifference> Differences => Plan.Differences;

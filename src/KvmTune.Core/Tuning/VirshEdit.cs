@@ -4,6 +4,7 @@ using System.Security;
 using System.Text.RegularExpressions;
 using System.Xml;
 using System.Xml.Linq;
+using KvmTune.Topology;
 
 namespace KvmTune.Tuning;
 

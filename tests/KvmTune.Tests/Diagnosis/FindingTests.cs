@@ -138,11 +138,11 @@ public sealed class FindingTests
     [Fact]
     public void Without_o_direct_a_risky_cache_mode_gives_way_to_writethrough()
     {
-        var example = FindingExamples.All.First(example => example.Kind == DiskFindings.WritebackHoldsData && example.Shows.Abilities.ProbeDirectIO("/d").IsTaken == false);
+        var example = FindingExamples.All.First(example => example.Kind == DiskFindings.WritebackHoldsData && example.Shows.Abilities.ProbeDirectIO(new("file", "/d", "raw")).IsTaken == false);
 
         var remedy = Assert.Single(example.Shows.Look(example.Kind)).Observation.Remedy;
 
-        Assert.Equal("writethrough", Assert.IsType<DiskDriverChange>(remedy.MakeChange!(KvmTune.Tuning.DomainDocument.Parse(example.Shows.Configured!))).Options["cache"]);
+        Assert.Equal("writethrough", Assert.IsType<DiskDriverChange>(remedy.MakeChange!(KvmTune.Topology.DomainDocument.Parse(example.Shows.Configured!))).Options["cache"]);
     }
 
     [Fact]
@@ -182,8 +182,8 @@ public sealed class FindingTests
             neighbour = DomainXmlReader.Read(document.Xml);
         }
 
-        Assert.True(seen.Count > 12, $"Only {string.Join(", ", seen)} were seen.");
-        Assert.True(removed > 1000, $"Only {removed} changes were made.");
+        Assert.True(seen.Count > (Tier.IsAll ? 12 : 9), $"Only {string.Join(", ", seen)} were seen.");
+        Assert.True(removed > LibvirtCorpus.Share(1000), $"Only {removed} changes were made.");
     }
 
     [SkippableFact]

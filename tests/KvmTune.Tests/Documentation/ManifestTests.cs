@@ -30,6 +30,7 @@ public sealed partial class ManifestTests
     [Fact]
     public void It_exports_every_cmdlet_and_alias_by_name_and_nothing_else()
     {
+        Assert.All(CmdletFacts.All, cmdlet => Assert.True(List("CmdletsToExport").Contains(cmdlet.Name, StringComparer.Ordinal), $"module/KvmTune.psd1 does not export {cmdlet.Name}: add it to CmdletsToExport."));
         Assert.Equal(CmdletFacts.All.Select(cmdlet => cmdlet.Name), List("CmdletsToExport").Order(StringComparer.Ordinal));
         Assert.Equal(CmdletFacts.All.SelectMany(cmdlet => cmdlet.Aliases).Order(StringComparer.Ordinal), List("AliasesToExport").Order(StringComparer.Ordinal));
         Assert.Empty(List("FunctionsToExport"));

@@ -19,7 +19,18 @@ public sealed class RulesPageTests
             File.WriteAllText(Page, text);
         }
 
-        Assert.Equal(text, File.ReadAllText(Page));
+        Assert.True(text == File.ReadAllText(Page), "docs/rules.md does not say what the rules do. KVMTUNE_WRITE_DOCS=1 dotnet test tests/KvmTune.Tests --filter RulesPage writes it anew.");
+    }
+
+    [Fact]
+    public void Every_rule_that_is_declared_is_judged_by()
+    {
+        var declared = typeof(RuleCatalog).Assembly.GetTypes().Where(type => type.Namespace == typeof(RuleCatalog).Namespace)
+            .SelectMany(type => type.GetProperties(System.Reflection.BindingFlags.Public | System.Reflection.BindingFlags.Static)).Where(property => property.PropertyType == typeof(TuningRule)).ToList();
+        Assert.True(declared.Count > 50, $"Only {declared.Count} rules were found.");
+        Assert.All(declared, property => Assert.True(
+            RuleCatalog.All.Contains((TuningRule)property.GetValue(null)!),
+            $"No change is judged by {property.Name}: add it to All of src/KvmTune.Core/Tuning/Rules/{property.DeclaringType!.Name}.cs, and that to RuleCatalog.cs."));
     }
 
     [Fact]

@@ -41,7 +41,7 @@ public sealed class ExperimentLabTests(ITestOutputHelper output)
         Assert.Equal(Verdict.Regressed, result.Verdict);
         Assert.Equal(ExperimentDecision.Undone, result.Decision);
         Assert.Equal(before, Persistent(lab));
-        Assert.Empty(ConfigurationComparer.Compare(DomainXmlReader.Read(running), DomainXmlReader.Read(lab.Domain.GetXml()), HostReading.OnlineCpus(host)));
+        Assert.Empty(SettingComparer.Compare(DomainSettings.Read(running), DomainSettings.Read(lab.Domain.GetXml()), HostReading.OnlineCpus(host)));
     }
 
     [SkippableFact]

@@ -2,6 +2,7 @@
 using KvmTune.Experiments;
 using KvmTune.Measurement;
 using KvmTune.Statistics;
+using KvmTune.Tests.Statistics;
 using Xunit;
 
 namespace KvmTune.Tests.Experiments;
@@ -91,16 +92,17 @@ public sealed class ExperimentTests
     }
 
     [Fact]
-    public async Task A_change_that_needs_a_restart_is_tried_in_blocks_each_with_a_boot_of_its_own()
+    public async Task Blocks_have_a_boot_each_and_give_a_direction_that_keeps_nothing_unless_always()
     {
         var vm = new ScriptedExperiment { NeedsRestart = true };
 
-        var result = await vm.RunAsync(new ExperimentOptions { Restart = true });
+        var result = await vm.RunAsync(new ExperimentOptions { Restart = true, Design = ExperimentDesign.Blocks, Keep = KeepRule.Always });
 
         Assert.Equal(ExperimentDesign.Blocks, result.Design);
         Assert.Equal("aAAAAbBBBBbBBBBaAAAA", ScriptedExperiment.Order(result));
-        Assert.True(result.Comparison.IsProvisional);
-        Assert.Equal(Verdict.Improved, result.Verdict);
+        Assert.True(result.Comparison.IsDirectionOnly);
+        Assert.Equal(Verdict.Inconclusive, result.Verdict);
+        Assert.Contains("was 50 % higher with the change in 2 boots against 2: a direction, not a verdict", result.Comparison.Sentence, StringComparison.Ordinal);
         Assert.Equal(ExperimentDecision.Kept, result.Decision);
         // Baseline's own boot, change, candidate's second boot, back, and the change again since it is kept.
         Assert.Equal(["boot", "apply", "boot", "undo", "apply"], vm.Calls.Where(call => call is "boot" or "apply" or "undo"));
@@ -125,15 +127,81 @@ public sealed class ExperimentTests
     }
 
     [Theory]
-    [InlineData(null, ExperimentDesign.Blocks)]
+    [InlineData(null, ExperimentDesign.Pairs)]
     [InlineData(5, ExperimentDesign.Blocks)]
     [InlineData(60, ExperimentDesign.Pairs)]
-    public async Task Where_a_restart_is_needed_auto_takes_pairs_only_where_there_is_time_for_them(int? minutes, ExperimentDesign expected)
+    public async Task Where_a_restart_is_needed_auto_takes_pairs_of_boots_unless_the_time_limit_is_too_short_for_them(int? minutes, ExperimentDesign expected)
     {
         var result = await new ScriptedExperiment { NeedsRestart = true }.RunAsync(
             new ExperimentOptions { Restart = true, TimeLimit = minutes is { } limit ? TimeSpan.FromMinutes(limit) : null, Seed = 1 });
 
         Assert.Equal(expected, result.Design);
+        Assert.Equal(expected == ExperimentDesign.Blocks, result.Comparison.IsDirectionOnly);
+    }
+
+    [Theory]
+    [InlineData(ExperimentDesign.Sequential, 4)]
+    [InlineData(ExperimentDesign.Blocks, 4)]
+    public async Task Runs_that_cannot_reach_the_level_are_refused_before_the_first_of_them(ExperimentDesign design, int runs)
+    {
+        var vm = new ScriptedExperiment();
+        var error = await Assert.ThrowsAsync<KvmTuneException>(() => vm.RunAsync(new ExperimentOptions { Design = design, Runs = runs }));
+
+        Assert.Equal("InvalidSetting", error.ErrorId);
+        Assert.Contains("4 runs a side cannot show anything: their smallest possible p is 0.029, and 0.01 is asked for. Give at least 5", error.Message, StringComparison.Ordinal);
+        Assert.Empty(vm.Calls);
+    }
+
+    [Theory]
+    [InlineData(ExperimentDesign.Pairs, false, 6, null, "6 pairs can judge Speed, but not the 3 other metrics of Scripted: corrected for 3, their smallest possible p is 0.094, and 0.05 is asked for. At least 7 can (-Runs).")]
+    [InlineData(ExperimentDesign.Pairs, false, null, 20, "The time limit of 20 s is likely to end it before 8 pairs")]
+    [InlineData(ExperimentDesign.Blocks, true, null, null, "they give a direction, not a verdict: the boot is what counts")]
+    [InlineData(ExperimentDesign.Sequential, true, 3, null, "in one boot each; they give a direction, not a verdict")]
+    [InlineData(ExperimentDesign.Pairs, false, 7, null, null)]
+    [InlineData(ExperimentDesign.Auto, false, null, null, null)]
+    public void What_it_cannot_answer_is_said_before_it_begins(ExperimentDesign design, bool needsRestart, int? runs, int? seconds, string? words)
+    {
+        var warnings = Reach(new() { Design = design, Runs = runs, TimeLimit = seconds is { } limit ? TimeSpan.FromSeconds(limit) : null }, needsRestart).Warnings().ToList();
+
+        if (words is null)
+        {
+            Assert.Empty(warnings);
+        }
+        else
+        {
+            Assert.Contains(words, Assert.Single(warnings), StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void The_variation_of_three_seconds_is_no_answer_to_how_steady_a_guest_is() => Assert.Contains(
+        "RateVariation of a run of 3 s is the spread of 3 seconds", Assert.Single(Reach(new() { Metric = "RateVariation" }).Warnings()), StringComparison.Ordinal);
+
+    [Fact]
+    public void What_it_can_show_is_said_from_the_last_measurement_or_a_typical_noise()
+    {
+        Assert.Matches(
+            "^shows a change of Speed of [0-9]+ % after 8 pairs \\([0-9]+ s\\), or [0-9]+ % after 12 pairs \\(.*\\), or [0-9]+ % after 20 pairs \\(.*\\), at a typical noise",
+            Reach(new()).Describe(null));
+        var quiet = Performances.Of(Performances.Around(1, 16, 1000, 0.1));
+        quiet = quiet with
+        {
+            Metrics = [quiet.Metrics[0] with { Name = "Speed" }],
+            Runs = [.. quiet.Runs.Select(run => run with { Values = new Dictionary<string, double>(StringComparer.Ordinal) { ["Speed"] = run.Values["Iops"] } })],
+        };
+        Assert.Contains("of 3 % after 8 pairs", Reach(new()).Describe(quiet), StringComparison.Ordinal);
+        Assert.Contains("at the noise of its 16 runs of 2024-06-07 12:00 UTC", Reach(new()).Describe(quiet), StringComparison.Ordinal);
+        Assert.Contains("shows a direction, not a verdict", Reach(new() { Design = ExperimentDesign.Blocks }, needsRestart: true).Describe(quiet), StringComparison.Ordinal);
+        Assert.EndsWith("where boots differ no more than runs do", Reach(new(), needsRestart: true).Describe(null), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task The_metric_that_decides_can_be_named()
+    {
+        var result = await new ScriptedExperiment { Factor = 1, Tail = candidate => candidate ? 3e6 : 5e6 }
+            .RunAsync(new ExperimentOptions { Metric = "LatencyP99", Seed = 2 });
+
+        Assert.Equal(("LatencyP99", Verdict.Improved, ExperimentDecision.Kept), (result.Comparison.PrimaryMetric.Metric.Name, result.Verdict, result.Decision));
     }
 
     [Fact]
@@ -174,6 +242,13 @@ public sealed class ExperimentTests
 
             var result = await vm.RunAsync(new ExperimentOptions { Design = design, Keep = keep, Restart = restart, Seed = 11 });
 
+            if (result.Comparison.IsDirectionOnly)
+            {
+                Assert.Equal(Verdict.Inconclusive, result.Verdict);
+                Assert.Equal(keep == KeepRule.Always, vm.IsCandidate);
+                continue;
+            }
+
             Assert.Equal(factor switch { > 1 => Verdict.Improved, < 1 => Verdict.Regressed, _ => Verdict.NoDifference }, result.Verdict);
             Assert.Equal(isKept ? ExperimentDecision.Kept : ExperimentDecision.Undone, result.Decision);
             Assert.Equal(isKept, vm.IsCandidate);
@@ -191,7 +266,7 @@ public sealed class ExperimentTests
 
         foreach (var (make, verdict) in new (Func<ScriptedExperiment>, Verdict)[]
         {
-            (Mixed, Verdict.Mixed), (Noisy, Verdict.Inconclusive), (WorseTail, Verdict.NoDifference),
+            (Mixed, Verdict.Mixed), (Noisy, Verdict.Inconclusive), (WorseTail, Verdict.Mixed),
         })
         {
             foreach (var keep in Enum.GetValues<KeepRule>())
@@ -221,6 +296,21 @@ public sealed class ExperimentTests
     }
 
     [Fact]
+    public async Task Screening_stops_where_its_counter_moves_with_the_change_and_the_pairs_count_again()
+    {
+        var random = new Random(5);
+        var vm = new ScriptedExperiment { Busy = _ => 0.1 * random.NextDouble(), BusyWithChange = 0.6 };
+
+        var result = await vm.RunAsync(new ExperimentOptions { Runs = 10, Seed = 3 });
+
+        Assert.Equal(0, result.ScreenedPairCount);
+        Assert.DoesNotContain(result.Baseline.Runs.Concat(result.Candidate.Runs), run => run.IsScreened);
+        Assert.Equal(result.PairCount, result.Comparison.PrimaryMetric.BaselineCount);
+        Assert.InRange(result.PairCount, 10, 12);
+        Assert.Contains(result.Notes, note => note.StartsWith("No pair was made again for how busy the host was outside the guest", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public async Task At_most_half_as_many_pairs_again_are_made()
     {
         var random = new Random(3);
@@ -235,7 +325,7 @@ public sealed class ExperimentTests
     [Fact]
     public async Task A_failed_run_is_kept_repeated_and_does_not_upset_the_pairs()
     {
-        var vm = new ScriptedExperiment { Failure = run => run is 2 or 6 ? "bad luck" : null };
+        var vm = new ScriptedExperiment { Failure = run => run is 2 or 3 ? "bad luck" : null };
 
         var result = await vm.RunAsync();
 
@@ -243,7 +333,7 @@ public sealed class ExperimentTests
         Assert.Equal(8, result.Baseline.CountedRuns.Count);
         Assert.Equal(8, result.Candidate.CountedRuns.Count);
         Assert.Equal(2, result.Baseline.Runs.Concat(result.Candidate.Runs).Count(run => run.Failure == "bad luck"));
-        Assert.Equal(Verdict.Improved, result.Verdict);
+        Assert.Equal(result.Comparison.FailedRuns!.IsMoreOften ? Verdict.Mixed : Verdict.Improved, result.Verdict);
     }
 
     [Fact]
@@ -299,6 +389,18 @@ public sealed class ExperimentTests
         Assert.Equal(result.Elapsed, TimeSpan.FromTicks(result.Steps.Sum(step => step.Elapsed.Ticks)));
         Assert.True(result.ElapsedOf(ExperimentStepKind.Measure) >= TimeSpan.FromSeconds(48));
     }
+
+    private static ExperimentReach Reach(ExperimentOptions options, bool needsRestart = false) => new(
+        ExperimentSchedule.Create(options, needsRestart, 1, (_, stages) => TimeSpan.FromSeconds(6 * stages)),
+        new WorkloadRequest { Name = "Scripted" },
+        [
+            new("Speed", "1/s", MetricDirection.HigherIsBetter, MetricKind.Rate, IsPrimary: true),
+            new("LatencyP99", "ns", MetricDirection.LowerIsBetter, MetricKind.LatencyPercentile),
+            new("LatencyP999", "ns", MetricDirection.LowerIsBetter, MetricKind.LatencyPercentile),
+            new("RateVariation", "%", MetricDirection.LowerIsBetter, MetricKind.Variation),
+        ],
+        options,
+        pairs => TimeSpan.FromSeconds(6 * pairs));
 
     private sealed class Listing(List<MeasurementProgress> steps) : IProgress<MeasurementProgress>
     {

@@ -37,6 +37,9 @@ internal sealed class ScriptedExperiment : IMeasurementTarget, IWorkload, IWorkl
     /// <summary>How busy the host is outside the guest in a run, counted from 1.</summary>
     public Func<int, double> Busy { get; init; } = _ => 0;
 
+    /// <summary>How much busier the host is outside the guest with the change.</summary>
+    public double BusyWithChange { get; init; }
+
     public Func<int, string?> Failure { get; init; } = _ => null;
 
     public bool IsCandidate { get; private set; }
@@ -163,7 +166,7 @@ internal sealed class ScriptedExperiment : IMeasurementTarget, IWorkload, IWorkl
                 ["Speed"] = 1000 * Noisy() * (IsCandidate ? Factor : 1),
                 ["LatencyP99"] = Tail(IsCandidate) * Noisy(),
             },
-            Counters = new Dictionary<string, double> { ["HostBusyOutsideGuestCores"] = Busy(Runs) },
+            Counters = new Dictionary<string, double> { ["HostBusyOutsideGuestCores"] = Busy(Runs) + (IsCandidate ? BusyWithChange : 0) },
         });
     }
 

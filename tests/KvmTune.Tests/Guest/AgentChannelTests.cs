@@ -1,6 +1,5 @@
 // The agent channel against a scripted agent: what a real guest cannot be brought to do on demand.
 using System.Text;
-using System.Text.Json.Nodes;
 using KvmTune.Guest;
 using KvmTune.Tests.Measurement;
 using Xunit;
@@ -195,40 +194,4 @@ public sealed class AgentChannelTests
     private static GuestChannelException Failed(string words) => new(GuestChannelReason.AgentCommandFailed, $"error was '{words}'");
 
     private static GuestChannelException Silent() => new(GuestChannelReason.AgentNotResponding, "no answer");
-
-    private sealed class ScriptedAgent : IAgentTransport
-    {
-        public string VMName => "vm";
-
-        public Func<bool> IsRunningNow { get; init; } = () => true;
-
-        public string Info { get; init; } = """{"return": {"version": "7.2", "supported_commands": []}}""";
-
-        public Func<string, IReadOnlyList<string>, long> OnExec { get; init; } = (_, _) => 7;
-
-        public Func<long, string> OnStatus { get; init; } = _ => Exited(0, "");
-
-        public List<string> Started { get; } = [];
-
-        public bool IsRunning() => IsRunningNow();
-
-        public string Send(string command, TimeSpan timeLimit)
-        {
-            var message = JsonNode.Parse(command)!;
-            switch (message["execute"]!.GetValue<string>())
-            {
-                case "guest-exec":
-                    var path = message["arguments"]!["path"]!.GetValue<string>();
-                    Started.Add(path);
-                    var arguments = message["arguments"]!["arg"]!.AsArray().Select(argument => argument!.GetValue<string>()).ToList();
-                    return $$"""{"return": {"pid": {{OnExec(path, arguments)}} } }""";
-                case "guest-exec-status":
-                    return $$"""{"return": {{OnStatus(message["arguments"]!["pid"]!.GetValue<long>())}} }""";
-                case "guest-info":
-                    return Info;
-                default:
-                    return """{"return": {}}""";
-            }
-        }
-    }
 }

@@ -7,7 +7,7 @@ using Xunit;
 namespace KvmTune.Tests.Guest;
 
 [Trait("Category", "Lab")]
-[Collection("Lab guest")]
+[Collection(SecondGuest.Name)]
 public sealed class LabChannelTests
 {
     // Two children, one of them in a session of its own; the shell ends with them.

@@ -1,4 +1,6 @@
-// The probe for O_DIRECT on real file systems: it leaves nothing, never writes an image, and says what it could not find out.
+// The probe for O_DIRECT on real file systems: all that QEMU would open is tried, nothing is left, no time stamp moves, and what could not be found out is said.
+using System.Buffers.Binary;
+using System.Text;
 using KvmTune.Hosts;
 using Xunit;
 
@@ -10,60 +12,163 @@ public sealed class DirectIOProbeTests : IDisposable
     private readonly DirectoryInfo _folder = Directory.CreateDirectory(Path.Combine(AppContext.BaseDirectory, $"probe-{Guid.NewGuid():N}"));
 
     [Fact]
-    public void A_writable_folder_is_probed_with_a_file_of_its_own_that_is_gone_afterwards()
+    public void Nothing_is_written_and_no_time_stamp_moves()
     {
-        var image = Path.Combine(_folder.FullName, "image.raw");
-        File.WriteAllText(image, "precious");
+        var image = Image("image.raw", new byte[8192]);
+        var longAgo = new DateTime(2001, 2, 3, 4, 5, 6, DateTimeKind.Utc);
+        File.SetLastWriteTimeUtc(image, longAgo);
+        File.SetLastAccessTimeUtc(image, longAgo);
+        Directory.SetLastWriteTimeUtc(_folder.FullName, longAgo);
+        Directory.SetLastAccessTimeUtc(_folder.FullName, longAgo);
 
-        var probe = DirectIOProbe.OfImage(image);
+        var probe = DirectIOProbe.OfDisk(Raw(image), NoVolume);
 
         Assert.NotNull(probe.IsTaken);
-        Assert.Contains("write", probe.Evidence, StringComparison.Ordinal);
-        Assert.Equal("precious", File.ReadAllText(image));
+        Assert.Contains(image, probe.Evidence, StringComparison.Ordinal);
+        Assert.Equal((longAgo, longAgo), (File.GetLastWriteTimeUtc(image), File.GetLastAccessTimeUtc(image)));
+        Assert.Equal((longAgo, longAgo), (Directory.GetLastWriteTimeUtc(_folder.FullName), Directory.GetLastAccessTimeUtc(_folder.FullName)));
         Assert.Equal([image], Directory.GetFileSystemEntries(_folder.FullName));
     }
 
     [SkippableFact]
-    public void A_file_system_that_refuses_o_direct_is_found_out_and_nothing_is_left_on_it()
+    public void A_file_system_that_refuses_o_direct_is_found_out_in_every_layer_and_by_every_kind_of_name()
     {
         // ramfs has no direct I/O; only root may mount it.
-        Skip.IfNot(OperatingSystem.IsLinux() && Run("mount", "-t", "ramfs", "ramfs", _folder.FullName), "A ramfs cannot be mounted here.");
+        var ramfs = Directory.CreateDirectory(Path.Combine(_folder.FullName, "ramfs")).FullName;
+        Skip.IfNot(OperatingSystem.IsLinux() && Run("mount", "-t", "ramfs", "ramfs", ramfs), "A ramfs cannot be mounted here.");
         try
         {
-            var probe = DirectIOProbe.OfImage(Path.Combine(_folder.FullName, "image.raw"));
+            var bottom = Image("ramfs/base.raw", new byte[4096]);
+            Assert.False(DirectIOProbe.OfDisk(Raw(bottom), NoVolume).IsTaken);
+            Assert.Equal([bottom], Directory.GetFileSystemEntries(ramfs));
 
-            Assert.False(probe.IsTaken, probe.Evidence);
-            Assert.Empty(Directory.GetFileSystemEntries(_folder.FullName));
+            var relative = Image("relative.qcow2", Qcow2("ramfs/base.raw", "raw"));
+            var json = Image("json.qcow2", Qcow2($$$"""json:{"driver":"raw","file":{"driver":"file","filename":"{{{bottom}}}"}}""", "raw"));
+            var flat = Image("flat.qcow2", Qcow2("json:{\"file.filename\":\"" + bottom + "\"}", null));
+            var prefixed = Image("prefixed.qcow2", Qcow2($"file:{bottom}", "raw"));
+            var top = Image("top.qcow2", Qcow2(relative, "qcow2"));
+            var data = Image("data.qcow2", Qcow2(null, null, dataFile: bottom));
+            foreach (var image in new[] { relative, json, flat, prefixed, top, data })
+            {
+                var probe = DirectIOProbe.OfDisk(new("file", image, "qcow2"), NoVolume);
+                Assert.False(probe.IsTaken, $"{image}: {probe.Evidence}");
+                Assert.Contains(bottom, probe.Evidence, StringComparison.Ordinal);
+            }
+
+            // libvirt does not look for a chain behind what is said to be raw.
+            Assert.NotEqual(false, DirectIOProbe.OfDisk(Raw(relative), NoVolume).IsTaken);
+            Assert.False(DirectIOProbe.OfDisk(new("volume", "pool/a/b", "raw"), (pool, volume) => (pool, volume) == ("pool", "a/b") ? bottom : null).IsTaken);
         }
         finally
         {
-            Run("umount", _folder.FullName);
+            Run("umount", ramfs);
+        }
+    }
+
+    [Fact]
+    public void A_chain_that_goes_in_a_circle_or_elsewhere_ends_and_that_is_said()
+    {
+        var circle = Image("circle.qcow2", Qcow2("circle.qcow2", "qcow2"));
+        Assert.NotNull(DirectIOProbe.OfDisk(new("file", circle, "qcow2"), NoVolume).IsTaken);
+
+        var remote = Image("remote.qcow2", Qcow2("nbd://example/export", null));
+        var probe = DirectIOProbe.OfDisk(new("file", remote, "qcow2"), NoVolume);
+        Assert.NotEqual(true, probe.IsTaken);
+        Assert.Contains("nbd://example/export", probe.Evidence, StringComparison.Ordinal);
+
+        var missing = Image("missing.qcow2", Qcow2("/nowhere/base.raw", "raw"));
+        Assert.Contains("/nowhere", DirectIOProbe.OfDisk(new("file", missing, "qcow2"), NoVolume).Evidence, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Damaged_headers_name_nothing_and_are_no_error()
+    {
+        var header = Qcow2("base.raw", "raw", dataFile: "data.raw");
+        Assert.Equal([("data.raw", "raw"), ("base.raw", "raw")], ImageChain.Named(header));
+        var random = new Random(14);
+        for (var round = 0; round < 2000; round++)
+        {
+            var damaged = header.ToArray();
+            for (var i = random.Next(1, 8); i > 0; i--)
+            {
+                damaged[random.Next(damaged.Length)] = (byte)random.Next(256);
+            }
+
+            _ = ImageChain.Named(damaged.AsSpan(0, random.Next(damaged.Length + 1)));
         }
     }
 
     [SkippableFact]
-    public void Where_the_folder_cannot_be_written_the_image_is_read_instead()
+    public void What_is_no_file_is_not_opened()
     {
-        Skip.IfNot(File.Exists("/proc/version"), "There is no /proc.");
+        Skip.IfNot(Run("mkfifo", Path.Combine(_folder.FullName, "pipe")), "There is no mkfifo.");
 
-        // Nothing can be made in /proc, and its files refuse O_DIRECT.
-        var probe = DirectIOProbe.OfImage("/proc/version");
-
-        Assert.False(probe.IsTaken, probe.Evidence);
-        Assert.Contains("/proc/version", probe.Evidence, StringComparison.Ordinal);
+        // Opening a pipe would wait for a writer for ever, or wake one up.
+        Assert.DoesNotContain("opening " + Path.Combine(_folder.FullName, "pipe"), DirectIOProbe.OfImage(Path.Combine(_folder.FullName, "pipe")).Evidence, StringComparison.Ordinal);
     }
 
     [Theory]
-    [InlineData("/nowhere/at/all/disk.raw")]
-    [InlineData("disk.raw")]
-    public void What_is_not_here_is_not_probed_and_that_is_said(string image)
+    [InlineData("file", "/nowhere/at/all/disk.raw")]
+    [InlineData("file", "disk.raw")]
+    [InlineData("network", "pool/rbd")]
+    [InlineData("volume", "no/such")]
+    [InlineData("file", null)]
+    public void What_is_not_here_is_not_probed_and_that_is_said(string type, string? source)
     {
-        var probe = DirectIOProbe.OfImage(image);
+        var probe = DirectIOProbe.OfDisk(new(type, source, "raw"), NoVolume);
         Assert.Null(probe.IsTaken);
         Assert.Contains("not probed", probe.Evidence, StringComparison.Ordinal);
     }
 
     public void Dispose() => _folder.Delete(recursive: true);
+
+    private static string? NoVolume(string pool, string volume) => null;
+
+    private static DiskImage Raw(string path) => new("file", path, "raw");
+
+    // docs/interop/qcow2.txt: the header of version 3, its extensions, and the name of the backing file behind them.
+    private static byte[] Qcow2(string? backing, string? format, string? dataFile = null)
+    {
+        var bytes = new byte[4096];
+        BinaryPrimitives.WriteUInt32BigEndian(bytes, 0x514649FB);
+        BinaryPrimitives.WriteUInt32BigEndian(bytes.AsSpan(4), 3);
+        BinaryPrimitives.WriteUInt64BigEndian(bytes.AsSpan(72), dataFile is null ? 0ul : 4ul);
+        BinaryPrimitives.WriteUInt32BigEndian(bytes.AsSpan(100), 104);
+        var at = 104;
+        Extend(0xE2792ACA, format);
+        Extend(0x44415441, dataFile);
+        at += 8;
+        if (backing is not null)
+        {
+            var name = Encoding.UTF8.GetBytes(backing);
+            BinaryPrimitives.WriteUInt64BigEndian(bytes.AsSpan(8), (ulong)at);
+            BinaryPrimitives.WriteUInt32BigEndian(bytes.AsSpan(16), (uint)name.Length);
+            name.CopyTo(bytes, at);
+        }
+
+        return bytes;
+
+        void Extend(uint type, string? text)
+        {
+            if (text is null)
+            {
+                return;
+            }
+
+            var data = Encoding.UTF8.GetBytes(text);
+            BinaryPrimitives.WriteUInt32BigEndian(bytes.AsSpan(at), type);
+            BinaryPrimitives.WriteUInt32BigEndian(bytes.AsSpan(at + 4), (uint)data.Length);
+            data.CopyTo(bytes, at + 8);
+            at += 8 + ((data.Length + 7) & ~7);
+        }
+    }
+
+    private string Image(string name, byte[] content)
+    {
+        var path = Path.Combine(_folder.FullName, name);
+        File.WriteAllBytes(path, content);
+        return path;
+    }
 
     private static bool Run(string program, params string[] arguments)
     {

@@ -12,7 +12,7 @@ namespace KvmTune.Tests.Journal;
 
 public sealed class KillTests
 {
-    private const int Rounds = 200;
+    private static readonly int Rounds = Tier.Rounds(200);
 
     [SkippableTheory]
     [InlineData(ChangeStep.Intended)]

@@ -136,7 +136,7 @@ public sealed class EngineDocumentTests
     {
         var back = EngineDocument.Read<VMTuningResult>(EngineDocument.Write(After.Change!));
         Assert.Equal(After.Change!.Plan.Title, back.Plan.Title);
-        Assert.Equal(Before.ValuesOf("Iops"), back.Baseline!.ValuesOf("Iops"));
+        Assert.Equal(Before.ValuesOf("Iops"), ((VMPerformance)back.Baseline!).ValuesOf("Iops"));
 
         var plan = EngineDocument.Read<VMTuningPlan>(EngineDocument.Write(After.Change.Plan));
         Assert.Equal(After.Change.Plan.Change.GetType(), plan.Change.GetType());

@@ -7,7 +7,7 @@ using Xunit;
 
 namespace KvmTune.Tests.Measurement;
 
-/// <summary>Opens the lab's guest lab2, or skips the test where there is no lab (KVMTUNE_LAB_URI is not set).</summary>
+/// <summary>Opens a guest of the lab, or skips the test where there is no lab (KVMTUNE_LAB_URI is not set).</summary>
 internal sealed class LabGuest : IDisposable
 {
     private readonly LibvirtConnection _connection;
@@ -39,13 +39,13 @@ internal sealed class LabGuest : IDisposable
         return new LabGuest(connection, domain);
     }
 
-    public static SshEndpoint Ssh()
+    public static SshEndpoint Ssh(string name = "lab2")
     {
         var key = Environment.GetEnvironmentVariable("KVMTUNE_LAB_SSH_KEY");
         Skip.If(string.IsNullOrEmpty(key), "KVMTUNE_LAB_SSH_KEY is not set: the lab's guests cannot be reached by SSH.");
         return new SshEndpoint
         {
-            HostName = Environment.GetEnvironmentVariable("KVMTUNE_LAB_LAB2_ADDRESS")!,
+            HostName = Environment.GetEnvironmentVariable($"KVMTUNE_LAB_{name.ToUpperInvariant()}_ADDRESS")!,
             UserName = "root",
             IdentityFile = key,
             KnownHostsFile = Environment.GetEnvironmentVariable("KVMTUNE_LAB_KNOWN_HOSTS"),
@@ -55,7 +55,7 @@ internal sealed class LabGuest : IDisposable
     /// <summary>A channel to the guest; waits until the guest has come up so far that it answers.</summary>
     public async Task<IGuestChannel> ChannelAsync(GuestChannelKind kind = GuestChannelKind.Agent)
     {
-        var request = new WorkloadRequest { Name = "Cpu", Channel = kind, Ssh = kind == GuestChannelKind.Ssh ? Ssh() : null };
+        var request = new WorkloadRequest { Name = "Cpu", Channel = kind, Ssh = kind == GuestChannelKind.Ssh ? Ssh(Domain.Name) : null };
         for (var attempt = 0; ; attempt++)
         {
             try
@@ -68,6 +68,14 @@ internal sealed class LabGuest : IDisposable
                 await Task.Delay(500);
             }
         }
+    }
+
+    /// <summary>Waits until fio runs in the guest.</summary>
+    public async Task WaitForFioAsync()
+    {
+        var channel = await ChannelAsync();
+        var command = new GuestCommand("/bin/sh", ["-c", "until pidof fio; do usleep 50000; done"]) { TimeLimit = TimeSpan.FromMinutes(2) };
+        Assert.True((await channel.RunAsync(command, CancellationToken.None)).Succeeded, "fio was not started.");
     }
 
     /// <summary>What a measurement may have left: folders of its own, and processes of fio.</summary>
@@ -86,7 +94,3 @@ internal sealed class LabGuest : IDisposable
         _connection.Dispose();
     }
 }
-
-/// <summary>The tests that use the lab's guest take turns.</summary>
-[CollectionDefinition("Lab guest")]
-public sealed class LabGuestTurn;

@@ -10,7 +10,7 @@ using Xunit.Abstractions;
 namespace KvmTune.Tests.Measurement;
 
 [Trait("Category", "Lab")]
-[Collection("Lab guest")]
+[Collection(SecondGuest.Name)]
 public sealed class LabMeasurementTests(ITestOutputHelper output)
 {
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);

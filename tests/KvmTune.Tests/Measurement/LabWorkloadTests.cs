@@ -1,4 +1,4 @@
-// Every workload on a real guest of the lab, by agent and by SSH.
+// Every workload on a real guest of the lab, by agent; by SSH one of them, and with all tests every one.
 using KvmTune.Guest;
 using KvmTune.Measurement;
 using KvmTune.Measurement.Workloads;
@@ -8,29 +8,31 @@ using Xunit.Abstractions;
 namespace KvmTune.Tests.Measurement;
 
 [Trait("Category", "Lab")]
-[Collection("Lab guest")]
+[Collection(FirstGuest.Name)]
 public sealed class LabWorkloadTests(ITestOutputHelper output)
 {
-    public static TheoryData<string, GuestChannelKind> Workloads()
-    {
-        var data = new TheoryData<string, GuestChannelKind>();
-        foreach (var workload in WorkloadCatalog.CreateDefault().All)
-        {
-            data.Add(workload.Name, GuestChannelKind.Agent);
-            if (workload.NeedsChannel)
-            {
-                data.Add(workload.Name, GuestChannelKind.Ssh);
-            }
-        }
+    private const string BySsh = "RandomWrite";
 
-        return data;
-    }
+    public static TheoryData<string> Workloads => [.. WorkloadCatalog.CreateDefault().All.Select(workload => workload.Name)];
+
+    public static TheoryData<string> OtherWorkloadsBySsh =>
+        [.. WorkloadCatalog.CreateDefault().All.Where(workload => workload.NeedsChannel && workload.Name != BySsh).Select(workload => workload.Name)];
 
     [SkippableTheory]
     [MemberData(nameof(Workloads))]
-    public async Task A_workload_yields_every_metric_of_every_run_and_leaves_nothing(string workload, GuestChannelKind channel)
+    public Task A_workload_yields_every_metric_of_every_run_and_leaves_nothing(string workload) => MeasureAsync(workload, GuestChannelKind.Agent);
+
+    [SkippableFact]
+    public Task A_workload_does_so_by_SSH() => MeasureAsync(BySsh, GuestChannelKind.Ssh);
+
+    [SkippableTheory]
+    [Trait(Tier.Trait, Tier.All)]
+    [MemberData(nameof(OtherWorkloadsBySsh))]
+    public Task Every_other_workload_does_so_by_SSH(string workload) => MeasureAsync(workload, GuestChannelKind.Ssh);
+
+    private async Task MeasureAsync(string workload, GuestChannelKind channel)
     {
-        using var lab = LabGuest.Open();
+        using var lab = LabGuest.Open("lab1");
         using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(3));
         await (await lab.ChannelAsync()).DisposeAsync();
         var request = new WorkloadRequest
@@ -40,7 +42,7 @@ public sealed class LabWorkloadTests(ITestOutputHelper output)
             RunTime = TimeSpan.FromSeconds(2),
             FileSizeMiB = 64,
             Channel = channel,
-            Ssh = channel == GuestChannelKind.Ssh ? LabGuest.Ssh() : null,
+            Ssh = channel == GuestChannelKind.Ssh ? LabGuest.Ssh("lab1") : null,
             Command = workload == "Command" ? SomeCommand : null,
         };
 

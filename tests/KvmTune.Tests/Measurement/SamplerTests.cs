@@ -1,4 +1,5 @@
 // The samplers: what is counted, what follows from it, and that what is not kept is absent.
+using KvmTune.Hosts;
 using KvmTune.Libvirt;
 using KvmTune.Measurement;
 using KvmTune.Measurement.Sampling;
@@ -80,11 +81,12 @@ public sealed class SamplerTests
     [InlineData("qemu:///system", true)]
     [InlineData("qemu:///session", true)]
     [InlineData("qemu+unix:///system?socket=/x", true)]
+    [InlineData("test:///default", false)]
     [InlineData("qemu+ssh://root@host/system", false)]
     [InlineData("qemu+ssh:///system", false)]
     [InlineData("qemu://host/system", false)]
     [InlineData("qemu+tls://host/system", false)]
-    public void A_URI_without_a_host_is_local(string uri, bool isLocal) => Assert.Equal(isLocal, LocalHost.IsLocal(uri));
+    public void A_URI_without_a_host_is_local(string uri, bool isLocal) => Assert.Equal(isLocal, HostConnection.IsLocalQemuUri(uri));
 
     private sealed class Readings(params CounterReading[] readings) : IRunSampler
     {

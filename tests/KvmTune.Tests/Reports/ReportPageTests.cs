@@ -72,6 +72,37 @@ public sealed partial class ReportPageTests
     }
 
     [Fact]
+    public void A_rise_adds_up_the_shift_is_that_of_typical_pairs_and_no_two_medians_stand_beside_it()
+    {
+        // The medians are 83 and 219, which is 164 % more; typical pairs differ by less.
+        double[] before = [60, 70, 82, 83, 83, 95, 150, 160];
+        double[] after = [200, 205, 215, 218, 220, 230, 240, 250];
+        var comparison = VMComparer.Compare(Performances.Of(before), Performances.Of(after), new() { Design = ComparisonDesign.Pairs });
+
+        var sentence = ReportSentences.Plainly(Chapter() with { Comparison = comparison, Verdict = comparison.Verdict });
+
+        Assert.Matches(@"^It helped: IOPS rose by 1[3-5][0-9] % in typical pairs \(somewhere from \+[0-9]+ % to \+[0-9]+ %\)\.$", sentence);
+        Assert.DoesNotContain("219", sentence, StringComparison.Ordinal);
+        Assert.DoesNotContain("from 83", comparison.Sentence, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_comparison_that_was_recorded_is_read_back_as_it_was_made()
+    {
+        var baseline = Performances.Of([.. Performances.Around(1, 8, 1000, 1)], null, [.. Performances.Around(2, 8, 500, 3)]);
+        var candidate = Performances.Of([.. Performances.Around(3, 8, 1150, 1)], null, [.. Performances.Around(4, 8, 500, 3)]);
+        var made = VMComparer.Compare(
+            baseline, candidate, new() { Design = ComparisonDesign.Pairs, ThresholdPercent = 20, Metric = "LatencyP99", Plan = LookPlan.Fixed(8) });
+
+        var read = ComparisonDocument.Read(ComparisonDocument.Write(made), baseline, candidate);
+
+        Assert.Equal(made.Metrics, read.Metrics);
+        Assert.Equal((made.Verdict, made.Sentence, made.Design, made.Unit, made.FailedRuns), (read.Verdict, read.Sentence, read.Design, read.Unit, read.FailedRuns));
+        Assert.Equal(20, read.PrimaryMetric.Limits.ThresholdPercent);
+        Assert.Throws<FormatException>(() => ComparisonDocument.Read("{}", baseline, candidate));
+    }
+
+    [Fact]
     public void Pins_are_on_a_map_before_and_after()
     {
         var host = new VMHostTopology

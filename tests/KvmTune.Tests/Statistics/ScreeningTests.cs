@@ -15,8 +15,9 @@ public sealed class ScreeningTests
         var (busy, slow) = (Run(0.76, 36e6), Run(0.5, 46e6));
         List<MeasuredRun> session = [.. quiet, busy, slow];
 
-        Assert.Contains("busy outside the guest (0.76 cores; usually 0.50)", ScreeningRule.WhyDisturbed(busy, session), StringComparison.Ordinal);
-        Assert.Contains("canary took 46 ms; usually 36 ms", ScreeningRule.WhyDisturbed(slow, session), StringComparison.Ordinal);
+        Assert.Contains("busy outside the guest (0.76 cores; usually 0.50)", ScreeningRule.WhyDisturbed(busy, session)!.Value.Reason, StringComparison.Ordinal);
+        Assert.Contains("canary took 46 ms; usually 36 ms", ScreeningRule.WhyDisturbed(slow, session)!.Value.Reason, StringComparison.Ordinal);
+        Assert.Null(ScreeningRule.WhyDisturbed(busy, session, [ScreeningRule.Counters[0]]));
         Assert.All(quiet, run => Assert.Null(ScreeningRule.WhyDisturbed(run, session)));
         Assert.Null(ScreeningRule.WhyDisturbed(Run(0.74, 44e6), session));
     }
@@ -35,6 +36,19 @@ public sealed class ScreeningTests
         var bare = new MeasuredRun { Number = 1, StartedAt = default, Duration = default };
         Assert.Null(ScreeningRule.WhyDisturbed(bare, Enumerable.Repeat(bare, 8)));
         Assert.Equal(4, ScreeningRule.MostRepeats(8));
+    }
+
+    [Fact]
+    public void A_counter_that_moves_with_the_side_is_seen_and_one_that_does_not_is_not()
+    {
+        List<(MeasuredRun, bool)> moved = [.. Enumerable.Range(0, 10).Select(i => (Run(i % 2 == 0 ? 0.1 + (0.01 * i) : 0.5 + (0.01 * i), 36e6 + i), i % 2 == 1))];
+
+        Assert.True(ScreeningRule.MovedWithSide(ScreeningRule.Counters[0], moved));
+        Assert.False(ScreeningRule.MovedWithSide(HostCanary.Counter, moved));
+        Assert.False(ScreeningRule.MovedWithSide(ScreeningRule.Counters[0], moved.Take(6)));
+        Assert.StartsWith(
+            "No pair was made again for how busy the host was outside the guest (0.14 cores without the change, 0.55 with it): it moved with the change.",
+            ScreeningRule.WhyStopped(ScreeningRule.Counters[0], moved), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -67,6 +67,53 @@ public sealed class SwapTests
         }
     }
 
+    public static TheoryData<double[], double[], double, double, double> Tied => new()
+    {
+        // By brute force in Python: every sign flip with fractions, at every difference and in every gap between two.
+        { [35, 35, 37, 39, 35, 37, 35, 39], [39, 37, 39, 41, 37, 39, 39, 41], 0.9, 2, 4 },
+        { [35, 35, 37, 39, 35, 37, 35, 39], [39, 37, 39, 41, 37, 39, 39, 41], 0.98, 2, 4 },
+        { [35, 35, 35, 37, 35, 35, 37, 35], [37, 37, 37, 39, 37, 37, 37, 37], 0.95, 2, 2 },
+        { [35, 35, 35, 37, 35, 35, 37, 35], [37, 37, 37, 39, 37, 37, 37, 37], 0.98, 0, 2 },
+        { [5, 5, 5, 5, 5, 5, 6, 5], [5, 5, 6, 5, 5, 5, 5, 5], 0.95, 0, 0 },
+        { [1, 2, 1, 2, 1, 2, 1, 2], [2, 1, 2, 1, 2, 1, 2, 1], 0.9, -1, 1 },
+        { [10, 12, 10, 14, 12, 10, 12, 10, 14], [14, 14, 12, 16, 14, 14, 12, 14, 16], 0.95, 2, 4 },
+    };
+
+    [Theory]
+    [MemberData(nameof(Tied))]
+    public void With_ties_the_interval_is_that_of_an_exhaustive_search(double[] b, double[] c, double level, double low, double high)
+    {
+        Assert.Equal(new ShiftInterval(low, high, level), SwapTest.Interval(b, c, level));
+
+        // On logarithms the differences are rounded, and must be tied nevertheless.
+        double[] Log(double[] values) => Array.ConvertAll(values, value => Math.Log(100) + (value * 0.0198));
+        var logarithms = SwapTest.Interval(Log(b), Log(c), level)!;
+        Assert.Equal((low * 0.0198, high * 0.0198), (logarithms.Low, logarithms.High), (x, y) => Math.Abs(x.Item1 - y.Item1) < 1e-9 && Math.Abs(x.Item2 - y.Item2) < 1e-9);
+    }
+
+    [Fact]
+    public void The_search_from_the_outside_agrees_with_one_through_all_places_where_many_are_tied()
+    {
+        var random = new Random(12);
+        for (var i = 0; i < 60; i++)
+        {
+            var pairs = random.Next(6, 12);
+            double[] Side(double shift) => [.. Enumerable.Range(0, pairs).Select(_ => shift + random.Next(4))];
+            var (b, c) = (Side(0), Side(random.Next(3)));
+            var differences = c.SelectMany(x => b.Select(y => x - y)).Distinct().Order().ToList();
+            var places = differences.Select(d => (At: d, Low: d, High: d))
+                .Concat(differences.Zip(differences.Skip(1), (low, high) => (At: (low + high) / 2, Low: low, High: high)))
+                .Where(place => SwapTest.PValue(b, c, place.At) > 0.05).ToList();
+
+            var interval = SwapTest.Interval(b, c, 0.95);
+
+            if (interval is not null && places.Count > 0)
+            {
+                Assert.Equal((places.Min(place => place.Low), places.Max(place => place.High)), (interval.Low, interval.High));
+            }
+        }
+    }
+
     [Fact]
     public void Next_to_no_shift_beyond_the_interval_escapes_rejection()
     {

@@ -11,6 +11,17 @@ namespace KvmTune.Tests.Tuning;
 public sealed class CpuRuleTests
 {
     [Fact]
+    public void The_vcpu_cpuset_is_the_pin_of_every_vcpu_that_has_none()
+    {
+        var crowded = RuleScene.Vm(vcpuAttributes: "cpuset='2'");
+        new RuleScene { Change = Pin((0, "3")), Xml = crowded }.Breaks(CpuRules.PinSharesHostCpuWithinVM, "host CPU 2 carries the vCPUs 1, 2, 3");
+        new RuleScene { Change = Pin((0, "2")), Neighbours = [RuleScene.Vm("web01", vcpuAttributes: "cpuset='2'")] }
+            .Breaks(CpuRules.PinOvercommitsHostCpu, "host CPU 2 also carries vCPU 0 of 'web01'");
+        new RuleScene { Change = Pin((0, "2")), Neighbours = [RuleScene.Vm("web01", vcpuAttributes: "cpuset='0-7'")] }.Keeps(CpuRules.PinOvercommitsHostCpu);
+        new RuleScene { Change = Pin((0, "2")), Xml = RuleScene.Vm(vcpuAttributes: "cpuset='2-3'") }.Breaks(CpuRules.EmulatorOnVcpuHostCpu, "vCPU 0");
+    }
+
+    [Fact]
     public void A_pin_to_no_host_cpu_is_refused()
     {
         new RuleScene { Change = Pin((0, "1,^1")) }.Breaks(CpuRules.PinNeedsHostCpu, "vCPU 0");
@@ -137,6 +148,8 @@ public sealed class CpuRuleTests
         new RuleScene { Change = Pin((0, "2")) with { Scope = ChangeScope.Config } }.Keeps(ScopeRules.ConfigNeedsPersistentVM);
         new RuleScene { Change = Model("EPYC") with { Scope = ChangeScope.Live }, IsRunning = true }.Breaks(ScopeRules.ChangeIsNotLive, "-Restart");
         new RuleScene { Change = Pin((0, "2")) with { Scope = ChangeScope.Live }, IsRunning = true }.Keeps(ScopeRules.ChangeIsNotLive);
+        new RuleScene { Change = Pin((0, "2")), HasManagedSave = true }.Breaks(ScopeRules.SavedStateHidesChange, "managedsave-remove db01", "shutdown");
+        new RuleScene { Change = Pin((0, "2")) }.IsSilent(ScopeRules.SavedStateHidesChange);
     }
 
     [SkippableFact]

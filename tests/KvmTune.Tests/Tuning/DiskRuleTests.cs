@@ -1,5 +1,7 @@
 // One test that breaks each rule of disk driver options and one that just keeps it.
 using KvmTune.Hosts;
+using KvmTune.Topology;
+using KvmTune.Tuning;
 using KvmTune.Tuning.Changes;
 using KvmTune.Tuning.Rules;
 using Xunit;
@@ -26,6 +28,29 @@ public sealed class DiskRuleTests
     }
 
     [Fact]
+    public void An_io_mode_is_refused_on_a_network_disk()
+    {
+        var network = RuleScene.Vm().Replace("type='file' device='disk'", "type='network' device='disk'", StringComparison.Ordinal);
+        new RuleScene { Change = Disk("none", "native"), Xml = network }.Breaks(DiskRules.IOModeNeedsLocalImage, "vdb", "native");
+        new RuleScene { Change = Disk("none", "threads"), Xml = network }.Breaks(DiskRules.IOModeNeedsLocalImage, "threads");
+        new RuleScene { Change = Disk("none", null), Xml = network }.IsSilent(DiskRules.IOModeNeedsLocalImage);
+        new RuleScene { Change = Disk("none", "native") }.Keeps(DiskRules.IOModeNeedsLocalImage);
+    }
+
+    [Theory]
+    [InlineData("cdrom", "discard", "unmap")]
+    [InlineData("cdrom", "detect_zeroes", "on")]
+    [InlineData("floppy", "discard", "ignore")]
+    public void Discard_and_detection_of_zeroes_are_refused_on_drives_that_have_none(string device, string option, string value)
+    {
+        var drive = RuleScene.Vm().Replace("device='disk'", $"device='{device}'", StringComparison.Ordinal);
+        var change = Disk("none", null) with { Options = new Dictionary<string, string?> { [option] = value } };
+        new RuleScene { Change = change, Xml = drive }.Breaks(DiskRules.DiscardNeedsWritableDevice, device);
+        new RuleScene { Change = change }.Keeps(DiskRules.DiscardNeedsWritableDevice);
+        new RuleScene { Change = Disk("none", null), Xml = drive }.IsSilent(DiskRules.DiscardNeedsWritableDevice);
+    }
+
+    [Fact]
     public void Modes_that_can_lose_data_ask_and_only_when_they_are_turned_on()
     {
         var unsafely = RuleScene.Vm().Replace("type='raw'", "type='raw' cache='unsafe'", StringComparison.Ordinal);
@@ -33,6 +58,12 @@ public sealed class DiskRuleTests
         new RuleScene { Change = Disk("unsafe", null), Xml = unsafely }.IsSilent(DiskRules.UnsafeLosesData);
         new RuleScene { Change = Disk("writeback", null) }.Breaks(DiskRules.WritebackHoldsData, "loses power");
         new RuleScene { Change = Disk("none", null) }.IsSilent(DiskRules.WritebackHoldsData);
+
+        // A return to a checkpoint turns them on as well.
+        new RuleScene { Change = Checkpoint("unsafe") }.Breaks(DiskRules.UnsafeLosesData, "vdb");
+        new RuleScene { Change = Checkpoint("writeback") }.Breaks(DiskRules.WritebackHoldsData, "vdb");
+        new RuleScene { Change = Checkpoint("unsafe"), Xml = unsafely }.IsSilent(DiskRules.UnsafeLosesData);
+        new RuleScene { Change = Checkpoint("none"), Xml = unsafely }.IsSilent(DiskRules.UnsafeLosesData);
     }
 
     [Fact]
@@ -45,8 +76,8 @@ public sealed class DiskRuleTests
     [Fact]
     public void What_needs_o_direct_is_refused_where_a_probe_says_that_it_is_not_taken()
     {
-        var refused = new HostAbilities { ProbeDirectIO = image => new DirectIOProbe(false, $"an aligned write beside {image} was refused") };
-        var taken = new HostAbilities { ProbeDirectIO = image => new DirectIOProbe(true, "an aligned write succeeded") };
+        var refused = new HostAbilities { ProbeDirectIO = disk => new DirectIOProbe(false, $"an aligned read of {disk.Source} was refused") };
+        var taken = new HostAbilities { ProbeDirectIO = _ => new DirectIOProbe(true, "an aligned read succeeded") };
         var unknown = new HostAbilities();
         new RuleScene { Change = Disk("none", null), Abilities = refused }.Breaks(DiskRules.DirectNeedsODirect, "/d was refused", "vdb");
         new RuleScene { Change = Disk("directsync", "native"), Abilities = refused }.Breaks(DiskRules.DirectNeedsODirect);
@@ -58,9 +89,9 @@ public sealed class DiskRuleTests
     [Fact]
     public void An_image_that_is_no_file_is_not_probed()
     {
-        var abilities = new HostAbilities { ProbeDirectIO = image => throw new InvalidOperationException($"{image} was probed") };
-        var block = RuleScene.Vm().Replace("<disk type='file'", "<disk type='block'", StringComparison.Ordinal).Replace("file='/d'", "dev='/dev/sdz'", StringComparison.Ordinal);
-        new RuleScene { Change = Disk("none", null), Xml = block, Abilities = abilities }.Keeps(DiskRules.DirectNeedsODirect);
+        var abilities = new HostAbilities { ProbeDirectIO = disk => throw new InvalidOperationException($"{disk.Source} was probed") };
+        var network = RuleScene.Vm().Replace("<disk type='file'", "<disk type='network'", StringComparison.Ordinal).Replace("file='/d'", "protocol='nbd' name='x'", StringComparison.Ordinal);
+        new RuleScene { Change = Disk("none", null), Xml = network, Abilities = abilities }.Keeps(DiskRules.DirectNeedsODirect);
     }
 
     [Theory]
@@ -86,6 +117,15 @@ public sealed class DiskRuleTests
         new RuleScene { Change = Disk(null, null) }.Breaks(DiskRules.UnsetCacheIsWriteback, "writeback", "vdb");
         new RuleScene { Change = Disk("writethrough", null) }.Keeps(DiskRules.UnsetCacheIsWriteback);
     }
+
+    private static TuningStateChange Checkpoint(string cache) => new()
+    {
+        VMName = "db01",
+        VMId = Guid.Empty,
+        ConnectionUri = "qemu:///system",
+        Label = "checkpoint 'before'",
+        Values = new[] { new SettingValue(DiskSettings.Path("vdb").Child("driver").At("cache"), cache) },
+    };
 
     private static HostAbilities Versions(string libvirt, string qemu, string kernel) =>
         new() { Libvirt = Version.Parse(libvirt), Qemu = Version.Parse(qemu), Kernel = Version.Parse(kernel) };

@@ -10,6 +10,36 @@ public sealed class HugePagePoolTests : IDisposable
 {
     private readonly string _root = Directory.CreateTempSubdirectory("kvmtune-pools").FullName;
 
+    [Theory]
+    [InlineData(null, "etc/sysctl.d/50-mine.conf", "vm.nr_hugepages=64", 64L)]
+    [InlineData(null, "etc/sysctl.conf", "-vm/nr_hugepages = 8", 8L)]
+    [InlineData(null, "usr/lib/sysctl.d/10-vendor.conf", "# vm.nr_hugepages = 9", null)]
+    [InlineData(null, "etc/tmpfiles.d/pages.conf", "w /sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages - - - - 12", 12L)]
+    [InlineData(1, "etc/tmpfiles.d/pages.conf", "w! /sys/devices/system/node/node1/hugepages/hugepages-2048kB/nr_hugepages - - - - 7", 7L)]
+    [InlineData(0, "etc/tmpfiles.d/pages.conf", "w /sys/devices/system/node/node1/hugepages/hugepages-2048kB/nr_hugepages - - - - 7", null)]
+    public void What_a_file_sets_a_pool_to_at_the_next_boot_is_known(int? node, string file, string line, long? expected)
+    {
+        Directory.CreateDirectory(Path.GetDirectoryName(Path.Combine(_root, file))!);
+        File.WriteAllLines(Path.Combine(_root, file), ["; a comment", line]);
+
+        var boot = new PoolPersistence(new HostMemoryFacts { DefaultPageSizeKiB = 2048 }, _root).AtBoot(new HugePagePoolRequest(2048, 5, node));
+
+        Assert.Equal(expected, boot?.Count);
+        Assert.Equal(expected is null ? null : Path.Combine(_root, file), boot?.File);
+    }
+
+    [Fact]
+    public void A_later_file_counts_and_one_of_the_same_name_in_etc_hides_the_vendors()
+    {
+        foreach (var (file, count) in new[] { ("usr/lib/sysctl.d/60-a.conf", 1), ("etc/sysctl.d/60-a.conf", 2), ("usr/lib/sysctl.d/70-b.conf", 3) })
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(Path.Combine(_root, file))!);
+            File.WriteAllText(Path.Combine(_root, file), $"vm.nr_hugepages = {count}\n");
+        }
+
+        Assert.Equal(3, new PoolPersistence(new HostMemoryFacts { DefaultPageSizeKiB = 2048 }, _root).AtBoot(new HugePagePoolRequest(2048, 5, null))!.Count);
+    }
+
     [Fact]
     public void A_pool_is_set_and_read_back_on_its_node()
     {

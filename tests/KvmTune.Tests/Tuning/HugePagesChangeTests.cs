@@ -96,7 +96,7 @@ public sealed class HugePagesChangeTests
         var after = before.Copy();
         Change(after, 2048, null).Edit(after);
 
-        var difference = Assert.Single(ConfigurationComparer.Compare(before.ToConfiguration(), after.ToConfiguration()));
+        var difference = Assert.Single(SettingComparer.Compare(before.Settings, after.Settings));
         Assert.Equal("1048576 KiB for guest nodes 0, 2048 KiB for guest nodes 1", difference.Running);
         Assert.Equal("2048 KiB", difference.Configured);
     }

@@ -182,7 +182,7 @@ public sealed class HugePagesLabTests : IDisposable
         return guest;
     }
 
-    // Reserves as the change does that it wraps, and then writes what libvirt refuses.
+    // Reserves as the change does that it wraps, and then writes what libvirt refuses: a policy of a guest cell that is not there.
     private sealed record BrokenChange(HugePagesChange Inner) : VMChange
     {
         public override TuningArea Area => TuningArea.Memory;
@@ -191,7 +191,14 @@ public sealed class HugePagesLabTests : IDisposable
 
         public override bool CanBeLive => false;
 
-        public override IReadOnlyList<SettingValue> Settings => [.. Inner.Settings, new SettingValue(SettingPath.Of(new SettingElement("os")).Child("type").At("machine"), "no-such-machine")];
+        public override IReadOnlyList<SettingValue> Settings =>
+        [
+            .. Inner.Settings,
+            new SettingValue(SettingCatalog.Get("numatune/memnode[@cellid]/@mode").At("99"), "strict"),
+            new SettingValue(SettingCatalog.Get("numatune/memnode[@cellid]/@nodeset").At("99"), "0"),
+        ];
+
+        public override IReadOnlyList<Setting> Kinds => SettingCatalog.All;
 
         public override void CheckTarget(VMConfiguration configuration) => Inner.CheckTarget(configuration);
 

@@ -10,7 +10,7 @@ using Xunit.Abstractions;
 namespace KvmTune.Tests.Tuning;
 
 [Trait("Category", "Lab")]
-[Collection("Lab guest")]
+[Collection(FirstGuest.Name)]
 public sealed class LabPinLimitTests(ITestOutputHelper output)
 {
     private const string Hierarchy = "/sys/fs/cgroup/cpuset";
@@ -18,7 +18,7 @@ public sealed class LabPinLimitTests(ITestOutputHelper output)
     [SkippableFact]
     public async Task A_pin_that_a_control_group_limits_is_an_error_that_names_it_and_is_taken_back()
     {
-        using var lab = LabGuest.Open();
+        using var lab = LabGuest.Open("lab1");
         Skip.IfNot(Directory.Exists(Hierarchy) && Environment.UserName == "root", "This needs root, and control groups of version 1, where a single thread can be moved.");
         Skip.If(Environment.ProcessorCount < 2, "This needs two host CPUs.");
         using var host = new HostConnection(Environment.GetEnvironmentVariable("KVMTUNE_LAB_URI")!);

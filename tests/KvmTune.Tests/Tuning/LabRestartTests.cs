@@ -7,7 +7,7 @@ using Xunit;
 namespace KvmTune.Tests.Tuning;
 
 [Trait("Category", "Lab")]
-[Collection("Lab guest")]
+[Collection(FirstGuest.Name)]
 public sealed class LabRestartTests
 {
     private const int PausedStartingUp = 11;
@@ -15,7 +15,7 @@ public sealed class LabRestartTests
     [SkippableFact]
     public async Task A_VM_that_is_just_being_started_is_waited_for_and_shut_down()
     {
-        using var lab = LabGuest.Open();
+        using var lab = LabGuest.Open("lab1");
         var vm = lab.Domain;
         var restarter = new VMRestarter(TimeProvider.System, new RestartOptions());
         await restarter.ShutDownAsync(vm, CancellationToken.None);

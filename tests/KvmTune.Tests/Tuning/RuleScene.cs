@@ -19,6 +19,9 @@ public sealed record RuleScene
     /// <summary>Whether the VM runs (with the same XML).</summary>
     public bool IsRunning { get; init; }
 
+    /// <summary>Whether the VM is off with its state saved.</summary>
+    public bool HasManagedSave { get; init; }
+
     /// <summary>Whether the VM is persistent.</summary>
     public bool IsPersistent { get; init; } = true;
 
@@ -34,6 +37,9 @@ public sealed record RuleScene
 
     /// <summary>What the host's programs and kernel can do.</summary>
     public HostAbilities Abilities { get; init; } = new();
+
+    /// <summary>Which CPUs the host can give the VM; null where that is not known.</summary>
+    public GuestCpuAbilities? GuestCpus { get; init; }
 
     /// <summary>A VM's XML.</summary>
     public static string Vm(string name = "db01", int vcpus = 4, string inside = "", string devices = "", string type = "kvm", string vcpuAttributes = "") => $"""
@@ -110,10 +116,11 @@ public sealed record RuleScene
         var before = DomainXmlReader.Read(Xml);
         var document = DomainDocument.Parse(Xml);
         Change.Edit(document);
-        var facts = new VMFacts(IsRunning, IsPersistent, IsRunning ? before : null, IsPersistent ? before : null);
+        var facts = new VMFacts(IsRunning, IsPersistent, IsRunning ? before : null, IsPersistent ? before : null) { HasManagedSave = HasManagedSave };
         return rule.Check(new RuleContext(Change, facts, document.ToConfiguration(), () => Host, () => [.. Neighbours.Select(DomainXmlReader.Read)], () => HostMemory)
         {
             ReadAbilities = () => Abilities,
+            ReadGuestCpus = () => GuestCpus,
         });
     }
 }

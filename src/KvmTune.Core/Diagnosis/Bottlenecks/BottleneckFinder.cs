@@ -165,6 +165,10 @@ public sealed class BottleneckFinder(TimeProvider time)
         {
             return GuestAnswer.Unknown(exception.Message);
         }
+        catch (Exception exception) when (GuestText.IsUnreadable(exception))
+        {
+            return GuestAnswer.Unknown($"what the guest said makes no sense: {exception.Message}");
+        }
     }
 
     private sealed record GuestAnswer(CounterReading? Reading, string? UnknownReason)

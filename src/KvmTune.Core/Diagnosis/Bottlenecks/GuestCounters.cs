@@ -60,10 +60,10 @@ internal static class GuestCounters
                 case "vmstat" when fields.Length == 2:
                     AddVMStat(counters, fields[0], fields[1]);
                     break;
-                case "meminfo" when fields is ["MemTotal:", ..]:
+                case "meminfo" when fields is ["MemTotal:", _, ..]:
                     Add(gauges, "MemoryTotalKiB", fields[1]);
                     break;
-                case "meminfo" when fields is ["MemAvailable:", ..]:
+                case "meminfo" when fields is ["MemAvailable:", _, ..]:
                     Add(gauges, "MemoryAvailableKiB", fields[1]);
                     break;
                 case "diskstats" when fields.Length >= 14 && IsDisk(fields[2]):
@@ -158,9 +158,9 @@ internal static class GuestCounters
     }
 
     // Whole disks of the kinds that guests have; partitions end in a digit.
-    private static bool IsDisk(string name) =>
+    private static bool IsDisk(string name) => name.Length <= 32 && name.All(char.IsAsciiLetterOrDigit) && (
         name is ['v' or 's' or 'x', ..] && !char.IsAsciiDigit(name[^1])
-        || name.StartsWith("nvme", StringComparison.Ordinal) && !name.Contains('p', StringComparison.Ordinal);
+        || name.StartsWith("nvme", StringComparison.Ordinal) && !name.Contains('p', StringComparison.Ordinal));
 
     private static void Add(Dictionary<string, double> values, string name, string text)
     {
@@ -171,5 +171,5 @@ internal static class GuestCounters
     }
 
     private static double? Number(string text) =>
-        double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var value) ? value : null;
+        double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var value) && double.IsFinite(value) ? value : null;
 }

@@ -106,7 +106,7 @@ public static class DiskFindings
         }));
 
     private static Hosts.DirectIOProbe? Probe(FindingContext context, DiskConfiguration disk) =>
-        disk is { SourceType: "file", Source: { } image } ? context.Abilities.ProbeDirectIO(image) : null;
+        disk is { SourceType: "file" or "block" or "volume", Source: not null } ? context.Abilities.ProbeDirectIO(new(disk.SourceType, disk.Source, disk.Format)) : null;
 
     // Disks that the guest writes on and the host keeps in files or devices; others have no page cache of the host's.
     private static IEnumerable<FindingObservation> ForDisks(

@@ -11,15 +11,12 @@ public static class GeneralFindings
 {
     private const string BothXml = "libvirt: running and persistent XML";
 
-    private static readonly HashSet<string> Limits =
-        DiskThrottleChange.Categories.SelectMany(category => category).ToHashSet(StringComparer.Ordinal);
-
     /// <summary>Settings that only a restart puts in force.</summary>
     public static FindingKind RestartPending { get; } = new(
         nameof(RestartPending), TuningArea.General, FindingSeverity.Medium, WorkloadKinds.Any,
         "What is configured is not what runs: a measurement now says nothing of it, and the next restart changes the VM.",
         "libvirt formatdomain; virsh manual, --config",
-        static context => context.VM.PendingRestart.Where(difference => !IsLive(difference)).ToList() is { Count: > 0 } pending
+        static context => context.VM.PendingRestart.Where(difference => !difference.CanBeLive).ToList() is { Count: > 0 } pending
             ?
             [
                 new FindingObservation(
@@ -42,26 +39,23 @@ public static class GeneralFindings
     /// <summary>All kinds of this file.</summary>
     public static IReadOnlyList<FindingKind> All { get; } = [RestartPending, RunningDiffersFromConfigured];
 
-    private static bool IsLive(ConfigurationDifference difference) =>
-        (difference.Setting.EndsWith(" pin", StringComparison.Ordinal) || difference.Setting.EndsWith(" throttle group", StringComparison.Ordinal))
-        || (difference.Setting.StartsWith("disk ", StringComparison.Ordinal) && Limits.Contains(difference.Setting.Split(' ')[^1]));
-
     private static IEnumerable<FindingObservation> VcpuPins(FindingContext context, VMConfiguration running, VMConfiguration configured)
     {
-        var differing = Differing(context, running.VcpuPins, configured.VcpuPins).Where(vcpu => vcpu < running.CurrentVcpus).ToList();
+        var differing = Differing(Real(context, running, running.VcpuPins), Real(context, configured, configured.VcpuPins)).Where(vcpu => vcpu < running.MaxVcpus).ToList();
         return differing.Count == 0
             ? []
-            : [Observe("vCPU pins", [.. differing.Select(vcpu => Evidence(context, $"vCPU {Text(vcpu)} pin", running.VcpuPins.GetValueOrDefault(vcpu), configured.VcpuPins.GetValueOrDefault(vcpu)))], context.VcpuPins(Configured(context, differing, configured.VcpuPins)))];
+            : [Observe("vCPU pins", [.. differing.Select(vcpu => Evidence($"vCPU {Text(vcpu)} pin", Real(context, running, running.VcpuPins.GetValueOrDefault(vcpu)), Real(context, configured, configured.VcpuPins.GetValueOrDefault(vcpu))))], context.VcpuPins(Configured(differing, Real(context, configured, configured.VcpuPins))))];
     }
 
     private static IEnumerable<FindingObservation> Emulator(FindingContext context, VMConfiguration running, VMConfiguration configured) =>
-        Real(context, running.EmulatorPin) == Real(context, configured.EmulatorPin)
+        (Real(context, running, running.EmulatorPin), Real(context, configured, configured.EmulatorPin)) is var (runs, wanted) && runs == wanted
             ? []
-            : [Observe("emulator pin", [Evidence(context, "emulator pin", running.EmulatorPin, configured.EmulatorPin)], context.EmulatorPin(Real(context, configured.EmulatorPin)))];
+            : [Observe("emulator pin", [Evidence("emulator pin", runs, wanted)], context.EmulatorPin(wanted))];
 
     private static IEnumerable<FindingObservation> IOThreads(FindingContext context, VMConfiguration running, VMConfiguration configured)
     {
-        var differing = Differing(context, running.IOThreadPins, configured.IOThreadPins)
+        var (runs, wanted) = (Real(context, running, running.IOThreadPins), Real(context, configured, configured.IOThreadPins));
+        var differing = Differing(runs, wanted)
             .Where(thread => running.IOThreadIds.Contains(thread) && configured.IOThreadIds.Contains(thread)).ToList();
         return differing.Count == 0
             ? []
@@ -69,14 +63,14 @@ public static class GeneralFindings
             [
                 Observe(
                     "I/O thread pins",
-                    [.. differing.Select(thread => Evidence(context, $"I/O thread {Text(thread)} pin", running.IOThreadPins.GetValueOrDefault(thread), configured.IOThreadPins.GetValueOrDefault(thread)))],
+                    [.. differing.Select(thread => Evidence($"I/O thread {Text(thread)} pin", runs.GetValueOrDefault(thread), wanted.GetValueOrDefault(thread)))],
                     new IOThreadPinChange
                     {
                         VMName = context.VM.VMName,
                         VMId = context.VM.VMId,
                         ConnectionUri = context.VM.ConnectionUri,
                         HostCpus = context.Host.OnlineCpus,
-                        Pins = Configured(context, differing, configured.IOThreadPins),
+                        Pins = Configured(differing, wanted),
                     }),
             ];
     }
@@ -113,19 +107,20 @@ public static class GeneralFindings
         "Try the running VM with what is configured; where the running setting is the better one, keep it in the configuration instead.",
         FindingRemedy.By(change with { Scope = ChangeScope.Live }));
 
-    private static List<int> Differing(FindingContext context, IReadOnlyDictionary<int, CpuSet> running, IReadOnlyDictionary<int, CpuSet> configured) =>
-    [
-        .. running.Keys.Union(configured.Keys).Order()
-            .Where(number => Real(context, running.GetValueOrDefault(number)) != Real(context, configured.GetValueOrDefault(number))),
-    ];
+    private static List<int> Differing(IReadOnlyDictionary<int, CpuSet> running, IReadOnlyDictionary<int, CpuSet> configured) =>
+        [.. running.Keys.Union(configured.Keys).Order().Where(number => running.GetValueOrDefault(number) != configured.GetValueOrDefault(number))];
 
-    private static Dictionary<int, CpuSet?> Configured(FindingContext context, List<int> numbers, IReadOnlyDictionary<int, CpuSet> pins) =>
-        numbers.ToDictionary(number => number, number => Real(context, pins.GetValueOrDefault(number)));
+    private static Dictionary<int, CpuSet?> Configured(List<int> numbers, IReadOnlyDictionary<int, CpuSet> pins) =>
+        numbers.ToDictionary(number => number, number => pins.GetValueOrDefault(number));
 
-    private static CpuSet? Real(FindingContext context, CpuSet? pin) => pin is not null && context.IsRealPin(pin) ? pin : null;
+    // A pin to what an unpinned thread may use anyway is none.
+    private static CpuSet? Real(FindingContext context, VMConfiguration vm, CpuSet? pin) => pin is not null && pin != vm.VcpuCpuSet && context.IsRealPin(pin) ? pin : null;
 
-    private static FindingEvidence Evidence(FindingContext context, string what, CpuSet? running, CpuSet? configured) =>
-        new(what, $"{Real(context, running)?.ToString() ?? "(none)"} running, {Real(context, configured)?.ToString() ?? "(none)"} configured", BothXml);
+    private static Dictionary<int, CpuSet> Real(FindingContext context, VMConfiguration vm, IReadOnlyDictionary<int, CpuSet> pins) =>
+        pins.Where(pin => Real(context, vm, pin.Value) is not null).ToDictionary(pin => pin.Key, pin => pin.Value);
+
+    private static FindingEvidence Evidence(string what, CpuSet? running, CpuSet? configured) =>
+        new(what, $"{running?.ToString() ?? "(none)"} running, {configured?.ToString() ?? "(none)"} configured", BothXml);
 
     private static string Limit(DiskConfiguration disk, string name) =>
         disk.Throttle.TryGetValue(name, out var value) ? value.ToString(CultureInfo.InvariantCulture) : "(not set)";

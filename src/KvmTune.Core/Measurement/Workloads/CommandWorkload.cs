@@ -161,6 +161,6 @@ public sealed class CommandWorkload : IWorkload
             return null;
         }
 
-        private static string Shorten(string text) => text.Length <= 300 ? text.Trim() : text[..300].Trim() + "…";
+        private static string Shorten(string text) => GuestText.Shown(text, 300);
     }
 }

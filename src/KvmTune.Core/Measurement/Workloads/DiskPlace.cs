@@ -176,7 +176,7 @@ internal sealed partial record DiskPlace(
     }
 
     [GeneratedRegex(
-        "/(?<domain>[0-9a-f]{4,}):(?<bus>[0-9a-f]{2}):(?<slot>[0-9a-f]{2})\\.(?<function>[0-7])(?=/)",
+        "/(?<domain>[0-9a-f]{4,7}):(?<bus>[0-9a-f]{2}):(?<slot>[0-9a-f]{2})\\.(?<function>[0-7])(?=/)",
         RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture,
         1000)]
     private static partial Regex PciAddress();

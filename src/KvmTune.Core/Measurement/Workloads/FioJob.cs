@@ -20,9 +20,11 @@ internal sealed record FioJob(string ReadWrite, string BlockSize, int Depth, str
 
     public static readonly TimeSpan Ramp = TimeSpan.FromSeconds(1);
 
+    /// <summary>The length of a window of the log of rates: half a second, since fio leaves the last window of a run out of its log now and then.</summary>
+    public static readonly TimeSpan LogWindow = TimeSpan.FromMilliseconds(500);
+
     /// <summary>
     /// The command of one run. One thread in one process (<c>--thread</c>), so that its end ends everything; no file is ever made by it.
-    /// Rates are logged twice a second, since fio leaves the last window of a run out of its log now and then.
     /// </summary>
     public GuestCommand Run(string folder, int fileSizeMiB, TimeSpan runTime)
     {
@@ -45,7 +47,7 @@ internal sealed record FioJob(string ReadWrite, string BlockSize, int Depth, str
             "--percentile_list=50:99:99.9",
             "--output-format=json",
             $"--write_iops_log={folder}/{LogPrefix}",
-            "--log_avg_msec=500",
+            $"--log_avg_msec={((long)LogWindow.TotalMilliseconds).ToString(CultureInfo.InvariantCulture)}",
         ];
         if (IsSync)
         {

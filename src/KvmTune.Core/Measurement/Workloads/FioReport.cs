@@ -1,6 +1,7 @@
 // Reads fio's JSON report and its rate log, strictly: a report without the expected fields is no result.
 using System.Globalization;
 using System.Text.Json;
+using KvmTune.Guest;
 
 namespace KvmTune.Measurement.Workloads;
 
@@ -53,7 +54,7 @@ internal sealed record FioReport
             }
 
             var job = jobs[0];
-            var version = document.RootElement.GetProperty("fio version").GetString()!;
+            var version = document.RootElement.GetProperty("fio version").GetString() ?? throw new JsonException("no version");
             var error = job.GetProperty("error").GetInt32();
             if (error != 0)
             {
@@ -85,7 +86,7 @@ internal sealed record FioReport
                     : null,
             }, null);
         }
-        catch (Exception exception) when (exception is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
+        catch (Exception exception) when (GuestText.IsUnreadable(exception))
         {
             return (null, $"fio's report lacks something: {exception.Message}");
         }
@@ -102,6 +103,12 @@ internal sealed record FioReport
             if (fields.Length < 3
                 || !double.TryParse(fields[0], NumberStyles.Float, CultureInfo.InvariantCulture, out var end)
                 || !double.TryParse(fields[1], NumberStyles.Float, CultureInfo.InvariantCulture, out var rate))
+            {
+                continue;
+            }
+
+            // Times only rise; what is no number of a real clock or rate says nothing.
+            if (!double.IsFinite(end) || !double.IsFinite(rate) || rate < 0)
             {
                 continue;
             }

@@ -1,6 +1,5 @@
 // The disk workloads: fio on a file of its own.
 using System.Globalization;
-using System.Xml.Linq;
 using KvmTune.Guest;
 
 namespace KvmTune.Measurement.Workloads;
@@ -114,7 +113,10 @@ public sealed class FioWorkload : IWorkload
             context.Report(
                 "filling the file once, so that first-write allocation does not count", TimeSpan.FromSeconds(1 + (place.FileSizeMiB / 150.0)));
             await FillAsync(place, _folder, cancellationToken);
-            NoteHostCache(place);
+            if (place.DiskTarget is { } disk)
+            {
+                _notes.AddRange(HostPageCache.Notes(context.RunningXml, disk, workload._job, place.FileSizeMiB));
+            }
         }
 
         public async Task<RunOutcome> RunAsync(CancellationToken cancellationToken)
@@ -137,6 +139,13 @@ public sealed class FioWorkload : IWorkload
             {
                 return RunOutcome.Failed(string.Create(
                     CultureInfo.InvariantCulture, $"fio ended after {report.RunTime.TotalSeconds:0.0} s of {context.Request.RunTime.TotalSeconds:0.0} s."));
+            }
+
+            // The rates of each second are worked out of it.
+            if (report.RunTime > (context.Request.RunTime * 2) + TimeSpan.FromMinutes(1))
+            {
+                return RunOutcome.Failed(string.Create(
+                    CultureInfo.InvariantCulture, $"fio says that it ran for {report.RunTime.TotalSeconds:0.0} s, and {context.Request.RunTime.TotalSeconds:0.0} s were asked for."));
             }
 
             if (log is null)
@@ -217,13 +226,7 @@ public sealed class FioWorkload : IWorkload
             var blockMiB = report.MiBPerSecond / report.Iops;
             var scale = workload._countsBytes ? blockMiB : 1;
             var windows = FioReport.ParseLog(log).Select(window => (window.EndSeconds, window.Rate * scale)).ToList();
-            var rates = PerSecond.Resample(windows, report.Requests * scale, report.RunTime.TotalSeconds);
-            var variation = PerSecond.VariationPercent(rates);
-            if (double.IsNaN(variation))
-            {
-                return RunOutcome.Failed("fio did no work that could be told by the second.");
-            }
-
+            var rates = PerSecond.Reported(windows, FioJob.LogWindow.TotalSeconds, report.Requests * scale, report.RunTime.TotalSeconds);
             var values = new Dictionary<string, double>(StringComparer.Ordinal)
             {
                 [workload._countsBytes ? "MiBPerSecond" : "Iops"] = workload._countsBytes ? report.MiBPerSecond : report.Iops,
@@ -231,8 +234,8 @@ public sealed class FioWorkload : IWorkload
                 ["LatencyP50"] = report.LatencyP50Nanoseconds,
                 ["LatencyP99"] = report.LatencyP99Nanoseconds,
                 ["LatencyP999"] = report.LatencyP999Nanoseconds,
-                ["RateVariation"] = variation,
             };
+            PerSecond.AddVariation(values, rates);
             if (workload._job.IsSync)
             {
                 if (report.FlushP99Nanoseconds is not { } flush)
@@ -244,25 +247,6 @@ public sealed class FioWorkload : IWorkload
             }
 
             return new RunOutcome { Values = values, PerSecondRates = rates };
-        }
-
-        // Under writeback and unsafe the host keeps what it has read and written: reads need not come from the disk.
-        private void NoteHostCache(DiskPlace place)
-        {
-            if (place.DiskTarget is not { } target || workload._job.Section is "write")
-            {
-                return;
-            }
-
-            var disk = XDocument.Parse(context.RunningXml).Root?.Element("devices")?.Elements("disk")
-                .FirstOrDefault(element => target.Equals((string?)element.Element("target")?.Attribute("dev"), StringComparison.Ordinal));
-            var cache = (string?)disk?.Element("driver")?.Attribute("cache");
-            if (disk is not null && cache is not ("none" or "directsync"))
-            {
-                _notes.Add(
-                    $"Disk {target} has cache mode {cache ?? "writeback (QEMU's default)"}: the host may keep the test file in its memory, so that reads "
-                    + "come from there and not from the disk.");
-            }
         }
     }
 }

@@ -1,5 +1,6 @@
 // Reads iperf3's JSON report of a test in both directions, strictly.
 using System.Text.Json;
+using KvmTune.Guest;
 
 namespace KvmTune.Measurement.Workloads;
 
@@ -39,7 +40,7 @@ internal sealed record IperfReport(
                 Retransmits(end.GetProperty("sum_sent_bidir_reverse")),
                 rates), null);
         }
-        catch (Exception exception) when (exception is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
+        catch (Exception exception) when (GuestText.IsUnreadable(exception))
         {
             return (null, $"iperf3's report lacks something: {exception.Message}");
         }

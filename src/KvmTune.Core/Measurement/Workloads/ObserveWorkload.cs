@@ -85,7 +85,10 @@ public sealed class ObserveWorkload : IWorkload
                 var second = await Task.Run(() => RunFrame.Open(context.Samplers, context.TimeProvider), cancellationToken);
                 var left = end - context.TimeProvider.GetElapsedTime(started);
                 await Task.Delay(left > TimeSpan.Zero ? left : TimeSpan.Zero, context.TimeProvider, cancellationToken);
-                rates.Add(Rate(await Task.Run(second.Close, cancellationToken)) ?? double.NaN);
+                if (Rate(await Task.Run(second.Close, cancellationToken)) is { } inSecond)
+                {
+                    rates.Add(inSecond);
+                }
             }
 
             var counters = await Task.Run(whole.Close, cancellationToken);
@@ -102,8 +105,8 @@ public sealed class ObserveWorkload : IWorkload
             var values = new Dictionary<string, double>(StringComparer.Ordinal)
             {
                 [context.Request.Area switch { ObservedArea.Disk => "Iops", ObservedArea.Network => "GbitPerSecond", _ => "CpuCores" }] = rate,
-                ["RateVariation"] = PerSecond.VariationPercent(rates),
             };
+            PerSecond.AddVariation(values, rates);
             switch (context.Request.Area)
             {
                 case ObservedArea.Disk:

@@ -1,43 +1,31 @@
-// Per-second rates of one run, and how unsteady they are.
+// Rates of the seconds of one run, as the workload's tool reported them, and how unsteady they are.
 namespace KvmTune.Measurement.Workloads;
 
 /// <summary>Small pure functions on the rates of one run.</summary>
 internal static class PerSecond
 {
+    // How far what was reported by the second may lie from what was reported in all, before neither is believed to be of the same run.
+    private const double LargestExcess = 1.1;
+
     /// <summary>
-    /// Turns the rates of windows into the rates of whole seconds. A window that spans the border of two seconds counts for both by its
-    /// share; what the windows leave open at the end is filled from the run's total.
+    /// The rates of the seconds that were reported. A second is placed by the tool's own clock: it has the windows that end in it, up to half
+    /// a window late. One whose windows are not all there is absent: what is missing is never worked out from the rest.
     /// </summary>
     /// <param name="windows">The end of each window in seconds from the start, rising, and the rate in it.</param>
-    /// <param name="total">All the work of the run.</param>
+    /// <param name="windowSeconds">The length of a window: a second, or a whole part of one.</param>
+    /// <param name="total">All the work of the run. Seconds that did more than that are no seconds of it, and none is returned.</param>
     /// <param name="seconds">The length of the run in seconds.</param>
-    public static IReadOnlyList<double> Resample(IReadOnlyList<(double EndSeconds, double Rate)> windows, double total, double seconds)
+    public static IReadOnlyList<double> Reported(
+        IReadOnlyList<(double EndSeconds, double Rate)> windows, double windowSeconds, double total, double seconds)
     {
-        var times = new List<double> { 0 };
-        var done = new List<double> { 0 };
-        foreach (var (end, rate) in windows)
-        {
-            if (end > times[^1] && end <= seconds)
-            {
-                done.Add(done[^1] + (rate * (end - times[^1])));
-                times.Add(end);
-            }
-        }
-
-        if (seconds > times[^1] && total >= done[^1])
-        {
-            times.Add(seconds);
-            done.Add(total);
-        }
-
+        var late = windowSeconds / 2;
+        var perSecond = (int)Math.Round(1 / windowSeconds);
         // A run of 3 s is over after 2,999 ms now and then: a hundredth of the last second may be missing.
-        var rates = new List<double>();
-        for (var second = 1; second <= seconds + 0.01; second++)
-        {
-            rates.Add(Interpolate(times, done, Math.Min(second, seconds)) - Interpolate(times, done, second - 1));
-        }
-
-        return rates;
+        var rates = windows.GroupBy(window => Math.Ceiling(window.EndSeconds - late))
+            .Where(second => second.Key >= 1 && second.Key <= seconds + 0.01 && second.Count() == perSecond
+                && second.All(window => double.IsFinite(window.Rate) && window.Rate >= 0))
+            .Select(second => second.Average(window => window.Rate)).ToList();
+        return rates.Sum() <= LargestExcess * total ? rates : [];
     }
 
     /// <summary>The coefficient of variation in per cent: sample standard deviation over mean. NaN below two values or without work.</summary>
@@ -52,16 +40,12 @@ internal static class PerSecond
         return mean > 0 ? 100 * Math.Sqrt(rates.Sum(rate => (rate - mean) * (rate - mean)) / (rates.Count - 1)) / mean : double.NaN;
     }
 
-    private static double Interpolate(List<double> times, List<double> done, double at)
+    /// <summary>Adds the variation of the rates to a run's values, where there are enough of them for one.</summary>
+    public static void AddVariation(IDictionary<string, double> values, IReadOnlyList<double> rates)
     {
-        for (var i = 1; i < times.Count; i++)
+        if (VariationPercent(rates) is var variation && double.IsFinite(variation))
         {
-            if (at <= times[i])
-            {
-                return done[i - 1] + ((done[i] - done[i - 1]) * (at - times[i - 1]) / (times[i] - times[i - 1]));
-            }
+            values["RateVariation"] = variation;
         }
-
-        return done[^1];
     }
 }

@@ -189,16 +189,16 @@ public sealed class SysbenchWorkload : IWorkload
                 };
             }
 
-            // The seconds of the ramp do not count; the last second may be missing among the reports, and follows from the whole.
+            // The seconds of the ramp do not count; the last second may be missing among the reports.
             var seconds = context.Request.RunTime.TotalSeconds;
             var windows = report.Windows.Where(window => window.Second > RampSeconds)
                 .Select(window => (window.Second - RampSeconds, window.Rate)).ToList();
-            var rates = PerSecond.Resample(windows, report.Rate * seconds, seconds);
+            var rates = PerSecond.Reported(windows, 1, report.Rate * seconds, seconds);
             var values = new Dictionary<string, double>(StringComparer.Ordinal)
             {
                 [workload._test == Test.Cpu ? "EventsPerSecond" : "MiBPerSecond"] = report.Rate,
-                ["RateVariation"] = PerSecond.VariationPercent(rates),
             };
+            PerSecond.AddVariation(values, rates);
             if (workload._test == Test.Cpu)
             {
                 values["LatencyP99"] = report.PercentileNanoseconds(0.99);

@@ -7,6 +7,7 @@ namespace KvmTune.Tuning.Changes;
 /// <summary>Sets <c>&lt;cpu mode&gt;</c>, its model and <c>&lt;topology&gt;</c>. In force from the next start on.</summary>
 public sealed record CpuModelChange : VMChange
 {
+    private static readonly Setting[] CpuSettings = [.. SettingCatalog.All.Where(setting => setting.Elements[0].Name == "cpu")];
     private static readonly SettingPath Cpu = SettingPath.Of(new SettingElement("cpu"));
     private static readonly SettingPath Model = Cpu.Child("model");
     private static readonly SettingPath TopologyPath = Cpu.Child("topology");
@@ -39,7 +40,11 @@ public sealed record CpuModelChange : VMChange
                     : "no CPU topology");
             }
 
-            return string.Join(", ", parts);
+            parts.AddRange(from value in Values
+                where value.Path.Elements is [_, { Name: "feature" }]
+                select $"CPU feature {value.Path.Elements[1].KeyValue} {value.Value ?? "not set"}");
+
+            return string.Join(", ", parts.DefaultIfEmpty($"CPU: {string.Join(", ", Values.Select(value => value.Path.ToString()))}"));
         }
     }
 
@@ -64,6 +69,11 @@ public sealed record CpuModelChange : VMChange
         ];
     }
 
+    /// <summary>The setting of a CPU feature.</summary>
+    /// <param name="name">The feature, for example topoext.</param>
+    /// <param name="policy">require or disable; null for neither.</param>
+    public static SettingValue OfFeature(string name, string? policy) => new(Cpu.Child("feature", "name", name).At("policy"), policy);
+
     /// <summary>The settings of a CPU topology.</summary>
     public static IReadOnlyList<SettingValue> OfTopology(CpuTopology topology) =>
     [
@@ -72,6 +82,9 @@ public sealed record CpuModelChange : VMChange
         new(TopologyPath.At("cores"), Text(topology.Cores)),
         new(TopologyPath.At("threads"), Text(topology.Threads)),
     ];
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<Setting> Kinds => CpuSettings;
 
     /// <inheritdoc/>
     public override void CheckTarget(VMConfiguration configuration)

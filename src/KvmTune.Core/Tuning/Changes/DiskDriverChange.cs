@@ -1,4 +1,5 @@
 // Sets driver options of a disk: cache mode, I/O mode, discard, detection of zeroes.
+using KvmTune.Hosts;
 using KvmTune.Topology;
 
 namespace KvmTune.Tuning.Changes;
@@ -9,6 +10,14 @@ namespace KvmTune.Tuning.Changes;
 /// </summary>
 public sealed record DiskDriverChange : VMChange
 {
+    private static readonly Setting[] DriverSettings =
+    [
+        SettingCatalog.Get("devices/disk[target/@dev]/driver/@cache"),
+        SettingCatalog.Get("devices/disk[target/@dev]/driver/@io"),
+        SettingCatalog.Get("devices/disk[target/@dev]/driver/@discard"),
+        SettingCatalog.Get("devices/disk[target/@dev]/driver/@detect_zeroes"),
+    ];
+
     /// <summary>The disk's target name, for example <c>vdb</c>.</summary>
     public required string Disk { get; init; }
 
@@ -32,6 +41,9 @@ public sealed record DiskDriverChange : VMChange
     private IEnumerable<KeyValuePair<string, string?>> OrderedOptions => Options.OrderBy(option => option.Key, StringComparer.Ordinal);
 
     private SettingPath DiskPath => DiskSettings.Path(Disk);
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<Setting> Kinds => DriverSettings;
 
     /// <inheritdoc/>
     public override void CheckTarget(VMConfiguration configuration) => DiskSettings.Require(configuration, VMName, Disk);

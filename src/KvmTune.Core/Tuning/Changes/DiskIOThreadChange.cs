@@ -1,5 +1,6 @@
 // Gives a disk an I/O thread of its own, with queues, or takes both away.
 using System.Globalization;
+using KvmTune.Hosts;
 using KvmTune.Topology;
 
 namespace KvmTune.Tuning.Changes;
@@ -11,6 +12,17 @@ namespace KvmTune.Tuning.Changes;
 /// </summary>
 public sealed record DiskIOThreadChange : VMChange
 {
+    private static readonly Setting[] ThreadSettings =
+    [
+        SettingCatalog.Get("iothreadids/iothread[@id]"),
+        SettingCatalog.Get("devices/disk[target/@dev]/driver/@iothread"),
+        SettingCatalog.Get("devices/disk[target/@dev]/driver/iothreads/iothread[@id]"),
+        SettingCatalog.Get("devices/disk[target/@dev]/driver/@queues"),
+        SettingCatalog.Get("devices/controller[@type='scsi'][@index]/driver/@iothread"),
+        SettingCatalog.Get("devices/controller[@type='scsi'][@index]/driver/iothreads/iothread[@id]"),
+        SettingCatalog.Get("devices/controller[@type='scsi'][@index]/driver/@queues"),
+    ];
+
     /// <summary>The disk's target name, for example <c>vdb</c>.</summary>
     public required string Disk { get; init; }
 
@@ -23,11 +35,8 @@ public sealed record DiskIOThreadChange : VMChange
     /// <summary>The I/O threads in the <c>&lt;driver&gt;</c>'s list, for a disk that several serve: each id, and whether it is in the list.</summary>
     public IReadOnlyDictionary<int, bool> SharedBy { get; init; } = new Dictionary<int, bool>();
 
-    /// <summary>The VM's I/O threads that <c>&lt;iothreadids&gt;</c> names: each id, and whether it is there. Empty when they stay as they are.</summary>
+    /// <summary>The VM's I/O threads that are made or taken away: each id, and whether it is there. One that something else uses by then stays.</summary>
     public IReadOnlyDictionary<int, bool> Threads { get; init; } = new Dictionary<int, bool>();
-
-    /// <summary>The number in <c>&lt;iothreads&gt;</c>, where <see cref="Threads"/> is not empty; null for "not set".</summary>
-    public string? ThreadCount { get; init; }
 
     /// <inheritdoc/>
     public override TuningArea Area => TuningArea.Disk;
@@ -63,18 +72,17 @@ public sealed record DiskIOThreadChange : VMChange
     /// <inheritdoc/>
     public override IReadOnlyList<SettingValue> Settings => new List<SettingValue>(
     [
-        .. Threads.Count == 0 ? [] : new[] { new SettingValue(CountPath, ThreadCount) },
-        .. Threads.OrderBy(thread => thread.Key).Select(thread => new SettingValue(ThreadPath(thread.Key), Presence(thread.Value))),
+        .. Threads.OrderBy(thread => thread.Key).Select(thread => new SettingValue(IOThreadElements.PathOf(thread.Key), Presence(thread.Value))),
         .. Options.OrderBy(option => option.Key, StringComparer.Ordinal).Select(option => new SettingValue(DriverPath.At(option.Key), option.Value)),
         .. SharedBy.OrderBy(thread => thread.Key).Select(thread => new SettingValue(SharedPath(thread.Key), Presence(thread.Value))),
     ]);
 
-    /// <summary>The address of <c>&lt;iothreads&gt;</c>.</summary>
-    internal static SettingPath CountPath { get; } = SettingPath.Of(new SettingElement("iothreads"));
-
     private SettingPath OwnerPath => Controller is { } index ? ControllerPath(index) : DiskSettings.Path(Disk);
 
     private SettingPath DriverPath => OwnerPath.Child("driver");
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<Setting> Kinds => ThreadSettings;
 
     /// <inheritdoc/>
     public override void CheckTarget(VMConfiguration configuration)
@@ -99,7 +107,7 @@ public sealed record DiskIOThreadChange : VMChange
         // virsh cannot update a controller, and would leave out the numbers of threads that come to have a gap before them.
         var (existing, left) = (before.ToConfiguration().IOThreadIds, after.ToConfiguration().IOThreadIds);
         var removed = existing.Except(left).ToList();
-        if (!config || Controller is not null || (removed.Count > 0 && Threads.Count > removed.Count && before.Domain.Element("iothreadids") is null))
+        if (!config || Controller is not null || (removed.Count > 0 && before.Domain.Element("iothreadids") is null && left.Any(id => id > left.Count)))
         {
             return base.VirshCommands(live, config, before, after);
         }
@@ -113,10 +121,6 @@ public sealed record DiskIOThreadChange : VMChange
         ];
     }
 
-    /// <summary>The address of an entry of <c>&lt;iothreadids&gt;</c>.</summary>
-    internal static SettingPath ThreadPath(int id) =>
-        SettingPath.Of(new SettingElement("iothreadids")).Child("iothread", "id", Text(id));
-
     /// <summary>The address of a SCSI controller.</summary>
     internal static SettingPath ControllerPath(int index) => SettingPath.Of(
         new SettingElement("devices"), new SettingElement("controller", null, "index", Text(index), Type: "scsi"));
@@ -126,8 +130,7 @@ public sealed record DiskIOThreadChange : VMChange
     {
         Options = Options.Keys.ToDictionary(name => name, name => valueOf(DriverPath.At(name)), StringComparer.Ordinal),
         SharedBy = SharedBy.Keys.ToDictionary(id => id, id => valueOf(SharedPath(id)) is not null),
-        Threads = Threads.Keys.ToDictionary(id => id, id => valueOf(ThreadPath(id)) is not null),
-        ThreadCount = Threads.Count == 0 ? null : valueOf(CountPath),
+        Threads = Threads.Keys.ToDictionary(id => id, id => valueOf(IOThreadElements.PathOf(id)) is not null),
     };
 
     private SettingPath SharedPath(int id) => DriverPath.Child("iothreads").Child("iothread", "id", Text(id));

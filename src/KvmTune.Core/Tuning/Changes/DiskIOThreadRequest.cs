@@ -47,7 +47,6 @@ public sealed record DiskIOThreadRequest(string Disk)
         }
 
         IReadOnlyList<int> unused = IsRelease && !KeepThread ? [.. present.Where(id => IsLeftUnused(document, vm, disk, controller, id))] : [];
-        List<int> threads = [.. vm.IOThreadIds.Union(wanted).Except(unused)];
         return new DiskIOThreadChange
         {
             VMName = vm.Name,
@@ -57,18 +56,9 @@ public sealed record DiskIOThreadRequest(string Disk)
             Controller = controller?.Index,
             Options = options,
             SharedBy = disk.IOThreads.Union(wanted.Count > 1 ? wanted : []).ToDictionary(id => id, id => wanted.Count > 1 && wanted.Contains(id)),
-            Threads = threads.ToHashSet().SetEquals(vm.IOThreadIds)
-                ? new Dictionary<int, bool>()
-                : (NeedsIds(document, vm, threads) ? threads.Union(unused) : unused).ToDictionary(id => id, threads.Contains),
-            ThreadCount = threads.Count == 0 ? null : Text(threads.Count),
+            Threads = wanted.Except(vm.IOThreadIds).Concat(unused).ToDictionary(id => id, id => !unused.Contains(id)),
         };
     }
-
-    // A number alone means the ids from 1 on. libvirt itself names all of them as soon as one is added.
-    private static bool NeedsIds(DomainDocument document, VMConfiguration vm, List<int> threads) =>
-        document.Domain.Element("iothreadids") is not null
-        || threads.Count > vm.IOThreadIds.Count
-        || threads.Any(id => id > threads.Count);
 
     // The first I/O thread that serves nothing, else the lowest free id.
     private static int FreeThread(VMConfiguration vm)
@@ -85,7 +75,7 @@ public sealed record DiskIOThreadRequest(string Disk)
         && !vm.Controllers.Any(other => other != controller && other.IOThread == id)
         && !vm.IOThreadPins.ContainsKey(id)
         && document.Domain.Element("cputune")?.Element("iothreadsched") is null
-        && document.Find(DiskIOThreadChange.ThreadPath(id)) is not ({ HasElements: true } or { LastAttribute.Name.LocalName: not "id" });
+        && document.Find(IOThreadElements.PathOf(id)) is not ({ HasElements: true } or { LastAttribute.Name.LocalName: not "id" });
 
     private static IEnumerable<int> Serving(DiskConfiguration disk) => disk.IOThread is { } id ? disk.IOThreads.Append(id) : disk.IOThreads;
 

@@ -1,5 +1,6 @@
 // Limits the I/O of a disk, or takes limits away.
 using System.Globalization;
+using KvmTune.Hosts;
 using KvmTune.Libvirt;
 using KvmTune.Topology;
 
@@ -12,6 +13,8 @@ namespace KvmTune.Tuning.Changes;
 /// </summary>
 public sealed record DiskThrottleChange : VMChange
 {
+    private static readonly Setting[] LimitSettings = [.. SettingCatalog.All.Where(setting => setting.Elements.Any(element => element.Name == "iotune"))];
+
     /// <summary>The disk's target name, for example <c>vdb</c>.</summary>
     public required string Disk { get; init; }
 
@@ -83,6 +86,9 @@ public sealed record DiskThrottleChange : VMChange
 
         return whole;
     }
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<Setting> Kinds => LimitSettings;
 
     /// <inheritdoc/>
     public override void CheckTarget(VMConfiguration configuration) => DiskSettings.Require(configuration, VMName, Disk);

@@ -27,7 +27,10 @@ public sealed record EmulatorPinChange : PinChange
     }
 
     /// <inheritdoc/>
-    protected override SettingPath PinPath(int number) => SettingPath.Of(new SettingElement("cputune")).Child("emulatorpin").At("cpuset");
+    protected override Setting Pin => SettingCatalog.Get("cputune/emulatorpin/@cpuset");
+
+    /// <inheritdoc/>
+    protected override SettingPath PinPath(int number) => Pin.At();
 
     /// <inheritdoc/>
     protected override string[] VirshWords(int number, CpuSet? cpus) => ["emulatorpin", VirshDomain, cpus?.ToString() ?? "r"];

@@ -32,6 +32,7 @@ public sealed record HugePageElement(string? Size, string? Unit, string? GuestNo
 /// </summary>
 public sealed record HugePagesChange : VMChange
 {
+    private static readonly Setting[] BackingSettings = [.. SettingCatalog.All.Where(setting => setting.Elements[0].Name == "memoryBacking")];
     private static readonly SettingPath Backing = SettingPath.Of(new SettingElement("memoryBacking"));
     private static readonly SettingPath HugePagesPath = Backing.Child("hugepages");
     private static readonly SettingPath LockedPath = Backing.Child("locked");
@@ -124,6 +125,9 @@ public sealed record HugePagesChange : VMChange
     /// <summary>No pages, for the places that a document has.</summary>
     /// <param name="existing">The pages that the document has.</param>
     public static IReadOnlyList<HugePageElement> NoPages(IReadOnlyList<HugePageElement> existing) => Padded([], existing.Count);
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<Setting> Kinds => BackingSettings;
 
     /// <inheritdoc/>
     public override void CheckTarget(VMConfiguration configuration)

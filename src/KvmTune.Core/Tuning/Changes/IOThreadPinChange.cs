@@ -29,8 +29,7 @@ public sealed record IOThreadPinChange : PinChange
     }
 
     /// <inheritdoc/>
-    protected override SettingPath PinPath(int number) =>
-        SettingPath.Of(new SettingElement("cputune")).Child("iothreadpin", "iothread", Text(number)).At("cpuset");
+    protected override Setting Pin => SettingCatalog.Get("cputune/iothreadpin[@iothread]/@cpuset");
 
     /// <inheritdoc/>
     protected override string[] VirshWords(int number, CpuSet? cpus) =>

@@ -12,6 +12,8 @@ namespace KvmTune.Tuning.Changes;
 /// </summary>
 public sealed record NicQueuesChange : VMChange
 {
+    private static readonly Setting[] NicSettings = [.. SettingCatalog.All.Where(setting => setting.Elements.Any(element => element.Name == "interface"))];
+
     /// <summary>The attributes of each NIC by its hardware address: <c>queues</c>, <c>name</c> (the backend), <c>rx_queue_size</c>, <c>tx_queue_size</c>; null for "not set".</summary>
     public required IReadOnlyDictionary<string, IReadOnlyDictionary<string, string?>> Nics { get; init; }
 
@@ -41,6 +43,9 @@ public sealed record NicQueuesChange : VMChange
     /// <summary>The NIC of a hardware address; null when there is none.</summary>
     public static NicConfiguration? Find(VMConfiguration vm, string mac) =>
         vm.Nics.FirstOrDefault(nic => string.Equals(nic.Mac, mac, StringComparison.OrdinalIgnoreCase));
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<Setting> Kinds => NicSettings;
 
     /// <inheritdoc/>
     public override void CheckTarget(VMConfiguration configuration)

@@ -1,5 +1,6 @@
 // Sets from which host NUMA nodes a VM takes its memory, and how strictly.
 using System.Globalization;
+using KvmTune.Hosts;
 using KvmTune.Libvirt;
 using KvmTune.Topology;
 
@@ -15,9 +16,7 @@ public sealed record NumaCellPolicy(int CellId, string? Mode, string? NodeSet)
         SettingPath.Of(new SettingElement("numatune")).Child("memnode", "cellid", CellId.ToString(CultureInfo.InvariantCulture));
 
     /// <summary>The settings of the policy.</summary>
-    internal IEnumerable<SettingValue> Settings => Mode is null && NodeSet is null
-        ? [new SettingValue(Path, null)]
-        : [new SettingValue(Path.At("mode"), Mode), new SettingValue(Path.At("nodeset"), NodeSet)];
+    internal IEnumerable<SettingValue> Settings => [new SettingValue(Path.At("mode"), Mode), new SettingValue(Path.At("nodeset"), NodeSet)];
 
     /// <summary>The policy of the same cell, with other values.</summary>
     internal NumaCellPolicy With(Func<SettingPath, string?> valueOf) => this with { Mode = valueOf(Path.At("mode")), NodeSet = valueOf(Path.At("nodeset")) };
@@ -29,6 +28,7 @@ public sealed record NumaCellPolicy(int CellId, string? Mode, string? NodeSet)
 /// </summary>
 public sealed record NumaPolicyChange : VMChange
 {
+    private static readonly Setting[] PolicySettings = [.. SettingCatalog.All.Where(setting => setting.Elements[0].Name == "numatune")];
     private static readonly SettingPath Memory = SettingPath.Of(new SettingElement("numatune")).Child("memory");
 
     /// <summary>strict, preferred, interleave or restrictive; null for "not set", which libvirt takes as strict where nodes are given.</summary>
@@ -61,10 +61,16 @@ public sealed record NumaPolicyChange : VMChange
         .Prepend(Nodes is null && Mode is null ? "no NUMA policy" : $"memory {Mode ?? "strict"} from host node {Nodes}"));
 
     /// <inheritdoc/>
-    public override IReadOnlyList<SettingValue> Settings => (Nodes is null && Mode is null && Placement is null
-        ? new[] { new SettingValue(Memory, null) }
-        : [new SettingValue(Memory.At("mode"), Mode), new SettingValue(Memory.At("nodeset"), NodeSet), new SettingValue(Memory.At("placement"), Placement)])
-        .Concat(CellPolicies.SelectMany(policy => policy.Settings)).ToList();
+    public override IReadOnlyList<SettingValue> Settings => new List<SettingValue>(
+    [
+        new(Memory.At("mode"), Mode),
+        new(Memory.At("nodeset"), NodeSet),
+        new(Memory.At("placement"), Placement),
+        .. CellPolicies.SelectMany(policy => policy.Settings),
+    ]);
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<Setting> Kinds => PolicySettings;
 
     /// <inheritdoc/>
     public override void CheckTarget(VMConfiguration configuration)

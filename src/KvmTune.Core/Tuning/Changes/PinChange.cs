@@ -1,5 +1,6 @@
 // What all pins have in common: threads of a VM by number, each with the host CPUs that it may run on.
 using System.Globalization;
+using KvmTune.Hosts;
 using KvmTune.Topology;
 
 namespace KvmTune.Tuning.Changes;
@@ -23,9 +24,10 @@ public abstract record PinChange : VMChange
 
     /// <inheritdoc/>
     public override IReadOnlyList<SettingValue> Settings =>
-        OrderedPins.Select(pin => pin.Value is null
-            ? new SettingValue(PinPath(pin.Key).Element, null)
-            : new SettingValue(PinPath(pin.Key), pin.Value.ToString())).ToList();
+        OrderedPins.Select(pin => new SettingValue(PinPath(pin.Key), pin.Value?.ToString())).ToList();
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<Setting> Kinds => new[] { Pin };
 
     /// <summary>The pins in the order of the threads.</summary>
     protected IEnumerable<KeyValuePair<int, CpuSet?>> OrderedPins => Pins.OrderBy(pin => pin.Key);
@@ -56,7 +58,7 @@ public abstract record PinChange : VMChange
             {
                 var expected = (pin.Value ?? Unpinned(target)).Intersect(target.HostCpus);
                 return threads is null
-                    ? new Verification($"{ThreadName(pin.Key)} pin", "libvirt", expected.ToString(), LivePin(target, pin.Key).Intersect(target.HostCpus).ToString())
+                    ? LibvirtSays(target, pin.Key, expected)
                     : KernelSays(target, threads, pin.Key, expected);
             }).ToList();
     }
@@ -82,8 +84,11 @@ public abstract record PinChange : VMChange
         Pins = Pins.Keys.ToDictionary(number => number, number => valueOf(PinPath(number)) is { } list ? new CpuSet(list) : null),
     };
 
+    /// <summary>The setting that a pin of this kind is.</summary>
+    protected abstract Setting Pin { get; }
+
     /// <summary>Where the pin of a thread stands in the domain XML.</summary>
-    protected abstract SettingPath PinPath(int number);
+    protected virtual SettingPath PinPath(int number) => Pin.At(Text(number));
 
     /// <summary>The words of virsh for a pin, the VM's name included; a missing list stands for all host CPUs.</summary>
     protected abstract string[] VirshWords(int number, CpuSet? cpus);
@@ -103,15 +108,22 @@ public abstract record PinChange : VMChange
     /// <summary>Whether the running VM has the thread.</summary>
     protected virtual bool IsRunning(int number, LiveTarget target) => true;
 
+    /// <summary>Whether a thread of the running VM stands behind the number now.</summary>
+    protected virtual bool HasThread(int number, LiveTarget target) => true;
+
     /// <summary>A number as text.</summary>
     protected static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
+
+    private Verification LibvirtSays(LiveTarget target, int number, CpuSet expected) =>
+        new($"{ThreadName(number)} pin", "libvirt", expected.ToString(), LivePin(target, number).Intersect(target.HostCpus).ToString());
 
     private Verification KernelSays(LiveTarget target, IReadOnlyDictionary<int, int> threads, int number, CpuSet expected)
     {
         var what = $"{ThreadName(number)} affinity";
         if (!threads.TryGetValue(number, out var thread))
         {
-            return new Verification(what, "kernel", expected.ToString(), "no such thread found");
+            // libvirt keeps the pin of a vCPU that is not plugged for when it comes.
+            return HasThread(number, target) ? new Verification(what, "kernel", expected.ToString(), "no such thread found") : LibvirtSays(target, number, expected);
         }
 
         var actual = target.Process!.Affinity(thread);

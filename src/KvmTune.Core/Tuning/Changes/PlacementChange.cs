@@ -1,4 +1,5 @@
 // Gives all of a VM one place on its host, as one change: pins of vCPUs, emulator and I/O threads, and where the memory comes from.
+using KvmTune.Hosts;
 using KvmTune.Topology;
 
 namespace KvmTune.Tuning.Changes;
@@ -43,6 +44,9 @@ public sealed record PlacementChange : VMChange
 
     /// <inheritdoc/>
     public override IReadOnlyList<SettingValue> Settings => Parts.SelectMany(part => part.Settings).ToList();
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<Setting> Kinds => [.. Parts.SelectMany(part => part.Kinds)];
 
     /// <inheritdoc/>
     public override void CheckTarget(VMConfiguration configuration)

@@ -1,5 +1,6 @@
 // Brings a VM's tunable settings back to a state that was recorded: what Restore-VMTuning applies.
 using System.Globalization;
+using KvmTune.Hosts;
 using KvmTune.Topology;
 
 namespace KvmTune.Tuning.Changes;
@@ -10,6 +11,9 @@ namespace KvmTune.Tuning.Changes;
 /// </summary>
 public sealed record TuningStateChange : VMChange
 {
+    private static readonly Setting[] All = [.. SettingCatalog.All.Where(setting => setting.IsTunable)];
+    private static readonly Setting[] PinSettings = [.. All.Where(setting => setting.Running == RunningForm.Pin)];
+
     /// <summary>What the state is called, for example <c>checkpoint 'before'</c>.</summary>
     public required string Label { get; init; }
 
@@ -20,7 +24,7 @@ public sealed record TuningStateChange : VMChange
     public override TuningArea Area => TuningArea.General;
 
     /// <inheritdoc/>
-    public override bool CanBeLive => Values.Count > 0 && Values.All(setting => PinOf(setting) is not null);
+    public override bool CanBeLive => Values.Count > 0 && Values.All(setting => SettingCatalog.Find(setting.Path) is { } kind && PinSettings.Contains(kind));
 
     /// <inheritdoc/>
     public override bool IsReturn => true;
@@ -52,6 +56,9 @@ public sealed record TuningStateChange : VMChange
     }
 
     /// <inheritdoc/>
+    public override IReadOnlyList<Setting> Kinds => All;
+
+    /// <inheritdoc/>
     public override void CheckTarget(VMConfiguration configuration)
     {
         // A device that went since is not among the settings.
@@ -77,22 +84,20 @@ public sealed record TuningStateChange : VMChange
     protected override VMChange WithSettings(Func<SettingPath, string?> valueOf) =>
         this with { Label = $"before {Label}", Values = [.. Values.Select(setting => setting with { Value = valueOf(setting.Path) })] };
 
-    // A pin as its element's name and its thread's number; null for any other setting.
-    private static (string Kind, int Number)? PinOf(SettingValue setting) => setting.Path.Elements is [{ Name: "cputune" }, { Name: "vcpupin" or "iothreadpin" or "emulatorpin" } pin]
-        ? (pin.Name, pin.KeyValue is null ? EmulatorPinChange.Emulator : int.Parse(pin.KeyValue, CultureInfo.InvariantCulture))
-        : null;
-
     private IEnumerable<PinChange> PinChanges(LiveTarget? target)
     {
-        foreach (var kind in Values.GroupBy(setting => PinOf(setting)!.Value.Kind, StringComparer.Ordinal))
+        foreach (var kind in Values.GroupBy(setting => setting.Path.Elements[^1].Name, StringComparer.Ordinal))
         {
-            var pins = kind.ToDictionary(setting => PinOf(setting)!.Value.Number, setting => setting.Value is { } list ? new CpuSet(list) : null);
+            var pins = kind.ToDictionary(setting => NumberOf(setting.Path.Elements[^1]), setting => setting.Value is { } list ? new CpuSet(list) : null);
             yield return kind.Key switch
             {
                 "vcpupin" => new VcpuPinChange { VMName = VMName, VMId = VMId, ConnectionUri = ConnectionUri, Pins = pins },
                 "iothreadpin" => new IOThreadPinChange { VMName = VMName, VMId = VMId, ConnectionUri = ConnectionUri, Pins = pins, HostCpus = target?.HostCpus ?? CpuSet.Empty },
-                _ => new EmulatorPinChange { VMName = VMName, VMId = VMId, ConnectionUri = ConnectionUri, Pins = pins },
+                "emulatorpin" => new EmulatorPinChange { VMName = VMName, VMId = VMId, ConnectionUri = ConnectionUri, Pins = pins },
+                _ => throw new InvalidOperationException($"<{kind.Key}> is a pin in the catalog that {nameof(TuningStateChange)} cannot make live."),
             };
         }
     }
+
+    private static int NumberOf(SettingElement pin) => pin.KeyValue is null ? EmulatorPinChange.Emulator : int.Parse(pin.KeyValue, CultureInfo.InvariantCulture);
 }

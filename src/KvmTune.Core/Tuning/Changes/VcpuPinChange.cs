@@ -26,8 +26,7 @@ public sealed record VcpuPinChange : PinChange
     }
 
     /// <inheritdoc/>
-    protected override SettingPath PinPath(int number) =>
-        SettingPath.Of(new SettingElement("cputune")).Child("vcpupin", "vcpu", Text(number)).At("cpuset");
+    protected override Setting Pin => SettingCatalog.Get("cputune/vcpupin[@vcpu]/@cpuset");
 
     /// <inheritdoc/>
     protected override string[] VirshWords(int number, CpuSet? cpus) => ["vcpupin", VirshDomain, Text(number), cpus?.ToString() ?? "r"];
@@ -43,5 +42,6 @@ public sealed record VcpuPinChange : PinChange
     protected override IReadOnlyDictionary<int, int> ThreadIds(QemuProcess process) => process.VcpuThreads();
 
     /// <inheritdoc/>
-    protected override bool IsRunning(int number, LiveTarget target) => number < target.Before.CurrentVcpus;
+    protected override bool HasThread(int number, LiveTarget target) =>
+        target.Domain.GetVcpuPlaces(target.Before.MaxVcpus).Any(vcpu => vcpu.Number == number);
 }

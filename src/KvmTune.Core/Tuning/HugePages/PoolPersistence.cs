@@ -13,6 +13,8 @@ namespace KvmTune.Tuning.HugePages;
 /// <param name="root">The folder that stands for <c>/</c>: another one for the image of a system.</param>
 public sealed class PoolPersistence(HostMemoryFacts kernel, string root = "/")
 {
+    private static readonly string[] ConfigurationPlaces = ["etc", "run", "usr/local/lib", "usr/lib"];
+
     private const long LargestAtRunTimeKiB = 32 * 1024;
     private const string SysctlFile = "etc/sysctl.d/90-kvmtune-hugepages.conf";
     private const string TmpfilesFile = "etc/tmpfiles.d/kvmtune-hugepages.conf";
@@ -46,6 +48,42 @@ public sealed class PoolPersistence(HostMemoryFacts kernel, string root = "/")
                 "PersistFailed", KvmTuneErrorCategory.PermissionDenied,
                 $"The pool is set, but it is not kept over a restart of the host: {exception.Message} Writing below {Path.Combine(root, "etc")} needs root.", exception);
         }
+    }
+
+    /// <summary>What a file sets the pool of a request to at the next boot, whoever wrote it; null where no file says anything of it.</summary>
+    /// <remarks>Of sysctl settings the last file by name counts, and sysctl.conf after all (sysctl.d(5)); of tmpfiles.d entries likewise.</remarks>
+    public PoolAtBoot? AtBoot(HugePagePoolRequest request)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        var byTmpfiles = FilesIn("tmpfiles.d").SelectMany(file => Read(file, line => line.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries) is { Length: > 6 } words
+            && words[0].StartsWith('w') && words[1] == KernelFile(request) ? words[6] : null));
+        var bySysctl = !IsSysctl(request)
+            ? []
+            : FilesIn("sysctl.d").Append(Path.Combine(root, "etc/sysctl.conf")).SelectMany(file => Read(file, line =>
+                line.TrimStart('-').Split('=', 2) is [var key, var value] && key.Trim().Replace('/', '.') == "vm.nr_hugepages" ? value.Trim() : null));
+        return bySysctl.Concat(byTmpfiles).LastOrDefault();
+    }
+
+    // The files of a folder that systemd reads in several places; of those with one name the first place counts.
+    private IEnumerable<string> FilesIn(string folder) => ConfigurationPlaces.Select(place => Path.Combine(root, place, folder)).Where(Directory.Exists)
+        .SelectMany(place => Directory.EnumerateFiles(place, "*.conf"))
+        .DistinctBy(Path.GetFileName, StringComparer.Ordinal).OrderBy(Path.GetFileName, StringComparer.Ordinal);
+
+    // A file that cannot be read says nothing; the next boot may say otherwise, but nobody can know that here.
+    private static IEnumerable<PoolAtBoot> Read(string file, Func<string, string?> countIn)
+    {
+        string[] lines;
+        try
+        {
+            lines = File.ReadAllLines(file);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            return [];
+        }
+
+        return lines.Select(line => countIn(line.Trim())).OfType<string>()
+            .Select(text => long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var count) ? new PoolAtBoot(file, count) : null).OfType<PoolAtBoot>();
     }
 
     private static string KernelFile(HugePagePoolRequest request) => string.Create(
@@ -91,3 +129,8 @@ public sealed class PoolPersistence(HostMemoryFacts kernel, string root = "/")
         }
     }
 }
+
+/// <summary>What a file sets a pool to at the next boot.</summary>
+/// <param name="File">The file.</param>
+/// <param name="Count">How many pages.</param>
+public sealed record PoolAtBoot(string File, long Count);

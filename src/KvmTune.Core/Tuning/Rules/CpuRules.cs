@@ -41,7 +41,7 @@ public static class CpuRules
         "design rule, after OpenStack Nova's dedicated CPUs",
         static context => OfPins<VcpuPinChange>(context, static (context, _, _) =>
         {
-            var crowded = context.After.VcpuPins.Where(pin => pin.Key < context.After.CurrentVcpus && pin.Value.Count == 1)
+            var crowded = context.After.EffectiveVcpuPins.Where(pin => pin.Key < context.After.CurrentVcpus && pin.Value.Count == 1)
                 .GroupBy(pin => pin.Value).Where(group => group.Count() > 1)
                 .Select(group => $"host CPU {group.Key} carries the vCPUs {string.Join(", ", group.Select(pin => Text(pin.Key)).Order(StringComparer.Ordinal))} of this VM");
             return RuleCheck.BrokenBy([.. crowded], "no host CPU carries two vCPUs of this VM", "Spread them.");
@@ -56,7 +56,7 @@ public static class CpuRules
         {
             var shared =
                 from neighbour in context.Neighbours
-                from theirs in neighbour.VcpuPins
+                from theirs in neighbour.EffectiveVcpuPins
                 where IsRealPin(theirs.Value, context)
                 from ours in pins
                 where ours.Value.Overlaps(theirs.Value)
@@ -71,12 +71,12 @@ public static class CpuRules
         "opensource.com, 'cpu steal time'; libvirt kvm-realtime",
         static context => OfPins<PinChange>(context, static (context, change, _) =>
         {
-            if (change is IOThreadPinChange || context.After.EmulatorPin is not { } emulator || !IsRealPin(emulator, context))
+            if (change is IOThreadPinChange || context.After.EffectiveEmulatorPin is not { } emulator || !IsRealPin(emulator, context))
             {
                 return null;
             }
 
-            var shared = context.After.VcpuPins.Where(pin => pin.Value.IsSubsetOf(emulator) || emulator.IsSubsetOf(pin.Value))
+            var shared = context.After.EffectiveVcpuPins.Where(pin => pin.Value.IsSubsetOf(emulator) || emulator.IsSubsetOf(pin.Value))
                 .Select(pin => $"vCPU {Text(pin.Key)} and the emulator thread share host CPU {pin.Value.Intersect(emulator)}");
             return RuleCheck.BrokenBy([.. shared], $"the emulator thread sits on {emulator}, off the vCPUs");
         }));
@@ -93,7 +93,7 @@ public static class CpuRules
                 return null;
             }
 
-            var cpus = context.After.VcpuPins.Values.Aggregate(CpuSet.Empty, (all, set) => all.Union(set));
+            var cpus = context.After.EffectiveVcpuPins.Values.Aggregate(CpuSet.Empty, (all, set) => all.Union(set));
             var nodes = context.HostCpus.Nodes.Where(node => node.CpuSet.Overlaps(cpus)).Select(node => Text(node.Id)).ToList();
             return RuleCheck.BrokenBy(
                 nodes.Count > 1 ? [$"The pins reach over the host's nodes {string.Join(", ", nodes)}, and the guest has no NUMA cells"] : [],
@@ -108,7 +108,7 @@ public static class CpuRules
         "the course that the method comes from",
         static context => OfPins<VcpuPinChange>(context, static (context, _, _) =>
         {
-            var unpinned = context.Neighbours.Count(neighbour => !neighbour.VcpuPins.Values.Any(pin => IsRealPin(pin, context)));
+            var unpinned = context.Neighbours.Count(neighbour => !neighbour.EffectiveVcpuPins.Values.Any(pin => IsRealPin(pin, context)));
             var evidence = string.Create(CultureInfo.InvariantCulture, $"{unpinned} other running VMs are not pinned");
             return RuleCheck.BrokenBy(
                 unpinned >= ManyUnpinnedVMs ? [$"{evidence}: they share the host CPUs with this one whatever it is pinned to"] : [],
@@ -225,7 +225,7 @@ public static class CpuRules
     private static RuleCheck? CheckSiblings(RuleContext context)
     {
         var threads = context.After.Cpu.Topology?.Threads ?? 1;
-        var pinned = context.After.VcpuPins.Where(pin => pin.Value.Count == 1).ToDictionary(pin => pin.Key, pin => pin.Value.Numbers[0]);
+        var pinned = context.After.EffectiveVcpuPins.Where(pin => pin.Value.Count == 1).ToDictionary(pin => pin.Key, pin => pin.Value.Numbers[0]);
         var siblings = context.HostCpus.Cpus.ToDictionary(cpu => cpu.Id, cpu => cpu.Siblings);
         if (siblings.Values.All(set => set.Count == 1) || pinned.Count < 2)
         {

@@ -1,4 +1,5 @@
 // Rules about disks: which cache and I/O modes go together, and what each can lose.
+using KvmTune.Topology;
 using KvmTune.Tuning.Changes;
 
 namespace KvmTune.Tuning.Rules;
@@ -39,8 +40,8 @@ public static class DiskRules
         nameof(UnsafeLosesData), TuningArea.Disk, RuleSeverity.Confirm,
         "cache='unsafe' ignores the guest's flushes: when the host fails, data loss is certain, not possible.",
         "QEMU manual, cache modes",
-        static context => Turns(context, "unsafe")
-            ? RuleCheck.Broken($"With cache='unsafe' disk '{context.Disk!.Target}' ignores the guest's flushes: when the host loses power, data that the guest believes to be on disk is lost, and file systems are damaged. Only for data that can be made again.")
+        static context => Turned(context, "unsafe") is { } disk
+            ? RuleCheck.Broken($"With cache='unsafe' disk '{disk.Target}' ignores the guest's flushes: when the host loses power, data that the guest believes to be on disk is lost, and file systems are damaged. Only for data that can be made again.")
             : null);
 
     /// <summary>Writeback holds data in the host's memory.</summary>
@@ -48,8 +49,8 @@ public static class DiskRules
         nameof(WritebackHoldsData), TuningArea.Disk, RuleSeverity.Confirm,
         "cache='writeback' acknowledges data that is still in the host's memory.",
         "QEMU manual, cache modes; the course that the method comes from",
-        static context => Turns(context, "writeback")
-            ? RuleCheck.Broken($"With cache='writeback' disk '{context.Disk!.Target}' acknowledges writes that are still in the host's memory: what the guest has not flushed is lost when the host loses power. Is every program in the guest known to flush what it must not lose?")
+        static context => Turned(context, "writeback") is { } disk
+            ? RuleCheck.Broken($"With cache='writeback' disk '{disk.Target}' acknowledges writes that are still in the host's memory: what the guest has not flushed is lost when the host loses power. Is every program in the guest known to flush what it must not lose?")
             : null);
 
     /// <summary>Caches other than none and directsync get in the way of live migration.</summary>
@@ -67,16 +68,16 @@ public static class DiskRules
     public static TuningRule DirectNeedsODirect { get; } = new(
         nameof(DirectNeedsODirect), TuningArea.Disk, RuleSeverity.Error,
         "With cache='none' or 'directsync' QEMU opens the image with O_DIRECT, and does not start where the file system refuses that.",
-        "OpenStack Nova, privsep/utils supports_direct_io; tried on kernel 6.18, whose tmpfs takes it",
+        "OpenStack Nova, privsep/utils supports_direct_io; QEMU block.c, bdrv_backing_options; tried on kernel 6.18, whose tmpfs takes it",
         static context => context.Change is not DiskDriverChange change
             || !(change.Options.GetValueOrDefault("cache") is not null || change.Options.GetValueOrDefault("io") is not null)
             || context.Disk is not { Cache: "none" or "directsync", Source: { } image } disk
                 ? null
-                : disk.SourceType != "file"
+                : disk.SourceType is not ("file" or "block" or "volume")
                     ? RuleCheck.Kept($"O_DIRECT was not probed: '{image}' is no file (type '{disk.SourceType}')")
-                    : context.Abilities.ProbeDirectIO(image) switch
+                    : context.Abilities.ProbeDirectIO(new(disk.SourceType, disk.Source, disk.Format)) switch
                     {
-                        { IsTaken: false } probe => RuleCheck.Broken($"cache='{disk.Cache}' of disk '{disk.Target}' needs O_DIRECT, which the file system refuses: {probe.Evidence}. Move the image, or use -Cache writeback or writethrough with -IO threads."),
+                        { IsTaken: false } probe => RuleCheck.Broken($"cache='{disk.Cache}' of disk '{disk.Target}' needs O_DIRECT, which the file system refuses: {probe.Evidence}. Move that image, or use -Cache writeback or writethrough with -IO threads."),
                         var probe => RuleCheck.Kept($"O_DIRECT: {probe.Evidence}"),
                     });
 
@@ -116,10 +117,33 @@ public static class DiskRules
                 ? RuleCheck.Broken($"Disk '{context.Disk.Target}' would have no cache mode set, which QEMU takes as writeback: writes are acknowledged while they are still in the host's memory, and what the guest has not flushed is lost when the host loses power.")
                 : RuleCheck.Kept($"cache='{cache}' is set explicitly"));
 
+    /// <summary>The I/O mode is one of local images.</summary>
+    public static TuningRule IOModeNeedsLocalImage { get; } = new(
+        nameof(IOModeNeedsLocalImage), TuningArea.Disk, RuleSeverity.Error,
+        "QEMU reads and writes a network disk by a library of its own: the I/O mode is not even passed to it.",
+        "tried with virsh domxml-to-native, libvirt 9.0.0",
+        static context => context.Change is not DiskDriverChange { IsReturn: false } change || change.Options.GetValueOrDefault("io") is not { } mode || context.Disk is not { } disk
+            ? null
+            : disk.SourceType == "network"
+                ? RuleCheck.Broken($"Disk '{disk.Target}' is a network disk, on which io='{mode}' has no effect. Leave -IO out.")
+                : RuleCheck.Kept($"disk '{disk.Target}' is of type '{disk.SourceType}'"));
+
+    /// <summary>What cannot be written has nothing to discard.</summary>
+    public static TuningRule DiscardNeedsWritableDevice { get; } = new(
+        nameof(DiscardNeedsWritableDevice), TuningArea.Disk, RuleSeverity.Error,
+        "A CD-ROM or floppy drive passes no discards on and writes no zeroes that could be found.",
+        "tried with virsh domxml-to-native, libvirt 9.0.0",
+        static context => context.Change is not DiskDriverChange { IsReturn: false } change || context.Disk is not { } disk
+            || (change.Options.GetValueOrDefault("discard") ?? change.Options.GetValueOrDefault("detect_zeroes")) is null
+                ? null
+                : disk.Device is "cdrom" or "floppy"
+                    ? RuleCheck.Broken($"'{disk.Target}' is a {disk.Device} drive, on which discard and detection of zeroes have no effect. Leave -Discard and -DetectZeroes out.")
+                    : RuleCheck.Kept($"'{disk.Target}' is a {disk.Device}"));
+
     /// <summary>All rules of this file.</summary>
     public static IReadOnlyList<TuningRule> All { get; } =
     [
-        NativeNeedsDirectCache, DirectNeedsODirect, ShareableNeedsNoCache, UnsafeLosesData, WritebackHoldsData, CacheBlocksMigration,
+        IOModeNeedsLocalImage, DiscardNeedsWritableDevice, NativeNeedsDirectCache, DirectNeedsODirect, ShareableNeedsNoCache, UnsafeLosesData, WritebackHoldsData, CacheBlocksMigration,
         UnsetCacheIsWriteback, IoUringNeedsVersions, IoUringCanFallBack,
     ];
 
@@ -130,10 +154,16 @@ public static class DiskRules
     /// <summary>A version in words.</summary>
     internal static string Known(Version? version) => version?.ToString() ?? "(version not known)";
 
-    // Whether the change itself sets this cache mode on a disk that did not have it.
-    private static bool Turns(RuleContext context, string cache) =>
-        context.Change is DiskDriverChange change
-        && change.Options.TryGetValue("cache", out var wanted)
-        && wanted == cache
-        && context.VM.Current.Disks.FirstOrDefault(disk => disk.Target == context.Disk?.Target)?.Cache != cache;
+    // The disk on which the change itself sets this cache mode, and which did not have it: one change of a disk, or a return to a checkpoint.
+    private static DiskConfiguration? Turned(RuleContext context, string cache) => context.Change switch
+    {
+        DiskDriverChange change when change.Options.TryGetValue("cache", out var wanted) && wanted == cache && context.Disk is { } disk =>
+            Has(context.VM.Current, disk, cache) ? null : disk,
+        TuningStateChange => context.After.Disks.FirstOrDefault(
+            disk => disk.Cache == cache && !Has(context.VM.Configured ?? context.VM.Current, disk, cache)),
+        _ => null,
+    };
+
+    private static bool Has(VMConfiguration vm, DiskConfiguration disk, string cache) =>
+        vm.Disks.FirstOrDefault(candidate => candidate.Target == disk.Target)?.Cache == cache;
 }

@@ -7,7 +7,7 @@ public static class RuleCatalog
     /// <summary>Every rule of the engine.</summary>
     public static IReadOnlyList<TuningRule> All { get; } =
     [
-        .. ScopeRules.All, .. CpuRules.All, .. NumaRules.All, .. DiskRules.All, .. DiskIOThreadRules.All, .. DiskThrottleRules.All, .. MemoryRules.All,
+        .. ScopeRules.All, .. CpuRules.All, .. CpuModelRules.All, .. NumaRules.All, .. DiskRules.All, .. DiskIOThreadRules.All, .. DiskThrottleRules.All, .. MemoryRules.All,
         .. NetworkRules.All,
     ];
 

@@ -13,6 +13,7 @@ public sealed class RuleContext
     private readonly Lazy<IReadOnlyList<VMConfiguration>> _neighbours;
     private readonly Lazy<HostMemoryFacts?> _hostMemory;
     private readonly Lazy<HostAbilities> _abilities;
+    private readonly Lazy<GuestCpuAbilities?> _guestCpus;
 
     /// <summary>Collects the facts.</summary>
     /// <param name="change">The change.</param>
@@ -32,6 +33,7 @@ public sealed class RuleContext
         _neighbours = new Lazy<IReadOnlyList<VMConfiguration>>(neighbours);
         _hostMemory = new Lazy<HostMemoryFacts?>(hostMemory ?? (static () => null));
         _abilities = new Lazy<HostAbilities>(() => ReadAbilities());
+        _guestCpus = new Lazy<GuestCpuAbilities?>(() => ReadGuestCpus());
     }
 
     private RuleContext(RuleContext whole, VMChange part)
@@ -44,7 +46,9 @@ public sealed class RuleContext
         _neighbours = whole._neighbours;
         _hostMemory = whole._hostMemory;
         _abilities = whole._abilities;
+        _guestCpus = whole._guestCpus;
         ReadAbilities = whole.ReadAbilities;
+        ReadGuestCpus = whole.ReadGuestCpus;
     }
 
     /// <summary>The change.</summary>
@@ -78,6 +82,12 @@ public sealed class RuleContext
     /// <summary>What the host's programs and kernel can do.</summary>
     public HostAbilities Abilities => _abilities.Value;
 
+    /// <summary>Reads which CPUs the host can give this VM; by default that is not known.</summary>
+    public Func<GuestCpuAbilities?> ReadGuestCpus { get; init; } = static () => null;
+
+    /// <summary>Which CPUs the host can give this VM; null where that is not known.</summary>
+    public GuestCpuAbilities? GuestCpus => _guestCpus.Value;
+
     /// <summary>The same facts for a part of the change: what comes after it is what the whole change leads to.</summary>
     public RuleContext For(VMChange part) => new(this, part);
 
@@ -96,4 +106,7 @@ public sealed record VMFacts(bool IsRunning, bool IsPersistent, VMConfiguration?
 {
     /// <summary>What is in force.</summary>
     public VMConfiguration Current => (Running ?? Configured)!;
+
+    /// <summary>Whether it is off with its state saved (a managed save), which its next start goes on from.</summary>
+    public bool HasManagedSave { get; init; }
 }

@@ -37,6 +37,15 @@ public static class ScopeRules
                 ? RuleCheck.Kept("the change can be made live")
                 : RuleCheck.Broken($"'{context.Change.Title}' cannot be made in a running VM. Use -Scope Config, and -Restart to put it in force."));
 
+    /// <summary>A saved state brings its own configuration.</summary>
+    public static TuningRule SavedStateHidesChange { get; } = new(
+        nameof(SavedStateHidesChange), TuningArea.General, RuleSeverity.Error,
+        "A VM that was saved (managed save) goes on at its next start with the configuration that it was saved with; what is configured since comes into force only without the saved state.",
+        "virsh manual, managedsave; libvirt 9.0 qemuDomainObjStart; tried on libvirt 9.0.0",
+        static context => !context.VM.HasManagedSave
+            ? null
+            : RuleCheck.Broken($"The state of '{context.Change.VMName}' is saved (managed save), and its next start goes on from there with the configuration of then: this change would not be in force. Start the VM and let its guest shut down (Restart-VMDomain, then virsh shutdown {context.Change.VMName}), and make the change then; or throw the saved state away with virsh managedsave-remove {context.Change.VMName}, which loses what the guest had in memory, as a power cut does."));
+
     /// <summary>All rules of this file.</summary>
-    public static IReadOnlyList<TuningRule> All { get; } = [LiveNeedsRunningVM, ConfigNeedsPersistentVM, ChangeIsNotLive];
+    public static IReadOnlyList<TuningRule> All { get; } = [LiveNeedsRunningVM, ConfigNeedsPersistentVM, ChangeIsNotLive, SavedStateHidesChange];
 }

@@ -1,7 +1,7 @@
 // The address of one setting in a domain XML: elements from <domain> down, each perhaps told from its siblings by a key.
 using System.Globalization;
 
-namespace KvmTune.Tuning;
+namespace KvmTune.Topology;
 
 /// <summary>One element on the way to a setting.</summary>
 /// <param name="Name">The element's name.</param>
@@ -32,6 +32,16 @@ public sealed record SettingPath(IReadOnlyList<SettingElement> Elements, string?
 {
     /// <summary>The path of the element that holds the attribute.</summary>
     public SettingPath Element => this with { Attribute = null };
+
+    /// <summary>The path with its keys open, by which <see cref="SettingCatalog"/> knows the setting.</summary>
+    internal string Pattern
+    {
+        get
+        {
+            var steps = Elements.Select(element => SettingPattern.Text(element.Name, element.Type, element.KeyChild, element.KeyAttribute));
+            return string.Join('/', steps) + (Attribute is null ? null : $"/@{Attribute}");
+        }
+    }
 
     /// <summary>An element directly below <c>&lt;domain&gt;</c>.</summary>
     public static SettingPath Of(params SettingElement[] elements) => new(elements, null);

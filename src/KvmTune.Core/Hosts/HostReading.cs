@@ -1,9 +1,9 @@
 // Reads a host's topology: capabilities, which CPUs are online, free memory and pages, and what only the local kernel knows.
 using System.Globalization;
-using KvmTune.Hosts;
 using KvmTune.Libvirt;
+using KvmTune.Topology;
 
-namespace KvmTune.Topology;
+namespace KvmTune.Hosts;
 
 /// <summary>Reads hosts. What a driver does not support stays unknown; any other failure is an error.</summary>
 public static class HostReading

@@ -2,9 +2,8 @@
 using System.Globalization;
 using System.Xml;
 using System.Xml.Linq;
-using KvmTune.Topology;
 
-namespace KvmTune.Tuning;
+namespace KvmTune.Topology;
 
 /// <summary>
 /// An editable domain XML. Elements are made where libvirt itself would write them, and remember what was made and
@@ -12,73 +11,95 @@ namespace KvmTune.Tuning;
 /// </summary>
 public sealed class DomainDocument
 {
-    // The order in which libvirt writes the elements that edits here can make (virDomainDefFormatInternal); others are passed over.
-    private static readonly string[] Order =
-    [
-        "name", "uuid", "metadata", "maxMemory", "memory", "currentMemory", "blkiotune", "memtune", "memoryBacking", "vcpu", "vcpus",
-        "iothreads", "iothreadids", "cputune", "numatune", "resource", "sysinfo", "os", "features", "cpu", "clock", "on_poweroff",
-        "on_reboot", "on_crash", "pm", "devices",
-        "hugepages", "page", "nosharepages", "locked", "source", "access", "allocation",
-        "vcpupin", "emulatorpin", "iothreadpin", "emulatorsched", "memnode",
-        "model", "vendor", "topology", "cache", "feature", "numa",
-        "driver", "auth", "backingStore", "target", "iotune",
-        "total_bytes_sec", "read_bytes_sec", "write_bytes_sec", "total_iops_sec", "read_iops_sec", "write_iops_sec",
-        "total_bytes_sec_max", "read_bytes_sec_max", "write_bytes_sec_max", "total_iops_sec_max", "read_iops_sec_max", "write_iops_sec_max",
-        "size_iops_sec", "group_name", "total_bytes_sec_max_length", "read_bytes_sec_max_length", "write_bytes_sec_max_length",
-        "total_iops_sec_max_length", "read_iops_sec_max_length", "write_iops_sec_max_length",
-    ];
+    private XDocument? _document;
 
-    private readonly XDocument _document;
+    // What the document is known as, until the next edit: the text that it was read from, the text that it is written as, and its values.
+    private string? _source;
+    private string? _text;
+    private VMConfiguration? _configuration;
+    private DomainSettings? _settings;
 
-    private DomainDocument(XDocument document) => _document = document;
+    private DomainDocument(XDocument? document, string? source) => (_document, _source) = (document, source);
 
     /// <summary>Reads a domain XML.</summary>
     /// <exception cref="XmlException">The text is not XML.</exception>
-    public static DomainDocument Parse(string xml) => new(XDocument.Parse(xml, LoadOptions.PreserveWhitespace));
+    public static DomainDocument Parse(string xml) => new(XDocument.Parse(xml, LoadOptions.PreserveWhitespace), xml);
+
+    /// <summary>A domain XML as libvirt gave it; it is taken apart when somebody needs it.</summary>
+    internal static DomainDocument FromLibvirt(string xml) => new(null, xml);
 
     /// <summary>The <c>&lt;domain&gt;</c> element.</summary>
-    public XElement Domain => _document.Root!;
+    public XElement Domain => Tree.Root!;
+
+    private XDocument Tree => _document ??= XDocument.Parse(_source!, LoadOptions.PreserveWhitespace);
 
     /// <summary>The document as text.</summary>
-    public string ToXml() => _document.ToString(SaveOptions.DisableFormatting);
+    public string ToXml() => _text ??= Tree.ToString(SaveOptions.DisableFormatting);
 
     /// <summary>The document as typed values.</summary>
-    public VMConfiguration ToConfiguration() => DomainXmlReader.Read(ToXml());
+    public VMConfiguration ToConfiguration() => _configuration ??= DomainXmlReader.Read(_source ?? ToXml());
+
+    /// <summary>The settings that the document has.</summary>
+    public DomainSettings Settings => _settings ??= DomainSettings.Read(_source ?? ToXml());
+
+    /// <summary>Whether it was read from this very text, and not edited since.</summary>
+    internal bool IsFrom(string xml) => string.Equals(_source, xml, StringComparison.Ordinal);
 
     /// <summary>A copy that can be edited on its own.</summary>
-    public DomainDocument Copy() => new(new XDocument(_document));
+    public DomainDocument Copy() => new(new XDocument(Tree), _source) { _text = _text, _configuration = _configuration, _settings = _settings };
 
     /// <summary>The element at the path; null when it is not there.</summary>
     public XElement? Find(SettingPath path) => Find(path.Elements, path.Elements.Count);
 
-    /// <summary>The value of an attribute, or the text of an element; null when it is not there.</summary>
+    /// <summary>The value of a setting; null when it is not set.</summary>
+    /// <exception cref="InvalidOperationException">The path names no setting of the catalog.</exception>
     public string? Get(SettingPath path)
     {
+        var setting = SettingCatalog.Get(path);
+        if (IOThreadElements.ThreadOf(path) is { } id)
+        {
+            return IOThreadElements.Ids(Domain).Contains(id) ? string.Empty : null;
+        }
+
         var element = Find(path);
-        return path.Attribute is null ? element?.Value : (string?)element?.Attribute(path.Attribute);
+        return setting.Form switch
+        {
+            SettingForm.Attribute => (string?)element?.Attribute(path.Attribute!),
+            SettingForm.Presence => element is null ? null : string.Empty,
+            _ => element?.Value,
+        };
     }
 
-    /// <summary>Sets an attribute, or an element's text; elements on the way that are missing are made.</summary>
+    /// <summary>Gives a setting a value; elements on the way that are missing are made.</summary>
     /// <param name="path">Where.</param>
     /// <param name="value">The value; null takes the attribute or element away, and elements that this leaves empty with it.</param>
     /// <param name="trace">What the edit that is now taken back did here, so that each element returns to its place; null otherwise.</param>
+    /// <exception cref="InvalidOperationException">The path names no setting of the catalog, or a device that is not there.</exception>
     public void Set(SettingPath path, string? value, EditTrace? trace = null)
     {
-        if (value is null)
+        var setting = SettingCatalog.Get(path);
+        _ = Tree;
+        (_source, _text, _configuration, _settings) = (null, null, null, null);
+        if (IOThreadElements.ThreadOf(path) is { } id)
+        {
+            IOThreadElements.Set(this, id, value is not null, trace);
+        }
+        else if (value is null)
         {
             Unset(path, trace);
         }
-        else if (path.Attribute is null)
-        {
-            var element = FindOrCreate(path.Elements, path.Elements.Count, trace);
-            if (!element.HasElements && element.Value != value)
-            {
-                element.Value = value;
-            }
-        }
         else
         {
-            FindOrCreate(path.Elements, path.Elements.Count, trace).SetAttributeValue(path.Attribute, value);
+            var element = FindOrCreate(path.Elements, path.Elements.Count, trace);
+            switch (setting.Form)
+            {
+                case SettingForm.Attribute:
+                    element.SetAttributeValue(path.Attribute!, value);
+                    break;
+                case SettingForm.Text:
+                    element.Value = value;
+                    break;
+            }
         }
     }
 
@@ -86,8 +107,9 @@ public sealed class DomainDocument
     public EditTrace Trace(IEnumerable<SettingPath> paths)
     {
         var missing = new HashSet<string>(StringComparer.Ordinal);
+        var bare = new HashSet<string>(StringComparer.Ordinal);
         var positions = new Dictionary<string, int>(StringComparer.Ordinal);
-        foreach (var path in paths)
+        foreach (var path in paths.SelectMany(path => IOThreadElements.ThreadOf(path) is null ? [path] : new[] { path, IOThreadElements.CountPath }))
         {
             for (var length = 1; length <= path.Elements.Count; length++)
             {
@@ -95,6 +117,10 @@ public sealed class DomainDocument
                 if (Find(path.Elements, length) is { Parent: { } parent } element)
                 {
                     positions[name] = parent.Elements().TakeWhile(sibling => sibling != element).Count();
+                    if (IsBare(element, path.Elements[length - 1]))
+                    {
+                        bare.Add(name);
+                    }
                 }
                 else
                 {
@@ -103,7 +129,7 @@ public sealed class DomainDocument
             }
         }
 
-        return new EditTrace(positions, missing);
+        return new EditTrace(positions, missing) { Bare = bare };
     }
 
     private XElement? Find(IReadOnlyList<SettingElement> steps, int length)
@@ -134,6 +160,9 @@ public sealed class DomainDocument
         return string.Equals((string?)holder?.Attribute(step.KeyAttribute), step.KeyValue, StringComparison.OrdinalIgnoreCase);
     }
 
+    /// <summary>The element at the path, made where libvirt writes it when it is not there.</summary>
+    internal XElement FindOrCreate(SettingPath path, EditTrace? trace) => FindOrCreate(path.Elements, path.Elements.Count, trace);
+
     private XElement FindOrCreate(IReadOnlyList<SettingElement> steps, int length, EditTrace? trace)
     {
         if (length == 0)
@@ -161,21 +190,22 @@ public sealed class DomainDocument
 
         var siblings = parent.Elements().ToList();
         var position = trace is not null && trace.Positions.TryGetValue(string.Join('/', steps.Take(length)), out var former)
-            ? Math.Min(former, siblings.Count)
-            : PositionFor(step, siblings);
+            ? Math.Clamp(former, 0, siblings.Count)
+            : PositionFor(steps.Take(length - 1), step, siblings);
         Insert(parent, element, siblings, position);
         return element;
     }
 
     // Behind the siblings that libvirt writes before it: by name first, then by the number in the key (vcpupin 0 before 1).
-    private static int PositionFor(SettingElement step, List<XElement> siblings)
+    private static int PositionFor(IEnumerable<SettingElement> parent, SettingElement step, List<XElement> siblings)
     {
-        var rank = Array.IndexOf(Order, step.Name);
+        var order = ElementOrder.Of(parent.Select(element => element.Name));
+        var rank = order.RankOf(step.Name);
         for (var index = siblings.Count; index > 0; index--)
         {
             var sibling = siblings[index - 1];
-            var siblingRank = Array.IndexOf(Order, sibling.Name.LocalName);
-            if (siblingRank >= 0 && siblingRank < rank)
+            var siblingRank = order.RankOfSibling(sibling.Name.LocalName);
+            if (siblingRank < rank)
             {
                 return index;
             }
@@ -191,7 +221,7 @@ public sealed class DomainDocument
             }
         }
 
-        return siblings.FindIndex(sibling => Array.IndexOf(Order, sibling.Name.LocalName) >= rank) is >= 0 and var first ? first : 0;
+        return siblings.FindIndex(sibling => order.RankOfSibling(sibling.Name.LocalName) >= rank) is >= 0 and var first ? first : 0;
     }
 
     private static int CompareKeys(string? left, string? right) =>
@@ -254,16 +284,21 @@ public sealed class DomainDocument
             element.SetAttributeValue(path.Attribute, null);
         }
 
-        // What is left empty goes too: elements that the edit made when it is taken back, else every container without content.
-        for (var length = path.Elements.Count - (path.Attribute is null ? 1 : 0); length > 0; length--)
+        RemoveEmpty(path.Elements, path.Elements.Count - (path.Attribute is null ? 1 : 0), trace);
+    }
+
+    // What is left empty goes too, except what says something by being there, and, where an edit is taken back, what was empty before it.
+    private void RemoveEmpty(IReadOnlyList<SettingElement> steps, int length, EditTrace? trace)
+    {
+        for (; length > 0; length--)
         {
-            var step = path.Elements[length - 1];
-            if (step.IsDevice || Find(path.Elements, length) is not { } container || !IsBare(container, step))
+            var step = steps[length - 1];
+            if (step.IsDevice || Find(steps, length) is not { } container || !IsBare(container, step))
             {
                 return;
             }
 
-            if (trace is not null && !trace.Missing.Contains(string.Join('/', path.Elements.Take(length))))
+            if (trace is not null && !trace.MayGo(string.Join('/', steps.Take(length))))
             {
                 return;
             }
@@ -277,7 +312,8 @@ public sealed class DomainDocument
         && string.IsNullOrWhiteSpace(element.Value)
         && element.Attributes().All(attribute => attribute.Name.LocalName == step.KeyAttribute);
 
-    private static void Remove(XElement element)
+    /// <summary>Takes an element away, with the white space before it.</summary>
+    internal static void Remove(XElement element)
     {
         if (element.PreviousNode is XText space && string.IsNullOrWhiteSpace(space.Value))
         {
@@ -294,4 +330,15 @@ public sealed class DomainDocument
 /// <summary>Where elements stood before an edit, so that taking it back puts them there again.</summary>
 /// <param name="Positions">The place of each element among its parent's child elements, by its path.</param>
 /// <param name="Missing">The paths of the elements that were not there.</param>
-public sealed record EditTrace(IReadOnlyDictionary<string, int> Positions, IReadOnlySet<string> Missing);
+public sealed record EditTrace(IReadOnlyDictionary<string, int> Positions, IReadOnlySet<string> Missing)
+{
+    /// <summary>The paths of the elements that were there without content; null in a trace of an earlier version, which did not note them.</summary>
+    public IReadOnlySet<string>? Bare { get; init; }
+
+    /// <summary>The place of an element in the document, as a text that sorts: its ancestors' first, each among its siblings.</summary>
+    internal string PlaceOf(SettingPath path) => string.Concat(Enumerable.Range(1, path.Elements.Count)
+        .Select(length => Positions.GetValueOrDefault(string.Join('/', path.Elements.Take(length)), 99_999).ToString("D5", CultureInfo.InvariantCulture)));
+
+    /// <summary>Whether an element that is left empty may go: one that was empty before stays.</summary>
+    internal bool MayGo(string path) => Missing.Contains(path) || (Bare is not null && !Bare.Contains(path));
+}

@@ -1,0 +1,130 @@
+// What is judged on whole measurements: pairs that are made again since the host was busy, guards beside the deciding metric, and the
+// first run after a switch.
+using KvmTune.Experiments;
+using KvmTune.Measurement;
+using KvmTune.Statistics;
+
+namespace KvmTune.Bench.Verdicts;
+
+/// <summary>Pairs that are screened by a counter which the change itself may move, while the host's load slows the guest.</summary>
+internal sealed class ScreeningSimulation(int experiments, int seed)
+{
+    private const string Busy = "HostBusyOutsideGuestCores";
+    private const int Pairs = 12;
+
+    /// <summary>How far the mean shift lies from the truth, which is 0, in per cent.</summary>
+    public double Bias(double moved, bool stops = true) =>
+        Math.Abs(100 * Plays.Of(experiments, seed, chance => Play(chance, moved, stops)).Average(sides => Estimators.HodgesLehmannShift(sides.Baseline, sides.Candidate)));
+
+    /// <summary>How often a difference is claimed, in per cent.</summary>
+    public double Claims(double moved) => Plays.Percent(experiments, seed, chance =>
+    {
+        var (baseline, candidate) = Play(chance, moved, stops: true);
+        return SwapTest.PValue(baseline, candidate) <= LookPlan.FixedAlpha && Math.Abs(Estimators.HodgesLehmannShift(baseline, candidate)) >= Math.Log(1.03);
+    });
+
+    // As an experiment does it: a pair, a look at the counters, and the pair again where one of its runs was disturbed.
+    private static (double[] Baseline, double[] Candidate) Play(Random chance, double moved, bool stops)
+    {
+        var runs = new ExperimentRuns();
+        var empty = DrawnMeasurement.Of(("Iops", []));
+        runs.Learn(empty, false, empty.Conditions);
+        runs.Learn(empty, true, empty.Conditions);
+        var (pair, screened) = (0, 0);
+        while (pair < Pairs)
+        {
+            var mark = runs.Count;
+            var first = chance.Next(2) == 1;
+            foreach (var isCandidate in new[] { first, !first })
+            {
+                // Half of the time a neighbour works, and takes up to a third of the guest's speed.
+                var neighbour = chance.Next(2) * chance.NextDouble();
+                runs.Add(
+                    DrawnMeasurement.Run(runs.Count + 1) with
+                    {
+                        Values = new Dictionary<string, double>(StringComparer.Ordinal) { ["Iops"] = 1000 * Math.Exp((0.03 * Plays.Normal(chance)) - (0.4 * neighbour)) },
+                        Counters = new Dictionary<string, double>(StringComparer.Ordinal) { [Busy] = 0.1 + neighbour + (isCandidate ? moved : 0) },
+                    },
+                    isCandidate);
+            }
+
+            var restored = stops ? runs.StopWhereCounterMoved() : 0;
+            (pair, screened) = (pair + restored, screened - restored);
+            if (screened < ScreeningRule.MostRepeats(Pairs) && runs.WhyDisturbed(mark) is { } why)
+            {
+                runs.Screen(mark, why.Counter);
+                screened++;
+                continue;
+            }
+
+            pair++;
+        }
+
+        double[] Side(bool isCandidate) => [.. runs.ToPerformance(isCandidate)!.ValuesOf("Iops").Select(value => Math.Log(value))];
+        return (Side(false), Side(true));
+    }
+}
+
+/// <summary>Ten pairs of a rate and three latencies that belong together, one of which may get worse.</summary>
+internal sealed class GuardSimulation(int experiments, int seed)
+{
+    private const int Pairs = 10;
+
+    /// <summary>How often the verdict is mixed, in per cent.</summary>
+    /// <param name="factor">What one guard is multiplied by.</param>
+    public double Mixed(double factor) => Plays.Percent(experiments, seed, chance =>
+    {
+        var (baseline, candidate) = (Side(chance, 1), Side(chance, factor));
+        var options = new ComparisonOptions { Design = ComparisonDesign.Pairs, Plan = LookPlan.Fixed(Pairs), Forecasts = false };
+        return VMComparer.Compare(baseline, candidate, options).Verdict == Verdict.Mixed;
+    });
+
+    // Latencies within a run vary by 20 %, half of it with the rate.
+    private static VMPerformance Side(Random chance, double factor)
+    {
+        var common = Plays.Normals(chance, Pairs, 0.05);
+        double[] Latency(double times) => [.. common.Select(value => 5e6 * times * Math.Exp((-2 * value) + (0.17 * Plays.Normal(chance))))];
+        return DrawnMeasurement.Of(
+            ("Iops", [.. common.Select(value => 1000 * Math.Exp(value))]), ("LatencyP50", Latency(1)), ("LatencyP99", Latency(factor)), ("LatencyP999", Latency(2)));
+    }
+}
+
+/// <summary>Pairs of live runs where the first run after each switch is slow: it is the warm-up, and does not count.</summary>
+internal sealed class CarryOverSimulation(int experiments, int seed)
+{
+    private const int Pairs = 12;
+    private static readonly double Slow = Math.Log(0.8);
+
+    /// <summary>How often a difference is claimed, in per cent.</summary>
+    public double Claims() => Plays.Percent(experiments, seed, chance =>
+    {
+        var (baseline, candidate) = Play(chance);
+        return SwapTest.PValue(baseline, candidate) <= LookPlan.FixedAlpha && Math.Abs(Estimators.HodgesLehmannShift(baseline, candidate)) >= Math.Log(1.03);
+    });
+
+    /// <summary>How far the mean shift lies from the truth, which is 0, in per cent.</summary>
+    public double Bias() => Math.Abs(100 * Plays.Of(experiments, seed, Play).Average(sides => Estimators.HodgesLehmannShift(sides.Baseline, sides.Candidate)));
+
+    // The real order of an experiment's units, with a warm-up run wherever the side changes.
+    private static (double[] Baseline, double[] Candidate) Play(Random chance)
+    {
+        var schedule = ExperimentSchedule.Create(
+            new ExperimentOptions { Design = KvmTune.Experiments.ExperimentDesign.Pairs, Runs = Pairs }, needsRestart: false, chance.Next(), (_, _) => TimeSpan.Zero);
+        var values = new Dictionary<bool, List<double>> { [false] = [], [true] = [] };
+        bool? side = null;
+        var sinceSwitch = 0;
+        double Run() => (0.03 * Plays.Normal(chance)) + (sinceSwitch++ == 0 ? Slow : 0);
+        foreach (var unit in Enumerable.Range(0, Pairs).SelectMany(pair => schedule.Stage(pair).Units))
+        {
+            if (side != unit.IsCandidate)
+            {
+                (side, sinceSwitch) = (unit.IsCandidate, 0);
+                Run();
+            }
+
+            values[unit.IsCandidate].Add(Run());
+        }
+
+        return ([.. values[false]], [.. values[true]]);
+    }
+}

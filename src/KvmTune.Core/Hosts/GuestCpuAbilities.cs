@@ -1,0 +1,93 @@
+// Which CPUs QEMU can give a guest on a host, as libvirt's domain capabilities say it.
+using System.Xml.Linq;
+using KvmTune.Libvirt;
+
+namespace KvmTune.Hosts;
+
+/// <summary>A named CPU model.</summary>
+/// <param name="IsUsable">Whether a guest can have it on this host.</param>
+/// <param name="Vendor">AMD, Intel and others; null where the model is of none.</param>
+public sealed record GuestCpuModel(bool IsUsable, string? Vendor);
+
+/// <summary>The CPU modes, models and features of a host for one architecture, machine type and kind of virtualization (libvirt: formatdomaincaps).</summary>
+public sealed record GuestCpuAbilities
+{
+    /// <summary>The CPU modes that are supported: host-passthrough, host-model, maximum, custom.</summary>
+    public IReadOnlySet<string> Modes { get; init; } = new HashSet<string>(StringComparer.Ordinal);
+
+    /// <summary>The named models, by their names.</summary>
+    public IReadOnlyDictionary<string, GuestCpuModel> Models { get; init; } = new Dictionary<string, GuestCpuModel>(StringComparer.Ordinal);
+
+    /// <summary>The vendor of the CPU that host-model stands for.</summary>
+    public string? Vendor { get; init; }
+
+    /// <summary>The named model that host-model stands for.</summary>
+    public string? HostModel { get; init; }
+
+    /// <summary>What host-model asks for beyond its model, with the policy: <c>require</c> or <c>disable</c>.</summary>
+    public IReadOnlyDictionary<string, string> HostModelFeatures { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal);
+
+    /// <summary>All features that a guest can have on this host; null where libvirt does not tell.</summary>
+    public IReadOnlySet<string>? Features { get; init; }
+
+    /// <summary>Asks a host.</summary>
+    /// <param name="host">The host. libvirt tells it only to a writable connection.</param>
+    /// <param name="architecture">The guest's architecture; null for the host's.</param>
+    /// <param name="machine">The machine type; null for the default one.</param>
+    /// <param name="domainType">kvm or qemu; null for the default one.</param>
+    /// <returns>Null where the driver cannot tell.</returns>
+    /// <exception cref="KvmTuneException">The host cannot be reached, or refuses.</exception>
+    public static GuestCpuAbilities? Read(HostConnection host, string? architecture = null, string? machine = null, string? domainType = null)
+    {
+        ArgumentNullException.ThrowIfNull(host);
+        var connection = host.Write();
+        try
+        {
+            var abilities = Parse(connection.GetDomainCapabilitiesXml(null, architecture, machine, domainType), out var hostModel);
+            return hostModel is null ? abilities : abilities with { Features = Expand(connection, hostModel, architecture, machine, domainType) };
+        }
+        catch (LibvirtException exception) when (exception.ErrorCode is LibvirtErrorCode.NoSupport or LibvirtErrorCode.ArgumentUnsupported or LibvirtErrorCode.InvalidArgument)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Reads domain capabilities.</summary>
+    /// <param name="xml">The document.</param>
+    /// <param name="hostModel">The CPU that host-model stands for, as libvirt takes it back; null where there is none.</param>
+    internal static GuestCpuAbilities Parse(string xml, out string? hostModel)
+    {
+        var modes = XDocument.Parse(xml).Root?.Element("cpu")?.Elements("mode").Where(mode => (string?)mode.Attribute("supported") == "yes").ToList() ?? [];
+        var host = modes.Find(mode => Name(mode) == "host-model");
+        hostModel = host?.Element("model") is null ? null : new XElement("cpu", host.Elements()).ToString();
+        return new GuestCpuAbilities
+        {
+            Modes = modes.Select(Name).ToHashSet(StringComparer.Ordinal),
+            Vendor = host?.Element("vendor")?.Value,
+            HostModel = host?.Element("model")?.Value,
+            HostModelFeatures = (host?.Elements("feature") ?? []).DistinctBy(Name, StringComparer.Ordinal)
+                .ToDictionary(Name, feature => (string?)feature.Attribute("policy") ?? "require", StringComparer.Ordinal),
+            Models = modes.Where(mode => Name(mode) == "custom").Elements("model").DistinctBy(model => model.Value, StringComparer.Ordinal).ToDictionary(
+                model => model.Value,
+                model => new GuestCpuModel((string?)model.Attribute("usable") != "no", (string?)model.Attribute("vendor") is { } vendor and not "unknown" ? vendor : null),
+                StringComparer.Ordinal),
+        };
+    }
+
+    private static string Name(XElement element) => (string?)element.Attribute("name") ?? string.Empty;
+
+    // What the host's model has without saying so.
+    private static HashSet<string>? Expand(LibvirtConnection connection, string hostModel, string? architecture, string? machine, string? domainType)
+    {
+        try
+        {
+            return XElement.Parse(connection.ExpandCpu(hostModel, architecture, machine, domainType)).Elements("feature")
+                .Where(feature => (string?)feature.Attribute("policy") is null or "require" or "force").Select(Name).ToHashSet(StringComparer.Ordinal);
+        }
+        catch (LibvirtException exception) when (!exception.IsConnectionLost)
+        {
+            // Older than libvirt 4.4, or of another architecture.
+            return null;
+        }
+    }
+}

@@ -1,0 +1,162 @@
+// Which files QEMU opens for a disk: the image, and all that its headers name, down to the end of the chain.
+using System.Buffers.Binary;
+using System.Text;
+using System.Text.Json;
+
+namespace KvmTune.Hosts;
+
+/// <summary>The files behind an image.</summary>
+/// <param name="Files">The files, the image first.</param>
+/// <param name="Unknown">What could not be followed, in words.</param>
+internal sealed record ImageChain(IReadOnlyList<string> Files, IReadOnlyList<string> Unknown)
+{
+    // libvirt follows no longer one (VIR_STORAGE_SOURCE_MAX_CHAIN_DEPTH, 200).
+    private const int Longest = 200;
+
+    // docs/interop/qcow2.txt of QEMU: a header of at most 4 KiB here, extensions after it, then the name of the backing file.
+    private const int HeaderBytes = 64 * 1024;
+    private const uint Magic = 0x514649FB;
+    private const uint DataFileExtension = 0x44415441;
+    private const uint BackingFormatExtension = 0xE2792ACA;
+    private const ulong HasDataFile = 1 << 2;
+
+    /// <summary>Follows an image.</summary>
+    /// <param name="image">Its path.</param>
+    /// <param name="format">Its format, as the domain XML says it; libvirt takes an image without one for raw, and follows no raw one.</param>
+    public static ImageChain Of(string image, string? format)
+    {
+        var files = new List<string>();
+        var unknown = new List<string>();
+        Follow(image, format ?? "raw");
+        return new ImageChain(files, unknown);
+
+        void Follow(string path, string? format)
+        {
+            if (files.Contains(path, StringComparer.Ordinal) || files.Count == Longest)
+            {
+                return;
+            }
+
+            files.Add(path);
+            if (format == "raw")
+            {
+                return;
+            }
+
+            if (ImageFile.ReadStart(path, HeaderBytes) is not { } header)
+            {
+                unknown.Add($"what lies behind {path}, which cannot be read");
+                return;
+            }
+
+            foreach (var (name, itsFormat) in Named(header))
+            {
+                if (Resolve(name, path) is { } next)
+                {
+                    Follow(next, itsFormat);
+                }
+                else
+                {
+                    unknown.Add($"'{TerminalText.Line(name)}', which {path} names and which is no file of this machine");
+                }
+            }
+        }
+    }
+
+    /// <summary>The files that a qcow2 or qcow header names, with the format where it says it.</summary>
+    internal static IReadOnlyList<(string Name, string? Format)> Named(ReadOnlySpan<byte> header)
+    {
+        // "QFI\xfb", version, offset and length of the backing file's name: the same in qcow and qcow2.
+        if (header.Length < 104 || BinaryPrimitives.ReadUInt32BigEndian(header) != Magic)
+        {
+            return [];
+        }
+
+        var version = BinaryPrimitives.ReadUInt32BigEndian(header[4..]);
+        var offset = BinaryPrimitives.ReadUInt64BigEndian(header[8..]);
+        var length = BinaryPrimitives.ReadUInt32BigEndian(header[16..]);
+        var named = new List<(string, string?)>();
+        string? backingFormat = null;
+        if (version >= 2)
+        {
+            var features = version >= 3 ? BinaryPrimitives.ReadUInt64BigEndian(header[72..]) : 0;
+            var at = version >= 3 ? BinaryPrimitives.ReadUInt32BigEndian(header[100..]) : 72;
+            while (at <= header.Length - 8)
+            {
+                var type = BinaryPrimitives.ReadUInt32BigEndian(header[(int)at..]);
+                var size = BinaryPrimitives.ReadUInt32BigEndian(header[((int)at + 4)..]);
+                if (type == 0 || size > header.Length - at - 8)
+                {
+                    break;
+                }
+
+                var text = Encoding.UTF8.GetString(header.Slice((int)at + 8, (int)size));
+                switch (type)
+                {
+                    case BackingFormatExtension:
+                        backingFormat = text;
+                        break;
+                    case DataFileExtension when (features & HasDataFile) != 0:
+                        named.Add((text, "raw"));
+                        break;
+                }
+
+                at += 8 + ((size + 7) & ~7u);
+            }
+        }
+
+        if (offset > 0 && length is > 0 and < 1024 && offset + length <= (ulong)header.Length)
+        {
+            named.Add((Encoding.UTF8.GetString(header.Slice((int)offset, (int)length)), backingFormat));
+        }
+
+        return named;
+    }
+
+    // A name is a path from the image's folder, "file:PATH", or "json:{…}" with a file in it; anything with a protocol is elsewhere.
+    private static string? Resolve(string name, string image)
+    {
+        if (name.Contains('\0', StringComparison.Ordinal))
+        {
+            return null;
+        }
+
+        if (name.StartsWith("json:", StringComparison.Ordinal))
+        {
+            return FileIn(name["json:".Length..]) is { } file ? Resolve(file, image) : null;
+        }
+
+        var path = name.StartsWith("file:", StringComparison.Ordinal) ? name["file:".Length..] : name;
+        var colon = path.IndexOf(':', StringComparison.Ordinal);
+        return path.Length == 0 || (colon >= 0 && path.IndexOf('/', StringComparison.Ordinal) is var slash && (slash < 0 || colon < slash))
+            ? null
+            : Path.GetFullPath(path, Path.GetDirectoryName(image) ?? "/");
+    }
+
+    private static string? FileIn(string json)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(json);
+            var at = document.RootElement;
+            while (at.ValueKind == JsonValueKind.Object)
+            {
+                if ((at.TryGetProperty("filename", out var name) || at.TryGetProperty("file.filename", out name)) && name.ValueKind == JsonValueKind.String)
+                {
+                    return name.GetString();
+                }
+
+                if (!at.TryGetProperty("file", out at))
+                {
+                    return null;
+                }
+            }
+
+            return null;
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
+}

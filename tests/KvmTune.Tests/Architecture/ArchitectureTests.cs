@@ -1,0 +1,73 @@
+// The direction of dependencies, read from the built assemblies: Cmdlets use Core, Core uses Libvirt, and Core's folders use each other in no circle.
+using ArchUnitNET.Domain;
+using ArchUnitNET.Loader;
+using KvmTune.Cmdlets.Common;
+using KvmTune.Hosts;
+using KvmTune.Libvirt;
+using Xunit;
+
+namespace KvmTune.Tests.Architecture;
+
+public sealed class ArchitectureTests
+{
+    private static readonly System.Reflection.Assembly[] Assemblies =
+        [typeof(LibvirtDomain).Assembly, typeof(HostConnection).Assembly, typeof(CancellableCmdlet).Assembly];
+
+    private static readonly ArchUnitNET.Domain.Architecture Loaded = new ArchLoader().LoadAssemblies(Assemblies).Build();
+
+    [Fact]
+    public void Cmdlets_use_Core_and_Core_uses_Libvirt_and_never_the_other_way()
+    {
+        var names = Assemblies.Select(assembly => assembly.GetName().Name!).ToList();
+        var wrong =
+            from type in Loaded.Types
+            from dependency in type.Dependencies
+            let source = names.IndexOf(NameOf(type))
+            let goal = names.IndexOf(NameOf(dependency.Target))
+            where source >= 0 && goal > source
+            select $"{type.FullName} uses {dependency.Target.FullName}";
+        Assert.Empty(wrong.Distinct());
+    }
+
+    [Fact]
+    public void Libvirt_knows_nothing_of_PowerShell_and_neither_does_Core()
+    {
+        var wrong =
+            from type in Loaded.Types
+            where NameOf(type) is "KvmTune.Core" or "KvmTune.Libvirt"
+            from dependency in type.Dependencies
+            where dependency.Target.FullName.StartsWith("System.Management.Automation", StringComparison.Ordinal)
+            select type.FullName;
+        Assert.Empty(wrong.Distinct());
+    }
+
+    [Fact]
+    public void The_folders_of_Core_use_each_other_in_no_circle()
+    {
+        var uses =
+            (from type in Loaded.Types
+             let folder = FolderOf(type)
+             where folder is not null
+             from dependency in type.Dependencies
+             let other = FolderOf(dependency.Target)
+             where other is not null && other != folder
+             select (folder, other, Example: $"{type.FullName} uses {dependency.Target.FullName}"))
+            .GroupBy(use => (use.folder, use.other)).ToDictionary(group => group.Key, group => group.First().Example);
+        Assert.True(uses.Count > 20, $"Only {uses.Count} uses between folders were found: the test looks at nothing.");
+
+        // What is left when folders that use nothing that is left are taken away, one after the other, is in a circle or above one.
+        var left = uses.Keys.SelectMany(use => new[] { use.folder, use.other }).Distinct().ToHashSet();
+        while (left.FirstOrDefault(folder => !uses.Keys.Any(use => use.folder == folder && left.Contains(use.other))) is { } leaf)
+        {
+            left.Remove(leaf);
+        }
+
+        Assert.True(left.Count == 0, "There is a circle in: " + string.Join("\n", uses.Where(use => left.Contains(use.Key.folder) && left.Contains(use.Key.other)).Select(use => use.Value)));
+    }
+
+    private static string NameOf(IType type) => (type.Assembly?.Name ?? string.Empty).Split(',')[0];
+
+    // The folder of Core that a type's namespace names; null for types elsewhere and at the top.
+    private static string? FolderOf(IType type) =>
+        NameOf(type) == "KvmTune.Core" && type.FullName.Split('.') is ["KvmTune", var folder, _, ..] ? folder : null;
+}

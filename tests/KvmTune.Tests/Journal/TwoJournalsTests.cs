@@ -1,0 +1,108 @@
+// Two users change one VM at once, each with a journal of their own: who holds the VM is no matter of the journal.
+using KvmTune.Hosts;
+using KvmTune.Journal;
+using KvmTune.Libvirt;
+using KvmTune.Topology;
+using KvmTune.Tuning;
+using KvmTune.Tuning.Changes;
+using Xunit;
+
+namespace KvmTune.Tests.Journal;
+
+public sealed class TwoJournalsTests : IDisposable
+{
+    private static readonly string[] Modes = ["none", "directsync", "writethrough"];
+
+    private readonly HostConnection _host = new("test:///default");
+    private readonly JournalFolder _first = new();
+    private readonly JournalFolder _second = new();
+    private readonly LibvirtDomain _vm;
+
+    public TwoJournalsTests()
+    {
+        _vm = _host.Write().DefineXml(
+            $"""
+            <domain type='test'><name>two {Guid.NewGuid():N}</name><memory>1024</memory><vcpu>2</vcpu><os><type>hvm</type></os><devices>
+            <disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='/a'/><target dev='vda' bus='virtio'/></disk>
+            <disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='/b'/><target dev='vdb' bus='virtio'/></disk>
+            </devices></domain>
+            """,
+            validate: false);
+    }
+
+    [Fact]
+    public async Task Two_hundred_rounds_of_both_at_once_lose_nothing_silently()
+    {
+        using var otherHost = new HostConnection(_host.Uri);
+        for (var round = 0; round < 200; round++)
+        {
+            var (ofFirst, ofSecond) = (Modes[round % 3], Modes[(round + 1 + (round / 3 % 2)) % 3]);
+            using var start = new Barrier(2);
+            await Task.WhenAll(
+                Task.Run(() => ApplyAsync(start, _host, _first.Journal, "vda", ofFirst)),
+                Task.Run(() => ApplyAsync(start, otherHost, _second.Journal, "vdb", ofSecond)));
+
+            var disks = DomainXmlReader.Read(_vm.GetXml(DomainXmlFlags.Inactive)).Disks;
+            Assert.Equal((round, ofFirst, ofSecond), (round, disks[0].Cache, disks[1].Cache));
+        }
+    }
+
+    [Fact]
+    public async Task Who_comes_second_learns_which_process_holds_the_vm()
+    {
+        using var impatient = _second.Open(wait: TimeSpan.FromMilliseconds(50));
+        KvmTuneException? told = null;
+        var first = new StepJournal(_first.Journal, ChangeStep.Intended, () =>
+            told = Assert.Throws<KvmTuneException>(() => Tuner(_host, impatient).ApplyAsync(Tuner(_host, impatient).Plan(Cache("vda", "directsync")), new ApplyOptions(), CancellationToken.None).GetAwaiter().GetResult()));
+
+        await Tuner(_host, first).ApplyAsync(Tuner(_host, first).Plan(Cache("vda", "none")), new ApplyOptions(), CancellationToken.None);
+
+        Assert.Equal("VMIsBeingTuned", told!.ErrorId);
+        Assert.Contains($"({Environment.ProcessId}) of {Environment.UserName}", told.Message, StringComparison.Ordinal);
+        Assert.Equal("none", DomainXmlReader.Read(_vm.GetXml(DomainXmlFlags.Inactive)).Disks[0].Cache);
+    }
+
+    [Fact]
+    public async Task A_host_is_held_across_journals_too()
+    {
+        using var impatient = _second.Open(wait: TimeSpan.FromMilliseconds(50));
+        KvmTuneException? told = null;
+        var intent = new HostChangeIntent { ConnectionUri = _host.Uri, Title = "pages", Request = new(2048, 1, null), FormerPools = [], FormerFiles = [] };
+
+        await _first.Journal.RecordHostChangeAsync(
+            intent,
+            () => told = Assert.Throws<KvmTuneException>(() => impatient.RecordHostChangeAsync(intent, () => 0, _ => { }, CancellationToken.None).GetAwaiter().GetResult()),
+            _ => { },
+            CancellationToken.None);
+
+        Assert.Equal("HostIsBeingTuned", told!.ErrorId);
+    }
+
+    [Theory]
+    [InlineData("qemu:///system", "qemu+unix:///system?socket=/run/libvirt/libvirt-sock", true)]
+    [InlineData("qemu+ssh://root@db.example/system", "qemu+tls://DB.example/system", true)]
+    [InlineData("qemu+ssh://one/system", "qemu+ssh://two/system", false)]
+    [InlineData("qemu:///system", "qemu+ssh://two/system", false)]
+    public void A_host_is_one_by_whatever_way_it_is_reached(string one, string other, bool isSame) =>
+        Assert.Equal(isSame, VMLock.NameOf(one) == VMLock.NameOf(other));
+
+    public void Dispose()
+    {
+        _vm.Undefine();
+        _vm.Dispose();
+        _host.Dispose();
+        _first.Dispose();
+        _second.Dispose();
+    }
+
+    private static VMTuner Tuner(HostConnection host, IChangeJournal journal) => new(host, TimeProvider.System, journal);
+
+    private async Task ApplyAsync(Barrier start, HostConnection host, IChangeJournal journal, string disk, string mode)
+    {
+        var tuner = Tuner(host, journal);
+        start.SignalAndWait();
+        await tuner.ApplyAsync(tuner.Plan(Cache(disk, mode)), new ApplyOptions(), CancellationToken.None);
+    }
+
+    private DiskDriverChange Cache(string disk, string mode) => TuningChild.Cache(_host, _vm.Name, _vm.Id, mode) with { Disk = disk };
+}

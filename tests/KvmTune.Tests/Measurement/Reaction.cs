@@ -1,0 +1,25 @@
+// What a test does in the middle of a measurement.
+using KvmTune.Measurement;
+
+namespace KvmTune.Tests.Measurement;
+
+/// <summary>Does something once, when the measurement tells that it begins an activity.</summary>
+internal sealed class Reaction(string activity, Action react) : IProgress<MeasurementProgress>
+{
+    private Action? _react = react;
+
+    public Reaction(string activity, Func<Task> react)
+        : this(activity, () => { _ = react(); })
+    {
+    }
+
+    public void Run() => Interlocked.Exchange(ref _react, null)?.Invoke();
+
+    public void Report(MeasurementProgress value)
+    {
+        if (value.Activity.StartsWith(activity, StringComparison.Ordinal))
+        {
+            Run();
+        }
+    }
+}

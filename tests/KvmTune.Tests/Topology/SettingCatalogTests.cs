@@ -1,0 +1,116 @@
+// The catalog of settings: what it holds is found in documents, has a place in libvirt's order, and is told apart from everything else.
+using KvmTune.Tests.Corpus;
+using KvmTune.Tests.Tuning;
+using KvmTune.Topology;
+using KvmTune.Tuning;
+using Xunit;
+
+namespace KvmTune.Tests.Topology;
+
+public sealed class SettingCatalogTests
+{
+    [Fact]
+    public void The_rich_VM_has_every_tunable_setting_but_those_that_exclude_each_other()
+    {
+        var found = DomainSettings.Read(RichVM.Full).All.Select(setting => setting.Setting).ToHashSet();
+        string[] excluded =
+        [
+            "numatune/memory/@placement", "cpu/model/@vendor_id", "devices/disk[target/@dev]/driver/iothreads/iothread[@id]",
+            "devices/controller[@type='scsi'][@index]/driver/iothreads/iothread[@id]",
+            .. SettingCatalog.DiskLimits.Except(["total_bytes_sec", "total_iops_sec"]).Select(limit => $"devices/disk[target/@dev]/iotune/{limit}"),
+        ];
+        Assert.Equal(
+            excluded.Order(StringComparer.Ordinal),
+            SettingCatalog.All.Where(setting => setting.IsTunable && !found.Contains(setting)).Select(setting => setting.Pattern).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public void Names_and_patterns_are_given_once()
+    {
+        Assert.Equal(SettingCatalog.All.Count, SettingCatalog.All.Select(setting => setting.Pattern).Distinct().Count());
+        Assert.Equal(SettingCatalog.All.Count, SettingCatalog.All.Select(setting => setting.Name).Distinct().Count());
+    }
+
+    [Fact]
+    public void Every_element_of_a_tunable_setting_below_a_device_or_the_domain_has_a_place_in_the_order()
+    {
+        foreach (var setting in SettingCatalog.All.Where(setting => setting.IsTunable))
+        {
+            for (var length = 0; length < setting.Elements.Count; length++)
+            {
+                if (setting.Elements[length] is { KeyChild: null, Type: null })
+                {
+                    _ = ElementOrder.Of(setting.Elements.Take(length).Select(element => element.Name)).RankOf(setting.Elements[length].Name);
+                }
+            }
+        }
+    }
+
+    [Fact]
+    public void What_the_order_does_not_know_is_never_placed() =>
+        Assert.Throws<InvalidOperationException>(() => ElementOrder.Of(["cputune"]).RankOf("vcpupinn"));
+
+    [Fact]
+    public void A_path_outside_the_catalog_is_neither_read_nor_written()
+    {
+        var document = DomainDocument.Parse(RichVM.Full);
+        var kernel = SettingPath.Of(new SettingElement("os")).Child("kernel");
+        Assert.Throws<InvalidOperationException>(() => document.Get(kernel));
+        Assert.Throws<InvalidOperationException>(() => document.Set(kernel, "/evil"));
+        Assert.Equal(DomainDocument.Parse(RichVM.Full).ToXml(), document.ToXml());
+    }
+
+    [SkippableFact]
+    public void The_forward_pass_and_the_document_agree_on_every_setting_of_the_corpus()
+    {
+        var count = 0;
+        foreach (var (name, xml) in LibvirtCorpus.Domains().Select(document => (document.Name, document.Xml)))
+        {
+            var document = DomainDocument.Parse(xml);
+            foreach (var setting in document.Settings.All.DistinctBy(setting => setting.Path))
+            {
+                count++;
+                Assert.True(document.Get(setting.Path) is { } value && value.Trim() == setting.Value.Trim(), $"{name}: {setting.Path}: '{document.Get(setting.Path)}' and '{setting.Value}'");
+            }
+        }
+
+        Assert.True(count > LibvirtCorpus.Share(5_000), $"The corpus has only {count} settings.");
+    }
+
+    [SkippableFact]
+    public void The_typed_model_has_what_the_catalog_finds_or_it_is_said_here_that_it_does_not()
+    {
+        foreach (var (name, xml) in LibvirtCorpus.Domains().Select(document => (document.Name, document.Xml)))
+        {
+            var settings = DomainSettings.Read(xml);
+            var vm = DomainXmlReader.Read(xml);
+            foreach (var setting in settings.All.DistinctBy(setting => setting.Path))
+            {
+                Assert.True(TypedModel.Has(vm, setting), $"{name}: {setting.Path} is '{setting.Value}', and the typed model says otherwise. See DomainXmlReader.cs and {nameof(TypedModel)} in the tests.");
+            }
+        }
+    }
+
+    [Fact]
+    public void The_typed_model_is_asked_about_every_setting() =>
+        Assert.All(SettingCatalog.All, setting => Assert.True(TypedModel.Knows(setting), $"{setting.Pattern} is not in {nameof(TypedModel)} (tests/KvmTune.Tests/Topology/TypedModel.cs): say where the model has it, or that it does not."));
+
+    [Fact]
+    public void What_the_guest_can_see_is_said_by_value_where_that_matters()
+    {
+        var cache = SettingCatalog.Get("devices/disk[target/@dev]/driver/@cache");
+        Assert.False(cache.IsSeenByGuest("none", "writeback"));
+        Assert.True(cache.IsSeenByGuest("writethrough", "none"));
+        Assert.True(SettingCatalog.Get("devices/interface[mac/@address]/driver/@queues").IsSeenByGuest("2", "4"));
+        Assert.False(SettingCatalog.Get("cputune/vcpupin[@vcpu]/@cpuset").IsSeenByGuest("2", "4"));
+    }
+
+    [Fact]
+    public void A_pin_to_what_an_unpinned_thread_may_use_waits_for_no_restart()
+    {
+        const string Configured = "<domain type='kvm'><name>a</name><vcpu cpuset='0-1'>2</vcpu></domain>";
+        const string Running = "<domain type='kvm' id='1'><name>a</name><vcpu cpuset='0-1'>2</vcpu><cputune><vcpupin vcpu='0' cpuset='0,1'/><emulatorpin cpuset='0-1'/></cputune></domain>";
+        Assert.Empty(SettingComparer.Pending(DomainSettings.Read(Running), DomainSettings.Read(Configured), new CpuSet("0-7")));
+        Assert.Single(SettingComparer.Pending(DomainSettings.Read(Running.Replace("0,1", "1", StringComparison.Ordinal)), DomainSettings.Read(Configured), new CpuSet("0-7")));
+    }
+}
