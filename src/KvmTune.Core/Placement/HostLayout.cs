@@ -43,8 +43,7 @@ internal sealed class HostLayout
         var cores = new List<LayoutCore>();
         var cpus = new Dictionary<int, LayoutCpu>();
         var caches = 0;
-        var lastLevel = host.Caches.Where(cache => cache.Type != "code").Select(cache => cache.Level).DefaultIfEmpty(0).Max();
-        var banks = host.Caches.Where(cache => cache.Level == lastLevel && cache.Type != "code").ToList();
+        var banks = host.LastLevelCaches;
         var bankOf = banks.SelectMany((bank, index) => bank.Cpus.Numbers.Select(cpu => (cpu, index)))
             .GroupBy(entry => entry.cpu).ToDictionary(group => group.Key, group => group.First().index);
 

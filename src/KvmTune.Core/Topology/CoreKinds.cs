@@ -27,9 +27,7 @@ public static class CoreKinds
     {
         ArgumentNullException.ThrowIfNull(host);
         var cpus = host.Cpus.Where(cpu => host.OnlineCpus.Contains(cpu.Id)).ToList();
-        var lastLevel = host.Caches.Where(cache => cache.Type != "code").Select(cache => cache.Level).DefaultIfEmpty(0).Max();
-        var cacheOf = host.Caches.Where(cache => cache.Level == lastLevel && cache.Type != "code")
-            .SelectMany(cache => cache.Cpus.Numbers.Select(cpu => (cpu, cache.SizeKiB))).GroupBy(entry => entry.cpu).ToDictionary(group => group.Key, group => group.First().SizeKiB);
+        var cacheOf = host.LastLevelCaches.SelectMany(cache => cache.Cpus.Numbers.Select(cpu => (cpu, cache.SizeKiB))).GroupBy(entry => entry.cpu).ToDictionary(group => group.Key, group => group.First().SizeKiB);
         var speeds = new List<int>();
         foreach (var speed in cpus.Select(cpu => cpu.Speed ?? 0).Distinct().OrderDescending())
         {

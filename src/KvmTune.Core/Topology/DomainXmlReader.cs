@@ -72,12 +72,14 @@ public static class DomainXmlReader
         private CpuSet? _vcpuCpuSet;
         private CpuSet? _emulatorPin;
         private CpuLimits _limits = new();
+        private string? _manager;
         private CpuConfiguration _cpu = new();
         private MemoryConfiguration _memory = new();
 
         public VMConfiguration Read()
         {
             var type = reader.GetAttribute("type") ?? string.Empty;
+            _manager = ManagerOf(reader.GetAttribute("xmlns:nova") ?? reader.GetAttribute("xmlns:ovirt-vm"));
             foreach (var element in reader.Children())
             {
                 ReadSection(element);
@@ -114,6 +116,10 @@ public static class DomainXmlReader
                 Controllers = _devices.Controllers,
                 Nics = _devices.Nics,
                 HasGuestAgentChannel = _devices.HasGuestAgentChannel,
+                HasPassedThroughDevices = _devices.HasPassedThroughDevices,
+                BalloonModel = _devices.BalloonModel,
+                HasSound = _devices.HasSound,
+                Manager = _manager,
             };
         }
 
@@ -123,6 +129,14 @@ public static class DomainXmlReader
             {
                 case "name":
                     _name = reader.Text();
+                    break;
+                case "metadata":
+                    foreach (var child in reader.Children())
+                    {
+                        var prefix = child.IndexOf(':', StringComparison.Ordinal) is var colon and > 0 ? $"xmlns:{child[..colon]}" : "xmlns";
+                        _manager ??= ManagerOf(reader.GetAttribute(prefix));
+                    }
+
                     break;
                 case "uuid":
                     _id = Guid.TryParse(reader.Text(), out var id) ? id : null;
@@ -334,6 +348,16 @@ public static class DomainXmlReader
                 }
             }
         }
+
+        // The name spaces that managers put their metadata in; Nova's has the version behind it.
+        private static string? ManagerOf(string? nameSpace) => nameSpace switch
+        {
+            null => null,
+            _ when nameSpace.StartsWith("http://openstack.org/xmlns/libvirt/nova", StringComparison.Ordinal) => "OpenStack Nova",
+            _ when nameSpace.StartsWith("http://ovirt.org/vm", StringComparison.Ordinal) => "oVirt",
+            _ when nameSpace.StartsWith("http://kubevirt.io", StringComparison.Ordinal) => "KubeVirt",
+            _ => null,
+        };
 
         private static void AddNumber(List<int> numbers, int? number)
         {

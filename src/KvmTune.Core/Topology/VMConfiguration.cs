@@ -74,6 +74,18 @@ public sealed record VMConfiguration
     /// <summary>The network interfaces.</summary>
     public IReadOnlyList<NicConfiguration> Nics { get; init; } = [];
 
+    /// <summary>Whether host devices are passed through to the guest (PCI or mediated), which pins all of its memory.</summary>
+    public bool HasPassedThroughDevices { get; init; }
+
+    /// <summary>The balloon's model: virtio, none and others; null when the document says nothing, which libvirt takes as virtio.</summary>
+    public string? BalloonModel { get; init; }
+
+    /// <summary>Whether the guest has a sound card: it is somebody's desktop then.</summary>
+    public bool HasSound { get; init; }
+
+    /// <summary>The program that owns the VM and writes its configuration anew, by what it left in the metadata; null for none.</summary>
+    public string? Manager { get; init; }
+
     /// <summary>Whether there is a channel for the QEMU guest agent (<c>org.qemu.guest_agent.0</c>).</summary>
     public bool HasGuestAgentChannel { get; init; }
 }

@@ -31,6 +31,17 @@ public sealed record VMHostTopology
     /// <summary>The host CPUs that the kernel isolates (<c>isolcpus</c>); null when the host is not the local one.</summary>
     public CpuSet? IsolatedCpus { get; init; }
 
+    /// <summary>The caches of the last level; empty where the host reports none.</summary>
+    public IReadOnlyList<HostCache> LastLevelCaches
+    {
+        get
+        {
+            var data = Caches.Where(cache => cache.Type != "code").ToList();
+            var level = data.Select(cache => cache.Level).DefaultIfEmpty(0).Max();
+            return [.. data.Where(cache => cache.Level == level)];
+        }
+    }
+
     /// <summary>The kinds of core, the fastest first; one where all cores are alike.</summary>
     public IReadOnlyList<CoreKind> CoreKinds => Topology.CoreKinds.Of(this);
 

@@ -15,7 +15,7 @@ public static class DiskFindings
         nameof(DoubleCaching), TuningArea.Disk, FindingSeverity.Medium, WorkloadKinds.Disk,
         "Guest and host keep the same data in two page caches: it is copied twice, and the host's memory holds what the guest has already. No cache mode means writeback: what the guest has not flushed is lost when the host loses power.",
         "QEMU manual, cache modes; RHEL 7 Virtualization Tuning and Optimization Guide, caching",
-        static context => ForDisks(context, static (context, source, disk) => IsDirect(disk)
+        static context => ForDisks(context, static (context, source, disk) => IsDirect(disk) || disk.Cache is "writeback" or "unsafe"
             ? null
             : new FindingObservation(
                 $"disk {disk.Target}", [Cache(disk, source), Backing(disk, source)],
