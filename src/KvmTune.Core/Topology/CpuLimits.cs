@@ -22,6 +22,14 @@ public sealed record CpuLimits
     /// <summary>The schedulers that are set, vCPUs first.</summary>
     public IReadOnlyList<ThreadScheduler> Schedulers { get; init; } = [];
 
+    /// <summary>What is set, a line each: shares, then quotas; empty for nothing.</summary>
+    public IReadOnlyList<string> Lines =>
+    [
+        .. Shares is { } shares ? [FormattableString.Invariant($"shares {shares}")] : Array.Empty<string>(),
+        .. new (string What, CpuQuota Quota)[] { ("each vCPU", Vcpu), ("whole VM", Global), ("emulator", Emulator), ("each I/O thread", IOThread) }
+            .Where(entry => entry.Quota.Cpus is not null).Select(entry => $"{entry.What}: {entry.Quota}"),
+    ];
+
     /// <summary>The vCPUs with a real-time scheduler.</summary>
     public CpuSet RealTimeVcpus => Schedulers.Where(scheduler => scheduler is { IsRealTime: true, Threads: "vcpu" })
         .Aggregate(CpuSet.Empty, (all, scheduler) => all.Union(scheduler.Numbers));

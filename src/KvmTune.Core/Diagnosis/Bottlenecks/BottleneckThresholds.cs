@@ -34,6 +34,12 @@ public sealed class BottleneckThresholds
         "run-queue delay of a vCPU that is not idle, as a share of the interval",
         $"{UseMethod}: any run-queue latency is saturation (schedstat); a tenth of the time, so that a neighbour's short spells are none");
 
+    /// <summary>Time without the CPU since a quota was used up.</summary>
+    public static BottleneckThreshold CpuThrottledPercent { get; } = new(
+        nameof(CpuThrottledPercent), TuningArea.Cpu, 10, "%",
+        "time that a vCPU stood still since a CPU quota of it or of the whole VM was used up (cpu.stat), as a share of the interval",
+        "kernel document sched-bwc, nr_throttled and throttled_time; the line is that of VcpuDelayPercent");
+
     /// <summary>All vCPUs used up.</summary>
     public static BottleneckThreshold VcpuBusyPercent { get; } = new(
         nameof(VcpuBusyPercent), TuningArea.Cpu, 90, "%",
@@ -127,7 +133,7 @@ public sealed class BottleneckThresholds
     /// <summary>The whole table.</summary>
     public static IReadOnlyList<BottleneckThreshold> All { get; } =
     [
-        VcpuDemandPercent, VcpuDelayPercent, VcpuBusyPercent, GuestStealPercent,
+        VcpuDemandPercent, VcpuDelayPercent, CpuThrottledPercent, VcpuBusyPercent, GuestStealPercent,
         DiskQueueLength, DiskLatencyMilliseconds, DiskFlushPercent, DiskLimitPercent, DiskBusyPercent,
         GuestSwapKiBPerSecond, GuestMemoryPressurePercent, GuestMemoryUsedPercent, GuestMajorFaultsPerSecond, HostFaultsPerSecond, RemoteMemoryPercent,
         NicLimitPercent, NicDropsPerSecond, NicErrorsPerSecond, TcpRetransmitPercent,

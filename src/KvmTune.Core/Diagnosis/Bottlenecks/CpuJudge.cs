@@ -1,5 +1,7 @@
 // The CPU area: what the vCPUs use, how long they wait for a host CPU, and what the guest sees of that.
+using KvmTune.Topology;
 using KvmTune.Tuning;
+using KvmTune.Tuning.Rules;
 using static KvmTune.Diagnosis.Bottlenecks.BottleneckThresholds;
 
 namespace KvmTune.Diagnosis.Bottlenecks;
@@ -22,7 +24,8 @@ internal static class CpuJudge
         var area = new AreaJudge(TuningArea.Cpu, thresholds);
         var vcpus = vm.Vcpus.Select(number => Read(vm, number)).ToList();
         var source = vm.Of("VcpuRunQueueDelayNanoseconds") is null ? "libvirt: vcpu.N.time, vcpu.N.delay" : "/proc/PID/task/TID/schedstat";
-        LookAtDelay(area, vcpus, source);
+        var isThrottled = LookAtQuota(area, vm);
+        LookAtDelay(area, vm, vcpus, source, isThrottled);
         var busy = Mean(vcpus.Select(vcpu => vcpu.BusyPercent));
         var demand = Mean(vcpus.Select(vcpu => vcpu.DemandPercent));
         if (area.Compare(EvidenceKind.Saturation, "all vCPUs", "run time and run-queue delay", demand, VcpuBusyPercent, source))
@@ -53,7 +56,35 @@ internal static class CpuJudge
     /// <summary>The share of the guest's time in which some task waited for a resource; null where its kernel does not tell.</summary>
     public static double? Pressure(VMObservation vm, string resource) => vm.GuestRate($"Pressure{resource}SomeMicroseconds") / 1e6 * 100;
 
-    private static void LookAtDelay(AreaJudge area, List<Vcpu> vcpus, string source)
+    // A limit that is reached is the cause of all waiting that comes of it, whoever else wants the host's CPUs.
+    private static bool LookAtQuota(AreaJudge area, VMObservation vm)
+    {
+        const string Source = "cgroup: cpu.stat";
+        var limits = vm.Configuration.Limits;
+        var found = false;
+        var whole = vm.Vcpus.Count == 0 ? null : vm.Share(vm.Of("VM.ThrottledNanoseconds") / vm.Vcpus.Count);
+        if (whole is not null && area.Compare(EvidenceKind.Saturation, "VM", "time without the CPU by its quota", whole, CpuThrottledPercent, Source))
+        {
+            found = true;
+            area.Found(
+                BottleneckCause.CpuQuota, "VM", CauseRank.ConfiguredLimit, whole,
+                $"the VM used up its CPU quota ({limits.Global}) in {vm.Of("VM.ThrottledPeriods"):0} periods (nr_throttled), and its vCPUs stood still {whole:0} % of the time ({vm.Of("VM.ThrottledNanoseconds") / 1000:0} µs throttled)");
+        }
+
+        var worst = vm.Vcpus.Select(number => (Number: number, Share: vm.Share(vm.Of($"Vcpu.{number}.ThrottledNanoseconds")))).Where(vcpu => vcpu.Share is not null)
+            .OrderByDescending(vcpu => vcpu.Share).Select(vcpu => ((int Number, double? Share)?)vcpu).FirstOrDefault();
+        if (worst is var (vcpu, share) && area.Compare(EvidenceKind.Saturation, $"vCPU {vcpu}", "time without the CPU by its quota", share, CpuThrottledPercent, Source))
+        {
+            found = true;
+            area.Found(
+                BottleneckCause.CpuQuota, $"vCPU {vcpu}", CauseRank.ConfiguredLimit, share,
+                $"vCPU {vcpu} used up its CPU quota ({limits.Vcpu}) in {vm.Of($"Vcpu.{vcpu}.ThrottledPeriods"):0} periods (nr_throttled) and stood still {share:0} % of the time ({vm.Of($"Vcpu.{vcpu}.ThrottledNanoseconds") / 1000:0} µs throttled)");
+        }
+
+        return found;
+    }
+
+    private static void LookAtDelay(AreaJudge area, VMObservation vm, List<Vcpu> vcpus, string source, bool isThrottled)
     {
         // An idle vCPU wakes to do a moment's work, and may wait longer than it works: nobody misses that time.
         var judged = vcpus.ConvertAll(vcpu => (
@@ -73,13 +104,36 @@ internal static class CpuJudge
             area.Compare(EvidenceKind.Saturation, $"vCPU {vcpu.Number}", "run-queue delay", vcpu.DelayPercent, VcpuDelayPercent, source, isBusy);
         }
 
-        if (worst.IsBusy && worst.Waits)
+        if (worst.IsBusy && worst.Waits && !isThrottled)
         {
             var vcpu = worst.Vcpu;
+            if (SharersOf(vm, vcpus, vcpu) is { } shared)
+            {
+                area.Found(
+                    BottleneckCause.VcpusShareHostCpu, $"vCPU {vcpu.Number}", CauseRank.TimeLost, vcpu.DelayPercent,
+                    $"vCPU {vcpu.Number} waited {vcpu.DelayPercent:0} % of the time for host CPU {shared.Cpus}, which it shares with vCPU {string.Join(", ", shared.Others)} of the same VM, and ran {vcpu.BusyPercent:0} %");
+                return;
+            }
+
             area.Found(
                 BottleneckCause.VcpuDelay, $"vCPU {vcpu.Number}", CauseRank.TimeLost, vcpu.DelayPercent,
                 $"vCPU {vcpu.Number} waited {vcpu.DelayPercent:0} % of the time for a host CPU that others used, and ran {vcpu.BusyPercent:0} %");
         }
+    }
+
+    // The VM's own vCPUs on the same host CPUs, where these ran at least half as long as the vCPU waited: others cannot have had that time.
+    private static (CpuSet Cpus, IReadOnlyList<int> Others)? SharersOf(VMObservation vm, List<Vcpu> vcpus, Vcpu waiting)
+    {
+        foreach (var (cpus, crowd) in CpuRules.Crowded(vm.Configuration.EffectiveVcpuPins.Where(pin => pin.Key < vm.Configuration.CurrentVcpus)))
+        {
+            var others = crowd.Where(number => number != waiting.Number).ToList();
+            if (crowd.Contains(waiting.Number) && vcpus.Where(vcpu => others.Contains(vcpu.Number)).Sum(vcpu => vcpu.BusyPercent ?? 0) >= waiting.DelayPercent / 2)
+            {
+                return (cpus, others);
+            }
+        }
+
+        return null;
     }
 
     private static Vcpu Read(VMObservation vm, int number)
@@ -90,7 +144,8 @@ internal static class CpuJudge
         return new Vcpu(
             number,
             vm.Share(run is { } time ? Math.Max(0, time - polling) : null),
-            vm.Share(vm.Of($"Vcpu.{number}.RunQueueDelayNanoseconds", $"Vcpu.{number}.DelayNanoseconds")));
+            // A wait is counted when it ends, so that one interval may get more of it than it is long.
+            vm.Share(vm.Of($"Vcpu.{number}.RunQueueDelayNanoseconds", $"Vcpu.{number}.DelayNanoseconds")) is { } delay ? Math.Min(100, delay) : null);
     }
 
     private static double? HaltPolling(VMObservation vm) =>

@@ -26,6 +26,12 @@ public enum BottleneckCause
     /// <summary>The guest uses all its vCPUs.</summary>
     VcpusUsedUp,
 
+    /// <summary>vCPUs stand still since a CPU quota is used up.</summary>
+    CpuQuota,
+
+    /// <summary>vCPUs of the VM wait for each other on one host CPU.</summary>
+    VcpusShareHostCpu,
+
     /// <summary>A disk stands at a limit that is set on it.</summary>
     DiskLimit,
 

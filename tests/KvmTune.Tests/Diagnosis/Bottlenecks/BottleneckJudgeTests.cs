@@ -18,6 +18,8 @@ public sealed class BottleneckJudgeTests
             run => Healthy.With(("Vcpu.0.TimeNanoseconds", run), ("Vcpu.0.DelayNanoseconds", 1.5e9)), 1.5e9, 1.49e9, BottleneckCause.VcpuDelay);
         Add(nameof(BottleneckThresholds.VcpuDelayPercent),
             delay => Healthy.With(("Vcpu.0.DelayNanoseconds", delay)), 1e9, 0.99e9, BottleneckCause.VcpuDelay);
+        Add(nameof(BottleneckThresholds.CpuThrottledPercent),
+            time => Healthy.With(("Vcpu.0.ThrottledNanoseconds", time), ("Vcpu.0.ThrottledPeriods", 90)), 1e9, 0.99e9, BottleneckCause.CpuQuota);
         Add(nameof(BottleneckThresholds.VcpuBusyPercent),
             run => Healthy.With(("Vcpu.0.TimeNanoseconds", 9.8e9), ("Vcpu.1.TimeNanoseconds", run)), 8e9, 7.9e9, BottleneckCause.VcpusUsedUp);
         Add(nameof(BottleneckThresholds.GuestStealPercent),
@@ -286,4 +288,38 @@ public sealed class BottleneckJudgeTests
     }
 
     private const double NaN = double.NaN;
+
+    [Fact]
+    public void A_quota_that_is_reached_is_the_cause_with_its_numbers_and_not_others()
+    {
+        var limited = Healthy with { Configuration = Healthy.Configuration with { Limits = new() { Vcpu = new(100_000, 20_000), Global = new(100_000, 40_000) } } };
+        var report = limited.With(("Vcpu.0.DelayNanoseconds", 9.5e9), ("Vcpu.0.ThrottledNanoseconds", 7.8e9), ("Vcpu.0.ThrottledPeriods", 98)).Judged();
+        Assert.Equal(BottleneckCause.CpuQuota, report.Cause);
+        Assert.Contains("20000 of 100000 µs (0.2 host CPUs)) in 98 periods (nr_throttled) and stood still 78 % of the time (7800000 µs", report.Verdict, StringComparison.Ordinal);
+        Assert.DoesNotContain("others", report.Verdict, StringComparison.Ordinal);
+        var whole = limited.With(("Vcpu.0.DelayNanoseconds", 9.5e9), ("VM.ThrottledNanoseconds", 12e9), ("VM.ThrottledPeriods", 95)).Judged();
+        Assert.Equal(BottleneckCause.CpuQuota, whole.Cause);
+        Assert.Contains("the VM used up its CPU quota (40000 of 100000 µs", whole.Verdict, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Own_vcpus_on_one_host_cpu_are_called_that_and_others_only_where_they_had_the_time()
+    {
+        var pinned = Healthy with { Configuration = Healthy.Configuration with { VcpuPins = new Dictionary<int, KvmTune.Topology.CpuSet> { [0] = new(1), [1] = new(1) } } };
+        var shared = pinned.With(("Vcpu.0.TimeNanoseconds", 5e9), ("Vcpu.0.DelayNanoseconds", 4.8e9), ("Vcpu.1.TimeNanoseconds", 4.9e9), ("Vcpu.1.DelayNanoseconds", 4.7e9)).Judged();
+        Assert.Equal(BottleneckCause.VcpusShareHostCpu, shared.Cause);
+        Assert.Contains("which it shares with vCPU 1 of the same VM", shared.Verdict, StringComparison.Ordinal);
+        var hog = pinned.With(("Vcpu.0.TimeNanoseconds", 5e9), ("Vcpu.0.DelayNanoseconds", 4.8e9), ("Vcpu.1.TimeNanoseconds", 0.1e9), ("Vcpu.1.DelayNanoseconds", 0.1e9)).Judged();
+        Assert.Equal(BottleneckCause.VcpuDelay, hog.Cause);
+    }
+
+    [Fact]
+    public void A_delay_is_a_share_of_one_vcpus_time()
+    {
+        var sample = VMPerformanceSample.Of("db01", Guid.Empty, "qemu:///system", DateTimeOffset.UnixEpoch, TimeSpan.FromSeconds(1), new Dictionary<string, double>(StringComparer.Ordinal)
+        {
+            ["Vcpu.0.TimeNanoseconds"] = 1e8, ["Vcpu.0.DelayNanoseconds"] = 1.22e9,
+        });
+        Assert.Equal(100, sample.DelayPercent);
+    }
 }
