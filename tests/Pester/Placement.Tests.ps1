@@ -70,6 +70,26 @@ Describe 'A placement on a host of the test driver' {
         (TabExpansion2 $line $line.Length).CompletionMatches.CompletionText | Should -Contain $_
     }
 
+    It 'takes -CoreKind <_>, and completes it' -ForEach Fast, Efficient, Any {
+        (New-VcpuPinPlan db01 -CoreKind $_ -WarningAction Ignore).Placement.VcpuPins.Count | Should -Be 2
+        $line = 'New-VcpuPinPlan db01 -CoreKind '
+        (TabExpansion2 $line $line.Length).CompletionMatches.CompletionText | Should -Contain $_
+    }
+
+    It 'is the same whatever the order of the names' {
+        $pins = { param($names) New-VcpuPinPlan $names -AllowOvercommit -WarningAction Ignore | Sort-Object VMName | ForEach-Object { "$($_.VMName) $($_.Placement.VcpuCpus) $($_.Placement.ServiceCpus)" } }
+        & $pins db02, web01, db01 | Should -Be (& $pins db01, db02, web01)
+    }
+
+    It 'says that nothing moves when asked again' {
+        $null = New-VcpuPinPlan db01 -Scope Config -WarningAction Ignore | Invoke-VMTuning -WarningAction Ignore
+        $again = New-VcpuPinPlan db01 -Scope Config -WarningAction Ignore
+        $again.HasChanges | Should -BeFalse
+        $again.Reasons -join ' ' | Should -Match 'none moves'
+        $null = Clear-VcpuPin db01 -Scope Config -WarningAction Ignore
+        $null = Clear-EmulatorPin db01 -Scope Config -WarningAction Ignore
+    }
+
     It 'is applied by Invoke-VMTuning, respected by the next plan, and not a change the second time' {
         $plan = New-VcpuPinPlan db01 -Scope Config -WarningAction Ignore
         ($plan | Invoke-VMTuning -WarningAction Ignore).Outcome | Should -BeIn Applied, RestartPending
