@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the Debian or Ubuntu packages that the benchmarks need beside the lab's: the peers that they compare with. Does
-# nothing, quickly, when nothing is missing. Through sudo where the caller is not root.
+# nothing, quickly, when nothing is missing. Through sudo where the caller is not root. With `list` it only prints their names.
 set -euo pipefail
 
 packages=(
@@ -12,6 +12,11 @@ packages=(
 )
 # The peer of `watch`, which not every distribution has.
 if [ -n "$(apt-cache madison virt-top 2>/dev/null)" ]; then packages+=(virt-top); fi
+
+if [ "${1:-}" = list ]; then
+    printf '%s\n' "${packages[@]}"
+    exit
+fi
 
 as_root() {
     if [ "$(id -u)" = 0 ]; then "$@"

@@ -25,13 +25,18 @@ $ErrorActionPreference = 'Stop'
 $built = Join-Path $PSScriptRoot '../out/KvmTune'
 Import-Module ((Test-Path $built) ? $built : 'KvmTune')
 
-$before = ((Get-VMTopology $VMName).Disks | Where-Object Target -EQ $Disk).Cache
+$device = (Get-VMTopology $VMName).Disks | Where-Object Target -EQ $Disk
+if (-not $device) { throw "$VMName has no disk '$Disk'. Name one by -Disk." }
+$before = $device.Cache
 if (-not $before) { $before = 'writeback (not set, which QEMU takes as writeback)' }
 $other = if ($before -eq 'none') { 'writeback' } else { 'none' }
 
 $options = @{ Workload = $Workload; RunTime = $RunTime; Restart = $true; Keep = $Keep; Design = $Design; Force = $Force }
 if ($PSBoundParameters.ContainsKey('Runs')) { $options.Runs = $Runs }
-$experiment = Set-DiskCacheMode $VMName -Disk $Disk -Cache $other -AsPlan | Invoke-VMExperiment @options
+# Linux AIO does not go through the page cache, so it cannot stay where writeback is tried.
+$mode = @{ Cache = $other }
+if ($other -eq 'writeback' -and $device.IO -eq 'native') { $mode.IO = 'threads' }
+$experiment = Set-DiskCacheMode $VMName -Disk $Disk @mode -AsPlan | Invoke-VMExperiment @options
 if (-not $experiment) { return }
 
 $experiment | Format-List | Out-Host

@@ -24,18 +24,26 @@ internal sealed record BenchFigure(
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
 
     /// <summary>A promise that a value is not above an aim.</summary>
-    public static BenchFigure AtMost(string name, double value, double aim, string unit, string? peer = null) =>
-        new(name, value, unit, peer, string.Create(CultureInfo.InvariantCulture, $"at most {aim:0.###} {unit}"), value <= aim);
+    /// <param name="name">What was measured.</param>
+    /// <param name="value">The value.</param>
+    /// <param name="aim">The aim.</param>
+    /// <param name="unit">The unit of both.</param>
+    /// <param name="peer">What else is to be known of it.</param>
+    /// <param name="plays">Where the value is a share of so many plays, in per cent: it may miss the aim by twice the aim's standard error.</param>
+    public static BenchFigure AtMost(string name, double value, double aim, string unit, string? peer = null, int? plays = null) =>
+        new(name, value, unit, peer, string.Create(CultureInfo.InvariantCulture, $"at most {aim:0.###} {unit}"), value <= aim + Slack(aim, plays));
 
-    /// <summary>A promise that a value is not below an aim.</summary>
-    public static BenchFigure AtLeast(string name, double value, double aim, string unit, string? peer = null) =>
-        new(name, value, unit, peer, string.Create(CultureInfo.InvariantCulture, $"at least {aim:0.###} {unit}"), value >= aim);
+    /// <summary>A promise that a value is not below an aim; parameters as of <see cref="AtMost"/>.</summary>
+    public static BenchFigure AtLeast(string name, double value, double aim, string unit, string? peer = null, int? plays = null) =>
+        new(name, value, unit, peer, string.Create(CultureInfo.InvariantCulture, $"at least {aim:0.###} {unit}"), value >= aim - Slack(aim, plays));
 
     /// <summary><c>name: value unit [aim: at most 5 %] (ratio to peer)</c>.</summary>
     public override string ToString()
         => string.Create(
             CultureInfo.InvariantCulture,
             $"{Name}: {Value:0.###} {Unit}{(Aim is null ? null : $" [aim: {Aim}{(IsHeld ? null : ", NOT HELD")}]")}{(Peer is null ? null : $" ({Peer})")}");
+
+    private static double Slack(double aim, int? plays) => plays is { } count ? 2 * Math.Sqrt(aim * (100 - aim) / count) : 0;
 
     /// <summary>Writes the figures of one bench, with date and machine: the same document as bench/Figures.ps1 writes.</summary>
     public static void Save(string folder, string bench, IReadOnlyList<BenchFigure> figures)

@@ -84,9 +84,9 @@ Describe 'Watch-VMPerformance' {
     }
 
     It 'ends at once where there is nothing to watch but an unknown name' {
-        $run = Invoke-Child "Import-Module '$(Get-ModulePath)'; Watch-VMPerformance nobody -ConnectionUri '$uri' -Interval 1; 'ended'" -Prefix timeout, 30
-        $run.Text | Should -Match "no VM 'nobody'"
-        $run.Text | Should -Match 'ended'
+        $ended = Wait-Pipeline (Start-Pipeline "Watch-VMPerformance nobody -ConnectionUri '$uri' -Interval 1; 'ended'")
+        "$($ended.Errors)" | Should -Match "no VM 'nobody'"
+        $ended.Output | Should -Be ended
     }
 
     It 'draws tables and emits nothing with -Live' {

@@ -102,7 +102,19 @@ Import-Module '$module'
 "cache: `$((Get-VMTopology db01).Configured.Disks[0].Cache)"
 "@
         ($run.Output -join ' ') | Should -Match $Says
-        $run.Output[-1] | Should -Be 'cache: '
+        $run.Output[-1] | Should -Match 'cache: $'
+    }
+
+    It 'a standard input that is closed altogether is not waited for' {
+        $run = Invoke-Child -Interactive -Prefix 'sh', '-c', 'exec timeout 300 "$@" <&-', 'sh' @"
+Import-Module '$module'
+`$null = Connect-VMHost '$uri'
+`$null = Set-DiskCacheMode db01 vda writeback -WarningAction Ignore
+`$null = Set-DiskCacheMode db01 vda none -Confirm -WarningAction Ignore
+"cache: `$((Get-VMTopology db01).Configured.Disks[0].Cache)"
+"@
+        ($run.Output -join ' ') | Should -Match 'Nobody can be asked.*-Force.*Nobody can be asked.*-Confirm:\$false'
+        $run.Output[-1] | Should -Match 'cache: $'
     }
 
     It 'a return to writeback by a checkpoint is asked for too, and by Undo-VMTuning warned of' {
@@ -172,7 +184,7 @@ Describe 'Cache modes of a real guest' -Tag Lab, lab2 -Skip:(-not $env:KVMTUNE_L
         $broken | Should -Not -Be $file
         Set-DomainText $broken
         try {
-            $captured = Invoke-Captured { Set-DiskCacheMode lab2 vdb none -Restart -ShutdownTimeLimit 60 }
+            $captured = Invoke-Captured { Set-DiskCacheMode lab2 vdb none -Restart -ShutdownTimeLimit 180 }
             $captured.Ids | Should -Be StartFailed
             Get-DiskOption lab2 vdb cache | Should -BeNullOrEmpty
         }

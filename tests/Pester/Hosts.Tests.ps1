@@ -68,7 +68,7 @@ Describe 'Connect-VMHost and Disconnect-VMHost' {
         $null = Invoke-Captured { Connect-VMHost 'nonsense:///' }
         (TabExpansion2 'Connect-VMHost nons').CompletionMatches | Should -BeNullOrEmpty
         $null = Connect-VMHost $test
-        (TabExpansion2 'Connect-VMHost test').CompletionMatches.ToolTip | Should -Be connected
+        (TabExpansion2 'Connect-VMHost test').CompletionMatches | Where-Object ListItemText -EQ $test | ForEach-Object ToolTip | Should -Be connected
     }
 
     It 'is overridden by -ConnectionUri' {

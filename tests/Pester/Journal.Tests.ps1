@@ -52,7 +52,7 @@ Describe 'The journal on a host of the test driver' {
         $entry.Title | Should -Be 'disk vdb: cache=none'
         "$($entry.Differences)" | Should -Be 'disk vdb cache: (not set) -> none'
         $entry.Outcome | Should -Be RestartPending
-        $entry.Process | Should -Match "\($PID\)"
+        $entry.Process | Should -Be "pwsh ($PID)"
         $entry.User | Should -Match ([Environment]::UserName)
         (& stat -c '%a' $env:KVMTUNE_HOME "$env:KVMTUNE_HOME/journal.db") -join ' ' | Should -Be '700 600'
     }

@@ -62,7 +62,7 @@ function Invoke-Child {
 
 # Waits until a condition holds; the limit is only there so that a failure ends.
 function Wait-Until {
-    param([scriptblock] $Condition, [string] $What, [int] $Seconds = 60)
+    param([scriptblock] $Condition, [string] $What, [int] $Seconds = 180)
     $limit = [System.Diagnostics.Stopwatch]::StartNew()
     while (-not ($found = & $Condition)) {
         if ($limit.Elapsed.TotalSeconds -gt $Seconds) { throw "waited $Seconds s in vain until $What" }
@@ -84,7 +84,7 @@ function Start-Pipeline {
 # Waits until a pipeline says that it does something, in its verbose stream. (An open stream must not be enumerated: that waits
 # for its end.)
 function Wait-Activity {
-    param($Pipeline, [string] $Like, [int] $Seconds = 90)
+    param($Pipeline, [string] $Like, [int] $Seconds = 240)
     $null = Wait-Until -Seconds $Seconds -What "the pipeline says '$Like'" -Condition {
         if ($Pipeline.Handle.IsCompleted) { throw "the pipeline ended before it said '$Like': $($Pipeline.Streams.Error.ReadAll())" }
         @($Pipeline.Streams.Verbose.ReadAll() | ForEach-Object Message) -like $Like
@@ -93,7 +93,7 @@ function Wait-Activity {
 
 # Waits for a pipeline's end and says how it ended.
 function Wait-Pipeline {
-    param($Pipeline, [int] $Seconds = 120)
+    param($Pipeline, [int] $Seconds = 300)
     if (-not $Pipeline.Handle.AsyncWaitHandle.WaitOne([timespan]::FromSeconds($Seconds))) {
         $null = $Pipeline.BeginStop($null, $null)
         throw "the pipeline did not end within $Seconds s"
@@ -322,7 +322,7 @@ function Start-TestDaemon {
     $process = Start-Process setpriv -ArgumentList $arguments -PassThru -RedirectStandardError "$Folder/log" -RedirectStandardOutput /dev/null
     $socket = "$Folder/libvirt/libvirt-sock"
     $daemon = [pscustomobject]@{ Process = $process; Uri = "test+unix:///default?socket=$socket"; Socket = $socket; Folder = $Folder }
-    $null = Wait-Until -What "the daemon in $Folder answers" -Seconds 30 -Condition {
+    $null = Wait-Until -What "the daemon in $Folder answers" -Condition {
         & virsh -q -c $daemon.Uri uri *>$null
         $LASTEXITCODE -eq 0
     }

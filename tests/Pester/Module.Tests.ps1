@@ -118,8 +118,9 @@ Get-VMTopology lab1 -ErrorVariable problem 2>`$null
     It 'every cmdlet that needs libvirt says so, and completion offers nothing' {
         $run = Invoke-Child -Prefix $prefix @"
 Import-Module '$module' -ErrorAction Stop
-`$commands = { Get-VMTopology }, { Get-VMHostTopology }, { Connect-VMHost test:///default }, { Set-VcpuPin x 0 0 }, { Clear-VcpuPin x },
-    { Set-DiskCacheMode x -Disk vda -Cache none }, { Restart-VMDomain x -Confirm:`$false }, { Measure-VMPerformance x -Workload RandomWrite }
+`$commands = { Get-VMTopology }, { Get-VMHostTopology }, { Set-VcpuPin x 0 0 }, { Clear-VcpuPin x },
+    { Set-DiskCacheMode x -Disk vda -Cache none }, { Restart-VMDomain x -Confirm:`$false }, { Measure-VMPerformance x -Workload RandomWrite },
+    { Connect-VMHost test:///default }
 foreach (`$command in `$commands) {
     & `$command -ErrorVariable problem 2>&1 | ForEach-Object { (`$_.FullyQualifiedErrorId -split ',')[0] }
 }

@@ -64,7 +64,7 @@ Describe 'Queues of NICs' {
         @{ What = 'the backend'; Command = { Enable-NicMultiqueue db01 0 -Backend qemu }; Values = '- - - qemu' }
         @{ What = 'one queue and a ring'; Command = { Enable-NicMultiqueue db01 0 -Queues 1 -RxQueueSize 512 }; Values = '- 512 - -' }
     ) {
-        (& $Command).Outcome | Should -Be Applied
+        (& $Command).Outcome | Should -Be RestartPending
         $nic = (Get-VMTopology db01).Configured.Nics[0]
         (($nic.Queues, $nic.RxQueueSize, $nic.TxQueueSize, $nic.Backend) | ForEach-Object { "$($_ ?? '-')" }) -join ' ' | Should -Be $Values
     }
@@ -147,7 +147,7 @@ Describe 'Queues of a real guest''s NIC' -Tag Lab, lab1 -Skip:(-not $env:KVMTUNE
     AfterAll { Restore-Guest lab1 }
 
     It 'are there after a restart on both sides, and gone after the opposite' {
-        $result = Enable-NicMultiqueue lab1 -RxQueueSize 512 -Backend qemu -Restart -WarningAction Ignore
+        $result = Enable-NicMultiqueue lab1 -Queues 2 -RxQueueSize 512 -Backend qemu -Restart -WarningAction Ignore
         $result.Outcome | Should -Be Applied
         @($result.Verifications | Where-Object IsMet -eq $false) | Should -BeNullOrEmpty
         $sources = $result.Verifications.Source -join "`n"
@@ -171,7 +171,7 @@ Describe 'Queues of a real guest''s NIC' -Tag Lab, lab1 -Skip:(-not $env:KVMTUNE
 
     It 'in a guest without an agent are the host''s only, and the result says which command to run there' {
         Reset-Guest lab1 'kvmtune.agent=off'
-        $captured = Invoke-Captured { Enable-NicMultiqueue lab1 -Backend qemu -Restart -ShutdownTimeLimit 60 }
+        $captured = Invoke-Captured { Enable-NicMultiqueue lab1 -Queues 2 -Backend qemu -Restart -ShutdownTimeLimit 180 }
         $captured.Errors | Should -BeNullOrEmpty
         $result = $captured.Output[0]
         $result.Restarted | Should -BeTrue

@@ -11,7 +11,7 @@ Describe 'Restart-VMDomain' -Tag Lab, lab1 -Skip:(-not $env:KVMTUNE_LAB) {
     It 'shuts the guest down cleanly and starts it with a new QEMU; by pipeline, others proceed' {
         $process = Get-QemuProcessId lab1
         Invoke-InGuest lab1 'echo kept > /data/kept' | Out-Null
-        $captured = Invoke-Captured { 'nobody', 'lab1' | Restart-VMDomain -Confirm:$false -ShutdownTimeLimit 60 }
+        $captured = Invoke-Captured { 'nobody', 'lab1' | Restart-VMDomain -Confirm:$false -ShutdownTimeLimit 180 }
         $captured.Ids | Should -Be VMNotFound
         $captured.Output.VMName | Should -Be lab1
         $captured.Output.State | Should -Be Running
@@ -31,7 +31,7 @@ Describe 'Restart-VMDomain' -Tag Lab, lab1 -Skip:(-not $env:KVMTUNE_LAB) {
     It 'asks: a session without a person restarts nothing' {
         $process = Get-QemuProcessId lab1
         $run = Invoke-Child "Import-Module '$(Get-ModulePath)'; Restart-VMDomain lab1 -ConnectionUri '$(Get-LabUri)'; 'end'"
-        $run.Text | Should -Match 'Nobody can be asked.*-Confirm:\$false'
+        ($run.Output -join ' ') | Should -Match 'Nobody can be asked.*-Confirm:\$false'
         $run.Text | Should -Match 'end$'
         Get-QemuProcessId lab1 | Should -Be $process
     }
@@ -52,7 +52,7 @@ Describe 'Restart-VMDomain' -Tag Lab, lab1 -Skip:(-not $env:KVMTUNE_LAB) {
         $null = Invoke-Virsh destroy lab1
         $null = Invoke-Virsh start lab1
         $process = Get-QemuProcessId lab1
-        $captured = Invoke-Captured { Restart-VMDomain lab1 -Confirm:$false -ShutdownTimeLimit 60 }
+        $captured = Invoke-Captured { Restart-VMDomain lab1 -Confirm:$false -ShutdownTimeLimit 180 }
         $captured.Ids | Should -BeNullOrEmpty
         Get-QemuProcessId lab1 | Should -Not -Be $process
         Wait-Guest lab1

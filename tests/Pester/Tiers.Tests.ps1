@@ -4,7 +4,7 @@ BeforeDiscovery {
 }
 BeforeAll {
     # Every block and test that has tags, but those of the Debian package, which are run by themselves: its file, its tags, and the commands that are run in it.
-    $tagged = foreach ($file in Get-ChildItem $PSScriptRoot -Filter *.Tests.ps1 -Exclude DebianPackage.Tests.ps1) {
+    $tagged = foreach ($file in Get-ChildItem $PSScriptRoot -Filter *.Tests.ps1 | Where-Object Name -ne DebianPackage.Tests.ps1) {
         $tree = [System.Management.Automation.Language.Parser]::ParseFile($file.FullName, [ref] $null, [ref] $null)
         $isCommand = { $args[0] -is [System.Management.Automation.Language.CommandAst] }
         foreach ($command in $tree.FindAll($isCommand, $true) | Where-Object { $_.GetCommandName() -in 'Describe', 'Context', 'It' }) {

@@ -67,9 +67,16 @@ start_by_hand() {
         else say "no hugetlbfs could be mounted: huge pages cannot be tried here"
         fi
     fi
-    # Where no udev gave /dev/kvm to QEMU's group, libvirt would ask QEMU anew what it can do, at length, for each definition.
-    if [ -c /dev/kvm ] && [ "$(stat -c '%U:%G %a' /dev/kvm)" = 'root:root 600' ] && getent group kvm >/dev/null; then
-        if as_root chgrp kvm /dev/kvm && as_root chmod 0660 /dev/kvm; then touch "$state/kvm"; fi
+    # Where QEMU's group may not open /dev/kvm, since no udev gave it that, libvirt asks QEMU anew what it can do, at length, for each
+    # definition.
+    if [ -c /dev/kvm ] && getent group kvm >/dev/null; then
+        case $(stat -c '%G %a' /dev/kvm) in
+            'kvm '?6? | 'kvm '?7? | *' '??6 | *' '??7) ;;
+            *)
+                stat -c '%g %a' /dev/kvm >"$state/kvm"
+                as_root chgrp kvm /dev/kvm && as_root chmod 0660 /dev/kvm || rm -f "$state/kvm"
+                ;;
+        esac
     fi
     # Whoever runs the lab may use the daemon that the lab starts.
     cat >"$state/libvirtd.conf" <<END
@@ -102,7 +109,7 @@ stop_process() {
 
 # Stops what start_daemon started; leaves it while anybody else's guest or network uses it.
 stop_daemon() {
-    local connect_error='' others
+    local connect_error='' others group mode
     if [ -e "$state/systemd" ] || [ -e "$state/libvirtd.pid" ]; then
         if connects; then
             others=$(virsh -c "$lab_uri" list --name --state-running --state-paused | sed '/^$/d')
@@ -129,5 +136,8 @@ stop_daemon() {
             say "/dev/hugepages is in use and stays mounted"
         fi
     fi
-    if [ -e "$state/kvm" ] && as_root chmod 0600 /dev/kvm && as_root chgrp root /dev/kvm; then rm -f "$state/kvm"; fi
+    if [ -e "$state/kvm" ]; then
+        read -r group mode <"$state/kvm"
+        if as_root chmod "$mode" /dev/kvm && as_root chgrp "$group" /dev/kvm; then rm -f "$state/kvm"; fi
+    fi
 }

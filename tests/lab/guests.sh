@@ -207,11 +207,11 @@ remove() {
 
 # Removes every domain that carries the lab's mark or a UUID of its own: also those that a test left behind.
 remove_guests() {
-    local uuid name
+    local uuid name removals=()
     for uuid in $(virsh_ list --all --uuid); do
-        case $uuid in "$lab_uuid"*) remove "$uuid" & ;; esac
+        case $uuid in "$lab_uuid"*) remove "$uuid" & removals+=($!) ;; esac
     done
-    wait
+    if [ ${#removals[@]} -gt 0 ]; then wait "${removals[@]}"; fi
     for name in "${lab_guests[@]}"; do
         if exists dom "$name" && ours "$name"; then remove "$name"; fi
     done

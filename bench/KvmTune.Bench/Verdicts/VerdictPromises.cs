@@ -19,22 +19,26 @@ internal sealed class VerdictPromises(
 
     private int OnRecorded => Math.Max(20, experiments / 10);
 
+    private int OnGuards => OnRecorded / 4;
+
+    private int OnCoverage => Math.Max(30, experiments / 50);
+
     /// <summary>All of them, as they are played.</summary>
     public IEnumerable<BenchFigure> All() => Drawn().Concat(Recorded()).Concat(Boots()).Concat(Coverage()).Concat(Measured());
 
     private IEnumerable<BenchFigure> Drawn()
     {
         yield return BenchFigure.AtMost(
-            "nothing changed, drawn: a difference is claimed", Plays.Percent(experiments, Seed, chance => IsClaim(Looks(chance, 0.1, 0, threshold: 0.001))), 5.3, "%",
-            FormattableString.Invariant($"{experiments} experiments, planned looks, no threshold; 5 % and twice the standard error"));
+            "nothing changed, drawn: a difference is claimed", Plays.Percent(experiments, Seed, chance => IsClaim(Looks(chance, 0.1, 0, threshold: 0.001))), 5, "%",
+            FormattableString.Invariant($"{experiments} experiments, planned looks, no threshold"), experiments);
         yield return BenchFigure.AtMost(
-            "nothing changed, drawn: a difference is claimed, with the threshold of 3 %", Plays.Percent(experiments, Seed, chance => IsClaim(Looks(chance, 0.1, 0))), 5, "%");
+            "nothing changed, drawn: a difference is claimed, with the threshold of 3 %", Plays.Percent(experiments, Seed, chance => IsClaim(Looks(chance, 0.1, 0))), 5, "%", plays: experiments);
         // At each noise another look decides. A shift of the margin itself is a difference too: where that is claimed, sameness is not.
         var noises = new[] { 0.01, 0.02, 0.03, 0.05, 0.08 };
         var same = noises.Select(noise => Plays.Percent(experiments, Seed, chance => Looks(chance, noise, Margin, threshold: 50) == Verdict.NoDifference)).ToList();
         yield return BenchFigure.AtMost(
-            "changed by the margin itself, drawn: called the same", same.Max(), 5.3, "%",
-            FormattableString.Invariant($"{experiments} experiments at each noise of {string.Join(", ", noises.Zip(same, (noise, share) => FormattableString.Invariant($"{100 * noise} %: {share:0.0} %")))}"));
+            "changed by the margin itself, drawn: called the same", same.Max(), 5, "%",
+            FormattableString.Invariant($"{experiments} experiments at each noise of {string.Join(", ", noises.Zip(same, (noise, share) => FormattableString.Invariant($"{100 * noise} %: {share:0.0} %")))}"), experiments);
     }
 
     // Two equal normal sides and a shift, in pairs with the planned looks.
@@ -63,19 +67,19 @@ internal sealed class VerdictPromises(
         {
             var results = VerdictSimulation.Play(planned, series, 1, OnRecorded, Seed);
             var worst = results.MaxBy(result => result.Claimed)!;
-            yield return BenchFigure.AtMost($"nothing changed, recorded {name}: a difference is claimed, all series", 100 * results.Average(result => result.Claimed), 5, "%");
-            yield return BenchFigure.AtMost($"nothing changed, recorded {name}: a difference is claimed, worst series", 100 * worst.Claimed, 6, "%", worst.Series);
+            yield return BenchFigure.AtMost($"nothing changed, recorded {name}: a difference is claimed, all series", 100 * results.Average(result => result.Claimed), 5, "%", plays: OnRecorded * series.Count);
+            yield return BenchFigure.AtMost($"nothing changed, recorded {name}: a difference is claimed, worst series", 100 * worst.Claimed, 6, "%", worst.Series, OnRecorded);
         }
 
         var cpu = rates.Where(one => one.Name.StartsWith("cpu", StringComparison.Ordinal));
         var found = VerdictSimulation.Play(ExperimentDesign.Pairs("10 pairs", LookPlan.Fixed(10)), cpu, 1.1, OnRecorded, Seed);
-        yield return BenchFigure.AtLeast("10 % faster, recorded CPU work: found within 10 pairs", 100 * found.Min(result => result.Found), 90, "%", "the worse of two series");
+        yield return BenchFigure.AtLeast("10 % faster, recorded CPU work: found within 10 pairs", 100 * found.Min(result => result.Found), 90, "%", "the worse of two series", OnRecorded);
         var disk = rates.Where(one => string.Equals(one.Name, "random-read", StringComparison.Ordinal));
         found = VerdictSimulation.Play(ExperimentDesign.Pairs("20 pairs", LookPlan.Fixed(20)), disk, 1.1, OnRecorded, Seed);
-        yield return BenchFigure.AtLeast("10 % faster, recorded reads of the quieter disk: found within 20 pairs", 100 * found.Min(result => result.Found), 85, "%");
+        yield return BenchFigure.AtLeast("10 % faster, recorded reads of the quieter disk: found within 20 pairs", 100 * found.Min(result => result.Found), 85, "%", plays: OnRecorded);
         var first = latencies.Where(one => !one.Name.StartsWith("lab-", StringComparison.Ordinal));
         found = VerdictSimulation.Play(ExperimentDesign.Pairs("10 pairs", LookPlan.Fixed(10)), first, 2, OnRecorded, Seed);
-        yield return BenchFigure.AtLeast("a doubled p99 within a run, recorded: found within 10 pairs", 100 * found.Average(result => result.Found), 90, "%");
+        yield return BenchFigure.AtLeast("a doubled p99 within a run, recorded: found within 10 pairs", 100 * found.Average(result => result.Found), 90, "%", plays: OnRecorded * found.Count);
     }
 
     private IEnumerable<BenchFigure> Boots()
@@ -88,7 +92,7 @@ internal sealed class VerdictPromises(
             FormattableString.Invariant($"{byRuns:0.0} % where runs are taken as independent"));
         yield return BenchFigure.AtMost(
             "nothing changed, pairs of drawn boots or resumes: a difference is claimed",
-            Plays.Percent(experiments, Seed, chance => IsClaim(Draw(chance, 40).PairsOfBoots(chance, LookPlan.Planned))), 5, "%");
+            Plays.Percent(experiments, Seed, chance => IsClaim(Draw(chance, 40).PairsOfBoots(chance, LookPlan.Planned))), 5, "%", plays: experiments);
         foreach (var series in boots)
         {
             var (between, within) = series.Spread();
@@ -97,17 +101,23 @@ internal sealed class VerdictPromises(
             yield return BenchFigure.AtMost(
                 $"nothing changed, {series.Name}, four boots: a claim", Plays.Percent(OnRecorded, Seed, chance => series.FourBoots(chance, ComparisonUnit.Boot) != Verdict.Inconclusive), 0, "%",
                 FormattableString.Invariant($"{runs:0.0} % where runs are taken as independent; {spread}"));
-            if (series.Boots.Count >= 2 * LookPlan.Planned.Looks[^1].Pairs)
+            if (PlanFor(series.Boots.Count) is { } plan)
             {
+                var pairs = FormattableString.Invariant($"looks after {string.Join(", ", plan.Looks.Select(look => look.Pairs))} pairs; {spread}");
                 yield return BenchFigure.AtMost(
                     $"nothing changed, {series.Name}, pairs of boots: a difference is claimed",
-                    Plays.Percent(OnRecorded, Seed, chance => IsClaim(series.PairsOfBoots(chance, LookPlan.Planned))), 6, "%", spread);
+                    Plays.Percent(OnRecorded, Seed, chance => IsClaim(series.PairsOfBoots(chance, plan))), 6, "%", pairs, OnRecorded);
                 yield return new(
-                    $"20 % faster, {series.Name}, pairs of boots: found",
-                    Plays.Percent(OnRecorded, Seed, chance => series.PairsOfBoots(chance, LookPlan.Planned, Math.Log(1.2)) == Verdict.Improved), "%", spread);
+                    $"twice as fast, {series.Name}, pairs of boots: found",
+                    Plays.Percent(OnRecorded, Seed, chance => series.PairsOfBoots(chance, plan, Math.Log(2)) == Verdict.Improved), "%", pairs);
             }
         }
     }
+
+    // The planned looks, or one at the first of them where the series is shorter.
+    private static LookPlan? PlanFor(int boots) => boots >= 2 * LookPlan.Planned.Looks[^1].Pairs ? LookPlan.Planned
+        : boots >= 2 * LookPlan.Planned.Looks[0].Pairs ? LookPlan.Fixed(LookPlan.Planned.Looks[0].Pairs)
+        : null;
 
     private IEnumerable<BenchFigure> Coverage()
     {
@@ -115,15 +125,15 @@ internal sealed class VerdictPromises(
         {
             var covered = series.Select(one => (one.Name, Share: Covered(one))).ToList();
             var worst = covered.MinBy(one => one.Share);
-            yield return BenchFigure.AtLeast($"the 95 % interval holds the true shift, recorded {name}", covered.Average(one => one.Share), 94, "%");
-            yield return BenchFigure.AtLeast($"the 95 % interval holds the true shift, recorded {name}, worst series", worst.Share, 92, "%", worst.Name);
+            yield return BenchFigure.AtLeast($"the 95 % interval holds the true shift, recorded {name}", covered.Average(one => one.Share), 94, "%", plays: OnCoverage * covered.Count);
+            yield return BenchFigure.AtLeast($"the 95 % interval holds the true shift, recorded {name}, worst series", worst.Share, 92, "%", worst.Name, OnCoverage);
         }
     }
 
     private double Covered(RecordedSeries series)
     {
         var logarithms = Array.ConvertAll(series.Values, Math.Log);
-        return Plays.Percent(Math.Max(30, experiments / 50), Seed, chance =>
+        return Plays.Percent(OnCoverage, Seed, chance =>
         {
             var pairs = LookPlan.Planned.Looks[chance.Next(3)].Pairs;
             var shift = chance.Next(2) == 0 ? 0 : Math.Log(1.1);
@@ -138,19 +148,19 @@ internal sealed class VerdictPromises(
         yield return BenchFigure.AtMost(
             "the change moves the counter that screens: the shift is off by", screening.Bias(moved: 0.5), 1, "%",
             FormattableString.Invariant($"{screening.Bias(moved: 0.5, stops: false):0.0} % where screening does not stop"));
-        yield return BenchFigure.AtMost("the change moves the counter that screens: a difference is claimed", screening.Claims(moved: 0.5), 5, "%");
-        yield return BenchFigure.AtMost("the counter that screens does not move: a difference is claimed", screening.Claims(moved: 0), 5, "%");
+        yield return BenchFigure.AtMost("the change moves the counter that screens: a difference is claimed", screening.Claims(moved: 0.5), 5, "%", plays: OnRecorded);
+        yield return BenchFigure.AtMost("the counter that screens does not move: a difference is claimed", screening.Claims(moved: 0), 5, "%", plays: OnRecorded);
 
-        var guards = new GuardSimulation(OnRecorded / 4, Seed);
-        yield return BenchFigure.AtMost("nothing changed, three guards: the verdict is mixed", guards.Mixed(factor: 1), 5, "%");
-        yield return BenchFigure.AtLeast("one of three guards doubled: mixed within 10 pairs", guards.Mixed(factor: 2), 90, "%");
+        var guards = new GuardSimulation(OnGuards, Seed);
+        yield return BenchFigure.AtMost("nothing changed, three guards: the verdict is mixed", guards.Mixed(factor: 1), 5, "%", plays: OnGuards);
+        yield return BenchFigure.AtLeast("one of three guards doubled: mixed within 10 pairs", guards.Mixed(factor: 2), 90, "%", plays: OnGuards);
 
         var carryOver = new CarryOverSimulation(OnRecorded, Seed);
-        yield return BenchFigure.AtMost("each first run after a switch is 20 % slow: a difference is claimed", carryOver.Claims(), 5, "%");
+        yield return BenchFigure.AtMost("each first run after a switch is 20 % slow: a difference is claimed", carryOver.Claims(), 5, "%", plays: OnRecorded);
         yield return BenchFigure.AtMost("each first run after a switch is 20 % slow: the shift is off by", carryOver.Bias(), 1, "%");
 
-        yield return BenchFigure.AtMost("a calibration on a trend of 5 % a run: false alarms in pairs", Calibrations(trend: 0.05), 5, "%");
-        yield return BenchFigure.AtMost("a calibration on a quiet VM: false alarms in pairs", Calibrations(trend: 0), 5, "%");
+        yield return BenchFigure.AtMost("a calibration on a trend of 5 % a run: false alarms in pairs", Calibrations(trend: 0.05), 5, "%", plays: OnRecorded);
+        yield return BenchFigure.AtMost("a calibration on a quiet VM: false alarms in pairs", Calibrations(trend: 0), 5, "%", plays: OnRecorded);
 
         var forecasts = rates.Concat(latencies).Select(series => (series.Name, series.Kind, Found: Forecasts(series))).ToList();
         yield return BenchFigure.AtLeast(

@@ -1,7 +1,9 @@
 // The root of all cmdlets: turns Ctrl+C into a token, waits for the engine while its messages are shown, maps errors in one place.
 using System.Collections.Concurrent;
+using System.Globalization;
 using System.Management.Automation;
 using System.Management.Automation.Host;
+using System.Reflection;
 
 namespace KvmTune.Cmdlets.Common;
 
@@ -25,19 +27,36 @@ public abstract class CancellableCmdlet : PSCmdlet, IDisposable
     /// <summary>As PowerShell's own, but where nobody can be asked the error says what to say.</summary>
     /// <exception cref="KvmTuneException">Nobody can be asked (<c>NobodyToAsk</c>).</exception>
     protected internal new bool ShouldProcess(string target, string action) => Ask(
-        () => base.ShouldProcess(TerminalText.Line(target), TerminalText.Line(action)), cause => NobodyToAsk($"{action}: {target}", cause));
+        () => base.ShouldProcess(TerminalText.Line(target), TerminalText.Line(action)), cause => NobodyToAsk($"{action}: {target}", cause), AsksToConfirm);
 
     /// <inheritdoc cref="ShouldProcess(string, string)"/>
     protected internal new bool ShouldProcess(string verboseDescription, string verboseWarning, string caption) => Ask(
         () => base.ShouldProcess(TerminalText.Of(verboseDescription), TerminalText.Of(verboseWarning), TerminalText.Line(caption)),
-        cause => NobodyToAsk(verboseWarning.TrimEnd('?'), cause));
+        cause => NobodyToAsk(verboseWarning.TrimEnd('?'), cause), AsksToConfirm);
 
     /// <summary>Asks whether data may be put at risk. Enter is no, and an answer for all holds for the rest of the command.</summary>
     /// <param name="question">The question, with the risk.</param>
     /// <param name="caption">What is going to be done.</param>
     /// <param name="nobody">The error where nobody can be asked.</param>
     internal bool Consents(string question, string caption, Func<Exception, KvmTuneException> nobody) => Ask(
-        () => ShouldContinue(TerminalText.Of(question), TerminalText.Line(caption), hasSecurityImpact: true, ref _consentsToAll, ref _refusesAll), nobody);
+        () => ShouldContinue(TerminalText.Of(question), TerminalText.Line(caption), hasSecurityImpact: true, ref _consentsToAll, ref _refusesAll), nobody,
+        asks: !_consentsToAll && !_refusesAll);
+
+    // Whether ShouldProcess would ask (about_Preference_Variables, $ConfirmPreference).
+    private bool AsksToConfirm
+    {
+        get
+        {
+            if (MyInvocation.BoundParameters.TryGetValue("Confirm", out var confirm))
+            {
+                return confirm is SwitchParameter { IsPresent: true };
+            }
+
+            var impact = GetType().GetCustomAttribute<CmdletAttribute>()?.ConfirmImpact ?? ConfirmImpact.Medium;
+            return !MyInvocation.BoundParameters.ContainsKey("WhatIf") && LanguagePrimitives.TryConvertTo(GetVariableValue("ConfirmPreference"), CultureInfo.InvariantCulture, out ConfirmImpact preference)
+                && preference != ConfirmImpact.None && impact >= preference;
+        }
+    }
 
     /// <summary>Called by PowerShell on Ctrl+C.</summary>
     protected override void StopProcessing() => _stop.Cancel();
@@ -122,8 +141,13 @@ public abstract class CancellableCmdlet : PSCmdlet, IDisposable
 
     // A host that is not interactive refuses to ask, each in its own way; PowerShell's console fails with a NullReferenceException where
     // its input has ended (PowerShell 7.6, PromptForChoice).
-    private static bool Ask(Func<bool> ask, Func<Exception, KvmTuneException> nobody)
+    private static bool Ask(Func<bool> ask, Func<Exception, KvmTuneException> nobody, bool asks)
     {
+        if (asks && StandardInput.IsClosed)
+        {
+            throw nobody(new InvalidOperationException("The standard input is closed."));
+        }
+
         try
         {
             return ask();

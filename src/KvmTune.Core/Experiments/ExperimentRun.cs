@@ -114,7 +114,8 @@ internal sealed class ExperimentRun
             {
                 var look = await log.DoAsync(
                     ExperimentStepKind.Compare, string.Create(CultureInfo.InvariantCulture, $"look after {stage} pairs"), () => Task.Run(() => Compare(guest, stage, isLook: true), cancellationToken));
-                if (Schedule.Looks.ShouldStop(stage, look.Verdict))
+                // By the metric that decides alone: guards have the whole 5 % once, at the end, and not at every look.
+                if (Schedule.Looks.ShouldStop(stage, look.PrimaryMetric.Verdict))
                 {
                     return (look, stage);
                 }

@@ -1,66 +1,102 @@
-// Reads what a program writes, up to a bound: a program that never stops writing must not take the memory of this one.
+// What a program writes, up to a bound: a program that never stops writing must not take the memory of this one.
 using System.Text;
+using System.Threading.Channels;
 
 namespace KvmTune.Hosts;
 
-/// <summary>Text from a program.</summary>
-/// <param name="reader">Where it comes from.</param>
+/// <summary>The text of one of a program's outputs: one side copies it in, one reader takes it out, by lines or to its end.</summary>
 /// <param name="most">How many characters are kept.</param>
-internal sealed class BoundedText(TextReader reader, int most)
+internal sealed class BoundedText(int most)
 {
+    private readonly Channel<string> _pieces = Channel.CreateUnbounded<string>(new() { SingleReader = true, SingleWriter = true });
     private readonly TaskCompletionSource _tooMuch = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private int _read;
+    private readonly StringBuilder _left = new();
+    private int _kept;
 
     /// <summary>Completed once there was more than is kept.</summary>
     public Task TooMuch => _tooMuch.Task;
 
+    /// <summary>Copies a stream of UTF-8. All is read to its end, so that the program does not wait for a reader; what is too much is dropped.</summary>
+    /// <param name="stream">What the program writes.</param>
+    /// <param name="cancellationToken">Ends the copying; what came until then can be read.</param>
+    public async Task CopyAsync(Stream stream, CancellationToken cancellationToken)
+    {
+        try
+        {
+            using var reader = new StreamReader(stream, new UTF8Encoding(false), detectEncodingFromByteOrderMarks: false, leaveOpen: true);
+            var buffer = new char[16 * 1024];
+            while (await reader.ReadAsync(buffer, cancellationToken) is > 0 and var count)
+            {
+                var kept = Math.Min(count, most - _kept);
+                _kept += kept;
+                if (kept > 0)
+                {
+                    _pieces.Writer.TryWrite(new string(buffer, 0, kept));
+                }
+
+                if (kept < count)
+                {
+                    _tooMuch.TrySetResult();
+                }
+            }
+        }
+        finally
+        {
+            _pieces.Writer.Complete();
+        }
+    }
+
     /// <summary>The next line; null at the end. A line that is longer comes in parts.</summary>
     public async Task<string?> ReadLineAsync(int longest)
     {
-        var line = new StringBuilder();
-        var one = new char[1];
-        while (line.Length < longest)
+        for (var searched = 0; ; searched++)
         {
-            if (await reader.ReadAsync(one.AsMemory()) == 0)
+            while (searched == _left.Length)
             {
-                return line.Length == 0 ? null : line.ToString();
+                if (!await _pieces.Reader.WaitToReadAsync())
+                {
+                    return searched > 0 ? Take(searched, 0) : null;
+                }
+
+                TakePieces();
             }
 
-            Count(1);
-            if (one[0] == '\n')
+            if (_left[searched] == '\n')
             {
-                break;
+                return Take(searched, 1);
             }
 
-            line.Append(one[0]);
+            if (searched + 1 == longest)
+            {
+                return Take(longest, 0);
+            }
         }
-
-        return line.ToString();
     }
 
-    /// <summary>The rest, as far as it is kept. All is read, so that the program does not wait for a reader.</summary>
+    /// <summary>The rest, as far as it is kept, once the program has closed this output.</summary>
     public async Task<string> ReadToEndAsync()
     {
-        var text = new StringBuilder();
-        var buffer = new char[16 * 1024];
-        while (await reader.ReadAsync(buffer.AsMemory()) is > 0 and var count)
+        while (await _pieces.Reader.WaitToReadAsync())
         {
-            text.Append(buffer, 0, Count(count));
+            TakePieces();
         }
 
-        return text.ToString();
+        return Take(_left.Length, 0);
     }
 
-    // How many of so many characters are kept.
-    private int Count(int count)
+    private void TakePieces()
     {
-        var kept = Math.Min(count, most - _read);
-        _read += kept;
-        if (kept < count)
+        while (_pieces.Reader.TryRead(out var piece))
         {
-            _tooMuch.TrySetResult();
+            _left.Append(piece);
         }
+    }
 
-        return kept;
+    // The next characters, and so many after them that are dropped.
+    private string Take(int count, int dropped)
+    {
+        var text = _left.ToString(0, count);
+        _left.Remove(0, count + dropped);
+        return text;
     }
 }

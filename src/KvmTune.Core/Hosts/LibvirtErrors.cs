@@ -6,6 +6,11 @@ namespace KvmTune.Hosts;
 /// <summary>What libvirt's error codes mean to a user of this module.</summary>
 public static class LibvirtErrors
 {
+    // The drivers of libvirt (libvirt.org/drivers.html). It hands a URI of any other kind to the daemon of this machine, and where there is
+    // none it says only that.
+    private static readonly string[] Drivers =
+        ["qemu", "test", "xen", "lxc", "ch", "vbox", "openvz", "vz", "parallels", "bhyve", "hyperv", "esx", "gsx", "vpx", "vmwareplayer", "vmwarews", "vmwarefusion", "remote"];
+
     // virErrorDomain VIR_FROM_URI: what was given cannot be read as a URI at all.
     private const int UriDomain = 45;
 
@@ -18,7 +23,7 @@ public static class LibvirtErrors
                 or LibvirtErrorCode.AccessDenied or LibvirtErrorCode.OperationDenied => PermissionDenied(access),
             _ when exception.Message.Contains("Permission denied", StringComparison.Ordinal) => PermissionDenied(access),
             // The test driver reads its hosts from a file that the URI names, and says of a missing one that it is no XML.
-            _ when exception.Domain == UriDomain || exception.ErrorCode is LibvirtErrorCode.NoConnect or LibvirtErrorCode.ConfigUnsupported
+            _ when !IsKnown(uri) || exception.Domain == UriDomain || exception.ErrorCode is LibvirtErrorCode.NoConnect or LibvirtErrorCode.ConfigUnsupported
                 or LibvirtErrorCode.XmlError => (
                 "ConnectionUriInvalid", KvmTuneErrorCategory.InvalidArgument,
                 "Use a libvirt URI such as qemu:///system, qemu+ssh://user@host/system or test:///default."),
@@ -63,6 +68,10 @@ public static class LibvirtErrors
         access == ConnectionAccess.ReadWrite
             ? "Changing VMs needs the rights that virsh needs: root, or membership of the group libvirt."
             : "Reading needs the rights that virsh --readonly needs.");
+
+    // A name without a scheme may be an alias of libvirt's configuration.
+    private static bool IsKnown(string uri) =>
+        !Uri.TryCreate(uri, UriKind.Absolute, out var parsed) || Drivers.Contains(parsed.Scheme.Split('+')[0], StringComparer.Ordinal);
 
     private static string Capitalised(string text) => text.Length == 0 ? text : char.ToUpperInvariant(text[0]) + text[1..];
 }

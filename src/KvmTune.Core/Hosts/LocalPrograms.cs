@@ -5,7 +5,12 @@ namespace KvmTune.Hosts;
 internal static class LocalPrograms
 {
     /// <summary>Whether a program is there.</summary>
-    public static bool Exists(string name) =>
+    public static bool Exists(string name) => Find(name) is not null;
+
+    /// <summary>The path of a program; null where it is not there. .NET itself would start one of that name in the current folder first.</summary>
+    public static string? Find(string name) =>
         (Environment.GetEnvironmentVariable("PATH") ?? string.Empty).Split(':').Concat(["/usr/sbin", "/sbin", "/usr/bin", "/bin"])
-            .Any(folder => folder.Length > 0 && File.Exists(Path.Combine(folder, name)));
+            .Where(folder => folder.Length > 0)
+            .Select(folder => Path.Combine(folder, name))
+            .FirstOrDefault(File.Exists);
 }

@@ -1,5 +1,6 @@
 // Who makes a change: the user, and the process in a form in which it can be told later whether it still lives.
 using System.Globalization;
+using System.Reflection;
 
 namespace KvmTune.Journal;
 
@@ -17,8 +18,8 @@ internal sealed record JournalOwner(int ProcessId, long ProcessStart, string Boo
         ? $"{Environment.UserName} (sudo by {by})"
         : Environment.UserName;
 
-    /// <summary>The program of this process, for example <c>pwsh</c>.</summary>
-    public static string Program { get; } = Path.GetFileName(Environment.ProcessPath) ?? "unknown";
+    /// <summary>The program of this process, for example <c>pwsh</c>, also where that is a .NET tool, whose process is <c>dotnet</c>.</summary>
+    public static string Program { get; } = Assembly.GetEntryAssembly()?.GetName().Name ?? Path.GetFileName(Environment.ProcessPath) ?? "unknown";
 
     /// <summary>Whether the process still runs.</summary>
     public bool IsAlive => BootId == Current.BootId && StartOf(ProcessId) == ProcessStart;

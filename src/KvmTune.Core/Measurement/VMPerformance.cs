@@ -1,7 +1,7 @@
 // The result of a measurement: every run of it, the metrics that the runs have, and the conditions they were taken under.
 using System.Globalization;
-using KvmTune.Statistics;
 using KvmTune.Tuning;
+using MathNet.Numerics.Statistics;
 
 namespace KvmTune.Measurement;
 
@@ -59,7 +59,7 @@ public sealed record VMPerformance : IChangeBaseline
     /// <summary>The median of one metric over <see cref="CountedRuns"/>, in its unit; null without a usable run.</summary>
     /// <exception cref="ArgumentException">The workload has no metric of that name.</exception>
     public double? MedianOf(string metricName) =>
-        ValuesOf(metricName).Where(double.IsFinite).ToList() is { Count: > 0 } values ? Estimators.Median(values) : null;
+        ValuesOf(metricName).Where(double.IsFinite).ToArray() is { Length: > 0 } values ? ArrayStatistics.MedianInplace(values) : null;
 
     /// <summary>For example <c>db01: RandomWrite, 8 runs</c>.</summary>
     public override string ToString() => $"{VMName}: {Workload.Name}, {CountedRuns.Count.ToString(CultureInfo.InvariantCulture)} runs";

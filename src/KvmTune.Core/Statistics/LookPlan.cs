@@ -58,7 +58,7 @@ public sealed record LookPlan
 
     /// <summary>Whether to stop at a look: the verdict is clear, or it was the last.</summary>
     /// <param name="pairs">The pairs so far.</param>
-    /// <param name="verdict">The verdict at this look.</param>
+    /// <param name="verdict">The verdict on the metric that decides, at this look.</param>
     public bool ShouldStop(int pairs, Verdict verdict)
         => NextAfter(pairs) is null || (Looks.Any(look => look.Pairs == pairs) && verdict != Verdict.Inconclusive);
 }

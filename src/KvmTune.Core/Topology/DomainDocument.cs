@@ -332,6 +332,10 @@ public sealed class DomainDocument
 /// <param name="Missing">The paths of the elements that were not there.</param>
 public sealed record EditTrace(IReadOnlyDictionary<string, int> Positions, IReadOnlySet<string> Missing)
 {
+    /// <summary>The trace of a document of which only this is known: it had no ids of I/O threads.</summary>
+    internal static EditTrace WithoutThreadIds { get; } =
+        new(new Dictionary<string, int>(StringComparer.Ordinal), new HashSet<string>(StringComparer.Ordinal) { "iothreadids" }) { Bare = new HashSet<string>(StringComparer.Ordinal) };
+
     /// <summary>The paths of the elements that were there without content; null in a trace of an earlier version, which did not note them.</summary>
     public IReadOnlySet<string>? Bare { get; init; }
 

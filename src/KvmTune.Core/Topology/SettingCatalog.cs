@@ -132,10 +132,15 @@ public static class SettingCatalog
     private static string? HugePagesText(IReadOnlyList<SettingReading> settings)
     {
         var pages = settings.Where(setting => setting.Key is not null).GroupBy(setting => setting.Key, StringComparer.Ordinal).Select(page => page.ToList()).Select(page =>
-            (ValueOf(page, "size") is { } size ? $"{size} {ValueOf(page, "unit") ?? "KiB"}" : "default")
+            (ValueOf(page, "size") is { } size ? SizeText(size, ValueOf(page, "unit")) : "default")
             + (ValueOf(page, "nodeset") is { } nodes ? $" for guest nodes {nodes}" : null)).ToList();
         return pages.Count > 0 ? string.Join(", ", pages) : settings.Count > 0 ? "default" : null;
     }
+
+    // In KiB, as libvirt itself writes it; a unit that nobody knows as it stands.
+    private static string SizeText(string size, string? unit) => unit is not (null or "KiB" or "k" or "K") && XmlReading.ToKiB("1", unit) == 1
+        ? $"{size} {unit}"
+        : $"{XmlReading.ToKiB(size, unit).ToString(CultureInfo.InvariantCulture)} KiB";
 
     private static string? ValueOf(IReadOnlyList<SettingReading> settings, string attribute) =>
         settings.FirstOrDefault(setting => setting.Setting?.Attribute == attribute).Value;

@@ -19,6 +19,9 @@ public sealed record TuningState(IReadOnlyList<SettingValue> Values, IReadOnlyLi
     /// <summary>The kinds of setting that could be among the values, by their patterns; null in a state of the first version.</summary>
     public IReadOnlyList<string>? Known { get; init; }
 
+    /// <summary>Whether the document named its I/O threads, and not only their number; null in a state of the first version.</summary>
+    public bool? NamesIOThreads { get; init; }
+
     /// <summary>The state that a document has.</summary>
     public static TuningState Of(DomainDocument document)
     {
@@ -27,6 +30,7 @@ public sealed record TuningState(IReadOnlyList<SettingValue> Values, IReadOnlyLi
             [.. document.Settings.All.Where(setting => setting.Setting.IsTunable).Select(setting => new SettingValue(setting.Path, setting.Value)).DistinctBy(setting => setting.Path)],
             [.. document.Settings.Devices.Select(device => device.ToString())])
         {
+            NamesIOThreads = document.Domain.Element("iothreadids") is not null,
             Known = [.. SettingCatalog.All.Where(setting => setting.IsTunable).Select(setting => setting.Pattern)],
         };
     }

@@ -45,7 +45,7 @@ public sealed class ExperimentEndTests
         };
 
         var error = await Assert.ThrowsAnyAsync<OperationCanceledException>(
-            () => vm.RunAsync(new ExperimentOptions { Design = design, Restart = restart, Seed = 1 }, null, cancellation.Token));
+            () => vm.RunAsync(new ExperimentOptions { Design = design, Restart = restart, Seed = 1, Keep = KeepRule.Always }, null, cancellation.Token));
 
         Assert.False(vm.IsCandidate);
         Assert.Equal("clean", vm.Calls.Last(call => call is "clean" or "prepare"));
@@ -73,7 +73,7 @@ public sealed class ExperimentEndTests
         };
 
         var error = await Assert.ThrowsAsync<ExperimentInterruptedException>(
-            () => vm.RunAsync(new ExperimentOptions { Design = design, Restart = restart, Seed = 1 }));
+            () => vm.RunAsync(new ExperimentOptions { Design = design, Restart = restart, Seed = 1, Keep = KeepRule.Always }));
 
         Assert.Equal("GuestLost", error.ErrorId);
         Assert.Contains("It is gone.", error.Message, StringComparison.Ordinal);

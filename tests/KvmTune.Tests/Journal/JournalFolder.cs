@@ -5,14 +5,26 @@ namespace KvmTune.Tests.Journal;
 
 internal sealed class JournalFolder : IDisposable
 {
-    private readonly DirectoryInfo _parent = Directory.CreateTempSubdirectory("kvmtune-journal");
+    private readonly DirectoryInfo _parent;
 
-    public JournalFolder() => Journal = Open();
+    public JournalFolder()
+        : this(System.IO.Path.GetTempPath())
+    {
+    }
+
+    private JournalFolder(string parent)
+    {
+        _parent = Directory.CreateDirectory(System.IO.Path.Combine(parent, $"kvmtune-journal-{Guid.NewGuid():N}"));
+        Journal = Open();
+    }
 
     /// <summary>The folder; it does not exist before the journal makes it.</summary>
     public string Path => System.IO.Path.Combine(_parent.FullName, "home");
 
     public TuningJournal Journal { get; }
+
+    /// <summary>One in memory where that can be, for a test that writes so often that it would wait for the disk most of the time.</summary>
+    public static JournalFolder InMemory() => new(Directory.Exists("/dev/shm") ? "/dev/shm" : System.IO.Path.GetTempPath());
 
     /// <summary>The same journal once more, as another process would have it.</summary>
     public TuningJournal Open(TimeSpan? wait = null) => new(Path, TimeProvider.System) { Wait = wait ?? TuningJournal.DefaultWait };

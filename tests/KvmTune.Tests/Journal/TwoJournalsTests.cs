@@ -14,8 +14,8 @@ public sealed class TwoJournalsTests : IDisposable
     private static readonly string[] Modes = ["none", "directsync", "writethrough"];
 
     private readonly HostConnection _host = new("test:///default");
-    private readonly JournalFolder _first = new();
-    private readonly JournalFolder _second = new();
+    private readonly JournalFolder _first = JournalFolder.InMemory();
+    private readonly JournalFolder _second = JournalFolder.InMemory();
     private readonly LibvirtDomain _vm;
 
     public TwoJournalsTests()
@@ -34,13 +34,15 @@ public sealed class TwoJournalsTests : IDisposable
     public async Task Two_hundred_rounds_of_both_at_once_lose_nothing_silently()
     {
         using var otherHost = new HostConnection(_host.Uri);
+        using var first = _first.Open(wait: TimeSpan.FromMinutes(10));
+        using var second = _second.Open(wait: TimeSpan.FromMinutes(10));
         for (var round = 0; round < 200; round++)
         {
             var (ofFirst, ofSecond) = (Modes[round % 3], Modes[(round + 1 + (round / 3 % 2)) % 3]);
             using var start = new Barrier(2);
             await Task.WhenAll(
-                Task.Run(() => ApplyAsync(start, _host, _first.Journal, "vda", ofFirst)),
-                Task.Run(() => ApplyAsync(start, otherHost, _second.Journal, "vdb", ofSecond)));
+                Task.Run(() => ApplyAsync(start, _host, first, "vda", ofFirst)),
+                Task.Run(() => ApplyAsync(start, otherHost, second, "vdb", ofSecond)));
 
             var disks = DomainXmlReader.Read(_vm.GetXml(DomainXmlFlags.Inactive)).Disks;
             Assert.Equal((round, ofFirst, ofSecond), (round, disks[0].Cache, disks[1].Cache));

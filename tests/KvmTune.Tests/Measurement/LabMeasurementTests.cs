@@ -13,7 +13,7 @@ namespace KvmTune.Tests.Measurement;
 [Collection(SecondGuest.Name)]
 public sealed class LabMeasurementTests(ITestOutputHelper output)
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(10);
 
     [SkippableTheory]
     [InlineData("RandomWrite")]

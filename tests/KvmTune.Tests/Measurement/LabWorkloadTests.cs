@@ -33,7 +33,7 @@ public sealed class LabWorkloadTests(ITestOutputHelper output)
     private async Task MeasureAsync(string workload, GuestChannelKind channel)
     {
         using var lab = LabGuest.Open("lab1");
-        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(3));
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(10));
         await (await lab.ChannelAsync()).DisposeAsync();
         var request = new WorkloadRequest
         {

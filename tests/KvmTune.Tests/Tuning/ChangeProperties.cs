@@ -11,7 +11,7 @@ namespace KvmTune.Tests.Tuning;
 
 public sealed class ChangeProperties
 {
-    private const int Runs = 300;
+    private const int Runs = 100;
 
     private static readonly IReadOnlyList<SettingPath> Paths = [.. DomainSettings.Read(RichVM.Full).All.Where(setting => setting.Setting.IsTunable).Select(setting => setting.Path)];
 
@@ -109,7 +109,7 @@ public sealed class ChangeProperties
             restore.Edit(now);
             Assert.Equal(Sorted(other), Sorted(now));
             restore.Inverse(document).Edit(now);
-            Assert.Equal(XmlSameness.Normalised(document.ToXml()), XmlSameness.Normalised(now.ToXml()));
+            Assert.Equal(Sorted(document), Sorted(now));
         },
         iter: Runs);
 

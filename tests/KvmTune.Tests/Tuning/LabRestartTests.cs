@@ -24,7 +24,7 @@ public sealed class LabRestartTests
             using var connection = LibvirtConnection.Open(vm.Connection.Uri, ConnectionAccess.ReadWrite);
             using var same = connection.LookupByUuid(vm.Id);
             var start = Task.Run(same.Start);
-            Assert.True(SpinWait.SpinUntil(() => vm.GetState(out var reason) == DomainState.Paused && reason == PausedStartingUp, TimeSpan.FromSeconds(30)));
+            Assert.True(SpinWait.SpinUntil(() => vm.GetState(out var reason) == DomainState.Paused && reason == PausedStartingUp, TimeSpan.FromMinutes(2)));
 
             Assert.True(await restarter.ShutDownAsync(vm, CancellationToken.None));
 

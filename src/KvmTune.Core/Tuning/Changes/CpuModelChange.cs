@@ -41,8 +41,8 @@ public sealed record CpuModelChange : VMChange
             }
 
             parts.AddRange(from value in Values
-                where value.Path.Elements is [_, { Name: "feature" }]
-                select $"CPU feature {value.Path.Elements[1].KeyValue} {value.Value ?? "not set"}");
+                           where value.Path.Elements is [_, { Name: "feature" }]
+                           select $"CPU feature {value.Path.Elements[1].KeyValue} {value.Value ?? "not set"}");
 
             return string.Join(", ", parts.DefaultIfEmpty($"CPU: {string.Join(", ", Values.Select(value => value.Path.ToString()))}"));
         }

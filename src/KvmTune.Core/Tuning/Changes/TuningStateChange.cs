@@ -52,6 +52,7 @@ public sealed record TuningStateChange : VMChange
             ConnectionUri = connectionUri,
             Label = label,
             Values = state.ChangesOf(document),
+            Trace = state.NamesIOThreads == false ? EditTrace.WithoutThreadIds : null,
         };
     }
 
