@@ -1,11 +1,14 @@
 // The aims of a placement in their order: what is compared when one placement is called better than another.
+using System.Runtime.InteropServices;
+
 namespace KvmTune.Placement;
 
 /// <summary>
 /// How far a placement is from its aims, the most important one first: less is better, and an aim counts only where all before it are
 /// met alike. <c>docs/placement.md</c> has the same order in words.
 /// </summary>
-internal readonly record struct PlacementAims : IComparable<PlacementAims>
+[StructLayout(LayoutKind.Auto)]
+internal readonly record struct PlacementAims
 {
     /// <summary>VMs without a place.</summary>
     public int Refused { get; init; }
@@ -52,6 +55,9 @@ internal readonly record struct PlacementAims : IComparable<PlacementAims>
     /// <summary>Whether nothing could be better.</summary>
     public bool IsPerfect => this == default;
 
+    /// <summary>The order of placements by their aims, the best first.</summary>
+    public static IComparer<PlacementAims> Order { get; } = Comparer<PlacementAims>.Create(Compare);
+
     private (int, int, int, int, int, int, int) First => (Refused, Doubled, Overcommitted, Nodes, MixedKinds, OtherKind, Cores);
 
     private (int, int, int, int, int, int) Last => (SharedCores, Caches, Services, Disturbed, Reserve, MovedNodes);
@@ -62,14 +68,14 @@ internal readonly record struct PlacementAims : IComparable<PlacementAims>
     /// <summary>Takes away what one VM costs.</summary>
     public static PlacementAims operator -(PlacementAims left, PlacementAims right) => Join(left, right, -1);
 
-    /// <inheritdoc/>
-    public int CompareTo(PlacementAims other) => First.CompareTo(other.First) is var first && first != 0 ? first : Last.CompareTo(other.Last);
-
     /// <summary>Whether it is better.</summary>
-    public bool IsBetterThan(PlacementAims other) => CompareTo(other) < 0;
+    public bool IsBetterThan(PlacementAims other) => Compare(this, other) < 0;
 
     /// <summary>Whether it is worse.</summary>
-    public bool IsWorseThan(PlacementAims other) => CompareTo(other) > 0;
+    public bool IsWorseThan(PlacementAims other) => Compare(this, other) > 0;
+
+    private static int Compare(PlacementAims left, PlacementAims right) =>
+        left.First.CompareTo(right.First) is var first && first != 0 ? first : left.Last.CompareTo(right.Last);
 
     private static PlacementAims Join(PlacementAims left, PlacementAims right, int sign) => new()
     {

@@ -162,7 +162,7 @@ internal sealed class PlacementExplanation(HostLayout layout, PlacementRequest r
         }
 
         var (now, then) = (Faults(vm, vm.CurrentPins), Faults(vm, placement.PluggedPins));
-        return now.Except(then).ToList() is { Count: > 0 } gained
+        return now.Except(then, StringComparer.Ordinal).ToList() is { Count: > 0 } gained
             ? $"Moving gains: now {string.Join(", ", gained)}{(then.Count > 0 ? $"; then {string.Join(", ", then)}" : null)}."
             : "It moves so that the VMs of this plan sit better together.";
     }

@@ -130,7 +130,7 @@ internal sealed class PlacementSearch(HostLayout layout, PlacementRequest reques
 
         // What is better before emulator threads are looked at, the best first; what is as good may be better by them.
         var others = PlaceOptions.For(state, vm, MostWaysOfEach).Select(other => (Place: other, Aims: without + state.Measure(vm, other)))
-            .Where(other => !other.Aims.IsWorseThan(best.Aims with { Services = 0 })).OrderBy(other => other.Aims).Take(Narrowest);
+            .Where(other => !other.Aims.IsWorseThan(best.Aims with { Services = 0 })).OrderBy(other => other.Aims, PlacementAims.Order).Take(Narrowest);
         foreach (var other in others)
         {
             var places = best.Places.ToArray();
@@ -147,7 +147,7 @@ internal sealed class PlacementSearch(HostLayout layout, PlacementRequest reques
         return null;
     }
 
-    private Solution Place(IReadOnlyList<PlacementVM> now, IReadOnlyDictionary<int, Place> given, bool largestFirst)
+    private Solution Place(IReadOnlyList<PlacementVM> now, Dictionary<int, Place> given, bool largestFirst)
     {
         var places = new Place?[now.Count];
         var (state, aims) = (_before.Copy(), default(PlacementAims));
@@ -176,7 +176,7 @@ internal sealed class PlacementSearch(HostLayout layout, PlacementRequest reques
             }
 
             return Finish(all, last.State, last.Aims, now);
-        }).MinBy(solution => solution.Aims)!;
+        }).MinBy(solution => solution.Aims, PlacementAims.Order)!;
     }
 
     private List<Step> Extend(List<Step> beam, PlacementVM vm, int index, int width)
@@ -195,7 +195,7 @@ internal sealed class PlacementSearch(HostLayout layout, PlacementRequest reques
 
         var taken = new List<Step>(width);
         var known = new HashSet<(long, PlacementAims)>();
-        foreach (var step in next.OrderBy(step => step.Aims).ThenBy(step => step.Crowding))
+        foreach (var step in next.OrderBy(step => step.Aims, PlacementAims.Order).ThenBy(step => step.Crowding))
         {
             if (taken.Count == width)
             {
@@ -226,7 +226,7 @@ internal sealed class PlacementSearch(HostLayout layout, PlacementRequest reques
     {
         var services = new ServiceCpus(state);
         var found = places.Select((place, index) => place is null ? null : services.For(now[index], place)).ToList();
-        return new Solution(places, found, state, aims + new PlacementAims { Services = found.Sum(choice => (int)(choice?.Place ?? 0)) });
+        return new Solution(places, found, state, aims + new PlacementAims { Services = found.Sum(choice => (int)(choice?.Place ?? ServicePlace.OwnCore)) });
     }
 
     private sealed record Step(PlacementState State, Step? Parent, int Index, Place? Place, PlacementAims Aims, int Crowding);
