@@ -67,7 +67,7 @@ public sealed class ExhaustivePlacement
     {
         var byName = placement.VMs.ToDictionary(vm => vm.VMName);
         return Judge([.. _vms.Select(vm => byName.TryGetValue(vm.Name, out var placed) ? Enumerable.Range(0, vm.Vcpus).Select(vcpu => placed.VcpuPins[vcpu]).ToList() : null)],
-            [.. _vms.Select(vm => byName.TryGetValue(vm.Name, out var placed) ? placed.MemoryNodes?.Numbers.ToHashSet() ?? [.. placed.Nodes.Numbers] : null)]);
+            [.. _vms.Select(vm => byName.TryGetValue(vm.Name, out var placed) ? placed.MemoryNodes?.Numbers.ToHashSet() ?? [.. placed.Nodes.Numbers] : null)])!;
     }
 
     private void Search(int number)
@@ -183,11 +183,11 @@ public sealed class ExhaustivePlacement
         return nodes;
     }
 
-    private int[] Judge(IReadOnlyList<List<int>?> places, List<HashSet<int>?>? memory)
+    private int[]? Judge(List<int>?[] places, List<HashSet<int>?>? memory)
     {
         if (memory is null)
         {
-            return null!;
+            return null;
         }
 
         int nodes = 0, mixed = 0, other = 0, taken = 0, torn = 0, caches = 0, disturbed = 0, reserve = 0, services = 0;
@@ -235,7 +235,7 @@ public sealed class ExhaustivePlacement
         ];
     }
 
-    private int Service(List<int> cpus, IReadOnlyList<List<int>?> places, HashSet<Core> idle)
+    private int Service(List<int> cpus, List<int>?[] places, HashSet<Core> idle)
     {
         var home = cpus.GroupBy(cpu => CoreOf(cpu).Node).OrderByDescending(group => group.Count()).ThenBy(group => group.Key).First().Key;
         var vcpus = places.OfType<List<int>>().SelectMany(place => place).Concat(_request.Neighbours.SelectMany(neighbour => neighbour.VcpuPins.Values).SelectMany(pin => pin.Numbers)).ToHashSet();

@@ -339,7 +339,7 @@ public sealed class PlacementPlannerTests
         var placement = PlacementPlanner.Plan(new PlacementRequest { Host = RuleScene.Flat(4), VMs = [Vm("db01", 4) with { UnpluggedVcpus = new CpuSet("2-3") }, Vm("db02", 2)] });
         Assert.Empty(placement.Refusals);
         Assert.Empty(PlacementProperties.Broken(placement));
-        Assert.All(placement.VMs, vm => Assert.Empty(vm.Shared.Where(shared => shared.StartsWith("host CPU", StringComparison.Ordinal))));
+        Assert.All(placement.VMs, vm => Assert.DoesNotContain(vm.Shared, shared => shared.StartsWith("host CPU", StringComparison.Ordinal)));
         Assert.Contains(placement.VMs[0].Reasons, reason => reason.Contains("vCPU 2-3 are not plugged in", StringComparison.Ordinal));
     }
 
