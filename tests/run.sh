@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # run.sh [fast|all]: every test of a tier, built before; `./bootstrap.sh test` builds, brings the lab up around this, and calls it.
 #   fast   what needs no lab
-#          (nothing said) with every cmdlet, every rule and every kind of change on a real guest
+#          (nothing said) with every cmdlet, most rules and every kind of change on a real guest
 #   all    what repeats for its own sake too: each example of the help, each workload by SSH, the whole corpus, kills by the hundred
 # With two host CPUs or more, parts run beside each other that have no guest in common.
 set -euo pipefail

@@ -133,7 +133,7 @@ Describe 'A live experiment in pairs' -Tag Lab, lab2 -Skip:(-not $env:KVMTUNE_LA
         $before = Get-DomainText lab2
         $captured = Invoke-Captured {
             # The guest writes many times as fast without it, whatever else the machine does.
-            Set-DiskThrottle lab2 vdb -WriteIops 20 -AsPlan |
+            Set-DiskThrottle lab2 vdb -WriteIops 400 -AsPlan |
                 Invoke-VMExperiment -Workload RandomWrite -FileSizeMiB 64 -Runs 6 -RunTime 2 -Seed 3 -Verbose
         }
         $experiment = $captured.Output[0]

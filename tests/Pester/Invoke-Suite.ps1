@@ -30,14 +30,17 @@ if ($CountsPath) {
     Set-Content $CountsPath "$($result.PassedCount) $failed $($result.SkippedCount)"
 }
 if ($TimesPath) {
-    # What stands before and after the tests of a block has its own line: a guest that is made ready costs there.
-    function Get-Time($Block) {
-        $around = $Block.Duration
+    # What stands before and after the tests of a block has its own line: a guest that is made ready costs there. Pester counts the
+    # duration of a block from the start of the first one beside it.
+    function Get-Time($Block, [timespan] $Before) {
+        $around = $Block.Duration - $Before
         foreach ($test in $Block.Tests) { $around -= $test.Duration; '{0:f2} Pester: {1}' -f $test.Duration.TotalSeconds, $test.ExpandedPath }
-        foreach ($inner in $Block.Blocks) { $around -= $inner.Duration; Get-Time $inner }
-        '{0:f2} Pester: {1} (around its tests)' -f $around.TotalSeconds, ($Block.ExpandedPath ?? $Block.Name)
+        $before = [timespan]::Zero
+        foreach ($inner in $Block.Blocks | Where-Object ShouldRun) { Get-Time $inner $before; $before = $inner.Duration }
+        $around -= $before
+        '{0:f2} Pester: {1} (around its tests)' -f [Math]::Max(0, $around.TotalSeconds), ($Block.ExpandedPath ?? $Block.Name)
     }
-    Set-Content $TimesPath @($result.Containers.Blocks | Where-Object ShouldRun | ForEach-Object { Get-Time $_ } | ForEach-Object { $_ -replace '\s+', ' ' })
+    Set-Content $TimesPath @($result.Containers.Blocks | Where-Object ShouldRun | ForEach-Object { Get-Time $_ ([timespan]::Zero) } | ForEach-Object { $_ -replace '\s+', ' ' })
 }
 if ($result.Result -ne 'Passed') {
     # Once more at the end, with what was said: whoever reads only the end of a long log sees what failed.

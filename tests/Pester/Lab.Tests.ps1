@@ -49,6 +49,6 @@ Describe 'A guest that is reset' -Tag Lab, lab2 -Skip:(-not $env:KVMTUNE_LAB) {
         $null = Invoke-Virsh start lab2
         Wait-Guest lab2
         Get-DomainText lab2 | Should -Be $definition
-        (Invoke-Virsh domstate lab2 --reason)[0] | Should -Match 'booted'
+        Invoke-Virsh domstate lab2 --reason | Select-Object -First 1 | Should -Match 'booted'
     }
 }

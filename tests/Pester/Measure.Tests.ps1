@@ -57,7 +57,8 @@ Describe 'A measurement' -Tag Lab, lab2 -Skip:(-not $env:KVMTUNE_LAB) {
         $performance.CountedRuns.Count | Should -Be 2
         $performance.Runs[0].IsWarmup | Should -BeTrue
         foreach ($run in $performance.CountedRuns) {
-            foreach ($metric in $performance.Metrics) { $run.Values[$metric.Name] | Should -BeGreaterOrEqual 0 }
+            # A run of two seconds has a variation only where the program reported both of them.
+            foreach ($metric in $performance.Metrics | Where-Object Kind -ne Variation) { $run.Values[$metric.Name] | Should -BeGreaterOrEqual 0 }
             $run.Values['Iops'] | Should -BeGreaterThan 0
             $run.Counters.Count | Should -BeGreaterThan 3
             $run.Counters['Disk.vdb.WrittenBytes'], $run.Counters['Disk.vdb.WriteRequests'] | Where-Object { $_ } | Should -Not -BeNullOrEmpty -Because ($run.Counters.Keys -join ' ')

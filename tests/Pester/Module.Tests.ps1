@@ -109,10 +109,10 @@ Get-VMTopology lab1 -ErrorVariable problem 2>`$null
 "`$(`$problem[0])"
 'went on'
 "@
-        $run.Output[0] | Should -Be 'imported' -Because $run.Text
+        $run.Output | Should -Contain 'imported' -Because $run.Text
         $run.Output[1] | Should -Be 'LibvirtNotInstalled,KvmTune.Cmdlets.VM.GetVMTopologyCommand NotInstalled'
         $run.Output[2] | Should -Match 'apt install libvirt0'
-        $run.Output[-1] | Should -Be 'went on'
+        $run.Output | Should -Contain 'went on'
     }
 
     It 'every cmdlet that needs libvirt says so, and completion offers nothing' {

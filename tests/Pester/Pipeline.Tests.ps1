@@ -32,7 +32,7 @@ Describe 'The whole job in one line' -Tag Lab, lab1 -Skip:(-not $env:KVMTUNE_LAB
     }
 
     It 'claims nothing that two short runs cannot show' {
-        $comparison.IsProvisional | Should -BeTrue
+        $comparison.IsDirectionOnly | Should -BeTrue
         $comparison.Verdict | Should -Be Inconclusive
         $comparison.Sentence | Should -Not -BeNullOrEmpty
     }

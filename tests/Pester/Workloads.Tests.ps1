@@ -31,7 +31,8 @@ Describe 'Workloads' -Tag Lab, lab1 -Skip:(-not $env:KVMTUNE_LAB) {
         $performance.Conditions.Channel | Should -Be Agent
         $performance.PrimaryMetric.Name | Should -Be $Metric
         $performance.ValuesOf($Metric)[0] | Should -BeGreaterThan 0
-        $performance.CountedRuns[0].Values.Count | Should -Be $performance.Metrics.Count
+        # A run of two seconds has a variation only where the program reported both of them.
+        foreach ($each in $performance.Metrics | Where-Object Kind -ne Variation) { $performance.CountedRuns[0].Values.Keys | Should -Contain $each.Name }
         $performance.CountedRuns[0].Counters['HostCanaryNanoseconds'] | Should -BeGreaterThan 1e6
         Invoke-InGuest $vm 'ls -d /data/.kvmtune* 2>/dev/null; true' | Should -BeNullOrEmpty
     }

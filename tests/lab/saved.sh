@@ -32,6 +32,8 @@ renew() {
 save() {
     local disk began=$EPOCHREALTIME
     mkdir -p "$2"
+    # The kernel makes the id of a boot when it is first asked for: before the save, or each resumed guest would have one of its own.
+    in_guest "$1" cat /proc/sys/kernel/random/boot_id >/dev/null
     virsh_ dumpxml "$1" --inactive --security-info >"$2/definition.xml"
     virsh_ save "$1" "$2/memory.new" >/dev/null
     for disk in $(disks_of "$1"); do copy "$lab_dir/$disk" "$2/$disk"; done

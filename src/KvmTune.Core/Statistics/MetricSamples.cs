@@ -99,13 +99,13 @@ internal sealed record MetricSamples(
             [.. pairs.Select(pair => pair.First.Value!.Value)], [.. pairs.Select(pair => pair.Second.Value!.Value)], [], notes);
     }
 
-    // In order of time, a block lasts until the other side has its turn, or until a warm-up run says that the VM was started anew.
+    // In order of time, a block lasts until the other side has its turn, or until a warm-up run says that the VM was started anew. Runs that do not
+    // have the metric belong to their block all the same.
     private static MetricSamples InBlocks(List<Unit> baseline, List<Unit> candidate, List<string> notes)
     {
         var blocks = new List<(bool IsCandidate, int Warmups, List<double> Values)>();
         var inOrder = baseline.Select(unit => (IsCandidate: false, Unit: unit))
             .Concat(candidate.Select(unit => (IsCandidate: true, Unit: unit)))
-            .Where(entry => entry.Unit.Value is not null)
             .OrderBy(entry => entry.Unit.StartedAt);
         foreach (var (isCandidate, unit) in inOrder)
         {
@@ -114,7 +114,10 @@ internal sealed record MetricSamples(
                 blocks.Add((isCandidate, unit.Warmups, []));
             }
 
-            blocks[^1].Values.Add(unit.Value!.Value);
+            if (unit.Value is { } value)
+            {
+                blocks[^1].Values.Add(value);
+            }
         }
 
         if (blocks.Zip(blocks.Skip(1)).Count(next => next.First.IsCandidate != next.Second.IsCandidate) == 1)
@@ -124,7 +127,7 @@ internal sealed record MetricSamples(
                 "The runs were not made in alternating blocks: all of one side came before all of the other. Compare them as a sequence.");
         }
 
-        return new(Usable(baseline), Usable(candidate), [.. blocks.Select(block => new RunBlock(block.IsCandidate, block.Values))], notes);
+        return new(Usable(baseline), Usable(candidate), [.. blocks.Where(block => block.Values.Count > 0).Select(block => new RunBlock(block.IsCandidate, block.Values))], notes);
     }
 
     private sealed record Unit(DateTimeOffset StartedAt, double? Value, int Warmups);

@@ -31,7 +31,7 @@ public sealed class ExperimentLabTests(ITestOutputHelper output)
             VMId = lab.Domain.Id,
             ConnectionUri = host.Uri,
             Disk = "vdb",
-            Limits = DiskThrottleChange.WholeCategories(new Dictionary<string, ulong?>(StringComparer.Ordinal) { ["write_iops_sec"] = 20 }),
+            Limits = DiskThrottleChange.WholeCategories(new Dictionary<string, ulong?>(StringComparer.Ordinal) { ["write_iops_sec"] = 400 }),
         });
 
         var result = await RunAsync(
@@ -69,11 +69,11 @@ public sealed class ExperimentLabTests(ITestOutputHelper output)
             lab,
             plan,
             new WorkloadRequest { Name = "RandomWrite", RunTime = TimeSpan.FromSeconds(2), FileSizeMiB = 64 },
-            new ExperimentOptions { Restart = true, Runs = 4, Keep = KeepRule.Never });
+            new ExperimentOptions { Design = ExperimentDesign.Blocks, Restart = true, Runs = 6, Keep = KeepRule.Never });
 
         Assert.Equal(ExperimentDesign.Blocks, result.Design);
-        Assert.Equal(4, result.Baseline.CountedRuns.Count);
-        Assert.Equal(4, result.Candidate.CountedRuns.Count);
+        Assert.Equal(6, result.Baseline.CountedRuns.Count);
+        Assert.Equal(6, result.Candidate.CountedRuns.Count);
         Assert.NotEqual(result.Baseline.Conditions.ConfigurationHash, result.Candidate.Conditions.ConfigurationHash);
         Assert.True(result.Comparison.IsProvisional);
         Assert.Equal(4, result.RestartCount);

@@ -58,7 +58,10 @@ public sealed class LabWorkloadTests(ITestOutputHelper output)
         output.WriteLine($"in all {result.Elapsed.TotalSeconds:0.0} s; {result.Conditions.Channel}; {result.Conditions.WorkloadVersion}; {string.Join(' ', result.Notes)}");
         Assert.Equal(2, result.CountedRuns.Count);
         Assert.Single(result.Metrics, metric => metric.IsPrimary);
-        Assert.All(result.CountedRuns, run => Assert.All(result.Metrics, metric => Assert.True(double.IsFinite(run.Values[metric.Name]), metric.Name)));
+        // A variation is there where two whole seconds were reported, which a guest on a busy host does not always do.
+        Assert.All(result.CountedRuns, run => Assert.All(
+            result.Metrics.Where(metric => metric.Kind != MetricKind.Variation || run.PerSecondRates.Count > 1),
+            metric => Assert.True(double.IsFinite(run.Values[metric.Name]), metric.Name)));
         Assert.Empty(await lab.LeftoversAsync());
     }
 
