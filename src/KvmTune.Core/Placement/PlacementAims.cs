@@ -8,7 +8,7 @@ namespace KvmTune.Placement;
 /// met alike. <c>docs/placement.md</c> has the same order in words.
 /// </summary>
 [StructLayout(LayoutKind.Auto)]
-internal readonly record struct PlacementAims
+internal readonly record struct PlacementAims : IComparable<PlacementAims>
 {
     /// <summary>VMs without a place.</summary>
     public int Refused { get; init; }
@@ -55,9 +55,6 @@ internal readonly record struct PlacementAims
     /// <summary>Whether nothing could be better.</summary>
     public bool IsPerfect => this == default;
 
-    /// <summary>The order of placements by their aims, the best first.</summary>
-    public static IComparer<PlacementAims> Order { get; } = Comparer<PlacementAims>.Create(Compare);
-
     private (int, int, int, int, int, int, int) First => (Refused, Doubled, Overcommitted, Nodes, MixedKinds, OtherKind, Cores);
 
     private (int, int, int, int, int, int) Last => (SharedCores, Caches, Services, Disturbed, Reserve, MovedNodes);
@@ -68,14 +65,20 @@ internal readonly record struct PlacementAims
     /// <summary>Takes away what one VM costs.</summary>
     public static PlacementAims operator -(PlacementAims left, PlacementAims right) => Join(left, right, -1);
 
-    /// <summary>Whether it is better.</summary>
-    public bool IsBetterThan(PlacementAims other) => Compare(this, other) < 0;
+    /// <summary>Whether the left one is better.</summary>
+    public static bool operator <(PlacementAims left, PlacementAims right) => left.CompareTo(right) < 0;
 
-    /// <summary>Whether it is worse.</summary>
-    public bool IsWorseThan(PlacementAims other) => Compare(this, other) > 0;
+    /// <summary>Whether the left one is worse.</summary>
+    public static bool operator >(PlacementAims left, PlacementAims right) => left.CompareTo(right) > 0;
 
-    private static int Compare(PlacementAims left, PlacementAims right) =>
-        left.First.CompareTo(right.First) is var first && first != 0 ? first : left.Last.CompareTo(right.Last);
+    /// <summary>Whether the left one is as good or better.</summary>
+    public static bool operator <=(PlacementAims left, PlacementAims right) => left.CompareTo(right) <= 0;
+
+    /// <summary>Whether the left one is as good or worse.</summary>
+    public static bool operator >=(PlacementAims left, PlacementAims right) => left.CompareTo(right) >= 0;
+
+    /// <summary>The order of placements by their aims, the best first.</summary>
+    public int CompareTo(PlacementAims other) => First.CompareTo(other.First) is var first && first != 0 ? first : Last.CompareTo(other.Last);
 
     private static PlacementAims Join(PlacementAims left, PlacementAims right, int sign) => new()
     {

@@ -43,7 +43,7 @@ internal sealed class PlacementSearch(HostLayout layout, PlacementRequest reques
         for (var again = 0; again < MostRepeats && vms.Count > 1 && !best.Aims.IsPerfect; again++)
         {
             var other = FindFrom([.. vms.Select((vm, index) => best.Places[index] is { } place ? AsPlaced(vm, place) : vm)]);
-            if (!other.Aims.IsBetterThan(best.Aims))
+            if (other.Aims >= best.Aims)
             {
                 break;
             }
@@ -63,7 +63,7 @@ internal sealed class PlacementSearch(HostLayout layout, PlacementRequest reques
             if (!best.Aims.IsPerfect && !(kept.Count == 0 && largestFirst))
             {
                 var other = Polish(Place(now, new Dictionary<int, Place>(), largestFirst), now);
-                best = other.Aims.IsBetterThan(best.Aims) ? other : best;
+                best = other.Aims < best.Aims ? other : best;
             }
         }
 
@@ -130,7 +130,7 @@ internal sealed class PlacementSearch(HostLayout layout, PlacementRequest reques
 
         // What is better before emulator threads are looked at, the best first; what is as good may be better by them.
         var others = PlaceOptions.For(state, vm, MostWaysOfEach).Select(other => (Place: other, Aims: without + state.Measure(vm, other)))
-            .Where(other => !other.Aims.IsWorseThan(best.Aims with { Services = 0 })).OrderBy(other => other.Aims, PlacementAims.Order).Take(Narrowest);
+            .Where(other => other.Aims <= (best.Aims with { Services = 0 })).OrderBy(other => other.Aims).Take(Narrowest);
         foreach (var other in others)
         {
             var places = best.Places.ToArray();
@@ -138,7 +138,7 @@ internal sealed class PlacementSearch(HostLayout layout, PlacementRequest reques
             var taken = state.Copy();
             taken.Take(vm, other.Place);
             var found = Finish(places, taken, other.Aims, now);
-            if (found.Aims.IsBetterThan(best.Aims))
+            if (found.Aims < best.Aims)
             {
                 return found;
             }
@@ -176,7 +176,7 @@ internal sealed class PlacementSearch(HostLayout layout, PlacementRequest reques
             }
 
             return Finish(all, last.State, last.Aims, now);
-        }).MinBy(solution => solution.Aims, PlacementAims.Order)!;
+        }).MinBy(solution => solution.Aims)!;
     }
 
     private List<Step> Extend(List<Step> beam, PlacementVM vm, int index, int width)
@@ -195,7 +195,7 @@ internal sealed class PlacementSearch(HostLayout layout, PlacementRequest reques
 
         var taken = new List<Step>(width);
         var known = new HashSet<(long, PlacementAims)>();
-        foreach (var step in next.OrderBy(step => step.Aims, PlacementAims.Order).ThenBy(step => step.Crowding))
+        foreach (var step in next.OrderBy(step => step.Aims).ThenBy(step => step.Crowding))
         {
             if (taken.Count == width)
             {

@@ -14,17 +14,17 @@ public sealed class PlacementPlannerTests
     private const long GiB = 1024 * 1024;
 
     [Fact]
-    public void The_properties_hold_for_ten_thousand_drawn_hosts()
+    public void The_properties_hold_for_drawn_hosts()
     {
-        var results = new (int Placed, int Refused, string? Broken)[10_000];
+        var results = new (int Placed, int Refused, string? Broken)[Draws(10_000)];
         Parallel.For(0, results.Length, number =>
         {
             var placement = PlacementPlanner.Plan(new PlacementCases(Seed + number).Draw());
             results[number] = (placement.VMs.Count, placement.Refusals.Count, PlacementProperties.Broken(placement).FirstOrDefault());
         });
         Assert.Empty(results.Select((result, number) => (result, number)).Where(entry => entry.result.Broken is not null).Select(entry => $"case {entry.number}: {entry.result.Broken}").Take(5));
-        Assert.True(results.Sum(result => result.Placed) > 20_000, $"Only {results.Sum(result => result.Placed)} VMs were placed.");
-        Assert.True(results.Sum(result => result.Refused) > 1000, $"Only {results.Sum(result => result.Refused)} VMs were refused.");
+        Assert.True(results.Sum(result => result.Placed) > 2 * results.Length, $"Only {results.Sum(result => result.Placed)} VMs were placed.");
+        Assert.True(results.Sum(result => result.Refused) > results.Length / 10, $"Only {results.Sum(result => result.Refused)} VMs were refused.");
     }
 
     [SkippableFact]
@@ -47,7 +47,7 @@ public sealed class PlacementPlannerTests
     public void On_small_hosts_no_placement_is_better_than_ours_by_exhaustive_search()
     {
         var worse = new ConcurrentBag<string>();
-        Parallel.For(0, 1500, number =>
+        Parallel.For(0, Draws(1500), number =>
         {
             var request = new PlacementCases(Seed + number).DrawSmall();
             var exhaustive = new ExhaustivePlacement(request);
@@ -63,7 +63,7 @@ public sealed class PlacementPlannerTests
     [Fact]
     public void The_order_of_the_vms_makes_no_difference()
     {
-        for (var number = 0; number < 400; number++)
+        for (var number = 0; number < Draws(400); number++)
         {
             var request = new PlacementCases(Seed + number).Draw();
             var shuffled = request.VMs.ToArray();
@@ -75,7 +75,7 @@ public sealed class PlacementPlannerTests
     [Fact]
     public void Asked_again_where_all_sit_as_planned_it_moves_nothing()
     {
-        for (var number = 0; number < 400; number++)
+        for (var number = 0; number < Draws(400); number++)
         {
             var request = new PlacementCases(Seed + number).Draw();
             var first = PlacementPlanner.Plan(request);
@@ -88,7 +88,7 @@ public sealed class PlacementPlannerTests
     public void Peers_are_never_better_by_the_order_of_aims()
     {
         var (worse, compared) = (new ConcurrentBag<string>(), 0);
-        Parallel.ForEach(Requests(1500).Select(request => request with
+        Parallel.ForEach(Requests(Draws(1500)).Select(request => request with
         {
             AllowOvercommit = false, VMs = [.. request.VMs.Select(vm => vm with { UnpluggedVcpus = CpuSet.Empty, IsRealTime = false, Cells = [] })],
         }), request =>
@@ -98,13 +98,13 @@ public sealed class PlacementPlannerTests
             {
                 Interlocked.Increment(ref compared);
                 var theirs = PeerAims(request, peer);
-                if (theirs.IsBetterThan(ours with { Services = 0, Disturbed = 0, Reserve = 0, MovedNodes = 0 }))
+                if (theirs < (ours with { Services = 0, Disturbed = 0, Reserve = 0, MovedNodes = 0 }))
                 {
                     worse.Add($"{peer.GetType().Name}: {theirs}, ours: {ours}, {request.ThreadPolicy}, {request.VMs.Count} VMs, {request.Host.HostName}");
                 }
             }
         });
-        Assert.True(compared > 2000, $"Only {compared} were compared.");
+        Assert.True(compared > Draws(2000), $"Only {compared} were compared.");
         Assert.True(worse.IsEmpty, $"{worse.Count}: {string.Join(Environment.NewLine, worse.Take(5))}");
     }
 
@@ -112,7 +112,7 @@ public sealed class PlacementPlannerTests
     public void Emulators_are_off_the_vcpus_and_on_their_node_wherever_ovirts_choice_is()
     {
         var compared = 0;
-        foreach (var request in Requests(1000).Select(request => request with { AllowOvercommit = false }))
+        foreach (var request in Requests(Draws(1000)).Select(request => request with { AllowOvercommit = false }))
         {
             var ours = PlacementPlanner.Plan(request);
             var vcpus = ours.VMs.SelectMany(vm => vm.VcpuPins.Values).Concat(request.Neighbours.SelectMany(neighbour => neighbour.VcpuPins.Values).SelectMany(pin => pin.Numbers)).ToHashSet();
@@ -130,7 +130,7 @@ public sealed class PlacementPlannerTests
             }
         }
 
-        Assert.True(compared > 200, $"Only {compared} choices were compared.");
+        Assert.True(compared > Draws(200), $"Only {compared} choices were compared.");
     }
 
     [Fact]
@@ -361,6 +361,9 @@ public sealed class PlacementPlannerTests
         var moved = Assert.Single(PlacementPlanner.Plan(new PlacementRequest { Host = RuleScene.Grid(1, 8, 2), VMs = [vm with { CurrentPins = new Dictionary<int, int> { [0] = 12, [1] = 13 } }] }).VMs);
         Assert.Contains(moved.Reasons, reason => reason.Contains("Moving gains: now 1 vCPU on a sibling thread", StringComparison.Ordinal));
     }
+
+    // Every draw is by a fixed seed: the first ones with each run of the tests, all of them with `test all`.
+    private static int Draws(int all) => Tier.IsAll ? all : all / 20;
 
     private static PlacementVM AsPlaced(PlacementVM vm, VMPlacement placed) => vm with
     {
