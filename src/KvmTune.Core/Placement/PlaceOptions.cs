@@ -30,7 +30,7 @@ internal sealed class PlaceOptions
     public static IReadOnlyList<Place> For(PlacementState state, PlacementVM vm, int mostWays)
     {
         var places = new PlaceOptions(state, vm, isShared: false, mostWays).All();
-        return places.Count == 0 && state.Request.AllowOvercommit && !vm.IsRealTime ? new PlaceOptions(state, vm, isShared: true, mostWays).All() : places;
+        return places.Count == 0 && state.Request is { AllowOvercommit: true, UseIsolatedCpus: false } && !vm.IsRealTime ? new PlaceOptions(state, vm, isShared: true, mostWays).All() : places;
     }
 
     /// <summary>The place that a VM has now, where every plugged vCPU is pinned to one host CPU; null else.</summary>

@@ -114,6 +114,8 @@ internal sealed class PlacementExplanation(HostLayout layout, PlacementRequest r
         ServicePlace.OwnCore => $"Emulator and I/O threads are on host CPU {placement.ServiceCpus}: the same node, cores without vCPUs.",
         ServicePlace.Sibling => $"Emulator and I/O threads are on host CPU {placement.ServiceCpus}: the same node, but siblings of vCPUs, since no core without vCPUs is left there.",
         ServicePlace.OtherNode => $"Emulator and I/O threads are on host CPU {placement.ServiceCpus} of another node: none is left on the VM's own.",
+        _ when !placement.ServiceCpus.Overlaps(placement.VcpuCpus) =>
+            $"Emulator and I/O threads are on host CPU {placement.ServiceCpus}, beside the real-time vCPUs and not with them: no core without vCPUs is left for them.",
         _ => $"Emulator and I/O threads share host CPU {placement.ServiceCpus} with the vCPUs: the host has no other CPU left for them. The guest will see that as steal.",
     };
 

@@ -93,7 +93,7 @@ internal sealed class PlacementSearch(HostLayout layout, PlacementRequest reques
         return kept;
     }
 
-    // Each VM anew beside all others, until none gains.
+    // Each VM anew beside all others, and those without a place instead of those that cost something, until nothing gains.
     private Solution Polish(Solution solution, IReadOnlyList<PlacementVM> now)
     {
         var best = solution;
@@ -103,7 +103,16 @@ internal sealed class PlacementSearch(HostLayout layout, PlacementRequest reques
             for (var index = 0; index < now.Count && !best.Aims.IsPerfect; index++)
             {
                 cancellationToken.ThrowIfCancellationRequested();
-                if (Anew(best, index, now) is { } other)
+                if (Anew(best, index, index, now) is { } other)
+                {
+                    (best, hasGained) = (other, true);
+                }
+            }
+
+            foreach (var (leaves, comes) in Exchanges(best, now))
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                if (best.Places[leaves] is not null && best.Places[comes] is null && Anew(best, leaves, comes, now) is { } other)
                 {
                     (best, hasGained) = (other, true);
                 }
@@ -113,15 +122,37 @@ internal sealed class PlacementSearch(HostLayout layout, PlacementRequest reques
         return best;
     }
 
-    private Solution? Anew(Solution best, int index, IReadOnlyList<PlacementVM> now)
+    // A VM whose place costs something beside one that found none; those that ask for the same stand for each other.
+    private static List<(int Leaves, int Comes)> Exchanges(Solution best, IReadOnlyList<PlacementVM> now)
     {
-        var vm = now[index];
+        var waiting = Enumerable.Range(0, now.Count).Where(index => best.Places[index] is null).DistinctBy(index =>
+            (now[index].PluggedVcpus.Count, now[index].MemoryKiB, now[index].PageSizeKiB, now[index].GuestThreads, now[index].IsRealTime, now[index].Cells.Count, now[index].RequiredNodes)).ToList();
+        return
+        [
+            .. from index in Enumerable.Range(0, now.Count)
+               where waiting.Count > 0 && best.Places[index] is { } place && Costs(best.State, now[index], place)
+               from comes in waiting
+               select (index, comes),
+        ];
+    }
+
+    private static bool Costs(PlacementState state, PlacementVM vm, Place place)
+    {
+        var without = state.Copy();
+        without.Release(vm, place);
+        return !without.Measure(vm, place).IsPerfect;
+    }
+
+    // A VM out of its place, and the same or another one in the best that there is then.
+    private Solution? Anew(Solution best, int leaves, int comes, IReadOnlyList<PlacementVM> now)
+    {
+        var vm = now[comes];
         var state = best.State.Copy();
         var without = best.Aims with { Services = 0 };
-        if (best.Places[index] is { } place)
+        if (best.Places[leaves] is { } place)
         {
-            state.Release(vm, place);
-            without -= state.Measure(vm, place);
+            state.Release(now[leaves], place);
+            without -= state.Measure(now[leaves], place);
         }
         else
         {
@@ -134,7 +165,8 @@ internal sealed class PlacementSearch(HostLayout layout, PlacementRequest reques
         foreach (var other in others)
         {
             var places = best.Places.ToArray();
-            places[index] = other.Place;
+            places[leaves] = null;
+            places[comes] = other.Place;
             var taken = state.Copy();
             taken.Take(vm, other.Place);
             var found = Finish(places, taken, other.Aims, now);

@@ -88,6 +88,11 @@ public sealed record VMConfiguration
 
     /// <summary>Whether there is a channel for the QEMU guest agent (<c>org.qemu.guest_agent.0</c>).</summary>
     public bool HasGuestAgentChannel { get; init; }
+
+    /// <summary>The SCSI controller that a disk is on; null for a disk of another bus, or where the document does not have it.</summary>
+    internal ControllerConfiguration? ScsiControllerOf(DiskConfiguration disk) => disk.Bus == "scsi"
+        ? Controllers.FirstOrDefault(controller => controller.Type == "scsi" && controller.Index == (disk.Controller ?? 0))
+        : null;
 }
 
 /// <summary>The CPU that the guest sees.</summary>

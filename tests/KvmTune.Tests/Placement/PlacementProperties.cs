@@ -115,7 +115,9 @@ public static class PlacementProperties
                 yield return $"{placed.VMName}: cores are shared under {request.ThreadPolicy}";
             }
 
-            if (placed.ServiceCpus.Numbers.Any(cpu => cores.Exists(core => core.Contains(cpu))) && !placed.ServiceCpus.IsSubsetOf(placed.VcpuCpus))
+            // Where nothing else is left, the emulator of a real-time VM disturbs least on a sibling of its own.
+            if (placed.ServiceCpus.Numbers.Any(cpu => cores.Exists(core => core.Contains(cpu))) && !placed.ServiceCpus.IsSubsetOf(placed.VcpuCpus)
+                && !request.VMs.First(vm => vm.Name == placed.VMName).IsRealTime)
             {
                 yield return $"{placed.VMName}: the emulator is on a core of its own vCPUs under {request.ThreadPolicy}";
             }

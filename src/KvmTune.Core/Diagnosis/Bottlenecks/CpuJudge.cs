@@ -14,18 +14,32 @@ namespace KvmTune.Diagnosis.Bottlenecks;
 /// </remarks>
 internal static class CpuJudge
 {
+    private const string ThreadSource = "/proc/PID/task/TID/schedstat";
+
     private sealed record Vcpu(int Number, double? BusyPercent, double? DelayPercent)
     {
         public double? DemandPercent => BusyPercent is null && DelayPercent is null ? null : (BusyPercent ?? 0) + (DelayPercent ?? 0);
+    }
+
+    // A thread that waited for a host CPU.
+    private sealed record Waiting(BottleneckCause Cause, string Subject, double Percent, FormattableString Sentence)
+    {
+        public bool IsByOwnVcpus { get; init; }
     }
 
     public static JudgedArea Judge(VMObservation vm, BottleneckThresholds thresholds)
     {
         var area = new AreaJudge(TuningArea.Cpu, thresholds);
         var vcpus = vm.Vcpus.Select(number => Read(vm, number)).ToList();
-        var source = vm.Of("VcpuRunQueueDelayNanoseconds") is null ? "libvirt: vcpu.N.time, vcpu.N.delay" : "/proc/PID/task/TID/schedstat";
-        var isThrottled = LookAtQuota(area, vm);
-        LookAtDelay(area, vm, vcpus, source, isThrottled);
+        var source = vm.Of("VcpuRunQueueDelayNanoseconds") is null ? "libvirt: vcpu.N.time, vcpu.N.delay" : ThreadSource;
+        var isThrottled = QuotaJudge.Look(area, vm, wantsCpu: vcpus.Exists(vcpu => area.Reaches(vcpu.DemandPercent, CpuThrottledPercent)));
+        var delayed = LookAtDelay(area, vm, vcpus, source);
+        var starved = LookAtMainLoop(area, vm, vcpus);
+        if (!isThrottled)
+        {
+            Blame(area, delayed, starved);
+        }
+
         var busy = Mean(vcpus.Select(vcpu => vcpu.BusyPercent));
         var demand = Mean(vcpus.Select(vcpu => vcpu.DemandPercent));
         if (area.Compare(EvidenceKind.Saturation, "all vCPUs", "run time and run-queue delay", demand, VcpuBusyPercent, source))
@@ -45,8 +59,8 @@ internal static class CpuJudge
         area.Tell("all vCPUs", "halt polling", vcpus.Count > 0 ? vm.Share(HaltPolling(vm)) / vcpus.Count : null, "%", "libvirt: cpu.haltpoll.*");
         area.Tell("all vCPUs", "wait (overlaps with the delay)", vm.Share(vm.Of("VcpuWaitNanoseconds")), "%", "libvirt: vcpu.N.wait");
         area.Tell("all vCPUs", "migrations between host CPUs", vm.Rate(vm.Of("VcpuMigrations")), "1/s", "/proc/PID/task/TID/sched");
-        area.Tell("QEMU's other threads", "run time", vm.Share(vm.Of("EmulatorTimeNanoseconds")), "% of a CPU", "/proc/PID/task/TID/schedstat");
-        area.Tell("QEMU's other threads", "run-queue delay", vm.Share(vm.Of("EmulatorRunQueueDelayNanoseconds")), "% of a CPU", "/proc/PID/task/TID/schedstat");
+        area.Tell("QEMU's other threads", "run time", vm.Share(vm.Of("EmulatorTimeNanoseconds")), "% of a CPU", ThreadSource);
+        area.Tell("QEMU's other threads", "run-queue delay", vm.Share(vm.Of("EmulatorRunQueueDelayNanoseconds")), "% of a CPU", ThreadSource);
         area.Tell("host", "CPUs in use", vm.Of("HostCpuBusyPercent"), "%", "/proc/stat");
         area.Tell("host", "some task waited for a CPU", vm.Share(1000 * vm.Of("PressureCpuSomeMicroseconds")), "%", "/proc/pressure/cpu");
         area.Tell("guest", "some task waited for a vCPU", Pressure(vm, "Cpu"), "%", "guest: /proc/pressure/cpu");
@@ -56,37 +70,9 @@ internal static class CpuJudge
     /// <summary>The share of the guest's time in which some task waited for a resource; null where its kernel does not tell.</summary>
     public static double? Pressure(VMObservation vm, string resource) => vm.GuestRate($"Pressure{resource}SomeMicroseconds") / 1e6 * 100;
 
-    // A limit that is reached is the cause of all waiting that comes of it, whoever else wants the host's CPUs.
-    private static bool LookAtQuota(AreaJudge area, VMObservation vm)
+    // The thread that waited longest, of those that want a CPU: an idle vCPU wakes to do a moment's work, and may wait longer than it works.
+    private static Waiting? LookAtDelay(AreaJudge area, VMObservation vm, List<Vcpu> vcpus, string source)
     {
-        const string Source = "cgroup: cpu.stat";
-        var limits = vm.Configuration.Limits;
-        var found = false;
-        var whole = vm.Vcpus.Count == 0 ? null : vm.Share(vm.Of("VM.ThrottledNanoseconds") / vm.Vcpus.Count);
-        if (whole is not null && area.Compare(EvidenceKind.Saturation, "VM", "time without the CPU by its quota", whole, CpuThrottledPercent, Source))
-        {
-            found = true;
-            area.Found(
-                BottleneckCause.CpuQuota, "VM", CauseRank.ConfiguredLimit, whole,
-                $"the VM used up its CPU quota ({limits.Global}) in {vm.Of("VM.ThrottledPeriods"):0} periods (nr_throttled), and its vCPUs stood still {whole:0} % of the time ({vm.Of("VM.ThrottledNanoseconds") / 1000:0} µs throttled)");
-        }
-
-        var worst = vm.Vcpus.Select(number => (Number: number, Share: vm.Share(vm.Of($"Vcpu.{number}.ThrottledNanoseconds")))).Where(vcpu => vcpu.Share is not null)
-            .OrderByDescending(vcpu => vcpu.Share).Select(vcpu => ((int Number, double? Share)?)vcpu).FirstOrDefault();
-        if (worst is var (vcpu, share) && area.Compare(EvidenceKind.Saturation, $"vCPU {vcpu}", "time without the CPU by its quota", share, CpuThrottledPercent, Source))
-        {
-            found = true;
-            area.Found(
-                BottleneckCause.CpuQuota, $"vCPU {vcpu}", CauseRank.ConfiguredLimit, share,
-                $"vCPU {vcpu} used up its CPU quota ({limits.Vcpu}) in {vm.Of($"Vcpu.{vcpu}.ThrottledPeriods"):0} periods (nr_throttled) and stood still {share:0} % of the time ({vm.Of($"Vcpu.{vcpu}.ThrottledNanoseconds") / 1000:0} µs throttled)");
-        }
-
-        return found;
-    }
-
-    private static void LookAtDelay(AreaJudge area, VMObservation vm, List<Vcpu> vcpus, string source, bool isThrottled)
-    {
-        // An idle vCPU wakes to do a moment's work, and may wait longer than it works: nobody misses that time.
         var judged = vcpus.ConvertAll(vcpu => (
             Vcpu: vcpu,
             IsBusy: area.Reaches(vcpu.DemandPercent, VcpuDemandPercent),
@@ -95,7 +81,7 @@ internal static class CpuJudge
         if (worst.Vcpu is null)
         {
             area.Compare(EvidenceKind.Saturation, "all vCPUs", "run-queue delay", null, VcpuDelayPercent, source);
-            return;
+            return null;
         }
 
         foreach (var (vcpu, isBusy, _) in judged.Where(entry => entry == worst || (entry.IsBusy && entry.Waits)))
@@ -104,20 +90,47 @@ internal static class CpuJudge
             area.Compare(EvidenceKind.Saturation, $"vCPU {vcpu.Number}", "run-queue delay", vcpu.DelayPercent, VcpuDelayPercent, source, isBusy);
         }
 
-        if (worst.IsBusy && worst.Waits && !isThrottled)
+        if (!worst.IsBusy || !worst.Waits)
         {
-            var vcpu = worst.Vcpu;
-            if (SharersOf(vm, vcpus, vcpu) is { } shared)
-            {
-                area.Found(
-                    BottleneckCause.VcpusShareHostCpu, $"vCPU {vcpu.Number}", CauseRank.TimeLost, vcpu.DelayPercent,
-                    $"vCPU {vcpu.Number} waited {vcpu.DelayPercent:0} % of the time for host CPU {shared.Cpus}, which it shares with vCPU {string.Join(", ", shared.Others)} of the same VM, and ran {vcpu.BusyPercent:0} %");
-                return;
-            }
+            return null;
+        }
 
-            area.Found(
-                BottleneckCause.VcpuDelay, $"vCPU {vcpu.Number}", CauseRank.TimeLost, vcpu.DelayPercent,
-                $"vCPU {vcpu.Number} waited {vcpu.DelayPercent:0} % of the time for a host CPU that others used, and ran {vcpu.BusyPercent:0} %");
+        var (waits, ran) = (worst.Vcpu.DelayPercent!.Value, worst.Vcpu.BusyPercent);
+        return SharersOf(vm, vcpus, worst.Vcpu) is { } shared
+            ? new Waiting(BottleneckCause.VcpusShareHostCpu, $"vCPU {worst.Vcpu.Number}", waits,
+                $"vCPU {worst.Vcpu.Number} waited {waits:0} % of the time for host CPU {shared.Cpus}, which it shares with vCPU {string.Join(", ", shared.Others)} of the same VM, and ran {ran:0} %")
+            : new Waiting(BottleneckCause.VcpuDelay, $"vCPU {worst.Vcpu.Number}", waits,
+                $"vCPU {worst.Vcpu.Number} waited {waits:0} % of the time for a host CPU that others used, and ran {ran:0} %");
+    }
+
+    // QEMU's main loop does the work of all devices without an I/O thread: while it waits, they do.
+    private static Waiting? LookAtMainLoop(AreaJudge area, VMObservation vm, List<Vcpu> vcpus)
+    {
+        var (run, delay) = (vm.Share(vm.Of("MainLoop.RunNanoseconds")), AtMost100(vm.Share(vm.Of("MainLoop.RunQueueDelayNanoseconds"))));
+        area.Tell("QEMU's main loop", "run time", run, "%", ThreadSource);
+        if (delay is null || !area.Compare(EvidenceKind.Saturation, "QEMU's main loop", "run-queue delay", delay, EmulatorDelayPercent, ThreadSource))
+        {
+            return null;
+        }
+
+        // The VM's own vCPUs that may run nowhere else, where they ran at least half as long as the main loop waited.
+        var cpus = vm.Configuration.EffectiveEmulatorPin;
+        var pins = vm.Configuration.EffectiveVcpuPins;
+        var own = cpus is null ? [] : vcpus.Where(vcpu => pins.TryGetValue(vcpu.Number, out var pin) && pin.IsSubsetOf(cpus)).ToList();
+        return own.Sum(vcpu => vcpu.BusyPercent ?? 0) >= delay / 2
+            ? new Waiting(BottleneckCause.EmulatorDelay, "emulator", delay.Value,
+                $"QEMU's emulator thread waited {delay:0} % of the time for host CPU {cpus}, which it shares with vCPU {string.Join(", ", own.Select(vcpu => vcpu.Number))} of the same VM, and ran {run:0} %: devices without an I/O thread wait for it") { IsByOwnVcpus = true }
+            : new Waiting(BottleneckCause.EmulatorDelay, "emulator", delay.Value,
+                $"QEMU's emulator thread waited {delay:0} % of the time for a host CPU that others used, and ran {run:0} %: devices without an I/O thread wait for it");
+    }
+
+    // An emulator thread that its own vCPUs keep waiting takes turns with them, so that theirs is the same bottleneck seen from the other side.
+    private static void Blame(AreaJudge area, Waiting? vcpu, Waiting? emulator)
+    {
+        var emulatorIsFirst = emulator is { IsByOwnVcpus: true } && !(vcpu is { Cause: BottleneckCause.VcpusShareHostCpu } && vcpu.Percent > emulator.Percent);
+        foreach (var waiting in (emulatorIsFirst ? new[] { emulator, vcpu } : [vcpu, emulator]).OfType<Waiting>())
+        {
+            area.Found(waiting.Cause, waiting.Subject, CauseRank.TimeLost, waiting.Percent, waiting.Sentence);
         }
     }
 
@@ -144,9 +157,11 @@ internal static class CpuJudge
         return new Vcpu(
             number,
             vm.Share(run is { } time ? Math.Max(0, time - polling) : null),
-            // A wait is counted when it ends, so that one interval may get more of it than it is long.
-            vm.Share(vm.Of($"Vcpu.{number}.RunQueueDelayNanoseconds", $"Vcpu.{number}.DelayNanoseconds")) is { } delay ? Math.Min(100, delay) : null);
+            AtMost100(vm.Share(vm.Of($"Vcpu.{number}.RunQueueDelayNanoseconds", $"Vcpu.{number}.DelayNanoseconds"))));
     }
+
+    // A wait is counted when it ends, so that one interval may get more of it than it is long.
+    private static double? AtMost100(double? percent) => percent is { } known ? Math.Min(100, known) : null;
 
     private static double? HaltPolling(VMObservation vm) =>
         vm.Of("HaltPollNanoseconds") ?? vm.Vcpus.Select(number => vm.Of($"Vcpu.{number}.HaltPollNanoseconds")).Aggregate((double?)null, (sum, value) => value is null ? sum : (sum ?? 0) + value);

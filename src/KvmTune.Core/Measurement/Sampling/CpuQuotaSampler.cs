@@ -1,16 +1,25 @@
-// What the kernel took from a VM's vCPUs since a CPU quota was used up: the control groups of each vCPU and of the whole VM.
+// What the kernel took from a VM's threads since a CPU quota was used up: the control groups of each thread, of the whole VM, and above it.
 using System.Globalization;
 using KvmTune.Hosts;
 
 namespace KvmTune.Measurement.Sampling;
 
 /// <summary>
-/// Reads <c>cpu.stat</c> (kernel documents cgroup-v2 and sched-bwc): <c>nr_throttled</c> are the periods in which a group stood still,
-/// <c>throttled_usec</c> (version 2) and <c>throttled_time</c> (version 1, in ns) for how long. A group of several threads counts that for
-/// each host CPU, so the VM's own is a sum over its vCPUs.
+/// Reads <c>cpu.stat</c> (kernel documents cgroup-v2 and sched-bwc): <c>nr_throttled</c> are the periods, of <c>nr_periods</c>, in which a
+/// group stood still, <c>throttled_usec</c> (version 2) and <c>throttled_time</c> (version 1, in ns) for how long. A group of several
+/// threads counts that for each host CPU, so the VM's own is a sum.
 /// </summary>
 internal sealed class CpuQuotaSampler : IRunSampler
 {
+    /// <summary>The names of the counters of the VM's own group.</summary>
+    public const string OfVM = "VM.";
+
+    /// <summary>The names of the counters of the groups that the VM's own one is in, the nearest first: a level follows.</summary>
+    public const string AboveVM = "AboveVM.";
+
+    /// <summary>How many levels above the VM's group are looked at: machine.slice, and those of a container that the VM runs in.</summary>
+    public const int MostLevels = 8;
+
     private readonly List<(string File, string Prefix)> _groups = [];
 
     private CpuQuotaSampler()
@@ -18,28 +27,33 @@ internal sealed class CpuQuotaSampler : IRunSampler
     }
 
     /// <summary>The sampler of a QEMU process; null where none of its groups can be seen.</summary>
-    public static CpuQuotaSampler? Create(QemuProcess process) => Create(
-        process.VcpuThreads().ToDictionary(thread => thread.Key, thread => string.Create(CultureInfo.InvariantCulture, $"/proc/{process.ProcessId}/task/{thread.Value}/cgroup")),
-        "/sys/fs/cgroup");
+    public static CpuQuotaSampler? Create(QemuProcess process)
+    {
+        var threads = process.VcpuThreads().Select(thread => (Prefix: $"Vcpu.{Text(thread.Key)}.", thread.Value))
+            .Concat(process.IOThreads().Select(thread => (Prefix: $"IOThread.{Text(thread.Key)}.", thread.Value))).Append((Prefix: "Emulator.", process.ProcessId));
+        return Create(threads.Select(thread => (thread.Prefix, $"/proc/{Text(process.ProcessId)}/task/{Text(thread.Item2)}/cgroup")), "/sys/fs/cgroup");
+    }
 
-    /// <summary>The sampler of given vCPU threads.</summary>
-    /// <param name="cgroupFiles">The kernel's file with the groups of the thread of each vCPU.</param>
+    /// <summary>The sampler of given threads.</summary>
+    /// <param name="threads">How the counters of each thread are named, and the kernel's file with the groups that it is in.</param>
     /// <param name="root">Where control groups are mounted.</param>
-    internal static CpuQuotaSampler? Create(IReadOnlyDictionary<int, string> cgroupFiles, string root)
+    internal static CpuQuotaSampler? Create(IEnumerable<(string Prefix, string GroupsFile)> threads, string root)
     {
         var sampler = new CpuQuotaSampler();
-        var parents = new HashSet<string>(StringComparer.Ordinal);
-        foreach (var (vcpu, file) in cgroupFiles.OrderBy(entry => entry.Key))
+        var known = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var (prefix, file) in threads)
         {
-            if (FolderOf(LocalHost.ReadAll(file), root) is not { } folder || Path.GetDirectoryName(folder) is not { } parent)
+            if (FolderOf(LocalHost.ReadAll(file), root) is not var (mount, path))
             {
                 continue;
             }
 
-            sampler._groups.Add((Path.Combine(folder, "cpu.stat"), string.Create(CultureInfo.InvariantCulture, $"Vcpu.{vcpu}.")));
-            if (parents.Add(parent))
+            sampler.Add(mount, path, prefix);
+            var above = Path.GetDirectoryName(path);
+            for (var level = 0; level <= MostLevels && above is { Length: > 1 } && known.Add(above); level++)
             {
-                sampler._groups.Add((Path.Combine(parent, "cpu.stat"), "VM."));
+                sampler.Add(mount, above, level == 0 ? OfVM : $"{AboveVM}{Text(level)}.");
+                above = Path.GetDirectoryName(above);
             }
         }
 
@@ -57,6 +71,7 @@ internal sealed class CpuQuotaSampler : IRunSampler
                 {
                     _ = name switch
                     {
+                        "nr_periods" => counters[prefix + "QuotaPeriods"] = value,
                         "nr_throttled" => counters[prefix + "ThrottledPeriods"] = value,
                         "throttled_usec" => counters[prefix + "ThrottledNanoseconds"] = 1000 * value,
                         "throttled_time" => counters[prefix + "ThrottledNanoseconds"] = value,
@@ -69,22 +84,38 @@ internal sealed class CpuQuotaSampler : IRunSampler
         return new CounterReading(counters, new Dictionary<string, double>(StringComparer.Ordinal));
     }
 
-    // A line is "id:controllers:path"; version 2 has one with id 0 and no controllers (cgroups(7)). libvirt gives each vCPU a group of its own, "vcpu0".
-    private static string? FolderOf(string? groups, string root)
+    private void Add(string mount, string path, string prefix) => _groups.Add(($"{mount}{path}/cpu.stat", prefix));
+
+    // A line is "id:controllers:path"; version 2 has one with id 0 and no controllers (cgroups(7)). libvirt gives each vCPU and each I/O
+    // thread a group of its own, "vcpu0" and "iothread1", and the other threads one together, "emulator".
+    private static (string Mount, string Path)? FolderOf(string? groups, string root)
     {
-        string? folder = null;
+        (string, string)? folder = null;
         foreach (var line in groups?.Split('\n') ?? [])
         {
             var parts = line.Split(':', 3);
-            if (parts.Length == 3 && parts[2].StartsWith('/') && Path.GetFileName(parts[2]).StartsWith("vcpu", StringComparison.Ordinal) && !parts[2].Contains("..", StringComparison.Ordinal))
+            if (parts.Length < 3 || !parts[2].StartsWith('/') || !IsLibvirts(Path.GetFileName(parts[2])) || parts[2].Contains("..", StringComparison.Ordinal))
             {
-                // Version 1 mounts the controller under its name, or under those that share its hierarchy.
-                folder = parts[1].Length == 0 ? folder ?? root + parts[2]
-                    : parts[1].Split(',').Contains("cpu", StringComparer.Ordinal)
-                        ? new[] { parts[1], "cpu" }.Select(mount => $"{root}/{mount}{parts[2]}").FirstOrDefault(Directory.Exists) ?? folder : folder;
+                continue;
+            }
+
+            // Version 1 mounts the controller under its name, or under those that share its hierarchy.
+            if (parts[1].Length == 0)
+            {
+                folder ??= (root, parts[2]);
+            }
+            else if (parts[1].Split(',').Contains("cpu", StringComparer.Ordinal)
+                && new[] { parts[1], "cpu" }.Select(mount => $"{root}/{mount}").FirstOrDefault(mount => Directory.Exists(mount + parts[2])) is { } mount)
+            {
+                folder = (mount, parts[2]);
             }
         }
 
         return folder;
     }
+
+    private static bool IsLibvirts(string group) =>
+        group == "emulator" || group.StartsWith("vcpu", StringComparison.Ordinal) || group.StartsWith("iothread", StringComparison.Ordinal);
+
+    private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
 }
