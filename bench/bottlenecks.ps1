@@ -1,9 +1,9 @@
 # The bench `bottlenecks`: plants a bottleneck of each kind in the lab's guest lab2, round by round, and counts how often Find-VMBottleneck
 # names the right area and cause; and how often it names none on an idle guest and on one that is merely busy. What is planted is planted
 # with virsh and a shell in the guest.
-#   bottlenecks.ps1 [-Rounds N] [-Seconds N] [-Kind KIND,…]
+#   bottlenecks.ps1 [-Rounds N] [-Seconds N] [-Kind KIND,…] [-Show]     -Show prints the verdict of every round, not only of those missed
 # The kinds are those of docs/bottlenecks.md. HostSwap needs root and room for a swap file; the host has it only while that kind runs.
-param([int] $Rounds = 20, [double] $Seconds = 3, [string[]] $Kind)
+param([int] $Rounds = 20, [double] $Seconds = 3, [string[]] $Kind, [switch] $Show)
 $ErrorActionPreference = 'Stop'
 . $PSScriptRoot/Figures.ps1
 $vm = 'lab2'
@@ -233,8 +233,9 @@ foreach ($name in $Kind) {
             finally { if ($plant.End) { & $plant.End } }
             $isHit = $report.Area -eq $plant.Area
             $hits += $isHit
-            $causes += $isHit -and $report.Cause -eq $plant.Cause
-            Write-Verbose "$name $round`: $($report.Area) $($report.Cause): $($report.Verdict) $($report.Notes)" -Verbose:(-not $isHit -or $VerbosePreference -eq 'Continue')
+            $isRight = $isHit -and $report.Cause -eq $plant.Cause
+            $causes += $isRight
+            Write-Verbose "$name $round`: $($report.Area) $($report.Cause) $($report.Subject): $($report.Verdict) $($report.Notes)" -Verbose:(-not $isRight -or $Show)
         }
     }
     finally { if ($plant.Take) { & $plant.Take | Out-Null } }

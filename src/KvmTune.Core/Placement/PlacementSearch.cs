@@ -26,6 +26,9 @@ internal sealed class PlacementSearch(HostLayout layout, PlacementRequest reques
     private const int MostWays = 7_000;
     private const int FewestWays = 24;
 
+    // Of how many VMs with a place, and of how many without one, exchanges are tried.
+    private const int MostExchanged = 8;
+
     // How often it is looked for again from what was found.
     private const int MostRepeats = 4;
 
@@ -122,25 +125,27 @@ internal sealed class PlacementSearch(HostLayout layout, PlacementRequest reques
         return best;
     }
 
-    // A VM whose place costs something beside one that found none; those that ask for the same stand for each other.
+    // VMs whose places cost most beside those that found none, the least demanding first; those that ask for the same stand for each other.
     private static List<(int Leaves, int Comes)> Exchanges(Solution best, IReadOnlyList<PlacementVM> now)
     {
         var waiting = Enumerable.Range(0, now.Count).Where(index => best.Places[index] is null).DistinctBy(index =>
-            (now[index].PluggedVcpus.Count, now[index].MemoryKiB, now[index].PageSizeKiB, now[index].GuestThreads, now[index].IsRealTime, now[index].Cells.Count, now[index].RequiredNodes)).ToList();
-        return
+                (now[index].PluggedVcpus.Count, now[index].MemoryKiB, now[index].PageSizeKiB, now[index].GuestThreads, now[index].IsRealTime, now[index].Cells.Count, now[index].RequiredNodes))
+            .OrderBy(index => now[index].MemoryKiB).ThenBy(index => now[index].PluggedVcpus.Count).Take(MostExchanged).ToList();
+        return waiting.Count == 0 ? [] :
         [
-            .. from index in Enumerable.Range(0, now.Count)
-               where waiting.Count > 0 && best.Places[index] is { } place && Costs(best.State, now[index], place)
+            .. from entry in Enumerable.Range(0, now.Count).Where(index => best.Places[index] is not null)
+                   .Select(index => (Index: index, Cost: CostOf(best.State, now[index], best.Places[index]!))).Where(entry => !entry.Cost.IsPerfect)
+                   .OrderByDescending(entry => entry.Cost).Take(MostExchanged)
                from comes in waiting
-               select (index, comes),
+               select (entry.Index, comes),
         ];
     }
 
-    private static bool Costs(PlacementState state, PlacementVM vm, Place place)
+    private static PlacementAims CostOf(PlacementState state, PlacementVM vm, Place place)
     {
         var without = state.Copy();
         without.Release(vm, place);
-        return !without.Measure(vm, place).IsPerfect;
+        return without.Measure(vm, place);
     }
 
     // A VM out of its place, and the same or another one in the best that there is then.
