@@ -100,7 +100,7 @@ $plants = [ordered]@{
         End = { Stop-Load }
         Take = { Set-Pin $everywhere, $everywhere $everywhere }
     }
-    # LUKS is worked out in the I/O thread itself.
+    # LUKS is worked out in the I/O thread itself; Serpent has no instructions of its own.
     IOThreadSaturated = @{
         Area = 'Disk'; Cause = 'IOThreadSaturated'
         Plant = {
@@ -108,7 +108,7 @@ $plants = [ordered]@{
             Invoke-Virsh secret-define "$folder/secret.xml"
             Set-Content "$folder/secret" lab -NoNewline
             Invoke-Virsh secret-set-value $secret --file "$folder/secret" --plain
-            & qemu-img create -q -f luks --object "secret,id=s,file=$folder/secret" -o key-secret=s,iter-time=10 "$folder/vdc.img" 64M
+            & qemu-img create -q -f luks --object "secret,id=s,file=$folder/secret" -o key-secret=s,iter-time=10,cipher-alg=serpent-256 "$folder/vdc.img" 64M
             if ($LASTEXITCODE -ne 0) { throw 'qemu-img could not make an encrypted image.' }
             Invoke-Virsh iothreadadd $vm 1 --live
             Add-Disk vdc "type='raw' iothread='1' cache='unsafe'" "<encryption format='luks'><secret type='passphrase' uuid='$secret'/></encryption>"
@@ -236,6 +236,7 @@ foreach ($name in $Kind) {
             $isRight = $isHit -and $report.Cause -eq $plant.Cause
             $causes += $isRight
             Write-Verbose "$name $round`: $($report.Area) $($report.Cause) $($report.Subject): $($report.Verdict) $($report.Notes)" -Verbose:(-not $isRight -or $Show)
+            if (-not $isRight) { $report.Areas.Saturation | ForEach-Object { Write-Verbose "    $_" -Verbose } }
         }
     }
     finally { if ($plant.Take) { & $plant.Take | Out-Null } }

@@ -27,6 +27,12 @@ public static class CoreKinds
     {
         ArgumentNullException.ThrowIfNull(host);
         var cpus = host.Cpus.Where(cpu => host.OnlineCpus.Contains(cpu.Id)).ToList();
+        if (cpus.Count == 0)
+        {
+            // A host that reports no nodes says nothing of its CPUs but how many they are.
+            return [new CoreKind(host.OnlineCpus, Describe(0, 0))];
+        }
+
         var cacheOf = host.LastLevelCaches.SelectMany(cache => cache.Cpus.Numbers.Select(cpu => (cpu, cache.SizeKiB))).GroupBy(entry => entry.cpu).ToDictionary(group => group.Key, group => group.First().SizeKiB);
         var speeds = new List<int>();
         foreach (var speed in cpus.Select(cpu => cpu.Speed ?? 0).Distinct().OrderDescending())

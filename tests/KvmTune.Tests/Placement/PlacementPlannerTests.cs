@@ -315,6 +315,15 @@ public sealed class PlacementPlannerTests
     }
 
     [Fact]
+    public void A_host_that_reports_no_nodes_is_one_node_with_one_kind_of_core()
+    {
+        var host = RuleScene.Flat(4) with { Nodes = [], Caches = [] };
+        var placed = Assert.Single(PlacementPlanner.Plan(new PlacementRequest { Host = host, VMs = [Vm("db01", 3)] }).VMs);
+        Assert.Equal(3, placed.VcpuCpus.Count);
+        Assert.Equal(host.OnlineCpus, Assert.Single(placed.Kinds).Cpus);
+    }
+
+    [Fact]
     public void The_larger_cache_of_one_die_is_a_kind_of_its_own()
     {
         var host = RuleScene.Flat(8) with { Caches = [new HostCache(0, 3, "both", 32 * 1024, new CpuSet("0-3")), new HostCache(1, 3, "both", 96 * 1024, new CpuSet("4-7"))] };

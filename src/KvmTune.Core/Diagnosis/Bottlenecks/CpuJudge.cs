@@ -107,17 +107,22 @@ internal static class CpuJudge
     private static Waiting? LookAtMainLoop(AreaJudge area, VMObservation vm, List<Vcpu> vcpus)
     {
         var (run, delay) = (vm.Share(vm.Of("MainLoop.RunNanoseconds")), AtMost100(vm.Share(vm.Of("MainLoop.RunQueueDelayNanoseconds"))));
-        area.Tell("QEMU's main loop", "run time", run, "%", ThreadSource);
-        if (delay is null || !area.Compare(EvidenceKind.Saturation, "QEMU's main loop", "run-queue delay", delay, EmulatorDelayPercent, ThreadSource))
+        if (delay is null)
         {
             return null;
         }
 
-        // The VM's own vCPUs that may run nowhere else, where they ran at least half as long as the main loop waited.
-        var cpus = vm.Configuration.EffectiveEmulatorPin;
+        var hasWork = area.Compare(EvidenceKind.Utilisation, "QEMU's main loop", "run time", run, EmulatorDemandPercent, ThreadSource);
+        if (!area.Compare(EvidenceKind.Saturation, "QEMU's main loop", "run-queue delay", delay, EmulatorDelayPercent, ThreadSource, hasWork))
+        {
+            return null;
+        }
+
+        // The VM's own vCPUs that may run nowhere else, where they ran for at least a quarter of what the main loop waited.
+        var cpus = vm.Configuration.EffectiveEmulatorPin is { } pin && IsRealPin(vm, pin) ? pin : null;
         var pins = vm.Configuration.EffectiveVcpuPins;
-        var own = cpus is null ? [] : vcpus.Where(vcpu => pins.TryGetValue(vcpu.Number, out var pin) && pin.IsSubsetOf(cpus)).ToList();
-        return own.Sum(vcpu => vcpu.BusyPercent ?? 0) >= delay / 2
+        var own = cpus is null ? [] : vcpus.Where(vcpu => pins.TryGetValue(vcpu.Number, out var its) && its.IsSubsetOf(cpus)).ToList();
+        return own.Sum(vcpu => vcpu.BusyPercent ?? 0) >= delay / 4
             ? new Waiting(BottleneckCause.EmulatorDelay, "emulator", delay.Value,
                 $"QEMU's emulator thread waited {delay:0} % of the time for host CPU {cpus}, which it shares with vCPU {string.Join(", ", own.Select(vcpu => vcpu.Number))} of the same VM, and ran {run:0} %: devices without an I/O thread wait for it") { IsByOwnVcpus = true }
             : new Waiting(BottleneckCause.EmulatorDelay, "emulator", delay.Value,
@@ -134,13 +139,14 @@ internal static class CpuJudge
         }
     }
 
-    // The VM's own vCPUs on the same host CPUs, where these ran at least half as long as the vCPU waited: others cannot have had that time.
+    // The VM's own vCPUs on the same host CPUs, where these ran for at least a quarter of what the vCPU waited. On a busy host others had the
+    // rest, but these are what can be moved.
     private static (CpuSet Cpus, IReadOnlyList<int> Others)? SharersOf(VMObservation vm, List<Vcpu> vcpus, Vcpu waiting)
     {
-        foreach (var (cpus, crowd) in CpuRules.Crowded(vm.Configuration.EffectiveVcpuPins.Where(pin => pin.Key < vm.Configuration.CurrentVcpus)))
+        foreach (var (cpus, crowd) in CpuRules.Crowded(vm.Configuration.EffectiveVcpuPins.Where(pin => pin.Key < vm.Configuration.CurrentVcpus && IsRealPin(vm, pin.Value))))
         {
             var others = crowd.Where(number => number != waiting.Number).ToList();
-            if (crowd.Contains(waiting.Number) && vcpus.Where(vcpu => others.Contains(vcpu.Number)).Sum(vcpu => vcpu.BusyPercent ?? 0) >= waiting.DelayPercent / 2)
+            if (crowd.Contains(waiting.Number) && vcpus.Where(vcpu => others.Contains(vcpu.Number)).Sum(vcpu => vcpu.BusyPercent ?? 0) >= waiting.DelayPercent / 4)
             {
                 return (cpus, others);
             }
@@ -148,6 +154,9 @@ internal static class CpuJudge
 
         return null;
     }
+
+    // A pin to all that the host has is none: the thread may go where there is room.
+    private static bool IsRealPin(VMObservation vm, CpuSet pin) => vm.OnlineHostCpus is not { } online || !online.IsSubsetOf(pin);
 
     private static Vcpu Read(VMObservation vm, int number)
     {

@@ -31,7 +31,9 @@ public sealed class BottleneckJudgeTests
         Add(nameof(BottleneckThresholds.VcpuDelayPercent),
             delay => Healthy.With(("Vcpu.0.DelayNanoseconds", delay)), 1e9, 0.99e9, BottleneckCause.VcpuDelay);
         Add(nameof(BottleneckThresholds.EmulatorDelayPercent),
-            delay => Healthy.With(("MainLoop.RunNanoseconds", 1e8), ("MainLoop.RunQueueDelayNanoseconds", delay)), 1e9, 0.99e9, BottleneckCause.EmulatorDelay);
+            delay => Healthy.With(("MainLoop.RunNanoseconds", 1e9), ("MainLoop.RunQueueDelayNanoseconds", delay)), 1e9, 0.99e9, BottleneckCause.EmulatorDelay);
+        Add(nameof(BottleneckThresholds.EmulatorDemandPercent),
+            run => Healthy.With(("MainLoop.RunNanoseconds", run), ("MainLoop.RunQueueDelayNanoseconds", 5e9)), 3e8, 2.9e8, BottleneckCause.EmulatorDelay);
         Add(nameof(BottleneckThresholds.CpuThrottledPercent),
             time => Healthy.With(("Vcpu.0.ThrottledNanoseconds", time), ("Vcpu.0.ThrottledPeriods", 90)), 1e9, 0.99e9, BottleneckCause.CpuQuota);
         Add(nameof(BottleneckThresholds.VcpuBusyPercent),
@@ -356,6 +358,9 @@ public sealed class BottleneckJudgeTests
         Assert.Contains("waited 20 % of the time for host CPU 1, which it shares with vCPU 1 of the same VM", starved.Verdict, StringComparison.Ordinal);
         var byOthers = pinned.With(("Vcpu.1.TimeNanoseconds", 0.1e9), ("MainLoop.RunNanoseconds", 3e9), ("MainLoop.RunQueueDelayNanoseconds", 2e9)).Judged();
         Assert.Contains("that others used", byOthers.Verdict, StringComparison.Ordinal);
+        var everywhere = (pinned with { Configuration = pinned.Configuration with { EmulatorPin = new("0-1") }, OnlineHostCpus = new("0-1") }).With(
+            ("Vcpu.1.DelayNanoseconds", 3e9), ("MainLoop.RunNanoseconds", 3e9), ("MainLoop.RunQueueDelayNanoseconds", 2e9)).Judged();
+        Assert.Equal(BottleneckCause.VcpuDelay, everywhere.Cause);
     }
 
     [Fact]
