@@ -20,7 +20,7 @@ internal static class PlanApplication
             return;
         }
 
-        VMTuner.RefuseErrors(plan);
+        VMPlanner.RefuseErrors(plan);
         Show(cmdlet, plan);
         WarnOfUnmeasured(cmdlet, plan, options);
         if (cmdlet.ShouldProcess(Description(plan, options.Restart), Question(plan, options.Restart), "KvmTune") && IsAccepted(cmdlet, plan, force))

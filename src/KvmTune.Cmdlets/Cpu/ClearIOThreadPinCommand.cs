@@ -24,9 +24,6 @@ public sealed class ClearIOThreadPinCommand : VMChangeCmdlet
     [
         new IOThreadPinChange
         {
-            VMName = vm.Domain.Name,
-            VMId = vm.Domain.Id,
-            ConnectionUri = vm.Host.Uri,
             Scope = Scope,
             HostCpus = HostReading.OnlineCpus(vm.Host),
             Pins = (IOThread ?? [.. DomainXmlReader.Read(vm.Domain.GetXml()).IOThreadIds]).Distinct().ToDictionary(thread => thread, _ => (CpuSet?)null),

@@ -23,9 +23,6 @@ public sealed class ClearVcpuPinCommand : VMChangeCmdlet
     [
         new VcpuPinChange
         {
-            VMName = vm.Domain.Name,
-            VMId = vm.Domain.Id,
-            ConnectionUri = vm.Host.Uri,
             Scope = Scope,
             Pins = (Vcpu ?? Enumerable.Range(0, DomainXmlReader.Read(vm.Domain.GetXml()).MaxVcpus)).Distinct()
                 .ToDictionary(vcpu => vcpu, _ => (CpuSet?)null),

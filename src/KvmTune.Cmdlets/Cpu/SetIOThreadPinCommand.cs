@@ -30,9 +30,6 @@ public sealed class SetIOThreadPinCommand : VMChangeCmdlet
     [
         new IOThreadPinChange
         {
-            VMName = vm.Domain.Name,
-            VMId = vm.Domain.Id,
-            ConnectionUri = vm.Host.Uri,
             Scope = Scope,
             HostCpus = HostReading.OnlineCpus(vm.Host),
             Pins = IOThread.Distinct().ToDictionary(thread => thread, _ => (CpuSet?)HostCpu),

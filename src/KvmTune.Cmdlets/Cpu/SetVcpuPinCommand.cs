@@ -39,9 +39,6 @@ public sealed class SetVcpuPinCommand : VMChangeCmdlet
     [
         new VcpuPinChange
         {
-            VMName = vm.Domain.Name,
-            VMId = vm.Domain.Id,
-            ConnectionUri = vm.Host.Uri,
             Scope = Scope,
             Pins = ParameterSetName == OneSet
                 ? new Dictionary<int, CpuSet?> { [Vcpu] = HostCpu }

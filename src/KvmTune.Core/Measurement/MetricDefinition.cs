@@ -33,4 +33,8 @@ public enum MetricKind
 /// <param name="Direction">Which way the metric gets better.</param>
 /// <param name="Kind">Decides the practical threshold of a verdict.</param>
 /// <param name="IsPrimary">True for the one metric of the workload that decides the verdict; the others are guards.</param>
-public sealed record MetricDefinition(string Name, string Unit, MetricDirection Direction, MetricKind Kind, bool IsPrimary = false);
+public sealed record MetricDefinition(string Name, string Unit, MetricDirection Direction, MetricKind Kind, bool IsPrimary = false)
+{
+    /// <summary>Whether it is a 99th percentile of latency, whose names end in <c>P99</c>.</summary>
+    public bool IsTail => Name.EndsWith("P99", StringComparison.Ordinal);
+}

@@ -76,7 +76,7 @@ public sealed record FindingScene
                 Vcpus = [],
                 PendingRestart = Running is null || Configured is null ? [] : SettingComparer.Pending(DomainSettings.Read(Running), DomainSettings.Read(Configured), Host.OnlineCpus),
             },
-            () => Host, () => Neighbours, () => HostMemory)
+            () => Host, () => new RunningVMs(Neighbours).Beside(Guid.Empty), () => HostMemory)
         {
             Abilities = Abilities,
             HasManagedSave = HasManagedSave,

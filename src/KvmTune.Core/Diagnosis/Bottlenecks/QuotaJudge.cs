@@ -1,8 +1,8 @@
 // CPU quotas: threads that stood still since the time was used up that somebody gave them, a vCPU, the whole VM, or a group that it is in.
-using System.Globalization;
 using KvmTune.Measurement.Sampling;
 using KvmTune.Topology;
 using static KvmTune.Diagnosis.Bottlenecks.BottleneckThresholds;
+using static KvmTune.NumberText;
 
 namespace KvmTune.Diagnosis.Bottlenecks;
 
@@ -63,6 +63,4 @@ internal static class QuotaJudge
         var periods = vm.Of(group.Prefix + "QuotaPeriods") is > 0 and var all ? 100 * vm.Of(group.Prefix + "ThrottledPeriods") / all : null;
         return time is null ? null : Math.Min(time.Value, periods ?? 100);
     }
-
-    private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
 }

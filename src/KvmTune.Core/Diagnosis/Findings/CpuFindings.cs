@@ -1,6 +1,7 @@
 // Findings about pins. What is wrong with a pin is what the rules of changes say of it, so the rules are asked about the pins there are.
 using KvmTune.Topology;
 using KvmTune.Tuning;
+using KvmTune.Tuning.Changes;
 using KvmTune.Tuning.Rules;
 
 namespace KvmTune.Diagnosis.Findings;
@@ -42,7 +43,7 @@ public static class CpuFindings
         CpuRules.PinsCrossNumaNodes, FindingSeverity.Medium,
         "Try all vCPUs on one node.",
         static (context, pins, configuration) => PinRemedies.OnOneNode(context, pins, configuration) is { } onNode
-            ? FindingRemedy.By(context.VcpuPins(onNode))
+            ? FindingRemedy.By(VcpuPinChange.Of(onNode))
             : FindingRemedy.None("no node has as many host CPUs as the VM has vCPUs; NUMA cells in the guest would be the answer (virsh edit)"));
 
     /// <summary>Pinned vCPUs, and memory that may lie elsewhere.</summary>
@@ -68,7 +69,7 @@ public static class CpuFindings
         CpuRules.IsolatedCpusNeedOneVcpuEach, FindingSeverity.Medium,
         "Try one vCPU on each isolated host CPU.",
         static (context, pins, _) => PinRemedies.OneIsolatedEach(context, pins) is { } spread
-            ? FindingRemedy.By(context.VcpuPins(spread))
+            ? FindingRemedy.By(VcpuPinChange.Of(spread))
             : FindingRemedy.None("the kernel does not isolate as many host CPUs as there are vCPUs on them"));
 
     /// <summary>Pins beside many VMs without any.</summary>
@@ -140,7 +141,7 @@ public static class CpuFindings
                     continue;
                 }
 
-                var change = context.VcpuPins(pins.ToDictionary(pin => pin.Key, pin => (CpuSet?)pin.Value));
+                var change = VcpuPinChange.Of(pins.ToDictionary(pin => pin.Key, pin => (CpuSet?)pin.Value));
 
                 // Memory and guest topology are those of the next start: where they fit the pins already, a restart is what is missing.
                 var configuration = view.Configuration with { VcpuPins = pins, Memory = context.Planned.Configuration.Memory, Cpu = context.Planned.Configuration.Cpu };

@@ -34,9 +34,6 @@ public static class CpuModelFindings
                             "Try host-passthrough; host-model where the VM must migrate to other CPUs.",
                             FindingRemedy.By(new CpuModelChange
                             {
-                                VMName = context.VM.VMName,
-                                VMId = context.VM.VMId,
-                                ConnectionUri = context.VM.ConnectionUri,
                                 Values = CpuModelChange.OfModel("host-passthrough"),
                             })),
                     ];
@@ -60,9 +57,6 @@ public static class CpuModelFindings
                     "Try the CPU feature topoext.",
                     FindingRemedy.By(new CpuModelChange
                     {
-                        VMName = context.VM.VMName,
-                        VMId = context.VM.VMId,
-                        ConnectionUri = context.VM.ConnectionUri,
                         Values = [CpuModelChange.OfFeature(CpuModelRules.Topoext, "require")],
                     })),
             ]

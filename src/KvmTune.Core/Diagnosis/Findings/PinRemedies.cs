@@ -16,7 +16,7 @@ internal static class PinRemedies
 
     /// <summary>The host CPUs that other running VMs are pinned to.</summary>
     public static CpuSet TakenByNeighbours(FindingContext context) =>
-        All(context.Neighbours.SelectMany(neighbour => neighbour.EffectiveVcpuPins.Values).Where(context.IsRealPin));
+        context.Neighbours.Taken(context.Host.OnlineCpus);
 
     /// <summary>The pins that bind vCPUs to some of the host's CPUs: their own ones, else <c>&lt;vcpu cpuset&gt;</c>.</summary>
     public static IReadOnlyDictionary<int, CpuSet> RealPins(FindingContext context, VMConfiguration vm) =>
@@ -33,7 +33,7 @@ internal static class PinRemedies
     {
         var cpuSet = context.Views.Select(view => view.Configuration.VcpuCpuSet).FirstOrDefault(cpus => cpus is { IsEmpty: false } && context.IsRealPin(cpus));
         return pins.Count == 0 ? FindingRemedy.None(because)
-            : pins.Values.All(cpus => cpus is not null) || cpuSet is null ? FindingRemedy.By(context.VcpuPins(pins))
+            : pins.Values.All(cpus => cpus is not null) || cpuSet is null ? FindingRemedy.By(VcpuPinChange.Of(pins))
             : FindingRemedy.None($"without pins the vCPUs are still bound to {cpuSet} by <vcpu cpuset>{(because.Length > 0 ? $", and {because}" : null)}; edit that with virsh edit");
     }
 
@@ -61,7 +61,7 @@ internal static class PinRemedies
         {
             Host = context.Host,
             VMs = [PlacementReader.ToVM(context.VM, context.Host, keepsMemory: true, [])],
-            Neighbours = [.. context.Neighbours.Select(neighbour => new PlacementNeighbour
+            Neighbours = [.. context.Neighbours.All.Select(neighbour => new PlacementNeighbour
             {
                 Name = neighbour.Name, Vcpus = neighbour.CurrentVcpus, VcpuPins = RealPins(context, neighbour), IsRealTime = !neighbour.Limits.RealTimeVcpus.IsEmpty,
             })],
@@ -72,7 +72,7 @@ internal static class PinRemedies
     }
 
     // The host CPUs that the VM and its neighbours have emulator and I/O threads on: vCPUs go there last.
-    private static CpuSet ServicePins(FindingContext context) => All(context.Neighbours.Append(context.VM.Current)
+    private static CpuSet ServicePins(FindingContext context) => All(context.Neighbours.All.Append(context.VM.Current)
         .SelectMany(vm => vm.IOThreadPins.Values.Concat(vm.EmulatorPin is { } emulator ? [emulator] : [])).Where(context.IsRealPin));
 
     /// <summary>
@@ -111,9 +111,6 @@ internal static class PinRemedies
             ? FindingRemedy.None("libvirt does not say which node the vCPUs are on")
             : FindingRemedy.By(new NumaPolicyChange
             {
-                VMName = context.VM.VMName,
-                VMId = context.VM.VMId,
-                ConnectionUri = context.VM.ConnectionUri,
                 Mode = vm.Memory.NumaMode ?? "strict",
                 NodeSet = nodes.ToString(),
                 RunningIsRestrictive = context.VM.Running?.Memory.NumaMode == "restrictive",
@@ -133,14 +130,11 @@ internal static class PinRemedies
 
             var topology = new CpuTopology(1, 1, vm.MaxVcpus / threads, threads);
             var after = vm with { Cpu = vm.Cpu with { Topology = topology } };
-            var pins = context.VcpuPins(vm.VcpuPins.ToDictionary(pin => pin.Key, pin => (CpuSet?)pin.Value));
+            var pins = VcpuPinChange.Of(vm.VcpuPins.ToDictionary(pin => pin.Key, pin => (CpuSet?)pin.Value));
             if (CpuRules.SiblingsMatchGuestTopology.Check(context.ForRules(pins, after)) is not { IsKept: false })
             {
                 return new CpuModelChange
                 {
-                    VMName = context.VM.VMName,
-                    VMId = context.VM.VMId,
-                    ConnectionUri = context.VM.ConnectionUri,
                     Values = CpuModelChange.OfTopology(topology),
                 };
             }
@@ -172,7 +166,7 @@ internal static class PinRemedies
 
     /// <summary>The emulator on host CPUs for such threads (<see cref="ServiceCpus"/>).</summary>
     public static FindingRemedy EmulatorOffVcpus(FindingContext context, IReadOnlyDictionary<int, CpuSet> pins) => ServiceCpus(context, pins) is { } cpus
-        ? FindingRemedy.By(context.EmulatorPin(cpus))
+        ? FindingRemedy.By(EmulatorPinChange.Of(cpus))
         : FindingRemedy.None(string.Create(CultureInfo.InvariantCulture, $"the pins of vCPUs take every host CPU ({All(pins.Values).Union(TakenByNeighbours(context))})"));
 
     /// <summary>

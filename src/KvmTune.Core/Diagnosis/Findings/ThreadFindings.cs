@@ -1,8 +1,8 @@
 // Findings about threads and where they may run: vCPUs without a pin beside pinned ones, I/O threads, caches, kinds of core, real time, limits.
-using System.Globalization;
 using KvmTune.Topology;
 using KvmTune.Tuning;
 using KvmTune.Tuning.Changes;
+using static KvmTune.NumberText;
 
 namespace KvmTune.Diagnosis.Findings;
 
@@ -51,9 +51,6 @@ public static class ThreadFindings
                     PinRemedies.ServiceCpus(context, pins) is { } cpus
                         ? FindingRemedy.By(new IOThreadPinChange
                         {
-                            VMName = context.VM.VMName,
-                            VMId = context.VM.VMId,
-                            ConnectionUri = context.VM.ConnectionUri,
                             HostCpus = context.Host.OnlineCpus,
                             Pins = shared.ToDictionary(pin => pin.Key, _ => (CpuSet?)cpus),
                         })
@@ -150,7 +147,7 @@ public static class ThreadFindings
         "libvirt formatdomain, shares; kernel document cgroup-v2",
         static context => First(context, static (context, view) =>
         {
-            var above = context.Neighbours.Where(neighbour => neighbour.Limits.Shares > view.Configuration.Limits.Shares).ToList();
+            var above = view.Configuration.Limits.Shares is not { } shares ? [] : context.Neighbours.All.Where(neighbour => neighbour.Limits.Shares > shares).ToList();
             return above.Count == 0
                 ? null
                 : new FindingObservation(
@@ -212,6 +209,4 @@ public static class ThreadFindings
             suggestion,
             placed is not null && all.Exists(group => placed.Values.All(pin => pin!.IsSubsetOf(group))) ? PinRemedies.Pinned(context, placed, noPlan) : FindingRemedy.None(noPlan));
     }
-
-    private static string Text(long number) => number.ToString(CultureInfo.InvariantCulture);
 }

@@ -1,6 +1,7 @@
 // What the kernel took from a VM's threads since a CPU quota was used up: the control groups of each thread, of the whole VM, and above it.
 using System.Globalization;
 using KvmTune.Hosts;
+using static KvmTune.NumberText;
 
 namespace KvmTune.Measurement.Sampling;
 
@@ -116,6 +117,4 @@ internal sealed class CpuQuotaSampler : IRunSampler
 
     private static bool IsLibvirts(string group) =>
         group == "emulator" || group.StartsWith("vcpu", StringComparison.Ordinal) || group.StartsWith("iothread", StringComparison.Ordinal);
-
-    private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
 }
