@@ -123,7 +123,8 @@ public static class CpuFindings
     private static FindingKind OfVcpuPins(
         TuningRule rule, FindingSeverity severity, string suggestion,
         Func<FindingContext, IReadOnlyDictionary<int, CpuSet>, VMConfiguration, FindingRemedy> remedy) => new(
-        rule.Id, rule.Area, severity, WorkloadKinds.Cpu, rule.Reason, rule.Source,
+        // The emulator thread does the work of devices too: of disks without an I/O thread, and of NICs without vhost.
+        rule.Id, rule.Area, severity, rule == CpuRules.EmulatorOnVcpuHostCpu ? WorkloadKinds.Any : WorkloadKinds.Cpu, rule.Reason, rule.Source,
         context =>
         {
             foreach (var view in context.Views)

@@ -30,7 +30,7 @@ public static class ThreadFindings
 
     /// <summary>I/O threads pinned to the host CPUs of vCPUs.</summary>
     public static FindingKind IOThreadOnVcpuHostCpu { get; } = new(
-        nameof(IOThreadOnVcpuHostCpu), TuningArea.Cpu, FindingSeverity.Medium, WorkloadKinds.RandomDisk,
+        nameof(IOThreadOnVcpuHostCpu), TuningArea.Disk, FindingSeverity.Medium, WorkloadKinds.RandomDisk,
         "An I/O thread and a vCPU on one host CPU take turns: the guest waits for its disk while it computes.",
         "libvirt formatdomain, iothreadpin; IBM, KVM I/O threads",
         static context => First(context, static (context, view) =>
