@@ -108,7 +108,8 @@ public static class FindingExamples
     // Eight cores under two caches, the second one of so many MiB.
     private static VMHostTopology TwoCaches(int second) => RuleScene.Flat(8) with
     {
-        CpuModel = "EPYC", Caches = [new HostCache(0, 3, "both", 32 * 1024, new CpuSet("0-3")), new HostCache(1, 3, "both", second * 1024, new CpuSet("4-7"))],
+        CpuModel = "EPYC",
+        Caches = [new HostCache(0, 3, "both", 32 * 1024, new CpuSet("0-3")), new HostCache(1, 3, "both", second * 1024, new CpuSet("4-7"))],
     };
 
     private static HostAbilities WithoutDirectIO => new() { ProbeDirectIO = static _ => new DirectIOProbe(false, "refused") };

@@ -33,7 +33,8 @@ internal static class WellMadeVMs
             var host = RuleScene.Flat(32);
             return host with
             {
-                CpuModel = "Alderlake", Nodes = [host.Nodes[0] with { Cpus = cpus }],
+                CpuModel = "Alderlake",
+                Nodes = [host.Nodes[0] with { Cpus = cpus }],
                 Caches = [new HostCache(0, 3, "both", 36 * 1024, new CpuSet("0-31"))],
             };
         }
@@ -105,7 +106,10 @@ internal static class WellMadeVMs
 
     private static FindingScene Of(VMHostTopology host, string xml) => new()
     {
-        Configured = xml, Running = xml, Host = host, Abilities = new HostAbilities { Libvirt = new Version(9, 0), Qemu = new Version(7, 2) },
+        Configured = xml,
+        Running = xml,
+        Host = host,
+        Abilities = new HostAbilities { Libvirt = new Version(9, 0), Qemu = new Version(7, 2) },
     };
 
     private static FindingScene Edit(string name, params string[] edits)

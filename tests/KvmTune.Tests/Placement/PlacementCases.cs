@@ -47,7 +47,10 @@ public sealed class PlacementCases(int seed)
         var request = Draw(host) with { AllowOvercommit = false, CoreKind = CoreKindChoice.Fast };
         var vms = request.VMs.Take(3).Select(vm => vm with
         {
-            Vcpus = 1 + (vm.Vcpus % Math.Max(1, host.OnlineCpus.Count / 2)), Cells = [], UnpluggedVcpus = CpuSet.Empty, IsRealTime = false,
+            Vcpus = 1 + (vm.Vcpus % Math.Max(1, host.OnlineCpus.Count / 2)),
+            Cells = [],
+            UnpluggedVcpus = CpuSet.Empty,
+            IsRealTime = false,
         });
         return request with { VMs = [.. vms], Neighbours = [.. request.Neighbours.Select(neighbour => neighbour with { IsRealTime = false, UnpluggedCpus = CpuSet.Empty })] };
     }

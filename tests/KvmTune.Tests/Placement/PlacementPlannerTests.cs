@@ -90,7 +90,8 @@ public sealed class PlacementPlannerTests
         var (worse, compared) = (new ConcurrentBag<string>(), 0);
         Parallel.ForEach(Requests(Draws(1500)).Select(request => request with
         {
-            AllowOvercommit = false, VMs = [.. request.VMs.Select(vm => vm with { UnpluggedVcpus = CpuSet.Empty, IsRealTime = false, Cells = [] })],
+            AllowOvercommit = false,
+            VMs = [.. request.VMs.Select(vm => vm with { UnpluggedVcpus = CpuSet.Empty, IsRealTime = false, Cells = [] })],
         }), request =>
         {
             var ours = PlacementPlanner.Plan(request).Aims;
@@ -376,7 +377,9 @@ public sealed class PlacementPlannerTests
 
     private static PlacementVM AsPlaced(PlacementVM vm, VMPlacement placed) => vm with
     {
-        CurrentPins = placed.VcpuPins, CurrentServiceCpus = placed.ServiceCpus, CurrentNodes = placed.MemoryNodes ?? placed.Nodes,
+        CurrentPins = placed.VcpuPins,
+        CurrentServiceCpus = placed.ServiceCpus,
+        CurrentNodes = placed.MemoryNodes ?? placed.Nodes,
     };
 
     private static List<string> Words(HostPlacement placement) => placement.VMs.OrderBy(vm => vm.VMName, StringComparer.Ordinal)

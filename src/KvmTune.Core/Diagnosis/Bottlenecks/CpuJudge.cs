@@ -124,7 +124,8 @@ internal static class CpuJudge
         var own = cpus is null ? [] : vcpus.Where(vcpu => pins.TryGetValue(vcpu.Number, out var its) && its.IsSubsetOf(cpus)).ToList();
         return own.Sum(vcpu => vcpu.BusyPercent ?? 0) >= delay / 4
             ? new Waiting(BottleneckCause.EmulatorDelay, "emulator", delay.Value,
-                $"QEMU's emulator thread waited {delay:0} % of the time for host CPU {cpus}, which it shares with vCPU {string.Join(", ", own.Select(vcpu => vcpu.Number))} of the same VM, and ran {run:0} %: devices without an I/O thread wait for it") { IsByOwnVcpus = true }
+                $"QEMU's emulator thread waited {delay:0} % of the time for host CPU {cpus}, which it shares with vCPU {string.Join(", ", own.Select(vcpu => vcpu.Number))} of the same VM, and ran {run:0} %: devices without an I/O thread wait for it")
+            { IsByOwnVcpus = true }
             : new Waiting(BottleneckCause.EmulatorDelay, "emulator", delay.Value,
                 $"QEMU's emulator thread waited {delay:0} % of the time for a host CPU that others used, and ran {run:0} %: devices without an I/O thread wait for it");
     }

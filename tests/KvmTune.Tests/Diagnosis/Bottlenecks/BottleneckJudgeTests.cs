@@ -16,7 +16,8 @@ public sealed class BottleneckJudgeTests
     {
         Configuration = Healthy.Configuration with
         {
-            IOThreadIds = [1], Disks = [.. Healthy.Configuration.Disks.Select(disk => disk.Target == "vdb" ? disk with { IOThread = 1 } : disk)],
+            IOThreadIds = [1],
+            Disks = [.. Healthy.Configuration.Disks.Select(disk => disk.Target == "vdb" ? disk with { IOThread = 1 } : disk)],
         },
     }).With(("Disk.vdb.WriteRequests", 2000), ("Disk.vdb.WriteNanoseconds", 20e9));
 
@@ -349,7 +350,8 @@ public sealed class BottleneckJudgeTests
         {
             Configuration = Healthy.Configuration with
             {
-                VcpuPins = new Dictionary<int, CpuSet> { [0] = new(0), [1] = new(1) }, EmulatorPin = new(1),
+                VcpuPins = new Dictionary<int, CpuSet> { [0] = new(0), [1] = new(1) },
+                EmulatorPin = new(1),
             },
         };
         var starved = pinned.With(
@@ -383,7 +385,8 @@ public sealed class BottleneckJudgeTests
     {
         var sample = VMPerformanceSample.Of("db01", Guid.Empty, "qemu:///system", DateTimeOffset.UnixEpoch, TimeSpan.FromSeconds(1), new Dictionary<string, double>(StringComparer.Ordinal)
         {
-            ["Vcpu.0.TimeNanoseconds"] = 1e8, ["Vcpu.0.DelayNanoseconds"] = 1.22e9,
+            ["Vcpu.0.TimeNanoseconds"] = 1e8,
+            ["Vcpu.0.DelayNanoseconds"] = 1.22e9,
         });
         Assert.Equal(100, sample.DelayPercent);
     }
