@@ -1,7 +1,9 @@
 # The bench `bottlenecks`: plants a bottleneck of each kind in the lab's guest lab2, round by round, and counts how often Find-VMBottleneck
-# names the right area and cause; and how often it names none on an idle guest. What is planted is planted with virsh and a shell in the guest.
-#   bottlenecks.ps1 [-Rounds N] [-Seconds N] [-Kind Idle, CpuHog, DiskThrottle, SyncWriter, MemoryPressure, NicLimit]
-param([int] $Rounds = 20, [double] $Seconds = 3, [string[]] $Kind)
+# names the right area and cause; and how often it names none on an idle guest and on one that is merely busy. What is planted is planted
+# with virsh and a shell in the guest.
+#   bottlenecks.ps1 [-Rounds N] [-Seconds N] [-Kind KIND,…] [-Show]     -Show prints the verdict of every round, not only of those missed
+# The kinds are those of docs/bottlenecks.md. HostSwap needs root and room for a swap file; the host has it only while that kind runs.
+param([int] $Rounds = 20, [double] $Seconds = 3, [string[]] $Kind, [switch] $Show)
 $ErrorActionPreference = 'Stop'
 . $PSScriptRoot/Figures.ps1
 $vm = 'lab2'
@@ -39,8 +41,131 @@ $mac = ([xml](Invoke-Virsh dumpxml $vm | Out-String)).domain.devices.interface.m
 # One process: fio's workers would have sessions of their own.
 $fio = 'fio --thread --name=load --filename=/data/load --size=64M --direct=1 --ioengine=libaio --time_based --runtime=600'
 $spin = 'while :; do :; done'
+$everywhere = "0-$hostCpu"
+function Set-Pin([string[]] $Vcpu, [string] $Emulator) {
+    foreach ($number in 0..($Vcpu.Count - 1)) { Invoke-Virsh vcpupin $vm $number $Vcpu[$number] --live }
+    if ($Emulator) { Invoke-Virsh emulatorpin $vm $Emulator --live }
+}
+function Set-Quota([string] $Which, [int] $Microseconds) { Invoke-Virsh schedinfo $vm --live --set "${Which}_period=100000" --set "${Which}_quota=$Microseconds" }
+
+# A disk of its own for a plant: the lab's are left alone.
+$folder = Split-Path ([xml](Invoke-Virsh dumpxml $vm | Out-String)).domain.devices.disk.Where{ $_.target.dev -eq 'vdb' }.source.file
+function Add-Disk([string] $Target, [string] $Driver, [string] $Inside) {
+    Set-Content "$folder/$Target.xml" "<disk type='file' device='disk'><driver name='qemu' $Driver/><source file='$folder/$Target.img'>$Inside</source><target dev='$Target' bus='virtio'/></disk>"
+    Invoke-Virsh attach-device $vm "$folder/$Target.xml" --live
+}
+function Remove-Disk([string] $Target) {
+    Invoke-Virsh detach-disk $vm $Target --live
+    while ((Invoke-Virsh domblklist $vm) -match $Target) { Start-Sleep -Milliseconds 200 }
+    Remove-Item "$folder/$Target.xml", "$folder/$Target.img" -ErrorAction Ignore
+}
+
+$secret = "${env:KVMTUNE_LAB_UUID_PREFIX}00000000b0b0"
+
 $plants = [ordered]@{
     Idle = @{}
+    # One vCPU of two computes, the disk writes and the network carries something, and nothing waits.
+    Busy = @{
+        Begin = {
+            $script:server = Start-Process iperf3 @('-s', '-B', $env:KVMTUNE_LAB_HOST_ADDRESS, '-p', '5301') -PassThru -RedirectStandardOutput /dev/null
+            Start-Load "iperf3 -c $env:KVMTUNE_LAB_HOST_ADDRESS -p 5301 -b 2M -t 600 & $fio --rw=randrw --bs=4k --iodepth=1 --rate_iops=20 & while :; do i=0; while [ `$i -lt 3000 ]; do i=`$((i+1)); done; sleep 0.02; done"
+        }
+        End = { Stop-Load; $script:server.Kill() }
+    }
+    VcpuQuota = @{
+        Area = 'Cpu'; Cause = 'CpuQuota'
+        Plant = { Set-Quota vcpu 20000 }
+        Begin = { Start-Load $spin }
+        End = { Stop-Load }
+        Take = { Set-Quota vcpu -1 }
+    }
+    VMQuota = @{
+        Area = 'Cpu'; Cause = 'CpuQuota'
+        Plant = { Set-Quota global 40000 }
+        Begin = { Start-Load "($spin) & $spin" }
+        End = { Stop-Load }
+        Take = { Set-Quota global -1 }
+    }
+    VcpusOnOneCpu = @{
+        Area = 'Cpu'; Cause = 'VcpusShareHostCpu'
+        Plant = { Set-Pin $hostCpu, $hostCpu }
+        Begin = { Start-Load "($spin) & $spin" }
+        End = { Stop-Load }
+        Take = { Set-Pin $everywhere, $everywhere }
+    }
+    EmulatorStarved = @{
+        Area = 'Cpu'; Cause = 'EmulatorDelay'
+        Plant = { Set-Pin 0, $hostCpu "$hostCpu" }
+        Begin = { Start-Load "($spin) & ($spin) & $fio --rw=randread --bs=64k --iodepth=8" }
+        End = { Stop-Load }
+        Take = { Set-Pin $everywhere, $everywhere $everywhere }
+    }
+    # LUKS is worked out in the I/O thread itself; Serpent has no instructions of its own.
+    IOThreadSaturated = @{
+        Area = 'Disk'; Cause = 'IOThreadSaturated'
+        Plant = {
+            Set-Content "$folder/secret.xml" "<secret ephemeral='yes' private='no'><uuid>$secret</uuid></secret>"
+            Invoke-Virsh secret-define "$folder/secret.xml"
+            Set-Content "$folder/secret" lab -NoNewline
+            Invoke-Virsh secret-set-value $secret --file "$folder/secret" --plain
+            & qemu-img create -q -f luks --object "secret,id=s,file=$folder/secret" -o key-secret=s,iter-time=10,cipher-alg=serpent-256 "$folder/vdc.img" 64M
+            if ($LASTEXITCODE -ne 0) { throw 'qemu-img could not make an encrypted image.' }
+            Invoke-Virsh iothreadadd $vm 1 --live
+            Add-Disk vdc "type='raw' iothread='1' cache='unsafe'" "<encryption format='luks'><secret type='passphrase' uuid='$secret'/></encryption>"
+        }
+        Begin = { Start-Load 'fio --thread --name=load --filename=/dev/vdc --size=60M --direct=1 --ioengine=libaio --time_based --runtime=600 --rw=read --bs=1M --iodepth=8' }
+        End = { Stop-Load }
+        Take = {
+            Remove-Disk vdc
+            Invoke-Virsh iothreaddel $vm 1 --live
+            Invoke-Virsh secret-undefine $secret
+            Remove-Item "$folder/secret", "$folder/secret.xml"
+        }
+    }
+    ThrottleGroup = @{
+        Area = 'Disk'; Cause = 'DiskLimit'
+        Plant = {
+            & qemu-img create -q -f raw "$folder/vdc.img" 64M
+            Add-Disk vdc "type='raw'"
+            foreach ($disk in 'vdb', 'vdc') { Invoke-Virsh blkdeviotune $vm $disk --group-name bench --total-iops-sec 100 --live }
+        }
+        Begin = {
+            # The neighbour takes most of what the group has.
+            Start-Load "fio --thread --name=neighbour --filename=/dev/vdc --size=60M --direct=1 --ioengine=libaio --time_based --runtime=600 --rw=randwrite --bs=4k --iodepth=16 & $fio --rw=randwrite --bs=4k --iodepth=2"
+        }
+        End = { Stop-Load }
+        Take = {
+            foreach ($disk in 'vdb', 'vdc') { Invoke-Virsh blkdeviotune $vm $disk --total-iops-sec 0 --live }
+            Remove-Disk vdc
+        }
+    }
+    HostSwap = @{
+        Area = 'Memory'; Cause = 'HostMemory'
+        Plant = {
+            & dd if=/dev/zero "of=$folder/swap" bs=1M count=512 status=none
+            & chmod 600 "$folder/swap"
+            & mkswap -q "$folder/swap"
+            & swapon "$folder/swap"
+            if ($LASTEXITCODE -ne 0) { throw 'This host takes no swap file.' }
+            Invoke-Virsh memtune $vm --hard-limit 200MiB --live
+        }
+        Begin = { Start-Load 'sysbench memory --memory-block-size=128M --memory-total-size=1T --memory-oper=write --memory-access-mode=rnd --threads=1 --time=600 run' }
+        End = { Stop-Load }
+        Take = {
+            Invoke-Virsh memtune $vm --hard-limit -1 --live
+            & swapoff "$folder/swap"
+            Remove-Item "$folder/swap"
+        }
+    }
+    # The neighbour lab1 and programs of the host want more CPUs than there are.
+    Overcommit = @{
+        Area = 'Cpu'; Cause = 'VcpuDelay'
+        Begin = {
+            $script:hogs = foreach ($cpu in 0..$hostCpu) { foreach ($number in 1, 2) { Start-Process taskset @('-c', $cpu, 'sha256sum', '/dev/zero') -PassThru -RedirectStandardOutput /dev/null } }
+            Start-Load $spin
+        }
+        End = { Stop-Load; $script:hogs.Kill() }
+    }
     CpuHog = @{
         Area = 'Cpu'; Cause = 'VcpuDelay'
         Plant = { foreach ($vcpu in 0, 1) { Invoke-Virsh vcpupin $vm $vcpu $hostCpu --live } }
@@ -108,8 +233,10 @@ foreach ($name in $Kind) {
             finally { if ($plant.End) { & $plant.End } }
             $isHit = $report.Area -eq $plant.Area
             $hits += $isHit
-            $causes += $isHit -and $report.Cause -eq $plant.Cause
-            Write-Verbose "$name $round`: $($report.Area) $($report.Cause): $($report.Verdict) $($report.Notes)" -Verbose:(-not $isHit -or $VerbosePreference -eq 'Continue')
+            $isRight = $isHit -and $report.Cause -eq $plant.Cause
+            $causes += $isRight
+            Write-Verbose "$name $round`: $($report.Area) $($report.Cause) $($report.Subject): $($report.Verdict) $($report.Notes)" -Verbose:(-not $isRight -or $Show)
+            if (-not $isRight) { $report.Areas.Saturation | ForEach-Object { Write-Verbose "    $_" -Verbose } }
         }
     }
     finally { if ($plant.Take) { & $plant.Take | Out-Null } }

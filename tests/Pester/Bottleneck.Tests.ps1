@@ -133,4 +133,25 @@ Describe 'A real guest' -Tag Lab, lab2 -Skip:(-not $env:KVMTUNE_LAB) {
             $null = Invoke-Virsh blkdeviotune lab2 vdb --total-iops-sec 0 --live
         }
     }
+
+    # So little that it is used up on a busy host too.
+    It 'is held back by <What>, and not by others' -ForEach @(
+        @{ What = 'the quota of a vCPU'; Set = 'vcpu_quota'; Quota = 8000; Load = 'while :; do :; done'; Cause = 'CpuQuota'; Said = '^vCPU \d used up its CPU quota \(8000 of 100000 µs \(0\.08 host CPUs\)\) in \d+ of \d+ periods \(nr_throttled\)' }
+        @{ What = 'the quota of the whole VM'; Set = 'global_quota'; Quota = 16000; Load = '(while :; do :; done) & while :; do :; done'; Cause = 'CpuQuota'; Said = '^the VM used up its CPU quota' }
+    ) {
+        $null = Invoke-Virsh schedinfo lab2 --live --set "$Set=$Quota"
+        try {
+            $null = Invoke-InGuest lab2 "setsid sh -c 'echo `$`$ >/tmp/load; $Load' </dev/null >/dev/null 2>&1 & while ! [ -s /tmp/load ]; do sleep 0.1; done"
+            $report = Find-VMBottleneck lab2 -Interval 3
+            "$($report.Area) $($report.Cause)" | Should -Be "Cpu $Cause"
+            $report.Verdict | Should -Match $Said
+            $report.Exceeded.ThresholdName | Should -Contain CpuThrottledPercent
+            (Watch-VMPerformance lab2 -Interval 1 -Count 1).DelayPercent | Should -BeLessOrEqual 100
+            (Get-VMTopology lab2 | Format-List | Out-String) | Should -Match "$Quota of 100000"
+        }
+        finally {
+            $null = Invoke-Virsh schedinfo lab2 --live --set "$Set=-1"
+            $null = Invoke-InGuest lab2 'kill -KILL -$(cat /tmp/load); rm -f /tmp/load; true'
+        }
+    }
 }

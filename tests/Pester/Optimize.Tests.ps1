@@ -45,7 +45,7 @@ Describe 'Optimize-VM on a real guest' -Tag Lab, lab1 -Skip:(-not $env:KVMTUNE_L
         It 'finds it, proves it and fixes it; every change that it made is in the history, with its measurements' {
             $optimization = Optimize-VM lab1 -Workload Cpu -Interval 4s -Confirm:$false -WarningAction Ignore
             $optimization.Diagnoses[0].Area | Should -Be Cpu
-            $optimization.Diagnoses[0].Cause | Should -Be VcpuDelay
+            $optimization.Diagnoses[0].Cause | Should -Be VcpusShareHostCpu
             $optimization.Outcome | Should -Be Improved
             $kept = @($optimization.Kept)
             $kept[0].Experiment.Verdict | Should -Be Improved

@@ -70,6 +70,28 @@ Describe 'A placement on a host of the test driver' {
         (TabExpansion2 $line $line.Length).CompletionMatches.CompletionText | Should -Contain $_
     }
 
+    It 'takes -CoreKind <_>, and completes it' -ForEach Fast, Efficient, Any {
+        (New-VcpuPinPlan db01 -CoreKind $_ -WarningAction Ignore).Placement.VcpuPins.Count | Should -Be 2
+        $line = 'New-VcpuPinPlan db01 -CoreKind '
+        (TabExpansion2 $line $line.Length).CompletionMatches.CompletionText | Should -Contain $_
+    }
+
+    It 'is the same whatever the order of the names' {
+        $pins = { param($names) New-VcpuPinPlan $names -AllowOvercommit -WarningAction Ignore | Sort-Object VMName | ForEach-Object { "$($_.VMName) $($_.Placement.VcpuCpus) $($_.Placement.ServiceCpus)" } }
+        $placed = & $pins db01, db02, web01
+        @($placed).Count | Should -Be 3
+        & $pins db02, web01, db01 | Should -Be $placed
+    }
+
+    It 'says that nothing moves when asked again' {
+        $null = New-VcpuPinPlan db01 -Scope Config -WarningAction Ignore | Invoke-VMTuning -WarningAction Ignore
+        $again = New-VcpuPinPlan db01 -Scope Config -WarningAction Ignore
+        $again.HasChanges | Should -BeFalse
+        $again.Reasons -join ' ' | Should -Match 'none moves'
+        $null = Clear-VcpuPin db01 -Scope Config -WarningAction Ignore
+        $null = Clear-EmulatorPin db01 -Scope Config -WarningAction Ignore
+    }
+
     It 'is applied by Invoke-VMTuning, respected by the next plan, and not a change the second time' {
         $plan = New-VcpuPinPlan db01 -Scope Config -WarningAction Ignore
         ($plan | Invoke-VMTuning -WarningAction Ignore).Outcome | Should -BeIn Applied, RestartPending
@@ -94,14 +116,13 @@ Describe 'A placement on a host with nodes, some of whose VMs run' {
     BeforeAll { $null = Connect-VMHost test:///default }
     AfterAll { Disconnect-VMHost test:///default -ErrorAction Ignore }
 
-    It 'binds the memory to the node of the vCPUs, and waits for a restart with both' {
-        $plan = New-VcpuPinPlan test -WarningAction Ignore
-        if ((Get-VMHostTopology).Nodes.Count -gt 1) {
-            $plan.RequiresRestart | Should -BeTrue
-            $plan.Title | Should -Match 'memory strict from host node'
-            $plan.ChangesRunning | Should -BeFalse
-        }
-        (New-VcpuPinPlan test -KeepNumaPolicy -WarningAction Ignore).Change.NumaPolicy | Should -BeNullOrEmpty
+    It 'refuses a VM with more memory than the nodes have, with the figures, and places its threads where the memory stays' {
+        $captured = Invoke-Captured { New-VcpuPinPlan test -WarningAction Ignore }
+        $captured.Ids | Should -Be HostMemoryShort
+        "$($captured.Errors[0])" | Should -Match "'test' needs 8 GiB of memory, and the host has .* \(node 0: "
+        $plan = New-VcpuPinPlan test -KeepNumaPolicy -WarningAction Ignore
+        $plan.Placement.VcpuPins.Count | Should -Be 2
+        $plan.Change.NumaPolicy | Should -BeNullOrEmpty
     }
 }
 

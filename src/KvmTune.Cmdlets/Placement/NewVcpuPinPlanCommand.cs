@@ -27,6 +27,10 @@ public sealed class NewVcpuPinPlanCommand : VMCmdlet
     [Parameter]
     public ThreadPolicy ThreadPolicy { get; set; }
 
+    /// <summary>Which kind of core is taken, where the host has several: Fast (the default), Efficient, or Any, which mixes them.</summary>
+    [Parameter]
+    public CoreKindChoice CoreKind { get; set; }
+
     /// <summary>Host CPUs that belong to the host and get nothing: 0, '0-1' or 0,1.</summary>
     [Parameter]
     [CpuSetTransformation]
@@ -72,6 +76,7 @@ public sealed class NewVcpuPinPlanCommand : VMCmdlet
         var options = new PlacementOptions
         {
             ThreadPolicy = ThreadPolicy,
+            CoreKind = CoreKind,
             ReservedCpus = ReservedCpu,
             UseIsolatedCpus = UseIsolatedCpu,
             AllowOvercommit = AllowOvercommit,

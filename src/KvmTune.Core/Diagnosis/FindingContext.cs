@@ -45,6 +45,15 @@ public sealed class FindingContext(
     /// <summary>What the host's programs and kernel can do.</summary>
     public HostAbilities Abilities { get; init; } = new();
 
+    /// <summary>Whether the VM is off with its state saved (a managed save).</summary>
+    public bool HasManagedSave { get; init; }
+
+    /// <summary>Reads which CPUs the host can give this VM; by default that is not known.</summary>
+    public Func<GuestCpuAbilities?> ReadGuestCpus { get; init; } = static () => null;
+
+    /// <summary>Which CPUs the host can give this VM; null where that is not known.</summary>
+    public GuestCpuAbilities? GuestCpus => ReadGuestCpus();
+
     /// <summary>What the guest says of the queues of its NICs, by hardware address; NICs that nobody asked about are missing.</summary>
     public IReadOnlyDictionary<string, GuestNicQueuesReading> GuestQueues { get; init; } =
         new Dictionary<string, GuestNicQueuesReading>(StringComparer.OrdinalIgnoreCase);

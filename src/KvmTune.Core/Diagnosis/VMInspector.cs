@@ -37,6 +37,8 @@ public sealed class VMInspector(HostConnection host, TimeProvider time)
             () => host.IsLocalQemu ? HostMemoryFacts.Read() : null)
         {
             Abilities = _abilities.Value,
+            HasManagedSave = vm.Running is null && domain.HasManagedSave,
+            ReadGuestCpus = () => GuestCpus(vm.Configured ?? vm.Current),
             GuestQueues = await AskGuestAsync(vm, cancellationToken),
         });
     }
@@ -92,6 +94,19 @@ public sealed class VMInspector(HostConnection host, TimeProvider time)
         catch (KvmTuneException exception) when (exception.Category is KvmTuneErrorCategory.PermissionDenied)
         {
             return (null, exception.Message);
+        }
+    }
+
+    // libvirt tells it only to who may change VMs.
+    private GuestCpuAbilities? GuestCpus(VMConfiguration vm)
+    {
+        try
+        {
+            return GuestCpuAbilities.Read(host, vm.Architecture, vm.Machine, vm.DomainType);
+        }
+        catch (KvmTuneException exception) when (exception.Category is KvmTuneErrorCategory.PermissionDenied)
+        {
+            return null;
         }
     }
 

@@ -1,4 +1,5 @@
 // Reads a host's topology: capabilities, which CPUs are online, free memory and pages, and what only the local kernel knows.
+using System.Globalization;
 using KvmTune.Libvirt;
 using KvmTune.Topology;
 
@@ -45,12 +46,42 @@ public static class HostReading
     {
         var (online, mapLength) = Cpus(host);
         var present = CpuSet.Of(topology.Cpus.Select(cpu => cpu.Id)).Union(online);
+        var speeds = host.IsLocalQemu ? Speeds("/sys/devices/system/cpu", online) : new Dictionary<int, int>();
         return topology with
         {
+            Nodes = speeds.Count == 0 ? topology.Nodes : [.. topology.Nodes.Select(node => node with
+            {
+                Cpus = [.. node.Cpus.Select(cpu => speeds.TryGetValue(cpu.Id, out var speed) ? cpu with { Speed = speed } : cpu)],
+            })],
             OnlineCpus = online,
             OfflineCpus = present.Union(AllOf(mapLength)).Except(online),
             IsolatedCpus = host.IsLocalQemu ? LocalList("/sys/devices/system/cpu/isolated") : null,
         };
+    }
+
+    /// <summary>The speed of each CPU, all by one measure (kernel: <c>cpu_capacity</c>, else <c>cpufreq/cpuinfo_max_freq</c>); empty where one is missing.</summary>
+    /// <param name="folder">The kernel's folder of CPUs.</param>
+    /// <param name="cpus">The CPUs.</param>
+    internal static IReadOnlyDictionary<int, int> Speeds(string folder, CpuSet cpus)
+    {
+        return Measured("cpu_capacity") ?? Measured("cpufreq/cpuinfo_max_freq") ?? [];
+
+        Dictionary<int, int>? Measured(string file)
+        {
+            var speeds = new Dictionary<int, int>();
+            foreach (var cpu in cpus.Numbers)
+            {
+                var path = Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"cpu{cpu}"), file);
+                if (!File.Exists(path) || !int.TryParse(File.ReadAllText(path), NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture, out var speed) || speed <= 0)
+                {
+                    return null;
+                }
+
+                speeds[cpu] = speed;
+            }
+
+            return speeds;
+        }
     }
 
     private static List<HostNode> WithFree(LibvirtConnection connection, IReadOnlyList<HostNode> nodes)

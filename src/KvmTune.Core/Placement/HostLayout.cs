@@ -31,14 +31,19 @@ internal sealed class HostLayout
     /// <summary>The highest CPU number plus one.</summary>
     public int CpuCount { get; }
 
+    /// <summary>The kinds of core, the fastest first.</summary>
+    public required IReadOnlyList<CoreKind> Kinds { get; init; }
+
     /// <summary>Lays a host out.</summary>
     public static HostLayout Of(VMHostTopology host)
     {
+        var kinds = host.CoreKinds;
+        var kindOf = kinds.SelectMany((kind, index) => kind.Cpus.Numbers.Select(cpu => (cpu, index))).ToDictionary(entry => entry.cpu, entry => entry.index);
         var nodes = new List<LayoutNode>();
         var cores = new List<LayoutCore>();
         var cpus = new Dictionary<int, LayoutCpu>();
-        var lastLevel = host.Caches.Where(cache => cache.Type != "code").Select(cache => cache.Level).DefaultIfEmpty(0).Max();
-        var banks = host.Caches.Where(cache => cache.Level == lastLevel && cache.Type != "code").ToList();
+        var caches = 0;
+        var banks = host.LastLevelCaches;
         var bankOf = banks.SelectMany((bank, index) => bank.Cpus.Numbers.Select(cpu => (cpu, index)))
             .GroupBy(entry => entry.cpu).ToDictionary(group => group.Key, group => group.First().index);
 
@@ -51,10 +56,10 @@ internal sealed class HostLayout
             foreach (var group in online.GroupBy(cpu => bankOf.TryGetValue(cpu.Id, out var bank) ? (bank, 0, 0) : (-1, cpu.Socket ?? 0, cpu.Die ?? 0)))
             {
                 var bank = group.Key.Item1 < 0 ? null : banks[group.Key.Item1];
-                var cache = new LayoutCache(node, new CacheDomain(hostNode.Id, bank?.Level, bank?.SizeKiB, CpuSet.Of(group.Select(cpu => cpu.Id))));
+                var cache = new LayoutCache(caches++, node, new CacheDomain(hostNode.Id, bank?.Level, bank?.SizeKiB, CpuSet.Of(group.Select(cpu => cpu.Id))));
                 foreach (var siblings in group.GroupBy(CoreKey).OrderBy(siblings => siblings.Min(cpu => cpu.Id)))
                 {
-                    var core = new LayoutCore(cores.Count, cache, [.. siblings.Select(cpu => cpu.Id).Order()]);
+                    var core = new LayoutCore(cores.Count, cache, [.. siblings.Select(cpu => cpu.Id).Order()], kindOf.GetValueOrDefault(siblings.First().Id));
                     cores.Add(core);
                     cache.Cores.Add(core);
                     foreach (var cpu in core.Cpus)
@@ -70,7 +75,7 @@ internal sealed class HostLayout
             nodes.Add(node);
         }
 
-        return new HostLayout(nodes, cores, cpus);
+        return new HostLayout(nodes, cores, cpus) { Kinds = kinds };
     }
 
     // Siblings name each other; the smallest of them stands for the core.
@@ -106,8 +111,11 @@ internal sealed record LayoutNode(int Index, HostNode Host)
 }
 
 /// <summary>A last-level cache, within one node.</summary>
-internal sealed class LayoutCache(LayoutNode node, CacheDomain domain)
+internal sealed class LayoutCache(int index, LayoutNode node, CacheDomain domain)
 {
+    /// <summary>Its place among the caches.</summary>
+    public int Index { get; } = index;
+
     /// <summary>The node.</summary>
     public LayoutNode Node { get; } = node;
 
@@ -122,7 +130,8 @@ internal sealed class LayoutCache(LayoutNode node, CacheDomain domain)
 /// <param name="Index">Its place among the cores.</param>
 /// <param name="Cache">Its last-level cache.</param>
 /// <param name="Cpus">Its online threads.</param>
-internal sealed record LayoutCore(int Index, LayoutCache Cache, int[] Cpus)
+/// <param name="Kind">Its kind among those of the host.</param>
+internal sealed record LayoutCore(int Index, LayoutCache Cache, int[] Cpus, int Kind)
 {
     /// <summary>The node.</summary>
     public LayoutNode Node => Cache.Node;

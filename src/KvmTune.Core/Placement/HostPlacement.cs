@@ -19,6 +19,9 @@ public sealed record HostPlacement
     /// <summary>Whether pinning pays on this host, with the evidence: broken ones speak against it.</summary>
     public required IReadOnlyList<RuleFinding> Findings { get; init; }
 
+    /// <summary>How far it is from its aims.</summary>
+    internal PlacementAims Aims { get; init; }
+
     /// <summary>The findings that speak against pinning here.</summary>
     public IReadOnlyList<RuleFinding> Advice => Findings.Where(finding => !finding.IsKept).ToList();
 }
@@ -35,8 +38,21 @@ public sealed record VMPlacement
     /// <summary>The host CPU of each vCPU.</summary>
     public required IReadOnlyDictionary<int, int> VcpuPins { get; init; }
 
+    /// <summary>The vCPUs among them that are not plugged in.</summary>
+    public CpuSet UnpluggedVcpus { get; init; } = CpuSet.Empty;
+
     /// <summary>All host CPUs of its vCPUs.</summary>
     public CpuSet VcpuCpus => CpuSet.Of(VcpuPins.Values);
+
+    /// <summary>The host CPUs of the vCPUs that are plugged in.</summary>
+    internal IReadOnlyDictionary<int, int> PluggedPins =>
+        UnpluggedVcpus.IsEmpty ? VcpuPins : VcpuPins.Where(pin => !UnpluggedVcpus.Contains(pin.Key)).ToDictionary(pin => pin.Key, pin => pin.Value);
+
+    /// <summary>The kinds of core of its vCPUs, on a host with several.</summary>
+    public IReadOnlyList<CoreKind> Kinds { get; init; } = [];
+
+    /// <summary>Whether emulator and I/O threads stay where they are pinned now, each for itself.</summary>
+    public bool KeepsServicePins { get; init; }
 
     /// <summary>The host nodes of its vCPUs.</summary>
     public required CpuSet Nodes { get; init; }

@@ -12,9 +12,12 @@ namespace KvmTune.Placement;
 internal sealed class PlacementExplanation(HostLayout layout, PlacementRequest request, PlacementState before, PlacementSharing sharing)
 {
     /// <summary>The placement with its reasons.</summary>
-    public VMPlacement Explain(PlacementVM vm, VMPlacement placement, bool isOvercommitted, ServicePlace service) => placement with
+    public VMPlacement Explain(PlacementVM vm, VMPlacement placement, ServicePlace service) => placement with
     {
-        Reasons = new List<string>([Node(vm, placement), Cache(vm, placement), Cores(vm, placement, isOvercommitted), Service(placement, service), .. Memory(vm, placement)]),
+        Reasons = new List<string>([
+            Node(vm, placement), Cache(vm, placement), .. Kind(vm, placement), Cores(vm, placement), Service(placement, service),
+            .. Memory(vm, placement), .. Reserve(placement), .. Unplugged(placement), Move(vm, placement),
+        ]),
         Shared = sharing.Of(placement),
     };
 
@@ -22,12 +25,12 @@ internal sealed class PlacementExplanation(HostLayout layout, PlacementRequest r
     {
         if (layout.Nodes.Count == 1)
         {
-            return Text($"The host has one node, with {Free(layout.Nodes[0])} of {layout.Nodes[0].Cores.Sum(core => core.Cpus.Length)} CPUs free for {Count(vm.Vcpus, "vCPU")}.");
+            return Text($"The host has one node, with {Free(layout.Nodes[0], vm)} of {layout.Nodes[0].Cores.Sum(core => core.Cpus.Length)} CPUs free for {Count(vm.PluggedVcpus.Count, "vCPU")}.");
         }
 
         var nodes = layout.Nodes.Where(node => placement.Nodes.Contains(node.Id)).ToList();
-        var figures = string.Join("; ", nodes.Select(node => Text($"node {node.Id} has {Free(node)} CPUs free{(before.Available(node, vm) is { } memory ? $" and {PageSize.Rounded(memory)} of memory" : null)}")));
-        var need = Text($"{Count(vm.Vcpus, "vCPU")}{(vm.MemoryKiB > 0 ? $" and {PageSize.Rounded(vm.MemoryKiB)}" : null)}");
+        var figures = string.Join("; ", nodes.Select(node => Text($"node {node.Id} has {Free(node, vm)} CPUs free{(before.Available(node, vm) is { } memory ? $" and {PageSize.Rounded(memory)} of memory" : null)}")));
+        var need = Text($"{Count(vm.PluggedVcpus.Count, "vCPU")}{(vm.MemoryKiB > 0 ? $" and {PageSize.Rounded(vm.MemoryKiB)}" : null)}");
         if (placement.CrossesNodes)
         {
             return placement.CellNodes.Count > 0
@@ -36,8 +39,8 @@ internal sealed class PlacementExplanation(HostLayout layout, PlacementRequest r
         }
 
         var others = layout.Nodes.Where(node => !placement.Nodes.Contains(node.Id)).ToList();
-        var unfit = others.Where(node => !before.HasMemory(node, vm, vm.MemoryKiB) || before.Capacity(node.Cores) < vm.Vcpus)
-            .Select(node => before.HasMemory(node, vm, vm.MemoryKiB) ? Text($"node {node.Id} has too few free CPUs ({Free(node)})") : Text($"node {node.Id} has too little memory ({PageSize.Rounded(before.Available(node, vm) ?? 0)})")).ToList();
+        var unfit = others.Where(node => !before.HasMemory(node, vm, vm.MemoryKiB) || Free(node, vm) < vm.PluggedVcpus.Count)
+            .Select(node => before.HasMemory(node, vm, vm.MemoryKiB) ? Text($"node {node.Id} has too few free CPUs ({Free(node, vm)})") : Text($"node {node.Id} has too little memory ({PageSize.Rounded(before.Available(node, vm) ?? 0)})")).ToList();
         var why = vm.RequiredNodes is not null ? "its memory is there and stays"
             : vm.CurrentNodes?.Overlaps(placement.Nodes) == true ? "its memory is there already"
             : unfit.Count == others.Count ? "it is the only one that has room" : "it has the most room where the VM stays together";
@@ -53,27 +56,57 @@ internal sealed class PlacementExplanation(HostLayout layout, PlacementRequest r
                 : $"All vCPUs share one last-level cache: {placement.Caches[0]}.";
         }
 
-        var largest = layout.Caches.Max(cache => before.Capacity(cache.Cores));
-        return largest >= vm.Vcpus
-            ? Text($"The vCPUs are on {placement.Caches.Count} last-level caches: those with {vm.Vcpus} free CPUs are taken by VMs of this plan, or on nodes without the memory.")
-            : Text($"The vCPUs are on {placement.Caches.Count} last-level caches: none has {vm.Vcpus} free CPUs (the most is {largest}).");
+        var count = vm.PluggedVcpus.Count;
+        var largest = layout.Caches.Max(cache => cache.Cores.Sum(core => before.Capacity(core, vm)));
+        var cores = CoresOf(placement);
+        var idle = layout.Caches.Max(cache => cache.Cores.Count(before.IsIdle));
+        var why = largest < count ? Text($"none has {count} free CPUs (the most is {largest})")
+            : request.ThreadPolicy == ThreadPolicy.Prefer && idle < cores.Count ? Text($"{count} vCPUs would fit under one, but cores of their own come before one cache, and none has {cores.Count} idle cores (the most is {idle}). With -ThreadPolicy Require they share cores and one cache")
+            : Text($"those with {count} free CPUs are taken by VMs of this plan, of another kind of core, or on nodes without the memory");
+        return Text($"The vCPUs are on {placement.Caches.Count} last-level caches: {why}.");
     }
 
-    private string Cores(PlacementVM vm, VMPlacement placement, bool isOvercommitted)
+    private IEnumerable<string> Kind(PlacementVM vm, VMPlacement placement)
     {
-        var cores = placement.VcpuPins.Values.Select(cpu => layout.Cpus[cpu].Core).Distinct().ToList();
+        if (layout.Kinds.Count == 1)
+        {
+            yield break;
+        }
+
+        var wanted = request.CoreKind == CoreKindChoice.Efficient ? layout.Kinds[^1] : layout.Kinds[0];
+        yield return placement.Kinds.Count > 1
+            ? Text($"The vCPUs are on {placement.Kinds.Count} kinds of core, {string.Join(" and ", placement.Kinds)}: {(request.CoreKind == CoreKindChoice.Any ? "-CoreKind Any allows it" : Text($"no kind has {vm.PluggedVcpus.Count} free CPUs"))}. The guest takes them for equal, and what it spreads over all waits for the slowest.")
+            : Text($"All vCPUs are on one kind of core, {placement.Kinds[0]}{(placement.Kinds[0] == wanted || request.CoreKind == CoreKindChoice.Any ? null : Text($"; {wanted} have no room"))}.");
+    }
+
+    private string Cores(PlacementVM vm, VMPlacement placement)
+    {
+        var cores = CoresOf(placement);
+        var (vcpus, cpus) = (placement.PluggedPins.Count, placement.PluggedPins.Values.Distinct().Count());
+        var isOvercommitted = placement.PluggedPins.Values.Any(cpu => sharing.On(cpu).Count > 1);
         var spread = isOvercommitted
-            ? Text($"There are too few free CPUs, and overcommit is allowed: {Count(vm.Vcpus, "vCPU")} on {Count(placement.VcpuCpus.Count, "host CPU")}, the least loaded ones.")
+            ? Text($"There are too few free CPUs, and overcommit is allowed: {Count(vcpus, "vCPU")} on {Count(cpus, "host CPU")}, the least loaded ones{(cpus == vcpus ? ", each on one of its own" : null)}.")
             : cores.TrueForAll(core => core.Cpus.Length == 1) ? Text($"{Count(cores.Count, "core")} without sibling threads, one for each vCPU.")
             : request.ThreadPolicy switch
             {
                 ThreadPolicy.Require => Text($"{Count(cores.Count, "whole core")}; no other VM gets a thread of them."),
                 ThreadPolicy.Isolate => Text($"One thread on each of {Count(cores.Count, "core")}; their siblings stay idle."),
-                _ when cores.Count == vm.Vcpus => Text($"One thread on each of {Count(cores.Count, "core")}."),
-                _ when vm.GuestThreads > 1 => Text($"{Count(cores.Count, "core")} with {vm.GuestThreads} threads each, as the guest sees them."),
-                _ => Text($"{Count(vm.Vcpus, "vCPU")} on {Count(cores.Count, "core")}: there were not enough idle cores here for one each, so sibling threads are used. Give the guest that topology with Set-VMCpuModel -MatchPins, or it loads siblings as if they were cores."),
+                _ when cores.Count == vcpus => Text($"One thread on each of {Count(cores.Count, "core")}."),
+                _ when vm.GuestThreads > 1 && vcpus == cores.Count * vm.GuestThreads => Text($"{Count(cores.Count, "core")} with {vm.GuestThreads} threads each, as the guest sees them."),
+                _ => Text($"{Count(vcpus, "vCPU")} on {Count(cores.Count, "core")}: there were not enough idle cores here for one each, so sibling threads are used. {Topology(vm, placement)}"),
             };
         return request.UseIsolatedCpus ? $"{spread} All of them are isolated by the kernel and carry one vCPU each." : spread;
+    }
+
+    // Advice that can be followed: a topology of equal cores is there only where each core has as many vCPUs, side by side.
+    private string Topology(PlacementVM vm, VMPlacement placement)
+    {
+        var byCore = placement.VcpuPins.OrderBy(pin => pin.Key).Select(pin => layout.Cpus[pin.Value].Core).ToList();
+        var threads = byCore.TakeWhile(core => core == byCore[0]).Count();
+        var isRegular = byCore.Count % threads == 0 && byCore.Chunk(threads).All(chunk => Array.TrueForAll(chunk, core => core == chunk[0])) && byCore.Distinct().Count() == byCore.Count / threads;
+        return isRegular && threads > 1 && placement.VcpuPins.Values.Distinct().Count() == byCore.Count
+            ? Text($"Give the guest that topology with Set-VMCpuModel -MatchPins once it is pinned, or it loads siblings as if they were cores.")
+            : Text($"The guest takes all for cores of their own; no topology of equal cores matches these. {(vm.PluggedVcpus.Count % 2 == 0 ? "-ThreadPolicy Require gives it whole cores, which can be shown to it" : "An even number of vCPUs on whole cores (-ThreadPolicy Require) could be shown to it")}.");
     }
 
     private static string Service(VMPlacement placement, ServicePlace service) => service switch
@@ -81,6 +114,8 @@ internal sealed class PlacementExplanation(HostLayout layout, PlacementRequest r
         ServicePlace.OwnCore => $"Emulator and I/O threads are on host CPU {placement.ServiceCpus}: the same node, cores without vCPUs.",
         ServicePlace.Sibling => $"Emulator and I/O threads are on host CPU {placement.ServiceCpus}: the same node, but siblings of vCPUs, since no core without vCPUs is left there.",
         ServicePlace.OtherNode => $"Emulator and I/O threads are on host CPU {placement.ServiceCpus} of another node: none is left on the VM's own.",
+        _ when !placement.ServiceCpus.Overlaps(placement.VcpuCpus) =>
+            $"Emulator and I/O threads are on host CPU {placement.ServiceCpus}, beside the real-time vCPUs and not with them: no core without vCPUs is left for them.",
         _ => $"Emulator and I/O threads share host CPU {placement.ServiceCpus} with the vCPUs: the host has no other CPU left for them. The guest will see that as steal.",
     };
 
@@ -98,7 +133,81 @@ internal sealed class PlacementExplanation(HostLayout layout, PlacementRequest r
         }
     }
 
-    private int Free(LayoutNode node) => before.Capacity(node.Cores);
+    private IEnumerable<string> Reserve(VMPlacement placement)
+    {
+        var reserve = CpuSet.Of(placement.PluggedPins.Values.Where(before.IsReserve));
+        if (!reserve.IsEmpty)
+        {
+            yield return $"Host CPU {reserve} would be left to the host's own work, and is needed here.";
+        }
+    }
+
+    private static IEnumerable<string> Unplugged(VMPlacement placement)
+    {
+        if (!placement.UnpluggedVcpus.IsEmpty)
+        {
+            yield return $"vCPU {placement.UnpluggedVcpus} {(placement.UnpluggedVcpus.Count == 1 ? "is" : "are")} not plugged in, and placed after all that are, on host CPU {CpuSet.Of(placement.UnpluggedVcpus.Numbers.Select(vcpu => placement.VcpuPins[vcpu]))}.";
+        }
+    }
+
+    // What moving gains, against the place that the VM has now.
+    private string Move(PlacementVM vm, VMPlacement placement)
+    {
+        if (vm.CurrentPins.Count == 0)
+        {
+            return "Its vCPUs are not pinned to single host CPUs now.";
+        }
+
+        if (placement.PluggedPins.All(pin => vm.CurrentPins.TryGetValue(pin.Key, out var cpu) && cpu == pin.Value))
+        {
+            return "Its vCPUs sit as well as in any place that was found: none moves.";
+        }
+
+        var (now, then) = (Faults(vm, vm.CurrentPins), Faults(vm, placement.PluggedPins));
+        return now.Except(then, StringComparer.Ordinal).ToList() is { Count: > 0 } gained
+            ? $"Moving gains: now {string.Join(", ", gained)}{(then.Count > 0 ? $"; then {string.Join(", ", then)}" : null)}."
+            : "It moves so that the VMs of this plan sit better together.";
+    }
+
+    private List<string> Faults(PlacementVM vm, IReadOnlyDictionary<int, int> pins)
+    {
+        var plugged = vm.PluggedVcpus;
+        var faults = new List<string>();
+        var known = plugged.Where(vcpu => pins.TryGetValue(vcpu, out var cpu) && layout.Cpus.ContainsKey(cpu)).Select(vcpu => (Vcpu: vcpu, Cpu: layout.Cpus[pins[vcpu]])).ToList();
+        var others = request.VMs.Where(other => other != vm).SelectMany(other => other.PluggedVcpus.Where(other.CurrentPins.ContainsKey).Select(vcpu => other.CurrentPins[vcpu])).ToHashSet();
+        Say(plugged.Count - known.Count, "without a host CPU of its own");
+        Say(known.Count(pin => !before.IsUsable(pin.Cpu.Id)), "on reserved or isolated host CPUs");
+        Say(known.Count - known.Select(pin => pin.Cpu).Distinct().Count(), "on a host CPU with another vCPU of the VM");
+        Say(known.Count(pin => before.LoadOf(pin.Cpu.Id) > 0 || (ReferenceEquals(pins, vm.CurrentPins) && others.Contains(pin.Cpu.Id))), "on host CPUs of other VMs");
+        Several(pin => pin.Core.Node.Id, "nodes");
+        Several(pin => pin.Core.Kind, "kinds of core");
+        Say(known.Select(pin => (pin.Vcpu / vm.GuestThreads, pin.Cpu.Core)).Distinct().GroupBy(entry => entry.Core).Sum(group => group.Count() - 1), "on a sibling thread");
+        Several(pin => pin.Core.Cache.Index, "last-level caches");
+        Say(known.Count(pin => before.IsDisturbed(pin.Cpu.Id)), "on CPUs of other VMs' emulator or I/O threads");
+        Say(known.Count(pin => before.IsReserve(pin.Cpu.Id)), "on the core that is left to the host's own work");
+        return faults;
+
+        void Say(int count, string what)
+        {
+            if (count > 0)
+            {
+                faults.Add($"{Count(count, "vCPU")} {what}");
+            }
+        }
+
+        void Several(Func<LayoutCpu, int> of, string what)
+        {
+            var count = known.Select(pin => of(pin.Cpu)).Distinct().Count();
+            if (count > 1)
+            {
+                faults.Add(Text($"on {count} {what}"));
+            }
+        }
+    }
+
+    private List<LayoutCore> CoresOf(VMPlacement placement) => placement.PluggedPins.Values.Select(cpu => layout.Cpus[cpu].Core).Distinct().ToList();
+
+    private int Free(LayoutNode node, PlacementVM vm) => node.Cores.Sum(core => before.Capacity(core, vm));
 
     private static string Count(int count, string word) => Text($"{count} {word}{(count == 1 ? null : "s")}");
 

@@ -27,6 +27,10 @@ public static class PlacementReader
             Name = vm.VMName,
             Id = vm.VMId,
             Vcpus = configuration.MaxVcpus,
+            UnpluggedVcpus = Unplugged(vm, configuration.MaxVcpus),
+            IsRealTime = !configuration.Limits.RealTimeVcpus.IsEmpty,
+            CurrentPins = configuration.VcpuPins.Where(pin => pin.Value.Count == 1).ToDictionary(pin => pin.Key, pin => pin.Value.Numbers[0]),
+            CurrentServiceCpus = ServiceCpusOf(configuration),
             MemoryKiB = configuration.Memory.MaximumKiB,
             PageSizeKiB = pageSize,
             GuestThreads = Math.Max(1, configuration.Cpu.Topology?.Threads ?? 1),
@@ -46,15 +50,23 @@ public static class PlacementReader
         ArgumentNullException.ThrowIfNull(vm);
         var vcpus = new Dictionary<int, CpuSet>();
         var services = new Dictionary<string, CpuSet>(StringComparer.Ordinal);
+        var unplugged = Unplugged(vm, Math.Max(vm.Running?.MaxVcpus ?? 0, vm.Configured?.MaxVcpus ?? 0));
+        var waiting = CpuSet.Empty;
         foreach (var configuration in new[] { vm.Running, vm.Configured }.OfType<VMConfiguration>())
         {
             foreach (var (vcpu, pin) in configuration.VcpuPins.Where(pin => pin.Key < configuration.MaxVcpus && IsReal(pin.Value)))
             {
+                if (unplugged.Contains(vcpu))
+                {
+                    waiting = waiting.Union(pin);
+                    continue;
+                }
+
                 vcpus[vcpu] = vcpus.TryGetValue(vcpu, out var known) ? known.Union(pin) : pin;
             }
 
             // <vcpu cpuset> holds the vCPUs that have no pin of their own (libvirt formatdomain).
-            foreach (var vcpu in configuration.VcpuCpuSet is { IsEmpty: false } cpus && IsReal(cpus) ? Enumerable.Range(0, configuration.MaxVcpus).Except(configuration.VcpuPins.Keys) : [])
+            foreach (var vcpu in configuration.VcpuCpuSet is { IsEmpty: false } cpus && IsReal(cpus) ? Enumerable.Range(0, configuration.MaxVcpus).Except(configuration.VcpuPins.Keys).Except(unplugged.Numbers) : [])
             {
                 vcpus[vcpu] = vcpus.TryGetValue(vcpu, out var known) ? known.Union(configuration.VcpuCpuSet!) : configuration.VcpuCpuSet!;
             }
@@ -70,7 +82,16 @@ public static class PlacementReader
             }
         }
 
-        return new PlacementNeighbour { Name = vm.VMName, IsRunning = vm.Running is not null, Vcpus = vm.VcpuCount, VcpuPins = vcpus, ServicePins = services };
+        return new PlacementNeighbour
+        {
+            Name = vm.VMName,
+            IsRunning = vm.Running is not null,
+            Vcpus = vm.VcpuCount,
+            VcpuPins = vcpus,
+            ServicePins = services,
+            UnpluggedCpus = waiting,
+            IsRealTime = !vm.Current.Limits.RealTimeVcpus.IsEmpty,
+        };
 
         void Add(string thread, CpuSet pin) => services[thread] = services.TryGetValue(thread, out var known) ? known.Union(pin) : pin;
 
@@ -79,7 +100,7 @@ public static class PlacementReader
 
     /// <summary>
     /// The memory that a running VM holds on each node, as the kernel counts it where the host is this machine. Elsewhere it is not
-    /// known where the memory lies: it counts on every node that it can lie on, since a VM that runs has found room already.
+    /// known where the memory lies, and it is estimated (<see cref="Estimate"/>).
     /// </summary>
     /// <exception cref="LibvirtException">The daemon is lost.</exception>
     public static IReadOnlyList<HeldMemory> ReadHeld(HostConnection connection, VMTopology vm, VMHostTopology host)
@@ -97,9 +118,33 @@ public static class PlacementReader
             return HeldMemory.FromNumaMaps(maps);
         }
 
-        var nodes = running.Memory.NumaNodes?.Numbers ?? [.. host.Nodes.Select(node => node.Id)];
-        return [.. nodes.Select(node => new HeldMemory(node, PageSizeOf(running, host), running.Memory.MaximumKiB))];
+        return Estimate(running, host);
     }
+
+    /// <summary>
+    /// The memory of a VM by node where nobody counts it: on the nodes that it can lie on, by what is in use on each. No node is said to
+    /// hold more than is in use there, and all together no more than the VM has.
+    /// </summary>
+    internal static IReadOnlyList<HeldMemory> Estimate(VMConfiguration running, VMHostTopology host)
+    {
+        var size = PageSizeOf(running, host);
+        var used = host.Nodes.Where(node => running.Memory.NumaNodes?.Contains(node.Id) != false)
+            .Select(node => (node.Id, Used: Math.Max(0, size is null
+                ? node.MemoryKiB - (node.FreeMemoryKiB ?? 0)
+                : node.PagePools.Where(pool => pool.PageSizeKiB == size).Sum(pool => (pool.Total - (pool.Free ?? 0)) * size.Value)))).ToList();
+        var all = used.Sum(node => node.Used);
+        var held = Math.Min(running.Memory.MaximumKiB, all);
+        return all == 0 ? [] : [.. used.Select(node => new HeldMemory(node.Id, size, (long)((double)held * node.Used / all)))];
+    }
+
+    // A VM that runs says itself which vCPUs are plugged in; one that is off begins with the first ones.
+    private static CpuSet Unplugged(VMTopology vm, int maximum) => vm.Vcpus.Any(vcpu => vcpu.IsOnline)
+        ? CpuSet.Of(Enumerable.Range(0, maximum).Except(vm.Vcpus.Where(vcpu => vcpu.IsOnline).Select(vcpu => vcpu.Number)))
+        : CpuSet.Of(Enumerable.Range(0, maximum).Skip((vm.Configured ?? vm.Current).CurrentVcpus));
+
+    private static CpuSet? ServiceCpusOf(VMConfiguration configuration) =>
+        configuration.EmulatorPin is { } emulator && configuration.IOThreadIds.All(configuration.IOThreadPins.ContainsKey)
+            ? configuration.IOThreadIds.Aggregate(emulator, (all, thread) => all.Union(configuration.IOThreadPins[thread])) : null;
 
     // The node that most of the memory is on.
     private static CpuSet? HomeOf(IReadOnlyList<HeldMemory> held)

@@ -13,7 +13,7 @@ internal static class PlacementRefusals
         var nodes = state.Layout.Nodes.Where(node => vm.RequiredNodes?.Contains(node.Id) != false).ToList();
         var where = vm.RequiredNodes is { } required ? $"node {required}, where its memory stays," : "the host";
         var what = vm.PageSizeKiB is { } size ? $"huge pages of {PageSize.Text(size)}" : "memory";
-        if (!state.HaveMemory(nodes, vm))
+        if (state.MemoryOf(nodes, vm) is null)
         {
             return Refuse(
                 "HostMemoryShort",
@@ -22,23 +22,31 @@ internal static class PlacementRefusals
 
         var cpus = nodes.SelectMany(node => node.Cores).SelectMany(core => core.Cpus).ToList();
         var unpinned = cpus.Count(cpu => state.IsUsable(cpu) && state.LoadOf(cpu) == 0);
-        if (request.ThreadPolicy != ThreadPolicy.Prefer && unpinned >= vm.Vcpus)
+        var wanted = vm.PluggedVcpus.Count;
+        if (request.ThreadPolicy != ThreadPolicy.Prefer && unpinned >= wanted)
         {
             var idle = nodes.SelectMany(node => node.Cores).Count(state.IsIdle);
             return Refuse(
                 "NoWholeCores",
-                Text($"'{vm.Name}' needs whole cores for {vm.Vcpus} vCPUs under -ThreadPolicy {request.ThreadPolicy}, and {where} has {idle} idle ones. -ThreadPolicy Prefer does with the {unpinned} CPUs that are free."));
+                Text($"'{vm.Name}' needs whole cores for {wanted} vCPUs under -ThreadPolicy {request.ThreadPolicy}, and {where} has {idle} idle ones. -ThreadPolicy Prefer does with the {unpinned} CPUs that are free."));
+        }
+
+        if (vm.IsRealTime && unpinned >= wanted)
+        {
+            return Refuse(
+                "NoCpuBesideRealTime",
+                Text($"The vCPUs of '{vm.Name}' have a real-time scheduler and share host CPUs with nobody. Of the {unpinned} free ones of {where} {wanted} are for them, and none would be left for the emulator, or others have emulator or I/O threads there. Place fewer VMs, or take the scheduler away (vcpusched)."));
         }
 
         var reserved = cpus.Count(request.ReservedCpus.Contains);
         var isolated = cpus.Count(cpu => request.Host.IsolatedCpus?.Contains(cpu) == true);
         var pinned = cpus.Count(cpu => state.LoadOf(cpu) > 0);
-        var advice = request.UseIsolatedCpus
-            ? "Isolated CPUs are never overcommitted; use the others, or isolate more."
+        var advice = vm.IsRealTime ? "Its vCPUs have a real-time scheduler, so host CPUs are never given to others besides."
+            : request.UseIsolatedCpus ? "Isolated CPUs are never overcommitted; use the others, or isolate more."
             : Text($"Place fewer VMs, or allow several vCPUs on one host CPU with -AllowOvercommit.{(isolated > 0 ? " -UseIsolatedCpu takes the isolated CPUs." : null)}");
         return Refuse(
             "HostCpusOvercommitted",
-            Text($"'{vm.Name}' needs {vm.Vcpus} host CPUs of its own, and of the {cpus.Count} online CPUs of {where} {unpinned} are free: {pinned} carry pinned vCPUs, {reserved} are reserved, {isolated} are isolated. {advice}"));
+            Text($"'{vm.Name}' needs {wanted} host CPUs of its own, and of the {cpus.Count} online CPUs of {where} {unpinned} are free: {pinned} carry pinned vCPUs, {reserved} are reserved, {isolated} are isolated. {advice}"));
 
         PlacementRefusal Refuse(string errorId, string message) => new(vm.Name, errorId, message);
     }

@@ -3,17 +3,36 @@ using KvmTune.Topology;
 
 namespace KvmTune.Placement;
 
-/// <summary>How vCPUs are laid on cores with several threads.</summary>
+/// <summary>
+/// How vCPUs are laid on cores with several threads. Cores come after places, nodes and kinds of core, and before caches, emulator threads
+/// and the host's own core (<c>docs/placement.md</c> has the whole order).
+/// </summary>
 public enum ThreadPolicy
 {
-    /// <summary>Distinct cores first, sibling threads where these do not suffice.</summary>
+    /// <summary>
+    /// As few vCPUs as can be share a core: distinct cores first, sibling threads where these do not suffice. A core for each vCPU comes
+    /// before one last-level cache. Threads of one guest core are together.
+    /// </summary>
     Prefer,
 
-    /// <summary>Whole cores: siblings are filled, and no other VM gets a thread of these cores.</summary>
+    /// <summary>As few cores as can be: siblings are filled, and no other VM gets a thread of these cores.</summary>
     Require,
 
-    /// <summary>One thread a core: the siblings are left idle.</summary>
+    /// <summary>One thread a core: the siblings are left idle, and no other VM gets them.</summary>
     Isolate,
+}
+
+/// <summary>Which kind of core a VM gets, on a host with several (<see cref="CoreKinds"/>).</summary>
+public enum CoreKindChoice
+{
+    /// <summary>The fastest kind that has room.</summary>
+    Fast,
+
+    /// <summary>The slowest kind that has room.</summary>
+    Efficient,
+
+    /// <summary>Any, and several at once.</summary>
+    Any,
 }
 
 /// <summary>A placement that is asked for.</summary>
@@ -22,7 +41,7 @@ public sealed record PlacementRequest
     /// <summary>The host, with what is free on its nodes. A node whose free memory is not known counts with all of its memory.</summary>
     public required VMHostTopology Host { get; init; }
 
-    /// <summary>The VMs that want a place, in the order in which they are served where nothing speaks for another one.</summary>
+    /// <summary>The VMs that want a place. Their order makes no difference.</summary>
     public required IReadOnlyList<PlacementVM> VMs { get; init; }
 
     /// <summary>The other VMs of the host.</summary>
@@ -33,6 +52,9 @@ public sealed record PlacementRequest
 
     /// <summary>How vCPUs are laid on cores.</summary>
     public ThreadPolicy ThreadPolicy { get; init; }
+
+    /// <summary>Which kind of core is taken, where the host has several.</summary>
+    public CoreKindChoice CoreKind { get; init; }
 
     /// <summary>
     /// Whether vCPUs go on the CPUs that the kernel isolates, one each, and on no others. Without it isolated CPUs get nothing:
@@ -53,8 +75,23 @@ public sealed record PlacementVM
     /// <summary>The VM's UUID.</summary>
     public Guid Id { get; init; }
 
-    /// <summary>How many vCPUs it can have: one that is plugged in later finds its place kept.</summary>
+    /// <summary>How many vCPUs it can have.</summary>
     public required int Vcpus { get; init; }
+
+    /// <summary>The vCPUs that are not plugged in: they get what the others leave, where they do no harm when they come.</summary>
+    public CpuSet UnpluggedVcpus { get; init; } = CpuSet.Empty;
+
+    /// <summary>The vCPUs that are plugged in, which the placement is made for.</summary>
+    public IReadOnlyList<int> PluggedVcpus => [.. Enumerable.Range(0, Vcpus).Where(vcpu => !UnpluggedVcpus.Contains(vcpu))];
+
+    /// <summary>Whether vCPUs have a real-time scheduler: they share their host CPUs with nobody, emulators included.</summary>
+    public bool IsRealTime { get; init; }
+
+    /// <summary>The host CPU of each vCPU that is pinned to one now. A placement that is as good as any is kept.</summary>
+    public IReadOnlyDictionary<int, int> CurrentPins { get; init; } = new Dictionary<int, int>();
+
+    /// <summary>The host CPUs of emulator and I/O threads now; null where one of them is not pinned.</summary>
+    public CpuSet? CurrentServiceCpus { get; init; }
 
     /// <summary>Its memory in KiB.</summary>
     public long MemoryKiB { get; init; }
@@ -74,10 +111,10 @@ public sealed record PlacementVM
     /// <summary>The nodes that its NUMA policy names now; they are taken again where nothing speaks against it, since nothing has to move then.</summary>
     public CpuSet? CurrentNodes { get; init; }
 
-    /// <summary>The memory in KiB that it holds now by node, and gives back when it moves. Empty where that is not known.</summary>
+    /// <summary>The memory in KiB that it holds now by node: it counts as free there for this VM. Empty where that is not known.</summary>
     public IReadOnlyDictionary<int, long> HeldMemoryKiB { get; init; } = new Dictionary<int, long>();
 
-    /// <summary>The huge pages of its size that it holds now by node, and gives back when it moves.</summary>
+    /// <summary>The huge pages of its size that it holds now by node: they count as free there for this VM.</summary>
     public IReadOnlyDictionary<int, long> HeldPages { get; init; } = new Dictionary<int, long>();
 }
 
@@ -93,9 +130,15 @@ public sealed record PlacementNeighbour
     /// <summary>How many vCPUs it has.</summary>
     public int Vcpus { get; init; }
 
-    /// <summary>The pins of its vCPUs; a pin to all online host CPUs is none.</summary>
+    /// <summary>The pins of its plugged vCPUs; a pin to all online host CPUs is none.</summary>
     public IReadOnlyDictionary<int, CpuSet> VcpuPins { get; init; } = new Dictionary<int, CpuSet>();
 
     /// <summary>The pins of its emulator and I/O threads, by what libvirt would call them.</summary>
     public IReadOnlyDictionary<string, CpuSet> ServicePins { get; init; } = new Dictionary<string, CpuSet>(StringComparer.Ordinal);
+
+    /// <summary>The host CPUs of vCPUs that are not plugged in: they are left alone as long as there are others.</summary>
+    public CpuSet UnpluggedCpus { get; init; } = CpuSet.Empty;
+
+    /// <summary>Whether its vCPUs have a real-time scheduler: nobody else gets their host CPUs, whatever is allowed.</summary>
+    public bool IsRealTime { get; init; }
 }

@@ -22,7 +22,7 @@ internal sealed class PlacementSharing
         : this(
             layout,
             request.Neighbours,
-            placed.SelectMany(placement => placement.VcpuPins.Select(pin => (pin.Value, placement.VMName, pin.Key)))
+            placed.SelectMany(placement => placement.PluggedPins.Select(pin => (pin.Value, placement.VMName, pin.Key)))
                 .Concat(request.Neighbours.SelectMany(vm => vm.VcpuPins.SelectMany(pin => pin.Value.Numbers.Select(cpu => (cpu, vm.Name, pin.Key))))))
     {
     }
@@ -57,7 +57,7 @@ internal sealed class PlacementSharing
     public IReadOnlyList<string> Of(VMPlacement placement)
     {
         var shared = new List<string>();
-        foreach (var (cpu, vcpus) in placement.VcpuPins.GroupBy(pin => pin.Value).OrderBy(group => group.Key).Select(group => (group.Key, group.Select(pin => pin.Key).ToList())))
+        foreach (var (cpu, vcpus) in placement.PluggedPins.GroupBy(pin => pin.Value).OrderBy(group => group.Key).Select(group => (group.Key, group.Select(pin => pin.Key).ToList())))
         {
             var others = On(cpu).Where(entry => entry.VM != placement.VMName || !vcpus.Contains(entry.Vcpu))
                 .Select(entry => string.Create(CultureInfo.InvariantCulture, $"vCPU {entry.Vcpu} of '{entry.VM}'")).ToList();
@@ -70,12 +70,12 @@ internal sealed class PlacementSharing
 
         shared.AddRange(from neighbour in _neighbours
                         from service in neighbour.ServicePins
-                        let cpus = service.Value.Intersect(placement.VcpuCpus)
+                        let cpus = service.Value.Intersect(CpuSet.Of(placement.PluggedPins.Values))
                         where !cpus.IsEmpty
                         select $"host CPU {cpus} with the {service.Key} of '{neighbour.Name}'");
-        foreach (var core in placement.VcpuPins.Values.Select(cpu => _layout.Cpus[cpu].Core).Distinct().OrderBy(core => core.Index))
+        foreach (var core in placement.PluggedPins.Values.Select(cpu => _layout.Cpus[cpu].Core).Distinct().OrderBy(core => core.Index))
         {
-            var others = Others(core.Cpus.Except(placement.VcpuPins.Values), placement.VMName);
+            var others = Others(core.Cpus.Except(placement.PluggedPins.Values), placement.VMName);
             if (others.Count > 0)
             {
                 shared.Add($"the core of CPUs {CpuSet.Of(core.Cpus)} with {Text(others)}");

@@ -1,75 +1,79 @@
-// Who has which CPU and how much memory is left, while VMs are placed one after the other.
+// Who has which CPU and how much memory is left, while VMs are placed one after the other, and what each place costs.
 using KvmTune.Topology;
 
 namespace KvmTune.Placement;
 
+/// <summary>A place for a VM.</summary>
+/// <param name="Cpus">The host CPU of each plugged vCPU, in their order.</param>
+/// <param name="Memory">What its memory takes of each node, in KiB.</param>
+/// <param name="CellNodes">The node of each guest cell, where the VM is split along them.</param>
+internal sealed record Place(IReadOnlyList<int> Cpus, IReadOnlyList<(LayoutNode Node, long MemoryKiB)> Memory, IReadOnlyDictionary<int, int> CellNodes);
+
 /// <summary>The occupancy of a host in the course of one placement.</summary>
 internal sealed class PlacementState
 {
-    // A core set aside for emulator and I/O threads for each so many cores of a node.
-    private const int CoresPerCoreSetAside = 32;
+    // One core is left to the host's own work and to emulator and I/O threads for each so many cores of a node.
+    private const int CoresPerCoreLeft = 32;
 
     private readonly PlacementRequest _request;
     private readonly int[] _load;
-    private readonly int[] _coreLoad;
+    private readonly int[] _guests;
+    private readonly int[] _vms;
+    private readonly int[] _neighbours;
     private readonly bool[] _isUsable;
-    private readonly bool[] _isAvoided;
-    private readonly Predicate<int> _isOpen;
+    private readonly bool[] _isDisturbed;
+    private readonly bool[] _isReserve;
+    private readonly bool[] _isClosed;
     private readonly bool[] _isCoreTaken;
     private readonly bool[] _isCoreWhole;
     private readonly long?[] _memory;
     private readonly Dictionary<(int Node, long Size), long> _pages;
+    private readonly int _wantedKind;
 
     /// <summary>The host before anything is placed.</summary>
     /// <param name="layout">The host.</param>
     /// <param name="request">What is asked for.</param>
-    /// <param name="setsAside">Whether each node keeps a core for emulator and I/O threads, and CPUs where neighbours have theirs are left to them.</param>
-    public PlacementState(HostLayout layout, PlacementRequest request, bool setsAside)
+    public PlacementState(HostLayout layout, PlacementRequest request)
     {
         Layout = layout;
         _request = request;
-        (_load, _coreLoad) = (new int[layout.CpuCount], new int[layout.Cores.Count]);
-        (_isUsable, _isAvoided) = (new bool[layout.CpuCount], new bool[layout.CpuCount]);
-        (_isCoreTaken, _isCoreWhole) = (new bool[layout.Cores.Count], new bool[layout.Cores.Count]);
-        _isOpen = cpu => !_isAvoided[cpu];
+        (_load, _isUsable, _isDisturbed) = (new int[layout.CpuCount], new bool[layout.CpuCount], new bool[layout.CpuCount]);
+        (_isReserve, _isClosed) = (new bool[layout.CpuCount], new bool[layout.CpuCount]);
+        (_guests, _vms, _isCoreTaken) = (new int[layout.Cores.Count], new int[layout.Cores.Count], new bool[layout.Cores.Count]);
         _memory = [.. layout.Nodes.Select(node => node.FreeMemoryKiB)];
         _pages = layout.Nodes.SelectMany(node => node.Host.PagePools.Select(pool => ((node.Index, pool.PageSizeKiB), pool.Free ?? pool.Total)))
             .DistinctBy(pool => pool.Item1).ToDictionary(pool => pool.Item1, pool => pool.Item2);
+        _wantedKind = request.CoreKind == CoreKindChoice.Efficient ? layout.Kinds.Count - 1 : 0;
         var isolated = request.Host.IsolatedCpus ?? CpuSet.Empty;
         foreach (var cpu in layout.Cpus.Keys)
         {
             _isUsable[cpu] = !request.ReservedCpus.Contains(cpu) && isolated.Contains(cpu) == request.UseIsolatedCpus;
         }
 
-        foreach (var core in layout.Cores)
+        _isCoreWhole = [.. layout.Cores.Select(core => Array.TrueForAll(core.Cpus, cpu => _isUsable[cpu]))];
+        foreach (var neighbour in request.Neighbours)
         {
-            _isCoreWhole[core.Index] = Array.TrueForAll(core.Cpus, cpu => _isUsable[cpu]);
+            AddNeighbour(neighbour);
         }
 
-        foreach (var cpu in request.Neighbours.SelectMany(neighbour => neighbour.VcpuPins.Values).SelectMany(pin => pin.Numbers).Where(layout.Cpus.ContainsKey))
-        {
-            Load(cpu);
-        }
-
-        if (setsAside && !request.UseIsolatedCpus)
-        {
-            SetAside();
-        }
+        _neighbours = [.. _vms];
+        LeaveReserve();
     }
 
     private PlacementState(PlacementState other)
     {
-        (Layout, _request, _isUsable, _isAvoided, _isCoreWhole) = (other.Layout, other._request, other._isUsable, other._isAvoided, other._isCoreWhole);
-        _isOpen = other._isOpen;
-        _load = [.. other._load];
-        _coreLoad = [.. other._coreLoad];
-        _isCoreTaken = [.. other._isCoreTaken];
-        _memory = [.. other._memory];
-        _pages = new(other._pages);
+        (Layout, _request, _isUsable, _isDisturbed, _isReserve, _isCoreWhole, _neighbours, _wantedKind) =
+            (other.Layout, other._request, other._isUsable, other._isDisturbed, other._isReserve, other._isCoreWhole, other._neighbours, other._wantedKind);
+        (_load, _guests, _vms) = ([.. other._load], [.. other._guests], [.. other._vms]);
+        (_isClosed, _isCoreTaken) = ([.. other._isClosed], [.. other._isCoreTaken]);
+        (_memory, _pages) = ([.. other._memory], new(other._pages));
     }
 
     /// <summary>The host.</summary>
     public HostLayout Layout { get; }
+
+    /// <summary>What is asked for.</summary>
+    public PlacementRequest Request => _request;
 
     /// <summary>A copy that can be filled on its own.</summary>
     public PlacementState Copy() => new(this);
@@ -77,133 +81,296 @@ internal sealed class PlacementState
     /// <summary>How many vCPUs a CPU carries.</summary>
     public int LoadOf(int cpu) => _load[cpu];
 
-    /// <summary>How many vCPUs the threads of a core carry.</summary>
-    public int LoadOf(LayoutCore core) => _coreLoad[core.Index];
+    /// <summary>How many guest cores, or single vCPUs, the threads of a core carry.</summary>
+    public int GuestsOf(LayoutCore core) => _guests[core.Index];
 
     /// <summary>Whether a CPU may carry vCPUs at all.</summary>
     public bool IsUsable(int cpu) => _isUsable[cpu];
 
+    /// <summary>Whether a CPU belongs to a real-time vCPU.</summary>
+    public bool IsClosed(int cpu) => _isClosed[cpu];
+
+    /// <summary>Whether a CPU is one of those that are left to the host as long as there are others.</summary>
+    public bool IsReserve(int cpu) => _isReserve[cpu];
+
+    /// <summary>Whether neighbours have emulator or I/O threads, or vCPUs that are not plugged in, on a CPU.</summary>
+    public bool IsDisturbed(int cpu) => _isDisturbed[cpu];
+
     /// <summary>Whether a core belongs to one VM as a whole.</summary>
     public bool IsTaken(LayoutCore core) => _isCoreTaken[core.Index];
 
-    /// <summary>Whether a CPU can be given to a vCPU of its own.</summary>
-    public bool IsFree(int cpu) => _isUsable[cpu] && !_isAvoided[cpu] && _load[cpu] == 0;
-
     /// <summary>Whether a core can be given away as a whole.</summary>
-    public bool IsIdle(LayoutCore core) =>
-        _isCoreWhole[core.Index] && _coreLoad[core.Index] == 0 && !_isCoreTaken[core.Index] && Array.TrueForAll(core.Cpus, _isOpen);
+    public bool IsIdle(LayoutCore core) => _isCoreWhole[core.Index] && _guests[core.Index] == 0 && !_isCoreTaken[core.Index];
 
-    /// <summary>How many threads of a core can be given to a vCPU each, whatever the thread policy.</summary>
-    public int FreeThreads(LayoutCore core)
+    /// <summary>The threads of a core that a VM can have, the best first.</summary>
+    /// <param name="core">The core.</param>
+    /// <param name="vm">The VM.</param>
+    /// <param name="isShared">Whether threads count that carry vCPUs already.</param>
+    public int[] ThreadsFor(LayoutCore core, PlacementVM vm, bool isShared)
     {
-        var free = 0;
-        foreach (var cpu in _isCoreTaken[core.Index] ? [] : core.Cpus)
+        if (!isShared && (_isCoreTaken[core.Index] || (_request.ThreadPolicy != ThreadPolicy.Prefer && !IsIdle(core))))
         {
-            free += IsFree(cpu) ? 1 : 0;
+            return [];
         }
 
-        return free;
-    }
-
-    /// <summary>How many vCPUs a core can take now.</summary>
-    public int Capacity(LayoutCore core) => _request.ThreadPolicy switch
-    {
-        ThreadPolicy.Prefer => FreeThreads(core),
-        _ when !IsIdle(core) => 0,
-        ThreadPolicy.Isolate => 1,
-        _ => core.Cpus.Length,
-    };
-
-    /// <summary>How many vCPUs some cores can take now.</summary>
-    public int Capacity(List<LayoutCore> cores)
-    {
-        var capacity = 0;
-        foreach (var core in cores)
+        var threads = Array.FindAll(core.Cpus, cpu => CanHave(cpu, vm, isShared));
+        if (threads.Length > 1 && Array.Exists(threads, cpu => _load[cpu] > 0 || _isDisturbed[cpu]))
         {
-            capacity += Capacity(core);
+            Array.Sort(threads, (left, right) => (_load[left], _isDisturbed[left], left).CompareTo((_load[right], _isDisturbed[right], right)));
         }
 
-        return capacity;
+        return threads;
     }
 
-    /// <summary>The memory in KiB that a VM can have on a node; null for "not known, as much as it likes".</summary>
-    public long? Available(LayoutNode node, PlacementVM vm) => vm.PageSizeKiB is { } size
-        ? (_pages.GetValueOrDefault((node.Index, size)) + vm.HeldPages.GetValueOrDefault(node.Id)) * size
-        : _memory[node.Index] + vm.HeldMemoryKiB.GetValueOrDefault(node.Id);
+    /// <summary>How many vCPUs of a VM a core can take now, each with a CPU of its own.</summary>
+    public int Capacity(LayoutCore core, PlacementVM vm)
+    {
+        var threads = ThreadsFor(core, vm, isShared: false).Length;
+        return _request.ThreadPolicy == ThreadPolicy.Isolate ? Math.Min(threads, 1) : threads;
+    }
+
+    /// <summary>The memory in KiB that a VM can have on a node, at most all that the node has; null for "not known, as much as it likes".</summary>
+    public long? Available(LayoutNode node, PlacementVM vm)
+    {
+        if (vm.PageSizeKiB is { } size)
+        {
+            var total = node.Host.PagePools.Where(pool => pool.PageSizeKiB == size).Select(pool => pool.Total).FirstOrDefault();
+            return Math.Min(_pages.GetValueOrDefault((node.Index, size)) + vm.HeldPages.GetValueOrDefault(node.Id), total) * size;
+        }
+
+        var available = _memory[node.Index] + vm.HeldMemoryKiB.GetValueOrDefault(node.Id);
+        return available is not null && node.Host.MemoryKiB > 0 ? Math.Min(available.Value, node.Host.MemoryKiB) : available;
+    }
 
     /// <summary>Whether a node has the memory for a VM, or for a cell of it.</summary>
     public bool HasMemory(LayoutNode node, PlacementVM vm, long memoryKiB) =>
         vm.RequiredNodes is not null || Available(node, vm) is not { } available || available >= Whole(memoryKiB, vm);
 
-    /// <summary>Whether some nodes together have the memory for a VM.</summary>
-    public bool HaveMemory(IReadOnlyCollection<LayoutNode> nodes, PlacementVM vm) =>
-        vm.RequiredNodes is not null || nodes.Any(node => Available(node, vm) is null) || nodes.Sum(node => Available(node, vm)) >= Whole(vm.MemoryKiB, vm);
-
-    /// <summary>Gives CPUs to a VM.</summary>
-    public void Take(IEnumerable<int> cpus)
+    /// <summary>What a VM's memory takes of some nodes: all of the first that has it, else of each what it has; null where they have too little.</summary>
+    public IReadOnlyList<(LayoutNode Node, long MemoryKiB)>? MemoryOf(IReadOnlyList<LayoutNode> nodes, PlacementVM vm)
     {
-        foreach (var cpu in cpus)
-        {
-            Load(cpu);
-            if (_request.ThreadPolicy != ThreadPolicy.Prefer)
-            {
-                _isCoreTaken[Layout.Cpus[cpu].Core.Index] = true;
-            }
-        }
-    }
-
-    /// <summary>Takes a VM's memory, or that of a cell of it, from nodes; from the first what it has, then from the next.</summary>
-    public void TakeMemory(IEnumerable<LayoutNode> nodes, PlacementVM vm, long memoryKiB)
-    {
+        var left = Whole(vm.MemoryKiB, vm);
         if (vm.RequiredNodes is not null)
         {
-            return;
+            return [.. nodes.Select(node => (node, 0L))];
         }
 
-        var left = Whole(memoryKiB, vm);
+        var taken = new List<(LayoutNode, long)>();
         foreach (var node in nodes)
         {
-            var taken = Math.Min(left, Math.Max(Available(node, vm) ?? left, 0));
-            left -= taken;
-            if (vm.PageSizeKiB is { } size)
+            var part = Math.Min(left, Math.Max(Available(node, vm) ?? left, 0));
+            left -= part;
+            taken.Add((node, part));
+        }
+
+        return left > 0 ? null : taken;
+    }
+
+    /// <summary>What a place costs, given those before it.</summary>
+    public PlacementAims Measure(PlacementVM vm, Place place)
+    {
+        int doubled = 0, overcommitted = 0, disturbed = 0, reserve = 0, otherKind = 0, torn = 0;
+        var plugged = vm.PluggedVcpus;
+        var onCore = new Dictionary<LayoutCore, int>();
+        var cpus = new HashSet<int>();
+        var ofGuestCore = new List<LayoutCore>();
+        for (var index = 0; index < place.Cpus.Count; index++)
+        {
+            var cpu = place.Cpus[index];
+            var core = Layout.Cpus[cpu].Core;
+            var isOwn = !cpus.Add(cpu);
+            doubled += isOwn ? 1 : 0;
+            overcommitted += !isOwn && _load[cpu] > 0 ? 1 : 0;
+            disturbed += _isDisturbed[cpu] ? 1 : 0;
+            reserve += _isReserve[cpu] ? 1 : 0;
+            otherKind += Math.Abs(core.Kind - _wantedKind);
+            if (index == 0 || plugged[index] / vm.GuestThreads != plugged[index - 1] / vm.GuestThreads)
             {
-                _pages[(node.Index, size)] = _pages.GetValueOrDefault((node.Index, size)) + vm.HeldPages.GetValueOrDefault(node.Id) - (taken / size);
+                ofGuestCore.Clear();
             }
-            else
+
+            if (!ofGuestCore.Contains(core))
             {
-                _memory[node.Index] = _memory[node.Index] + vm.HeldMemoryKiB.GetValueOrDefault(node.Id) - taken;
+                torn += ofGuestCore.Count > 0 ? 1 : 0;
+                ofGuestCore.Add(core);
+                onCore[core] = onCore.GetValueOrDefault(core) + 1;
             }
         }
-    }
 
-    private static long Whole(long memoryKiB, PlacementVM vm) =>
-        vm.PageSizeKiB is { } size ? (memoryKiB + size - 1) / size * size : memoryKiB;
-
-    private void Load(int cpu)
-    {
-        _load[cpu]++;
-        _coreLoad[Layout.Cpus[cpu].Core.Index]++;
-    }
-
-    // Where neighbours have emulator and I/O threads already, those CPUs are what is set aside on a node; else its first idle cores.
-    private void SetAside()
-    {
-        foreach (var cpu in _request.Neighbours.SelectMany(neighbour => neighbour.ServicePins.Values).SelectMany(pin => pin.Numbers).Where(Layout.Cpus.ContainsKey))
+        var nodes = onCore.Keys.Select(core => core.Node).Concat(place.Memory.Where(part => part.MemoryKiB > 0).Select(part => part.Node)).Distinct().ToList();
+        var kinds = onCore.Keys.Select(core => core.Kind).Distinct().Count();
+        return new PlacementAims
         {
-            _isAvoided[cpu] = true;
+            Doubled = doubled,
+            Overcommitted = overcommitted,
+            Nodes = nodes.Count - 1 + (nodes.Count > 1 && vm.Cells.Count > 1 && place.CellNodes.Count == 0 ? 1 : 0),
+            MixedKinds = _request.CoreKind == CoreKindChoice.Any ? 0 : kinds - 1,
+            OtherKind = _request.CoreKind == CoreKindChoice.Any ? 0 : otherKind,
+            Cores = _request.ThreadPolicy switch
+            {
+                ThreadPolicy.Isolate => 0,
+                ThreadPolicy.Require => onCore.Count,
+                _ => torn + onCore.Sum(entry => Math.Max(0, _guests[entry.Key.Index] + entry.Value - 1) - Math.Max(0, _guests[entry.Key.Index] - 1)),
+            },
+            SharedCores = onCore.Keys.Count(core => _vms[core.Index] > 0),
+            Caches = onCore.Keys.Select(core => core.Cache).Distinct().Count() - 1,
+            Disturbed = disturbed,
+            Reserve = reserve,
+            MovedNodes = vm.CurrentNodes is { } current && nodes.Exists(node => !current.Contains(node.Id)) ? 1 : 0,
+        };
+    }
+
+    /// <summary>Whether a place could be given to a VM as it is: every CPU may be had, and the memory is there.</summary>
+    public bool Accepts(PlacementVM vm, Place place)
+    {
+        foreach (var cpu in place.Cpus)
+        {
+            var core = Layout.Cpus[cpu].Core;
+            if (!CanHave(cpu, vm, isShared: _request.AllowOvercommit)
+                || (!_request.AllowOvercommit && (_isCoreTaken[core.Index] || (_request.ThreadPolicy != ThreadPolicy.Prefer && !IsIdle(core)))))
+            {
+                return false;
+            }
+        }
+
+        return LeavesCpuForEmulator(vm, place)
+            && (_request.AllowOvercommit || place.Cpus.Distinct().Count() == place.Cpus.Count)
+            && (_request.ThreadPolicy != ThreadPolicy.Isolate || _request.AllowOvercommit || place.Cpus.Select(cpu => Layout.Cpus[cpu].Core).Distinct().Count() == place.Cpus.Count)
+            && place.Memory.All(part => Available(part.Node, vm) is not { } available || available >= part.MemoryKiB);
+    }
+
+    /// <summary>Whether the emulator of a real-time VM finds a CPU off the vCPUs; all else can do without.</summary>
+    public bool LeavesCpuForEmulator(PlacementVM vm, Place place) => !vm.IsRealTime
+        || Layout.Cpus.Keys.Any(cpu => _load[cpu] == 0 && !_isClosed[cpu] && !_request.ReservedCpus.Contains(cpu)
+            && _request.Host.IsolatedCpus?.Contains(cpu) != true && !place.Cpus.Contains(cpu));
+
+    /// <summary>Gives a place to a VM.</summary>
+    public void Take(PlacementVM vm, Place place) => Change(vm, place, 1);
+
+    /// <summary>Takes a place from a VM again.</summary>
+    public void Release(PlacementVM vm, Place place) => Change(vm, place, -1);
+
+    /// <summary>A number that two states have in common only where they are alike for all that comes.</summary>
+    public long Signature()
+    {
+        var hash = 17L;
+        foreach (var cache in Layout.Caches)
+        {
+            // Cores of a cache stand for each other, so their order is left out.
+            var sum = 0L;
+            foreach (var core in cache.Cores)
+            {
+                var of = Mix(_guests[core.Index], _vms[core.Index] + (_isCoreTaken[core.Index] ? 1000 : 0));
+                foreach (var cpu in core.Cpus)
+                {
+                    of = Mix(of, (_load[cpu] * 16) + (_isClosed[cpu] ? 8 : 0) + (_isUsable[cpu] ? 4 : 0) + (_isDisturbed[cpu] ? 2 : 0) + (_isReserve[cpu] ? 1 : 0));
+                }
+
+                sum += of;
+            }
+
+            hash = Mix(hash, sum);
+        }
+
+        foreach (var memory in _memory)
+        {
+            hash = Mix(hash, memory ?? -1);
         }
 
         foreach (var node in Layout.Nodes)
         {
+            foreach (var pool in node.Host.PagePools)
+            {
+                hash = Mix(hash, _pages.GetValueOrDefault((node.Index, pool.PageSizeKiB)));
+            }
+        }
+
+        return hash;
+    }
+
+    /// <summary>Mixes a number into a hash (the finalizer of splitmix64).</summary>
+    public static long Mix(long hash, long value)
+    {
+        unchecked
+        {
+            var mixed = (ulong)hash + (ulong)value + 0x9E3779B97F4A7C15UL;
+            mixed = (mixed ^ (mixed >> 30)) * 0xBF58476D1CE4E5B9UL;
+            mixed = (mixed ^ (mixed >> 27)) * 0x94D049BB133111EBUL;
+            return (long)(mixed ^ (mixed >> 31));
+        }
+    }
+
+    private void Change(PlacementVM vm, Place place, int sign)
+    {
+        var plugged = vm.PluggedVcpus;
+        var guests = new HashSet<(int Guest, int Core)>();
+        var cores = new HashSet<int>();
+        for (var index = 0; index < place.Cpus.Count; index++)
+        {
+            var cpu = place.Cpus[index];
+            var core = Layout.Cpus[cpu].Core.Index;
+            _load[cpu] += sign;
+            _guests[core] += guests.Add((plugged[index] / vm.GuestThreads, core)) ? sign : 0;
+            _vms[core] += cores.Add(core) ? sign : 0;
+            _isClosed[cpu] = vm.IsRealTime ? sign > 0 : _isClosed[cpu];
+            _isCoreTaken[core] = _request.ThreadPolicy != ThreadPolicy.Prefer && _vms[core] > _neighbours[core];
+        }
+
+        foreach (var (node, memory) in place.Memory)
+        {
+            if (vm.PageSizeKiB is { } size)
+            {
+                _pages[(node.Index, size)] = _pages.GetValueOrDefault((node.Index, size)) - (sign * Math.Max(0, (memory / size) - vm.HeldPages.GetValueOrDefault(node.Id)));
+            }
+            else
+            {
+                _memory[node.Index] -= sign * Math.Max(0, memory - vm.HeldMemoryKiB.GetValueOrDefault(node.Id));
+            }
+        }
+    }
+
+    private bool CanHave(int cpu, PlacementVM vm, bool isShared) =>
+        _isUsable[cpu] && !_isClosed[cpu]
+        && (_load[cpu] == 0 || (isShared && !vm.IsRealTime && !_request.UseIsolatedCpus))
+        && !(vm.IsRealTime && _isDisturbed[cpu]);
+
+    private static long Whole(long memoryKiB, PlacementVM vm) =>
+        vm.PageSizeKiB is { } size ? (memoryKiB + size - 1) / size * size : memoryKiB;
+
+    private void AddNeighbour(PlacementNeighbour neighbour)
+    {
+        foreach (var core in neighbour.VcpuPins.Values.SelectMany(pin => pin.Numbers).Where(Layout.Cpus.ContainsKey).Select(cpu => Layout.Cpus[cpu].Core).Distinct())
+        {
+            _vms[core.Index]++;
+        }
+
+        foreach (var cpu in neighbour.VcpuPins.Values.SelectMany(pin => pin.Numbers).Where(Layout.Cpus.ContainsKey))
+        {
+            _load[cpu]++;
+            _guests[Layout.Cpus[cpu].Core.Index]++;
+            _isClosed[cpu] |= neighbour.IsRealTime;
+        }
+
+        foreach (var cpu in neighbour.ServicePins.Values.SelectMany(pin => pin.Numbers).Concat(neighbour.UnpluggedCpus.Numbers).Where(Layout.Cpus.ContainsKey))
+        {
+            _isDisturbed[cpu] = true;
+        }
+    }
+
+    // Where neighbours have emulator and I/O threads on a core without vCPUs, that is what is left of a node; else its first idle cores.
+    private void LeaveReserve()
+    {
+        foreach (var node in Layout.Nodes)
+        {
             var idle = node.Cores.Where(IsIdle).ToList();
-            if (idle.Count < 2 || node.Cores.Exists(core => LoadOf(core) == 0 && Array.Exists(core.Cpus, cpu => _isAvoided[cpu])))
+            if (idle.Count < 2 || _request.UseIsolatedCpus || node.Cores.Exists(core => GuestsOf(core) == 0 && Array.Exists(core.Cpus, cpu => _isDisturbed[cpu])))
             {
                 continue;
             }
 
-            foreach (var cpu in idle.OrderBy(core => core.Cpus[0]).Take((idle.Count + CoresPerCoreSetAside - 1) / CoresPerCoreSetAside).SelectMany(core => core.Cpus))
+            foreach (var cpu in idle.OrderBy(core => core.Cpus[0]).Take((idle.Count + CoresPerCoreLeft - 1) / CoresPerCoreLeft).SelectMany(core => core.Cpus))
             {
-                _isAvoided[cpu] = true;
+                _isReserve[cpu] = true;
             }
         }
     }

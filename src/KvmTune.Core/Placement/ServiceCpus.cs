@@ -1,4 +1,6 @@
 // Where emulator and I/O threads go: off the cores of vCPUs, on the node of the VM, as near to that as the host allows.
+using KvmTune.Topology;
+
 namespace KvmTune.Placement;
 
 /// <summary>How near to the wish the place of a VM's emulator and I/O threads is.</summary>
@@ -13,9 +15,15 @@ internal enum ServicePlace
     /// <summary>On another node.</summary>
     OtherNode,
 
-    /// <summary>On the VM's own vCPUs: the host has nothing else left.</summary>
+    /// <summary>On vCPUs: the host has nothing else left.</summary>
     WithVcpus,
 }
+
+/// <summary>The CPUs of a VM's emulator and I/O threads.</summary>
+/// <param name="Place">How near to the wish they are.</param>
+/// <param name="Cpus">The CPUs.</param>
+/// <param name="IsCurrent">Whether the threads are there now, each with its own pin among them.</param>
+internal sealed record ServiceChoice(ServicePlace Place, CpuSet Cpus, bool IsCurrent);
 
 /// <summary>Finds the CPUs of emulator and I/O threads once all vCPUs have their place.</summary>
 internal sealed class ServiceCpus
@@ -29,26 +37,52 @@ internal sealed class ServiceCpus
     private readonly Dictionary<LayoutNode, (ServicePlace Place, IReadOnlyList<int> Cpus)> _ofNode = [];
 
     /// <summary>Looks at what the vCPUs have left.</summary>
-    public ServiceCpus(PlacementState state, PlacementRequest request)
+    public ServiceCpus(PlacementState state)
     {
         _state = state;
+        var request = state.Request;
         _theirs = [.. request.Neighbours.SelectMany(neighbour => neighbour.ServicePins.Values).SelectMany(pin => pin.Numbers)];
         _excluded = [.. request.ReservedCpus.Numbers, .. request.Host.IsolatedCpus?.Numbers ?? []];
     }
 
-    /// <summary>The CPUs that other VMs have their emulator and I/O threads on.</summary>
-    public IReadOnlySet<int> Theirs => _theirs;
-
-    /// <summary>The CPUs for a VM, by the node that most of its vCPUs are on (as oVirt chooses it).</summary>
-    public (ServicePlace Place, IReadOnlyList<int> Cpus) For(PlaceFound place)
+    /// <summary>The CPUs for a VM, by the node that most of its vCPUs are on (as oVirt chooses it). Those that it has now stay where they are as good.</summary>
+    public ServiceChoice For(PlacementVM vm, Place place)
     {
-        var home = place.Cpus.Values.GroupBy(cpu => _state.Layout.Cpus[cpu].Core.Node).OrderByDescending(group => group.Count()).ThenBy(group => group.Key.Index).First().Key;
+        var home = place.Cpus.GroupBy(cpu => _state.Layout.Cpus[cpu].Core.Node).OrderByDescending(group => group.Count()).ThenBy(group => group.Key.Index).First().Key;
         if (!_ofNode.TryGetValue(home, out var found))
         {
             _ofNode[home] = found = Find(home);
         }
 
-        return found.Cpus.Count > 0 ? found : (ServicePlace.WithVcpus, [.. place.Cpus.Values.Distinct().Order()]);
+        if (found.Cpus.Count == 0)
+        {
+            found = (ServicePlace.WithVcpus, WithVcpus(place, home));
+        }
+
+        return vm.CurrentServiceCpus is { IsEmpty: false } current && Judge(current, home) is { } now && now <= found.Place
+            ? new ServiceChoice(now, current, IsCurrent: true)
+            : new ServiceChoice(found.Place, CpuSet.Of(found.Cpus), IsCurrent: false);
+    }
+
+    // What the CPUs that are there now are worth; null where they are not to be had.
+    private ServicePlace? Judge(CpuSet cpus, LayoutNode home)
+    {
+        if (!cpus.Numbers.All(_state.Layout.Cpus.ContainsKey) || cpus.Numbers.Any(_excluded.Contains) || cpus.Numbers.Any(cpu => _state.LoadOf(cpu) > 0 || _state.IsTaken(_state.Layout.Cpus[cpu].Core)))
+        {
+            return null;
+        }
+
+        var cores = cpus.Numbers.Select(cpu => _state.Layout.Cpus[cpu].Core).ToList();
+        return cores.Exists(core => core.Node != home) ? ServicePlace.OtherNode
+            : cores.Exists(core => _state.GuestsOf(core) > 0) ? ServicePlace.Sibling : ServicePlace.OwnCore;
+    }
+
+    // The VM's own vCPUs have its work in hand; real-time ones share with nobody, so theirs goes to the least loaded CPUs of others.
+    private List<int> WithVcpus(Place place, LayoutNode home)
+    {
+        var own = place.Cpus.Where(cpu => !_state.IsClosed(cpu)).Distinct().Order().ToList();
+        return own.Count > 0 ? own : _state.Layout.Cpus.Keys.Where(cpu => !_state.IsClosed(cpu) && !_excluded.Contains(cpu))
+            .OrderBy(cpu => _state.Layout.Cpus[cpu].Core.Node == home ? 0 : 1).ThenBy(_state.LoadOf).ThenBy(cpu => cpu).Take(1).ToList();
     }
 
     private (ServicePlace Place, IReadOnlyList<int> Cpus) Find(LayoutNode home)
@@ -71,9 +105,9 @@ internal sealed class ServiceCpus
 
     private (ServicePlace Place, IReadOnlyList<int> Cpus) OnNode(LayoutNode node)
     {
-        var wanted = Math.Max(1, (node.Cores.Sum(_state.LoadOf) + VcpusPerCpu - 1) / VcpusPerCpu);
-        var cores = node.Cores.Where(core => _state.LoadOf(core) == 0).Select(core => (Core: core, Cpus: Left(core)))
-            .Where(entry => entry.Cpus.Count > 0).OrderBy(entry => entry.Cpus.Exists(_theirs.Contains) ? 0 : 1).ThenBy(entry => entry.Core.Cpus[0]).ToList();
+        var wanted = Math.Max(1, (node.Cores.Sum(_state.GuestsOf) + VcpusPerCpu - 1) / VcpusPerCpu);
+        var cores = node.Cores.Where(core => _state.GuestsOf(core) == 0).Select(core => (Core: core, Cpus: Left(core))).Where(entry => entry.Cpus.Count > 0)
+            .OrderBy(entry => entry.Cpus.Exists(_theirs.Contains) ? 0 : entry.Cpus.Exists(_state.IsReserve) ? 1 : 2).ThenBy(entry => entry.Core.Cpus[0]).ToList();
         var own = new List<int>();
         foreach (var (_, cpus) in cores.TakeWhile(_ => own.Count < wanted))
         {

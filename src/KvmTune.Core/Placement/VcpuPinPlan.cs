@@ -57,11 +57,11 @@ public sealed record VcpuPinPlan : VMTuningPlan
             {
                 Pins = placement.VcpuPins.ToDictionary(pin => pin.Key, pin => (CpuSet?)new CpuSet(pin.Value)),
             },
-            EmulatorPin = new EmulatorPinChange
+            EmulatorPin = placement.KeepsServicePins ? null : new EmulatorPinChange
             {
                 Pins = new Dictionary<int, CpuSet?> { [EmulatorPinChange.Emulator] = placement.ServiceCpus },
             },
-            IOThreadPins = configuration.IOThreadIds.Count == 0 ? null : new IOThreadPinChange
+            IOThreadPins = placement.KeepsServicePins || configuration.IOThreadIds.Count == 0 ? null : new IOThreadPinChange
             {
                 HostCpus = onlineCpus,
                 Pins = configuration.IOThreadIds.ToDictionary(thread => thread, _ => (CpuSet?)placement.ServiceCpus),

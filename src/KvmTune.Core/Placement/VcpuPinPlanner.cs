@@ -12,6 +12,9 @@ public sealed record PlacementOptions
     /// <summary>How vCPUs are laid on cores.</summary>
     public ThreadPolicy ThreadPolicy { get; init; }
 
+    /// <summary>Which kind of core is taken, where the host has several.</summary>
+    public CoreKindChoice CoreKind { get; init; }
+
     /// <summary>Host CPUs that get nothing.</summary>
     public CpuSet ReservedCpus { get; init; } = CpuSet.Empty;
 
@@ -58,6 +61,7 @@ public sealed class VcpuPinPlanner(HostConnection host)
                 Neighbours = others.ConvertAll(vm => PlacementReader.ToNeighbour(vm, topology.OnlineCpus)),
                 ReservedCpus = options.ReservedCpus,
                 ThreadPolicy = options.ThreadPolicy,
+                CoreKind = options.CoreKind,
                 UseIsolatedCpus = options.UseIsolatedCpus,
                 AllowOvercommit = options.AllowOvercommit,
             },

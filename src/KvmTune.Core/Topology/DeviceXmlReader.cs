@@ -18,6 +18,12 @@ internal sealed class DeviceXmlReader(XmlCursor reader)
 
     public bool HasGuestAgentChannel { get; private set; }
 
+    public bool HasPassedThroughDevices { get; private set; }
+
+    public string? BalloonModel { get; private set; }
+
+    public bool HasSound { get; private set; }
+
     /// <summary>Reads the devices element that the reader stands on.</summary>
     public void Read()
     {
@@ -36,6 +42,15 @@ internal sealed class DeviceXmlReader(XmlCursor reader)
                     break;
                 case "channel":
                     ReadChannel();
+                    break;
+                case "hostdev":
+                    HasPassedThroughDevices |= reader.GetAttribute("type") is "pci" or "mdev";
+                    break;
+                case "memballoon":
+                    BalloonModel = reader.GetAttribute("model");
+                    break;
+                case "sound":
+                    HasSound = true;
                     break;
             }
         }

@@ -45,12 +45,15 @@ public static class DomainXmlReader
         private string? _vcpuPlacement;
         private CpuSet? _vcpuCpuSet;
         private CpuSet? _emulatorPin;
+        private CpuLimits _limits = new();
+        private string? _manager;
         private CpuConfiguration _cpu = new();
         private MemoryConfiguration _memory = new();
 
         public VMConfiguration Read()
         {
             var type = reader.GetAttribute("type") ?? string.Empty;
+            _manager = ManagerOf(reader.GetAttribute("xmlns:nova") ?? reader.GetAttribute("xmlns:ovirt-vm"));
             foreach (var element in reader.Children())
             {
                 ReadSection(element);
@@ -80,12 +83,17 @@ public static class DomainXmlReader
                 EmulatorPin = _emulatorPin,
                 IOThreadIds = _ioThreadIds,
                 IOThreadPins = _ioThreadPins,
+                Limits = _limits,
                 Cpu = _cpu,
                 Memory = _memory with { CurrentKiB = _memory.CurrentKiB > 0 ? _memory.CurrentKiB : _memory.MaximumKiB },
                 Disks = _devices.Disks,
                 Controllers = _devices.Controllers,
                 Nics = _devices.Nics,
                 HasGuestAgentChannel = _devices.HasGuestAgentChannel,
+                HasPassedThroughDevices = _devices.HasPassedThroughDevices,
+                BalloonModel = _devices.BalloonModel,
+                HasSound = _devices.HasSound,
+                Manager = _manager,
             };
         }
 
@@ -95,6 +103,14 @@ public static class DomainXmlReader
             {
                 case "name":
                     _name = reader.Text();
+                    break;
+                case "metadata":
+                    foreach (var child in reader.Children())
+                    {
+                        var prefix = child.IndexOf(':', StringComparison.Ordinal) is var colon and > 0 ? $"xmlns:{child[..colon]}" : "xmlns";
+                        _manager ??= ManagerOf(reader.GetAttribute(prefix));
+                    }
+
                     break;
                 case "uuid":
                     _id = Guid.TryParse(reader.Text(), out var id) ? id : null;
@@ -147,27 +163,50 @@ public static class DomainXmlReader
 
         private void ReadCpuTune()
         {
+            var schedulers = new List<ThreadScheduler>();
             foreach (var element in reader.Children())
             {
-                var cpus = reader.CpuSet("cpuset");
-                if (cpus is null)
-                {
-                    continue;
-                }
-
                 switch (element)
                 {
-                    case "vcpupin" when reader.Number("vcpu") is { } vcpu:
+                    case "vcpupin" when reader.Number("vcpu") is { } vcpu && reader.CpuSet("cpuset") is { } cpus:
                         _vcpuPins[vcpu] = cpus;
                         break;
-                    case "emulatorpin":
+                    case "emulatorpin" when reader.CpuSet("cpuset") is { } cpus:
                         _emulatorPin = cpus;
                         break;
-                    case "iothreadpin" when reader.Number("iothread") is { } thread:
+                    case "iothreadpin" when reader.Number("iothread") is { } thread && reader.CpuSet("cpuset") is { } cpus:
                         _ioThreadPins[thread] = cpus;
+                        break;
+                    case "vcpusched" or "iothreadsched" or "emulatorsched" when reader.GetAttribute("scheduler") is { } scheduler:
+                        schedulers.Add(new ThreadScheduler(
+                            element[..^"sched".Length], reader.CpuSet("vcpus") ?? reader.CpuSet("iothreads") ?? Topology.CpuSet.Empty, scheduler, reader.Number("priority")));
+                        break;
+                    default:
+                        ReadLimit(element);
                         break;
                 }
             }
+
+            _limits = _limits with { Schedulers = schedulers };
+        }
+
+        private void ReadLimit(string element)
+        {
+            _limits = element switch
+            {
+                "shares" => _limits with { Shares = Value() },
+                "period" => _limits with { Vcpu = _limits.Vcpu with { PeriodMicroseconds = Value() } },
+                "quota" => _limits with { Vcpu = _limits.Vcpu with { QuotaMicroseconds = Value() } },
+                "global_period" => _limits with { Global = _limits.Global with { PeriodMicroseconds = Value() } },
+                "global_quota" => _limits with { Global = _limits.Global with { QuotaMicroseconds = Value() } },
+                "emulator_period" => _limits with { Emulator = _limits.Emulator with { PeriodMicroseconds = Value() } },
+                "emulator_quota" => _limits with { Emulator = _limits.Emulator with { QuotaMicroseconds = Value() } },
+                "iothread_period" => _limits with { IOThread = _limits.IOThread with { PeriodMicroseconds = Value() } },
+                "iothread_quota" => _limits with { IOThread = _limits.IOThread with { QuotaMicroseconds = Value() } },
+                _ => _limits,
+            };
+
+            long? Value() => long.TryParse(reader.Text(), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value) ? value : null;
         }
 
         private void ReadCpu()
@@ -286,6 +325,16 @@ public static class DomainXmlReader
                 }
             }
         }
+
+        // The name spaces that managers put their metadata in; Nova's has the version behind it.
+        private static string? ManagerOf(string? nameSpace) => nameSpace switch
+        {
+            null => null,
+            _ when nameSpace.StartsWith("http://openstack.org/xmlns/libvirt/nova", StringComparison.Ordinal) => "OpenStack Nova",
+            _ when nameSpace.StartsWith("http://ovirt.org/vm", StringComparison.Ordinal) => "oVirt",
+            _ when nameSpace.StartsWith("http://kubevirt.io", StringComparison.Ordinal) => "KubeVirt",
+            _ => null,
+        };
 
         private static void AddNumber(List<int> numbers, int? number)
         {

@@ -51,6 +51,15 @@ public sealed class RunningVMs
         }
     }
 
+    /// <summary>All VMs but one.</summary>
+    internal IReadOnlyList<VMConfiguration> Except(Guid vm)
+    {
+        lock (_gate)
+        {
+            return [.. _vms.Where(entry => entry.Key != vm).Select(entry => entry.Value), .. _unnamed];
+        }
+    }
+
     /// <summary>Asks the index, which is made for the host CPUs that are online.</summary>
     internal T Ask<T>(CpuSet online, Guid except, Func<PinIndex, VMConfiguration?, T> question)
     {
@@ -132,6 +141,9 @@ public sealed class VMNeighbours
 
     /// <summary>None.</summary>
     public static VMNeighbours None { get; } = new RunningVMs([]).Beside(Guid.Empty);
+
+    /// <summary>All of them. Looking at each costs as much as there are: for what is asked of few VMs only.</summary>
+    public IReadOnlyList<VMConfiguration> All => _all.Except(_except);
 
     /// <summary>Pins of neighbours to any of these host CPUs.</summary>
     /// <param name="cpus">The host CPUs.</param>

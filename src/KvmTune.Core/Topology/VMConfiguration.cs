@@ -56,6 +56,9 @@ public sealed record VMConfiguration
     /// <summary>The I/O threads that the document pins, with the host CPUs of each.</summary>
     public IReadOnlyDictionary<int, CpuSet> IOThreadPins { get; init; } = ReadOnlyDictionary<int, CpuSet>.Empty;
 
+    /// <summary>Limits, weights and schedulers of its threads.</summary>
+    public CpuLimits Limits { get; init; } = new();
+
     /// <summary>The CPU model and the topology that the guest sees.</summary>
     public CpuConfiguration Cpu { get; init; } = new();
 
@@ -71,8 +74,25 @@ public sealed record VMConfiguration
     /// <summary>The network interfaces.</summary>
     public IReadOnlyList<NicConfiguration> Nics { get; init; } = [];
 
+    /// <summary>Whether host devices are passed through to the guest (PCI or mediated), which pins all of its memory.</summary>
+    public bool HasPassedThroughDevices { get; init; }
+
+    /// <summary>The balloon's model: virtio, none and others; null when the document says nothing, which libvirt takes as virtio.</summary>
+    public string? BalloonModel { get; init; }
+
+    /// <summary>Whether the guest has a sound card: it is somebody's desktop then.</summary>
+    public bool HasSound { get; init; }
+
+    /// <summary>The program that owns the VM and writes its configuration anew, by what it left in the metadata; null for none.</summary>
+    public string? Manager { get; init; }
+
     /// <summary>Whether there is a channel for the QEMU guest agent (<c>org.qemu.guest_agent.0</c>).</summary>
     public bool HasGuestAgentChannel { get; init; }
+
+    /// <summary>The SCSI controller that a disk is on; null for a disk of another bus, or where the document does not have it.</summary>
+    internal ControllerConfiguration? ScsiControllerOf(DiskConfiguration disk) => disk.Bus == "scsi"
+        ? Controllers.FirstOrDefault(controller => controller.Type == "scsi" && controller.Index == (disk.Controller ?? 0))
+        : null;
 }
 
 /// <summary>The CPU that the guest sees.</summary>

@@ -31,6 +31,20 @@ public sealed record VMHostTopology
     /// <summary>The host CPUs that the kernel isolates (<c>isolcpus</c>); null when the host is not the local one.</summary>
     public CpuSet? IsolatedCpus { get; init; }
 
+    /// <summary>The caches of the last level; empty where the host reports none.</summary>
+    public IReadOnlyList<HostCache> LastLevelCaches
+    {
+        get
+        {
+            var data = Caches.Where(cache => cache.Type != "code").ToList();
+            var level = data.Select(cache => cache.Level).DefaultIfEmpty(0).Max();
+            return [.. data.Where(cache => cache.Level == level)];
+        }
+    }
+
+    /// <summary>The kinds of core, the fastest first; one where all cores are alike.</summary>
+    public IReadOnlyList<CoreKind> CoreKinds => Topology.CoreKinds.Of(this);
+
     /// <summary>All CPUs of all nodes.</summary>
     public IReadOnlyList<HostCpu> Cpus => Nodes.SelectMany(node => node.Cpus).ToList();
 
@@ -78,6 +92,12 @@ public sealed record HostNode
 /// <param name="Siblings">The threads of the same core, this one included.</param>
 public sealed record HostCpu(int Id, int Node, int? Socket, int? Die, int? Core, CpuSet Siblings)
 {
+    /// <summary>
+    /// How fast it can be, to be compared within its host only: the kernel's <c>cpu_capacity</c> (1024 is the fastest), else the highest
+    /// frequency in kHz; null where neither is known, as on another machine.
+    /// </summary>
+    public int? Speed { get; init; }
+
     /// <summary>The number that pins take.</summary>
     public override string ToString() => FormattableString.Invariant($"{Id}");
 }

@@ -50,6 +50,12 @@ public sealed record VMTopology
     public IReadOnlyList<IOThreadTopology> IOThreads =>
         Current.IOThreadIds.Select(id => new IOThreadTopology(id, Current.IOThreadPins.GetValueOrDefault(id))).ToList();
 
+    /// <summary>The host CPUs of threads without a pin of their own (<c>&lt;vcpu cpuset&gt;</c>); null for all.</summary>
+    public CpuSet? DefaultCpuSet => Current.VcpuCpuSet;
+
+    /// <summary>Limits, weights and schedulers of its threads.</summary>
+    public CpuLimits Limits => Current.Limits;
+
     /// <summary>The CPU that the guest sees.</summary>
     public CpuConfiguration Cpu => Current.Cpu;
 

@@ -47,6 +47,25 @@ public static class FindingExamples
         new(CpuFindings.EmulatorOnVcpuHostCpu, FindingScene.Of(Tuned("<vcpupin vcpu='0' cpuset='2'/><emulatorpin cpuset='2'/>")), FindingScene.Of(Tuned("<vcpupin vcpu='0' cpuset='2'/><emulatorpin cpuset='3'/>")), "share host CPU 2"),
         new(CpuFindings.EmulatorMayDisturbVcpus, FindingScene.Of(Pins("0:2")), FindingScene.Of(Tuned("<vcpupin vcpu='0' cpuset='2'/><emulatorpin cpuset='3'/>")), "may run on 0-7"),
         new(CpuFindings.EmulatorMayDisturbVcpus, FindingScene.Of(Pins("0:2")), FindingScene.Of(Pins("0:2-3")), "emulator pin"),
+        new(CpuFindings.PinSharesHostCpuWithinVM, FindingScene.Of(CpuSetOf("2")), FindingScene.Of(CpuSetOf("2-5")), "host CPU 2 carries the vCPUs 0, 1, 2, 3"),
+        new(CpuFindings.PinSharesHostCpuWithinVM, FindingScene.Of(Pins("0:2-3 1:2-3 2:3")), FindingScene.Of(Pins("0:2-3 1:2-3 2:4")), "host CPU 2-3 carries the vCPUs 0, 1, 2"),
+        new(CpuFindings.SiblingsMatchGuestTopology, FindingScene.Of(Pins("0:0-1 1:0-1 2:2-3 3:2-3")) with { Host = Siblings }, FindingScene.Of(Pins("0:0-1 1:2-3 2:4-5 3:6-7")) with { Host = Siblings }, "CPUs 0-1 and 0-1"),
+        new(CpuFindings.SiblingsMatchGuestTopology, FindingScene.Of(Threads("0:0 1:2 2:1 3:3")) with { Host = Siblings }, FindingScene.Of(Threads("0:0 1:1 2:2 3:3")) with { Host = Siblings }, "threads of one core in the guest"),
+        new(ThreadFindings.VcpusPartlyPinned, FindingScene.Of(Pins("0:2 1:3")), FindingScene.Of(Pins("0:2 1:3 2:4 3:5")), "vCPUs without a pin: 2, 3"),
+        new(ThreadFindings.IOThreadOnVcpuHostCpu, FindingScene.Of(Tuned("<vcpupin vcpu='0' cpuset='2'/><iothreadpin iothread='1' cpuset='2'/>")), FindingScene.Of(Tuned("<vcpupin vcpu='0' cpuset='2'/><iothreadpin iothread='1' cpuset='3'/>")), "I/O thread 1 pin: 2"),
+        new(ThreadFindings.IOThreadWithoutDisk, FindingScene.Of(WellSet().Replace("<iothreads>1<", "<iothreads>2<", StringComparison.Ordinal)), FindingScene.Of(WellSet()), "named by no disk: 2"),
+        new(ThreadFindings.PinsCrossCaches, FindingScene.Of(Pins("0:0 1:1 2:4 3:5")) with { Host = TwoCaches(32) }, FindingScene.Of(Pins("0:4 1:5 2:6 3:7")) with { Host = TwoCaches(32) }, "CPUs 0-3 and CPUs 4-7"),
+        new(ThreadFindings.PinsMixCoreKinds, FindingScene.Of(Pins("0:0 1:1 2:4 3:5")) with { Host = TwoCaches(96) }, FindingScene.Of(Pins("0:4 1:5 2:6 3:7")) with { Host = TwoCaches(96) }, "kinds of core"),
+        new(ThreadFindings.RealTimeStarvesEmulator, FindingScene.Of(RealTime("2")), FindingScene.Of(RealTime("2-3")), "fifo 1", "emulator pin: 2"),
+        new(ThreadFindings.CpuQuotaBinds, FindingScene.Of(Tuned("<period>100000</period><quota>50000</quota>")), FindingScene.Of(Tuned("<period>100000</period><quota>100000</quota>")), "0.5 host CPUs"),
+        new(ThreadFindings.CpuQuotaBinds, FindingScene.Of(Tuned("<global_quota>300000</global_quota>")), FindingScene.Of(Tuned("<global_quota>400000</global_quota>")), "quota of the whole VM"),
+        new(ThreadFindings.CpuSharesBelowOthers, FindingScene.Of(Tuned("<shares>512</shares>")) with { Neighbours = [Weighted(1024)] }, FindingScene.Of(Tuned("<shares>1024</shares>")) with { Neighbours = [Weighted(1024)] }, "shares: 512", "shares of 'web01': 1024"),
+        new(GeneralFindings.SavedStateWaits, FindingScene.Of(WellSet()) with { HasManagedSave = true }, FindingScene.Of(WellSet()), "managed save"),
+        new(GeneralFindings.ManagerOverwritesChange, FindingScene.Of(WellSet(inside: "<metadata><ovirt-vm:vm xmlns:ovirt-vm='http://ovirt.org/vm/1.0'/></metadata>")), FindingScene.Of(WellSet(inside: "<metadata><app xmlns='http://example.org'/></metadata>")), "oVirt"),
+        new(MemoryFindings.BalloonGivesNothingBack, FindingScene.Of(WellSet(inside: "<currentMemory unit='KiB'>524288</currentMemory>")), FindingScene.Of(WellSet(inside: "<currentMemory unit='KiB'>1048576</currentMemory>")), "huge pages"),
+        new(NetworkFindings.VirtioNicWithoutVhost, FindingScene.Of(Nic("virtio-net-pci", null)), FindingScene.Of(Nic("virtio", 4)), "virtio-net-pci"),
+        new(NetworkFindings.MultiqueueMissing, FindingScene.Of(Nic("virtio", null)), FindingScene.Of(Nic("virtio", null).Replace("</devices>", "<sound model='ich9'/></devices>", StringComparison.Ordinal)), "queues"),
+        new(CpuModelFindings.ThreadsWithoutTopoext, FindingScene.Of(Threads("0:0 1:1 2:2 3:3")) with { Host = Siblings, GuestCpus = Amd }, FindingScene.Of(Threads("0:0 1:1 2:2 3:3").Replace("</cpu>", "<feature policy='require' name='topoext'/></cpu>", StringComparison.Ordinal)) with { Host = Siblings, GuestCpus = Amd }, "topoext: (not set)"),
         new(CpuModelFindings.CpuModelHidesHostFeatures, FindingScene.Of(Model("custom", "Nehalem")), FindingScene.Of(Model("custom", "Skylake-Client-IBRS")), "Nehalem", "Skylake-Client-IBRS"),
         new(CpuModelFindings.CpuModelHidesHostFeatures, FindingScene.Of(Model("custom", "Nehalem")), Both(Model("custom", "Nehalem"), Model("host-model", null)), "CPU mode: custom"),
 
@@ -73,6 +92,25 @@ public static class FindingExamples
         new(NetworkFindings.NicQueuesNotUsedByGuest, Asked(new GuestNicQueuesReading(3, "eth0", "guest: ethtool -l eth0", null)), Asked(new GuestNicQueuesReading(4, "eth0", "guest: ethtool -l eth0", null)), "queues in use: 3", "ethtool -l eth0"),
         new(NetworkFindings.NicQueuesInGuestUnknown, Asked(GuestNicQueuesReading.NotKnown("the agent is silent", null)), Asked(new GuestNicQueuesReading(4, "eth0", "guest: ethtool -l eth0", null)), "unknown: the agent is silent"),
     ];
+
+    private static GuestCpuAbilities Amd => new() { Vendor = "AMD", HostModel = "EPYC-Milan" };
+
+    private static string CpuSetOf(string cpus) => WellSet().Replace("<vcpu>", $"<vcpu placement='static' cpuset='{cpus}'>", StringComparison.Ordinal);
+
+    private static string Threads(string pins) => Pins(pins).Replace("<cpu mode='host-passthrough'/>", "<cpu mode='host-passthrough'><topology sockets='1' dies='1' cores='2' threads='2'/></cpu>", StringComparison.Ordinal);
+
+    private static string RealTime(string emulator) =>
+        Tuned($"<vcpupin vcpu='0' cpuset='2'/><vcpusched vcpus='0' scheduler='fifo' priority='1'/><emulatorpin cpuset='{emulator}'/>");
+
+    private static VMConfiguration Weighted(int shares) =>
+        DomainXmlReader.Read(Tuned(FormattableString.Invariant($"<shares>{shares}</shares>")).Replace("db01", "web01", StringComparison.Ordinal));
+
+    // Eight cores under two caches, the second one of so many MiB.
+    private static VMHostTopology TwoCaches(int second) => RuleScene.Flat(8) with
+    {
+        CpuModel = "EPYC",
+        Caches = [new HostCache(0, 3, "both", 32 * 1024, new CpuSet("0-3")), new HostCache(1, 3, "both", second * 1024, new CpuSet("4-7"))],
+    };
 
     private static HostAbilities WithoutDirectIO => new() { ProbeDirectIO = static _ => new DirectIOProbe(false, "refused") };
 

@@ -31,6 +31,12 @@ public sealed record FindingScene
     /// <summary>What the host's programs and kernel can do.</summary>
     public HostAbilities Abilities { get; init; } = new();
 
+    /// <summary>Whether the VM's state is saved.</summary>
+    public bool HasManagedSave { get; init; }
+
+    /// <summary>Which CPUs the host can give the VM.</summary>
+    public GuestCpuAbilities? GuestCpus { get; init; }
+
     /// <summary>What the guest says of its NICs' queues.</summary>
     public IReadOnlyDictionary<string, GuestNicQueuesReading> GuestQueues { get; init; } = new Dictionary<string, GuestNicQueuesReading>();
 
@@ -73,6 +79,8 @@ public sealed record FindingScene
             () => Host, () => new RunningVMs(Neighbours).Beside(Guid.Empty), () => HostMemory)
         {
             Abilities = Abilities,
+            HasManagedSave = HasManagedSave,
+            ReadGuestCpus = () => GuestCpus,
             GuestQueues = GuestQueues,
         };
     }

@@ -33,13 +33,33 @@ public sealed class PlacementCases(int seed)
         };
     }
 
-    /// <summary>A host.</summary>
-    public VMHostTopology DrawHost()
+    /// <summary>A request that an exhaustive search can answer: a host of up to 8 cores, up to three VMs, no overcommit.</summary>
+    public PlacementRequest DrawSmall()
     {
-        var nodes = Pick(1, 1, 2, 2, 4, 8);
-        var threads = Pick(1, 2, 2, 4);
-        var coresPerCache = Pick(1, 2, 3, 4, 8);
-        var cachesPerNode = Pick(1, 1, 2, 4);
+        var (nodes, cachesPerNode, coresPerCache) = Pick((1, 1, 4), (1, 1, 6), (1, 2, 2), (1, 2, 3), (1, 2, 4), (1, 4, 1), (2, 1, 2), (2, 1, 4), (2, 2, 2), (2, 2, 1));
+        var host = DrawHost(nodes, Pick(1, 2, 2), coresPerCache, cachesPerNode);
+        if (nodes == 1 && cachesPerNode == 2 && Chance(0.4))
+        {
+            // Two kinds of core: those of the first cache are faster.
+            host = host with { Nodes = [.. host.Nodes.Select(node => node with { Cpus = [.. node.Cpus.Select(cpu => cpu with { Speed = cpu.Core < coresPerCache ? 1024 : 600 })] })] };
+        }
+
+        var request = Draw(host) with { AllowOvercommit = false, CoreKind = CoreKindChoice.Fast };
+        var vms = request.VMs.Take(3).Select(vm => vm with
+        {
+            Vcpus = 1 + (vm.Vcpus % Math.Max(1, host.OnlineCpus.Count / 2)),
+            Cells = [],
+            UnpluggedVcpus = CpuSet.Empty,
+            IsRealTime = false,
+        });
+        return request with { VMs = [.. vms], Neighbours = [.. request.Neighbours.Select(neighbour => neighbour with { IsRealTime = false, UnpluggedCpus = CpuSet.Empty })] };
+    }
+
+    /// <summary>A host.</summary>
+    public VMHostTopology DrawHost() => DrawHost(Pick(1, 1, 2, 2, 4, 8), Pick(1, 2, 2, 4), Pick(1, 2, 3, 4, 8), Pick(1, 1, 2, 4));
+
+    private VMHostTopology DrawHost(int nodes, int threads, int coresPerCache, int cachesPerNode)
+    {
         var reportsCaches = !Chance(0.15);
         var isInterleaved = Chance(0.5);
         var coresPerNode = coresPerCache * cachesPerNode;
@@ -102,6 +122,8 @@ public sealed class PlacementCases(int seed)
             MemoryKiB = memory,
             PageSizeKiB = Chance(0.2) ? 2048 : null,
             GuestThreads = Pick(1, 1, 1, 2),
+            UnpluggedVcpus = vcpus > 1 && cells == 0 && Chance(0.15) ? CpuSet.Of(Enumerable.Range(0, vcpus).Skip(_random.Next(1, vcpus))) : CpuSet.Empty,
+            IsRealTime = Chance(0.05),
             Cells = [.. Enumerable.Range(0, cells).Select(cell => new GuestNumaCell(
                 cell, CpuSet.Of(Enumerable.Range(0, vcpus).Where(vcpu => vcpu * cells / vcpus == cell)), memory / cells))],
         };
@@ -115,6 +137,7 @@ public sealed class PlacementCases(int seed)
             Name = $"neighbour{number}",
             Vcpus = Math.Max(1, pins.Count),
             VcpuPins = pins,
+            IsRealTime = pins.Count > 0 && Chance(0.1),
             ServicePins = Chance(0.5) ? new Dictionary<string, CpuSet> { ["emulator"] = new(online[_random.Next(online.Count)]) } : [],
         };
     }
@@ -127,5 +150,5 @@ public sealed class PlacementCases(int seed)
 
     private bool Chance(double probability) => _random.NextDouble() < probability;
 
-    private int Pick(params int[] values) => values[_random.Next(values.Length)];
+    private T Pick<T>(params T[] values) => values[_random.Next(values.Length)];
 }

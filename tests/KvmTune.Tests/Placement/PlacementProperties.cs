@@ -26,7 +26,7 @@ public static class PlacementProperties
         foreach (var placed in placement.VMs)
         {
             var vm = vms[placed.VMName];
-            var isShared = placed.VcpuCpus.Count < vm.Vcpus || placed.VcpuPins.Values.Any(cpu => theirs.Contains(cpu) || taken.ContainsKey(cpu));
+            var isShared = placed.PluggedPins.Values.Distinct().Count() < vm.PluggedVcpus.Count || placed.PluggedPins.Values.Any(cpu => theirs.Contains(cpu) || taken.ContainsKey(cpu));
             if (!placed.VcpuPins.Keys.Order().SequenceEqual(Enumerable.Range(0, vm.Vcpus)))
             {
                 yield return $"{placed.VMName}: not every vCPU has a CPU";
@@ -37,7 +37,7 @@ public static class PlacementProperties
                 yield return $"{placed.VMName}: overlap on {placed.VcpuCpus}";
             }
 
-            foreach (var cpu in placed.VcpuPins.Values)
+            foreach (var cpu in placed.PluggedPins.Values)
             {
                 taken[cpu] = placed.VMName;
                 if (!host.OnlineCpus.Contains(cpu) || request.ReservedCpus.Contains(cpu) || isolated.Contains(cpu) != request.UseIsolatedCpus)
@@ -46,7 +46,7 @@ public static class PlacementProperties
                 }
             }
 
-            if (CpuSet.Of(placed.VcpuPins.Values.Select(cpu => nodeOf[cpu])) != placed.Nodes)
+            if (CpuSet.Of(placed.PluggedPins.Values.Select(cpu => nodeOf[cpu])) != placed.Nodes)
             {
                 yield return $"{placed.VMName}: its nodes are not {placed.Nodes}";
             }
@@ -67,7 +67,7 @@ public static class PlacementProperties
             }
         }
 
-        foreach (var wrong in MemoryFits(placement).Concat(CoresFit(placement)).Concat(ServicesFit(placement)))
+        foreach (var wrong in MemoryFits(placement).Concat(CoresFit(placement)).Concat(ServicesFit(placement)).Concat(OwnVcpusAreApart(placement)).Concat(RealTimeIsAlone(placement)).Concat(UnpluggedDoNoHarm(placement)))
         {
             yield return wrong;
         }
@@ -107,20 +107,22 @@ public static class PlacementProperties
         var siblings = request.Host.Cpus.ToDictionary(cpu => cpu.Id, cpu => cpu.Siblings.Intersect(request.Host.OnlineCpus));
         foreach (var placed in placement.VMs)
         {
-            var others = placement.VMs.Where(other => other != placed).SelectMany(other => other.VcpuPins.Values)
+            var others = placement.VMs.Where(other => other != placed).SelectMany(other => other.PluggedPins.Values)
                 .Concat(request.Neighbours.SelectMany(neighbour => neighbour.VcpuPins.Values).SelectMany(pin => pin.Numbers)).ToHashSet();
-            var cores = placed.VcpuPins.Values.Select(cpu => siblings[cpu]).Distinct().ToList();
+            var cores = placed.PluggedPins.Values.Select(cpu => siblings[cpu]).Distinct().ToList();
             if (cores.Exists(core => core.Overlaps(request.ReservedCpus) || core.Numbers.Any(others.Contains)))
             {
                 yield return $"{placed.VMName}: cores are shared under {request.ThreadPolicy}";
             }
 
-            if (placed.ServiceCpus.Numbers.Any(cpu => cores.Exists(core => core.Contains(cpu))) && !placed.ServiceCpus.IsSubsetOf(placed.VcpuCpus))
+            // Where nothing else is left, the emulator of a real-time VM disturbs least on a sibling of its own.
+            if (placed.ServiceCpus.Numbers.Any(cpu => cores.Exists(core => core.Contains(cpu))) && !placed.ServiceCpus.IsSubsetOf(placed.VcpuCpus)
+                && !request.VMs.First(vm => vm.Name == placed.VMName).IsRealTime)
             {
                 yield return $"{placed.VMName}: the emulator is on a core of its own vCPUs under {request.ThreadPolicy}";
             }
 
-            if (request.ThreadPolicy == ThreadPolicy.Isolate && cores.Count != placed.VcpuPins.Count)
+            if (request.ThreadPolicy == ThreadPolicy.Isolate && cores.Count != placed.PluggedPins.Count)
             {
                 yield return $"{placed.VMName}: two vCPUs on a core under Isolate";
             }
@@ -138,7 +140,7 @@ public static class PlacementProperties
     private static IEnumerable<string> ServicesFit(HostPlacement placement)
     {
         var request = placement.Request;
-        var vcpus = placement.VMs.SelectMany(placed => placed.VcpuPins.Values)
+        var vcpus = placement.VMs.SelectMany(placed => placed.PluggedPins.Values)
             .Concat(request.Neighbours.SelectMany(neighbour => neighbour.VcpuPins.Values).SelectMany(pin => pin.Numbers)).ToHashSet();
         var closed = request.ReservedCpus.Union(request.Host.IsolatedCpus ?? CpuSet.Empty);
         var left = request.Host.OnlineCpus.Except(closed).Numbers.Where(cpu => !vcpus.Contains(cpu)).ToHashSet();
@@ -147,7 +149,7 @@ public static class PlacementProperties
         {
             var onNode = request.Host.Nodes.Where(node => placed.Nodes.Contains(node.Id)).SelectMany(node => node.CpuSet.Numbers).Where(left.Contains).ToList();
             var idle = onNode.Where(cpu => !siblings[cpu].Numbers.Any(vcpus.Contains)).ToList();
-            if (placed.ServiceCpus.Numbers.Any(vcpus.Contains) && !placed.ServiceCpus.IsSubsetOf(placed.VcpuCpus))
+            if (placed.ServiceCpus.Numbers.Any(vcpus.Contains) && !placed.ServiceCpus.IsSubsetOf(placed.VcpuCpus) && !request.VMs.First(vm => vm.Name == placed.VMName).IsRealTime)
             {
                 yield return $"{placed.VMName}: the emulator on {placed.ServiceCpus} is on others' vCPUs";
             }
@@ -160,6 +162,59 @@ public static class PlacementProperties
             if (placed.ServiceCpus.IsSubsetOf(placed.VcpuCpus) && onNode.Count > 0 && request.ThreadPolicy == ThreadPolicy.Prefer && placed.Nodes.Count == 1)
             {
                 yield return $"{placed.VMName}: the emulator is on its vCPUs, and CPUs {CpuSet.Of(onNode)} are left";
+            }
+        }
+    }
+
+    // vCPUs of one VM meet only where the host has fewer CPUs than the VM has vCPUs.
+    private static IEnumerable<string> OwnVcpusAreApart(HostPlacement placement)
+    {
+        var request = placement.Request;
+        var usable = request.Host.OnlineCpus.Except(request.ReservedCpus);
+        usable = request.UseIsolatedCpus ? usable.Intersect(request.Host.IsolatedCpus!) : usable.Except(request.Host.IsolatedCpus ?? CpuSet.Empty);
+        var closed = request.Neighbours.Where(neighbour => neighbour.IsRealTime).SelectMany(neighbour => neighbour.VcpuPins.Values).SelectMany(pin => pin.Numbers)
+            .Concat(placement.VMs.Where(placed => request.VMs.First(vm => vm.Name == placed.VMName).IsRealTime).SelectMany(placed => placed.PluggedPins.Values)).ToHashSet();
+        foreach (var placed in placement.VMs.Where(placed => placed.PluggedPins.Values.Distinct().Count() < placed.PluggedPins.Count))
+        {
+            if (usable.Numbers.Count(cpu => !closed.Contains(cpu)) >= placed.PluggedPins.Count)
+            {
+                yield return $"{placed.VMName}: its own vCPUs meet on {placed.VcpuCpus}";
+            }
+        }
+    }
+
+    private static IEnumerable<string> RealTimeIsAlone(HostPlacement placement)
+    {
+        var request = placement.Request;
+        foreach (var placed in placement.VMs)
+        {
+            var isRealTime = request.VMs.First(vm => vm.Name == placed.VMName).IsRealTime;
+            var others = placement.VMs.Where(other => other != placed).SelectMany(other => other.PluggedPins.Values).ToHashSet();
+            var services = placement.VMs.Select(other => other.ServiceCpus).Concat(request.Neighbours.SelectMany(neighbour => neighbour.ServicePins.Values)).SelectMany(cpus => cpus.Numbers).ToHashSet();
+            if (isRealTime && placed.PluggedPins.Values.Any(cpu => others.Contains(cpu) || services.Contains(cpu)))
+            {
+                yield return $"{placed.VMName}: real-time vCPUs share {CpuSet.Of(placed.PluggedPins.Values)}";
+            }
+
+            if (request.Neighbours.Any(neighbour => neighbour.IsRealTime && neighbour.VcpuPins.Values.Any(pin => placed.PluggedPins.Values.Any(pin.Contains) || pin.Overlaps(placed.ServiceCpus))))
+            {
+                yield return $"{placed.VMName}: shares CPUs with a neighbour's real-time vCPUs";
+            }
+        }
+    }
+
+    // A vCPU that is not plugged in is on a CPU that nobody else uses, or on one of its own VM.
+    private static IEnumerable<string> UnpluggedDoNoHarm(HostPlacement placement)
+    {
+        var request = placement.Request;
+        foreach (var placed in placement.VMs)
+        {
+            var waiting = placed.UnpluggedVcpus.Numbers.Select(vcpu => placed.VcpuPins[vcpu]).Where(cpu => !placed.PluggedPins.Values.Contains(cpu)).ToList();
+            var others = placement.VMs.SelectMany(other => other.PluggedPins.Values.Concat(other.ServiceCpus.Numbers))
+                .Concat(request.Neighbours.SelectMany(neighbour => neighbour.VcpuPins.Values).SelectMany(pin => pin.Numbers)).ToHashSet();
+            if (waiting.Exists(others.Contains) || waiting.Exists(request.ReservedCpus.Contains))
+            {
+                yield return $"{placed.VMName}: vCPUs that are not plugged in are in the way on {CpuSet.Of(waiting)}";
             }
         }
     }

@@ -77,6 +77,7 @@ public sealed class BottleneckFinder(TimeProvider time)
         var guestsAfter = await AskGuestsAsync(host, running, configurations, options, cancellationToken);
 
         var nodes = NodesOf(host);
+        var online = HostReading.OnlineCpus(host);
         var interval = time.GetElapsedTime(before.Timestamp, after.Timestamp);
         return
         [
@@ -95,6 +96,7 @@ public sealed class BottleneckFinder(TimeProvider time)
                    Guest = guest.Counters,
                    GuestUnknownReason = guest.UnknownReason,
                    NodeOfHostCpu = nodes,
+                   OnlineHostCpus = online,
                },
         ];
     }

@@ -34,6 +34,24 @@ public sealed class BottleneckThresholds
         "run-queue delay of a vCPU that is not idle, as a share of the interval",
         $"{UseMethod}: any run-queue latency is saturation (schedstat); a tenth of the time, so that a neighbour's short spells are none");
 
+    /// <summary>QEMU's main loop is ready to run, and something else runs.</summary>
+    public static BottleneckThreshold EmulatorDelayPercent { get; } = new(
+        nameof(EmulatorDelayPercent), TuningArea.Cpu, 10, "%",
+        "run-queue delay of QEMU's main loop, as a share of the interval; counts together with EmulatorDemandPercent",
+        $"{UseMethod}: any run-queue latency is saturation (schedstat); the line is that of VcpuDelayPercent");
+
+    /// <summary>A main loop that has work.</summary>
+    public static BottleneckThreshold EmulatorDemandPercent { get; } = new(
+        nameof(EmulatorDemandPercent), TuningArea.Cpu, 3, "%",
+        "run time of QEMU's main loop, as a share of the interval: below it the devices ask for next to nothing, and its delay does not count",
+        "tried on the lab (bench bottlenecks)");
+
+    /// <summary>Time without the CPU since a quota was used up.</summary>
+    public static BottleneckThreshold CpuThrottledPercent { get; } = new(
+        nameof(CpuThrottledPercent), TuningArea.Cpu, 10, "%",
+        "time that a vCPU, an I/O thread, the emulator or the whole VM stood still since a CPU quota was used up (cpu.stat), as a share of the interval",
+        "kernel document sched-bwc, nr_throttled and throttled_time; the line is that of VcpuDelayPercent");
+
     /// <summary>All vCPUs used up.</summary>
     public static BottleneckThreshold VcpuBusyPercent { get; } = new(
         nameof(VcpuBusyPercent), TuningArea.Cpu, 90, "%",
@@ -72,6 +90,12 @@ public sealed class BottleneckThresholds
     public static BottleneckThreshold DiskBusyPercent { get; } = new(
         nameof(DiskBusyPercent), TuningArea.Disk, 50, "%",
         "requests under way on average, 100 % being one or more: below it a disk at its limit has idle time left", "iostat(1), %util");
+
+    /// <summary>An I/O thread that has no time left.</summary>
+    public static BottleneckThreshold IOThreadBusyPercent { get; } = new(
+        nameof(IOThreadBusyPercent), TuningArea.Disk, 90, "%",
+        "run time and run-queue delay of an I/O thread, as a share of the interval; counts together with DiskQueueLength of its disks",
+        $"{UseMethod}: a resource that is used to nearly 100 % is a bottleneck; schedstat");
 
     /// <summary>Swapping in the guest.</summary>
     public static BottleneckThreshold GuestSwapKiBPerSecond { get; } = new(
@@ -127,8 +151,8 @@ public sealed class BottleneckThresholds
     /// <summary>The whole table.</summary>
     public static IReadOnlyList<BottleneckThreshold> All { get; } =
     [
-        VcpuDemandPercent, VcpuDelayPercent, VcpuBusyPercent, GuestStealPercent,
-        DiskQueueLength, DiskLatencyMilliseconds, DiskFlushPercent, DiskLimitPercent, DiskBusyPercent,
+        VcpuDemandPercent, VcpuDelayPercent, EmulatorDemandPercent, EmulatorDelayPercent, CpuThrottledPercent, VcpuBusyPercent, GuestStealPercent,
+        DiskQueueLength, DiskLatencyMilliseconds, DiskFlushPercent, DiskLimitPercent, DiskBusyPercent, IOThreadBusyPercent,
         GuestSwapKiBPerSecond, GuestMemoryPressurePercent, GuestMemoryUsedPercent, GuestMajorFaultsPerSecond, HostFaultsPerSecond, RemoteMemoryPercent,
         NicLimitPercent, NicDropsPerSecond, NicErrorsPerSecond, TcpRetransmitPercent,
     ];

@@ -1,5 +1,7 @@
 // The CPU area: what the vCPUs use, how long they wait for a host CPU, and what the guest sees of that.
+using KvmTune.Topology;
 using KvmTune.Tuning;
+using KvmTune.Tuning.Rules;
 using static KvmTune.Diagnosis.Bottlenecks.BottleneckThresholds;
 
 namespace KvmTune.Diagnosis.Bottlenecks;
@@ -12,17 +14,32 @@ namespace KvmTune.Diagnosis.Bottlenecks;
 /// </remarks>
 internal static class CpuJudge
 {
+    private const string ThreadSource = "/proc/PID/task/TID/schedstat";
+
     private sealed record Vcpu(int Number, double? BusyPercent, double? DelayPercent)
     {
         public double? DemandPercent => BusyPercent is null && DelayPercent is null ? null : (BusyPercent ?? 0) + (DelayPercent ?? 0);
+    }
+
+    // A thread that waited for a host CPU.
+    private sealed record Waiting(BottleneckCause Cause, string Subject, double Percent, FormattableString Sentence)
+    {
+        public bool IsByOwnVcpus { get; init; }
     }
 
     public static JudgedArea Judge(VMObservation vm, BottleneckThresholds thresholds)
     {
         var area = new AreaJudge(TuningArea.Cpu, thresholds);
         var vcpus = vm.Vcpus.Select(number => Read(vm, number)).ToList();
-        var source = vm.Of("VcpuRunQueueDelayNanoseconds") is null ? "libvirt: vcpu.N.time, vcpu.N.delay" : "/proc/PID/task/TID/schedstat";
-        LookAtDelay(area, vcpus, source);
+        var source = vm.Of("VcpuRunQueueDelayNanoseconds") is null ? "libvirt: vcpu.N.time, vcpu.N.delay" : ThreadSource;
+        var isThrottled = QuotaJudge.Look(area, vm, wantsCpu: vcpus.Exists(vcpu => area.Reaches(vcpu.DemandPercent, CpuThrottledPercent)));
+        var delayed = LookAtDelay(area, vm, vcpus, source);
+        var starved = LookAtMainLoop(area, vm, vcpus);
+        if (!isThrottled)
+        {
+            Blame(area, delayed, starved);
+        }
+
         var busy = Mean(vcpus.Select(vcpu => vcpu.BusyPercent));
         var demand = Mean(vcpus.Select(vcpu => vcpu.DemandPercent));
         if (area.Compare(EvidenceKind.Saturation, "all vCPUs", "run time and run-queue delay", demand, VcpuBusyPercent, source))
@@ -42,8 +59,8 @@ internal static class CpuJudge
         area.Tell("all vCPUs", "halt polling", vcpus.Count > 0 ? vm.Share(HaltPolling(vm)) / vcpus.Count : null, "%", "libvirt: cpu.haltpoll.*");
         area.Tell("all vCPUs", "wait (overlaps with the delay)", vm.Share(vm.Of("VcpuWaitNanoseconds")), "%", "libvirt: vcpu.N.wait");
         area.Tell("all vCPUs", "migrations between host CPUs", vm.Rate(vm.Of("VcpuMigrations")), "1/s", "/proc/PID/task/TID/sched");
-        area.Tell("QEMU's other threads", "run time", vm.Share(vm.Of("EmulatorTimeNanoseconds")), "% of a CPU", "/proc/PID/task/TID/schedstat");
-        area.Tell("QEMU's other threads", "run-queue delay", vm.Share(vm.Of("EmulatorRunQueueDelayNanoseconds")), "% of a CPU", "/proc/PID/task/TID/schedstat");
+        area.Tell("QEMU's other threads", "run time", vm.Share(vm.Of("EmulatorTimeNanoseconds")), "% of a CPU", ThreadSource);
+        area.Tell("QEMU's other threads", "run-queue delay", vm.Share(vm.Of("EmulatorRunQueueDelayNanoseconds")), "% of a CPU", ThreadSource);
         area.Tell("host", "CPUs in use", vm.Of("HostCpuBusyPercent"), "%", "/proc/stat");
         area.Tell("host", "some task waited for a CPU", vm.Share(1000 * vm.Of("PressureCpuSomeMicroseconds")), "%", "/proc/pressure/cpu");
         area.Tell("guest", "some task waited for a vCPU", Pressure(vm, "Cpu"), "%", "guest: /proc/pressure/cpu");
@@ -53,9 +70,9 @@ internal static class CpuJudge
     /// <summary>The share of the guest's time in which some task waited for a resource; null where its kernel does not tell.</summary>
     public static double? Pressure(VMObservation vm, string resource) => vm.GuestRate($"Pressure{resource}SomeMicroseconds") / 1e6 * 100;
 
-    private static void LookAtDelay(AreaJudge area, List<Vcpu> vcpus, string source)
+    // The thread that waited longest, of those that want a CPU: an idle vCPU wakes to do a moment's work, and may wait longer than it works.
+    private static Waiting? LookAtDelay(AreaJudge area, VMObservation vm, List<Vcpu> vcpus, string source)
     {
-        // An idle vCPU wakes to do a moment's work, and may wait longer than it works: nobody misses that time.
         var judged = vcpus.ConvertAll(vcpu => (
             Vcpu: vcpu,
             IsBusy: area.Reaches(vcpu.DemandPercent, VcpuDemandPercent),
@@ -64,7 +81,7 @@ internal static class CpuJudge
         if (worst.Vcpu is null)
         {
             area.Compare(EvidenceKind.Saturation, "all vCPUs", "run-queue delay", null, VcpuDelayPercent, source);
-            return;
+            return null;
         }
 
         foreach (var (vcpu, isBusy, _) in judged.Where(entry => entry == worst || (entry.IsBusy && entry.Waits)))
@@ -73,14 +90,74 @@ internal static class CpuJudge
             area.Compare(EvidenceKind.Saturation, $"vCPU {vcpu.Number}", "run-queue delay", vcpu.DelayPercent, VcpuDelayPercent, source, isBusy);
         }
 
-        if (worst.IsBusy && worst.Waits)
+        if (!worst.IsBusy || !worst.Waits)
         {
-            var vcpu = worst.Vcpu;
-            area.Found(
-                BottleneckCause.VcpuDelay, $"vCPU {vcpu.Number}", CauseRank.TimeLost, vcpu.DelayPercent,
-                $"vCPU {vcpu.Number} waited {vcpu.DelayPercent:0} % of the time for a host CPU that others used, and ran {vcpu.BusyPercent:0} %");
+            return null;
+        }
+
+        var (waits, ran) = (worst.Vcpu.DelayPercent!.Value, worst.Vcpu.BusyPercent);
+        return SharersOf(vm, vcpus, worst.Vcpu) is { } shared
+            ? new Waiting(BottleneckCause.VcpusShareHostCpu, $"vCPU {worst.Vcpu.Number}", waits,
+                $"vCPU {worst.Vcpu.Number} waited {waits:0} % of the time for host CPU {shared.Cpus}, which it shares with vCPU {string.Join(", ", shared.Others)} of the same VM, and ran {ran:0} %")
+            : new Waiting(BottleneckCause.VcpuDelay, $"vCPU {worst.Vcpu.Number}", waits,
+                $"vCPU {worst.Vcpu.Number} waited {waits:0} % of the time for a host CPU that others used, and ran {ran:0} %");
+    }
+
+    // QEMU's main loop does the work of all devices without an I/O thread: while it waits, they do.
+    private static Waiting? LookAtMainLoop(AreaJudge area, VMObservation vm, List<Vcpu> vcpus)
+    {
+        var (run, delay) = (vm.Share(vm.Of("MainLoop.RunNanoseconds")), AtMost100(vm.Share(vm.Of("MainLoop.RunQueueDelayNanoseconds"))));
+        if (delay is null)
+        {
+            return null;
+        }
+
+        var hasWork = area.Compare(EvidenceKind.Utilisation, "QEMU's main loop", "run time", run, EmulatorDemandPercent, ThreadSource);
+        if (!area.Compare(EvidenceKind.Saturation, "QEMU's main loop", "run-queue delay", delay, EmulatorDelayPercent, ThreadSource, hasWork))
+        {
+            return null;
+        }
+
+        // The VM's own vCPUs that may run nowhere else, where they ran for at least a quarter of what the main loop waited.
+        var cpus = vm.Configuration.EffectiveEmulatorPin is { } pin && IsRealPin(vm, pin) ? pin : null;
+        var pins = vm.Configuration.EffectiveVcpuPins;
+        var own = cpus is null ? [] : vcpus.Where(vcpu => pins.TryGetValue(vcpu.Number, out var its) && its.IsSubsetOf(cpus)).ToList();
+        return own.Sum(vcpu => vcpu.BusyPercent ?? 0) >= delay / 4
+            ? new Waiting(BottleneckCause.EmulatorDelay, "emulator", delay.Value,
+                $"QEMU's emulator thread waited {delay:0} % of the time for host CPU {cpus}, which it shares with vCPU {string.Join(", ", own.Select(vcpu => vcpu.Number))} of the same VM, and ran {run:0} %: devices without an I/O thread wait for it")
+            { IsByOwnVcpus = true }
+            : new Waiting(BottleneckCause.EmulatorDelay, "emulator", delay.Value,
+                $"QEMU's emulator thread waited {delay:0} % of the time for a host CPU that others used, and ran {run:0} %: devices without an I/O thread wait for it");
+    }
+
+    // An emulator thread that its own vCPUs keep waiting takes turns with them, so that theirs is the same bottleneck seen from the other side.
+    private static void Blame(AreaJudge area, Waiting? vcpu, Waiting? emulator)
+    {
+        var emulatorIsFirst = emulator is { IsByOwnVcpus: true } && !(vcpu is { Cause: BottleneckCause.VcpusShareHostCpu } && vcpu.Percent > emulator.Percent);
+        foreach (var waiting in (emulatorIsFirst ? new[] { emulator, vcpu } : [vcpu, emulator]).OfType<Waiting>())
+        {
+            area.Found(waiting.Cause, waiting.Subject, CauseRank.TimeLost, waiting.Percent, waiting.Sentence);
         }
     }
+
+    // The VM's own vCPUs on the same host CPUs, where these ran for at least a quarter of what the vCPU waited. On a busy host others had the
+    // rest, but these are what can be moved.
+    private static (CpuSet Cpus, IReadOnlyList<int> Others)? SharersOf(VMObservation vm, List<Vcpu> vcpus, Vcpu waiting)
+    {
+        foreach (var (cpus, crowd) in CpuRules.Crowded(vm.Configuration.EffectiveVcpuPins.Where(pin => pin.Key < vm.Configuration.CurrentVcpus && IsRealPin(vm, pin.Value))))
+        {
+            var others = crowd.Where(number => number != waiting.Number).ToList();
+            if (crowd.Contains(waiting.Number) && vcpus.Where(vcpu => others.Contains(vcpu.Number)).Sum(vcpu => vcpu.BusyPercent ?? 0) >= waiting.DelayPercent / 4)
+            {
+                return (cpus, others);
+            }
+        }
+
+        return null;
+    }
+
+    // A pin to all that the host has is none: the thread may go where there is room.
+    private static bool IsRealPin(VMObservation vm, CpuSet pin) => vm.OnlineHostCpus is not { } online || !online.IsSubsetOf(pin);
 
     private static Vcpu Read(VMObservation vm, int number)
     {
@@ -90,8 +167,11 @@ internal static class CpuJudge
         return new Vcpu(
             number,
             vm.Share(run is { } time ? Math.Max(0, time - polling) : null),
-            vm.Share(vm.Of($"Vcpu.{number}.RunQueueDelayNanoseconds", $"Vcpu.{number}.DelayNanoseconds")));
+            AtMost100(vm.Share(vm.Of($"Vcpu.{number}.RunQueueDelayNanoseconds", $"Vcpu.{number}.DelayNanoseconds"))));
     }
+
+    // A wait is counted when it ends, so that one interval may get more of it than it is long.
+    private static double? AtMost100(double? percent) => percent is { } known ? Math.Min(100, known) : null;
 
     private static double? HaltPolling(VMObservation vm) =>
         vm.Of("HaltPollNanoseconds") ?? vm.Vcpus.Select(number => vm.Of($"Vcpu.{number}.HaltPollNanoseconds")).Aggregate((double?)null, (sum, value) => value is null ? sum : (sum ?? 0) + value);

@@ -84,11 +84,16 @@ internal static class DiskJudge
         var flushing = vm.Share(own.FlushNanoseconds);
         var isSyncBound = area.Compare(
             EvidenceKind.Saturation, subject, "time in flushes", flushing, DiskFlushPercent, Source, own.FlushNanoseconds > own.TransferNanoseconds);
+        var thread = LookAtIOThreads(area, vm, disk, queues);
         if (limit is { } reached)
         {
             area.Found(
                 BottleneckCause.DiskLimit, subject, CauseRank.ConfiguredLimit, waiting,
-                $"{subject} stands at its limit {reached.Limit.Key}={reached.Limit.Value} ({reached.Rate:0} a second, {underWay:0.#} requests waiting on average)");
+                $"{subject} stands at {WhoseLimit(disk, own, shared)} {reached.Limit.Key}={reached.Limit.Value} ({reached.Rate:0} a second, {underWay:0.#} requests waiting on average)");
+        }
+        else if (thread is { } saturated)
+        {
+            area.Found(BottleneckCause.IOThreadSaturated, subject, CauseRank.TimeLost, waiting, saturated);
         }
         else if (isSyncBound)
         {
@@ -107,6 +112,39 @@ internal static class DiskJudge
         area.Tell(subject, "flushes", vm.Rate(own.FlushRequests), "1/s", Source);
         area.Tell(subject, "mean flush latency", own.FlushLatencyMilliseconds, "ms", Source);
         return limit is null ? busy : 100;
+    }
+
+    // The I/O thread of the disk, its own or that of its controller, that has least time left. QEMU's polling counts in: it looks like work.
+    private static FormattableString? LookAtIOThreads(AreaJudge area, VMObservation vm, DiskConfiguration disk, bool queues)
+    {
+        var controller = vm.Configuration.ScsiControllerOf(disk);
+        FormattableString? worst = null;
+        foreach (var thread in disk.IOThreads.Concat(new[] { disk.IOThread, controller?.IOThread }.OfType<int>()).Distinct().Order())
+        {
+            var run = vm.Share(vm.Of($"IOThread.{thread}.RunNanoseconds"));
+            var delay = vm.Share(vm.Of($"IOThread.{thread}.RunQueueDelayNanoseconds"));
+            if (run is not null && area.Compare(
+                EvidenceKind.Saturation, $"I/O thread {thread}", "run time and run-queue delay", run + (delay ?? 0), IOThreadBusyPercent, "/proc/PID/task/TID/schedstat", queues))
+            {
+                worst ??= $"I/O thread {thread}, which does the work of disk {disk.Target}, has no time left: it ran {run:0} % of the time and waited {delay ?? 0:0} % for a host CPU";
+            }
+        }
+
+        return worst;
+    }
+
+    // A throttle group has one limit for several disks of the VM (QEMU, docs/throttle.txt).
+    private static string WhoseLimit(DiskConfiguration disk, Traffic own, List<Traffic> shared)
+    {
+        var others = shared.Where(other => other.Target != own.Target).ToList();
+        if (others.Count == 0)
+        {
+            return "its limit";
+        }
+
+        var all = shared.Sum(traffic => traffic.Requests ?? 0);
+        var theirs = all > 0 ? FormattableString.Invariant($", which made {100 * others.Sum(other => other.Requests ?? 0) / all:0} % of the requests,") : null;
+        return $"the limit of throttle group '{disk.ThrottleGroup}', which it shares with disk {string.Join(", ", others.Select(other => other.Target))}{theirs}";
     }
 
     private static (KeyValuePair<string, ulong> Limit, double Rate)? LookAtLimits(

@@ -91,6 +91,11 @@ internal sealed class HostObserver(HostConnection host, TimeProvider time, Kerne
                     found.Add(threads);
                 }
 
+                if (CpuQuotaSampler.Create(process) is { } quota)
+                {
+                    found.Add(quota);
+                }
+
                 found.Add(new QemuMemorySampler(process, host.Hardware().Nodes.Count > 1));
             }
 

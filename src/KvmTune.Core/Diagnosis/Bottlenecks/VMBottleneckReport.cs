@@ -26,6 +26,15 @@ public enum BottleneckCause
     /// <summary>The guest uses all its vCPUs.</summary>
     VcpusUsedUp,
 
+    /// <summary>vCPUs stand still since a CPU quota is used up.</summary>
+    CpuQuota,
+
+    /// <summary>vCPUs of the VM wait for each other on one host CPU.</summary>
+    VcpusShareHostCpu,
+
+    /// <summary>QEMU's emulator thread waits for a host CPU, and with it all devices that have no I/O thread.</summary>
+    EmulatorDelay,
+
     /// <summary>A disk stands at a limit that is set on it.</summary>
     DiskLimit,
 
@@ -37,6 +46,9 @@ public enum BottleneckCause
 
     /// <summary>The host paused the VM since a disk failed.</summary>
     DiskError,
+
+    /// <summary>The I/O thread of a disk has no time left, or waits for a host CPU.</summary>
+    IOThreadSaturated,
 
     /// <summary>The guest swaps, or waits for memory.</summary>
     GuestMemory,

@@ -39,6 +39,9 @@ public sealed record VMObservation
     /// <summary>The node of each host CPU; empty where it is not known or there is one node.</summary>
     public IReadOnlyDictionary<int, int> NodeOfHostCpu { get; init; } = new Dictionary<int, int>();
 
+    /// <summary>The host's online CPUs; null where they are not known.</summary>
+    public CpuSet? OnlineHostCpus { get; init; }
+
     /// <summary>The vCPUs that there is something known of.</summary>
     public IReadOnlyList<int> Vcpus =>
         [.. Enumerable.Range(0, Configuration.MaxVcpus).Where(vcpu => Of($"Vcpu.{vcpu}.TimeNanoseconds", $"Vcpu.{vcpu}.RunNanoseconds") is not null)];

@@ -25,7 +25,7 @@ public sealed record VMPerformanceSample
     /// <summary>The time of the vCPUs without halt polling, in per cent of their number.</summary>
     public double? VcpuPercent { get; init; }
 
-    /// <summary>How long the vCPU that waited longest was ready to run and did not, in per cent of the interval.</summary>
+    /// <summary>How long the vCPU that waited longest was ready to run and did not, in per cent of that vCPU's time: 100 at most.</summary>
     public double? DelayPercent { get; init; }
 
     /// <summary>Requests that all disks read, a second.</summary>
@@ -92,7 +92,8 @@ public sealed record VMPerformanceSample
             Interval = interval,
             CpuPercent = Share(Value("GuestCpuNanoseconds")),
             VcpuPercent = vcpus == 0 ? null : Share(Math.Max(0, busy - (polling ?? Value("HaltPollNanoseconds") ?? 0)) / vcpus),
-            DelayPercent = Share(delay),
+            // A wait is counted when it ends, so that one interval may get more of it than it is long.
+            DelayPercent = Share(delay) is { } share ? Math.Min(100, share) : null,
             ReadIops = Rate(Sum(".ReadRequests")),
             WriteIops = Rate(Sum(".WriteRequests")),
             FlushIops = Rate(Sum(".FlushRequests")),

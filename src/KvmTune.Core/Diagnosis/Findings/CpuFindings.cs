@@ -1,5 +1,4 @@
 // Findings about pins. What is wrong with a pin is what the rules of changes say of it, so the rules are asked about the pins there are.
-using System.Globalization;
 using KvmTune.Topology;
 using KvmTune.Tuning;
 using KvmTune.Tuning.Changes;
@@ -17,16 +16,17 @@ public static class CpuFindings
     public static FindingKind PinToOnlineHostCpu { get; } = OfVcpuPins(
         CpuRules.PinToOnlineHostCpu, FindingSeverity.High,
         "Try without these pins, before the next start fails.",
-        static (context, pins, _) => FindingRemedy.By(VcpuPinChange.Of(
-            pins.Where(pin => !pin.Value.IsSubsetOf(context.Host.OnlineCpus)).ToDictionary(pin => pin.Key, _ => (CpuSet?)null))));
+        static (context, pins, _) => PinRemedies.Pinned(
+            context, pins.Where(pin => !pin.Value.IsSubsetOf(context.Host.OnlineCpus)).ToDictionary(pin => pin.Key, _ => (CpuSet?)null), string.Empty));
 
     /// <summary>Two vCPUs of the VM on one host CPU.</summary>
     public static FindingKind PinSharesHostCpuWithinVM { get; } = OfVcpuPins(
         CpuRules.PinSharesHostCpuWithinVM, FindingSeverity.High,
         "Try each vCPU on a host CPU of its own, or without a pin where the host has none to spare.",
-        static (context, pins, _) => FindingRemedy.By(VcpuPinChange.Of(PinRemedies.Spread(
-            context, pins,
-            [.. pins.Where(pin => pin.Value.Count == 1).GroupBy(pin => pin.Value).SelectMany(group => group.OrderBy(pin => pin.Key).Skip(1)).Select(pin => pin.Key)]))));
+        static (context, pins, configuration) => PinRemedies.Pinned(
+            context,
+            PinRemedies.Spread(context, pins, [.. CpuRules.Crowded(pins.Where(pin => pin.Key < configuration.CurrentVcpus)).SelectMany(entry => entry.Vcpus.Skip(entry.Cpus.Count)).Distinct()]),
+            "the host has too few free CPUs"));
 
     /// <summary>A host CPU that carries pins of several running VMs.</summary>
     public static FindingKind PinOvercommitsHostCpu { get; } = OfVcpuPins(
@@ -35,7 +35,7 @@ public static class CpuFindings
         static (context, pins, _) =>
         {
             var theirs = PinRemedies.TakenByNeighbours(context);
-            return FindingRemedy.By(VcpuPinChange.Of(PinRemedies.Spread(context, pins, [.. pins.Where(pin => pin.Value.Overlaps(theirs)).Select(pin => pin.Key)])));
+            return PinRemedies.Pinned(context, PinRemedies.Spread(context, pins, [.. pins.Where(pin => pin.Value.Overlaps(theirs)).Select(pin => pin.Key)]), "the host has too few free CPUs");
         });
 
     /// <summary>Pins across NUMA nodes.</summary>
@@ -57,8 +57,10 @@ public static class CpuFindings
     /// <summary>Siblings and cores of the guest that are not those of the host.</summary>
     public static FindingKind SiblingsMatchGuestTopology { get; } = OfVcpuPins(
         CpuRules.SiblingsMatchGuestTopology, FindingSeverity.Medium,
-        "Try a guest topology that matches the pins, or other pins (New-VcpuPinPlan).",
-        static (context, _, configuration) => PinRemedies.MatchingTopology(context, configuration) is { } change
+        "Try the same host CPUs in another order, or a guest topology that matches the pins.",
+        static (context, pins, configuration) => PinRemedies.Reordered(context, pins, configuration) is { } reordered
+            ? PinRemedies.Pinned(context, reordered, string.Empty)
+            : PinRemedies.MatchingTopology(context, configuration) is { } change
             ? FindingRemedy.By(change)
             : FindingRemedy.None("no topology of equal cores matches these pins; other pins would"));
 
@@ -74,7 +76,7 @@ public static class CpuFindings
     public static FindingKind PinningTakesFreedom { get; } = OfVcpuPins(
         CpuRules.PinningTakesFreedom, FindingSeverity.Medium,
         "Try without pins: on such a host the scheduler has more to choose from.",
-        static (context, pins, _) => FindingRemedy.By(VcpuPinChange.Of(pins.Keys.ToDictionary(vcpu => vcpu, _ => (CpuSet?)null))));
+        static (context, pins, _) => PinRemedies.Pinned(context, pins.Keys.ToDictionary(vcpu => vcpu, _ => (CpuSet?)null), string.Empty));
 
     /// <summary>The emulator pinned to host CPUs of vCPUs.</summary>
     public static FindingKind EmulatorOnVcpuHostCpu { get; } = OfVcpuPins(
@@ -91,7 +93,7 @@ public static class CpuFindings
         {
             foreach (var view in context.Views)
             {
-                var pins = RealPins(context, view.Configuration);
+                var pins = PinRemedies.RealPins(context, view.Configuration);
                 var alone = PinRemedies.All(pins.Where(pin => pin.Value.Count == 1).Select(pin => pin.Value));
                 var isPinned = view.Configuration.EmulatorPin is { } pin && context.IsRealPin(pin);
                 var emulator = (view.Configuration.VcpuCpuSet ?? context.Host.OnlineCpus).Intersect(context.Host.OnlineCpus);
@@ -101,7 +103,7 @@ public static class CpuFindings
                     [
                         new FindingObservation(
                             "emulator pin",
-                            [PinEvidence(pins, view.Source), new FindingEvidence("emulator pin", $"(none), so it may run on {emulator}", view.Source)],
+                            [PinRemedies.Evidence(pins, view.Source), new FindingEvidence("emulator pin", $"(none), so it may run on {emulator}", view.Source)],
                             "Try the emulator on host CPUs that no vCPU is pinned to.", remedy),
                     ];
                 }
@@ -121,16 +123,23 @@ public static class CpuFindings
     private static FindingKind OfVcpuPins(
         TuningRule rule, FindingSeverity severity, string suggestion,
         Func<FindingContext, IReadOnlyDictionary<int, CpuSet>, VMConfiguration, FindingRemedy> remedy) => new(
-        rule.Id, rule.Area, severity, WorkloadKinds.Cpu, rule.Reason, rule.Source,
+        // The emulator thread does the work of devices too: of disks without an I/O thread, and of NICs without vhost.
+        rule.Id, rule.Area, severity, rule == CpuRules.EmulatorOnVcpuHostCpu ? WorkloadKinds.Any : WorkloadKinds.Cpu, rule.Reason, rule.Source,
         context =>
         {
             foreach (var view in context.Views)
             {
-                var pins = RealPins(context, view.Configuration);
+                var pins = PinRemedies.RealPins(context, view.Configuration);
                 if (rule != CpuRules.PinToOnlineHostCpu)
                 {
                     // A pin to a host CPU that is not there is one finding, and not one of each rule.
                     pins = pins.Where(pin => pin.Value.Overlaps(context.Host.OnlineCpus)).ToDictionary(pin => pin.Key, pin => pin.Value);
+                }
+
+                if (rule == CpuRules.EmulatorOnVcpuHostCpu && (view.Configuration.EmulatorPin is null || ThreadFindings.StarvesEmulator(view.Configuration, pins)))
+                {
+                    // An emulator without a pin of its own, and one under real-time vCPUs, are findings of their own.
+                    continue;
                 }
 
                 var change = VcpuPinChange.Of(pins.ToDictionary(pin => pin.Key, pin => (CpuSet?)pin.Value));
@@ -144,7 +153,7 @@ public static class CpuFindings
                         new FindingObservation(
                             "vCPU pins",
                             [
-                                PinEvidence(pins, view.Source),
+                                PinRemedies.Evidence(pins, view.Source),
                                 .. view.Configuration.EmulatorPin is { } emulator ? new[] { new FindingEvidence("emulator pin", emulator.ToString(), view.Source) } : [],
                                 new FindingEvidence("judgement", check.Observed, HostSource),
                             ],
@@ -155,12 +164,4 @@ public static class CpuFindings
 
             return [];
         });
-
-    private static Dictionary<int, CpuSet> RealPins(FindingContext context, VMConfiguration vm) =>
-        vm.VcpuPins.Where(pin => pin.Key < vm.MaxVcpus && context.IsRealPin(pin.Value)).ToDictionary(pin => pin.Key, pin => pin.Value);
-
-    private static FindingEvidence PinEvidence(IReadOnlyDictionary<int, CpuSet> pins, string source) => new(
-        "vCPU pins",
-        string.Join(", ", pins.OrderBy(pin => pin.Key).Select(pin => string.Create(CultureInfo.InvariantCulture, $"{pin.Key}:{pin.Value}"))),
-        source);
 }

@@ -2,6 +2,7 @@
 using KvmTune.Topology;
 using KvmTune.Tuning;
 using KvmTune.Tuning.Changes;
+using KvmTune.Tuning.Rules;
 
 namespace KvmTune.Diagnosis.Findings;
 
@@ -38,6 +39,29 @@ public static class CpuModelFindings
                     ];
         });
 
+    /// <summary>Threads of an AMD guest that it takes for cores.</summary>
+    public static FindingKind ThreadsWithoutTopoext { get; } = new(
+        nameof(ThreadsWithoutTopoext), TuningArea.Cpu, FindingSeverity.Medium, WorkloadKinds.Cpu,
+        CpuModelRules.ThreadsNeedTopoext.Reason, CpuModelRules.ThreadsNeedTopoext.Source,
+        static context => context.Planned is var (source, vm) && vm.Cpu.Topology is { Threads: > 1 } topology
+            && context.GuestCpus is { } host && CpuModelRules.ShouldHaveTopoext(vm, host)
+            ?
+            [
+                new FindingObservation(
+                    "CPU topology",
+                    [
+                        new FindingEvidence("CPU topology", topology.ToString(), source),
+                        new FindingEvidence("CPU", vm.Cpu.Model ?? vm.Cpu.Mode!, source),
+                        new FindingEvidence("CPU feature topoext", "(not set)", source),
+                    ],
+                    "Try the CPU feature topoext.",
+                    FindingRemedy.By(new CpuModelChange
+                    {
+                        Values = [CpuModelChange.OfFeature(CpuModelRules.Topoext, "require")],
+                    })),
+            ]
+            : []);
+
     /// <summary>All kinds of this file.</summary>
-    public static IReadOnlyList<FindingKind> All { get; } = [CpuModelHidesHostFeatures];
+    public static IReadOnlyList<FindingKind> All { get; } = [ThreadsWithoutTopoext, CpuModelHidesHostFeatures];
 }

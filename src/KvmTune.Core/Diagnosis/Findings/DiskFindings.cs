@@ -16,7 +16,7 @@ public static class DiskFindings
         nameof(DoubleCaching), TuningArea.Disk, FindingSeverity.Medium, WorkloadKinds.Disk,
         "Guest and host keep the same data in two page caches: it is copied twice, and the host's memory holds what the guest has already. No cache mode means writeback: what the guest has not flushed is lost when the host loses power.",
         "QEMU manual, cache modes; RHEL 7 Virtualization Tuning and Optimization Guide, caching",
-        static context => ForDisks(context, static (context, source, disk) => IsDirect(disk)
+        static context => ForDisks(context, static (context, source, disk) => IsDirect(disk) || disk.Cache is "writeback" or "unsafe"
             ? null
             : new FindingObservation(
                 $"disk {disk.Target}", [Cache(disk, source), Backing(disk, source)],
@@ -80,7 +80,7 @@ public static class DiskFindings
                 $"disk {disk.Target}",
                 [
                     new FindingEvidence($"disk {disk.Target} bus", disk.Bus, source),
-                    .. disk.Bus == "scsi" ? new[] { new FindingEvidence("SCSI controller model", Controller(context.Planned.Configuration, disk)?.Model ?? "(not set)", source) } : [],
+                    .. disk.Bus == "scsi" ? new[] { new FindingEvidence("SCSI controller model", context.Planned.Configuration.ScsiControllerOf(disk)?.Model ?? "(not set)", source) } : [],
                 ],
                 $"Try bus='virtio' for disk {disk.Target} (virsh edit), once the guest has the driver and names the disk by label or UUID.",
                 FindingRemedy.None("another bus gives the disk another name in the guest and needs a driver there: that is not undone by a setting"))));
@@ -126,12 +126,8 @@ public static class DiskFindings
 
     private static bool IsDirect(DiskConfiguration disk) => disk.Cache is "none" or "directsync";
 
-    private static ControllerConfiguration? Controller(VMConfiguration vm, DiskConfiguration disk) => disk.Bus == "scsi"
-        ? vm.Controllers.FirstOrDefault(controller => controller.Type == "scsi" && controller.Index == (disk.Controller ?? 0))
-        : null;
-
     private static ControllerConfiguration? VirtioScsi(VMConfiguration vm, DiskConfiguration disk) =>
-        Controller(vm, disk) is { } controller && DiskIOThreadRules.IsVirtioScsi(controller) ? controller : null;
+        vm.ScsiControllerOf(disk) is { } controller && DiskIOThreadRules.IsVirtioScsi(controller) ? controller : null;
 
     private static FindingEvidence Cache(DiskConfiguration disk, string source) =>
         new($"disk {disk.Target} cache", disk.Cache is null or "default" ? "(not set, so writeback)" : disk.Cache, source);

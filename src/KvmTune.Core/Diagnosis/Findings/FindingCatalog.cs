@@ -6,5 +6,5 @@ public static class FindingCatalog
 {
     /// <summary>Every kind of finding of the engine.</summary>
     public static IReadOnlyList<FindingKind> All { get; } =
-        [.. GeneralFindings.All, .. CpuFindings.All, .. CpuModelFindings.All, .. DiskFindings.All, .. MemoryFindings.All, .. NetworkFindings.All];
+        [.. GeneralFindings.All, .. CpuFindings.All, .. ThreadFindings.All, .. CpuModelFindings.All, .. DiskFindings.All, .. MemoryFindings.All, .. NetworkFindings.All];
 }

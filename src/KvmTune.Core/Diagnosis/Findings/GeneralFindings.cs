@@ -3,6 +3,7 @@ using System.Globalization;
 using KvmTune.Topology;
 using KvmTune.Tuning;
 using KvmTune.Tuning.Changes;
+using KvmTune.Tuning.Rules;
 using static KvmTune.NumberText;
 
 namespace KvmTune.Diagnosis.Findings;
@@ -37,8 +38,36 @@ public static class GeneralFindings
             ? [.. VcpuPins(context, running, configured), .. Emulator(context, running, configured), .. IOThreads(context, running, configured), .. Throttles(context, running, configured)]
             : []);
 
+    /// <summary>A saved state that the next start goes on from.</summary>
+    public static FindingKind SavedStateWaits { get; } = new(
+        nameof(SavedStateWaits), TuningArea.General, FindingSeverity.Medium, WorkloadKinds.Any,
+        ScopeRules.SavedStateHidesChange.Reason, ScopeRules.SavedStateHidesChange.Source,
+        static context => context.HasManagedSave
+            ?
+            [
+                new FindingObservation(
+                    "saved state", [new FindingEvidence("managed save", "yes", "libvirt: virDomainHasManagedSaveImage")],
+                    "Try a start and a shutdown from within before anything is changed.",
+                    FindingRemedy.None("starting a VM is no change of settings; virsh managedsave-remove throws the state away, with what the guest had in memory")),
+            ]
+            : []);
+
+    /// <summary>A VM whose configuration another program writes.</summary>
+    public static FindingKind ManagerOverwritesChange { get; } = new(
+        ScopeRules.ManagerOverwritesChange.Id, TuningArea.General, FindingSeverity.Medium, WorkloadKinds.Any,
+        ScopeRules.ManagerOverwritesChange.Reason, ScopeRules.ManagerOverwritesChange.Source,
+        static context => context.Planned is var (source, vm) && vm.Manager is { } manager
+            ?
+            [
+                new FindingObservation(
+                    "configuration", [new FindingEvidence("metadata of", manager, source)],
+                    $"Try changes here, and keep what helps in {manager}.",
+                    FindingRemedy.None($"the VM's configuration is kept in {manager}")),
+            ]
+            : []);
+
     /// <summary>All kinds of this file.</summary>
-    public static IReadOnlyList<FindingKind> All { get; } = [RestartPending, RunningDiffersFromConfigured];
+    public static IReadOnlyList<FindingKind> All { get; } = [RestartPending, RunningDiffersFromConfigured, SavedStateWaits, ManagerOverwritesChange];
 
     private static IEnumerable<FindingObservation> VcpuPins(FindingContext context, VMConfiguration running, VMConfiguration configured)
     {

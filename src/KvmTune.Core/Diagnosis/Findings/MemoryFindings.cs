@@ -50,8 +50,29 @@ public static class MemoryFindings
             ]
             : []);
 
+    /// <summary>A balloon that takes memory from the guest and gives none to the host.</summary>
+    public static FindingKind BalloonGivesNothingBack { get; } = new(
+        nameof(BalloonGivesNothingBack), TuningArea.Memory, FindingSeverity.Medium, WorkloadKinds.Memory,
+        "Memory on huge pages, and memory that a passed-through device may write to, stays with the VM: what the balloon takes from the guest nobody gets.",
+        "libvirt formatdomain, currentMemory; QEMU virtio-balloon; kernel document vfio",
+        static context => context.Planned is var (source, vm) && context.IsQemu && vm.BalloonModel != "none" && vm.Memory.CurrentKiB < vm.Memory.MaximumKiB
+            && (vm.Memory.UsesHugePages || vm.HasPassedThroughDevices)
+            ?
+            [
+                new FindingObservation(
+                    "memory",
+                    [
+                        new FindingEvidence("memory", PageSize.Rounded(vm.Memory.MaximumKiB), source),
+                        new FindingEvidence("current memory", PageSize.Rounded(vm.Memory.CurrentKiB), source),
+                        new FindingEvidence("stays with the VM", vm.Memory.UsesHugePages ? "huge pages" : "passed-through devices", source),
+                    ],
+                    "Try all of its memory for the guest, or less memory for the VM.",
+                    FindingRemedy.None("the size of the memory is not among the settings that are changed here; virsh setmem --config")),
+            ]
+            : []);
+
     /// <summary>All kinds of this file.</summary>
-    public static IReadOnlyList<FindingKind> All { get; } = [MemoryNotOnHugePages, HugeGuestWithoutHugePages];
+    public static IReadOnlyList<FindingKind> All { get; } = [MemoryNotOnHugePages, HugeGuestWithoutHugePages, BalloonGivesNothingBack];
 
     private static bool IsOnSmallPages(FindingContext context) =>
         context.IsQemu && context.Planned.Configuration.Memory is { UsesHugePages: false, SourceType: not "anonymous", Allocation: not "ondemand", MaximumKiB: > 0 };

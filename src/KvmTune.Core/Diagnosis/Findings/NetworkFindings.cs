@@ -15,19 +15,31 @@ public static class NetworkFindings
         nameof(NonVirtioNic), TuningArea.Network, FindingSeverity.Medium, WorkloadKinds.Network,
         "Each packet through an emulated card leaves the guest; a virtio NIC shares memory with the host and can use vhost.",
         "RHEL 7 Virtualization Tuning and Optimization Guide, virtio; libvirt formatdomain, NIC model",
-        static context => ForNics(context, static (_, source, nic) => NetworkRules.IsVirtio(nic) || nic.InterfaceType is "hostdev" or "vdpa"
+        static context => ForNics(context, static (_, source, nic) => NetworkRules.IsVirtio(nic) || IsVirtioByDeviceName(nic) || nic.InterfaceType is "hostdev" or "vdpa"
             ? null
             : new FindingObservation(
                 $"NIC {nic.Mac}", [new FindingEvidence($"NIC {nic.Mac} model", nic.Model ?? "(not set)", source)],
                 $"Try model='virtio' for NIC {nic.Mac} (virsh edit), once the guest has the driver.",
                 FindingRemedy.None("another model is another card to the guest, with a driver and a name of its own there: that is not undone by a setting"))));
 
+    /// <summary>A virtio NIC by the name of QEMU's device.</summary>
+    public static FindingKind VirtioNicWithoutVhost { get; } = new(
+        nameof(VirtioNicWithoutVhost), TuningArea.Network, FindingSeverity.Medium, WorkloadKinds.Network,
+        "By the name of QEMU's device a NIC is the same card as model virtio, but libvirt gives it neither vhost nor queues.",
+        "libvirt 9.0 virDomainNetIsVirtioModel, qemuBuildNicDevProps",
+        static context => ForNics(context, static (_, source, nic) => !IsVirtioByDeviceName(nic)
+            ? null
+            : new FindingObservation(
+                $"NIC {nic.Mac}", [new FindingEvidence($"NIC {nic.Mac} model", nic.Model!, source)],
+                $"Try model='virtio' for NIC {nic.Mac} (virsh edit): the guest keeps its driver and the card.",
+                FindingRemedy.None("the model of a card is not among the settings that are changed here"))));
+
     /// <summary>One queue for several vCPUs.</summary>
     public static FindingKind MultiqueueMissing { get; } = new(
         nameof(MultiqueueMissing), TuningArea.Network, FindingSeverity.Low, WorkloadKinds.Network,
         "With one queue all packets of a NIC go through one vCPU and one thread of the host.",
         "Red Hat, RHEL 7 tuning guide, multi-queue virtio-net",
-        static context => ForNics(context, static (context, source, nic) => !HasQueues(nic) || nic.Queues > 1 || context.Planned.Configuration.CurrentVcpus < 2
+        static context => ForNics(context, static (context, source, nic) => !HasQueues(nic) || nic.Queues > 1 || context.Planned.Configuration.HasSound || context.Planned.Configuration.CurrentVcpus < 2
             ? null
             : new FindingObservation(
                 $"NIC {nic.Mac}",
@@ -80,7 +92,7 @@ public static class NetworkFindings
 
     /// <summary>All kinds of this file.</summary>
     public static IReadOnlyList<FindingKind> All { get; } =
-        [NonVirtioNic, NicQueuesNotUsedByGuest, MultiqueueMissing, NicQueuesAboveVcpus, NicQueuesInGuestUnknown];
+        [NonVirtioNic, VirtioNicWithoutVhost, NicQueuesNotUsedByGuest, MultiqueueMissing, NicQueuesAboveVcpus, NicQueuesInGuestUnknown];
 
     /// <summary>The NICs of a running VM whose guest has to follow: those with more than one queue.</summary>
     public static IReadOnlyList<NicConfiguration> WithQueuesToFollow(VMTopology vm) => vm.Running is { } running
@@ -106,6 +118,8 @@ public static class NetworkFindings
 
     // What the guest can make use of: not more than it has vCPUs.
     private static int Expected(FindingContext context, NicConfiguration nic) => Math.Min(nic.Queues!.Value, context.VM.Current.CurrentVcpus);
+
+    private static bool IsVirtioByDeviceName(NicConfiguration nic) => nic.Model?.StartsWith("virtio-net-", StringComparison.Ordinal) == true;
 
     private static bool HasQueues(NicConfiguration nic) => NetworkRules.IsVirtio(nic) && NetworkRules.CanHaveQueues(nic);
 

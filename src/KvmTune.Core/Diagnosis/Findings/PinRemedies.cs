@@ -1,5 +1,6 @@
 // The pins that would address a finding: simple moves that keep what was meant. A placement from the ground up is New-VcpuPinPlan's.
 using System.Globalization;
+using KvmTune.Placement;
 using KvmTune.Topology;
 using KvmTune.Tuning;
 using KvmTune.Tuning.Changes;
@@ -17,6 +18,63 @@ internal static class PinRemedies
     public static CpuSet TakenByNeighbours(FindingContext context) =>
         context.Neighbours.Taken(context.Host.OnlineCpus);
 
+    /// <summary>The pins that bind vCPUs to some of the host's CPUs: their own ones, else <c>&lt;vcpu cpuset&gt;</c>.</summary>
+    public static IReadOnlyDictionary<int, CpuSet> RealPins(FindingContext context, VMConfiguration vm) =>
+        vm.EffectiveVcpuPins.Where(pin => pin.Key < vm.MaxVcpus && context.IsRealPin(pin.Value)).ToDictionary(pin => pin.Key, pin => pin.Value);
+
+    /// <summary>The pins as evidence.</summary>
+    public static FindingEvidence Evidence(IReadOnlyDictionary<int, CpuSet> pins, string source) => new(
+        "vCPU pins",
+        string.Join(", ", pins.OrderBy(pin => pin.Key).Select(pin => string.Create(CultureInfo.InvariantCulture, $"{pin.Key}:{pin.Value}"))),
+        source);
+
+    /// <summary>The change to some pins. None where nothing would change by it: without a pin a vCPU falls back to <c>&lt;vcpu cpuset&gt;</c>.</summary>
+    public static FindingRemedy Pinned(FindingContext context, IReadOnlyDictionary<int, CpuSet?> pins, string because)
+    {
+        var cpuSet = context.Views.Select(view => view.Configuration.VcpuCpuSet).FirstOrDefault(cpus => cpus is { IsEmpty: false } && context.IsRealPin(cpus));
+        return pins.Count == 0 ? FindingRemedy.None(because)
+            : pins.Values.All(cpus => cpus is not null) || cpuSet is null ? FindingRemedy.By(VcpuPinChange.Of(pins))
+            : FindingRemedy.None($"without pins the vCPUs are still bound to {cpuSet} by <vcpu cpuset>{(because.Length > 0 ? $", and {because}" : null)}; edit that with virsh edit");
+    }
+
+    /// <summary>The same host CPUs in another order, by which the threads of each guest core are on one core of the host; null where there is none.</summary>
+    public static IReadOnlyDictionary<int, CpuSet?>? Reordered(FindingContext context, IReadOnlyDictionary<int, CpuSet> pins, VMConfiguration vm)
+    {
+        var threads = vm.Cpu.Topology?.Threads ?? 1;
+        if (threads < 2 || vm.MaxVcpus % threads != 0 || pins.Count != vm.MaxVcpus || pins.Values.Any(pin => pin.Count != 1) || pins.Values.Distinct().Count() != pins.Count)
+        {
+            return null;
+        }
+
+        var coreOf = context.Host.Cpus.ToDictionary(cpu => cpu.Id, cpu => cpu.Siblings.Numbers[0]);
+        var cores = pins.Values.Select(pin => pin.Numbers[0]).GroupBy(cpu => coreOf.GetValueOrDefault(cpu, cpu)).OrderBy(core => core.Key).ToList();
+        return cores.TrueForAll(core => core.Count() == threads)
+            ? cores.SelectMany(core => core.Order()).Select((cpu, vcpu) => (vcpu, cpu)).Where(pin => pins[pin.vcpu].Numbers[0] != pin.cpu)
+                .ToDictionary(pin => pin.vcpu, pin => (CpuSet?)new CpuSet(pin.cpu))
+            : null;
+    }
+
+    /// <summary>The pins that a placement gives the VM's vCPUs, with its memory where it is; null where it finds none.</summary>
+    public static IReadOnlyDictionary<int, CpuSet?>? Placed(FindingContext context, IReadOnlyDictionary<int, CpuSet> pins)
+    {
+        var request = new PlacementRequest
+        {
+            Host = context.Host,
+            VMs = [PlacementReader.ToVM(context.VM, context.Host, keepsMemory: true, [])],
+            Neighbours = [.. context.Neighbours.All.Select(neighbour => new PlacementNeighbour
+            {
+                Name = neighbour.Name, Vcpus = neighbour.CurrentVcpus, VcpuPins = RealPins(context, neighbour), IsRealTime = !neighbour.Limits.RealTimeVcpus.IsEmpty,
+            })],
+            UseIsolatedCpus = pins.Values.Any(pin => context.Host.IsolatedCpus?.Overlaps(pin) == true),
+        };
+        return PlacementPlanner.Plan(request).VMs is [var placed]
+            ? placed.VcpuPins.Where(pin => pins.ContainsKey(pin.Key)).ToDictionary(pin => pin.Key, pin => (CpuSet?)new CpuSet(pin.Value)) : null;
+    }
+
+    // The host CPUs that the VM and its neighbours have emulator and I/O threads on: vCPUs go there last.
+    private static CpuSet ServicePins(FindingContext context) => All(context.Neighbours.All.Append(context.VM.Current)
+        .SelectMany(vm => vm.IOThreadPins.Values.Concat(vm.EmulatorPin is { } emulator ? [emulator] : [])).Where(context.IsRealPin));
+
     /// <summary>
     /// Moves some vCPUs to free host CPUs, on the nodes that the VM's pins are on, whole free cores first. Where there are not
     /// enough, the vCPUs lose their pins.
@@ -26,9 +84,10 @@ internal static class PinRemedies
         var stay = All(pins.Where(pin => !moved.Contains(pin.Key)).Select(pin => pin.Value));
         var taken = stay.Union(TakenByNeighbours(context)).Union(context.Host.IsolatedCpus ?? CpuSet.Empty);
         var own = All(pins.Values);
+        var services = ServicePins(context);
         var free = context.Host.Nodes.Where(node => node.CpuSet.Overlaps(own)).SelectMany(node => node.Cpus)
             .Where(cpu => context.Host.OnlineCpus.Contains(cpu.Id) && !taken.Contains(cpu.Id))
-            .OrderBy(cpu => cpu.Siblings.Overlaps(taken)).ThenBy(cpu => cpu.Id != cpu.Siblings.Numbers[0]).ThenBy(cpu => cpu.Id)
+            .OrderBy(cpu => services.Contains(cpu.Id)).ThenBy(cpu => cpu.Siblings.Overlaps(taken)).ThenBy(cpu => cpu.Id != cpu.Siblings.Numbers[0]).ThenBy(cpu => cpu.Id)
             .Select(cpu => cpu.Id).ToList();
         return moved.Order().Select((vcpu, index) => (vcpu, Cpus: free.Count >= moved.Count ? new CpuSet(free[index]) : null))
             .ToDictionary(move => move.vcpu, move => move.Cpus);
@@ -105,14 +164,21 @@ internal static class PinRemedies
         return result;
     }
 
-    /// <summary>The emulator on host CPUs that no vCPU is pinned to: on the nodes of the vCPUs where there are any, else anywhere.</summary>
-    public static FindingRemedy EmulatorOffVcpus(FindingContext context, IReadOnlyDictionary<int, CpuSet> pins)
+    /// <summary>The emulator on host CPUs for such threads (<see cref="ServiceCpus"/>).</summary>
+    public static FindingRemedy EmulatorOffVcpus(FindingContext context, IReadOnlyDictionary<int, CpuSet> pins) => ServiceCpus(context, pins) is { } cpus
+        ? FindingRemedy.By(EmulatorPinChange.Of(cpus))
+        : FindingRemedy.None(string.Create(CultureInfo.InvariantCulture, $"the pins of vCPUs take every host CPU ({All(pins.Values).Union(TakenByNeighbours(context))})"));
+
+    /// <summary>
+    /// Host CPUs for emulator and I/O threads: those that no vCPU is pinned to, neighbours' included, and no sibling of the VM's vCPUs;
+    /// siblings where there are no others. On the nodes of the vCPUs where there are any, else anywhere. Null where there are none.
+    /// </summary>
+    public static CpuSet? ServiceCpus(FindingContext context, IReadOnlyDictionary<int, CpuSet> pins)
     {
         var vcpus = All(pins.Values);
-        var free = context.Host.OnlineCpus.Except(vcpus).Except(context.Host.IsolatedCpus ?? CpuSet.Empty);
-        var near = All(context.Host.Nodes.Where(node => node.CpuSet.Overlaps(vcpus)).Select(node => node.CpuSet)).Intersect(free);
-        return near.IsEmpty && free.IsEmpty
-            ? FindingRemedy.None(string.Create(CultureInfo.InvariantCulture, $"the pins of the vCPUs take every host CPU ({vcpus})"))
-            : FindingRemedy.By(EmulatorPinChange.Of(near.IsEmpty ? free : near));
+        var siblings = All(context.Host.Cpus.Where(cpu => vcpus.Contains(cpu.Id)).Select(cpu => cpu.Siblings));
+        var near = All(context.Host.Nodes.Where(node => node.CpuSet.Overlaps(vcpus)).Select(node => node.CpuSet));
+        var free = context.Host.OnlineCpus.Except(vcpus).Except(context.Host.IsolatedCpus ?? CpuSet.Empty).Except(TakenByNeighbours(context));
+        return new[] { free.Except(siblings).Intersect(near), free.Except(siblings), free.Intersect(near), free }.FirstOrDefault(cpus => !cpus.IsEmpty);
     }
 }

@@ -13,6 +13,7 @@ internal sealed class ThreadSampler : IRunSampler
     private readonly string _tasks;
     private readonly List<(string Path, int Vcpu)> _vcpus = [];
     private readonly HashSet<string> _vcpuIds = new(StringComparer.Ordinal);
+    private readonly List<(string Path, string Prefix)> _services = [];
 
     private ThreadSampler(string tasks) => _tasks = tasks;
 
@@ -27,6 +28,10 @@ internal sealed class ThreadSampler : IRunSampler
             sampler._vcpuIds.Add(task);
         }
 
+        // The main loop is the thread that the process began with: it does the work of all devices that have no I/O thread.
+        sampler._services.Add((string.Create(CultureInfo.InvariantCulture, $"{sampler._tasks}/{process.ProcessId}"), "MainLoop."));
+        sampler._services.AddRange(process.IOThreads().Select(thread => (
+            string.Create(CultureInfo.InvariantCulture, $"{sampler._tasks}/{thread.Value}"), string.Create(CultureInfo.InvariantCulture, $"IOThread.{thread.Key}."))));
         return sampler._vcpus.Count > 0 ? sampler : null;
     }
 
@@ -55,6 +60,15 @@ internal sealed class ThreadSampler : IRunSampler
             if (ReadProcessor(task) is { } processor)
             {
                 gauges[prefix + "HostCpu"] = processor;
+            }
+        }
+
+        foreach (var (task, prefix) in _services)
+        {
+            if (ReadSchedstat(task) is { } times)
+            {
+                Add(prefix + "RunQueueDelayNanoseconds", times.Delay);
+                Add(prefix + "RunNanoseconds", times.Run);
             }
         }
 

@@ -42,9 +42,8 @@ public static class CpuRules
         "design rule, after OpenStack Nova's dedicated CPUs",
         static context => OfPins<VcpuPinChange>(context, static (context, _, _) =>
         {
-            var crowded = context.After.EffectiveVcpuPins.Where(pin => pin.Key < context.After.CurrentVcpus && pin.Value.Count == 1)
-                .GroupBy(pin => pin.Value).Where(group => group.Count() > 1)
-                .Select(group => $"host CPU {group.Key} carries the vCPUs {string.Join(", ", group.Select(pin => Text(pin.Key)).Order(StringComparer.Ordinal))} of this VM");
+            var crowded = Crowded(context.After.EffectiveVcpuPins.Where(pin => pin.Key < context.After.CurrentVcpus && (pin.Value.Count == 1 || IsRealPin(pin.Value, context))))
+                .Select(entry => $"host CPU {entry.Cpus} carries the vCPUs {string.Join(", ", entry.Vcpus)} of this VM");
             return RuleCheck.BrokenBy([.. crowded], "no host CPU carries two vCPUs of this VM", "Spread them.");
         }));
 
@@ -78,7 +77,10 @@ public static class CpuRules
                 return null;
             }
 
-            var shared = context.After.EffectiveVcpuPins.Where(pin => pin.Value.IsSubsetOf(emulator) || emulator.IsSubsetOf(pin.Value))
+            // A vCPU that floats over more host CPUs than there are threads on them evades the emulator.
+            var pins = context.After.EffectiveVcpuPins.Where(pin => pin.Key < context.After.CurrentVcpus).ToList();
+            var shared = pins.Where(pin => (pin.Value.IsSubsetOf(emulator) || emulator.IsSubsetOf(pin.Value))
+                    && (pin.Value.Count == 1 || pin.Value.Union(emulator) is var both && pins.Count(other => other.Value.IsSubsetOf(both)) >= both.Count))
                 .Select(pin => $"vCPU {Text(pin.Key)} and the emulator thread share host CPU {pin.Value.Intersect(emulator)}");
             return RuleCheck.BrokenBy([.. shared], $"the emulator thread sits on {emulator}, off the vCPUs");
         }));
@@ -209,6 +211,23 @@ public static class CpuRules
         PassthroughHindersMigration,
     ];
 
+    /// <summary>Host CPUs with more vCPUs that may run on no others than there are of them, the smallest sets first.</summary>
+    internal static IReadOnlyList<(CpuSet Cpus, IReadOnlyList<int> Vcpus)> Crowded(IEnumerable<KeyValuePair<int, CpuSet>> pins)
+    {
+        var all = pins.ToList();
+        var crowded = new List<(CpuSet Cpus, IReadOnlyList<int> Vcpus)>();
+        foreach (var cpus in all.Select(pin => pin.Value).Distinct().OrderBy(cpus => cpus.Count))
+        {
+            var vcpus = all.Where(pin => pin.Value.IsSubsetOf(cpus)).Select(pin => pin.Key).Order().ToList();
+            if (vcpus.Count > cpus.Count && !crowded.Exists(known => known.Cpus.IsSubsetOf(cpus)))
+            {
+                crowded.Add((cpus, vcpus));
+            }
+        }
+
+        return crowded;
+    }
+
     // The rules of pins speak only of changes that pin; taking pins away breaks none of them.
     private static RuleCheck? OfPins<TChange>(
         RuleContext context, Func<RuleContext, TChange, IReadOnlyDictionary<int, CpuSet>, RuleCheck?> check)
@@ -227,27 +246,30 @@ public static class CpuRules
     private static RuleCheck? CheckSiblings(RuleContext context)
     {
         var threads = context.After.Cpu.Topology?.Threads ?? 1;
-        var pinned = context.After.EffectiveVcpuPins.Where(pin => pin.Value.Count == 1).ToDictionary(pin => pin.Key, pin => pin.Value.Numbers[0]);
+        var pinned = context.After.EffectiveVcpuPins.Where(pin => pin.Key < context.After.CurrentVcpus && IsRealPin(pin.Value, context)).ToDictionary(pin => pin.Key, pin => pin.Value);
         var siblings = context.HostCpus.Cpus.ToDictionary(cpu => cpu.Id, cpu => cpu.Siblings);
         if (siblings.Values.All(set => set.Count == 1) || pinned.Count < 2)
         {
             return null;
         }
 
+        // A range counts by the cores that it reaches over: one that stays within a core is on that core, as a single CPU is.
+        var cores = pinned.ToDictionary(pin => pin.Key, pin => pin.Value.Numbers.Select(cpu => siblings.GetValueOrDefault(cpu)?.Numbers[0] ?? cpu).ToHashSet());
         var broken = new List<string>();
-        foreach (var (vcpu, cpu) in pinned.OrderBy(pin => pin.Key))
+        foreach (var (vcpu, cpus) in pinned.OrderBy(pin => pin.Key))
         {
-            foreach (var (other, otherCpu) in pinned.Where(pin => pin.Key > vcpu).OrderBy(pin => pin.Key))
+            foreach (var (other, otherCpus) in pinned.Where(pin => pin.Key > vcpu).OrderBy(pin => pin.Key))
             {
-                var areSiblingsOnHost = cpu != otherCpu && siblings.TryGetValue(cpu, out var set) && set.Contains(otherCpu);
+                var areOnOneCore = cores[vcpu].Count == 1 && cores[vcpu].SetEquals(cores[other]) && !(cpus.Count == 1 && cpus == otherCpus);
+                var areOnTwoCores = !cores[vcpu].Overlaps(cores[other]);
                 var areSiblingsInGuest = vcpu / threads == other / threads;
-                if (areSiblingsOnHost && !areSiblingsInGuest)
+                if (areOnOneCore && !areSiblingsInGuest)
                 {
-                    broken.Add($"vCPU {Text(vcpu)} and {Text(other)} are separate cores in the guest and share a core on the host (CPUs {Text(cpu)} and {Text(otherCpu)})");
+                    broken.Add($"vCPU {Text(vcpu)} and {Text(other)} are separate cores in the guest and share a core on the host (CPUs {cpus} and {otherCpus})");
                 }
-                else if (areSiblingsInGuest && !areSiblingsOnHost)
+                else if (areSiblingsInGuest && areOnTwoCores)
                 {
-                    broken.Add($"vCPU {Text(vcpu)} and {Text(other)} are threads of one core in the guest and sit on two cores of the host (CPUs {Text(cpu)} and {Text(otherCpu)})");
+                    broken.Add($"vCPU {Text(vcpu)} and {Text(other)} are threads of one core in the guest and sit on two cores of the host (CPUs {cpus} and {otherCpus})");
                 }
             }
         }

@@ -46,6 +46,15 @@ public static class ScopeRules
             ? null
             : RuleCheck.Broken($"The state of '{context.After.Name}' is saved (managed save), and its next start goes on from there with the configuration of then: this change would not be in force. Start the VM and let its guest shut down (Restart-VMDomain, then virsh shutdown {context.After.Name}), and make the change then; or throw the saved state away with virsh managedsave-remove {context.After.Name}, which loses what the guest had in memory, as a power cut does."));
 
+    /// <summary>What a manager owns it writes anew.</summary>
+    public static TuningRule ManagerOverwritesChange { get; } = new(
+        nameof(ManagerOverwritesChange), TuningArea.General, RuleSeverity.Warning,
+        "A manager keeps the configuration of its VMs elsewhere and defines them from there at each start: what is changed beside it is gone then.",
+        "OpenStack Nova, oVirt and KubeVirt, which define a domain anew at each start",
+        static context => context.After.Manager is not { } manager
+            ? null
+            : RuleCheck.Broken($"'{context.After.Name}' belongs to {manager}, which overwrites this change at the next start that it makes. Change the VM there (in its flavor, template or specification) once the change has proved good."));
+
     /// <summary>All rules of this file.</summary>
-    public static IReadOnlyList<TuningRule> All { get; } = [LiveNeedsRunningVM, ConfigNeedsPersistentVM, ChangeIsNotLive, SavedStateHidesChange];
+    public static IReadOnlyList<TuningRule> All { get; } = [LiveNeedsRunningVM, ConfigNeedsPersistentVM, ChangeIsNotLive, SavedStateHidesChange, ManagerOverwritesChange];
 }

@@ -1,5 +1,6 @@
 // The judge: every threshold by values that just show it and values that just do not, and the traps of the counters.
 using KvmTune.Diagnosis.Bottlenecks;
+using KvmTune.Topology;
 using KvmTune.Tuning;
 using Xunit;
 using static KvmTune.Tests.Diagnosis.Bottlenecks.BottleneckScene;
@@ -8,6 +9,18 @@ namespace KvmTune.Tests.Diagnosis.Bottlenecks;
 
 public sealed class BottleneckJudgeTests
 {
+    private const double NaN = double.NaN;
+
+    // Two requests under way on average, 10 ms each.
+    private static VMObservation OnIOThread { get; } = (Healthy with
+    {
+        Configuration = Healthy.Configuration with
+        {
+            IOThreadIds = [1],
+            Disks = [.. Healthy.Configuration.Disks.Select(disk => disk.Target == "vdb" ? disk with { IOThread = 1 } : disk)],
+        },
+    }).With(("Disk.vdb.WriteRequests", 2000), ("Disk.vdb.WriteNanoseconds", 20e9));
+
     public static TheoryData<string, VMObservation, VMObservation, BottleneckCause> Lines()
     {
         var data = new TheoryData<string, VMObservation, VMObservation, BottleneckCause>();
@@ -18,6 +31,12 @@ public sealed class BottleneckJudgeTests
             run => Healthy.With(("Vcpu.0.TimeNanoseconds", run), ("Vcpu.0.DelayNanoseconds", 1.5e9)), 1.5e9, 1.49e9, BottleneckCause.VcpuDelay);
         Add(nameof(BottleneckThresholds.VcpuDelayPercent),
             delay => Healthy.With(("Vcpu.0.DelayNanoseconds", delay)), 1e9, 0.99e9, BottleneckCause.VcpuDelay);
+        Add(nameof(BottleneckThresholds.EmulatorDelayPercent),
+            delay => Healthy.With(("MainLoop.RunNanoseconds", 1e9), ("MainLoop.RunQueueDelayNanoseconds", delay)), 1e9, 0.99e9, BottleneckCause.EmulatorDelay);
+        Add(nameof(BottleneckThresholds.EmulatorDemandPercent),
+            run => Healthy.With(("MainLoop.RunNanoseconds", run), ("MainLoop.RunQueueDelayNanoseconds", 5e9)), 3e8, 2.9e8, BottleneckCause.EmulatorDelay);
+        Add(nameof(BottleneckThresholds.CpuThrottledPercent),
+            time => Healthy.With(("Vcpu.0.ThrottledNanoseconds", time), ("Vcpu.0.ThrottledPeriods", 90)), 1e9, 0.99e9, BottleneckCause.CpuQuota);
         Add(nameof(BottleneckThresholds.VcpuBusyPercent),
             run => Healthy.With(("Vcpu.0.TimeNanoseconds", 9.8e9), ("Vcpu.1.TimeNanoseconds", run)), 8e9, 7.9e9, BottleneckCause.VcpusUsedUp);
         Add(nameof(BottleneckThresholds.GuestStealPercent),
@@ -34,6 +53,8 @@ public sealed class BottleneckJudgeTests
         Add(nameof(BottleneckThresholds.DiskBusyPercent),
             time => Healthy.Throttled(("write_iops_sec", 200)).With(("Disk.vdb.WriteRequests", 2000), ("Disk.vdb.WriteNanoseconds", time)),
             5e9, 4.99e9, BottleneckCause.DiskLimit);
+        Add(nameof(BottleneckThresholds.IOThreadBusyPercent),
+            run => OnIOThread.With(("IOThread.1.RunNanoseconds", run), ("IOThread.1.RunQueueDelayNanoseconds", 2e9)), 7e9, 6.99e9, BottleneckCause.IOThreadSaturated);
         Add(nameof(BottleneckThresholds.GuestSwapKiBPerSecond),
             pages => Healthy.WithGuest(("SwapInPages", pages), ("SwapOutPages", 320)), 320, 319, BottleneckCause.GuestMemory);
         Add(nameof(BottleneckThresholds.GuestMemoryPressurePercent),
@@ -199,7 +220,9 @@ public sealed class BottleneckJudgeTests
             },
         };
 
-        Assert.Equal(BottleneckCause.DiskLimit, vm.With(("Disk.vdb.WriteRequests", 900), ("Disk.vdb.WriteNanoseconds", 9e9)).Judged().Cause);
+        var report = vm.With(("Disk.vdb.WriteRequests", 900), ("Disk.vdb.WriteNanoseconds", 9e9)).Judged();
+        Assert.Equal((BottleneckCause.DiskLimit, "disk vdb"), (report.Cause!.Value, report.Subject));
+        Assert.Contains("the limit of throttle group 'slow', which it shares with disk vda, which made 53 % of the requests, total_iops_sec=200", report.Verdict, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -285,5 +308,86 @@ public sealed class BottleneckJudgeTests
             Assert.Throws<KvmTuneException>(() => BottleneckThresholds.With(new Dictionary<string, double> { ["VcpuDelayPercent"] = -1 })).ErrorId);
     }
 
-    private const double NaN = double.NaN;
+    [Fact]
+    public void A_quota_that_is_reached_is_the_cause_with_its_numbers_and_not_others()
+    {
+        var limited = Healthy with { Configuration = Healthy.Configuration with { Limits = new() { Vcpu = new(100_000, 20_000), Global = new(100_000, 40_000) } } };
+        var report = limited.With(("Vcpu.0.DelayNanoseconds", 9.5e9), ("Vcpu.0.ThrottledNanoseconds", 7.8e9), ("Vcpu.0.ThrottledPeriods", 98)).Judged();
+        Assert.Equal(BottleneckCause.CpuQuota, report.Cause);
+        Assert.Contains("20000 of 100000 µs (0.2 host CPUs)) in 98 periods (nr_throttled) and stood still for 7800000 µs, 78 % of the time", report.Verdict, StringComparison.Ordinal);
+        Assert.DoesNotContain("others", report.Verdict, StringComparison.Ordinal);
+        var whole = limited.With(("Vcpu.0.DelayNanoseconds", 9.5e9), ("VM.ThrottledNanoseconds", 12e9), ("VM.ThrottledPeriods", 95)).Judged();
+        Assert.Equal(BottleneckCause.CpuQuota, whole.Cause);
+        Assert.Contains("the VM used up its CPU quota (40000 of 100000 µs", whole.Verdict, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("Emulator.", "emulator", "QEMU's emulator threads used up their CPU quota")]
+    [InlineData("IOThread.1.", "I/O thread 1", "I/O thread 1 used up its CPU quota")]
+    [InlineData("AboveVM.2.", "VM", "a control group that the VM is in, 2 above its own, used up its CPU quota")]
+    public void A_quota_of_other_threads_and_of_groups_above_the_vm_is_found_too(string prefix, string subject, string sentence)
+    {
+        var report = OnIOThread.With((prefix + "QuotaPeriods", 100), (prefix + "ThrottledPeriods", 60), (prefix + "ThrottledNanoseconds", 30e9)).Judged();
+        Assert.Equal((BottleneckCause.CpuQuota, subject), (report.Cause!.Value, report.Subject));
+        Assert.StartsWith(sentence, report.Verdict, StringComparison.Ordinal);
+        Assert.Contains("in 60 of 100 periods (nr_throttled) and stood still for 30000000 µs, 60 % of the time", report.Verdict, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_group_of_many_threads_that_rarely_stands_still_is_not_held_back_by_its_quota() =>
+        Assert.Null(Healthy.With(("VM.QuotaPeriods", 100), ("VM.ThrottledPeriods", 5), ("VM.ThrottledNanoseconds", 8e9)).Judged().Area);
+
+    [Fact]
+    public void A_group_above_an_idle_vm_stands_still_for_others() =>
+        Assert.Null(Healthy.With(
+            ("Vcpu.0.TimeNanoseconds", 1e8), ("Vcpu.1.TimeNanoseconds", 1e8),
+            ("AboveVM.1.QuotaPeriods", 100), ("AboveVM.1.ThrottledPeriods", 90), ("AboveVM.1.ThrottledNanoseconds", 8e9)).Judged().Area);
+
+    [Fact]
+    public void An_emulator_thread_that_its_own_vcpus_keep_waiting_is_called_that()
+    {
+        var pinned = Healthy with
+        {
+            Configuration = Healthy.Configuration with
+            {
+                VcpuPins = new Dictionary<int, CpuSet> { [0] = new(0), [1] = new(1) },
+                EmulatorPin = new(1),
+            },
+        };
+        var starved = pinned.With(
+            ("Vcpu.1.TimeNanoseconds", 6e9), ("Vcpu.1.DelayNanoseconds", 3e9), ("MainLoop.RunNanoseconds", 3e9), ("MainLoop.RunQueueDelayNanoseconds", 2e9)).Judged();
+        Assert.Equal((BottleneckCause.EmulatorDelay, "emulator"), (starved.Cause!.Value, starved.Subject));
+        Assert.Contains("waited 20 % of the time for host CPU 1, which it shares with vCPU 1 of the same VM", starved.Verdict, StringComparison.Ordinal);
+        var byOthers = pinned.With(("Vcpu.1.TimeNanoseconds", 0.1e9), ("MainLoop.RunNanoseconds", 3e9), ("MainLoop.RunQueueDelayNanoseconds", 2e9)).Judged();
+        Assert.Contains("that others used", byOthers.Verdict, StringComparison.Ordinal);
+        var everywhere = (pinned with { Configuration = pinned.Configuration with { EmulatorPin = new("0-1") }, OnlineHostCpus = new("0-1") }).With(
+            ("Vcpu.1.DelayNanoseconds", 3e9), ("MainLoop.RunNanoseconds", 3e9), ("MainLoop.RunQueueDelayNanoseconds", 2e9)).Judged();
+        Assert.Equal(BottleneckCause.VcpuDelay, everywhere.Cause);
+    }
+
+    [Fact]
+    public void A_busy_io_thread_whose_disk_does_not_queue_is_only_busy() =>
+        Assert.Null(OnIOThread.With(("IOThread.1.RunNanoseconds", 9.9e9), ("Disk.vdb.WriteNanoseconds", 9e9)).Judged().Area);
+
+    [Fact]
+    public void Own_vcpus_on_one_host_cpu_are_called_that_and_others_only_where_they_had_the_time()
+    {
+        var pinned = Healthy with { Configuration = Healthy.Configuration with { VcpuPins = new Dictionary<int, CpuSet> { [0] = new(1), [1] = new(1) } } };
+        var shared = pinned.With(("Vcpu.0.TimeNanoseconds", 5e9), ("Vcpu.0.DelayNanoseconds", 4.8e9), ("Vcpu.1.TimeNanoseconds", 4.9e9), ("Vcpu.1.DelayNanoseconds", 4.7e9)).Judged();
+        Assert.Equal(BottleneckCause.VcpusShareHostCpu, shared.Cause);
+        Assert.Contains("which it shares with vCPU 1 of the same VM", shared.Verdict, StringComparison.Ordinal);
+        var hog = pinned.With(("Vcpu.0.TimeNanoseconds", 5e9), ("Vcpu.0.DelayNanoseconds", 4.8e9), ("Vcpu.1.TimeNanoseconds", 0.1e9), ("Vcpu.1.DelayNanoseconds", 0.1e9)).Judged();
+        Assert.Equal(BottleneckCause.VcpuDelay, hog.Cause);
+    }
+
+    [Fact]
+    public void A_delay_is_a_share_of_one_vcpus_time()
+    {
+        var sample = VMPerformanceSample.Of("db01", Guid.Empty, "qemu:///system", DateTimeOffset.UnixEpoch, TimeSpan.FromSeconds(1), new Dictionary<string, double>(StringComparer.Ordinal)
+        {
+            ["Vcpu.0.TimeNanoseconds"] = 1e8,
+            ["Vcpu.0.DelayNanoseconds"] = 1.22e9,
+        });
+        Assert.Equal(100, sample.DelayPercent);
+    }
 }

@@ -1,0 +1,66 @@
+// CPU quotas: threads that stood still since the time was used up that somebody gave them, a vCPU, the whole VM, or a group that it is in.
+using KvmTune.Measurement.Sampling;
+using KvmTune.Topology;
+using static KvmTune.Diagnosis.Bottlenecks.BottleneckThresholds;
+using static KvmTune.NumberText;
+
+namespace KvmTune.Diagnosis.Bottlenecks;
+
+/// <summary>
+/// Looks for quotas that are reached. One that is reached is the cause of all waiting that comes of it, whoever else wants the host's CPUs.
+/// </summary>
+internal static class QuotaJudge
+{
+    private const string Source = "cgroup: cpu.stat";
+    private const string Counter = "time without the CPU by a quota";
+
+    /// <summary>A group of threads that has a quota of its own.</summary>
+    /// <param name="Prefix">How its counters are named.</param>
+    /// <param name="Subject">The part of the VM.</param>
+    /// <param name="Sentence">What used up which quota.</param>
+    private sealed record Group(string Prefix, string Subject, string Sentence);
+
+    /// <summary>Names the quotas that are reached.</summary>
+    /// <param name="area">The area.</param>
+    /// <param name="vm">The VM.</param>
+    /// <param name="wantsCpu">Whether its vCPUs have work: a group above the VM's may stand still for others in it.</param>
+    /// <returns>Whether there is one.</returns>
+    public static bool Look(AreaJudge area, VMObservation vm, bool wantsCpu)
+    {
+        var limits = vm.Configuration.Limits;
+        var found = First(area, vm, [new(CpuQuotaSampler.OfVM, "VM", $"the VM used up its CPU quota ({limits.Global})")]);
+        found |= First(area, vm, Enumerable.Range(1, wantsCpu ? CpuQuotaSampler.MostLevels : 0).Select(level => new Group(
+            $"{CpuQuotaSampler.AboveVM}{Text(level)}.", "VM", $"a control group that the VM is in, {Text(level)} above its own, used up its CPU quota")));
+        found |= First(area, vm, vm.Vcpus.Select(number => new Group($"Vcpu.{Text(number)}.", $"vCPU {Text(number)}", $"vCPU {Text(number)} used up its CPU quota ({limits.Vcpu})")));
+        found |= First(area, vm, [new("Emulator.", "emulator", $"QEMU's emulator threads used up their CPU quota ({limits.Emulator})")]);
+        return First(area, vm, vm.Configuration.IOThreadIds.Select(number => new Group(
+            $"IOThread.{Text(number)}.", $"I/O thread {Text(number)}", $"I/O thread {Text(number)} used up its CPU quota ({limits.IOThread})"))) || found;
+    }
+
+    // The one of several like groups that lost most.
+    private static bool First(AreaJudge area, VMObservation vm, IEnumerable<Group> groups)
+    {
+        var worst = groups.Select(group => (Group: group, Percent: LostPercent(vm, group))).Where(entry => entry.Percent is not null)
+            .OrderByDescending(entry => entry.Percent).FirstOrDefault();
+        if (worst.Percent is not { } lost || !area.Compare(EvidenceKind.Saturation, worst.Group.Subject, Counter, lost, CpuThrottledPercent, Source))
+        {
+            return false;
+        }
+
+        var (prefix, subject, sentence) = worst.Group;
+        var periods = vm.Of(prefix + "QuotaPeriods") is { } all ? FormattableString.Invariant($" of {all:0}") : null;
+        area.Found(
+            BottleneckCause.CpuQuota, subject, CauseRank.ConfiguredLimit, lost,
+            $"{sentence} in {vm.Of(prefix + "ThrottledPeriods"):0}{periods} periods (nr_throttled) and stood still for {vm.Of(prefix + "ThrottledNanoseconds") / 1000:0} µs, {lost:0} % of the time");
+        return true;
+    }
+
+    // A group of several threads counts the time for each host CPU that it runs on, so that it can be more than the interval; then the
+    // periods tell how often it stood still.
+    private static double? LostPercent(VMObservation vm, Group group)
+    {
+        var time = vm.Share(vm.Of(group.Prefix + "ThrottledNanoseconds"));
+        var periods = vm.Of(group.Prefix + "QuotaPeriods") is > 0 and var all ? 100 * vm.Of(group.Prefix + "ThrottledPeriods") / all : null;
+        return time is null ? null : Math.Min(time.Value, periods ?? 100);
+    }
+}

@@ -1,0 +1,212 @@
+// Findings about threads and where they may run: vCPUs without a pin beside pinned ones, I/O threads, caches, kinds of core, real time, limits.
+using KvmTune.Topology;
+using KvmTune.Tuning;
+using KvmTune.Tuning.Changes;
+using static KvmTune.NumberText;
+
+namespace KvmTune.Diagnosis.Findings;
+
+/// <summary>Kinds of findings about threads.</summary>
+public static class ThreadFindings
+{
+    /// <summary>Some vCPUs pinned, others free to run on the pinned ones' host CPUs.</summary>
+    public static FindingKind VcpusPartlyPinned { get; } = new(
+        nameof(VcpusPartlyPinned), TuningArea.Cpu, FindingSeverity.Medium, WorkloadKinds.Cpu,
+        "A vCPU without a pin may run on the host CPU of a pinned one, which cannot evade it.",
+        "libvirt formatdomain, vcpupin; pins of some vCPUs in users' configurations",
+        static context => First(context, static (context, view) =>
+        {
+            var pins = PinRemedies.RealPins(context, view.Configuration);
+            var free = Enumerable.Range(0, view.Configuration.CurrentVcpus).Where(vcpu => !pins.ContainsKey(vcpu)).ToList();
+            var alone = Alone(pins);
+            return pins.Count == 0 || free.Count == 0 || alone.IsEmpty
+                ? null
+                : new FindingObservation(
+                    "vCPU pins",
+                    [PinRemedies.Evidence(pins, view.Source), new FindingEvidence("vCPUs without a pin", string.Join(", ", free), view.Source)],
+                    "Try the other vCPUs on host CPUs of their own too.",
+                    PinRemedies.Pinned(context, PinRemedies.Spread(context, pins, free), "the host has no free CPU for each of them"));
+        }));
+
+    /// <summary>I/O threads pinned to the host CPUs of vCPUs.</summary>
+    public static FindingKind IOThreadOnVcpuHostCpu { get; } = new(
+        nameof(IOThreadOnVcpuHostCpu), TuningArea.Disk, FindingSeverity.Medium, WorkloadKinds.RandomDisk,
+        "An I/O thread and a vCPU on one host CPU take turns: the guest waits for its disk while it computes.",
+        "libvirt formatdomain, iothreadpin; IBM, KVM I/O threads",
+        static context => First(context, static (context, view) =>
+        {
+            var vm = view.Configuration;
+            var pins = PinRemedies.RealPins(context, vm);
+            var alone = Alone(pins);
+            var shared = vm.IOThreadPins.Where(pin => vm.IOThreadIds.Contains(pin.Key) && pin.Value.IsSubsetOf(alone)).OrderBy(pin => pin.Key).ToList();
+            return shared.Count == 0
+                ? null
+                : new FindingObservation(
+                    "I/O thread pins",
+                    [
+                        PinRemedies.Evidence(pins, view.Source),
+                        .. shared.Select(pin => new FindingEvidence($"I/O thread {Text(pin.Key)} pin", pin.Value.ToString(), view.Source)),
+                    ],
+                    "Try the I/O threads on host CPUs that no vCPU is pinned to.",
+                    PinRemedies.ServiceCpus(context, pins) is { } cpus
+                        ? FindingRemedy.By(new IOThreadPinChange
+                        {
+                            HostCpus = context.Host.OnlineCpus,
+                            Pins = shared.ToDictionary(pin => pin.Key, _ => (CpuSet?)cpus),
+                        })
+                        : FindingRemedy.None("no host CPU is left beside the vCPUs"));
+        }));
+
+    /// <summary>I/O threads that nothing uses.</summary>
+    public static FindingKind IOThreadWithoutDisk { get; } = new(
+        nameof(IOThreadWithoutDisk), TuningArea.Disk, FindingSeverity.Low, WorkloadKinds.RandomDisk,
+        "An I/O thread does the work of the disks and controllers that name it, and of no others: one that none names does nothing.",
+        "libvirt formatdomain, iothreads",
+        static context =>
+        {
+            var (source, vm) = context.Planned;
+            var used = vm.Disks.SelectMany(disk => disk.IOThreads.Append(disk.IOThread ?? 0)).Concat(vm.Controllers.Select(controller => controller.IOThread ?? 0)).ToHashSet();
+            var idle = vm.IOThreadIds.Where(id => !used.Contains(id)).ToList();
+            return idle.Count == 0 || !context.IsQemu
+                ? []
+                :
+                [
+                    new FindingObservation(
+                        "I/O threads",
+                        [new FindingEvidence("I/O threads", string.Join(", ", vm.IOThreadIds), source), new FindingEvidence("named by no disk", string.Join(", ", idle), source)],
+                        "Try a disk on it (Set-DiskIOThread), where its disks are slow.",
+                        FindingRemedy.None("which disk is slow is for Find-VMBottleneck to say; an idle thread costs next to nothing")),
+                ];
+        });
+
+    /// <summary>vCPUs over several last-level caches, where one has cores enough.</summary>
+    public static FindingKind PinsCrossCaches { get; } = new(
+        nameof(PinsCrossCaches), TuningArea.Cpu, FindingSeverity.Low, WorkloadKinds.Cpu,
+        "vCPUs under different last-level caches pay for data that they share, each time it is written.",
+        "libvirt formatcaps, cache banks; AMD, tuning guides for EPYC",
+        static context => First(context, static (context, view) => Several(
+            context, view, context.Host.LastLevelCaches.Select(cache => cache.Cpus), "last-level caches",
+            "Try all vCPUs under one last-level cache.", "no placement on this host keeps them under one cache")));
+
+    /// <summary>vCPUs over several kinds of core, where one has cores enough.</summary>
+    public static FindingKind PinsMixCoreKinds { get; } = new(
+        nameof(PinsMixCoreKinds), TuningArea.Cpu, FindingSeverity.Medium, WorkloadKinds.Cpu,
+        "The guest takes its vCPUs for equal: what it spreads over all of them waits for those on the slower cores.",
+        "kernel: cpu_capacity and cpufreq; users' configurations on hybrid processors",
+        static context => First(context, static (context, view) => Several(
+            context, view, context.Host.CoreKinds.Select(kind => kind.Cpus), "kinds of core",
+            "Try all vCPUs on one kind of core.", "no kind of core has room for all")));
+
+    /// <summary>Real-time vCPUs that leave the emulator no host CPU.</summary>
+    public static FindingKind RealTimeStarvesEmulator { get; } = new(
+        nameof(RealTimeStarvesEmulator), TuningArea.Cpu, FindingSeverity.High, WorkloadKinds.Any,
+        "A real-time vCPU runs until it sleeps: an emulator thread that may run only on its host CPU gets nothing, and the guest's devices stand still.",
+        "sched(7); libvirt kvm-realtime",
+        static context => First(context, static (context, view) =>
+        {
+            var vm = view.Configuration;
+            var pins = PinRemedies.RealPins(context, vm);
+            return vm.EffectiveEmulatorPin is not { } emulator || !StarvesEmulator(vm, pins)
+                ? null
+                : new FindingObservation(
+                    "emulator pin",
+                    [
+                        new FindingEvidence("schedulers", string.Join("; ", vm.Limits.Schedulers), view.Source),
+                        PinRemedies.Evidence(pins, view.Source),
+                        new FindingEvidence("emulator pin", emulator.ToString(), view.Source),
+                    ],
+                    "Try the emulator on host CPUs without real-time vCPUs.",
+                    PinRemedies.EmulatorOffVcpus(context, pins));
+        }));
+
+    /// <summary>A quota that is less than the VM has vCPUs.</summary>
+    public static FindingKind CpuQuotaBinds { get; } = new(
+        nameof(CpuQuotaBinds), TuningArea.Cpu, FindingSeverity.Low, WorkloadKinds.Cpu,
+        "A thread that has used up its quota stands still until the next period, which the guest sees as steal.",
+        "libvirt formatdomain, CPU tuning; kernel document sched-bwc",
+        static context => First(context, static (context, view) =>
+        {
+            var limits = view.Configuration.Limits;
+            var bind = new (string What, CpuQuota Quota, double Enough)[]
+            {
+                ("quota of each vCPU", limits.Vcpu, 1), ("quota of the whole VM", limits.Global, view.Configuration.CurrentVcpus),
+                ("quota of the emulator", limits.Emulator, 1), ("quota of each I/O thread", limits.IOThread, 1),
+            }.Where(entry => entry.Quota.Cpus < entry.Enough).ToList();
+            return bind.Count == 0
+                ? null
+                : new FindingObservation(
+                    "CPU quota", [.. bind.Select(entry => new FindingEvidence(entry.What, entry.Quota.ToString(), view.Source))],
+                    "Try without the quota, where the host has CPUs to spare and nobody meant the limit.",
+                    FindingRemedy.None("whether the limit is meant is not to be seen from here; virsh schedinfo --set vcpu_quota=-1 (or global_quota) takes it away"));
+        }));
+
+    /// <summary>A weight below that of others.</summary>
+    public static FindingKind CpuSharesBelowOthers { get; } = new(
+        nameof(CpuSharesBelowOthers), TuningArea.Cpu, FindingSeverity.Low, WorkloadKinds.Cpu,
+        "Where the host is busy, CPU time is given by weight: a VM with less than others waits longer than they do.",
+        "libvirt formatdomain, shares; kernel document cgroup-v2",
+        static context => First(context, static (context, view) =>
+        {
+            var above = view.Configuration.Limits.Shares is not { } shares ? [] : context.Neighbours.All.Where(neighbour => neighbour.Limits.Shares > shares).ToList();
+            return above.Count == 0
+                ? null
+                : new FindingObservation(
+                    "CPU shares",
+                    [
+                        new FindingEvidence("shares", Text(view.Configuration.Limits.Shares!.Value), view.Source),
+                        .. above.Take(3).Select(neighbour => new FindingEvidence($"shares of '{neighbour.Name}'", Text(neighbour.Limits.Shares!.Value), CpuFindings.HostSource)),
+                    ],
+                    "Try the weight of the others, where this VM is meant to be their equal.",
+                    FindingRemedy.None("whether the weight is meant is not to be seen from here; virsh schedinfo --set cpu_shares=N changes it"));
+        }));
+
+    /// <summary>All kinds of this file.</summary>
+    public static IReadOnlyList<FindingKind> All { get; } =
+        [RealTimeStarvesEmulator, VcpusPartlyPinned, IOThreadOnVcpuHostCpu, PinsMixCoreKinds, PinsCrossCaches, IOThreadWithoutDisk, CpuQuotaBinds, CpuSharesBelowOthers];
+
+    /// <summary>Whether every host CPU that the emulator may run on belongs to a real-time vCPU.</summary>
+    internal static bool StarvesEmulator(VMConfiguration vm, IReadOnlyDictionary<int, CpuSet> pins) =>
+        PinRemedies.All(pins.Where(pin => vm.Limits.RealTimeVcpus.Contains(pin.Key)).Select(pin => pin.Value)) is { IsEmpty: false } realTime
+        && vm.EffectiveEmulatorPin?.IsSubsetOf(realTime) == true;
+
+    // What is in force comes first; what only the next start brings, where that shows nothing.
+    private static IEnumerable<FindingObservation> First(FindingContext context, Func<FindingContext, ConfigurationView, FindingObservation?> look) =>
+        context.Views.Select(view => look(context, view)).OfType<FindingObservation>().Take(1);
+
+    // The host CPUs of vCPUs that have one each.
+    private static CpuSet Alone(IReadOnlyDictionary<int, CpuSet> pins) => PinRemedies.All(pins.Where(pin => pin.Value.Count == 1).Select(pin => pin.Value));
+
+    // vCPUs with one host CPU each, over several groups of CPUs, while one group has as many cores for them that nobody else is pinned to.
+    private static FindingObservation? Several(
+        FindingContext context, ConfigurationView view, IEnumerable<CpuSet> groups, string what, string suggestion, string noPlan)
+    {
+        var pins = PinRemedies.RealPins(context, view.Configuration);
+        if (pins.Count < 2 || pins.Any(pin => pin.Value.Count != 1))
+        {
+            return null;
+        }
+
+        var all = groups.ToList();
+        var used = all.Where(group => pins.Values.Any(group.Overlaps)).ToList();
+        var coreOf = context.Host.Cpus.ToDictionary(cpu => cpu.Id, cpu => cpu.Siblings.Numbers[0]);
+        var usable = context.Host.OnlineCpus.Except(PinRemedies.TakenByNeighbours(context));
+        usable = pins.Values.Any(pin => context.Host.IsolatedCpus?.Overlaps(pin) == true) ? usable.Intersect(context.Host.IsolatedCpus!) : usable.Except(context.Host.IsolatedCpus ?? CpuSet.Empty);
+        var cores = pins.Values.SelectMany(pin => pin.Numbers).Select(cpu => coreOf.GetValueOrDefault(cpu, cpu)).Distinct().Count();
+        var roomy = all.Find(group => group.Intersect(usable) is var left && left.Count >= pins.Count && left.Numbers.Select(cpu => coreOf.GetValueOrDefault(cpu, cpu)).Distinct().Count() >= cores);
+        if (used.Count < 2 || roomy is null)
+        {
+            return null;
+        }
+
+        var placed = PinRemedies.Placed(context, pins);
+        return new FindingObservation(
+            "vCPU pins",
+            [
+                PinRemedies.Evidence(pins, view.Source),
+                new FindingEvidence(what, string.Join(" and ", used.Select(group => $"CPUs {group}")), CpuFindings.HostSource),
+                new FindingEvidence("would do", $"CPUs {roomy}", CpuFindings.HostSource),
+            ],
+            suggestion,
+            placed is not null && all.Exists(group => placed.Values.All(pin => pin!.IsSubsetOf(group))) ? PinRemedies.Pinned(context, placed, noPlan) : FindingRemedy.None(noPlan));
+    }
+}

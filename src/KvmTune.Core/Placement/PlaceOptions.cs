@@ -1,0 +1,336 @@
+// The places that one VM can have on a host as it stands: all of them where they are few, else the promising ones.
+namespace KvmTune.Placement;
+
+/// <summary>Finds places for a VM.</summary>
+internal sealed class PlaceOptions
+{
+    private readonly int _mostWays;
+    private readonly PlacementState _state;
+    private readonly PlacementVM _vm;
+    private readonly bool _isShared;
+    private readonly IReadOnlyList<int> _vcpus;
+    private readonly List<Offer> _offers;
+
+    private PlaceOptions(PlacementState state, PlacementVM vm, bool isShared, int mostWays)
+    {
+        (_state, _vm, _isShared, _mostWays, _vcpus) = (state, vm, isShared, mostWays, vm.PluggedVcpus);
+        _offers = state.Layout.Cores
+            .Where(core => vm.RequiredNodes?.Contains(core.Node.Id) != false)
+            .Select(core => new Offer(core, state.ThreadsFor(core, vm, isShared), state))
+            .Where(offer => offer.Threads.Length > 0).ToList();
+    }
+
+    /// <summary>
+    /// The places, each with a host CPU for every vCPU where there are so many; CPUs that carry vCPUs already are offered only where
+    /// there is nothing else and the request allows it.
+    /// </summary>
+    /// <param name="state">The host as it stands.</param>
+    /// <param name="vm">The VM.</param>
+    /// <param name="mostWays">Up to how many ways to fill the cores all are tried. Cores that are alike stand for each other, so on a small host they are a few hundred.</param>
+    public static IReadOnlyList<Place> For(PlacementState state, PlacementVM vm, int mostWays)
+    {
+        var places = new PlaceOptions(state, vm, isShared: false, mostWays).All();
+        return places.Count == 0 && state.Request is { AllowOvercommit: true, UseIsolatedCpus: false } && !vm.IsRealTime ? new PlaceOptions(state, vm, isShared: true, mostWays).All() : places;
+    }
+
+    /// <summary>The place that a VM has now, where every plugged vCPU is pinned to one host CPU; null else.</summary>
+    public static Place? Current(PlacementState state, PlacementVM vm)
+    {
+        var vcpus = vm.PluggedVcpus;
+        if (vcpus.Any(vcpu => !vm.CurrentPins.TryGetValue(vcpu, out var cpu) || !state.Layout.Cpus.ContainsKey(cpu)))
+        {
+            return null;
+        }
+
+        var place = new PlaceOptions(state, vm, isShared: true, mostWays: 0).ToPlace([.. vcpus.Select(vcpu => vm.CurrentPins[vcpu])]);
+        return place is not null && state.Accepts(vm, place) ? place : null;
+    }
+
+    private List<Place> All()
+    {
+        var places = new List<Place>();
+        if (_offers.Count == 0 || _vcpus.Count == 0)
+        {
+            return places;
+        }
+
+        // The threads of a guest's core belong on siblings; where cores have too few threads for that, every vCPU is on its own.
+        foreach (var unit in _vm.GuestThreads > 1 && _state.Request.ThreadPolicy == ThreadPolicy.Prefer ? [_vm.GuestThreads, 1] : new[] { 1 })
+        {
+            var units = (_vcpus.Count + unit - 1) / unit;
+            var offers = _offers.Where(offer => Capacity(offer, unit) > 0).ToList();
+            if (offers.Sum(offer => Capacity(offer, unit)) < units)
+            {
+                if (unit == 1 && _isShared)
+                {
+                    // More vCPUs than the host has CPUs: only then do vCPUs of one VM meet.
+                    var threads = offers.SelectMany(offer => offer.Threads).ToList();
+                    Add(places, [.. Enumerable.Range(0, _vcpus.Count).Select(index => threads[index % threads.Count])]);
+                }
+
+                continue;
+            }
+
+            var groups = offers.GroupBy(offer => offer.Kind).Select(group => group.ToList()).ToList();
+            if (Ways(groups, unit) <= _mostWays)
+            {
+                Fill(groups, 0, units, unit, [], places);
+            }
+            else
+            {
+                foreach (var cores in Scopes(offers, units, unit))
+                {
+                    Add(places, Cpus(Spread(cores, units, unit), unit));
+                    Add(places, Cpus(Pack(cores, units, unit), unit));
+                }
+            }
+        }
+
+        AddAlongCells(places);
+        return places;
+    }
+
+    private int Capacity(Offer offer, int unit) => _state.Request.ThreadPolicy == ThreadPolicy.Isolate && !_isShared ? 1 : offer.Threads.Length / unit;
+
+    // How many ways there are to fill groups of like cores: combinations with repetition, group by group.
+    private double Ways(List<List<Offer>> groups, int unit)
+    {
+        var ways = 1.0;
+        foreach (var group in groups)
+        {
+            var most = Capacity(group[0], unit);
+            for (var step = 1; step <= most; step++)
+            {
+                ways *= (double)(group.Count + step) / step;
+            }
+        }
+
+        return ways;
+    }
+
+    // Within a group of like cores the first ones get the most.
+    private void Fill(List<List<Offer>> groups, int group, int units, int unit, List<(Offer Offer, int Units)> chosen, List<Place> places)
+    {
+        if (units == 0)
+        {
+            Add(places, Cpus(chosen, unit));
+            return;
+        }
+
+        if (group < groups.Count)
+        {
+            FillGroup(0, Capacity(groups[group][0], unit), units);
+        }
+
+        void FillGroup(int index, int most, int left)
+        {
+            if (index == groups[group].Count || left == 0)
+            {
+                Fill(groups, group + 1, left, unit, chosen, places);
+                return;
+            }
+
+            for (var taken = Math.Min(most, left); taken > 0; taken--)
+            {
+                chosen.Add((groups[group][index], taken));
+                FillGroup(index + 1, taken, left - taken);
+                chosen.RemoveAt(chosen.Count - 1);
+            }
+
+            Fill(groups, group + 1, left, unit, chosen, places);
+        }
+    }
+
+    // Each cache and each node, and from each node on the nearest ones until they suffice; of one kind of core where that suffices, and of all.
+    private IEnumerable<List<Offer>> Scopes(List<Offer> offers, int units, int unit)
+    {
+        var byNode = offers.GroupBy(offer => offer.Core.Node).ToDictionary(group => group.Key, group => group.ToList());
+        var scopes = offers.GroupBy(offer => offer.Core.Cache).Select(group => group.ToList()).Concat(byNode.Values).ToList();
+        foreach (var start in byNode.Keys)
+        {
+            var near = byNode.OrderBy(entry => entry.Key == start ? 0 : start.Host.Distances.GetValueOrDefault(entry.Key.Id, 20)).ThenByDescending(entry => entry.Value.Count).ToList();
+            scopes.AddRange(Enumerable.Range(2, near.Count - 1).Select(count => near.Take(count).SelectMany(entry => entry.Value).ToList()).Where(Suffices).Take(1));
+        }
+
+        var alike = new HashSet<long>();
+        return scopes.SelectMany(scope => scope.GroupBy(offer => offer.Core.Kind).Select(group => group.ToList()).Append(scope)).Where(Suffices).Where(IsNew);
+
+        bool Suffices(List<Offer> scope) => scope.Sum(offer => Capacity(offer, unit)) >= units;
+
+        // Caches of one node that look alike stand for each other.
+        bool IsNew(List<Offer> scope) => alike.Add(scope.GroupBy(offer => offer.Core.Cache).Select(cache => cache.Aggregate(
+            PlacementState.Mix(cache.Key.Node.Index, cache.Count()), (hash, offer) => PlacementState.Mix(hash, offer.Look))).Order().Aggregate(scope.Count * 31L, PlacementState.Mix));
+    }
+
+    // Cores of their own first, on as few caches as can be; siblings of the VM's own cores next, and those of other VMs last.
+    private List<(Offer Offer, int Units)> Spread(List<Offer> cores, int units, int unit)
+    {
+        var idle = cores.Count(offer => offer.Guests == 0);
+        var order = CacheOrder(cores, units, offer => idle >= units ? (offer.Guests == 0 ? 1 : 0) : Capacity(offer, unit));
+        return Choose(
+            cores.SelectMany(offer => Enumerable.Range(0, Capacity(offer, unit)).Select(guest => (Offer: offer, Rank: (
+                offer.Guests + guest > 0 ? 1 : 0, offer.Load, offer.Guests > 0 ? 1 : 0, offer.IsReserve ? 1 : 0, offer.Disturbed, order[offer.Core.Cache], guest, offer.Core.Index)))),
+            units);
+    }
+
+    // Cores are filled one after the other, so that few are touched.
+    private List<(Offer Offer, int Units)> Pack(List<Offer> cores, int units, int unit)
+    {
+        var order = CacheOrder(cores, units, offer => Capacity(offer, unit));
+        return Choose(
+            cores.SelectMany(offer => Enumerable.Range(0, Capacity(offer, unit)).Select(guest => (Offer: offer, Rank: (
+                offer.Load, order[offer.Core.Cache], offer.IsReserve ? 1 : 0, offer.Guests > 0 ? 1 : 0, -Capacity(offer, unit), offer.Disturbed, offer.Core.Index, guest)))),
+            units);
+    }
+
+    private static List<(Offer Offer, int Units)> Choose<TRank>(IEnumerable<(Offer Offer, TRank Rank)> ranked, int units) =>
+        ranked.OrderBy(entry => entry.Rank).Take(units).GroupBy(entry => entry.Offer).Select(group => (group.Key, group.Count())).ToList();
+
+    // As few caches as can be: the tightest one that takes all that is left, else the one that takes most.
+    private static Dictionary<LayoutCache, int> CacheOrder(List<Offer> cores, int units, Func<Offer, int> room)
+    {
+        var left = cores.GroupBy(offer => offer.Core.Cache).Select(group => (Cache: group.Key, Room: group.Sum(room))).ToList();
+        var order = new Dictionary<LayoutCache, int>();
+        while (left.Count > 0)
+        {
+            var next = units > 0 && left.Exists(entry => entry.Room >= units) ? left.Where(entry => entry.Room >= units).MinBy(entry => entry.Room) : left.MaxBy(entry => entry.Room);
+            left.Remove(next);
+            units -= next.Room;
+            order[next.Cache] = order.Count;
+        }
+
+        return order;
+    }
+
+    private int[] Cpus(List<(Offer Offer, int Units)> chosen, int unit) =>
+        [.. chosen.OrderBy(entry => entry.Offer.Core.Index).SelectMany(entry => entry.Offer.Threads.Take(entry.Units * unit).Order()).Take(_vcpus.Count)];
+
+    private void Add(List<Place> places, int[] cpus)
+    {
+        if (ToPlace(cpus) is { } place && _state.LeavesCpuForEmulator(_vm, place))
+        {
+            places.Add(place);
+        }
+    }
+
+    // Memory is where the CPUs are; where these nodes have too little, it comes from the nearest ones too.
+    private Place? ToPlace(IReadOnlyList<int> cpus)
+    {
+        var cells = CellsOf(cpus);
+        if (cells.Count > 1 && cells.Values.Distinct().Count() > 1 && MemoryOfCells(cells) is { } ofCells)
+        {
+            return new Place(cpus, ofCells, cells.ToDictionary(cell => cell.Key, cell => cell.Value.Id));
+        }
+
+        var nodes = cpus.GroupBy(cpu => _state.Layout.Cpus[cpu].Core.Node).OrderByDescending(group => group.Count()).ThenBy(group => group.Key.Index).Select(group => group.Key).ToList();
+        var near = _vm.RequiredNodes is not null ? [] : _state.Layout.Nodes.Except(nodes)
+            .OrderBy(node => nodes[0].Host.Distances.GetValueOrDefault(node.Id, 20)).ThenByDescending(node => _state.Available(node, _vm) ?? long.MaxValue).ThenBy(node => node.Index).ToList();
+        for (var more = 0; more <= near.Count; more++)
+        {
+            if (_state.MemoryOf([.. nodes, .. near.Take(more)], _vm) is { } memory)
+            {
+                return new Place(cpus, memory, new Dictionary<int, int>());
+            }
+        }
+
+        return null;
+    }
+
+    // The node of each guest cell, where each is on one node; empty else, and for a VM whose cells do not have all its vCPUs.
+    private Dictionary<int, LayoutNode> CellsOf(IReadOnlyList<int> cpus)
+    {
+        var nodes = new Dictionary<int, LayoutNode>();
+        if (_vm.Cells.Count < 2 || _vm.RequiredNodes is not null || _vm.Cells.Sum(cell => cell.Vcpus.Count) != _vm.Vcpus)
+        {
+            return nodes;
+        }
+
+        for (var index = 0; index < cpus.Count; index++)
+        {
+            var node = _state.Layout.Cpus[cpus[index]].Core.Node;
+            var cell = _vm.Cells.First(cell => cell.Vcpus.Contains(_vcpus[index])).Id;
+            if (nodes.TryGetValue(cell, out var known) && known != node)
+            {
+                return [];
+            }
+
+            nodes[cell] = node;
+        }
+
+        return nodes.Count == _vm.Cells.Count ? nodes : [];
+    }
+
+    private List<(LayoutNode Node, long MemoryKiB)>? MemoryOfCells(Dictionary<int, LayoutNode> cells)
+    {
+        var memory = _vm.Cells.GroupBy(cell => cells[cell.Id]).Select(group => (Node: group.Key, MemoryKiB: group.Sum(cell => cell.MemoryKiB))).ToList();
+        return memory.TrueForAll(part => _state.HasMemory(part.Node, _vm, part.MemoryKiB)) ? memory : null;
+    }
+
+    // A guest that knows its cells can be split along them: the largest cell first, each on the node with most room left.
+    private void AddAlongCells(List<Place> places)
+    {
+        if (_vm.Cells.Count < 2 || _isShared || _vm.RequiredNodes is not null || _vm.Cells.Sum(cell => cell.Vcpus.Count) != _vm.Vcpus)
+        {
+            return;
+        }
+
+        var cpuOf = new Dictionary<int, int>();
+        var left = _offers.ToList();
+        var memory = new Dictionary<LayoutNode, long>();
+        foreach (var cell in _vm.Cells.OrderByDescending(cell => cell.Vcpus.Count).ThenBy(cell => cell.Id))
+        {
+            var vcpus = _vcpus.Where(cell.Vcpus.Contains).ToList();
+            var unit = _state.Request.ThreadPolicy == ThreadPolicy.Prefer ? _vm.GuestThreads : 1;
+            var room = left.GroupBy(offer => offer.Core.Node)
+                .Where(group => _state.HasMemory(group.Key, _vm, memory.GetValueOrDefault(group.Key) + cell.MemoryKiB))
+                .OrderByDescending(group => group.Count(offer => offer.Guests == 0)).ThenBy(group => group.Key.Index).ToList();
+            var found = new[] { unit, 1 }.Distinct().SelectMany(size => room.Where(group => group.Sum(offer => Capacity(offer, size)) * size >= vcpus.Count).Select(group => (Group: group.ToList(), Size: size))).FirstOrDefault();
+            if (found.Group is null)
+            {
+                return;
+            }
+
+            var units = (vcpus.Count + found.Size - 1) / found.Size;
+            var chosen = _state.Request.ThreadPolicy == ThreadPolicy.Require ? Pack(found.Group, units, found.Size) : Spread(found.Group, units, found.Size);
+            foreach (var (vcpu, cpu) in vcpus.Zip(chosen.OrderBy(entry => entry.Offer.Core.Index).SelectMany(entry => entry.Offer.Threads.Take(entry.Units * found.Size).Order())))
+            {
+                cpuOf[vcpu] = cpu;
+            }
+
+            left.RemoveAll(offer => chosen.Exists(entry => entry.Offer == offer));
+            memory[found.Group[0].Core.Node] = memory.GetValueOrDefault(found.Group[0].Core.Node) + cell.MemoryKiB;
+        }
+
+        Add(places, [.. _vcpus.Select(vcpu => cpuOf[vcpu])]);
+    }
+
+    /// <summary>A core with the threads that the VM can have of it.</summary>
+    private sealed record Offer
+    {
+        public Offer(LayoutCore core, int[] threads, PlacementState state)
+        {
+            (Core, Threads, Guests) = (core, threads, state.GuestsOf(core));
+            Load = threads.Sum(state.LoadOf);
+            IsReserve = threads.Length > 0 && state.IsReserve(threads[0]);
+            Disturbed = threads.Count(state.IsDisturbed);
+            Look = threads.Aggregate(PlacementState.Mix((Guests * 64) + core.Kind, IsReserve ? 1 : 0), (hash, cpu) => PlacementState.Mix(hash, (state.LoadOf(cpu) * 2) + (state.IsDisturbed(cpu) ? 1 : 0)));
+        }
+
+        public LayoutCore Core { get; }
+
+        public int[] Threads { get; }
+
+        public int Guests { get; }
+
+        public int Load { get; }
+
+        public bool IsReserve { get; }
+
+        public int Disturbed { get; }
+
+        // Cores that look alike, by all that a place is judged by.
+        public long Look { get; }
+
+        public (LayoutCache Cache, long Look) Kind => (Core.Cache, Look);
+    }
+}

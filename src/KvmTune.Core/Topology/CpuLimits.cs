@@ -1,0 +1,70 @@
+// What a document says of a VM's share of CPU time: limits, weights and schedulers (libvirt formatdomain, CPU tuning).
+namespace KvmTune.Topology;
+
+/// <summary>Limits and weights of CPU time. A value that the document does not set is null.</summary>
+public sealed record CpuLimits
+{
+    /// <summary>The weight of the VM beside others (cgroup <c>cpu.shares</c> or <c>cpu.weight</c>).</summary>
+    public long? Shares { get; init; }
+
+    /// <summary>The quota of each vCPU.</summary>
+    public CpuQuota Vcpu { get; init; } = CpuQuota.None;
+
+    /// <summary>The quota of the emulator threads.</summary>
+    public CpuQuota Emulator { get; init; } = CpuQuota.None;
+
+    /// <summary>The quota of each I/O thread.</summary>
+    public CpuQuota IOThread { get; init; } = CpuQuota.None;
+
+    /// <summary>The quota of the whole VM.</summary>
+    public CpuQuota Global { get; init; } = CpuQuota.None;
+
+    /// <summary>The schedulers that are set, vCPUs first.</summary>
+    public IReadOnlyList<ThreadScheduler> Schedulers { get; init; } = [];
+
+    /// <summary>What is set, a line each: shares, then quotas; empty for nothing.</summary>
+    public IReadOnlyList<string> Lines =>
+    [
+        .. Shares is { } shares ? [FormattableString.Invariant($"shares {shares}")] : Array.Empty<string>(),
+        .. new (string What, CpuQuota Quota)[] { ("each vCPU", Vcpu), ("whole VM", Global), ("emulator", Emulator), ("each I/O thread", IOThread) }
+            .Where(entry => entry.Quota.Cpus is not null).Select(entry => $"{entry.What}: {entry.Quota}"),
+    ];
+
+    /// <summary>The vCPUs with a real-time scheduler.</summary>
+    public CpuSet RealTimeVcpus => Schedulers.Where(scheduler => scheduler is { IsRealTime: true, Threads: "vcpu" })
+        .Aggregate(CpuSet.Empty, (all, scheduler) => all.Union(scheduler.Numbers));
+}
+
+/// <summary>How much CPU time threads get in each period.</summary>
+/// <param name="PeriodMicroseconds">The period; null for libvirt's 100,000.</param>
+/// <param name="QuotaMicroseconds">The time in each period; null or negative for no limit.</param>
+public sealed record CpuQuota(long? PeriodMicroseconds, long? QuotaMicroseconds)
+{
+    private const long DefaultPeriod = 100_000;
+
+    /// <summary>No quota.</summary>
+    public static CpuQuota None { get; } = new(null, null);
+
+    /// <summary>The host CPUs that the quota is worth, for example 0.5; null without a limit.</summary>
+    public double? Cpus => QuotaMicroseconds is > 0 ? (double)QuotaMicroseconds.Value / (PeriodMicroseconds is > 0 ? PeriodMicroseconds.Value : DefaultPeriod) : null;
+
+    /// <summary>For example <c>50000 of 100000 µs (0.5 host CPUs)</c>; <c>no limit</c> where none is set.</summary>
+    public override string ToString() => Cpus is { } cpus
+        ? FormattableString.Invariant($"{QuotaMicroseconds} of {PeriodMicroseconds ?? DefaultPeriod} µs ({cpus:0.##} host CPUs)")
+        : "no limit";
+}
+
+/// <summary>The scheduler of some threads.</summary>
+/// <param name="Threads">vcpu, iothread or emulator.</param>
+/// <param name="Numbers">The vCPUs or I/O threads; empty for the emulator.</param>
+/// <param name="Scheduler">batch, idle, fifo or rr.</param>
+/// <param name="Priority">The priority, for fifo and rr.</param>
+public sealed record ThreadScheduler(string Threads, CpuSet Numbers, string Scheduler, int? Priority)
+{
+    /// <summary>Whether a thread with it runs until it sleeps, before all ordinary ones (sched(7)).</summary>
+    public bool IsRealTime => Scheduler is "fifo" or "rr";
+
+    /// <summary>For example <c>vCPU 0-3: fifo 1</c>.</summary>
+    public override string ToString() =>
+        FormattableString.Invariant($"{(Threads == "vcpu" ? "vCPU " : Threads == "iothread" ? "I/O thread " : "emulator")}{(Numbers.IsEmpty ? null : Numbers)}: {Scheduler}{(Priority is { } priority ? FormattableString.Invariant($" {priority}") : null)}");
+}

@@ -1,0 +1,55 @@
+// Control groups of version 1 and 2 as they lie in the file system, and what is read of them.
+using KvmTune.Measurement.Sampling;
+using Xunit;
+
+namespace KvmTune.Tests.Measurement;
+
+public sealed class CpuQuotaSamplerTests : IDisposable
+{
+    private readonly string _root = Directory.CreateTempSubdirectory("kvmtune").FullName;
+
+    public void Dispose() => Directory.Delete(_root, recursive: true);
+
+    [Fact]
+    public void Version_2_has_the_times_of_each_vcpu_and_of_the_vm_above_it()
+    {
+        var group = "/machine.slice/machine-qemu.scope/libvirt/vcpu0";
+        Write(group + "/cpu.stat", "usage_usec 5\nnr_periods 100\nnr_throttled 98\nthrottled_usec 7800000\n");
+        Write("/machine.slice/machine-qemu.scope/libvirt/cpu.stat", "nr_throttled 3\nthrottled_usec 4\n");
+        Write("/machine.slice/machine-qemu.scope/libvirt/emulator/cpu.stat", "nr_throttled 2\nthrottled_usec 1\n");
+        Write("/machine.slice/cpu.stat", "nr_periods 9\nnr_throttled 7\nthrottled_usec 5\n");
+        var counters = CpuQuotaSampler.Create(
+            [("Vcpu.0.", Write("/threads", $"0::{group}\n")), ("Emulator.", Write("/main", "0::/machine.slice/machine-qemu.scope/libvirt/emulator\n"))], _root)!.Read().Counters;
+        Assert.Equal((100, 2, 7), (counters["Vcpu.0.QuotaPeriods"], counters["Emulator.ThrottledPeriods"], counters["AboveVM.2.ThrottledPeriods"]));
+        Assert.Equal(98, counters["Vcpu.0.ThrottledPeriods"]);
+        Assert.Equal(7.8e9, counters["Vcpu.0.ThrottledNanoseconds"]);
+        Assert.Equal((3, 4000), (counters["VM.ThrottledPeriods"], counters["VM.ThrottledNanoseconds"]));
+    }
+
+    [Theory]
+    [InlineData("cpu,cpuacct")]
+    [InlineData("cpu")]
+    public void Version_1_counts_nanoseconds_under_the_controllers_mount(string mount)
+    {
+        var group = "/machine/qemu-1-db01.libvirt-qemu/vcpu1";
+        Write($"/{mount}{group}/cpu.stat", "nr_periods 100\nnr_throttled 5\nthrottled_time 250\n");
+        var groups = Write("/threads", $"5:cpuset:{group}\n4:cpu,cpuacct:{group}\n0::/\n");
+        var counters = CpuQuotaSampler.Create([("Vcpu.1.", groups)], _root)!.Read().Counters;
+        Assert.Equal((5, 250), (counters["Vcpu.1.ThrottledPeriods"], counters["Vcpu.1.ThrottledNanoseconds"]));
+    }
+
+    [Theory]
+    [InlineData("0::/user.slice/session.scope\n")]
+    [InlineData("0::/../../etc/vcpu0\n")]
+    [InlineData("nonsense")]
+    public void A_thread_without_a_group_of_its_own_yields_nothing(string groups) =>
+        Assert.Null(CpuQuotaSampler.Create([("Vcpu.0.", Write("/threads", groups))], _root));
+
+    private string Write(string path, string text)
+    {
+        var file = _root + path;
+        Directory.CreateDirectory(Path.GetDirectoryName(file)!);
+        File.WriteAllText(file, text);
+        return file;
+    }
+}
