@@ -174,6 +174,11 @@ public sealed class VMPlanner : IDisposable
         }
 
         var context = Context(plan.Change, before.ToFacts(), plan.After, hostCpus);
+        if (plan.Change.Preparation(context, Host) is not null)
+        {
+            return null;
+        }
+
         var anew = plan with { Findings = [.. RuleCatalog.Judge(context, RuleSeverity.Error), .. RuleCatalog.Judge(context, RuleSeverity.Confirm)] };
         RefuseErrors(anew);
         RefuseNewRisks(plan, anew);
