@@ -68,6 +68,9 @@ public sealed record VMExperiment
     /// <summary>How many times the VM was restarted for it.</summary>
     public required int RestartCount { get; init; }
 
+    /// <summary>How the side was switched inside one load; null for every other design.</summary>
+    public SwitchingSummary? Switching { get; init; }
+
     /// <summary>What was done, in order, and how long each took.</summary>
     public required IReadOnlyList<ExperimentStep> Steps { get; init; }
 
@@ -89,6 +92,31 @@ public sealed record VMExperiment
     /// <summary>How long the steps of a kind took together.</summary>
     public TimeSpan ElapsedOf(ExperimentStepKind kind) =>
         TimeSpan.FromTicks(Steps.Where(step => step.Kind == kind).Sum(step => step.Elapsed.Ticks));
+}
+
+/// <summary>How the side was switched inside one load.</summary>
+public sealed record SwitchingSummary
+{
+    /// <summary>How long a slot was.</summary>
+    public required TimeSpan Slot { get; init; }
+
+    /// <summary>How much of each slot's beginning was not used.</summary>
+    public required TimeSpan Guard { get; init; }
+
+    /// <summary>Whether the load showed, beyond half of the longest slot, the side before: then nothing is claimed.</summary>
+    public required bool IsSettled { get; init; }
+
+    /// <summary>How many times the side was switched.</summary>
+    public required int SwitchCount { get; init; }
+
+    /// <summary>The median time of a switch.</summary>
+    public required TimeSpan MedianSwitchTime { get; init; }
+
+    /// <summary>The longest time of a switch.</summary>
+    public required TimeSpan LongestSwitchTime { get; init; }
+
+    /// <summary>How far the guest's reports may be from where they are placed on the host's clock.</summary>
+    public required TimeSpan ClockError { get; init; }
 }
 
 /// <summary>What a step of an experiment is for.</summary>
