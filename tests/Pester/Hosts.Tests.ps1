@@ -75,11 +75,11 @@ Describe 'Connect-VMHost and Disconnect-VMHost' {
     # that is used again starts without a choice.
     It 'chooses for its own runspace only: <How>' -ForEach @{ How = 'ForEach-Object -Parallel' }, @{ How = 'Start-ThreadJob' } {
         $path = $module
-        $hosts = @('') + (1..6 | ForEach-Object { New-TestHost (Join-Path $TestDrive "$How $_") "vm$_" })
+        $hosts = @('') + (1..6 | ForEach-Object { New-TestHost (Join-Path $TestDrive "host$_") "vm$_" })
         $gate = [System.Threading.Barrier]::new(2)
         $usual = $env:LIBVIRT_DEFAULT_URI
         try {
-            $env:LIBVIRT_DEFAULT_URI = New-TestHost (Join-Path $TestDrive "$How usual") usual
+            $env:LIBVIRT_DEFAULT_URI = New-TestHost (Join-Path $TestDrive usual) usual
             $null = Connect-VMHost $test
             $found = if ($How -eq 'Start-ThreadJob') {
                 1..6 | ForEach-Object {
