@@ -178,7 +178,7 @@ public static class Formatting
     /// <summary>What a calibrated VM can show with one design, for example <c>8: 6.1 % in 59.2 s</c>, a line each.</summary>
     public static string Reach(VMCalibration calibration, string design) => string.Join('\n', calibration.Reach
         .Where(reach => reach.Design.ToString() == design)
-        .Select(reach => Invariant($"{reach.Count}: {(reach.DetectablePercent is { } percent ? Invariant($"{percent:0.#} %") : "nothing")} in {Elapsed(reach.Time)}")));
+        .Select(reach => Invariant($"{reach.Count}: {(reach.DetectablePercent is { } percent ? Invariant($"{percent:0.#} %") : "nothing")} in {Seconds(reach.TimeSeconds)}")));
 
     /// <summary>A number as per cent.</summary>
     public static string Percent(double value) => Invariant($"{value:0.#} %");
@@ -188,6 +188,12 @@ public static class Formatting
 
     /// <summary>A time, for example <c>1.7 s</c>, <c>3 ms</c>.</summary>
     public static string Elapsed(TimeSpan time) => Value(time.TotalNanoseconds, "ns");
+
+    /// <summary>A time in seconds, for example <c>1.7 s</c>, <c>3 ms</c>.</summary>
+    public static string Seconds(double? seconds) => Value(seconds * 1e9, "ns");
+
+    /// <summary>A longer time in seconds, for example <c>45 s</c>, <c>4 min 10 s</c>.</summary>
+    public static string LongSeconds(double seconds) => Duration(TimeSpan.FromSeconds(seconds));
 
     /// <summary>A longer time, for example <c>45 s</c>, <c>4 min 10 s</c>.</summary>
     public static string Duration(TimeSpan time) => time.TotalSeconds < 100

@@ -56,7 +56,7 @@ public sealed class MeasureVMPerformanceCommand : WorkloadCmdlet
         }
 
         WarnOfTooFewRuns(request, before);
-        if (!ShouldProcess(vm.Domain.Name, $"load the guest with {request.Name}, {request.Runs + 1} runs of {request.RunTime.TotalSeconds:0.#} s"))
+        if (!ShouldProcess(vm.Domain.Name, $"load the guest with {request.Name}, {request.Runs + 1} runs of {request.RunTimeSeconds:0.#} s"))
         {
             return false;
         }

@@ -41,7 +41,7 @@ public abstract class WorkloadCmdlet : VMCmdlet
     /// <summary>How long the steady load of one run lasts; a ramp of a second comes on top.</summary>
     [Parameter]
     [DurationTransformation]
-    public TimeSpan RunTime { get; set; } = Defaults.RunTime;
+    public TimeSpan RunTime { get; set; } = TimeSpan.FromSeconds(Defaults.RunTimeSeconds);
 
     /// <summary>The folder in the guest where a disk workload makes its file; by default the largest writable file system.</summary>
     [Parameter]
@@ -141,7 +141,7 @@ public abstract class WorkloadCmdlet : VMCmdlet
         {
             Name = name,
             Runs = IsGiven(nameof(Runs)) ? Runs : request.Runs,
-            RunTime = IsGiven(nameof(RunTime)) ? RunTime : request.RunTime,
+            RunTimeSeconds = IsGiven(nameof(RunTime)) ? RunTime.TotalSeconds : request.RunTimeSeconds,
             GuestPath = GuestPath ?? request.GuestPath,
             FileSizeMiB = FileSizeMiB ?? request.FileSizeMiB,
             Channel = IsGiven(nameof(Channel)) ? Channel : before?.Channel ?? request.Channel,
@@ -178,7 +178,7 @@ public abstract class WorkloadCmdlet : VMCmdlet
             Path = Command?[0] ?? before!.Path,
             Arguments = Command?[1..] ?? before!.Arguments,
             Metrics = Metric ?? before!.Metrics,
-            TimeLimit = CommandTimeLimit ?? before?.TimeLimit ?? TimeSpan.FromMinutes(10),
+            TimeLimitSeconds = CommandTimeLimit?.TotalSeconds ?? before?.TimeLimitSeconds ?? TimeSpan.FromMinutes(10).TotalSeconds,
         };
     }
 

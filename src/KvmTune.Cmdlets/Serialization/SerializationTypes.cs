@@ -25,15 +25,15 @@ public sealed class SerializationTypes : IModuleAssemblyInitializer
     // it is in the document besides. Whatever other object names a VM (a topology, a host's pool) is taken by that name and needs none of this.
     private static readonly Serialized[] All =
     [
-        Serialized.Of<VMPerformance>(["Median", "StartedAt", "Elapsed", "Notes"]),
+        Serialized.Of<VMPerformance>(["Median", "StartedAt", "ElapsedSeconds", "Notes"]),
         Serialized.Of<VMComparison>(["Verdict", "Sentence", "IsProvisional", "IsDirectionOnly", "Notes"], ["Baseline", "Candidate"]),
         Serialized.Of<VMExperiment>(
-            ["Title", "Verdict", "Decision", "Reason", "StartedAt", "Elapsed", "ExperimentId", "Notes"], ["Baseline", "Candidate", "Comparison", "Change"]),
+            ["Title", "Verdict", "Decision", "Reason", "StartedAt", "ElapsedSeconds", "ExperimentId", "Notes"], ["Baseline", "Candidate", "Comparison", "Change"]),
         Serialized.Of<VMTuningPlan>(["Title", "HasChanges", "RequiresRestart", "VirshCommand"]),
         Serialized.Of<VMTuningResult>(["Title", "Outcome", "AppliedAt", "JournalId", "VirshCommand", "Notes"], ["Plan"]),
         Serialized.Of<VMTuningFinding>(["Severity", "Area", "Id", "Subject", "Suggestion", "Reason"], ["Plan"]),
-        Serialized.Of<VMBottleneckReport>(["Verdict", "Cause", "Subject", "Interval"]),
-        Serialized.Of<VMOptimization>(["Workload", "Outcome", "Reason", "StartedAt", "Elapsed"]),
+        Serialized.Of<VMBottleneckReport>(["Verdict", "Cause", "Subject", "IntervalSeconds"]),
+        Serialized.Of<VMOptimization>(["Workload", "Outcome", "Reason", "StartedAt", "ElapsedSeconds"]),
         Serialized.Of<JournalEntry>(["Id", "Title", "StartedAt", "Outcome"]),
         Serialized.Of<TuningCheckpoint>(["Name", "MadeAt", "User"]),
     ];

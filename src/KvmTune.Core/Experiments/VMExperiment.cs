@@ -1,4 +1,5 @@
 // The result of an experiment: both measurements, the change between them, the comparison, the decision and why.
+using System.Text.Json.Serialization;
 using KvmTune.Measurement;
 using KvmTune.Statistics;
 using KvmTune.Tuning;
@@ -24,7 +25,7 @@ public sealed record VMExperiment
     public required string Title { get; init; }
 
     /// <summary>The change as it was last made; one, unless several were meant as one.</summary>
-    public required IReadOnlyList<VMTuningResult> Changes { get; init; }
+    public required IReadOnlyList<VMTuningResult> Changes { get; init => field = Items.Of(value); }
 
     /// <summary>The first of <see cref="Changes"/>: the only one, unless several were meant as one.</summary>
     public VMTuningResult Change => Changes[0];
@@ -69,19 +70,23 @@ public sealed record VMExperiment
     public required int RestartCount { get; init; }
 
     /// <summary>What was done, in order, and how long each took.</summary>
-    public required IReadOnlyList<ExperimentStep> Steps { get; init; }
+    public required IReadOnlyList<ExperimentStep> Steps { get; init => field = Items.Of(value); }
 
     /// <summary>What a reader must know of this experiment, each a sentence, for example what the time limit did not allow.</summary>
-    public IReadOnlyList<string> Notes { get; init; } = [];
+    public IReadOnlyList<string> Notes { get; init => field = Items.Of(value); } = Items<string>.None;
 
     /// <summary>The records of the journal that the experiment's changes made, in order; empty where no journal is kept.</summary>
-    public IReadOnlyList<long> JournalIds { get; init; } = [];
+    public IReadOnlyList<long> JournalIds { get; init => field = Items.Of(value); } = Items<long>.None;
 
     /// <summary>When it began.</summary>
     public required DateTimeOffset StartedAt { get; init; }
 
     /// <summary>How long it took in all.</summary>
-    public required TimeSpan Elapsed { get; init; }
+    [JsonInclude]
+    internal TimeSpan Elapsed { get; init; }
+
+    /// <summary>How long it took in all, in seconds.</summary>
+    public double ElapsedSeconds => Elapsed.TotalSeconds;
 
     /// <summary>For example <c>db01: pin vCPU 0 to host CPU 2 (Improved, Kept)</c>.</summary>
     public override string ToString() => $"{VMName}: {Title} ({Verdict}, {Decision})";
@@ -92,6 +97,7 @@ public sealed record VMExperiment
 }
 
 /// <summary>What a step of an experiment is for.</summary>
+[JsonText(typeof(EnumName))]
 public enum ExperimentStepKind
 {
     /// <summary>Checking the plan on what is there.</summary>
@@ -114,5 +120,24 @@ public enum ExperimentStepKind
 /// <param name="Kind">What it is for.</param>
 /// <param name="Name">What was done, in words, for example <c>pair 3: candidate</c>.</param>
 /// <param name="StartedAt">When it began.</param>
-/// <param name="Elapsed">How long it took.</param>
-public sealed record ExperimentStep(ExperimentStepKind Kind, string Name, DateTimeOffset StartedAt, TimeSpan Elapsed);
+[method: JsonConstructor]
+public sealed record ExperimentStep(ExperimentStepKind Kind, string Name, DateTimeOffset StartedAt)
+{
+    /// <summary>A step that took its time.</summary>
+    /// <param name="kind">What it is for.</param>
+    /// <param name="name">What was done, in words, for example <c>pair 3: candidate</c>.</param>
+    /// <param name="startedAt">When it began.</param>
+    /// <param name="elapsed">How long it took.</param>
+    public ExperimentStep(ExperimentStepKind kind, string name, DateTimeOffset startedAt, TimeSpan elapsed)
+        : this(kind, name, startedAt) => Elapsed = elapsed;
+
+    /// <summary>How long it took.</summary>
+    [JsonInclude]
+    internal TimeSpan Elapsed { get; init; }
+
+    /// <summary>How many seconds it took.</summary>
+    public double ElapsedSeconds => Elapsed.TotalSeconds;
+
+    /// <summary>For example <c>pair 3: candidate (12.4 s)</c>.</summary>
+    public override string ToString() => FormattableString.Invariant($"{Name} ({ElapsedSeconds:0.#} s)");
+}

@@ -5,6 +5,7 @@ using KvmTune.Tuning;
 namespace KvmTune.Journal;
 
 /// <summary>What an entry is about.</summary>
+[JsonText(typeof(EnumName))]
 public enum JournalKind
 {
     /// <summary>A change of a VM.</summary>
@@ -21,6 +22,7 @@ public enum JournalKind
 }
 
 /// <summary>How a change ended.</summary>
+[JsonText(typeof(EnumName))]
 public enum JournalOutcome
 {
     /// <summary>The change was made and is in force.</summary>
@@ -108,7 +110,7 @@ public sealed record JournalEntry
     public bool Restarted { get; init; }
 
     /// <summary>The settings that changed.</summary>
-    public IReadOnlyList<SettingDifference> Differences { get; init; } = [];
+    public IReadOnlyList<SettingDifference> Differences { get; init => field = Items.Of(value); } = Items<SettingDifference>.None;
 
     /// <summary>Why it failed; null for a change that did not.</summary>
     public string? Error { get; init; }
@@ -187,6 +189,9 @@ public sealed record JournalEntry
         ChangeStep.Started => ", after the VM was started again",
         _ => ", after all was done",
     };
+
+    /// <summary>For example <c>12: db01: pin vCPU 0 to host CPU 2 (Applied)</c>.</summary>
+    public override string ToString() => FormattableString.Invariant($"{Id}: {(VMName.Length > 0 ? VMName : ConnectionUri)}: {Title} ({Outcome})");
 }
 
 /// <summary>Which entries are wanted.</summary>

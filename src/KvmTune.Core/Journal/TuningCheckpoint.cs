@@ -26,4 +26,7 @@ public sealed record TuningCheckpoint
 
     /// <summary>The settings of the VM's persistent configuration; of the running one for a transient VM.</summary>
     public required TuningState State { get; init; }
+
+    /// <summary>For example <c>db01: before-summer</c>.</summary>
+    public override string ToString() => $"{VMName}: {Name}";
 }

@@ -2,6 +2,7 @@
 namespace KvmTune.Measurement;
 
 /// <summary>Which way a metric gets better.</summary>
+[JsonText(typeof(EnumName))]
 public enum MetricDirection
 {
     /// <summary>More is better (IOPS, events per second).</summary>
@@ -12,6 +13,7 @@ public enum MetricDirection
 }
 
 /// <summary>The kind of a metric. It decides the smallest shift that counts as a practical difference.</summary>
+[JsonText(typeof(EnumName))]
 public enum MetricKind
 {
     /// <summary>Work done in a time: IOPS, MiB/s, events/s.</summary>
@@ -33,4 +35,8 @@ public enum MetricKind
 /// <param name="Direction">Which way the metric gets better.</param>
 /// <param name="Kind">Decides the practical threshold of a verdict.</param>
 /// <param name="IsPrimary">True for the one metric of the workload that decides the verdict; the others are guards.</param>
-public sealed record MetricDefinition(string Name, string Unit, MetricDirection Direction, MetricKind Kind, bool IsPrimary = false);
+public sealed record MetricDefinition(string Name, string Unit, MetricDirection Direction, MetricKind Kind, bool IsPrimary = false)
+{
+    /// <summary>For example <c>Iops (IOPS)</c>.</summary>
+    public override string ToString() => $"{Name} ({Unit})";
+}

@@ -1,4 +1,5 @@
 // The result of a measurement: every run of it, the metrics that the runs have, and the conditions they were taken under.
+using System.Text.Json.Serialization;
 using System.Globalization;
 using KvmTune.Tuning;
 using MathNet.Numerics.Statistics;
@@ -24,10 +25,10 @@ public sealed record VMPerformance : IChangeBaseline
     public required WorkloadRequest Workload { get; init; }
 
     /// <summary>The metrics that every good run has a value for. Exactly one of them is primary.</summary>
-    public required IReadOnlyList<MetricDefinition> Metrics { get; init; }
+    public required IReadOnlyList<MetricDefinition> Metrics { get; init => field = Items.Of(value); }
 
     /// <summary>All runs in the order they were made: warm-up runs and failed runs too. Nothing is dropped.</summary>
-    public required IReadOnlyList<MeasuredRun> Runs { get; init; }
+    public required IReadOnlyList<MeasuredRun> Runs { get; init => field = Items.Of(value); }
 
     /// <summary>What was true of host and guest while the runs were made.</summary>
     public required MeasurementConditions Conditions { get; init; }
@@ -36,10 +37,14 @@ public sealed record VMPerformance : IChangeBaseline
     public required DateTimeOffset StartedAt { get; init; }
 
     /// <summary>How long it took in all, preparation and clean-up included.</summary>
-    public required TimeSpan Elapsed { get; init; }
+    [JsonInclude]
+    internal TimeSpan Elapsed { get; init; }
+
+    /// <summary>How long it took in all, preparation and clean-up included, in seconds.</summary>
+    public double ElapsedSeconds => Elapsed.TotalSeconds;
 
     /// <summary>What a reader must know to read the numbers right, each a sentence (for example: reads came from the host's page cache).</summary>
-    public IReadOnlyList<string> Notes { get; init; } = [];
+    public IReadOnlyList<string> Notes { get; init => field = Items.Of(value); } = Items<string>.None;
 
     /// <summary>The change that this measurement was made after, where it came down the pipeline.</summary>
     public VMTuningResult? Change { get; init; }
@@ -89,7 +94,11 @@ public sealed record MeasuredRun
     public required DateTimeOffset StartedAt { get; init; }
 
     /// <summary>How long the run took, ramp and harness included.</summary>
-    public required TimeSpan Duration { get; init; }
+    [JsonInclude]
+    internal TimeSpan Duration { get; init; }
+
+    /// <summary>How long the run took, ramp and harness included, in seconds.</summary>
+    public double DurationSeconds => Duration.TotalSeconds;
 
     /// <summary>True for a first run that only warms caches and allocates; it is kept and shown, and not counted.</summary>
     public bool IsWarmup { get; init; }
@@ -104,14 +113,17 @@ public sealed record MeasuredRun
     /// The value of every metric by its name; empty for a failed run. What the workload's tool did not report is absent, as the variation of
     /// a run with fewer than two reported seconds.
     /// </summary>
-    public IReadOnlyDictionary<string, double> Values { get; init; } = new Dictionary<string, double>(StringComparer.Ordinal);
+    public IReadOnlyDictionary<string, double> Values { get; init => field = Map.Of(value); } = Map<string, double>.None;
 
     /// <summary>The work done in those seconds of the run that the workload's tool reported, in order, in the primary metric's unit.</summary>
-    public IReadOnlyList<double> PerSecondRates { get; init; } = [];
+    public IReadOnlyList<double> PerSecondRates { get; init => field = Items.Of(value); } = Items<double>.None;
 
     /// <summary>
     /// What the host's counters did over the run, as differences, by name with the unit in it (for example
     /// <c>VcpuDelayNanoseconds</c>, <c>HostCpuBusyPercent</c>). A counter that the host does not keep is absent, never 0.
     /// </summary>
-    public IReadOnlyDictionary<string, double> Counters { get; init; } = new Dictionary<string, double>(StringComparer.Ordinal);
+    public IReadOnlyDictionary<string, double> Counters { get; init => field = Map.Of(value); } = Map<string, double>.None;
+
+    /// <summary>For example <c>run 3: Iops 6519, LatencyP99 1840</c>.</summary>
+    public override string ToString() => Failure is null ? $"run {Number}: {string.Join(", ", Values.Select(value => FormattableString.Invariant($"{value.Key} {value.Value:0.###}")))}" : $"run {Number} failed: {Failure}";
 }

@@ -123,6 +123,7 @@ public sealed record HostMap
 }
 
 /// <summary>What a host CPU is for.</summary>
+[JsonText(typeof(EnumName))]
 public enum HostCpuState
 {
     /// <summary>Anybody may have it.</summary>

@@ -4,6 +4,7 @@ using KvmTune.Topology;
 namespace KvmTune.Placement;
 
 /// <summary>How vCPUs are laid on cores with several threads.</summary>
+[JsonText(typeof(EnumName))]
 public enum ThreadPolicy
 {
     /// <summary>Distinct cores first, sibling threads where these do not suffice.</summary>

@@ -2,6 +2,7 @@
 namespace KvmTune.Statistics;
 
 /// <summary>Why a comparison was refused. The names serve as fixed error ids.</summary>
+[JsonText(typeof(EnumName))]
 public enum ComparisonRefusal
 {
     /// <summary>Both are one measurement.</summary>

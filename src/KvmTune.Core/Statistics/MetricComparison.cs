@@ -74,4 +74,7 @@ public sealed record MetricComparison
 
     /// <summary>The result in words.</summary>
     public required string Sentence { get; init; }
+
+    /// <summary>For example <c>Iops: +18 % (Improved)</c>.</summary>
+    public override string ToString() => FormattableString.Invariant($"{Metric.Name}: {ShiftPercent:+0.#;-0.#;0} % ({Verdict})");
 }

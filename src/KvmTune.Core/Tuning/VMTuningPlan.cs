@@ -49,10 +49,10 @@ public record VMTuningPlan
     public HostPreparation? Preparation { get; init; }
 
     /// <summary>The settings that change. Empty when the VM is already as asked for.</summary>
-    public required IReadOnlyList<SettingDifference> Differences { get; init; }
+    public required IReadOnlyList<SettingDifference> Differences { get; init => field = Items.Of(value); }
 
     /// <summary>What the rules say, kept and broken ones.</summary>
-    public required IReadOnlyList<RuleFinding> Findings { get; init; }
+    public required IReadOnlyList<RuleFinding> Findings { get; init => field = Items.Of(value); }
 
     /// <summary>The difference in the domain XML, as lines that begin with <c>-</c> and <c>+</c>.</summary>
     public required string XmlDifference { get; init; }

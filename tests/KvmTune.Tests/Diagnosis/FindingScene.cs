@@ -63,7 +63,7 @@ public sealed record FindingScene
                 VMName = (configured ?? running)!.Name,
                 VMId = Guid.Empty,
                 ConnectionUri = "qemu:///system",
-                State = running is null ? DomainState.ShutOff : DomainState.Running,
+                State = running is null ? VMState.ShutOff : VMState.Running,
                 IsPersistent = configured is not null,
                 Running = running,
                 Configured = configured,

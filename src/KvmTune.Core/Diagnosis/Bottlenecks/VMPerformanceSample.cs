@@ -1,4 +1,6 @@
 // What one VM did in one interval, as Watch-VMPerformance shows it: rates and shares made of the same counters that a verdict rests on.
+using System.Text.Json.Serialization;
+
 namespace KvmTune.Diagnosis.Bottlenecks;
 
 /// <summary>One VM in one interval. A value that is not counted is null, never 0.</summary>
@@ -17,7 +19,11 @@ public sealed record VMPerformanceSample
     public required DateTimeOffset Time { get; init; }
 
     /// <summary>How long it was.</summary>
-    public required TimeSpan Interval { get; init; }
+    [JsonInclude]
+    internal TimeSpan Interval { get; init; }
+
+    /// <summary>How long it was, in seconds.</summary>
+    public double IntervalSeconds => Interval.TotalSeconds;
 
     /// <summary>The time of the whole VM, QEMU's own threads included, in per cent of one host CPU.</summary>
     public double? CpuPercent { get; init; }
@@ -68,7 +74,7 @@ public sealed record VMPerformanceSample
     public double? HostCpuPercent { get; init; }
 
     /// <summary>All counters: what they grew by, and gauges at the end, by the samplers' names.</summary>
-    public required IReadOnlyDictionary<string, double> Counters { get; init; }
+    public required IReadOnlyDictionary<string, double> Counters { get; init => field = Map.Of(value); }
 
     /// <summary>Makes a sample of what the counters of a VM grew by.</summary>
     public static VMPerformanceSample Of(
@@ -154,4 +160,7 @@ public sealed record VMPerformanceSample
 
         return sums;
     }
+
+    /// <summary>For example <c>db01: 48 % of a host CPU over 2 s</c>.</summary>
+    public override string ToString() => FormattableString.Invariant($"{VMName}: {CpuPercent:0} % of a host CPU over {IntervalSeconds:0.#} s");
 }
