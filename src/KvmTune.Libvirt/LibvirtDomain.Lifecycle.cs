@@ -11,25 +11,6 @@ public sealed unsafe partial class LibvirtDomain
     /// <summary>Whether it has a persistent configuration.</summary>
     public bool IsPersistent => Check(virDomainIsPersistent(Handle)) == 1;
 
-    /// <summary>
-    /// Whether its state was saved when it was last shut down by the host (<c>virDomainHasManagedSaveImage</c>), so that the next start goes
-    /// on from there, with the configuration of then. False for a driver that knows no such thing.
-    /// </summary>
-    public bool HasManagedSave
-    {
-        get
-        {
-            try
-            {
-                return Check(virDomainHasManagedSaveImage(Handle, 0)) == 1;
-            }
-            catch (LibvirtException exception) when (exception.ErrorCode == LibvirtErrorCode.NoSupport)
-            {
-                return false;
-            }
-        }
-    }
-
     /// <summary>The state.</summary>
     public DomainState GetState() => GetState(out _);
 
@@ -60,9 +41,6 @@ public sealed unsafe partial class LibvirtDomain
 
     [LibraryImport(LibvirtLibrary.Libvirt)]
     private static partial int virDomainIsPersistent(DomainHandle domain);
-
-    [LibraryImport(LibvirtLibrary.Libvirt)]
-    private static partial int virDomainHasManagedSaveImage(DomainHandle domain, uint flags);
 
     [LibraryImport(LibvirtLibrary.Libvirt)]
     private static partial int virDomainGetState(DomainHandle domain, out int state, out int reason, uint flags);

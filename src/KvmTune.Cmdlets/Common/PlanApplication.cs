@@ -1,7 +1,6 @@
 // What every cmdlet that applies a plan does: show warnings, ask, apply, emit the result.
 using System.Globalization;
 using System.Management.Automation;
-using KvmTune.Measurement;
 using KvmTune.Tuning;
 
 namespace KvmTune.Cmdlets.Common;
@@ -9,14 +8,6 @@ namespace KvmTune.Cmdlets.Common;
 /// <summary>Applies plans on behalf of a cmdlet.</summary>
 internal static class PlanApplication
 {
-    /// <summary>How a plan is applied, from a cmdlet's parameters.</summary>
-    public static ApplyOptions Options(bool restart, TimeSpan shutdownTimeLimit, bool allowPowerOff, VMPerformance? baseline) => new()
-    {
-        Restart = restart,
-        RestartOptions = new RestartOptions { TimeLimit = shutdownTimeLimit, AllowPowerOff = allowPowerOff },
-        Baseline = baseline,
-    };
-
     /// <summary>Applies a plan after asking, and emits the result.</summary>
     /// <exception cref="KvmTuneException">A rule forbids it, or it could not be applied.</exception>
     public static void Apply(CancellableCmdlet cmdlet, VMTuner tuner, VMTuningPlan plan, bool force, ApplyOptions options)

@@ -6,7 +6,7 @@ using KvmTune.Tuning;
 namespace KvmTune.Cmdlets.Common;
 
 /// <summary>A cmdlet that makes one change to each VM.</summary>
-public abstract class VMChangeCmdlet : VMCmdlet
+public abstract class VMChangeCmdlet : TuningCmdlet
 {
     /// <summary>The VMs: names, wildcards, UUIDs, or objects of this module.</summary>
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
@@ -22,23 +22,6 @@ public abstract class VMChangeCmdlet : VMCmdlet
     /// <summary>Emits the change as a plan and touches nothing.</summary>
     [Parameter]
     public SwitchParameter AsPlan { get; set; }
-
-    /// <summary>Restarts a running VM when the change needs that to come into force.</summary>
-    [Parameter]
-    public SwitchParameter Restart { get; set; }
-
-    /// <summary>How long the guest may take to shut down for a restart. Default: two minutes.</summary>
-    [Parameter]
-    [DurationTransformation]
-    public TimeSpan ShutdownTimeLimit { get; set; } = new RestartOptions().TimeLimit;
-
-    /// <summary>Powers a guest off that does not shut down in time for a restart: what it has not written is lost.</summary>
-    [Parameter]
-    public SwitchParameter AllowPowerOff { get; set; }
-
-    /// <summary>Consents to what puts data at risk, and so does not ask about it.</summary>
-    [Parameter]
-    public SwitchParameter Force { get; set; }
 
     private PipedSettings? _piped;
 
@@ -82,7 +65,7 @@ public abstract class VMChangeCmdlet : VMCmdlet
                 }
                 else
                 {
-                    PlanApplication.Apply(this, tuner, plan, Force, PlanApplication.Options(Restart, ShutdownTimeLimit, AllowPowerOff, vm.Reference.Performance));
+                    PlanApplication.Apply(this, tuner, plan, Force, ApplyOptions(vm.Reference.Performance));
                 }
             }
         });

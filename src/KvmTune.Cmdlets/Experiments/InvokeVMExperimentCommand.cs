@@ -16,7 +16,7 @@ namespace KvmTune.Cmdlets.Experiments;
 /// </summary>
 [Cmdlet(VerbsLifecycle.Invoke, "VMExperiment", DefaultParameterSetName = PlanSet, SupportsShouldProcess = true)]
 [OutputType(typeof(VMExperiment))]
-public sealed class InvokeVMExperimentCommand : WorkloadCmdlet
+public sealed class InvokeVMExperimentCommand : ExperimentingCmdlet
 {
     private const string PlanSet = "Plan";
     private const string ChangeSet = "Change";
@@ -51,15 +51,6 @@ public sealed class InvokeVMExperimentCommand : WorkloadCmdlet
     [Parameter]
     public KeepRule Keep { get; set; }
 
-    /// <summary>Lets the VM be restarted, as often as the design needs. A change that needs a restart is refused without.</summary>
-    [Parameter]
-    public SwitchParameter Restart { get; set; }
-
-    /// <summary>How long the guest may take to shut down for a restart. Default: two minutes.</summary>
-    [Parameter]
-    [DurationTransformation]
-    public TimeSpan ShutdownTimeLimit { get; set; } = new RestartOptions().TimeLimit;
-
     /// <summary>How long the experiment of one VM may take. It ends with what was measured by then, and says what it could not do.</summary>
     [Parameter]
     [DurationTransformation]
@@ -78,20 +69,12 @@ public sealed class InvokeVMExperimentCommand : WorkloadCmdlet
     [Parameter]
     public int? Seed { get; set; }
 
-    /// <summary>Powers a guest off that does not shut down in time for a restart: what it has not written is lost.</summary>
-    [Parameter]
-    public SwitchParameter AllowPowerOff { get; set; }
-
-    /// <summary>Consents to what puts data at risk, and so does not ask about it.</summary>
-    [Parameter]
-    public SwitchParameter Force { get; set; }
-
     private ExperimentOptions Options => new()
     {
         Design = Design,
         Keep = Keep,
         Restart = Restart,
-        RestartOptions = new RestartOptions { TimeLimit = ShutdownTimeLimit, AllowPowerOff = AllowPowerOff },
+        RestartOptions = RestartOptions,
         Runs = IsGiven(nameof(Runs)) ? Runs : null,
         TimeLimit = TimeLimit,
         Metric = DecidingMetric,

@@ -26,7 +26,7 @@ public enum UndoCondition
 /// <summary>Takes changes back. Edits that others made since survive; a setting that was changed again is an error, unless -Force.</summary>
 [Cmdlet(VerbsCommon.Undo, "VMTuning", SupportsShouldProcess = true, DefaultParameterSetName = ByObject)]
 [OutputType(typeof(VMTuningResult), typeof(HugePagePoolResult))]
-public sealed class UndoVMTuningCommand : VMCmdlet
+public sealed class UndoVMTuningCommand : TuningCmdlet
 {
     private const string ById = "ById";
     private const string ByVM = "ByVM";
@@ -55,26 +55,6 @@ public sealed class UndoVMTuningCommand : VMCmdlet
     /// <summary>Keeps the change when its measurements say so. Without a verdict it is an error, and the change stays.</summary>
     [Parameter]
     public UndoCondition? Unless { get; set; }
-
-    /// <summary>
-    /// Restarts a running VM where that is needed for the change to be really gone. By default only where the change came down the
-    /// pipeline and the VM was restarted for it: then the guest runs again as it did.
-    /// </summary>
-    [Parameter]
-    public SwitchParameter Restart { get; set; }
-
-    /// <summary>How long the guest may take to shut down for a restart. Default: two minutes.</summary>
-    [Parameter]
-    [DurationTransformation]
-    public TimeSpan ShutdownTimeLimit { get; set; } = new RestartOptions().TimeLimit;
-
-    /// <summary>Powers a guest off that does not shut down in time: what it has not written is lost.</summary>
-    [Parameter]
-    public SwitchParameter AllowPowerOff { get; set; }
-
-    /// <summary>Sets back also what was changed again since.</summary>
-    [Parameter]
-    public SwitchParameter Force { get; set; }
 
     /// <inheritdoc/>
     protected override void BeginProcessing()
@@ -205,7 +185,7 @@ public sealed class UndoVMTuningCommand : VMCmdlet
         {
             Force = Force,
             Restart = MyInvocation.BoundParameters.ContainsKey(nameof(Restart)) ? Restart : ParameterSetName == ByObject && entry.Restarted,
-            RestartOptions = new RestartOptions { TimeLimit = ShutdownTimeLimit, AllowPowerOff = AllowPowerOff },
+            RestartOptions = RestartOptions,
         };
         VMTuner.RefuseErrors(plan);
         PlanApplication.Show(this, plan);

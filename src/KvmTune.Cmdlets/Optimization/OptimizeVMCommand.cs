@@ -20,7 +20,7 @@ namespace KvmTune.Cmdlets.Optimization;
 /// </summary>
 [Cmdlet(VerbsCommon.Optimize, "VM", SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.Medium)]
 [OutputType(typeof(VMOptimization))]
-public sealed class OptimizeVMCommand : WorkloadCmdlet
+public sealed class OptimizeVMCommand : ExperimentingCmdlet
 {
     private static readonly TuningArea[] Areas = [TuningArea.Cpu, TuningArea.Disk, TuningArea.Memory, TuningArea.Network];
 
@@ -41,27 +41,10 @@ public sealed class OptimizeVMCommand : WorkloadCmdlet
     [DurationTransformation]
     public TimeSpan? TimeLimit { get; set; }
 
-    /// <summary>Allows restarts of the VM. A change that needs them is passed over without.</summary>
-    [Parameter]
-    public SwitchParameter Restart { get; set; }
-
-    /// <summary>How long the guest may take to shut down for a restart. Default: two minutes.</summary>
-    [Parameter]
-    [DurationTransformation]
-    public TimeSpan ShutdownTimeLimit { get; set; } = new RestartOptions().TimeLimit;
-
-    /// <summary>Powers a guest off that does not shut down in time for a restart: what it has not written is lost.</summary>
-    [Parameter]
-    public SwitchParameter AllowPowerOff { get; set; }
-
-    /// <summary>Consents to what puts data at risk, and so does not ask about it.</summary>
-    [Parameter]
-    public SwitchParameter Force { get; set; }
-
     private ExperimentOptions Experiment => new()
     {
         Restart = Restart,
-        RestartOptions = new RestartOptions { TimeLimit = ShutdownTimeLimit, AllowPowerOff = AllowPowerOff },
+        RestartOptions = RestartOptions,
         Runs = IsGiven(nameof(Runs)) ? Runs : null,
     };
 

@@ -11,7 +11,7 @@ namespace KvmTune.Cmdlets.VM;
 /// <summary>Shuts VMs down and starts them; starts one that is off. A reboot inside the guest would keep QEMU and its settings.</summary>
 [Cmdlet(VerbsLifecycle.Restart, "VMDomain", SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.High)]
 [OutputType(typeof(VMTopology))]
-public sealed class RestartVMDomainCommand : VMCmdlet
+public sealed class RestartVMDomainCommand : RestartingCmdlet
 {
     /// <summary>The VMs: names, wildcards, UUIDs, or objects of this module.</summary>
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
@@ -19,15 +19,6 @@ public sealed class RestartVMDomainCommand : VMCmdlet
     [VMReferenceTransformation]
     [ArgumentCompleter(typeof(VMNameCompleter))]
     public VMReference[] VMName { get; set; } = [];
-
-    /// <summary>How long the guest may take to shut down. Default: two minutes.</summary>
-    [Parameter]
-    [DurationTransformation]
-    public TimeSpan ShutdownTimeLimit { get; set; } = new RestartOptions().TimeLimit;
-
-    /// <summary>Powers a guest off that does not shut down in time: what it has not written is lost. Whether to restart at all is still asked.</summary>
-    [Parameter]
-    public SwitchParameter AllowPowerOff { get; set; }
 
     /// <inheritdoc/>
     protected override string? Activity => "Restarting the VMs of";
@@ -43,7 +34,7 @@ public sealed class RestartVMDomainCommand : VMCmdlet
 
         Await((post, token) => new RestartProgress(this, vm.Domain.Name, vm.Domain.Id).ShowAsync(post, async progress =>
         {
-            var options = new RestartOptions { TimeLimit = ShutdownTimeLimit, AllowPowerOff = AllowPowerOff, Progress = progress };
+            var options = RestartOptions with { Progress = progress };
             await new VMRestarter(TimeProvider.System, options).RestartAsync(vm.Domain, token);
             return true;
         }));
