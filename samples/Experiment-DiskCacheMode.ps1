@@ -1,23 +1,54 @@
 #!/usr/bin/env pwsh
-# The first experiment of the method: is a disk faster with the host's page cache (writeback) or past it (none)? fio in the guest,
-# a restart between, and in the end what each costs and risks. What counts is the boot, so it takes pairs of them: 16 restarts and more,
-# a quarter of an hour on a small guest. -Design Blocks takes five restarts, and gives a direction instead of a verdict.
+<#
+.SYNOPSIS
+Compares the cache modes none and writeback of a disk, with fio in the guest.
+
+.DESCRIPTION
+The first experiment of the method: is a disk faster with the host's page cache (writeback) or without it (none)? The VM restarts between the
+two modes, so a boot is the unit: pairs of boots take 16 restarts or more, a quarter of an hour on a small guest. -Design Blocks takes five
+restarts, and gives a direction instead of a verdict. The script ends with what each mode costs and risks.
+
+.PARAMETER VMName
+The VM.
+
+.PARAMETER Disk
+The disk, by its target.
+
+.PARAMETER Workload
+The workload that decides.
+
+.PARAMETER Runs
+Pairs of boots, at least 6, instead of looks after 8, 12 and 20; or runs a side for the other designs.
+
+.PARAMETER RunTime
+The steady load of one run, in seconds.
+
+.PARAMETER Keep
+When the other mode is kept afterwards. Never: the disk ends as it began.
+
+.PARAMETER Design
+The order of the runs.
+
+.PARAMETER Force
+Does not ask before writeback is tried.
+
+.EXAMPLE
+./Experiment-DiskCacheMode.ps1 lab1 vdb -WhatIf
+
+.LINK
+https://github.com/kvmtune/kvmtune
+#>
 [CmdletBinding(SupportsShouldProcess)]
 param(
     [string] $VMName = 'lab1',
     [string] $Disk = 'vdb',
     [string] $Workload = 'RandomWrite',
-    # Pairs of boots, at least 6, instead of looks after 8, 12 and 20; or runs a side for the other designs.
     [int] $Runs,
-    # Steady load of one run, in seconds.
     [double] $RunTime = 3,
-    # What becomes of the other mode afterwards. Never: the experiment is made to know.
     [ValidateSet('Improved', 'NotWorse', 'Always', 'Never')]
     [string] $Keep = 'Never',
-    # The order of runs.
     [ValidateSet('Auto', 'Pairs', 'Blocks', 'Sequential')]
     [string] $Design = 'Auto',
-    # Does not ask before writeback is tried.
     [switch] $Force
 )
 $ErrorActionPreference = 'Stop'

@@ -1,21 +1,51 @@
 #!/usr/bin/env pwsh
-# The second experiment of the method: does pinning vCPUs make CPU work steadier? In pairs, live, without a restart. The metric that decides
-# is the latency of the slowest events inside a run, of which every run has thousands, and not the spread of a few seconds.
+<#
+.SYNOPSIS
+Tries whether pinned vCPUs make CPU work steadier.
+
+.DESCRIPTION
+The second experiment of the method, in pairs, live, without a restart. The deciding metric is the latency of the slowest events inside a run,
+of which every run has thousands, and not the spread of a few seconds.
+
+.PARAMETER VMName
+The VM.
+
+.PARAMETER Workload
+The workload that decides.
+
+.PARAMETER Map
+The host CPU of each vCPU; by default vCPU 0 goes to the first online host CPU, vCPU 1 to the next, and so on.
+
+.PARAMETER RunTime
+The steady load of one run, in seconds.
+
+.PARAMETER DecidingMetric
+The metric that decides. EventsPerSecond asks whether it is faster.
+
+.PARAMETER Pairs
+A fixed number of pairs; by default looks after 8, 12 and 20.
+
+.PARAMETER Seed
+A seed, to repeat an order.
+
+.PARAMETER Keep
+When the pins are kept afterwards. Never: the VM ends as it began.
+
+.EXAMPLE
+./Experiment-VcpuPinning.ps1 lab2 -WhatIf
+
+.LINK
+https://github.com/kvmtune/kvmtune
+#>
 [CmdletBinding(SupportsShouldProcess)]
 param(
     [string] $VMName = 'lab2',
     [string] $Workload = 'Cpu',
-    # The host CPU of each vCPU; by default vCPU 0 goes to the first online host CPU, vCPU 1 to the next, and so on.
     [hashtable] $Map,
-    # Steady load of one run, in seconds.
     [double] $RunTime = 3,
-    # The metric that decides. EventsPerSecond asks whether it is faster.
     [string] $DecidingMetric = 'LatencyP99',
-    # A fixed number of pairs; by default as many as it takes: looks after 8, 12 and 20.
     [int] $Pairs,
-    # A seed, to repeat an order.
     [int] $Seed,
-    # What becomes of the pins afterwards. Never: the experiment is made to know.
     [ValidateSet('Improved', 'NotWorse', 'Always', 'Never')]
     [string] $Keep = 'Never'
 )

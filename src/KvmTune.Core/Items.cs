@@ -20,6 +20,13 @@ public static class Items
     };
 }
 
+/// <summary>Ends a query with a list of an object's property.</summary>
+public static class ItemsQuery
+{
+    /// <summary>The list with a readable text.</summary>
+    public static Items<T> ToItems<T>(this IEnumerable<T> values) => new([.. values]);
+}
+
 /// <summary>A list whose text is its elements, with semicolons between them. It does not change.</summary>
 /// <typeparam name="T">The elements.</typeparam>
 /// <param name="values">The elements.</param>

@@ -126,7 +126,7 @@ Describe 'A real guest' -Tag Lab, lab2 -Skip:(-not $env:KVMTUNE_LAB) {
             $report.Exceeded.ThresholdName | Should -Contain DiskLimitPercent
             $sample = Watch-VMPerformance lab2 -Interval 1 -Count 1
             $sample.WriteIops | Should -BeGreaterThan 0
-            $sample.DiskLatencyMilliseconds | Should -BeGreaterThan 10
+            $sample.DiskMs | Should -BeGreaterThan 10
         }
         finally {
             $null = Invoke-InGuest lab2 'kill $(cat /tmp/load); rm -f /tmp/load /data/bottleneck; true'

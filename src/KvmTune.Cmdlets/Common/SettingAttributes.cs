@@ -1,6 +1,6 @@
 // What parameters that name a setting have in common: a row of a CSV file has them as text, and an empty cell says nothing.
-using System.Globalization;
 using System.Management.Automation;
+using System.Text.RegularExpressions;
 
 namespace KvmTune.Cmdlets.Common;
 
@@ -31,8 +31,24 @@ internal sealed class BetweenAttribute(int least, int most) : ValidateArgumentsA
     {
         if (arguments is int number && (number < least || number > most))
         {
-            throw new ValidationMetadataException(string.Create(
-                CultureInfo.InvariantCulture, most == int.MaxValue ? $"{number} is less than {least}." : $"{number} is not between {least} and {most}."));
+            throw new ValidationMetadataException(most == int.MaxValue
+                ? FormattableString.Invariant($"{number} is less than {least}.")
+                : FormattableString.Invariant($"{number} is not between {least} and {most}."));
+        }
+    }
+}
+
+/// <summary>The form of a text, said in words: PowerShell's own attribute shows the regular expression.</summary>
+/// <param name="pattern">The regular expression of the whole text.</param>
+/// <param name="words">The form in words.</param>
+internal sealed class FormAttribute(string pattern, string words) : ValidateEnumeratedArgumentsAttribute
+{
+    /// <inheritdoc/>
+    protected override void ValidateElement(object element)
+    {
+        if (element is string text && !Regex.IsMatch(text, pattern, RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(1)))
+        {
+            throw new ValidationMetadataException($"'{text}' does not have the required form: {words}.");
         }
     }
 }

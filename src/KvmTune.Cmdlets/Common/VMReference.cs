@@ -103,7 +103,7 @@ internal sealed class VMReferenceTransformationAttribute : ArgumentTransformatio
         }
         catch (ArgumentException exception)
         {
-            throw new ArgumentTransformationMetadataException(exception.Message, exception);
+            throw new ArgumentTransformationMetadataException(ErrorRecords.Plain(exception), exception);
         }
     }
 }

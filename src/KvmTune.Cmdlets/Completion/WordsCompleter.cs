@@ -20,8 +20,6 @@ public sealed class WordsCompleter : IArgumentCompleter
             .Select(word => new CompletionResult(word, word, CompletionResultType.ParameterValue, word));
     }
 
-    private static IReadOnlyList<string> Words(string command, string parameter) => typeof(WordsCompleter).Assembly.GetTypes()
-        .Where(type => type.GetCustomAttribute<CmdletAttribute>() is { } cmdlet && command.EndsWith($"{cmdlet.VerbName}-{cmdlet.NounName}", StringComparison.OrdinalIgnoreCase))
-        .Select(type => type.GetProperty(parameter, BindingFlags.Instance | BindingFlags.Public | BindingFlags.IgnoreCase)?.GetCustomAttribute<WordsAttribute>()?.Words)
-        .FirstOrDefault(words => words is not null) ?? [];
+    private static IReadOnlyList<string> Words(string command, string parameter) =>
+        CmdletParameters.Find(command, parameter)?.GetCustomAttribute<WordsAttribute>()?.Words ?? [];
 }

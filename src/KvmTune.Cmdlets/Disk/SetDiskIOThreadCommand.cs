@@ -31,6 +31,7 @@ public sealed class SetDiskIOThreadCommand : VMChangeCmdlet
     [Parameter(ValueFromPipelineByPropertyName = true)]
     [CellTransformation]
     [Between(1, 1024)]
+    [ArgumentCompleter(typeof(ValueCompleter))]
     public int? Queues { get; set; }
 
     /// <inheritdoc/>

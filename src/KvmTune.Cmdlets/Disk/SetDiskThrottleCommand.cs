@@ -46,71 +46,85 @@ public sealed class SetDiskThrottleCommand : VMChangeCmdlet
     /// <summary>The limit on reads and writes together, in bytes per second (10MB).</summary>
     [Parameter(ParameterSetName = SetSet, ValueFromPipelineByPropertyName = true)]
     [CellTransformation]
+    [ArgumentCompleter(typeof(ValueCompleter))]
     public ulong? TotalBytesPerSecond { get; set; }
 
     /// <summary>The limit on reads, in bytes per second.</summary>
     [Parameter(ParameterSetName = SetSet, ValueFromPipelineByPropertyName = true)]
     [CellTransformation]
+    [ArgumentCompleter(typeof(ValueCompleter))]
     public ulong? ReadBytesPerSecond { get; set; }
 
     /// <summary>The limit on writes, in bytes per second.</summary>
     [Parameter(ParameterSetName = SetSet, ValueFromPipelineByPropertyName = true)]
     [CellTransformation]
+    [ArgumentCompleter(typeof(ValueCompleter))]
     public ulong? WriteBytesPerSecond { get; set; }
 
     /// <summary>The limit on reads and writes together, in operations per second.</summary>
     [Parameter(ParameterSetName = SetSet, ValueFromPipelineByPropertyName = true)]
     [CellTransformation]
+    [ArgumentCompleter(typeof(ValueCompleter))]
     public ulong? TotalIops { get; set; }
 
     /// <summary>The limit on reads, in operations per second.</summary>
     [Parameter(ParameterSetName = SetSet, ValueFromPipelineByPropertyName = true)]
     [CellTransformation]
+    [ArgumentCompleter(typeof(ValueCompleter))]
     public ulong? ReadIops { get; set; }
 
     /// <summary>The limit on writes, in operations per second.</summary>
     [Parameter(ParameterSetName = SetSet, ValueFromPipelineByPropertyName = true)]
     [CellTransformation]
+    [ArgumentCompleter(typeof(ValueCompleter))]
     public ulong? WriteIops { get; set; }
 
     /// <summary>What a burst may reach in reads and writes together, in bytes per second.</summary>
     [Parameter(ParameterSetName = SetSet, ValueFromPipelineByPropertyName = true)]
     [CellTransformation]
+    [ArgumentCompleter(typeof(ValueCompleter))]
     public ulong? TotalBytesPerSecondMax { get; set; }
 
     /// <summary>What a burst of reads may reach, in bytes per second.</summary>
     [Parameter(ParameterSetName = SetSet, ValueFromPipelineByPropertyName = true)]
     [CellTransformation]
+    [ArgumentCompleter(typeof(ValueCompleter))]
     public ulong? ReadBytesPerSecondMax { get; set; }
 
     /// <summary>What a burst of writes may reach, in bytes per second.</summary>
     [Parameter(ParameterSetName = SetSet, ValueFromPipelineByPropertyName = true)]
     [CellTransformation]
+    [ArgumentCompleter(typeof(ValueCompleter))]
     public ulong? WriteBytesPerSecondMax { get; set; }
 
     /// <summary>What a burst may reach in reads and writes together, in operations per second.</summary>
     [Parameter(ParameterSetName = SetSet, ValueFromPipelineByPropertyName = true)]
     [CellTransformation]
+    [ArgumentCompleter(typeof(ValueCompleter))]
     public ulong? TotalIopsMax { get; set; }
 
     /// <summary>What a burst of reads may reach, in operations per second.</summary>
     [Parameter(ParameterSetName = SetSet, ValueFromPipelineByPropertyName = true)]
     [CellTransformation]
+    [ArgumentCompleter(typeof(ValueCompleter))]
     public ulong? ReadIopsMax { get; set; }
 
     /// <summary>What a burst of writes may reach, in operations per second.</summary>
     [Parameter(ParameterSetName = SetSet, ValueFromPipelineByPropertyName = true)]
     [CellTransformation]
+    [ArgumentCompleter(typeof(ValueCompleter))]
     public ulong? WriteIopsMax { get; set; }
 
     /// <summary>How long a burst may last, in whole seconds; for the bursts that are set with it. QEMU's own default is one second.</summary>
     [Parameter(ParameterSetName = SetSet, ValueFromPipelineByPropertyName = true)]
     [DurationTransformation(IsOptional = true)]
+    [ArgumentCompleter(typeof(ValueCompleter))]
     public TimeSpan? BurstLength { get; set; }
 
     /// <summary>From which size on, in bytes, a request counts as several operations.</summary>
     [Parameter(ParameterSetName = SetSet, ValueFromPipelineByPropertyName = true)]
     [CellTransformation]
+    [ArgumentCompleter(typeof(ValueCompleter))]
     public ulong? IopsSize { get; set; }
 
     /// <summary>Takes all limits away.</summary>

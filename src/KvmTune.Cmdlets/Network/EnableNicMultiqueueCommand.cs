@@ -30,18 +30,21 @@ public sealed class EnableNicMultiqueueCommand : VMChangeCmdlet
     [Parameter(ValueFromPipelineByPropertyName = true)]
     [CellTransformation]
     [Between(1, int.MaxValue)]
+    [ArgumentCompleter(typeof(ValueCompleter))]
     public int? Queues { get; set; }
 
     /// <summary>The size of the receive ring: 256, 512 or 1024.</summary>
     [Parameter(ValueFromPipelineByPropertyName = true)]
     [CellTransformation]
     [Between(1, int.MaxValue)]
+    [ArgumentCompleter(typeof(ValueCompleter))]
     public int? RxQueueSize { get; set; }
 
     /// <summary>The size of the transmit ring: 256; up to 1024 with vhost-user only.</summary>
     [Parameter(ValueFromPipelineByPropertyName = true)]
     [CellTransformation]
     [Between(1, int.MaxValue)]
+    [ArgumentCompleter(typeof(ValueCompleter))]
     public int? TxQueueSize { get; set; }
 
     /// <summary>What moves the packets: the host's kernel (vhost) or QEMU itself (qemu); default takes the setting away.</summary>

@@ -79,7 +79,7 @@ public sealed record VMExperiment
     public IReadOnlyList<long> JournalIds { get; init => field = Items.Of(value); } = Items<long>.None;
 
     /// <summary>When it began.</summary>
-    public required DateTimeOffset StartedAt { get; init; }
+    public required DateTimeOffset StartedAt { get; init => field = value.ToLocalTime(); }
 
     /// <summary>How long it took in all.</summary>
     [JsonInclude]
@@ -87,6 +87,25 @@ public sealed record VMExperiment
 
     /// <summary>How long it took in all, in seconds.</summary>
     public double ElapsedSeconds => Elapsed.TotalSeconds;
+
+    /// <summary>The medians of both sides, for example <c>1200 -> 1500 IOPS</c>.</summary>
+    public string Result
+    {
+        get
+        {
+            var metric = Comparison.PrimaryMetric;
+            var unit = $" {metric.Metric.Unit}";
+            var (before, after) = (MetricText.Value(metric.BaselineMedian, metric.Metric.Unit), MetricText.Value(metric.CandidateMedian, metric.Metric.Unit));
+            var isOneUnit = before.EndsWith(unit, StringComparison.Ordinal) && after.EndsWith(unit, StringComparison.Ordinal);
+            return $"{(isOneUnit ? before[..^unit.Length] : before)} -> {after}";
+        }
+    }
+
+    /// <summary>The difference of the metric that decides, with its interval, for example <c>+18 % [+12, +25]</c>.</summary>
+    public string Shift => ComparisonPicture.Shift(Comparison.PrimaryMetric);
+
+    /// <summary>The difference of the metric that decides, in per cent; null where there is none.</summary>
+    public double? ShiftPercent => Comparison.PrimaryMetric.ShiftPercent;
 
     /// <summary>For example <c>db01: pin vCPU 0 to host CPU 2 (Improved, Kept)</c>.</summary>
     public override string ToString() => $"{VMName}: {Title} ({Verdict}, {Decision})";

@@ -89,10 +89,10 @@ public sealed record JournalEntry
     public required string Title { get; init; }
 
     /// <summary>When it began.</summary>
-    public required DateTimeOffset StartedAt { get; init; }
+    public required DateTimeOffset StartedAt { get; init => field = value.ToLocalTime(); }
 
     /// <summary>When it ended; null where that is not known.</summary>
-    public DateTimeOffset? EndedAt { get; init; }
+    public DateTimeOffset? EndedAt { get; init => field = value?.ToLocalTime(); }
 
     /// <summary>How it ended.</summary>
     public required JournalOutcome Outcome { get; init; }
@@ -118,11 +118,14 @@ public sealed record JournalEntry
     /// <summary>The experiment that it is part of.</summary>
     public Guid? ExperimentId { get; init; }
 
+    /// <summary>The entries that this one stands for, itself among them, where it is the row of an experiment; else empty.</summary>
+    public IReadOnlyList<long> EntryIds { get; init => field = Items.Of(value); } = Items<long>.None;
+
     /// <summary>The entry that it took back; null for a change in its own right.</summary>
     public long? Undoes { get; init; }
 
     /// <summary>When it was taken back; null while it stands.</summary>
-    public DateTimeOffset? UndoneAt { get; init; }
+    public DateTimeOffset? UndoneAt { get; init => field = value?.ToLocalTime(); }
 
     /// <summary>The entry that took it back; null where there is none, or where there was nothing left to take back.</summary>
     public long? UndoneBy { get; init; }
@@ -151,6 +154,17 @@ public sealed record JournalEntry
     /// <summary>The same of a change of a host.</summary>
     internal HostChangeIntent? HostIntent { get; init; }
 
+    /// <summary>What was done, in words: the same as <see cref="Title"/>.</summary>
+    public string What => Title;
+
+    /// <summary>How it stands: its outcome, or <c>undone by 7</c>, or <c>nothing left</c> where there was nothing to take back any more.</summary>
+    public string State => (UndoneAt, UndoneBy) switch
+    {
+        (null, _) => Outcome.ToString(),
+        (_, { } by) => FormattableString.Invariant($"undone by {by}"),
+        _ => "nothing left",
+    };
+
     /// <summary>What is known of the entry, in a sentence: how it stands, and what can be done about it.</summary>
     public string Explanation => Outcome switch
     {
@@ -162,8 +176,8 @@ public sealed record JournalEntry
         JournalOutcome.RestartPending => "In force from the VM's next start on.",
         JournalOutcome.TakenBack => $"It failed, and the VM is as before. {Error}",
         JournalOutcome.Failed => $"It failed, and something of it may be left; Undo-VMTuning finds out and takes it back. {Error}",
-        JournalOutcome.Running => $"{Process} is at it{Reached}.",
-        _ => $"{Process} ended without a word{Reached}. Undo-VMTuning -Id {System.FormattableString.Invariant($"{Id}")} finds out what is left of it and takes that back.",
+        JournalOutcome.Running => $"{Process} is working on it{Reached}.",
+        _ => $"{Process} ended before it was done{Reached}. Undo-VMTuning -Id {System.FormattableString.Invariant($"{Id}")} finds out what is left of it and takes that back.",
     };
 
     /// <summary>The change as the result that it was; null where the entry is no change of a VM.</summary>

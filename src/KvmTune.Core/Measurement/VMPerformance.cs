@@ -34,7 +34,7 @@ public sealed record VMPerformance : IChangeBaseline
     public required MeasurementConditions Conditions { get; init; }
 
     /// <summary>When the measurement began.</summary>
-    public required DateTimeOffset StartedAt { get; init; }
+    public required DateTimeOffset StartedAt { get; init => field = value.ToLocalTime(); }
 
     /// <summary>How long it took in all, preparation and clean-up included.</summary>
     [JsonInclude]
@@ -56,7 +56,7 @@ public sealed record VMPerformance : IChangeBaseline
     public MetricDefinition PrimaryMetric => Metrics.Single(metric => metric.IsPrimary);
 
     /// <summary>The runs that count: neither warm-up nor screened nor failed, in order.</summary>
-    public IReadOnlyList<MeasuredRun> CountedRuns => Runs.Where(run => run is { IsWarmup: false, IsScreened: false, Failure: null }).ToList();
+    public IReadOnlyList<MeasuredRun> CountedRuns => Runs.Where(run => run is { IsWarmup: false, IsScreened: false, Failure: null }).ToItems();
 
     /// <summary>The median of the metric that decides, over <see cref="CountedRuns"/>, in its unit; null without a usable run.</summary>
     public double? Median => MedianOf(PrimaryMetric.Name);
@@ -65,6 +65,14 @@ public sealed record VMPerformance : IChangeBaseline
     /// <exception cref="ArgumentException">The workload has no metric of that name.</exception>
     public double? MedianOf(string metricName) =>
         ValuesOf(metricName).Where(double.IsFinite).ToArray() is { Length: > 0 } values ? ArrayStatistics.MedianInplace(values) : null;
+
+    /// <summary>The range of the metric that decides over <see cref="CountedRuns"/>, in per cent of its median; null with fewer than two runs.</summary>
+    public double? RangePercent => Median is not 0 && ValuesOf(PrimaryMetric.Name) is { Count: > 1 } values ? (values.Max() - values.Min()) / Median * 100 : null;
+
+    /// <summary>The median of the 99th percentile of latency, in milliseconds; null where the workload does not report it.</summary>
+    public double? P99Milliseconds => Metrics.FirstOrDefault(metric => metric.Unit == "ns" && metric.Name.EndsWith("P99", StringComparison.Ordinal)) is { } metric
+        ? MedianOf(metric.Name) / 1e6
+        : null;
 
     /// <summary>For example <c>db01: RandomWrite, 8 runs</c>.</summary>
     public override string ToString() => $"{VMName}: {Workload.Name}, {CountedRuns.Count.ToString(CultureInfo.InvariantCulture)} runs";
@@ -91,7 +99,7 @@ public sealed record MeasuredRun
     public required int Number { get; init; }
 
     /// <summary>When the load was started.</summary>
-    public required DateTimeOffset StartedAt { get; init; }
+    public required DateTimeOffset StartedAt { get; init => field = value.ToLocalTime(); }
 
     /// <summary>How long the run took, ramp and harness included.</summary>
     [JsonInclude]

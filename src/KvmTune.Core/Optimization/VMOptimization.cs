@@ -104,7 +104,7 @@ public sealed record VMOptimization
     public required IReadOnlyList<OptimizationStep> Steps { get; init => field = Items.Of(value); }
 
     /// <summary>When it began.</summary>
-    public required DateTimeOffset StartedAt { get; init; }
+    public required DateTimeOffset StartedAt { get; init => field = value.ToLocalTime(); }
 
     /// <summary>How long it took.</summary>
     [JsonInclude]
@@ -114,7 +114,10 @@ public sealed record VMOptimization
     public double ElapsedSeconds => Elapsed.TotalSeconds;
 
     /// <summary>What was kept.</summary>
-    public IReadOnlyList<OptimizationStep> Kept => Steps.Where(step => step.Decision == CandidateDecision.Kept).ToList();
+    public IReadOnlyList<OptimizationStep> Kept => Steps.Where(step => step.Decision == CandidateDecision.Kept).ToItems();
+
+    /// <summary>How many changes were tried.</summary>
+    public int TriedCount => Steps.Count(step => step.Experiment is not null);
 
     /// <summary>For example <c>db01: NothingToDo. No bottleneck was found.</c>.</summary>
     public override string ToString() => $"{VMName}: {Outcome}. {Reason}";

@@ -24,10 +24,10 @@ public sealed record PlacementRequest
     public required VMHostTopology Host { get; init; }
 
     /// <summary>The VMs that want a place, in the order in which they are served where nothing speaks for another one.</summary>
-    public required IReadOnlyList<PlacementVM> VMs { get; init; }
+    public required IReadOnlyList<PlacementVM> VMs { get; init => field = Items.Of(value); }
 
     /// <summary>The other VMs of the host.</summary>
-    public IReadOnlyList<PlacementNeighbour> Neighbours { get; init; } = [];
+    public IReadOnlyList<PlacementNeighbour> Neighbours { get; init => field = Items.Of(value); } = Items<PlacementNeighbour>.None;
 
     /// <summary>Host CPUs that belong to the host and get nothing.</summary>
     public CpuSet ReservedCpus { get; init; } = CpuSet.Empty;
@@ -43,6 +43,9 @@ public sealed record PlacementRequest
 
     /// <summary>Whether a host CPU may get several vCPUs where there are too few.</summary>
     public bool AllowOvercommit { get; init; }
+
+    /// <summary>For example <c>3 VMs on host1</c>.</summary>
+    public override string ToString() => FormattableString.Invariant($"{VMs.Count} VMs on {Host.HostName}");
 }
 
 /// <summary>A VM that wants a place.</summary>
@@ -67,7 +70,7 @@ public sealed record PlacementVM
     public int GuestThreads { get; init; } = 1;
 
     /// <summary>The NUMA cells that the guest sees; empty for a guest without.</summary>
-    public IReadOnlyList<GuestNumaCell> Cells { get; init; } = [];
+    public IReadOnlyList<GuestNumaCell> Cells { get; init => field = Items.Of(value); } = Items<GuestNumaCell>.None;
 
     /// <summary>The nodes that it must be placed on; null for any. Set where the memory stays where it is.</summary>
     public CpuSet? RequiredNodes { get; init; }
@@ -76,10 +79,13 @@ public sealed record PlacementVM
     public CpuSet? CurrentNodes { get; init; }
 
     /// <summary>The memory in KiB that it holds now by node, and gives back when it moves. Empty where that is not known.</summary>
-    public IReadOnlyDictionary<int, long> HeldMemoryKiB { get; init; } = new Dictionary<int, long>();
+    public IReadOnlyDictionary<int, long> HeldMemoryKiB { get; init => field = Map.Of(value); } = Map<int, long>.None;
 
     /// <summary>The huge pages of its size that it holds now by node, and gives back when it moves.</summary>
-    public IReadOnlyDictionary<int, long> HeldPages { get; init; } = new Dictionary<int, long>();
+    public IReadOnlyDictionary<int, long> HeldPages { get; init => field = Map.Of(value); } = Map<int, long>.None;
+
+    /// <summary>For example <c>db01: 4 vCPUs</c>.</summary>
+    public override string ToString() => FormattableString.Invariant($"{Name}: {Vcpus} vCPUs");
 }
 
 /// <summary>Another VM of the host, as far as it is in the way.</summary>
@@ -95,8 +101,11 @@ public sealed record PlacementNeighbour
     public int Vcpus { get; init; }
 
     /// <summary>The pins of its vCPUs; a pin to all online host CPUs is none.</summary>
-    public IReadOnlyDictionary<int, CpuSet> VcpuPins { get; init; } = new Dictionary<int, CpuSet>();
+    public IReadOnlyDictionary<int, CpuSet> VcpuPins { get; init => field = Map.Of(value); } = Map<int, CpuSet>.None;
 
     /// <summary>The pins of its emulator and I/O threads, by what libvirt would call them.</summary>
-    public IReadOnlyDictionary<string, CpuSet> ServicePins { get; init; } = new Dictionary<string, CpuSet>(StringComparer.Ordinal);
+    public IReadOnlyDictionary<string, CpuSet> ServicePins { get; init => field = Map.Of(value); } = Map<string, CpuSet>.None;
+
+    /// <summary>For example <c>web01: 2 vCPUs</c>.</summary>
+    public override string ToString() => FormattableString.Invariant($"{Name}: {Vcpus} vCPUs");
 }

@@ -7,7 +7,7 @@ namespace KvmTune.Statistics;
 /// <param name="Design">In which order the runs of the two sides are made.</param>
 /// <param name="Count">The number of pairs, or of runs a side.</param>
 /// <param name="DetectablePercent">The smallest shift that is found 4 times in 5, in per cent; never below the practical threshold.</param>
-/// <param name="Time">How long all runs of both sides take, preparation and warm-up included.</param>
+/// <param name="TimeSeconds">How many seconds it takes.</param>
 public sealed record CalibratedReach(ComparisonDesign Design, int Count, double? DetectablePercent, double TimeSeconds)
 {
     /// <summary>For example <c>Pairs 8: 6.1 % in 59 s</c>.</summary>

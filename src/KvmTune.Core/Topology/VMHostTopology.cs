@@ -13,8 +13,14 @@ public sealed record VMHostTopology
     /// <summary>The CPU's architecture, for example <c>x86_64</c>.</summary>
     public string? Architecture { get; init; }
 
-    /// <summary>The CPU model as libvirt names it.</summary>
+    /// <summary>The CPU model as libvirt names it: the nearest that it knows by name.</summary>
     public string? CpuModel { get; init; }
+
+    /// <summary>The CPU as its maker names it (<c>/proc/cpuinfo</c>), for example <c>AMD EPYC 7543 32-Core Processor</c>; null when the host is not the local one.</summary>
+    public string? CpuName { get; init; }
+
+    /// <summary>How many cores the online CPUs are threads of.</summary>
+    public int CoreCount => Cpus.Where(cpu => OnlineCpus.Contains(cpu.Id)).Select(cpu => cpu.Siblings).Distinct().Count();
 
     /// <summary>The NUMA nodes.</summary>
     public required IReadOnlyList<HostNode> Nodes { get; init => field = Items.Of(value); }
@@ -32,10 +38,13 @@ public sealed record VMHostTopology
     public CpuSet? IsolatedCpus { get; init; }
 
     /// <summary>All CPUs of all nodes.</summary>
-    public IReadOnlyList<HostCpu> Cpus => new Items<HostCpu>([.. Nodes.SelectMany(node => node.Cpus)]);
+    public IReadOnlyList<HostCpu> Cpus => Nodes.SelectMany(node => node.Cpus).ToItems();
 
     /// <summary>The host's memory in KiB.</summary>
     public long MemoryKiB => Nodes.Sum(node => node.MemoryKiB);
+
+    /// <summary>The host's memory in GiB.</summary>
+    public double MemoryGiB => MemoryKiB / (double)PageSize.GigabyteKiB;
 
     /// <summary>The length that a CPU map for this host must have: the highest CPU number plus one.</summary>
     public int CpuMapLength => OnlineCpus.Union(OfflineCpus).Numbers.DefaultIfEmpty(0).Max() + 1;
@@ -64,6 +73,12 @@ public sealed record HostNode
 
     /// <summary>The distance to each node by its number (10 is the node itself; ACPI SLIT).</summary>
     public IReadOnlyDictionary<int, int> Distances { get; init => field = Map.Of(value); } = Map<int, int>.None;
+
+    /// <summary>The node's memory in GiB.</summary>
+    public double MemoryGiB => MemoryKiB / (double)PageSize.GigabyteKiB;
+
+    /// <summary>The node's free memory in GiB; null when the driver does not say.</summary>
+    public double? FreeMemoryGiB => FreeMemoryKiB / (double)PageSize.GigabyteKiB;
 
     /// <summary>The node's CPU numbers.</summary>
     public CpuSet CpuSet => CpuSet.Of(Cpus.Select(cpu => cpu.Id));

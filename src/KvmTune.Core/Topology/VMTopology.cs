@@ -1,4 +1,5 @@
 // Where everything of a VM sits: vCPUs, threads, memory, disks and NICs, as running and as configured.
+using System.Text.Json.Serialization;
 
 namespace KvmTune.Topology;
 
@@ -33,7 +34,10 @@ public sealed record VMTopology
     public required IReadOnlyList<VcpuTopology> Vcpus { get; init => field = Items.Of(value); }
 
     /// <summary>The settings in which the running VM differs from its persistent configuration.</summary>
-    public IReadOnlyList<ConfigurationDifference> PendingRestart { get; init => field = Items.Of(value); } = Items<ConfigurationDifference>.None;
+    public IReadOnlyList<ConfigurationDifference> Differences { get; init => field = Items.Of(value); } = Items<ConfigurationDifference>.None;
+
+    /// <summary>Those of them that only a restart can bring into force. A setting that the running VM could take at once is not waiting for a restart.</summary>
+    public IReadOnlyList<ConfigurationDifference> PendingRestart => Differences.Where(difference => !difference.CanBeLive).ToItems();
 
     /// <summary>What is in force now.</summary>
     public VMConfiguration Current => Running ?? Configured
@@ -54,6 +58,15 @@ public sealed record VMTopology
 
     /// <summary>The guest's memory and what backs it.</summary>
     public MemoryConfiguration Memory => Current.Memory;
+
+    /// <summary>The pins of the vCPUs, those of the same host CPUs together, for example <c>0-1:2 2:3-5</c>; null where no vCPU is pinned.</summary>
+    public string? Pins => Vcpus.Where(vcpu => vcpu.Pin is not null).GroupBy(vcpu => vcpu.Pin!)
+        .Select(pinned => $"{CpuSet.Of(pinned.Select(vcpu => vcpu.Number))}:{pinned.Key}").ToList() is { Count: > 0 } pins ? string.Join(' ', pins) : null;
+
+    /// <summary>The sizes of the pages behind the memory: <c>normal</c>, <c>2 MiB</c>, or <c>huge</c> where the host's default size is meant.</summary>
+    public string Pages => !Memory.UsesHugePages
+        ? "normal"
+        : Memory.HugePages.Count == 0 ? "huge" : string.Join(' ', Memory.HugePages.Select(page => page.PageSizeKiB is { } size ? PageSize.Short(size) : "huge"));
 
     /// <summary>The disks.</summary>
     public IReadOnlyList<DiskConfiguration> Disks => Current.Disks;
@@ -86,6 +99,7 @@ public abstract record VMPart
     public string? ConnectionUri => VM?.ConnectionUri;
 
     // Set by the one who read it.
+    [JsonInclude]
     internal VMIdentity? VM { get; set; }
 }
 

@@ -34,7 +34,7 @@ public static class VMTopologyReader
             Running = running,
             Configured = configured,
             Vcpus = Vcpus(domain, current, isRunning, hostCpus, vm),
-            PendingRestart = runningXml is null || configuredXml is null
+            Differences = runningXml is null || configuredXml is null
                 ? []
                 : SettingComparer.Pending(DomainSettings.Read(runningXml.Span), DomainSettings.Read(configuredXml.Span), hostCpus),
         };

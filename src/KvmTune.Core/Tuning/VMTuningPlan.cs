@@ -84,8 +84,8 @@ public record VMTuningPlan
     /// <summary>For example <c>db01: pin vCPU 0 to host CPU 2</c>.</summary>
     public sealed override string ToString() => TerminalText.Line(Change.ToString());
 
-    private List<RuleFinding> Broken(RuleSeverity severity) =>
-        [.. Findings.Where(finding => !finding.IsKept && finding.Severity == severity)];
+    private Items<RuleFinding> Broken(RuleSeverity severity) =>
+        Findings.Where(finding => !finding.IsKept && finding.Severity == severity).ToItems();
 }
 
 /// <summary>A VM's documents at one moment.</summary>

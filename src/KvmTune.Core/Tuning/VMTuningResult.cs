@@ -61,7 +61,7 @@ public sealed record VMTuningResult
     public IReadOnlyList<VMChange> Inverse { get; init => field = Items.Of(value); } = Items<VMChange>.None;
 
     /// <summary>When it was applied.</summary>
-    public required DateTimeOffset AppliedAt { get; init; }
+    public required DateTimeOffset AppliedAt { get; init => field = value.ToLocalTime(); }
 
     /// <summary>How long it took, a restart included.</summary>
     [JsonInclude]

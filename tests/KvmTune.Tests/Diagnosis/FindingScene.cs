@@ -68,7 +68,7 @@ public sealed record FindingScene
                 Running = running,
                 Configured = configured,
                 Vcpus = [],
-                PendingRestart = Running is null || Configured is null ? [] : SettingComparer.Pending(DomainSettings.Read(Running), DomainSettings.Read(Configured), Host.OnlineCpus),
+                Differences = Running is null || Configured is null ? [] : SettingComparer.Pending(DomainSettings.Read(Running), DomainSettings.Read(Configured), Host.OnlineCpus),
             },
             () => Host, () => Neighbours, () => HostMemory)
         {

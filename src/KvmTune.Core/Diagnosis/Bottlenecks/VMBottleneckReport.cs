@@ -160,7 +160,7 @@ public sealed record VMBottleneckReport
     public required string ConnectionUri { get; init; }
 
     /// <summary>When the watching began.</summary>
-    public required DateTimeOffset StartedAt { get; init; }
+    public required DateTimeOffset StartedAt { get; init => field = value.ToLocalTime(); }
 
     /// <summary>How long it took.</summary>
     [JsonInclude]
@@ -187,11 +187,23 @@ public sealed record VMBottleneckReport
     /// <summary>What could not be seen, and why.</summary>
     public required IReadOnlyList<string> Notes { get; init => field = Items.Of(value); }
 
+    /// <summary>What was seen of the CPU.</summary>
+    public AreaBottleneck? Cpu => Areas.FirstOrDefault(found => found.Area == TuningArea.Cpu);
+
+    /// <summary>What was seen of the disks.</summary>
+    public AreaBottleneck? Disk => Areas.FirstOrDefault(found => found.Area == TuningArea.Disk);
+
+    /// <summary>What was seen of the memory.</summary>
+    public AreaBottleneck? Memory => Areas.FirstOrDefault(found => found.Area == TuningArea.Memory);
+
+    /// <summary>What was seen of the network.</summary>
+    public AreaBottleneck? Network => Areas.FirstOrDefault(found => found.Area == TuningArea.Network);
+
     /// <summary>Whether an area holds the VM back.</summary>
     public bool HasBottleneck => Area is not null;
 
     /// <summary>The values that count against the VM.</summary>
-    public IReadOnlyList<BottleneckEvidence> Exceeded => Areas.SelectMany(area => area.Evidence).Where(evidence => evidence.IsExceeded).ToList();
+    public IReadOnlyList<BottleneckEvidence> Exceeded => Areas.SelectMany(area => area.Evidence).Where(evidence => evidence.IsExceeded).ToItems();
 
     /// <summary>One area of the report.</summary>
     /// <param name="area">CPU, disk, memory or network.</param>

@@ -16,7 +16,7 @@ public sealed record VMPerformanceSample
     public required string ConnectionUri { get; init; }
 
     /// <summary>The end of the interval.</summary>
-    public required DateTimeOffset Time { get; init; }
+    public required DateTimeOffset Time { get; init => field = value.ToLocalTime(); }
 
     /// <summary>How long it was.</summary>
     [JsonInclude]
@@ -47,16 +47,16 @@ public sealed record VMPerformanceSample
     public double? DiskMiBPerSecond { get; init; }
 
     /// <summary>The mean time of a read or write, in ms; null where there was none.</summary>
-    public double? DiskLatencyMilliseconds { get; init; }
+    public double? DiskMs { get; init; }
 
     /// <summary>Requests under way on average, flushes included.</summary>
     public double? DiskRequestsUnderWay { get; init; }
 
     /// <summary>What the guest received, in Mbit a second.</summary>
-    public double? ReceivedMbitPerSecond { get; init; }
+    public double? RxMbit { get; init; }
 
     /// <summary>What the guest sent, in Mbit a second.</summary>
-    public double? SentMbitPerSecond { get; init; }
+    public double? TxMbit { get; init; }
 
     /// <summary>Packets that the host dropped, a second.</summary>
     public double? DropsPerSecond { get; init; }
@@ -103,10 +103,10 @@ public sealed record VMPerformanceSample
             WriteIops = Rate(Sum(".WriteRequests")),
             FlushIops = Rate(Sum(".FlushRequests")),
             DiskMiBPerSecond = Rate(Sum(".ReadBytes") + Sum(".WriteBytes")) / 1048576,
-            DiskLatencyMilliseconds = transfers > 0 ? transferTime / transfers / 1e6 : null,
+            DiskMs = transfers > 0 ? transferTime / transfers / 1e6 : null,
             DiskRequestsUnderWay = Share(transferTime + (Sum(".FlushNanoseconds") ?? 0)) / 100,
-            ReceivedMbitPerSecond = Rate(Sum(".ReceivedBytes")) * 8 / 1e6,
-            SentMbitPerSecond = Rate(Sum(".SentBytes")) * 8 / 1e6,
+            RxMbit = Rate(Sum(".ReceivedBytes")) * 8 / 1e6,
+            TxMbit = Rate(Sum(".SentBytes")) * 8 / 1e6,
             DropsPerSecond = Rate(Sum(".ReceiveDropsPackets") + Sum(".SendDropsPackets")),
             MemoryKiB = Value("Balloon.CurrentKiB"),
             MemoryUsedPercent = BalloonFigures.UsedPercent(counters),
