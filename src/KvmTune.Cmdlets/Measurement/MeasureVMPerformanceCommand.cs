@@ -46,7 +46,7 @@ public sealed class MeasureVMPerformanceCommand : WorkloadCmdlet
     /// <inheritdoc/>
     protected override void ProcessRecord() => ForEachVM(VMName, writable: true, keep: Parallel, vm =>
     {
-        var before = vm.Reference.Performance ?? vm.Reference.Change?.Baseline as VMPerformance;
+        var before = vm.Reference.Performance ?? vm.Reference.Change?.MeasuredBefore() as VMPerformance;
         var request = Request(before?.Workload, vm);
         if (Calibrate)
         {

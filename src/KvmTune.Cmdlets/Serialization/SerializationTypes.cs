@@ -7,6 +7,7 @@ using KvmTune.Experiments;
 using KvmTune.Journal;
 using KvmTune.Measurement;
 using KvmTune.Optimization;
+using KvmTune.Placement;
 using KvmTune.Statistics;
 using KvmTune.Topology;
 using KvmTune.Tuning;
@@ -38,11 +39,18 @@ public sealed class SerializationTypes : IModuleAssemblyInitializer
         Serialized.Of<JournalEntry>(["Id", "Title", "StartedAt", "Outcome"]),
         Serialized.Of<VMTopology>(["State", "VcpuCount", "Pins", "Pages", "IsPersistent"]),
         Serialized.Of<VMHostTopology>(["HostName", "CpuModel", "CoreCount", "MemoryKiB"]),
+        Serialized.Of<VcpuTopology>(["Number", "IsOnline", "HostCpu", "CpuTimeSeconds"]),
+        Serialized.Of<IOThreadTopology>(["Id"]),
+        Serialized.Of<DiskConfiguration>(["Target", "Bus", "Cache", "IO", "Source"]),
+        Serialized.Of<NicConfiguration>(["Mac", "Model", "Queues", "Source"]),
+        Serialized.Of<HostMap>(["HostName", "IsPlanned"]),
+        Serialized.Of<ComparisonPlot>(["Title"]),
+        Serialized.Of<VMPerformanceSample>(["Time", "IntervalSeconds", "CpuPercent"]),
         Serialized.Of<TuningCheckpoint>(["Name", "MadeAt", "User"]),
     ];
 
     // What is emitted, has moments and is not serialised whole.
-    private static readonly Type[] Shown = [typeof(VMPerformanceSample), typeof(MeasuredRun), typeof(ExperimentStep)];
+    private static readonly Type[] Shown = [typeof(MeasuredRun), typeof(ExperimentStep)];
 
     /// <summary>The object in a serialised one; the same object where it is none of ours.</summary>
     /// <exception cref="KvmTuneException">It is one, of a version that is not understood (<c>DocumentNotUnderstood</c>).</exception>

@@ -71,7 +71,11 @@ public sealed record VMTuningResult
     public double ElapsedSeconds => Elapsed.TotalSeconds;
 
     /// <summary>The measurement that came down the pipeline before the change: the baseline of the next one.</summary>
-    public IChangeBaseline? Baseline { get; init; }
+    [JsonInclude]
+    internal IChangeBaseline? Baseline { get; init; }
+
+    /// <summary>The measurement that came down the pipeline before the change; null for none. No property: its runs would stand in the JSON of every change.</summary>
+    public IChangeBaseline? MeasuredBefore() => Baseline;
 
     /// <summary>The settings that changed.</summary>
     public IReadOnlyList<SettingDifference> Differences => Plan.Differences;

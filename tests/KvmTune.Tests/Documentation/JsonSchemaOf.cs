@@ -96,15 +96,15 @@ internal static class JsonSchemaOf
 
         var properties = Properties(type).ToList();
         part.Add("type", "object");
-        part.Add("properties", new JsonObject(properties.Select(property => KeyValuePair.Create(property.Name, (JsonNode?)Property(property)))));
+        part.Add("properties", new JsonObject(properties.Select(property => KeyValuePair.Create(property.Name, (JsonNode?)Property(property, type)))));
         part.Add("required", new JsonArray([.. properties.Select(property => (JsonNode)property.Name)]));
         part.Add("additionalProperties", false);
         return part;
     }
 
-    private static JsonObject Property(PropertyInfo property)
+    private static JsonObject Property(PropertyInfo property, Type owned)
     {
-        var node = Value(property.PropertyType, Nullability.Create(property), $"{property.DeclaringType!.Name}.{property.Name}");
+        var node = Value(property.PropertyType, Nullability.Create(property), owned, $"{property.DeclaringType!.Name}.{property.Name}");
         var owner = property.DeclaringType!.IsGenericType ? property.DeclaringType.GetGenericTypeDefinition() : property.DeclaringType;
         if (Summaries.TryGetValue($"P:{owner.FullName}.{property.Name}", out var summary))
         {
@@ -114,7 +114,7 @@ internal static class JsonSchemaOf
         return node;
     }
 
-    private static JsonObject Value(Type type, NullabilityInfo? nullability, string where)
+    private static JsonObject Value(Type type, NullabilityInfo? nullability, Type owner, string where)
     {
         var plain = Nullable.GetUnderlyingType(type) ?? type;
         var isNullable = plain != type || nullability is { ReadState: NullabilityState.Nullable };
@@ -145,6 +145,12 @@ internal static class JsonSchemaOf
 
         if (plain.Namespace?.StartsWith("KvmTune", StringComparison.Ordinal) == true && !plain.IsGenericType)
         {
+            // A type inside itself (the baseline of a measurement) is not written out: PowerShell's Test-Json refuses a schema that goes in a circle.
+            if (!plain.IsEnum && Reached([plain]).Contains(owner))
+            {
+                return new JsonObject { ["type"] = isNullable ? new JsonArray("object", "null") : "object" };
+            }
+
             return isNullable ? new JsonObject { ["anyOf"] = new JsonArray(Reference(plain), new JsonObject { ["type"] = "null" }) } : Reference(plain);
         }
 
@@ -154,7 +160,7 @@ internal static class JsonSchemaOf
             return new JsonObject
             {
                 ["type"] = isNullable ? new JsonArray("object", "null") : "object",
-                ["additionalProperties"] = Value(arguments[1], nullability?.GenericTypeArguments.ElementAtOrDefault(1), where),
+                ["additionalProperties"] = Value(arguments[1], nullability?.GenericTypeArguments.ElementAtOrDefault(1), owner, where),
             };
         }
 
@@ -162,7 +168,7 @@ internal static class JsonSchemaOf
             ? new JsonObject
             {
                 ["type"] = isNullable ? new JsonArray("array", "null") : "array",
-                ["items"] = Value(arguments[0], nullability is { ElementType: { } element } ? element : nullability?.GenericTypeArguments.ElementAtOrDefault(0), where),
+                ["items"] = Value(arguments[0], nullability is { ElementType: { } element } ? element : nullability?.GenericTypeArguments.ElementAtOrDefault(0), owner, where),
             }
             : throw new NotSupportedException(
                 $"{where} is a {plain.Name}, of which ConvertTo-Json makes something that nobody can read. Give a time as a number with its unit in the name (ElapsedSeconds), a version as text, anything else as a record.");
