@@ -1,6 +1,7 @@
-/* The peer of the bench `inventory`: what bare libvirt calls take to list all domains and fetch the XML documents that
+/* The peer of the benches `inventory` and `hosts`: what bare libvirt calls take to list all domains and fetch the XML documents that
  * Get-VMTopology reads (of a running domain the running document, of a persistent one the persistent document), and free them.
- * Opens the connection that its argument names, then does one round for each line on standard input and answers with a line:
+ * With a second argument `define` it fetches the persistent document alone, with its secrets, and defines it again, as a change must.
+ * Opens the connection that its first argument names, then does one round for each line on standard input and answers with a line:
  * seconds, documents, bytes. */
 #include <libvirt/libvirt.h>
 #include <stdio.h>
@@ -26,9 +27,23 @@ static size_t fetch(virDomainPtr domain, unsigned int flags)
     return length;
 }
 
+static size_t define(virConnectPtr connection, virDomainPtr domain)
+{
+    char *xml = virDomainGetXMLDesc(domain, VIR_DOMAIN_XML_INACTIVE | VIR_DOMAIN_XML_SECURE);
+    virDomainPtr defined = xml ? virDomainDefineXMLFlags(connection, xml, VIR_DOMAIN_DEFINE_VALIDATE) : NULL;
+    if (!defined) {
+        exit(1);
+    }
+    size_t length = strlen(xml);
+    virDomainFree(defined);
+    free(xml);
+    return length;
+}
+
 int main(int argc, char **argv)
 {
-    virConnectPtr connection = argc == 2 ? virConnectOpenReadOnly(argv[1]) : NULL;
+    int defines = argc == 3 && strcmp(argv[2], "define") == 0;
+    virConnectPtr connection = defines ? virConnectOpen(argv[1]) : argc == 2 ? virConnectOpenReadOnly(argv[1]) : NULL;
     if (!connection) {
         return 1;
     }
@@ -47,6 +62,12 @@ int main(int argc, char **argv)
         }
         for (int i = 0; i < count; i++) {
             int active = virDomainIsActive(domains[i]) == 1;
+            if (defines) {
+                bytes += define(connection, domains[i]);
+                documents++;
+                virDomainFree(domains[i]);
+                continue;
+            }
             if (active) {
                 bytes += fetch(domains[i], 0);
                 documents++;

@@ -4,8 +4,9 @@
 set -euo pipefail
 
 packages=(
-    gcc             # the peer of `inventory`: bare libvirt calls from C
+    gcc             # the peers of `inventory` and `pin`: bare libvirt calls from C
     libvirt-dev     # its header
+    libsqlite3-dev  # what a durable write costs, for the peer of `pin`
     libc6-dev
     python3-libvirt # the peer of `inventory` that a script would use
     virtinst        # virt-xml, the peer of `pin` that edits XML

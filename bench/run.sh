@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs the benchmarks, or the one that is named, on the module in out/KvmTune and on the lab that is up:
-#   pin | inventory | import | completion | verdict | placement | harness | watch
+#   pin | inventory | hosts | import | completion | verdict | placement | harness | watch
 #   bottlenecks [-Rounds N] [-Seconds N] [-Kind KIND,…]   planted on the lab; a quarter of an hour
 #   kills [ROUNDS]                     experiments on the lab, killed at random moments and taken back
 #   record WORKLOAD quiet|noisy RUNS   makes a series for `verdict` on the lab, beside a noisy neighbour or without
@@ -29,11 +29,15 @@ in_powershell() {
 run() {
     printf '\n== %s\n' "$1"
     case $1 in
-        inventory)
-            mkdir -p out/bench
+        inventory | hosts)
+            mkdir -p out/bench/journal
             gcc -O2 -Wall -Werror -o out/bench/inventory-peer bench/inventory-peer.c -lvirt
-            in_powershell inventory ;;
-        pin | import | completion | kills | watch | bottlenecks) in_powershell "$@" ;;
+            in_powershell "$1" ;;
+        pin)
+            mkdir -p out/bench/journal
+            gcc -O2 -Wall -Werror -o out/bench/pin-peer bench/pin-peer.c -lvirt -lsqlite3
+            in_powershell pin ;;
+        import | completion | kills | watch | bottlenecks) in_powershell "$@" ;;
         verdict | placement | harness | record | record-boots) dotnet run --project bench/KvmTune.Bench -c Release -v quiet -- "$@" ;;
         *) sed -n '2,8s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
     esac
@@ -43,6 +47,6 @@ if [ $# -gt 0 ]; then
     run "$@"
 else
     failed=0
-    for name in import pin completion inventory verdict placement harness watch; do run "$name" || failed=1; done
+    for name in import pin completion inventory hosts verdict placement harness watch; do run "$name" || failed=1; done
     exit "$failed"
 fi

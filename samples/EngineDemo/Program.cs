@@ -23,12 +23,10 @@ try
     Console.WriteLine($"Baseline: {Describe(baseline)}");
 
     using var domain = host.FindVM(name, host.Write());
-    var tuner = new VMTuner(host, TimeProvider.System, new NoJournal());
-    var plan = tuner.Plan(new DiskDriverChange
+    using var planner = new VMPlanner(host, domain);
+    var tuner = new VMTuner(planner, TimeProvider.System, new NoJournal());
+    var plan = planner.Plan(new DiskDriverChange
     {
-        VMName = domain.Name,
-        VMId = domain.Id,
-        ConnectionUri = host.Uri,
         Disk = "vdb",
         Options = new Dictionary<string, string?>(StringComparer.Ordinal) { ["cache"] = "none", ["io"] = "native" },
     });

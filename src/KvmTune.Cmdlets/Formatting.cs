@@ -3,11 +3,13 @@ using System.Globalization;
 using KvmTune.Diagnosis;
 using KvmTune.Diagnosis.Bottlenecks;
 using KvmTune.Experiments;
+using KvmTune.Hosts;
 using KvmTune.Journal;
 using KvmTune.Measurement;
 using KvmTune.Statistics;
 using KvmTune.Topology;
 using KvmTune.Tuning;
+using static System.FormattableString;
 
 namespace KvmTune.Cmdlets;
 
@@ -77,9 +79,13 @@ public static class Formatting
     public static string Verified(VMTuningResult result) => result.Verifications.Count == 0
         ? "-"
         : result.Verifications.Any(verification => !verification.IsMet) ? "NOT as asked"
-        : ReadBy(result, "guest") ? "in the guest"
-        : ReadBy(result, "kernel") ? "by the kernel"
-        : ReadBy(result, "QEMU") ? "by QEMU" : "by libvirt";
+        : result.Verifications.Max(verification => verification.By) switch
+        {
+            VerifiedBy.Guest => "in the guest",
+            VerifiedBy.Kernel => "by the kernel",
+            VerifiedBy.Qemu => "by QEMU",
+            _ => "by libvirt",
+        };
 
     /// <summary>The limits on a disk, for example <c>total_iops_sec=500</c>.</summary>
     public static string Throttle(DiskConfiguration disk) => disk.Throttle.Count == 0
@@ -143,8 +149,8 @@ public static class Formatting
     public static string Words(Verdict verdict, bool isProvisional) => VerdictText.Of(verdict, isProvisional);
 
     /// <summary>What a calibrated VM can show with one design, for example <c>8: 6.1 % in 59.2 s</c>, a line each.</summary>
-    public static string Reach(VMCalibration calibration, string design) => string.Join('\n', calibration.Reach
-        .Where(reach => reach.Design.ToString() == design)
+    public static string Reach(VMCalibration calibration, ComparisonDesign design) => string.Join('\n', calibration.Reach
+        .Where(reach => reach.Design == design)
         .Select(reach => Invariant($"{reach.Count}: {(reach.DetectablePercent is { } percent ? Invariant($"{percent:0.#} %") : "nothing")} in {Seconds(reach.TimeSeconds)}")));
 
     /// <summary>A number as per cent.</summary>
@@ -189,10 +195,5 @@ public static class Formatting
 
     private static double Median(IReadOnlyList<double> values) => Estimators.Median(values);
 
-    private static bool ReadBy(VMTuningResult result, string source) =>
-        result.Verifications.Any(verification => verification.Source.StartsWith(source, StringComparison.Ordinal));
-
     private static string? Count(int count, string word) => count == 0 ? null : Invariant($"{count} {word}{(count > 1 ? "s" : null)}");
-
-    private static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }

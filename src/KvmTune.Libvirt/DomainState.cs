@@ -1,4 +1,4 @@
-// The states of a domain and of a virtual CPU, why a domain is paused, and how to shut down and undefine.
+// The states of a domain, why a domain is paused, and how to shut down.
 namespace KvmTune.Libvirt;
 
 /// <summary>The state of a domain (virDomainState).</summary>
@@ -54,27 +54,4 @@ public enum ShutdownMode
 
     /// <summary>The guest agent.</summary>
     Agent = 2,
-}
-
-/// <summary>What to remove, or keep, together with a definition (virDomainUndefineFlagsValues).</summary>
-[Flags]
-public enum UndefineOptions
-{
-    /// <summary>Nothing else: an error where the domain has such things.</summary>
-    None = 0,
-
-    /// <summary>Remove the managed save image.</summary>
-    ManagedSave = 1,
-
-    /// <summary>Remove the metadata of snapshots.</summary>
-    SnapshotsMetadata = 2,
-
-    /// <summary>Remove the firmware's variable store.</summary>
-    NvRam = 4,
-
-    /// <summary>Keep the firmware's variable store.</summary>
-    KeepNvRam = 8,
-
-    /// <summary>Remove the metadata of checkpoints.</summary>
-    CheckpointsMetadata = 16,
 }

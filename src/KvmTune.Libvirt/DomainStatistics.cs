@@ -99,16 +99,6 @@ public sealed record DomainStatistics(string DomainName, Guid DomainId, IReadOnl
         _ => null,
     };
 
-    /// <summary>A counter of any whole-number type; null if it is missing, anything else, or too large.</summary>
-    public long? GetInt64(string name) => Values.GetValueOrDefault(name) switch
-    {
-        long value => value,
-        int value => value,
-        uint value => value,
-        ulong value when value <= long.MaxValue => (long)value,
-        _ => null,
-    };
-
     /// <summary>A counter of any number type as a double; null if it is missing or no number.</summary>
     public double? GetDouble(string name) => Values.GetValueOrDefault(name) switch
     {
@@ -119,9 +109,6 @@ public sealed record DomainStatistics(string DomainName, Guid DomainId, IReadOnl
         int value => value,
         _ => null,
     };
-
-    /// <summary>A true or false; null if it is missing or anything else.</summary>
-    public bool? GetBoolean(string name) => Values.GetValueOrDefault(name) as bool?;
 
     /// <summary>A text; null if it is missing or anything else.</summary>
     public string? GetString(string name) => Values.GetValueOrDefault(name) as string;

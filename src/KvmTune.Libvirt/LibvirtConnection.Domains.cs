@@ -30,14 +30,11 @@ public sealed unsafe partial class LibvirtConnection
         }
     }
 
-    /// <summary>Finds the domain with a name; names are matched exactly.</summary>
-    /// <exception cref="LibvirtException"><see cref="LibvirtErrorCode.NoDomain"/>: there is none.</exception>
-    public LibvirtDomain LookupByName(string name) => TryLookupByName(name, out var error) ?? throw error!;
-
-    /// <summary>Finds the domain with a name; null if there is none.</summary>
+    /// <summary>Finds the domain with a name, which is matched exactly; null if there is none.</summary>
     public LibvirtDomain? TryLookupByName(string name)
     {
-        var domain = TryLookupByName(name, out var error);
+        NativeUtf8String.RequireNoNull(name, nameof(name));
+        var domain = Found(virDomainLookupByName(Handle, name), nameof(virDomainLookupByName), out var error);
         return domain is not null || error!.ErrorCode == LibvirtErrorCode.NoDomain ? domain : throw error;
     }
 
@@ -100,12 +97,6 @@ public sealed unsafe partial class LibvirtConnection
         {
             Marshal.FreeCoTaskMem(text);
         }
-    }
-
-    private LibvirtDomain? TryLookupByName(string name, out LibvirtException? error)
-    {
-        NativeUtf8String.RequireNoNull(name, nameof(name));
-        return Found(virDomainLookupByName(Handle, name), nameof(virDomainLookupByName), out error);
     }
 
     private LibvirtDomain? TryLookupByUuid(Guid id, out LibvirtException? error)

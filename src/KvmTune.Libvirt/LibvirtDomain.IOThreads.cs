@@ -1,4 +1,4 @@
-// A domain's I/O threads: which there are, where they may run, adding and removing them.
+// A domain's I/O threads: which there are and where they may run.
 using System.Runtime.InteropServices;
 
 namespace KvmTune.Libvirt;
@@ -48,16 +48,6 @@ public sealed unsafe partial class LibvirtDomain
         }
     }
 
-    /// <summary>Adds an I/O thread.</summary>
-    /// <param name="id">The id it gets.</param>
-    /// <param name="target">The running domain, the persistent configuration, or both.</param>
-    public void AddIOThread(uint id, AffectTarget target) => Check(virDomainAddIOThread(Handle, id, (uint)target));
-
-    /// <summary>Removes an I/O thread that no device uses.</summary>
-    /// <param name="id">Its id.</param>
-    /// <param name="target">The running domain, the persistent configuration, or both.</param>
-    public void DeleteIOThread(uint id, AffectTarget target) => Check(virDomainDelIOThread(Handle, id, (uint)target));
-
     [LibraryImport(LibvirtLibrary.Libvirt)]
     private static partial int virDomainGetIOThreadInfo(DomainHandle domain, NativeIOThreadInfo*** info, uint flags);
 
@@ -66,12 +56,6 @@ public sealed unsafe partial class LibvirtDomain
 
     [LibraryImport(LibvirtLibrary.Libvirt)]
     private static partial int virDomainPinIOThread(DomainHandle domain, uint id, byte* map, int length, uint flags);
-
-    [LibraryImport(LibvirtLibrary.Libvirt)]
-    private static partial int virDomainAddIOThread(DomainHandle domain, uint id, uint flags);
-
-    [LibraryImport(LibvirtLibrary.Libvirt)]
-    private static partial int virDomainDelIOThread(DomainHandle domain, uint id, uint flags);
 
     // virDomainIOThreadInfo
     [StructLayout(LayoutKind.Sequential)]

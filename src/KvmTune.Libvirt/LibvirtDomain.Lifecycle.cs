@@ -1,4 +1,4 @@
-// A domain's state, and starting, stopping and undefining it.
+// A domain's state, and starting and stopping it.
 using System.Runtime.InteropServices;
 
 namespace KvmTune.Libvirt;
@@ -32,10 +32,6 @@ public sealed unsafe partial class LibvirtDomain
     /// <summary>Powers it off at once, as pulling the plug does.</summary>
     public void Destroy() => Check(virDomainDestroy(Handle));
 
-    /// <summary>Removes its persistent configuration; its storage is not touched.</summary>
-    /// <param name="options">What goes with it.</param>
-    public void Undefine(UndefineOptions options = UndefineOptions.None) => Check(virDomainUndefineFlags(Handle, (uint)options));
-
     [LibraryImport(LibvirtLibrary.Libvirt)]
     private static partial int virDomainIsActive(DomainHandle domain);
 
@@ -53,7 +49,4 @@ public sealed unsafe partial class LibvirtDomain
 
     [LibraryImport(LibvirtLibrary.Libvirt)]
     private static partial int virDomainDestroy(DomainHandle domain);
-
-    [LibraryImport(LibvirtLibrary.Libvirt)]
-    private static partial int virDomainUndefineFlags(DomainHandle domain, uint flags);
 }

@@ -5,43 +5,10 @@ namespace KvmTune.Libvirt;
 
 public sealed unsafe partial class LibvirtDomain
 {
-    /// <summary>The most virtual CPUs the domain can have (<c>virDomainGetMaxVcpus</c>).</summary>
-    public int GetMaxVcpus() => Check(virDomainGetMaxVcpus(Handle));
-
     /// <summary>The number of virtual CPUs (<c>virDomainGetVcpusFlags</c>).</summary>
     /// <param name="flags">Which to count.</param>
-    public int GetVcpuCount(VcpuCountFlags flags = VcpuCountFlags.Current)
+    internal int GetVcpuCount(VcpuCountFlags flags = VcpuCountFlags.Current)
         => Check(virDomainGetVcpusFlags(Handle, (uint)flags));
-
-    /// <summary>The virtual CPUs of the running domain: time used, and host CPU (<c>virDomainGetVcpus</c>).</summary>
-    /// <param name="maxHostCpus">The length of the maps; 0 for as many CPUs as the host has.</param>
-    public IReadOnlyList<VcpuInfo> GetVcpus(int maxHostCpus = 0)
-    {
-        var cpus = HostCpus(maxHostCpus);
-        var mapLength = CpuMap.LengthOf(cpus);
-        var room = GetVcpuCount(VcpuCountFlags.Maximum);
-        var native = new NativeVcpuInfo[room];
-        var maps = new byte[room * mapLength];
-        int count;
-        fixed (NativeVcpuInfo* nativePointer = native)
-        fixed (byte* mapsPointer = maps)
-        {
-            count = Check(virDomainGetVcpus(Handle, nativePointer, room, mapsPointer, mapLength));
-        }
-
-        var vcpus = new VcpuInfo[count];
-        for (var i = 0; i < count; i++)
-        {
-            vcpus[i] = new VcpuInfo(
-                (int)native[i].Number,
-                (VcpuState)native[i].State,
-                native[i].CpuTime,
-                native[i].Cpu,
-                CpuMap.FromBytes(maps.AsSpan(i * mapLength, mapLength), cpus));
-        }
-
-        return vcpus;
-    }
 
     /// <summary>
     /// Where the virtual CPUs of the running domain are now, without where they may be: one question to the daemon, for long lists.
@@ -136,9 +103,6 @@ public sealed unsafe partial class LibvirtDomain
         ArgumentOutOfRangeException.ThrowIfNegative(maximum);
         return maximum > 0 ? maximum : Connection.GetHostCpuCount();
     }
-
-    [LibraryImport(LibvirtLibrary.Libvirt)]
-    private static partial int virDomainGetMaxVcpus(DomainHandle domain);
 
     [LibraryImport(LibvirtLibrary.Libvirt)]
     private static partial int virDomainGetVcpusFlags(DomainHandle domain, uint flags);

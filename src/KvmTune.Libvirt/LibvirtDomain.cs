@@ -86,17 +86,6 @@ public sealed unsafe partial class LibvirtDomain : IDisposable
     /// <summary>The UUID.</summary>
     public Guid Id { get; }
 
-    /// <summary>The number that a running domain has, as of when this object was obtained; null if it did not run.</summary>
-    public int? DomainId
-    {
-        get
-        {
-            var id = virDomainGetID(Handle);
-            LibvirtError.Reset();
-            return id == uint.MaxValue ? null : (int)id;
-        }
-    }
-
     internal DomainHandle Handle { get; }
 
     /// <summary>The domain's XML as a string.</summary>
@@ -118,9 +107,6 @@ public sealed unsafe partial class LibvirtDomain : IDisposable
 
     private int Check(int result, [CallerArgumentExpression(nameof(result))] string call = "")
         => LibvirtError.Check(result, Connection.Handle, call);
-
-    [LibraryImport(LibvirtLibrary.Libvirt)]
-    private static partial uint virDomainGetID(DomainHandle domain);
 
     [LibraryImport(LibvirtLibrary.Libvirt)]
     private static partial nint virDomainGetXMLDesc(DomainHandle domain, uint flags);

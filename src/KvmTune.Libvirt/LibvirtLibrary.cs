@@ -24,35 +24,6 @@ public static unsafe partial class LibvirtLibrary
     private static bool _resolving;
     private static nint _defaultAuthentication;
 
-    /// <summary>Whether libvirt's client library can be loaded here.</summary>
-    public static bool IsAvailable
-    {
-        get
-        {
-            try
-            {
-                EnsureReady();
-                return true;
-            }
-            catch (LibvirtUnavailableException)
-            {
-                return false;
-            }
-        }
-    }
-
-    /// <summary>The version of the client library (<c>virGetVersion</c>); the daemon's may differ.</summary>
-    /// <exception cref="LibvirtUnavailableException">The library is missing.</exception>
-    public static Version LibraryVersion
-    {
-        get
-        {
-            EnsureReady();
-            LibvirtError.Check(virGetVersion(out var version, 0, 0));
-            return ToVersion(version);
-        }
-    }
-
     /// <summary>libvirt's default authentication (<c>virConnectAuthPtrDefault</c>): asks on the terminal where needed.</summary>
     internal static nint DefaultAuthentication => _defaultAuthentication;
 
@@ -125,7 +96,4 @@ public static unsafe partial class LibvirtLibrary
 
     [LibraryImport(Libvirt)]
     private static partial void virSetErrorFunc(nint userData, delegate* unmanaged[Cdecl]<nint, nint, void> handler);
-
-    [LibraryImport(Libvirt)]
-    private static partial int virGetVersion(out nuint libraryVersion, nint type, nint typeVersion);
 }

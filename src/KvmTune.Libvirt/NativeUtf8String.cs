@@ -1,6 +1,7 @@
 // A string that libvirt allocated, read where it lies: no copy, no managed string unless one is asked for.
 using System.Runtime.InteropServices;
 using System.Text;
+using Microsoft.Win32.SafeHandles;
 
 namespace KvmTune.Libvirt;
 
@@ -16,7 +17,6 @@ public sealed unsafe class NativeUtf8String : IDisposable
     {
         _buffer = new Buffer(pointer);
         Length = LengthOf(pointer);
-        _buffer.Initialize((ulong)Length);
     }
 
     /// <summary>The length in bytes, without the closing zero.</summary>
@@ -30,13 +30,6 @@ public sealed unsafe class NativeUtf8String : IDisposable
             ObjectDisposedException.ThrowIf(_buffer.IsClosed, this);
             return new ReadOnlySpan<byte>((void*)_buffer.DangerousGetHandle(), Length);
         }
-    }
-
-    /// <summary>A stream over the bytes, for an XML reader. Reading after <see cref="Dispose"/> throws.</summary>
-    public Stream OpenStream()
-    {
-        ObjectDisposedException.ThrowIf(_buffer.IsClosed, this);
-        return new UnmanagedMemoryStream(_buffer, 0, Length, FileAccess.Read);
     }
 
     /// <summary>The text as a string.</summary>
@@ -76,7 +69,7 @@ public sealed unsafe class NativeUtf8String : IDisposable
     private static int LengthOf(nint pointer)
         => MemoryMarshal.CreateReadOnlySpanFromNullTerminated((byte*)pointer).Length;
 
-    private sealed class Buffer : SafeBuffer
+    private sealed class Buffer : SafeHandleZeroOrMinusOneIsInvalid
     {
         public Buffer(nint pointer)
             : base(ownsHandle: true) => SetHandle(pointer);

@@ -3,22 +3,9 @@ using System.Runtime.InteropServices;
 
 namespace KvmTune.Libvirt;
 
-/// <summary>The state of a virtual CPU (virVcpuState).</summary>
-public enum VcpuState
-{
-    /// <summary>It is not plugged in.</summary>
-    Offline = 0,
-
-    /// <summary>It runs or is ready to.</summary>
-    Running = 1,
-
-    /// <summary>It waits for a resource.</summary>
-    Blocked = 2,
-}
-
 /// <summary>What to count (virDomainVcpuFlags).</summary>
 [Flags]
-public enum VcpuCountFlags
+internal enum VcpuCountFlags
 {
     /// <summary>The virtual CPUs of the running domain if it runs, else of the persistent configuration.</summary>
     Current = 0,
@@ -35,14 +22,6 @@ public enum VcpuCountFlags
     /// <summary>Those that the guest uses, as its agent says.</summary>
     Guest = 8,
 }
-
-/// <summary>A virtual CPU of a running domain.</summary>
-/// <param name="Number">Its number, from 0.</param>
-/// <param name="State">Its state.</param>
-/// <param name="CpuTimeNanoseconds">The CPU time it has used, in nanoseconds.</param>
-/// <param name="HostCpu">The host CPU it last ran on; negative where it is offline or libvirt cannot tell.</param>
-/// <param name="CpuMap">The host CPUs it may run on; the index is the host CPU's id.</param>
-public sealed record VcpuInfo(int Number, VcpuState State, ulong CpuTimeNanoseconds, int HostCpu, bool[] CpuMap);
 
 /// <summary>Where a virtual CPU of a running domain is.</summary>
 /// <param name="Number">Its number, from 0.</param>

@@ -188,6 +188,18 @@ Describe 'A pool of huge pages' -Tag Lab, lab2 -Skip:(-not $env:KVMTUNE_LAB) {
         $null = Set-HugePagePool 2M 0 -Persist -PersistenceRoot $root -WarningAction Ignore
         Get-ChildItem $root -Recurse -File | Should -BeNullOrEmpty
     }
+
+    It 'always comes out where a file was to be changed, and is told of a file that sets it otherwise at the next boot' {
+        $null = Set-HugePagePool 2M ($total + 8) -Persist -PersistenceRoot $root
+        # The pool is so already: only the file is written, and there is a result of that too.
+        Remove-Item "$root/etc/sysctl.d/90-kvmtune-hugepages.conf"
+        $result = Set-HugePagePool 2M ($total + 8) -Persist -PersistenceRoot $root
+        $result.PersistedTo | Should -Be "$root/etc/sysctl.d/90-kvmtune-hugepages.conf"
+        $captured = Invoke-Captured { Set-HugePagePool 2M ($total + 9) -PersistenceRoot $root }
+        $captured.Output.Count | Should -Be ($total + 9)
+        $captured.Warnings -join "`n" | Should -Match "90-kvmtune-hugepages.conf sets this pool to $($total + 8) pages at the next boot.*-Persist"
+        $null = Set-HugePagePool 2M 0 -Persist -PersistenceRoot $root -WarningAction Ignore
+    }
 }
 
 Describe 'Huge pages of a real guest' -Tag Lab, lab2 -Skip:(-not $env:KVMTUNE_LAB) {

@@ -94,6 +94,30 @@ Describe 'The journal on a host of the test driver' {
         (Get-VMTopology db01).Configured.Disks[1].Cache | Should -BeNullOrEmpty
     }
 
+    It 'says that there is nothing to undo: <What>' -ForEach @(
+        @{ What = 'a change that changed nothing'; Make = { Set-DiskCacheMode db01 vdb default }; Says = 'changed nothing' }
+        @{ What = 'what somebody took back by hand'; Make = {
+                $change = Set-DiskCacheMode db01 vdb none
+                $null = Set-DiskCacheMode db01 vdb default -WarningAction Ignore
+                $change
+            }; Says = 'nothing of .* was left'
+        }
+    ) {
+        $change = & $Make
+        $captured = Invoke-Captured { $change | Undo-VMTuning -Force }
+        $captured.Errors | Should -BeNullOrEmpty
+        $captured.Warnings -join "`n" | Should -Match $Says
+    }
+
+    It 'asks in words for what an undo needs' {
+        $null = Set-DiskCacheMode db01 vdb none
+        foreach ($command in { Undo-VMTuning db01 }, { Undo-VMTuning }) {
+            $captured = Invoke-Captured $command
+            "$($captured.Errors[0])" | Should -Match '-Last.*-Id|-Id.*-Last' -Because "$command"
+        }
+        (Get-VMTopology db01).Configured.Disks[1].Cache | Should -Be none
+    }
+
     It 'needs a verdict for -Unless, and keeps the change without one' {
         $captured = Invoke-Captured { Set-DiskCacheMode db01 vdb none | Undo-VMTuning -Unless Improved }
         $captured.Ids | Should -Be VerdictMissing

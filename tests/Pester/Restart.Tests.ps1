@@ -81,12 +81,16 @@ Describe 'A guest that ignores shutdown' -Tag Lab, lab1 -Skip:(-not $env:KVMTUNE
         $captured.Ids | Should -Be ShutdownTimedOut
         $captured.Errors[0].CategoryInfo.Category | Should -Be OperationTimeout
         "$($captured.Errors[0])" | Should -Match '-ShutdownTimeLimit.*-AllowPowerOff'
+        # The request cannot be called back.
+        "$($captured.Errors[0])" | Should -Match 'may go down later'
         # -Force consents to data at risk, and to nothing else.
         $captured = Invoke-Captured { Set-DiskCacheMode lab1 vdb none -Restart -Force -ShutdownTimeLimit 2 }
         $captured.Ids | Should -Be ShutdownTimedOut
         Get-DomainText lab1 | Should -Be $before
         Get-DomainState lab1 | Should -Be running
         Get-QemuProcessId lab1 | Should -Be $process
+        # Nothing of it is left, so nothing is said of it before the next change.
+        @((Invoke-Captured { Set-DiskCacheMode lab1 vdb none -WhatIf }).Warnings) -match 'not measured' | Should -HaveCount 0
     }
 
     It 'is powered off with -AllowPowerOff, and only then, and started' {

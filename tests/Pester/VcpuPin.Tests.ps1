@@ -153,6 +153,9 @@ Describe 'Pins of a real guest' -Tag Lab, lab2 -Skip:(-not $env:KVMTUNE_LAB) {
         Get-VcpuAffinity lab2 1 | Should -Be $unpinned
         (Get-DomainXml lab2).domain.SelectSingleNode('cputune') | Should -BeNullOrEmpty
         Get-DomainText lab2 | Should -Be $before
+        # libvirt shows the freed threads of the running VM as pinned to all host CPUs: that waits for no restart.
+        (Get-VMTopology lab2).PendingRestart | Should -BeNullOrEmpty
+        (Clear-VcpuPin lab2).Outcome | Should -Be NoChange
     }
 
     It 'are set by the virsh command that is printed, just as by the cmdlet' {

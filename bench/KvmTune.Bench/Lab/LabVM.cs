@@ -35,7 +35,7 @@ internal sealed class LabVM : IDisposable
     public static LabVM Open()
     {
         var connection = LibvirtConnection.Open(Environment("KVMTUNE_LAB_URI"), ConnectionAccess.ReadWrite);
-        return new LabVM(connection, connection.LookupByName("lab2"));
+        return new LabVM(connection, connection.TryLookupByName("lab2") ?? throw new InvalidOperationException("The lab has no guest 'lab2'."));
     }
 
     /// <inheritdoc/>

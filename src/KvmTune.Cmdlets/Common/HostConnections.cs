@@ -1,6 +1,8 @@
-// The hosts of this PowerShell process: one connection for each URI, shared by all cmdlets, and the one that is meant when none is named.
+// The hosts of this PowerShell process: one connection for each URI, shared by all runspaces; and for each runspace the one that is meant when none is named.
 using System.Collections.Concurrent;
 using System.Management.Automation;
+using System.Management.Automation.Runspaces;
+using System.Runtime.CompilerServices;
 using KvmTune.Hosts;
 
 namespace KvmTune.Cmdlets.Common;
@@ -10,14 +12,34 @@ internal sealed class HostConnections : IModuleAssemblyCleanup
 {
     private static readonly ConcurrentDictionary<string, HostConnection> Open = new(StringComparer.Ordinal);
 
-    // The URI that Connect-VMHost was given last; null before, and after Disconnect-VMHost.
-    private static Choice? _choice;
+    // What Connect-VMHost chose, in each runspace. The key is the runspace's event manager, which PowerShell makes anew when it resets a
+    // runspace to use it again: what one turn of ForEach-Object -Parallel chose is not what the next one means.
+    private static readonly ConditionalWeakTable<PSEventManager, Choice> Choices = [];
+
+    // What was chosen in this runspace; null before, and after Disconnect-VMHost.
+    private static Choice? Chosen
+    {
+        get => Runspace.DefaultRunspace?.Events is { } runspace && Choices.TryGetValue(runspace, out var choice) ? choice : null;
+        set
+        {
+            if (Runspace.DefaultRunspace?.Events is not { } runspace)
+            {
+                throw new InvalidOperationException("A host can be chosen in a runspace only.");
+            }
+
+            Choices.Remove(runspace);
+            if (value is not null)
+            {
+                Choices.Add(runspace, value);
+            }
+        }
+    }
 
     /// <summary>The URI that is meant when a cmdlet names none.</summary>
     /// <exception cref="KvmTuneException">
     /// The last Connect-VMHost failed (<c>NoHostChosen</c>): a script that goes on must not change VMs of the same name on another host.
     /// </exception>
-    public static string DefaultUri => _choice switch
+    public static string DefaultUri => Chosen switch
     {
         null => HostConnection.DefaultUri,
         { IsOpened: true } choice => choice.Uri,
@@ -37,8 +59,8 @@ internal sealed class HostConnections : IModuleAssemblyCleanup
     /// <param name="open">Opens it and says what it is.</param>
     public static T Choose<T>(string? uri, Func<HostConnection, T> open)
     {
-        var choice = new Choice(uri ?? (_choice is { IsOpened: true } last ? last.Uri : HostConnection.DefaultUri));
-        _choice = choice;
+        var choice = new Choice(uri ?? (Chosen is { IsOpened: true } last ? last.Uri : HostConnection.DefaultUri));
+        Chosen = choice;
         if (string.IsNullOrWhiteSpace(choice.Uri))
         {
             throw new KvmTuneException(
@@ -47,7 +69,7 @@ internal sealed class HostConnections : IModuleAssemblyCleanup
         }
 
         var opened = open(Get(choice.Uri));
-        _choice = choice with { IsOpened = true };
+        Chosen = choice with { IsOpened = true };
         return opened;
     }
 
@@ -56,12 +78,12 @@ internal sealed class HostConnections : IModuleAssemblyCleanup
     /// <returns>False when it was not open.</returns>
     public static bool Close(string? uri)
     {
-        var choice = _choice;
+        var choice = Chosen;
         uri ??= choice?.Uri ?? HostConnection.DefaultUri;
         var isChosen = choice is not null && string.Equals(choice.Uri, uri, StringComparison.Ordinal);
         if (isChosen)
         {
-            _choice = null;
+            Chosen = null;
         }
 
         // A choice that failed is given up, which is all that there is to close.
@@ -83,7 +105,7 @@ internal sealed class HostConnections : IModuleAssemblyCleanup
             Close(uri);
         }
 
-        _choice = null;
+        Choices.Clear();
     }
 
     private sealed record Choice(string Uri, bool IsOpened = false);

@@ -24,7 +24,7 @@ internal static class PlanApplication
             return;
         }
 
-        VMTuner.RefuseErrors(plan);
+        VMPlanner.RefuseErrors(plan);
         Show(cmdlet, plan, Unmeasured(plan, options));
         if (cmdlet.ShouldProcess(Description(plan, options.Restart), Question(plan, options.Restart), "KvmTune") && IsAccepted(cmdlet, plan, force))
         {

@@ -1,6 +1,7 @@
 // Cmdlets that change VMs: they make a change as a value; planning, asking and applying is the same for all.
 using System.Management.Automation;
 using KvmTune.Cmdlets.Completion;
+using KvmTune.Hosts;
 using KvmTune.Tuning;
 
 namespace KvmTune.Cmdlets.Common;
@@ -8,6 +9,8 @@ namespace KvmTune.Cmdlets.Common;
 /// <summary>A cmdlet that makes one change to each VM.</summary>
 public abstract class VMChangeCmdlet : TuningCmdlet
 {
+    private readonly Dictionary<HostConnection, RunningVMReading> _running = [];
+
     /// <summary>The VMs: names, wildcards, UUIDs, or objects of this module.</summary>
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [Alias("VM")]
@@ -54,10 +57,15 @@ public abstract class VMChangeCmdlet : TuningCmdlet
 
         ForEachVM(VMName, writable: true, vm =>
         {
+            if (!_running.TryGetValue(vm.Host, out var running))
+            {
+                _running[vm.Host] = running = new RunningVMReading(vm.Host);
+            }
+
+            using var planner = new VMPlanner(vm.Host, vm.Domain) { Running = running };
             foreach (var change in CreateChanges(vm))
             {
-                var tuner = new VMTuner(vm.Host, TimeProvider.System, Journals.Current, vm.Domain);
-                var plan = tuner.Plan(change, CancellationToken);
+                var plan = planner.Plan(change, CancellationToken);
                 if (AsPlan)
                 {
                     PlanCollector.Current?.Add(plan);
@@ -65,7 +73,7 @@ public abstract class VMChangeCmdlet : TuningCmdlet
                 }
                 else
                 {
-                    PlanApplication.Apply(this, tuner, plan, Force, ApplyOptions(vm.Reference.Performance));
+                    PlanApplication.Apply(this, new VMTuner(planner, TimeProvider.System, Journals.Current), plan, Force, ApplyOptions(vm.Reference.Performance));
                 }
             }
         });

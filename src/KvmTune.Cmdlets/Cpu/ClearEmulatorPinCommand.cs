@@ -17,9 +17,6 @@ public sealed class ClearEmulatorPinCommand : VMChangeCmdlet
     [
         new EmulatorPinChange
         {
-            VMName = vm.Domain.Name,
-            VMId = vm.Domain.Id,
-            ConnectionUri = vm.Host.Uri,
             Scope = Scope,
             Pins = new Dictionary<int, CpuSet?> { [EmulatorPinChange.Emulator] = null },
         },

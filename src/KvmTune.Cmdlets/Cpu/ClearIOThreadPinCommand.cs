@@ -26,9 +26,6 @@ public sealed class ClearIOThreadPinCommand : VMChangeCmdlet
     [
         new IOThreadPinChange
         {
-            VMName = vm.Domain.Name,
-            VMId = vm.Domain.Id,
-            ConnectionUri = vm.Host.Uri,
             Scope = Scope,
             HostCpus = HostReading.OnlineCpus(vm.Host),
             Pins = NumberLists.Of(IOThread ?? ["*"], SetIOThreadPinCommand.All(vm), "I/O thread").ToDictionary(thread => thread, _ => (CpuSet?)null),

@@ -26,9 +26,6 @@ public sealed class ClearVcpuPinCommand : VMChangeCmdlet
     [
         new VcpuPinChange
         {
-            VMName = vm.Domain.Name,
-            VMId = vm.Domain.Id,
-            ConnectionUri = vm.Host.Uri,
             Scope = Scope,
             Pins = NumberLists.Of(Vcpu ?? ["*"], SetVcpuPinCommand.All(vm), "vCPU")
                 .ToDictionary(vcpu => vcpu, _ => (CpuSet?)null),

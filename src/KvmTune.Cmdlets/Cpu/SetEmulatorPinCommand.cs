@@ -24,9 +24,6 @@ public sealed class SetEmulatorPinCommand : VMChangeCmdlet
     [
         new EmulatorPinChange
         {
-            VMName = vm.Domain.Name,
-            VMId = vm.Domain.Id,
-            ConnectionUri = vm.Host.Uri,
             Scope = Scope,
             Pins = new Dictionary<int, CpuSet?> { [EmulatorPinChange.Emulator] = HostCpu },
         },

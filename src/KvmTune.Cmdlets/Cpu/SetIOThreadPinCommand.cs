@@ -35,9 +35,6 @@ public sealed class SetIOThreadPinCommand : VMChangeCmdlet
     [
         new IOThreadPinChange
         {
-            VMName = vm.Domain.Name,
-            VMId = vm.Domain.Id,
-            ConnectionUri = vm.Host.Uri,
             Scope = Scope,
             HostCpus = HostReading.OnlineCpus(vm.Host),
             Pins = NumberLists.Of(IOThread, All(vm), "I/O thread").ToDictionary(thread => thread, _ => (CpuSet?)HostCpu),

@@ -7,7 +7,6 @@ using KvmTune.Hosts;
 using KvmTune.Topology;
 using KvmTune.Tuning;
 using KvmTune.Tuning.Changes;
-using KvmTune.Tuning.Rules;
 
 namespace KvmTune.Cmdlets.Cpu;
 
@@ -55,13 +54,14 @@ public sealed class SetVMCpuModelCommand : VMChangeCmdlet
     /// <inheritdoc/>
     protected override IEnumerable<VMChange> CreateChanges(VMTarget vm)
     {
+        var document = PersistentDocument.Of(vm);
         var values = new List<SettingValue>();
         if (Model is not null)
         {
             values.AddRange(CpuModelChange.OfModel(Model));
         }
 
-        if ((MatchPins ? FromPins(vm) : Topology is null ? null : Parse(Topology)) is { } topology)
+        if ((MatchPins ? CpuModelChange.TopologyOfPins(document.ToConfiguration(), HostReading.ReadCpus(vm.Host)) : Topology is null ? null : Parse(Topology)) is { } topology)
         {
             values.AddRange(CpuModelChange.OfTopology(topology));
         }
@@ -70,47 +70,15 @@ public sealed class SetVMCpuModelCommand : VMChangeCmdlet
         values.AddRange(WithoutFeature.Except(Feature, StringComparer.Ordinal).Select(feature => CpuModelChange.OfFeature(feature, "disable")));
         var change = new CpuModelChange
         {
-            VMName = vm.Domain.Name,
-            VMId = vm.Domain.Id,
-            ConnectionUri = vm.Host.Uri,
             Scope = Scope,
             Values = values,
         };
-        yield return WithThreads(change, vm);
-    }
-
-    // A guest on AMD takes threads for threads only with topoext, which goes with the topology then.
-    private static CpuModelChange WithThreads(CpuModelChange change, VMTarget vm)
-    {
-        var document = PersistentDocument.Of(vm);
-        change.Edit(document);
-        var after = document.ToConfiguration();
-        return after.Cpu.Topology is { Threads: > 1 } && GuestCpuAbilities.Read(vm.Host, after.Architecture, after.Machine, after.DomainType) is { } host
-            && CpuModelRules.ShouldHaveTopoext(after, host)
-                ? change with { Values = [.. change.Values, CpuModelChange.OfFeature(CpuModelRules.Topoext, "require")] }
-                : change;
+        yield return change.WithVisibleThreads(document, after => GuestCpuAbilities.Read(vm.Host, after.Architecture, after.Machine, after.DomainType));
     }
 
     private static CpuTopology Parse(string text)
     {
         var numbers = text.Split('x').Select(number => int.Parse(number, CultureInfo.InvariantCulture)).ToArray();
         return new CpuTopology(numbers[0], 1, numbers[1], numbers[2]);
-    }
-
-    // Siblings on the host become threads in the guest; that needs every vCPU pinned to one host CPU, siblings side by side.
-    private static CpuTopology FromPins(VMTarget vm)
-    {
-        var configuration = DomainXmlReader.Read(vm.Domain.GetXml(vm.Domain.IsPersistent ? Libvirt.DomainXmlFlags.Inactive : Libvirt.DomainXmlFlags.None));
-        var host = HostReading.ReadCpus(vm.Host).Cpus.ToDictionary(cpu => cpu.Id);
-        var cpus = Enumerable.Range(0, configuration.MaxVcpus)
-            .Select(vcpu => configuration.VcpuPins.TryGetValue(vcpu, out var pin) && pin.Count == 1 ? host.GetValueOrDefault(pin.Numbers[0]) : null).ToList();
-        var threads = cpus[0] is null ? 1 : cpus.TakeWhile(cpu => cpu is not null && cpu.Siblings.Contains(cpus[0]!.Id)).Count();
-        var isRegular = cpus.All(cpu => cpu is not null) && cpus.Count % threads == 0
-            && cpus.Chunk(threads).All(core => core.All(cpu => cpu!.Siblings.Contains(core[0]!.Id)) && core.Select(cpu => cpu!.Id).Distinct().Count() == threads);
-        return isRegular
-            ? new CpuTopology(1, 1, cpus.Count / threads, threads)
-            : throw new KvmTuneException(
-                "PinsGiveNoTopology", KvmTuneErrorCategory.InvalidOperation,
-                $"The pins of '{vm.Domain.Name}' give no topology: every vCPU must be pinned to one host CPU, and siblings must stand side by side. Pin with Set-VcpuPin -Map first, or say -Topology.");
     }
 }

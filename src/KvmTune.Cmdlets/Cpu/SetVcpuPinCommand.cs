@@ -43,9 +43,6 @@ public sealed class SetVcpuPinCommand : VMChangeCmdlet
     [
         new VcpuPinChange
         {
-            VMName = vm.Domain.Name,
-            VMId = vm.Domain.Id,
-            ConnectionUri = vm.Host.Uri,
             Scope = Scope,
             Pins = ParameterSetName == OneSet
                 ? NumberLists.Of(Vcpu, All(vm), "vCPU").ToDictionary(vcpu => vcpu, _ => (CpuSet?)HostCpu)

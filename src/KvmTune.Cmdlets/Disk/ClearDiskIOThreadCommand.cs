@@ -37,6 +37,6 @@ public sealed class ClearDiskIOThreadCommand : VMChangeCmdlet
         IsRelease = true,
         KeepThread = KeepThread,
         KeepQueues = KeepQueues,
-    }.ToChange(PersistentDocument.Of(vm), vm.Host.Uri) with
+    }.ToChange(PersistentDocument.Of(vm)) with
     { Scope = Scope });
 }

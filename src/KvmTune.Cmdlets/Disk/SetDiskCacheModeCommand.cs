@@ -60,9 +60,6 @@ public sealed class SetDiskCacheModeCommand : VMChangeCmdlet
         Add(options, "detect_zeroes", DetectZeroes);
         return DiskNames.Of(vm, Disk).Select(disk => new DiskDriverChange
         {
-            VMName = vm.Domain.Name,
-            VMId = vm.Domain.Id,
-            ConnectionUri = vm.Host.Uri,
             Scope = Scope,
             Disk = disk,
             Options = options,

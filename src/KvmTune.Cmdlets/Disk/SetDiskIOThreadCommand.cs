@@ -39,6 +39,6 @@ public sealed class SetDiskIOThreadCommand : VMChangeCmdlet
     {
         IOThreads = IOThread,
         Queues = Queues,
-    }.ToChange(PersistentDocument.Of(vm), vm.Host.Uri) with
+    }.ToChange(PersistentDocument.Of(vm)) with
     { Scope = Scope });
 }

@@ -145,9 +145,6 @@ public sealed class SetDiskThrottleCommand : VMChangeCmdlet
             : Given());
         return DiskNames.Of(vm, Disk).Select(disk => new DiskThrottleChange
         {
-            VMName = vm.Domain.Name,
-            VMId = vm.Domain.Id,
-            ConnectionUri = vm.Host.Uri,
             Scope = Scope,
             Disk = disk,
             Limits = limits,

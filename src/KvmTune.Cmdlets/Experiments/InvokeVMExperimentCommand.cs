@@ -156,7 +156,8 @@ public sealed class InvokeVMExperimentCommand : ExperimentingCmdlet
     {
         var host = HostConnections.Get(ConnectionUri ?? plan.ConnectionUri);
         using var domain = host.Write().TryLookupByUuid(plan.VMId) ?? throw host.VMNotFound(plan.VMName, plan.VMId);
-        var anew = new VMTuner(host, TimeProvider.System, Journals.Current, domain).CheckAnew(plan);
+        using var planner = new VMPlanner(host, domain);
+        var anew = planner.CheckAnew(plan);
         Run(new VMTarget(host, domain, VMReference.From(plan)), [anew]);
     }
 
@@ -165,11 +166,12 @@ public sealed class InvokeVMExperimentCommand : ExperimentingCmdlet
         var workload = Request(vm.Reference.Performance?.Workload, vm);
         var options = Options;
         using var target = new KvmTune.Measurement.LibvirtMeasurementTarget(vm.Domain, TimeProvider.System);
+        using var planner = new VMPlanner(vm.Host, vm.Domain);
         var experimenter = new VMExperimenter(
-            vm.Host, new VMTuner(vm.Host, TimeProvider.System, Journals.Current, vm.Domain), target, WorkloadCatalog.CreateDefault(), TimeProvider.System);
+            vm.Host, new VMTuner(planner, TimeProvider.System, Journals.Current), target, WorkloadCatalog.CreateDefault(), TimeProvider.System);
         foreach (var plan in plans)
         {
-            VMTuner.RefuseErrors(plan);
+            VMPlanner.RefuseErrors(plan);
             PlanApplication.Show(this, plan);
         }
 

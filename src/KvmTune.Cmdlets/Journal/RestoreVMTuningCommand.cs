@@ -35,7 +35,7 @@ public sealed class RestoreVMTuningCommand : VMChangeCmdlet
             WriteWarning($"{vm.Domain.Name}: {device} does not exist any more; its settings are not restored.");
         }
 
-        var change = TuningStateChange.To(checkpoint.State, $"checkpoint '{name}'", document, vm.Domain.Name, vm.Domain.Id, vm.Host.Uri);
+        var change = TuningStateChange.To(checkpoint.State, $"checkpoint '{name}'", document);
         return [change with { Scope = Scope }];
     }
 

@@ -196,7 +196,7 @@ public sealed class UndoVMTuningCommand : TuningCmdlet
             Restart = MyInvocation.BoundParameters.ContainsKey(nameof(Restart)) ? Restart : ParameterSetName == ByObject && entry.Restarted,
             RestartOptions = RestartOptions,
         };
-        VMTuner.RefuseErrors(plan);
+        VMPlanner.RefuseErrors(plan);
         PlanApplication.Show(this, plan);
         foreach (var risk in plan.Confirmations)
         {

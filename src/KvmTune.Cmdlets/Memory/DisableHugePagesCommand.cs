@@ -26,9 +26,6 @@ public sealed class DisableHugePagesCommand : VMChangeCmdlet
     [
         new HugePagesChange
         {
-            VMName = vm.Domain.Name,
-            VMId = vm.Domain.Id,
-            ConnectionUri = vm.Host.Uri,
             Scope = Scope,
             Enabled = false,
             Pages = HugePagesChange.NoPages(HugePagesChange.PagesIn(EnableHugePagesCommand.Document(vm.Domain))),

@@ -50,9 +50,6 @@ public sealed class EnableHugePagesCommand : VMChangeCmdlet
     [
         new HugePagesChange
         {
-            VMName = vm.Domain.Name,
-            VMId = vm.Domain.Id,
-            ConnectionUri = vm.Host.Uri,
             Scope = Scope,
             Enabled = true,
             Pages = HugePagesChange.PagesWith(Document(vm.Domain), PageSize, GuestNode),

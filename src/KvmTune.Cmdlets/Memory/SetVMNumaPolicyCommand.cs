@@ -40,9 +40,6 @@ public sealed class SetVMNumaPolicyCommand : VMChangeCmdlet
     [
         new NumaPolicyChange
         {
-            VMName = vm.Domain.Name,
-            VMId = vm.Domain.Id,
-            ConnectionUri = vm.Host.Uri,
             Scope = Scope,
             Mode = Clear ? null : Mode.ToLowerInvariant(),
             NodeSet = Clear ? null : Nodes.ToString(),

@@ -37,9 +37,6 @@ public sealed class DisableNicMultiqueueCommand : VMChangeCmdlet
             [
                 new NicQueuesChange
                 {
-                    VMName = vm.Domain.Name,
-                    VMId = vm.Domain.Id,
-                    ConnectionUri = vm.Host.Uri,
                     Scope = Scope,
                     Nics = nics.ToDictionary(
                         nic => nic.Mac,

@@ -1,11 +1,11 @@
 // Enable-NicMultiqueue: spreads the packets of a NIC over several queues, so that several vCPUs can serve it.
-using System.Globalization;
 using System.Management.Automation;
 using KvmTune.Cmdlets.Common;
 using KvmTune.Cmdlets.Completion;
 using KvmTune.Hosts;
 using KvmTune.Tuning;
 using KvmTune.Tuning.Changes;
+using static KvmTune.NumberText;
 
 namespace KvmTune.Cmdlets.Network;
 
@@ -76,9 +76,6 @@ public sealed class EnableNicMultiqueueCommand : VMChangeCmdlet
         [
             new NicQueuesChange
             {
-                VMName = vm.Domain.Name,
-                VMId = vm.Domain.Id,
-                ConnectionUri = vm.Host.Uri,
                 Scope = Scope,
                 Nics = nics.ToDictionary(nic => nic.Mac, _ => (IReadOnlyDictionary<string, string?>)options, StringComparer.OrdinalIgnoreCase),
             },
@@ -92,6 +89,4 @@ public sealed class EnableNicMultiqueueCommand : VMChangeCmdlet
             options[name] = value == "default" ? null : value;
         }
     }
-
-    private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
 }

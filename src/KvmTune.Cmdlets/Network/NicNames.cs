@@ -22,7 +22,7 @@ internal static class NicNames
         {
             return configured.Nics.Count == 1
                 ? configured.Nics
-                : configured.Nics.Count == 0 ? throw NicQueuesChange.NotFound(vm.Domain.Name, "*", configured) : throw new KvmTuneException(
+                : configured.Nics.Count == 0 ? throw NicQueuesChange.NotFound("*", configured) : throw new KvmTuneException(
                     "NicAmbiguous", KvmTuneErrorCategory.InvalidArgument,
                     $"The VM '{vm.Domain.Name}' has {configured.Nics.Count.ToString(CultureInfo.InvariantCulture)} NICs: {string.Join(", ", configured.Nics.Select(nic => nic.Mac))}. Say which with -Nic, or -Nic all.");
         }
@@ -30,10 +30,10 @@ internal static class NicNames
         // Only a running VM has devices on the host (vnet0).
         var devices = DomainXmlReader.Read(vm.Domain.GetXml()).Nics.Where(nic => nic.HostDevice is not null)
             .ToLookup(nic => nic.Mac, nic => nic.HostDevice!, StringComparer.OrdinalIgnoreCase);
-        return [.. names.SelectMany(name => Matching(vm.Domain.Name, configured, devices, name)).Distinct()];
+        return [.. names.SelectMany(name => Matching(configured, devices, name)).Distinct()];
     }
 
-    private static IEnumerable<NicConfiguration> Matching(string vmName, VMConfiguration vm, ILookup<string, string> devices, string name)
+    private static IEnumerable<NicConfiguration> Matching(VMConfiguration vm, ILookup<string, string> devices, string name)
     {
         if (name.Equals(All, StringComparison.OrdinalIgnoreCase) || name == "*")
         {
@@ -42,11 +42,11 @@ internal static class NicNames
 
         if (int.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out var index))
         {
-            return index < vm.Nics.Count ? [vm.Nics[index]] : throw NicQueuesChange.NotFound(vmName, name, vm);
+            return index < vm.Nics.Count ? [vm.Nics[index]] : throw NicQueuesChange.NotFound(name, vm);
         }
 
         var pattern = new WildcardPattern(name, WildcardOptions.IgnoreCase);
         var found = vm.Nics.Where(nic => pattern.IsMatch(nic.Mac) || devices[nic.Mac].Any(pattern.IsMatch)).ToList();
-        return found.Count > 0 || WildcardPattern.ContainsWildcardCharacters(name) ? found : throw NicQueuesChange.NotFound(vmName, name, vm);
+        return found.Count > 0 || WildcardPattern.ContainsWildcardCharacters(name) ? found : throw NicQueuesChange.NotFound(name, vm);
     }
 }

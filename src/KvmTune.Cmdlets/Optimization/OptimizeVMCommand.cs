@@ -58,10 +58,11 @@ public sealed class OptimizeVMCommand : ExperimentingCmdlet
     {
         PlanCollector.Refuse("Optimize-VM");
         var workload = Workload is null && Command is null && vm.Reference.Performance is null ? null : Request(vm.Reference.Performance?.Workload, vm);
+        using var planner = new VMPlanner(vm.Host, vm.Domain);
         var subject = new OptimizationSubject(
             vm.Host,
             vm.Domain,
-            new VMTuner(vm.Host, TimeProvider.System, Journals.Current, vm.Domain),
+            new VMTuner(planner, TimeProvider.System, Journals.Current),
             workload,
             new BottleneckOptions { Interval = Interval },
             Experiment,

@@ -78,7 +78,7 @@ public sealed class NewVcpuPinPlanCommand : VMCmdlet
             KeepsNumaPolicy = KeepNumaPolicy,
             Scope = Scope,
         };
-        var planned = new VcpuPinPlanner(host, new VMTuner(host, TimeProvider.System, Journals.Current)).Plan(vms, options, CancellationToken);
+        var planned = new VcpuPinPlanner(host).Plan(vms, options, CancellationToken);
         foreach (var advice in planned.Placement.Advice)
         {
             WriteWarning($"{advice.Evidence} ({advice.RuleId})");

@@ -23,8 +23,9 @@ public sealed class InvokeVMTuningCommand : TuningCmdlet
             Try(plan, () =>
             {
                 // The plan may come from anywhere: what is shown and asked is worked out here.
-                var tuner = new VMTuner(HostConnections.Get(ConnectionUri ?? plan.ConnectionUri), TimeProvider.System, Journals.Current);
-                PlanApplication.Apply(this, tuner, tuner.CheckAnew(plan), Force, ApplyOptions(baseline: null));
+                using var planner = VMPlanner.Find(HostConnections.Get(ConnectionUri ?? plan.ConnectionUri), plan.VMName, plan.VMId);
+                PlanApplication.Apply(
+                    this, new VMTuner(planner, TimeProvider.System, Journals.Current), planner.CheckAnew(plan), Force, ApplyOptions(baseline: null));
             });
         }
     }

@@ -3,7 +3,6 @@ using KvmTune.Guest;
 using KvmTune.Hosts;
 using KvmTune.Topology;
 using KvmTune.Tuning;
-using KvmTune.Tuning.Changes;
 using KvmTune.Tuning.Rules;
 
 namespace KvmTune.Diagnosis;
@@ -19,7 +18,7 @@ public sealed record ConfigurationView(string Source, VMConfiguration Configurat
 /// <param name="neighbours">Reads the other running VMs of the host.</param>
 /// <param name="hostMemory">Reads what the local kernel says of the host's memory; null where the host is not this machine.</param>
 public sealed class FindingContext(
-    VMTopology vm, Func<VMHostTopology> host, Func<IReadOnlyList<VMConfiguration>> neighbours, Func<HostMemoryFacts?>? hostMemory = null)
+    VMTopology vm, Func<VMHostTopology> host, Func<VMNeighbours> neighbours, Func<HostMemoryFacts?>? hostMemory = null)
 {
     /// <summary>The source that evidence from the persistent configuration names.</summary>
     public const string PersistentXml = "libvirt: persistent XML";
@@ -28,7 +27,7 @@ public sealed class FindingContext(
     public const string RunningXml = "libvirt: running XML";
 
     private readonly Lazy<VMHostTopology> _host = new(host);
-    private readonly Lazy<IReadOnlyList<VMConfiguration>> _neighbours = new(neighbours);
+    private readonly Lazy<VMNeighbours> _neighbours = new(neighbours);
     private readonly Lazy<HostMemoryFacts?> _hostMemory = new(hostMemory ?? (static () => null));
 
     /// <summary>The VM.</summary>
@@ -38,7 +37,7 @@ public sealed class FindingContext(
     public VMHostTopology Host => _host.Value;
 
     /// <summary>The other running VMs on the host.</summary>
-    public IReadOnlyList<VMConfiguration> Neighbours => _neighbours.Value;
+    public VMNeighbours Neighbours => _neighbours.Value;
 
     /// <summary>What the kernel says of the host's memory; null where the host is not this machine.</summary>
     public HostMemoryFacts? HostMemory => _hostMemory.Value;
@@ -78,33 +77,5 @@ public sealed class FindingContext(
         change, new VMFacts(VM.Running is not null, VM.IsPersistent, VM.Running, VM.Configured), after, () => Host, () => Neighbours, () => HostMemory)
     {
         ReadAbilities = () => Abilities,
-    };
-
-    /// <summary>A change of vCPU pins of this VM.</summary>
-    public VcpuPinChange VcpuPins(IReadOnlyDictionary<int, CpuSet?> pins) => new()
-    {
-        VMName = VM.VMName,
-        VMId = VM.VMId,
-        ConnectionUri = VM.ConnectionUri,
-        Pins = pins,
-    };
-
-    /// <summary>A change of the emulator's pin of this VM.</summary>
-    public EmulatorPinChange EmulatorPin(CpuSet? cpus) => new()
-    {
-        VMName = VM.VMName,
-        VMId = VM.VMId,
-        ConnectionUri = VM.ConnectionUri,
-        Pins = new Dictionary<int, CpuSet?> { [EmulatorPinChange.Emulator] = cpus },
-    };
-
-    /// <summary>A change of a disk's driver options.</summary>
-    public DiskDriverChange DiskDriver(string disk, string option, string value) => new()
-    {
-        VMName = VM.VMName,
-        VMId = VM.VMId,
-        ConnectionUri = VM.ConnectionUri,
-        Disk = disk,
-        Options = new Dictionary<string, string?>(StringComparer.Ordinal) { [option] = value },
     };
 }

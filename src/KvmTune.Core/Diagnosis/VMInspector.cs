@@ -18,6 +18,11 @@ public sealed record DetectedFinding(FindingKind Kind, FindingObservation Observ
 /// <param name="time">The clock.</param>
 public sealed class VMInspector(HostConnection host, TimeProvider time)
 {
+    private readonly RunningVMReading _running = new(host);
+
+    // The documents that were planned on last: the findings of a VM come one after the other.
+    private VMSnapshot? _known;
+
     // An error is not kept: the next VM asks again.
     private readonly Lazy<HostAbilities> _abilities = new(() => HostAbilities.Read(host), LazyThreadSafetyMode.PublicationOnly);
 
@@ -28,7 +33,7 @@ public sealed class VMInspector(HostConnection host, TimeProvider time)
         var hostCpus = HostReading.OnlineCpus(host);
         var vm = VMTopologyReader.Read(domain, host.Uri, hostCpus);
         return Look(new FindingContext(
-            vm, () => HostReading.Read(host), () => VMReading.RunningConfigurations(host, vm.VMId),
+            vm, () => HostReading.Read(host), () => _running.Beside(vm.VMId),
             () => host.IsLocalQemu ? HostMemoryFacts.Read() : null)
         {
             Abilities = _abilities.Value,
@@ -79,8 +84,9 @@ public sealed class VMInspector(HostConnection host, TimeProvider time)
 
         try
         {
-            var document = DomainDocument.Parse(domain.GetXml(domain.IsPersistent ? DomainXmlFlags.Inactive : DomainXmlFlags.None));
-            var plan = new VMTuner(host, time, new NoJournal()).Plan(make(document) with { VMName = domain.Name, VMId = domain.Id }, cancellationToken);
+            using var planner = new VMPlanner(host, domain) { Running = _running, Known = _known };
+            var plan = planner.Plan(make, cancellationToken);
+            _known = planner.Known;
             return plan.Errors.Count > 0 ? (null, string.Join(' ', plan.Errors.Select(error => error.Evidence))) : (plan, null);
         }
         catch (KvmTuneException exception) when (exception.Category is KvmTuneErrorCategory.PermissionDenied)

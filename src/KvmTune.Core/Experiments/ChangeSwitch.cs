@@ -34,13 +34,13 @@ internal sealed class ChangeSwitch(
     {
         foreach (var plan in asked)
         {
-            tuner.CheckAnew(plan);
+            tuner.Planner.CheckAnew(plan);
         }
 
-        _plans = InOrder(tuner.PlanTogether([.. InOrder(asked).Select(plan => plan.Change)]));
+        _plans = InOrder(tuner.Planner.PlanTogether([.. InOrder(asked).Select(plan => plan.Change)]));
         foreach (var plan in _plans)
         {
-            VMTuner.RefuseErrors(plan);
+            VMPlanner.RefuseErrors(plan);
             if (!plan.HasChanges)
             {
                 throw new KvmTuneException(
@@ -133,12 +133,12 @@ internal sealed class ChangeSwitch(
         var undo = options with { Restart = restart, Undoes = EntryOf(_plans[index]) };
         try
         {
-            return Recorded(await tuner.ApplyAsync(tuner.Plan(_inverse[index], cancellationToken), undo, cancellationToken));
+            return Recorded(await tuner.ApplyAsync(tuner.Planner.Plan(_inverse[index], cancellationToken), undo, cancellationToken));
         }
         catch (Exception exception) when (restart && exception is KvmTuneException or LibvirtException)
         {
             // A restart that fails takes the step before it back, which here is the undo. Rather the old configuration, waiting for a restart.
-            Recorded(await tuner.ApplyAsync(tuner.Plan(_inverse[index], cancellationToken), undo with { Restart = false }, cancellationToken));
+            Recorded(await tuner.ApplyAsync(tuner.Planner.Plan(_inverse[index], cancellationToken), undo with { Restart = false }, cancellationToken));
             throw;
         }
     }

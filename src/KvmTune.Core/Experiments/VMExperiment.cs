@@ -94,10 +94,10 @@ public sealed record VMExperiment
         get
         {
             var metric = Comparison.PrimaryMetric;
-            var unit = $" {metric.Metric.Unit}";
-            var (before, after) = (MetricText.Value(metric.BaselineMedian, metric.Metric.Unit), MetricText.Value(metric.CandidateMedian, metric.Metric.Unit));
-            var isOneUnit = before.EndsWith(unit, StringComparison.Ordinal) && after.EndsWith(unit, StringComparison.Ordinal);
-            return $"{(isOneUnit ? before[..^unit.Length] : before)} -> {after}";
+            var unit = metric.Metric.Unit;
+            return metric is { BaselineMedian: { } before, CandidateMedian: { } after } && MetricText.Scale(before, unit) is var scale && scale == MetricText.Scale(after, unit)
+                ? $"{MetricText.Digits(before / scale.Divisor)} -> {MetricText.Value(after, unit)}"
+                : $"{MetricText.Value(metric.BaselineMedian, unit)} -> {MetricText.Value(metric.CandidateMedian, unit)}";
         }
     }
 

@@ -56,18 +56,19 @@ public sealed class VMStateGuard
             return [];
         }
 
-        var tuner = new VMTuner(_host, TimeProvider.System, new NoJournal(), _domain);
+        using var planner = new VMPlanner(_host, _domain);
+        var tuner = new VMTuner(planner, TimeProvider.System, new NoJournal());
         var none = new Dictionary<int, CpuSet?>();
         foreach (var kind in new PinChange[]
         {
-            new VcpuPinChange { VMName = _domain.Name, VMId = _domain.Id, ConnectionUri = _host.Uri, Scope = ChangeScope.Live, Pins = none },
-            new EmulatorPinChange { VMName = _domain.Name, VMId = _domain.Id, ConnectionUri = _host.Uri, Scope = ChangeScope.Live, Pins = none },
-            new IOThreadPinChange { VMName = _domain.Name, VMId = _domain.Id, ConnectionUri = _host.Uri, Scope = ChangeScope.Live, Pins = none, HostCpus = hostCpus },
+            new VcpuPinChange { Scope = ChangeScope.Live, Pins = none },
+            new EmulatorPinChange { Scope = ChangeScope.Live, Pins = none },
+            new IOThreadPinChange { Scope = ChangeScope.Live, Pins = none, HostCpus = hostCpus },
         })
         {
             if (Differing(kind, before.ToConfiguration(), now.ToConfiguration()) is { Pins.Count: > 0 } change)
             {
-                await tuner.ApplyAsync(tuner.Plan(change, cancellationToken), new ApplyOptions(), cancellationToken);
+                await tuner.ApplyAsync(planner.Plan(change, cancellationToken), new ApplyOptions(), cancellationToken);
             }
         }
 

@@ -2,6 +2,7 @@
 using System.Globalization;
 using System.Text.Json;
 using KvmTune.Hosts;
+using static KvmTune.NumberText;
 
 namespace KvmTune.Guest;
 
@@ -107,12 +108,12 @@ internal sealed class GuestNicQueues(IGuestChannel channel, IAgentTransport agen
         var verifications = new List<Verification>();
         if (combined is { } shown)
         {
-            verifications.Add(new Verification($"{name} combined queues", $"guest: ethtool -l {name}", Text(queues), Text(shown)));
+            verifications.Add(new Verification($"{name} combined queues", VerifiedBy.Guest, $"guest: ethtool -l {name}", Text(queues), Text(shown)));
         }
 
         if (after is { } counted)
         {
-            verifications.Add(new Verification($"{name} queues in use", $"guest: /sys/class/net/{name}/queues", Text(queues), Text(counted)));
+            verifications.Add(new Verification($"{name} queues in use", VerifiedBy.Guest, $"guest: /sys/class/net/{name}/queues", Text(queues), Text(counted)));
         }
 
         return new GuestNicQueuesResult(combined ?? after, verifications, notes);
@@ -173,6 +174,4 @@ internal sealed class GuestNicQueues(IGuestChannel channel, IAgentTransport agen
 
     private GuestNicQueuesResult ByHand(string name, int queues, string why) => new(null, [], [FormattableString.Invariant(
         $"In the guest of '{agent.VMName}' this is left to do: ethtool -L {name} combined {queues}, then look with: ethtool -l {name}. ({why.TrimEnd('.')}.)")]);
-
-    private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
 }

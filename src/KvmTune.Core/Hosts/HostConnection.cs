@@ -14,6 +14,7 @@ public sealed class HostConnection : IDisposable
     private readonly object _gate = new();
     private LibvirtConnection? _readOnly;
     private LibvirtConnection? _writable;
+    private readonly List<Guid> _changedVMs = [];
     private VMHostTopology? _hardware;
 
     /// <summary>Names a host; nothing is opened before the first use.</summary>
@@ -73,6 +74,26 @@ public sealed class HostConnection : IDisposable
     /// pools are those of then.
     /// </summary>
     public VMHostTopology Hardware() => _hardware ??= CapabilitiesReader.Read(Read().GetCapabilitiesXml(), Uri, Read().HostName);
+
+    /// <summary>Notes that this process changed a VM, for those who keep what they read of it (<see cref="RunningVMReading"/>).</summary>
+    internal void NoteChange(Guid vm)
+    {
+        lock (_gate)
+        {
+            _changedVMs.Add(vm);
+        }
+    }
+
+    /// <summary>The VMs that this process changed since somebody looked last.</summary>
+    internal IReadOnlyList<Guid> VMsChangedSince(ref int seen)
+    {
+        lock (_gate)
+        {
+            var changed = _changedVMs[seen..];
+            seen = _changedVMs.Count;
+            return changed;
+        }
+    }
 
     /// <summary>Finds the VM that the name or UUID means.</summary>
     /// <param name="nameOrId">The name, or the UUID in any of its usual forms. A name wins over a UUID.</param>

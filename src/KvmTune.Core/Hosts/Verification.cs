@@ -1,12 +1,29 @@
 // What was read back from libvirt, the kernel or the guest after something was asked for.
 namespace KvmTune.Hosts;
 
+/// <summary>Who was asked what a change came to: the later, the nearer to the guest.</summary>
+public enum VerifiedBy
+{
+    /// <summary>libvirt.</summary>
+    Libvirt,
+
+    /// <summary>The VM's QEMU: its command line, or libvirt asked it.</summary>
+    Qemu,
+
+    /// <summary>The kernel of the host.</summary>
+    Kernel,
+
+    /// <summary>The guest itself.</summary>
+    Guest,
+}
+
 /// <summary>Something that was read back after a change.</summary>
 /// <param name="What">What was looked at, for example <c>vCPU 0 affinity</c>.</param>
-/// <param name="Source">Where it was read, for example <c>kernel: /proc/812/task/815/status</c>.</param>
+/// <param name="By">Who was asked.</param>
+/// <param name="Source">Where it was read, for people, for example <c>kernel: /proc/812/task/815/status</c>.</param>
 /// <param name="Expected">What the change asked for.</param>
 /// <param name="Actual">What is there.</param>
-public sealed record Verification(string What, string Source, string Expected, string Actual)
+public sealed record Verification(string What, VerifiedBy By, string Source, string Expected, string Actual)
 {
     /// <summary>Whether what is there is what was asked for.</summary>
     public bool IsMet => string.Equals(Expected, Actual, StringComparison.Ordinal);

@@ -48,11 +48,11 @@ public sealed partial class TuningJournal : IChangeJournal, IDisposable
     public TimeSpan Wait { get; init; } = DefaultWait;
 
     /// <inheritdoc/>
-    public async Task<IChangeRecord> HoldAsync(VMChange change, CancellationToken cancellationToken)
+    public async Task<IChangeRecord> HoldAsync(VMTuningPlan plan, CancellationToken cancellationToken)
     {
-        var name = VMLock.NameOf(change.VMId, change.ConnectionUri);
+        var name = VMLock.NameOf(plan.VMId, plan.ConnectionUri);
         var held = await LockAsync(name, cancellationToken);
-        return held is null ? throw BusyError(change, name) : new ChangeRecord(this, held);
+        return held is null ? throw BusyError(plan, name) : new ChangeRecord(this, held);
     }
 
     /// <summary>Records a measurement. One that is recorded already stays as it is.</summary>
@@ -137,14 +137,14 @@ public sealed partial class TuningJournal : IChangeJournal, IDisposable
     }
 
     // Who holds it may have a journal of its own: then the kernel says which process it is.
-    private KvmTuneException BusyError(VMChange change, string name)
+    private KvmTuneException BusyError(VMTuningPlan plan, string name)
     {
-        var who = Entries(new JournalFilter { VMId = change.VMId, Outcomes = [JournalOutcome.Running], IsBrief = true }, Ignore) is not [.., var busy]
+        var who = Entries(new JournalFilter { VMId = plan.VMId, Outcomes = [JournalOutcome.Running], IsBrief = true }, Ignore) is not [.., var busy]
             ? $"{VMLock.Holder(name) ?? "Another process"} is working on it"
             : $"{busy.Process} of {busy.User} has been at '{busy.Title}' since {busy.StartedAt.ToLocalTime().ToString("HH:mm:ss", CultureInfo.InvariantCulture)}";
         return new KvmTuneException(
             "VMIsBeingTuned", KvmTuneErrorCategory.ResourceBusy,
-            $"'{change.VMName}' is being changed right now. {who}. '{change.Title}' waited {Wait.TotalSeconds.ToString("0.#", CultureInfo.InvariantCulture)} s for it and did nothing; try again when it is done.");
+            $"'{plan.VMName}' is being changed right now. {who}. '{plan.Title}' waited {Wait.TotalSeconds.ToString("0.#", CultureInfo.InvariantCulture)} s for it and did nothing; try again when it is done.");
     }
 
     private long Insert(

@@ -1,9 +1,9 @@
 // Takes one change back: its inverse, and only that, through the same path as any change, and so itself in the journal.
-using System.Globalization;
 using KvmTune.Hosts;
 using KvmTune.Libvirt;
 using KvmTune.Topology;
 using KvmTune.Tuning;
+using static KvmTune.NumberText;
 
 namespace KvmTune.Journal;
 
@@ -32,8 +32,6 @@ public sealed class TuningUndo(TuningJournal journal, HostConnection host, TimeP
     /// <summary>The error id of settings that were changed again since.</summary>
     public const string Collides = "UndoCollides";
 
-    private readonly VMTuner _tuner = new(host, time, journal);
-
     /// <summary>What taking a change back would do. Nothing is touched.</summary>
     /// <param name="entry">The change.</param>
     /// <param name="force">Whether settings that were changed again since are no error.</param>
@@ -45,19 +43,16 @@ public sealed class TuningUndo(TuningJournal journal, HostConnection host, TimeP
     public VMTuningPlan Plan(JournalEntry entry, bool force, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(entry);
-        var intent = entry.Intent ?? throw new KvmTuneException(
-            "NotUndoable", KvmTuneErrorCategory.InvalidArgument, $"Entry {Number(entry.Id)} ({entry.Kind}) is no change of a VM, so there is nothing to take back.");
-        if (entry.Outcome == JournalOutcome.Running)
-        {
-            throw new KvmTuneException(
-                "VMIsBeingTuned", KvmTuneErrorCategory.ResourceBusy,
-                $"Entry {Number(entry.Id)} ('{entry.Title}' on '{entry.VMName}') is being made right now by {entry.Process}. Take it back when that is done.");
-        }
+        var intent = Intent(entry);
+        using var planner = Find(entry);
+        return Plan(entry, intent, planner, force, cancellationToken);
+    }
 
+    private VMTuningPlan Plan(JournalEntry entry, ChangeIntent intent, VMPlanner planner, bool force, CancellationToken cancellationToken)
+    {
         try
         {
-            using var domain = Find(entry);
-            var now = VMReading.Snapshot(domain);
+            var now = VMReading.Snapshot(planner.Domain());
             if (intent.Inverse.Scope == ChangeScope.Live && now.Running is null)
             {
                 return Nothing(intent);
@@ -73,7 +68,7 @@ public sealed class TuningUndo(TuningJournal journal, HostConnection host, TimeP
             throw LibvirtErrors.Calling(exception, $"reading '{entry.VMName}'");
         }
 
-        return _tuner.Plan(intent.Inverse, cancellationToken);
+        return planner.Plan(intent.Inverse, cancellationToken);
     }
 
     /// <summary>Takes a change back.</summary>
@@ -84,18 +79,20 @@ public sealed class TuningUndo(TuningJournal journal, HostConnection host, TimeP
     /// What was done, with the entry of the undo in <see cref="VMTuningResult.JournalId"/>; <see cref="TuningOutcome.NoChange"/> where nothing
     /// of the change was left.
     /// </returns>
-    /// <exception cref="KvmTuneException">As for <see cref="Plan"/>, and for any change.</exception>
+    /// <exception cref="KvmTuneException">As for <see cref="Plan(JournalEntry, bool, CancellationToken)"/>, and for any change.</exception>
     public async Task<VMTuningResult> UndoAsync(long id, UndoOptions options, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(options);
         var entry = journal.Find(id);
-        var plan = Plan(entry, options.Force, cancellationToken);
+        var intent = Intent(entry);
+        using var planner = Find(entry);
+        var plan = Plan(entry, intent, planner, options.Force, cancellationToken);
         // An earlier undo of it may be what was interrupted.
         var restart = IsInRestart(entry) ? entry : journal.Last(entry.VMId!.Value, _ => true) is { } last && IsInRestart(last) ? last : null;
         var started = time.GetUtcNow();
         var isLeft = plan.HasChanges || (plan.RequiresRestart && options.Restart);
         var result = isLeft
-            ? await _tuner.ApplyAsync(
+            ? await new VMTuner(planner, time, journal).ApplyAsync(
                 plan,
                 new ApplyOptions { Restart = options.Restart, RestartOptions = options.RestartOptions, ExperimentId = options.ExperimentId, Undoes = id },
                 cancellationToken)
@@ -114,7 +111,7 @@ public sealed class TuningUndo(TuningJournal journal, HostConnection host, TimeP
         var notes = result.Notes.Concat(entry.UndoneAt is null ? new PoolUndo(journal, host).GiveBack(entry.Intent!.Reserved) : []).ToList();
         if (restart is not null && !result.Restarted)
         {
-            notes.AddRange(await EndRestartAsync(restart, options, cancellationToken));
+            notes.AddRange(await EndRestartAsync(restart, planner.Domain(), options, cancellationToken));
         }
 
         return result with { Notes = notes };
@@ -133,9 +130,17 @@ public sealed class TuningUndo(TuningJournal journal, HostConnection host, TimeP
         HasChanges = false,
     };
 
-    private static string Number(long id) => id.ToString(CultureInfo.InvariantCulture);
+    // What an entry did, where that can be taken back.
+    private static ChangeIntent Intent(JournalEntry entry)
+    {
+        var intent = entry.Intent ?? throw new KvmTuneException(
+            "NotUndoable", KvmTuneErrorCategory.InvalidArgument, $"Entry {Text(entry.Id)} ({entry.Kind}) is no change of a VM, so there is nothing to take back.");
+        return entry.Outcome != JournalOutcome.Running ? intent : throw new KvmTuneException(
+            "VMIsBeingTuned", KvmTuneErrorCategory.ResourceBusy,
+            $"Entry {Text(entry.Id)} ('{entry.Title}' on '{entry.VMName}') is being made right now by {entry.Process}. Take it back when that is done.");
+    }
 
-    private LibvirtDomain Find(JournalEntry entry) => host.Write().TryLookupByUuid(entry.VMId!.Value) ?? throw host.VMNotFound(entry.VMName, entry.VMId.Value);
+    private VMPlanner Find(JournalEntry entry) => VMPlanner.Find(host, entry.VMName, entry.VMId!.Value);
 
     // The process ended between asking the guest to shut down and starting it.
     private static bool IsInRestart(JournalEntry entry) => entry is
@@ -147,9 +152,8 @@ public sealed class TuningUndo(TuningJournal journal, HostConnection host, TimeP
 
     // It ran before, so it has to run again. A guest that still runs may be about to go off, for it was asked to: that cannot be called back,
     // and a second request does no harm.
-    private async Task<IReadOnlyList<string>> EndRestartAsync(JournalEntry entry, UndoOptions options, CancellationToken cancellationToken)
+    private async Task<IReadOnlyList<string>> EndRestartAsync(JournalEntry entry, LibvirtDomain domain, UndoOptions options, CancellationToken cancellationToken)
     {
-        using var domain = Find(entry);
         var restarter = new VMRestarter(time, options.RestartOptions);
         if (!domain.IsActive)
         {

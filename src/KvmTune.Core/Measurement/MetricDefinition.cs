@@ -37,6 +37,9 @@ public enum MetricKind
 /// <param name="IsPrimary">True for the one metric of the workload that decides the verdict; the others are guards.</param>
 public sealed record MetricDefinition(string Name, string Unit, MetricDirection Direction, MetricKind Kind, bool IsPrimary = false)
 {
+    /// <summary>Whether it is a 99th percentile of latency, whose names end in <c>P99</c>.</summary>
+    public bool IsTail => Name.EndsWith("P99", StringComparison.Ordinal);
+
     /// <summary>For example <c>Iops (IOPS)</c>.</summary>
     public override string ToString() => $"{Name} ({Unit})";
 }

@@ -70,7 +70,7 @@ public sealed record VMPerformance : IChangeBaseline
     public double? RangePercent => Median is not 0 && ValuesOf(PrimaryMetric.Name) is { Count: > 1 } values ? (values.Max() - values.Min()) / Median * 100 : null;
 
     /// <summary>The median of the 99th percentile of latency, in milliseconds; null where the workload does not report it.</summary>
-    public double? P99Milliseconds => Metrics.FirstOrDefault(metric => metric.Unit == "ns" && metric.Name.EndsWith("P99", StringComparison.Ordinal)) is { } metric
+    public double? P99Milliseconds => Metrics.FirstOrDefault(metric => metric is { IsTail: true, Unit: "ns" }) is { } metric
         ? MedianOf(metric.Name) / 1e6
         : null;
 

@@ -44,47 +44,34 @@ public sealed record VcpuPinPlan : VMTuningPlan
     /// <param name="vm">The VM.</param>
     /// <param name="placement">Its place.</param>
     /// <param name="onlineCpus">The host's online CPUs.</param>
-    /// <param name="connectionUri">The connection that the change is made by.</param>
     /// <param name="scope">Where it is made.</param>
-    public static PlacementChange ToChange(VMTopology vm, VMPlacement placement, CpuSet onlineCpus, string connectionUri, ChangeScope scope)
+    public static PlacementChange ToChange(VMTopology vm, VMPlacement placement, CpuSet onlineCpus, ChangeScope scope)
     {
         ArgumentNullException.ThrowIfNull(vm);
         ArgumentNullException.ThrowIfNull(placement);
         var configuration = vm.Configured ?? vm.Current;
         return new PlacementChange
         {
-            VMName = vm.VMName,
-            VMId = vm.VMId,
-            ConnectionUri = connectionUri,
             Scope = scope,
             VcpuPins = new VcpuPinChange
             {
-                VMName = vm.VMName,
-                VMId = vm.VMId,
-                ConnectionUri = connectionUri,
                 Pins = placement.VcpuPins.ToDictionary(pin => pin.Key, pin => (CpuSet?)new CpuSet(pin.Value)),
             },
             EmulatorPin = new EmulatorPinChange
             {
-                VMName = vm.VMName,
-                VMId = vm.VMId,
-                ConnectionUri = connectionUri,
                 Pins = new Dictionary<int, CpuSet?> { [EmulatorPinChange.Emulator] = placement.ServiceCpus },
             },
             IOThreadPins = configuration.IOThreadIds.Count == 0 ? null : new IOThreadPinChange
             {
-                VMName = vm.VMName,
-                VMId = vm.VMId,
-                ConnectionUri = connectionUri,
                 HostCpus = onlineCpus,
                 Pins = configuration.IOThreadIds.ToDictionary(thread => thread, _ => (CpuSet?)placement.ServiceCpus),
             },
-            NumaPolicy = Policy(vm, configuration, placement, connectionUri),
+            NumaPolicy = Policy(vm, configuration, placement),
         };
     }
 
     // The mode stays as it is where it is set. A policy that is so already, running and configured, is left out: the pins can be live then.
-    private static NumaPolicyChange? Policy(VMTopology vm, VMConfiguration configuration, VMPlacement placement, string connectionUri)
+    private static NumaPolicyChange? Policy(VMTopology vm, VMConfiguration configuration, VMPlacement placement)
     {
         if (placement.MemoryNodes is not { } nodes)
         {
@@ -100,9 +87,6 @@ public sealed record VcpuPinPlan : VMTuningPlan
             .All(document => document.Memory.NumaNodes == nodes && (document.Memory.NumaMode ?? "strict") == mode && document.Memory.NumaPlacement != "auto");
         return isThere ? null : new NumaPolicyChange
         {
-            VMName = vm.VMName,
-            VMId = vm.VMId,
-            ConnectionUri = connectionUri,
             Mode = mode,
             NodeSet = nodes.ToString(),
             CellPolicies = cells.OrderBy(cell => cell.Key).Select(cell => new NumaCellPolicy(cell.Key, mode, cell.Value < 0 ? nodes.ToString() : new CpuSet(cell.Value).ToString())).ToList(),

@@ -35,8 +35,7 @@ public sealed record VcpuPinPlans(HostPlacement Placement, IReadOnlyList<VcpuPin
 
 /// <summary>Plans placements on one host. Nothing is touched.</summary>
 /// <param name="host">The host.</param>
-/// <param name="tuner">Plans the changes.</param>
-public sealed class VcpuPinPlanner(HostConnection host, VMTuner tuner)
+public sealed class VcpuPinPlanner(HostConnection host)
 {
     /// <summary>Places VMs, and plans the change that carries out each place.</summary>
     /// <param name="vms">The VMs.</param>
@@ -65,16 +64,16 @@ public sealed class VcpuPinPlanner(HostConnection host, VMTuner tuner)
             cancellationToken);
         var byId = vms.ToDictionary(vm => vm.VMId);
         var changes = placement.VMs.Select(placed => (
-            Placed: placed, Change: VcpuPinPlan.ToChange(byId[placed.VMId], placed, topology.OnlineCpus, host.Uri, options.Scope))).ToList();
+            Placed: placed, Change: VcpuPinPlan.ToChange(byId[placed.VMId], placed, topology.OnlineCpus, options.Scope))).ToList();
 
         // The rules judge each VM beside the others as they will be, not as they are before their own change.
-        var running = others.Where(vm => vm.Running is not null).Select(vm => (vm.VMId, Configuration: vm.Running!))
-            .Concat(changes.Where(change => byId[change.Placed.VMId].Running is not null).Select(change => (change.Placed.VMId, Configuration: WithPins(byId[change.Placed.VMId].Running!, change.Placed)))).ToList();
+        var running = new RunningVMs(others.Select(vm => vm.Running).OfType<VMConfiguration>()
+            .Concat(changes.Where(change => byId[change.Placed.VMId].Running is not null).Select(change => WithPins(byId[change.Placed.VMId].Running!, change.Placed))));
         var plans = new List<VcpuPinPlan>();
         foreach (var (placed, change) in changes)
         {
-            plans.Add(new VcpuPinPlan(
-                tuner.Plan(change, () => [.. running.Where(vm => vm.VMId != placed.VMId).Select(vm => vm.Configuration)], cancellationToken), placed, placement));
+            using var planner = VMPlanner.Find(host, placed.VMName, placed.VMId);
+            plans.Add(new VcpuPinPlan(planner.Plan(change, () => running.Beside(placed.VMId), cancellationToken), placed, placement));
         }
 
         return new VcpuPinPlans(placement, plans);

@@ -1,6 +1,6 @@
 // The host before and after a change of pins, as boxes: nodes, caches in them, cores in those, and who sits on each CPU.
-using System.Globalization;
 using KvmTune.Placement;
+using static System.FormattableString;
 
 namespace KvmTune.Reports;
 
@@ -33,7 +33,7 @@ internal static class ReportMap
         page.Markup($"<figure class=\"map\" role=\"img\" aria-label=\"{HtmlText.Encode($"{title}: {words}. The pins are in the table below.")}\">").Element("figcaption", $"{title}: {words}");
         foreach (var node in map.Nodes)
         {
-            page.Markup("<div class=\"node\">").Element("span", Text($"node {node.Id}"), "class=\"label\"").Markup("<div class=\"caches\">");
+            page.Markup("<div class=\"node\">").Element("span", Invariant($"node {node.Id}"), "class=\"label\"").Markup("<div class=\"caches\">");
             foreach (var cache in node.Caches)
             {
                 page.Markup("<div class=\"cache\">").Element("span", cache.Cache.ToString(), "class=\"label\"").Markup("<div class=\"cores\">");
@@ -43,7 +43,7 @@ internal static class ReportMap
                     foreach (var cpu in core.Cpus)
                     {
                         var (kind, sign) = Sign(cpu);
-                        page.Markup($"<div class=\"cpu {kind}\">").Element("span", Text($"{cpu.Id}")).Element("b", sign).Markup("</div>");
+                        page.Markup($"<div class=\"cpu {kind}\">").Element("span", Invariant($"{cpu.Id}")).Element("b", sign).Markup("</div>");
                     }
 
                     page.Markup("</div>");
@@ -60,11 +60,11 @@ internal static class ReportMap
 
     private static (string Kind, string Sign) Sign(HostMapCpu cpu)
     {
-        var vcpus = cpu.Occupants.Where(occupant => occupant.Vcpu is not null).Select(occupant => Text($"v{occupant.Vcpu}")).ToList();
+        var vcpus = cpu.Occupants.Where(occupant => occupant.Vcpu is not null).Select(occupant => Invariant($"v{occupant.Vcpu}")).ToList();
         var service = cpu.Occupants.Any(occupant => occupant.Vcpu is null) ? "~" : string.Empty;
         return (vcpus.Count, service.Length) switch
         {
-            ( > 1, _) => ("shared", Text($"{vcpus[0]}+{vcpus.Count - 1}{service}")),
+            ( > 1, _) => ("shared", Invariant($"{vcpus[0]}+{vcpus.Count - 1}{service}")),
             (1, _) => ("placed", vcpus[0] + service),
             (_, > 0) => ("service", service),
             _ => (cpu.State == HostCpuState.Open ? "free" : "held", cpu.State switch { HostCpuState.Reserved => "R", HostCpuState.Isolated => "I", _ => "\u00b7" }),
@@ -78,7 +78,7 @@ internal static class ReportMap
         {
             foreach (var (vcpu, cpus) in vm.VM.VcpuPins)
             {
-                pins[Text($"vCPU {vcpu}")] = cpus.ToString();
+                pins[Invariant($"vCPU {vcpu}")] = cpus.ToString();
             }
 
             foreach (var (thread, cpus) in vm.VM.ServicePins)
@@ -89,6 +89,4 @@ internal static class ReportMap
 
         return pins;
     }
-
-    private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }

@@ -1,7 +1,7 @@
 // Draws a comparison in a terminal of 80 columns: a dot a run, median and interval of both sides below each other, one axis.
-using System.Globalization;
 using System.Text;
 using KvmTune.Measurement;
+using static System.FormattableString;
 
 namespace KvmTune.Statistics;
 
@@ -45,10 +45,8 @@ public static class ComparisonPicture
 
     /// <summary>A shift with its interval, for example <c>+18 % [+12, +25]</c>.</summary>
     public static string Shift(MetricComparison metric) => metric.ShiftPercent is { } shift
-        ? Text($"{shift:+0.#;-0.#;0} %{(metric is { IntervalLowPercent: { } low, IntervalHighPercent: { } high } ? Text($" [{low:+0.#;-0.#;0}, {high:+0.#;-0.#;0}]") : null)}")
+        ? Invariant($"{shift:+0.#;-0.#;0} %{(metric is { IntervalLowPercent: { } low, IntervalHighPercent: { } high } ? Invariant($" [{low:+0.#;-0.#;0}, {high:+0.#;-0.#;0}]") : null)}")
         : metric.ShiftInUnits is { } units ? MetricText.Value(units, metric.Metric.Unit) : "-";
-
-    private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 
     // ASCII has no micro sign.
     private static string Plain(string text, bool isAscii) => isAscii ? text.Replace("µ", "u", StringComparison.Ordinal) : text;
@@ -142,7 +140,7 @@ public static class ComparisonPicture
                 line[column] = strokes.Tick;
                 // Over several powers of ten no unit fits all.
                 var (divisor, scaled) = axis.IsLogarithmic ? MetricText.Scale(tick, unit) : whole;
-                var label = Text($"{tick / divisor:0.###}{(axis.IsLogarithmic ? $" {scaled}" : null)}");
+                var label = Invariant($"{tick / divisor:0.###}{(axis.IsLogarithmic ? $" {scaled}" : null)}");
                 var start = Math.Max(0, column - (label.Length / 2));
                 if (labels.Length == 0 || start > labels.Length)
                 {

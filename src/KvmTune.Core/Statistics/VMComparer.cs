@@ -1,5 +1,6 @@
 // The one entry: compares two measurements of a VM, metric by metric, and says what that means together.
 using KvmTune.Measurement;
+using static KvmTune.NumberText;
 
 namespace KvmTune.Statistics;
 
@@ -128,10 +129,10 @@ public static class VMComparer
         var wrong = options switch
         {
             { ThresholdPercent: { } threshold } when threshold is not (> 0 and <= VerdictLimits.LargestThresholdPercent)
-                => $"The threshold is {Number(threshold)} %; it must lie above 0 and be at most {Number(VerdictLimits.LargestThresholdPercent)} %.",
+                => $"The threshold is {Text(threshold)} %; it must lie above 0 and be at most {Text(VerdictLimits.LargestThresholdPercent)} %.",
             { ConfidenceLevel: not (> 0.5 and < 1) }
-                => $"The confidence level is {Number(options.ConfidenceLevel)}; it must lie above 0.5 and below 1, for example 0.95.",
-            { RunsPerUnit: < 1 } => $"{Number(options.RunsPerUnit)} runs cannot make one value; at least 1 is needed.",
+                => $"The confidence level is {Text(options.ConfidenceLevel)}; it must lie above 0.5 and below 1, for example 0.95.",
+            { RunsPerUnit: < 1 } => $"{Text(options.RunsPerUnit)} runs cannot make one value; at least 1 is needed.",
             _ => options.NegativeControls
                 .Where(name => !candidate.Metrics.Any(metric => !metric.IsPrimary && string.Equals(metric.Name, name, StringComparison.Ordinal)))
                 .Select(name => $"The workload {candidate.Workload.Name} has no metric '{name}' that could be a negative control.")
@@ -142,6 +143,4 @@ public static class VMComparer
             throw new ComparisonException(ComparisonRefusal.InvalidComparison, wrong);
         }
     }
-
-    private static string Number(double value) => value.ToString(System.Globalization.CultureInfo.InvariantCulture);
 }

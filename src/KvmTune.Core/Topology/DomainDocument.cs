@@ -84,6 +84,10 @@ public sealed class DomainDocument
         {
             IOThreadElements.Set(this, id, value is not null, trace);
         }
+        else if (ListElements.IsMember(path.Elements[^1]))
+        {
+            ListElements.Set(this, path, value, trace);
+        }
         else if (value is null)
         {
             Unset(path, trace);
@@ -154,6 +158,11 @@ public sealed class DomainDocument
         if (step.KeyAttribute is null)
         {
             return true;
+        }
+
+        if (ListElements.IsMember(step))
+        {
+            return ListElements.Has(candidate, step);
         }
 
         var holder = step.KeyChild is null ? candidate : candidate.Element(step.KeyChild);
@@ -287,8 +296,8 @@ public sealed class DomainDocument
         RemoveEmpty(path.Elements, path.Elements.Count - (path.Attribute is null ? 1 : 0), trace);
     }
 
-    // What is left empty goes too, except what says something by being there, and, where an edit is taken back, what was empty before it.
-    private void RemoveEmpty(IReadOnlyList<SettingElement> steps, int length, EditTrace? trace)
+    /// <summary>Takes away what is left empty, except what says something by being there, and, where an edit is taken back, what was empty before it.</summary>
+    internal void RemoveEmpty(IReadOnlyList<SettingElement> steps, int length, EditTrace? trace)
     {
         for (; length > 0; length--)
         {

@@ -1,7 +1,5 @@
 // The settings that one domain XML has, by one forward pass over its bytes that the catalog steers.
-using System.Buffers;
 using System.Globalization;
-using System.Text;
 using System.Xml;
 
 namespace KvmTune.Topology;
@@ -24,39 +22,15 @@ public sealed class DomainSettings
 
     /// <summary>Reads a document.</summary>
     /// <exception cref="XmlException">The text is not XML.</exception>
-    public static DomainSettings Read(string xml)
-    {
-        ArgumentNullException.ThrowIfNull(xml);
-        var buffer = ArrayPool<byte>.Shared.Rent(Encoding.UTF8.GetMaxByteCount(xml.Length));
-        try
-        {
-            return Read(buffer, Encoding.UTF8.GetBytes(xml, buffer));
-        }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(buffer);
-        }
-    }
+    public static DomainSettings Read(string xml) => XmlCursor.Over(xml, Read);
 
     /// <summary>Reads a document from its UTF-8 bytes.</summary>
     /// <exception cref="XmlException">The text is not XML.</exception>
-    public static DomainSettings Read(ReadOnlySpan<byte> utf8)
-    {
-        var buffer = ArrayPool<byte>.Shared.Rent(utf8.Length);
-        try
-        {
-            utf8.CopyTo(buffer);
-            return Read(buffer, utf8.Length);
-        }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(buffer);
-        }
-    }
+    public static DomainSettings Read(ReadOnlySpan<byte> utf8) => XmlCursor.Over(utf8, Read);
 
-    private static DomainSettings Read(byte[] buffer, int length)
+    private static DomainSettings Read(XmlCursor reader)
     {
-        var pass = new Pass(new XmlCursor(buffer, length));
+        var pass = new Pass(reader);
         pass.ReadDocument();
         return new DomainSettings(pass.Readings, pass.Devices)
         {
@@ -110,6 +84,12 @@ public sealed class DomainSettings
                 return;
             }
 
+            if (node.Element.IsList)
+            {
+                ReadMembers(node, own!);
+                return;
+            }
+
             var (first, second) = own is null ? (key, subKey) : key is null ? (own, null) : (key, own);
             foreach (var setting in node.Attributes)
             {
@@ -135,6 +115,20 @@ public sealed class DomainSettings
             else
             {
                 ReadChildren(node, first, second);
+            }
+        }
+
+        private void ReadMembers(SettingNode node, string list)
+        {
+            foreach (var member in ListElements.Members(list))
+            {
+                foreach (var setting in node.Attributes)
+                {
+                    if (reader.GetAttribute(setting.Attribute!) is { } value)
+                    {
+                        Readings.Add(new SettingReading(setting, member.ToString(CultureInfo.InvariantCulture), null, value));
+                    }
+                }
             }
         }
 

@@ -1,8 +1,6 @@
-// Reads a libvirt domain XML into a VMConfiguration in one forward pass. For edits there is Tuning/DomainDocument;
+// Reads a libvirt domain XML into a VMConfiguration in one forward pass. For edits there is DomainDocument;
 // here nothing is kept of what the model does not need, so that ten thousand VMs can be listed at the price of fetching them.
-using System.Buffers;
 using System.Globalization;
-using System.Text;
 using System.Xml;
 
 namespace KvmTune.Topology;
@@ -13,38 +11,14 @@ public static class DomainXmlReader
     /// <summary>Reads a domain document.</summary>
     /// <param name="xml">What libvirt's virDomainGetXMLDesc gives, or a file that virDomainDefineXML takes.</param>
     /// <exception cref="XmlException">The text is not XML, or its root is not <c>&lt;domain&gt;</c>.</exception>
-    public static VMConfiguration Read(string xml)
-    {
-        var buffer = ArrayPool<byte>.Shared.Rent(Encoding.UTF8.GetMaxByteCount(xml.Length));
-        try
-        {
-            return Read(buffer, Encoding.UTF8.GetBytes(xml, buffer));
-        }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(buffer);
-        }
-    }
+    public static VMConfiguration Read(string xml) => XmlCursor.Over(xml, Read);
 
     /// <summary>Reads a domain document from its UTF-8 bytes.</summary>
     /// <exception cref="XmlException">The text is not XML, or its root is not <c>&lt;domain&gt;</c>.</exception>
-    public static VMConfiguration Read(ReadOnlySpan<byte> utf8)
-    {
-        var buffer = ArrayPool<byte>.Shared.Rent(utf8.Length);
-        try
-        {
-            utf8.CopyTo(buffer);
-            return Read(buffer, utf8.Length);
-        }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(buffer);
-        }
-    }
+    public static VMConfiguration Read(ReadOnlySpan<byte> utf8) => XmlCursor.Over(utf8, Read);
 
-    private static VMConfiguration Read(byte[] buffer, int length)
+    private static VMConfiguration Read(XmlCursor reader)
     {
-        var reader = new XmlCursor(buffer, length);
         reader.MoveToRoot();
         if (reader.Name is not ("domain" or "inactiveDomain"))
         {

@@ -1,6 +1,7 @@
 // The I/O threads of a VM as its XML has them: a number, and perhaps their ids. A thread exists or not; how that is written follows.
 using System.Globalization;
 using System.Xml.Linq;
+using static KvmTune.NumberText;
 
 namespace KvmTune.Topology;
 
@@ -97,6 +98,4 @@ internal static class IOThreadElements
     }
 
     private static int? Number(string? text) => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : null;
-
-    private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
 }

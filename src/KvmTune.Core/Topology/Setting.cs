@@ -52,7 +52,7 @@ public sealed class Setting
 {
     private readonly Func<string?, string?, bool>? _isSeenByGuest;
 
-    /// <param name="pattern">The path below <c>&lt;domain&gt;</c> with its keys open, for example <c>cputune/vcpupin[@vcpu]/@cpuset</c>; an element that only its order tells from its siblings has <c>[#]</c>.</param>
+    /// <param name="pattern">The path below <c>&lt;domain&gt;</c> with its keys open, for example <c>cputune/vcpupin[@vcpu]/@cpuset</c>; an element that only its order tells from its siblings has <c>[#]</c>, one whose key is a list of numbers <c>[each @vcpus]</c>: a setting of each of them.</param>
     /// <param name="name">The name for people, with a <c>*</c> for each key.</param>
     /// <param name="live">Whether a running VM can take it.</param>
     /// <param name="isSeenByGuest">Whether the guest can see that one value became another; null for never.</param>

@@ -43,6 +43,14 @@ public static class SettingCatalog
         new("cputune/emulatorpin/@cpuset", "emulator pin", LiveChange.Always) { Running = RunningForm.Pin },
         new("cputune/iothreadpin[@iothread]/@cpuset", "I/O thread * pin", LiveChange.Always) { Running = RunningForm.Pin },
 
+        // How threads are scheduled: one element for all that are scheduled alike.
+        new("cputune/emulatorsched/@scheduler", "emulator scheduler", LiveChange.Never) { IsTunable = false },
+        new("cputune/emulatorsched/@priority", "emulator priority", LiveChange.Never) { IsTunable = false },
+        new("cputune/vcpusched[each @vcpus]/@scheduler", "vCPU * scheduler", LiveChange.Never) { IsTunable = false },
+        new("cputune/vcpusched[each @vcpus]/@priority", "vCPU * priority", LiveChange.Never) { IsTunable = false },
+        new("cputune/iothreadsched[each @iothreads]/@scheduler", "I/O thread * scheduler", LiveChange.Never) { IsTunable = false },
+        new("cputune/iothreadsched[each @iothreads]/@priority", "I/O thread * priority", LiveChange.Never) { IsTunable = false },
+
         // The number in <iothreads> follows from these (IOThreadElements).
         new("iothreadids/iothread[@id]", "I/O thread *", LiveChange.Never, form: SettingForm.Presence) { Group = IOThreadsGroup },
 

@@ -7,7 +7,8 @@ namespace KvmTune.Topology;
 /// <param name="KeyAttribute">The attribute that is the key; null for an element without a key.</param>
 /// <param name="Type">The value of the attribute <c>type</c> that the element must have; null for any.</param>
 /// <param name="IsPlace">Whether only its place tells the element from its siblings.</param>
-internal sealed record PatternElement(string Name, string? KeyChild, string? KeyAttribute, string? Type, bool IsPlace)
+/// <param name="IsList">Whether the key is a list, so that the element stands for each of its members.</param>
+internal sealed record PatternElement(string Name, string? KeyChild, string? KeyAttribute, string? Type, bool IsPlace, bool IsList)
 {
     /// <summary>Whether there can be several such elements.</summary>
     public bool IsKeyed => IsPlace || KeyAttribute is not null;
@@ -16,6 +17,8 @@ internal sealed record PatternElement(string Name, string? KeyChild, string? Key
 /// <summary>Patterns as text, in the form of XPath: <c>devices/controller[@type='scsi'][@index]/driver/@queues</c>.</summary>
 internal static class SettingPattern
 {
+    private const string Each = "each @";
+
     /// <summary>Reads a pattern.</summary>
     public static (IReadOnlyList<PatternElement> Elements, string? Attribute) Parse(string pattern)
     {
@@ -36,12 +39,16 @@ internal static class SettingPattern
     {
         var parts = step.Replace("]", string.Empty, StringComparison.Ordinal).Split('[');
         string? child = null, key = null, type = null;
-        var isPlace = false;
+        var (isPlace, isList) = (false, false);
         foreach (var part in parts.Skip(1))
         {
             if (part == "#")
             {
                 isPlace = true;
+            }
+            else if (part.StartsWith(Each, StringComparison.Ordinal))
+            {
+                (key, isList) = (part[Each.Length..], true);
             }
             else if (part.StartsWith("@type='", StringComparison.Ordinal))
             {
@@ -54,7 +61,7 @@ internal static class SettingPattern
             }
         }
 
-        return new PatternElement(parts[0], child, key, type, isPlace);
+        return new PatternElement(parts[0], child, key, type, isPlace, isList);
     }
 
     // At each slash that is not within brackets.

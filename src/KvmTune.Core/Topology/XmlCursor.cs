@@ -38,6 +38,36 @@ internal sealed class XmlCursor(byte[] buffer, int length)
     /// <summary>The name of the element that the cursor stands on.</summary>
     public string Name => XmlWords.Get(buffer.AsSpan(_name.Start, _name.End - _name.Start));
 
+    /// <summary>Reads a document with a cursor over its text.</summary>
+    public static T Over<T>(string xml, Func<XmlCursor, T> read)
+    {
+        ArgumentNullException.ThrowIfNull(xml);
+        var buffer = ArrayPool<byte>.Shared.Rent(Encoding.UTF8.GetMaxByteCount(xml.Length));
+        try
+        {
+            return read(new XmlCursor(buffer, Encoding.UTF8.GetBytes(xml, buffer)));
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    /// <summary>Reads a document with a cursor over its UTF-8 bytes.</summary>
+    public static T Over<T>(ReadOnlySpan<byte> utf8, Func<XmlCursor, T> read)
+    {
+        var buffer = ArrayPool<byte>.Shared.Rent(utf8.Length);
+        try
+        {
+            utf8.CopyTo(buffer);
+            return read(new XmlCursor(buffer, utf8.Length));
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
     /// <summary>Moves to the root element.</summary>
     public void MoveToRoot()
     {

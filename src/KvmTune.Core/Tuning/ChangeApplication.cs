@@ -191,7 +191,7 @@ internal sealed class ChangeApplication(HostConnection host, LibvirtDomain domai
     private string Persistent() => domain.GetXml(DomainXmlFlags.Inactive | DomainXmlFlags.Secure);
 
     private static Verification Verified(Setting setting, SettingPath path, string? expected, string? actual) => new(
-        path.ToString(), "libvirt: persistent configuration", Shown(expected), Shown(setting.IsSame(expected, actual) ? expected : actual));
+        path.ToString(), VerifiedBy.Libvirt, "libvirt: persistent configuration", Shown(expected), Shown(setting.IsSame(expected, actual) ? expected : actual));
 
     private QemuProcess? FindProcess() => host.IsLocalQemu ? QemuProcess.Find(domain.Name, domain.Id) : null;
 

@@ -53,5 +53,5 @@ internal static class ChangeCheck
 
     private static KvmTuneException Foreign(VMChange change, string what) => new(
         "ForeignSetting", KvmTuneErrorCategory.InvalidArgument,
-        $"'{TerminalText.Of(change.Title)}' on '{TerminalText.Of(change.VMName)}' would also set {what}, which a {change.GetType().Name} cannot set. The plan is not as this module made it; make it anew.");
+        $"'{TerminalText.Of(change.Title)}' would also set {what}, which a {change.GetType().Name} cannot set. The plan is not as this module made it; make it anew.");
 }

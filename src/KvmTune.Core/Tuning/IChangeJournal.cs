@@ -7,13 +7,13 @@ namespace KvmTune.Tuning;
 public interface IChangeJournal
 {
     /// <summary>Takes a VM for one change, so that no other process changes it meanwhile; waits a bounded time for one that does.</summary>
-    /// <param name="change">The change that is to be made.</param>
+    /// <param name="plan">What is to be done, and to which VM.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <returns>The record of the change; disposing it lets the VM go.</returns>
     /// <exception cref="KvmTuneException">
     /// Another process is changing the VM (<c>VMIsBeingTuned</c>), or the journal cannot be used (<c>JournalUnavailable</c>).
     /// </exception>
-    Task<IChangeRecord> HoldAsync(VMChange change, CancellationToken cancellationToken);
+    Task<IChangeRecord> HoldAsync(VMTuningPlan plan, CancellationToken cancellationToken);
 }
 
 /// <summary>The record of one change under way. The VM is held until it is disposed, or the process ends.</summary>

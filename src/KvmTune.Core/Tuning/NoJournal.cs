@@ -5,7 +5,7 @@ namespace KvmTune.Tuning;
 public sealed class NoJournal : IChangeJournal
 {
     /// <inheritdoc/>
-    public Task<IChangeRecord> HoldAsync(VMChange change, CancellationToken cancellationToken) => Task.FromResult<IChangeRecord>(new NoRecord());
+    public Task<IChangeRecord> HoldAsync(VMTuningPlan plan, CancellationToken cancellationToken) => Task.FromResult<IChangeRecord>(new NoRecord());
 
     private sealed class NoRecord : IChangeRecord
     {

@@ -1,5 +1,6 @@
 // How changes, plans and what carries them are written as JSON: every kind of change by its name, nothing lost that an inverse needs.
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
 using KvmTune.Topology;
@@ -16,7 +17,7 @@ internal static class TuningJson
         IgnoreReadOnlyProperties = true,
         NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals,
         MaxDepth = 512,
-        Converters = { new JsonStringEnumConverter(), new CpuSetConverter(), new SetConverter(), new TextConverter() },
+        Converters = { new JsonStringEnumConverter(), new CpuSetConverter(), new SetConverter(), new TextConverter(), new PlanConverter() },
         TypeInfoResolver = new DefaultJsonTypeInfoResolver { Modifiers = { KnowChanges, LeaveOutPreparation, LeaveOutWhatFollows } },
     };
 
@@ -71,6 +72,42 @@ internal static class TuningJson
         public override void Write(Utf8JsonWriter writer, string value, JsonSerializerOptions options) => writer.WriteStringValue(value);
 
         public override void WriteAsPropertyName(Utf8JsonWriter writer, string value, JsonSerializerOptions options) => writer.WritePropertyName(value);
+    }
+
+    // What was saved before plans themselves said which VM they are of has that in the change.
+    private sealed class PlanConverter : JsonConverter<VMTuningPlan>
+    {
+        private static readonly string[] Where = [nameof(VMTuningPlan.VMName), nameof(VMTuningPlan.VMId), nameof(VMTuningPlan.ConnectionUri)];
+
+        private JsonSerializerOptions? _plain;
+
+        public override VMTuningPlan? Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
+        {
+            var plan = JsonNode.Parse(ref reader) as JsonObject ?? throw new JsonException("A plan is an object.");
+            foreach (var name in Where)
+            {
+                if (plan[name] is null && plan[nameof(VMTuningPlan.Change)] is JsonObject change)
+                {
+                    plan[name] = change[name]?.DeepClone();
+                }
+            }
+
+            return plan.Deserialize<VMTuningPlan>(Plain(options));
+        }
+
+        public override void Write(Utf8JsonWriter writer, VMTuningPlan value, JsonSerializerOptions options) => JsonSerializer.Serialize(writer, value, Plain(options));
+
+        private JsonSerializerOptions Plain(JsonSerializerOptions options)
+        {
+            if (_plain is null)
+            {
+                var plain = new JsonSerializerOptions(options);
+                plain.Converters.Remove(this);
+                _plain = plain;
+            }
+
+            return _plain;
+        }
     }
 
     private sealed class CpuSetConverter : JsonConverter<CpuSet>

@@ -1,4 +1,4 @@
-// One tuning edit of one VM, as a value that can be planned, shown, applied, verified and undone.
+// One tuning edit, as a value that can be planned for a VM, shown, applied, verified and undone: it says what, and a plan says where.
 using System.Text.Json.Serialization;
 using KvmTune.Hosts;
 using KvmTune.Topology;
@@ -7,20 +7,11 @@ using KvmTune.Tuning.Rules;
 namespace KvmTune.Tuning;
 
 /// <summary>
-/// A change of one VM. What it does is said once, as values of settings in the domain XML; the difference, the inverse and the
+/// A change of a VM. What it does is said once, as values of settings in the domain XML; the difference, the inverse and the
 /// edit of the persistent configuration follow from that. Only what a live change needs of libvirt is written for each kind.
 /// </summary>
 public abstract record VMChange
 {
-    /// <summary>The VM's name.</summary>
-    public required string VMName { get; init; }
-
-    /// <summary>The VM's UUID: what really names it, since a name can be given to another VM later.</summary>
-    public required Guid VMId { get; init; }
-
-    /// <summary>The libvirt connection that the VM is reached by.</summary>
-    public required string ConnectionUri { get; init; }
-
     /// <summary>Where the change is asked for.</summary>
     public ChangeScope Scope { get; init; }
 
@@ -60,8 +51,8 @@ public abstract record VMChange
     internal abstract IReadOnlyList<Setting> Kinds { get; }
 
     // A record's own text would show what it is made of, and a change is made of itself (its parts, what the running VM gets).
-    /// <summary>For example <c>db01: pin vCPU 0 to host CPU 2</c>.</summary>
-    public sealed override string ToString() => $"{VMName}: {Title}";
+    /// <summary>The title.</summary>
+    public sealed override string ToString() => Title;
 
     /// <summary>The change that sets the same settings to what they are in the given document: "not set" stays "not set".</summary>
     public VMChange Inverse(DomainDocument before) =>
@@ -108,18 +99,19 @@ public abstract record VMChange
     /// The virsh commands that do the same to the VM. Unless a kind of change has a command of its own, the persistent
     /// configuration is edited by a define of the dumped XML.
     /// </summary>
+    /// <param name="vm">The VM.</param>
     /// <param name="live">Whether the running VM is changed.</param>
     /// <param name="config">Whether the persistent configuration is changed.</param>
     /// <param name="before">The document before the change: the persistent one, or the running one for a live-only change.</param>
     /// <param name="after">The same document as the change leaves it.</param>
-    public virtual IReadOnlyList<string> VirshCommands(bool live, bool config, DomainDocument before, DomainDocument after) =>
-        config ? [VirshEdit.Command(ConnectionUri, VirshDomain, before, after)] : [];
+    public virtual IReadOnlyList<string> VirshCommands(VMIdentity vm, bool live, bool config, DomainDocument before, DomainDocument after)
+    {
+        ArgumentNullException.ThrowIfNull(vm);
+        return config ? [VirshEdit.Command(vm, before, after)] : [];
+    }
 
     /// <summary>The same kind of change of the same settings, with other values: for a change that this one is a part of.</summary>
     internal VMChange With(Func<SettingPath, string?> valueOf) => WithSettings(valueOf);
-
-    /// <summary>The word that names the VM to virsh.</summary>
-    protected string VirshDomain => VirshText.Domain(VMName, VMId);
 
     /// <summary>The same kind of change of the same settings, with other values.</summary>
     protected abstract VMChange WithSettings(Func<SettingPath, string?> valueOf);

@@ -1,5 +1,4 @@
-// Reads VMs for the path of changes: the documents of one, and the running configurations of its neighbours.
-using KvmTune.Hosts;
+// Reads VMs for the path of changes: the documents of one.
 using KvmTune.Libvirt;
 using KvmTune.Topology;
 
@@ -12,55 +11,28 @@ internal static class VMReading
     /// Both documents of a VM; for a change of the running VM alone, where it runs, only that one. The persistent one comes with security
     /// information: a define without it would lose passwords (virsh manual, dumpxml --security-info).
     /// </summary>
-    public static VMSnapshot Snapshot(LibvirtDomain domain, ChangeScope scope = ChangeScope.Auto)
+    /// <param name="domain">The VM.</param>
+    /// <param name="scope">Where a change is to be made.</param>
+    /// <param name="before">What was read of it before: a document that is still the same is taken from there, as far as it is taken apart already.</param>
+    public static VMSnapshot Snapshot(LibvirtDomain domain, ChangeScope scope = ChangeScope.Auto, VMSnapshot? before = null)
     {
-        var running = Running(domain);
+        var running = Running(domain, before?.Running);
         var isEnough = running is not null && scope is ChangeScope.Live;
-        return new VMSnapshot(running, !isEnough && domain.IsPersistent ? Persistent(domain) : null)
+        return new VMSnapshot(running, !isEnough && domain.IsPersistent ? Persistent(domain, before?.Persistent) : null)
         {
             HasManagedSave = running is null && domain.HasManagedSave,
         };
     }
 
     /// <summary>The running document of a VM; null when it does not run. One question: only a running VM's document has an id.</summary>
-    public static DomainDocument? Running(LibvirtDomain domain)
+    public static DomainDocument? Running(LibvirtDomain domain, DomainDocument? before = null)
     {
         var xml = domain.GetXml(DomainXmlFlags.Secure);
-        return xml.AsSpan(0, xml.IndexOf('>', StringComparison.Ordinal) + 1).Contains(" id='", StringComparison.Ordinal) ? DomainDocument.FromLibvirt(xml) : null;
+        return xml.AsSpan(0, xml.IndexOf('>', StringComparison.Ordinal) + 1).Contains(" id='", StringComparison.Ordinal) ? Of(xml, before) : null;
     }
 
     /// <summary>The persistent document of a VM, with security information.</summary>
-    public static DomainDocument Persistent(LibvirtDomain domain) => DomainDocument.FromLibvirt(domain.GetXml(DomainXmlFlags.Inactive | DomainXmlFlags.Secure));
+    public static DomainDocument Persistent(LibvirtDomain domain, DomainDocument? before = null) => Of(domain.GetXml(DomainXmlFlags.Inactive | DomainXmlFlags.Secure), before);
 
-    /// <summary>The configurations of the running VMs other than the given one.</summary>
-    public static IReadOnlyList<VMConfiguration> RunningConfigurations(HostConnection host, Guid except)
-    {
-        var configurations = new List<VMConfiguration>();
-        foreach (var domain in host.Read().ListDomains(DomainListFlags.Active))
-        {
-            using (domain)
-            {
-                if (domain.Id != except && TryRead(domain) is { } configuration)
-                {
-                    configurations.Add(configuration);
-                }
-            }
-        }
-
-        return configurations;
-    }
-
-    // A VM that was undefined or stopped since it was listed is no neighbour any more.
-    private static VMConfiguration? TryRead(LibvirtDomain domain)
-    {
-        try
-        {
-            using var xml = domain.GetXmlUtf8();
-            return DomainXmlReader.Read(xml.Span);
-        }
-        catch (LibvirtException exception) when (exception.ErrorCode == LibvirtErrorCode.NoDomain)
-        {
-            return null;
-        }
-    }
+    private static DomainDocument Of(string xml, DomainDocument? before) => before?.IsFrom(xml) == true ? before : DomainDocument.FromLibvirt(xml);
 }

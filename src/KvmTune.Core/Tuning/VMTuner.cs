@@ -1,10 +1,8 @@
-// The one path that every change takes: read, plan, (ask,) journal, apply, verify, journal. Nothing else in the engine writes to a VM.
-using System.Xml.Linq;
+// The end of the one path that every change takes: what was planned and asked is judged anew, journalled, applied and verified. Nothing else in the
+// engine writes to a VM.
 using KvmTune.Hosts;
 using KvmTune.Libvirt;
-using KvmTune.Topology;
 using KvmTune.Tuning.Changes;
-using KvmTune.Tuning.Rules;
 
 namespace KvmTune.Tuning;
 
@@ -27,34 +25,14 @@ public sealed record ApplyOptions
     public long? Undoes { get; init; }
 }
 
-/// <summary>Plans and applies changes on one host.</summary>
-/// <param name="host">The host.</param>
+/// <summary>Applies what was planned for one VM.</summary>
+/// <param name="planner">The VM's planner, which judges each plan anew.</param>
 /// <param name="time">The clock.</param>
 /// <param name="journal">Where changes are recorded before they are made.</param>
-/// <param name="known">The VM, where the caller has found it already: it is not looked up again. It stays the caller's.</param>
-public sealed class VMTuner(HostConnection host, TimeProvider time, IChangeJournal journal, LibvirtDomain? known = null)
+public sealed class VMTuner(VMPlanner planner, TimeProvider time, IChangeJournal journal)
 {
-    /// <summary>Works out what a change would do. Nothing is touched.</summary>
-    /// <exception cref="KvmTuneException">The VM, or something in it that the change names, does not exist.</exception>
-    public VMTuningPlan Plan(VMChange change, CancellationToken cancellationToken = default) =>
-        Plan(change, () => VMReading.RunningConfigurations(host, change.VMId), cancellationToken);
-
-    /// <summary>Works out what a change would do beside other VMs that the caller knows already, or knows to be otherwise by then. Nothing is touched.</summary>
-    /// <exception cref="KvmTuneException">The VM, or something in it that the change names, does not exist.</exception>
-    internal VMTuningPlan Plan(VMChange change, Func<IReadOnlyList<VMConfiguration>> neighbours, CancellationToken cancellationToken)
-    {
-        cancellationToken.ThrowIfCancellationRequested();
-        try
-        {
-            var domain = FindDomain(change);
-            using var found = domain == known ? null : domain;
-            return Plan(change, VMReading.Snapshot(domain, change.Scope), neighbours);
-        }
-        catch (LibvirtException exception)
-        {
-            throw LibvirtErrors.Calling(exception, $"reading '{change.VMName}'");
-        }
-    }
+    /// <summary>The VM's planner.</summary>
+    public VMPlanner Planner => planner;
 
     /// <summary>Applies a plan, checked anew, and reads back what is there afterwards.</summary>
     /// <exception cref="KvmTuneException">
@@ -68,19 +46,18 @@ public sealed class VMTuner(HostConnection host, TimeProvider time, IChangeJourn
         var started = time.GetUtcNow();
         try
         {
-            using var record = await journal.HoldAsync(plan.Change, cancellationToken);
-            var domain = FindDomain(plan.Change);
-            using var found = domain == known ? null : domain;
-            var checkedPlan = CheckQuickly(plan, domain) ?? PlanAnew(plan, VMReading.Snapshot(domain, plan.Change.Scope));
-            RefuseErrors(checkedPlan);
-            RefuseNewRisks(plan, checkedPlan);
+            using var record = await journal.HoldAsync(plan, cancellationToken);
+            var domain = planner.Domain();
+            var checkedPlan = planner.CheckQuickly(plan) ?? planner.CheckAnew(plan, planner.Read(plan.Change.Scope));
+            VMPlanner.RefuseErrors(checkedPlan);
+            VMPlanner.RefuseNewRisks(plan, checkedPlan);
             if (!checkedPlan.HasChanges && !(checkedPlan.RequiresRestart && options.Restart))
             {
                 return Result(checkedPlan, checkedPlan.RequiresRestart ? TuningOutcome.RestartPending : TuningOutcome.NoChange);
             }
 
             cancellationToken.ThrowIfCancellationRequested();
-            var application = new ChangeApplication(host, domain, checkedPlan, record);
+            var application = new ChangeApplication(planner.Host, domain, checkedPlan, record);
             var id = record.Begin(new ChangeIntent
             {
                 Plan = checkedPlan,
@@ -100,8 +77,9 @@ public sealed class VMTuner(HostConnection host, TimeProvider time, IChangeJourn
             }
             catch (Exception exception)
             {
+                planner.Host.NoteChange(plan.VMId);
                 var cause = exception is LibvirtException refused ? LibvirtErrors.Calling(refused, plan.Title) : exception;
-                record.Fail(cause, IsAsBefore(domain, checkedPlan));
+                record.Fail(cause, planner.IsAsBefore(checkedPlan));
                 throw;
             }
         }
@@ -153,6 +131,7 @@ public sealed class VMTuner(HostConnection host, TimeProvider time, IChangeJourn
                 throw;
             }
 
+            planner.Host.NoteChange(plan.VMId);
             record.Reach(ChangeStep.Verified);
             return Result(checkedPlan, checkedPlan.RequiresRestart && !restarted ? TuningOutcome.RestartPending : TuningOutcome.Applied) with
             {
@@ -171,9 +150,8 @@ public sealed class VMTuner(HostConnection host, TimeProvider time, IChangeJourn
     /// <exception cref="KvmTuneException">As for <see cref="VMRestarter.RestartAsync"/>; another process is changing the VM; or the journal cannot record it.</exception>
     internal async Task RestartAsync(VMTuningPlan plan, ApplyOptions options, CancellationToken cancellationToken)
     {
-        using var record = await journal.HoldAsync(plan.Change, cancellationToken);
-        var domain = FindDomain(plan.Change);
-        using var found = domain == known ? null : domain;
+        using var record = await journal.HoldAsync(plan, cancellationToken);
+        var domain = planner.Domain();
         var restarter = new VMRestarter(time, options.RestartOptions);
         try
         {
@@ -213,74 +191,6 @@ public sealed class VMTuner(HostConnection host, TimeProvider time, IChangeJourn
         }
     }
 
-    /// <summary>
-    /// The plan on what is there now. Nothing is touched. Of a plan that comes from outside (a file, a job, another host) this is what is to be
-    /// shown and asked: such a plan brings a wish, and its texts and findings may be anything.
-    /// </summary>
-    /// <exception cref="KvmTuneException">The VM is gone, or somebody else changed the same settings since (<c>ConcurrentEdit</c>).</exception>
-    public VMTuningPlan CheckAnew(VMTuningPlan plan)
-    {
-        try
-        {
-            var domain = FindDomain(plan.Change);
-            using var found = domain == known ? null : domain;
-            return PlanAnew(plan, VMReading.Snapshot(domain, plan.Change.Scope));
-        }
-        catch (LibvirtException exception)
-        {
-            throw LibvirtErrors.Calling(exception, $"reading '{plan.VMName}'");
-        }
-    }
-
-    /// <summary>Works out what several changes of one VM would do one after the other: each is planned on what the ones before it leave.</summary>
-    /// <exception cref="KvmTuneException">The VM, or something in it that a change names, does not exist.</exception>
-    internal IReadOnlyList<VMTuningPlan> PlanTogether(IReadOnlyList<VMChange> changes)
-    {
-        try
-        {
-            var domain = FindDomain(changes[0]);
-            using var found = domain == known ? null : domain;
-            var snapshot = VMReading.Snapshot(domain);
-            var plans = new List<VMTuningPlan>();
-            foreach (var change in changes)
-            {
-                var plan = Plan(change, snapshot);
-                plans.Add(plan);
-                snapshot = new VMSnapshot(
-                    plan.ChangesRunning ? Edit(snapshot.Running!, change.ForRunning).After : snapshot.Running,
-                    plan.ChangesConfiguration ? Edit(snapshot.Persistent!, change).After : snapshot.Persistent);
-            }
-
-            return plans;
-        }
-        catch (LibvirtException exception)
-        {
-            throw LibvirtErrors.Calling(exception, $"reading '{changes[0].VMName}'");
-        }
-    }
-
-    /// <summary>Refuses a plan that breaks a rule which forbids it.</summary>
-    /// <exception cref="KvmTuneException">It does; the id is the rule's.</exception>
-    public static void RefuseErrors(VMTuningPlan plan)
-    {
-        if (plan.Errors.Count > 0)
-        {
-            throw new KvmTuneException(
-                plan.Errors[0].RuleId, KvmTuneErrorCategory.InvalidArgument,
-                string.Join(' ', plan.Errors.Select(error => error.Evidence)));
-        }
-    }
-
-    // What was not there when somebody was asked, nobody has agreed to.
-    private static void RefuseNewRisks(VMTuningPlan asked, VMTuningPlan anew)
-    {
-        if (anew.HasChanges && anew.Confirmations.FirstOrDefault(risk => asked.Confirmations.All(known => known.RuleId != risk.RuleId)) is { } risk)
-        {
-            throw new KvmTuneException(
-                risk.RuleId, KvmTuneErrorCategory.PermissionDenied, $"{risk.Evidence} That was not so when '{anew.Title}' was planned. Plan it anew, to be asked.");
-        }
-    }
-
     private static bool IsRunning(LibvirtDomain domain)
     {
         try
@@ -291,146 +201,5 @@ public sealed class VMTuner(HostConnection host, TimeProvider time, IChangeJourn
         {
             return false;
         }
-    }
-
-    private LibvirtDomain FindDomain(VMChange change)
-    {
-        var connection = host.Write();
-        return known is not null && known.Id == change.VMId && known.Connection == connection
-            ? known
-            : connection.TryLookupByUuid(change.VMId) ?? throw host.VMNotFound(change.VMName, change.VMId);
-    }
-
-    // The plan, where a change of the running VM alone meets the very document that it was planned on. Then everything in the plan
-    // holds that follows from it, and only what forbids the change is judged anew: a host CPU may have gone offline. Else null.
-    private VMTuningPlan? CheckQuickly(VMTuningPlan plan, LibvirtDomain domain)
-    {
-        if (!plan.ChangesRunning || plan.ChangesConfiguration || plan.After is null || plan.Preparation is not null || plan.Snapshot.Running is null
-            || !plan.Snapshot.Running.IsFrom(domain.GetXml(DomainXmlFlags.Secure)))
-        {
-            return null;
-        }
-
-        var hostCpus = HostReading.ReadCpus(host);
-        var context = Context(plan.Change, plan.Snapshot.ToFacts(), plan.After, hostCpus);
-        RefuseErrors(plan with { Findings = RuleCatalog.Judge(context, RuleSeverity.Error) });
-        return plan with { HostCpus = hostCpus };
-    }
-
-    private VMTuningPlan Plan(VMChange change, VMSnapshot snapshot, Func<IReadOnlyList<VMConfiguration>>? neighbours = null)
-    {
-        var facts = snapshot.ToFacts();
-        change.CheckTarget(facts.Configured ?? facts.Current);
-        var live = facts.IsRunning && change.CanBeLive && change.Scope is not ChangeScope.Config;
-        var config = facts.IsPersistent && change.Scope is not ChangeScope.Live;
-
-        var running = live ? Edit(snapshot.Running!, change.ForRunning) : null;
-        var persistent = config ? Edit(snapshot.Persistent!, change) : null;
-        var edit = persistent ?? running ?? Edit(snapshot.Persistent ?? snapshot.Running!, change);
-        var hostCpus = HostReading.ReadCpus(host);
-        var differences = Differences(
-            running is null ? [] : SettingComparer.Compare(running.Before.Settings, running.After.Settings, hostCpus.OnlineCpus),
-            persistent is null ? [] : SettingComparer.Compare(persistent.Before.Settings, persistent.After.Settings));
-        var after = edit.After.ToConfiguration();
-        var context = Context(change, facts, after, hostCpus, neighbours);
-        var preparation = change.Preparation(context, host);
-        return new VMTuningPlan
-        {
-            Change = change,
-            ChangesRunning = live,
-            ChangesConfiguration = config,
-            RequiresRestart = config && facts.IsRunning && !live && ((persistent!.IsReal && !change.IsReturn) || IsPending(snapshot.Running!, change, hostCpus.OnlineCpus)),
-            Differences = differences,
-            Findings = RuleCatalog.Judge(context),
-            XmlDifference = TerminalText.Of(XmlDifference.Between(edit.Before.ToXml(), edit.After.ToXml())),
-            Preparation = preparation,
-            VirshCommand = TerminalText.Of(string.Join(
-                '\n', VirshCommands(change, running, persistent, edit).Prepend(preparation?.VirshCommand).Where(command => command is not null))),
-            HasChanges = differences.Count > 0 || persistent is { IsReal: true } || preparation is not null,
-            Snapshot = snapshot,
-            HostCpus = hostCpus,
-            After = after,
-        };
-    }
-
-    // The two documents get the same by one command where that is so.
-    private static IEnumerable<string> VirshCommands(VMChange change, DocumentEdit? running, DocumentEdit? persistent, DocumentEdit edit) =>
-        change.RunningPart is null || running is null || persistent is null
-            ? change.VirshCommands(running is not null, persistent is not null, edit.Before, edit.After)
-            : change.VirshCommands(live: false, config: true, persistent.Before, persistent.After)
-                .Concat(change.ForRunning.VirshCommands(live: true, config: false, running.Before, running.After));
-
-    // After a failure: whether nothing is left of the change. What cannot be seen any more is not claimed. What others did elsewhere, and
-    // what waited for a restart before, is no matter.
-    private bool IsAsBefore(LibvirtDomain domain, VMTuningPlan plan)
-    {
-        try
-        {
-            var (before, now) = (plan.Snapshot, VMReading.Snapshot(domain));
-            return now.Running is null == before.Running is null
-                && (!plan.ChangesConfiguration || HasNothingOf(plan.Change, before.Persistent!, now.Persistent, hostCpus: null))
-                && (before.Running is null || HasNothingOf(plan.Change.ForRunning, before.Running, now.Running, HostReading.ReadCpus(host).OnlineCpus));
-        }
-        catch (Exception exception) when (exception is LibvirtException or KvmTuneException or ObjectDisposedException)
-        {
-            return false;
-        }
-    }
-
-    private static bool HasNothingOf(VMChange change, DomainDocument before, DomainDocument? now, CpuSet? hostCpus) =>
-        now is not null && SettingComparer.Compare(now.Settings, Edit(now, change.Inverse(before)).After.Settings, hostCpus).Count == 0;
-
-    // The configuration may be as asked for already, and the running VM not yet: a restart is what is missing then. The other way
-    // round is common for an inverse: the running VM never had what is taken out of the configuration.
-    internal static bool IsPending(DomainDocument running, VMChange change, CpuSet hostCpus) =>
-        SettingComparer.Pending(running.Settings, Edit(running, change).After.Settings, hostCpus).Count > 0;
-
-    private RuleContext Context(
-        VMChange change, VMFacts facts, VMConfiguration after, VMHostTopology hostCpus, Func<IReadOnlyList<VMConfiguration>>? neighbours = null)
-    {
-        return new RuleContext(
-            change, facts, after, () => HostReading.Read(host), neighbours ?? (() => VMReading.RunningConfigurations(host, change.VMId)),
-            () => host.IsLocalQemu ? HostMemoryFacts.Read() : null)
-        {
-            ReadAbilities = () => HostAbilities.Read(host),
-            ReadGuestCpus = () => GuestCpuAbilities.Read(host, after.Architecture, after.Machine, after.DomainType),
-            HostCpus = hostCpus,
-        };
-    }
-
-    // The plan on what is there now. Others' edits elsewhere are kept and no matter; edits of the same settings are an error.
-    private VMTuningPlan PlanAnew(VMTuningPlan plan, VMSnapshot now)
-    {
-        var anew = Plan(plan.Change, now);
-        return anew.Differences.SequenceEqual(plan.Differences)
-            ? anew
-            : throw new KvmTuneException(
-                "ConcurrentEdit", KvmTuneErrorCategory.ResourceBusy,
-                $"'{plan.VMName}' was changed by somebody else since this was planned. Planned: {Describe(plan.Differences)}. Now it would be: {Describe(anew.Differences)}. Look at it with Get-VMTopology and plan again.");
-    }
-
-    private static string Describe(IReadOnlyList<SettingDifference> differences) =>
-        differences.Count == 0 ? "no change" : string.Join("; ", differences);
-
-    private static DocumentEdit Edit(DomainDocument before, VMChange change)
-    {
-        var after = before.Copy();
-        change.Edit(after);
-        return new DocumentEdit(before, after);
-    }
-
-    private static List<SettingDifference> Differences(
-        IReadOnlyList<ConfigurationDifference> running, IReadOnlyList<ConfigurationDifference> persistent) =>
-    [
-        .. persistent.Select(difference => Where(difference, running.Contains(difference) ? ChangeScope.Both : ChangeScope.Config)),
-        .. running.Except(persistent).Select(difference => Where(difference, ChangeScope.Live)),
-    ];
-
-    private static SettingDifference Where(ConfigurationDifference difference, ChangeScope where) =>
-        new(difference.Setting, difference.Running, difference.Configured, where);
-
-    private sealed record DocumentEdit(DomainDocument Before, DomainDocument After)
-    {
-        public bool IsReal => !XNode.DeepEquals(Before.Domain, After.Domain);
     }
 }

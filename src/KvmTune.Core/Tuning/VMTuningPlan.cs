@@ -19,13 +19,13 @@ public sealed record SettingDifference(string Setting, string? Before, string? A
 public record VMTuningPlan
 {
     /// <summary>The VM's name.</summary>
-    public string VMName => Change.VMName;
+    public required string VMName { get; init; }
 
     /// <summary>The VM's UUID.</summary>
-    public Guid VMId => Change.VMId;
+    public required Guid VMId { get; init; }
 
     /// <summary>The libvirt connection that the VM is reached by.</summary>
-    public string ConnectionUri => Change.ConnectionUri;
+    public required string ConnectionUri { get; init; }
 
     /// <summary>The area of the change.</summary>
     public TuningArea Area => Change.Area;
@@ -82,7 +82,7 @@ public record VMTuningPlan
     internal VMConfiguration? After { get; init; }
 
     /// <summary>For example <c>db01: pin vCPU 0 to host CPU 2</c>.</summary>
-    public sealed override string ToString() => TerminalText.Line(Change.ToString());
+    public sealed override string ToString() => TerminalText.Line($"{VMName}: {Change.Title}");
 
     private Items<RuleFinding> Broken(RuleSeverity severity) =>
         Findings.Where(finding => !finding.IsKept && finding.Severity == severity).ToItems();

@@ -1,10 +1,10 @@
 // The shell line that edits a persistent configuration as a change does: dump, replace what differs, define.
-using System.Globalization;
 using System.Security;
 using System.Text.RegularExpressions;
 using System.Xml;
 using System.Xml.Linq;
 using KvmTune.Topology;
+using static KvmTune.NumberText;
 
 namespace KvmTune.Tuning;
 
@@ -15,12 +15,12 @@ namespace KvmTune.Tuning;
 internal static partial class VirshEdit
 {
     /// <summary>The command that turns one document into the other.</summary>
-    public static string Command(string uri, string vmName, DomainDocument before, DomainDocument after)
+    public static string Command(VMIdentity vm, DomainDocument before, DomainDocument after)
     {
         var script = new List<string>();
         Compare(script, XDocument.Parse(before.ToXml(), LoadOptions.PreserveWhitespace | LoadOptions.SetLineInfo).Root!, after.Domain, depth: 1);
-        var dump = VirshText.Command(uri, "dumpxml", vmName, "--inactive", "--security-info");
-        var define = VirshText.Command(uri, "define", "--validate", "/dev/stdin");
+        var dump = VirshText.Command(vm.ConnectionUri, "dumpxml", vm.VirshName, "--inactive", "--security-info");
+        var define = VirshText.Command(vm.ConnectionUri, "define", "--validate", "/dev/stdin");
         return $"{dump} | sed {string.Join(' ', script.Select(line => $"-e {VirshText.Quote(line)}"))} | {define}";
     }
 
@@ -36,7 +36,7 @@ internal static partial class VirshEdit
                 var (old, wanted) = (olds.ElementAtOrDefault(index), news.ElementAtOrDefault(index));
                 if (old is null)
                 {
-                    script.Add($"{Place(wanted!, before, depth)}i\\\n{Text(wanted!, depth)}");
+                    script.Add($"{Place(wanted!, before, depth)}i\\\n{Written(wanted!, depth)}");
                 }
                 else if (wanted is null)
                 {
@@ -50,7 +50,7 @@ internal static partial class VirshEdit
                     }
                     else
                     {
-                        script.Add($"{Address(old, depth)}c\\\n{Text(wanted, depth)}");
+                        script.Add($"{Address(old, depth)}c\\\n{Written(wanted, depth)}");
                     }
                 }
             }
@@ -60,7 +60,7 @@ internal static partial class VirshEdit
     // Before the next element that is there already, which is where libvirt writes it: its schema takes some in that order only.
     private static string Place(XElement added, XElement before, int depth) =>
         added.ElementsAfterSelf().Select(next => before.Elements(next.Name).FirstOrDefault()).FirstOrDefault(next => next is not null) is { } next
-            ? IsOnlyOne(next) ? Start(next, depth) : Number(LineOf(next))
+            ? IsOnlyOne(next) ? Start(next, depth) : Text(LineOf(next))
             : $"/^{Indent(depth - 1)}<\\/{before.Name}>/";
 
     private static string Address(XElement element, int depth)
@@ -70,8 +70,8 @@ internal static partial class VirshEdit
         {
             (true, 0) => Start(element, depth),
             (true, _) => $"{Start(element, depth)},/^{Indent(depth)}<\\/{element.Name}>/",
-            (false, 0) => Number(first),
-            _ => $"{Number(first)},{Number(first + count)}",
+            (false, 0) => Text(first),
+            _ => $"{Text(first)},{Text(first + count)}",
         };
     }
 
@@ -84,12 +84,10 @@ internal static partial class VirshEdit
     // As libvirt writes it, with its quotes and entities.
     private static string OpeningOf(XElement element) => $"<{element.Name}{string.Concat(element.Attributes().Select(attribute => $" {attribute.Name}='{SecurityElement.Escape(attribute.Value)}'"))}";
 
-    private static string Text(XElement element, int depth) =>
+    private static string Written(XElement element, int depth) =>
         string.Join("\\\n", Bare(element).ToString().Split('\n').Select(line => Indent(depth) + line.TrimEnd('\r')));
 
     private static string Indent(int depth) => new(' ', depth * 2);
-
-    private static string Number(int number) => number.ToString(CultureInfo.InvariantCulture);
 
     private static XElement Bare(XElement element) => XElement.Parse(element.ToString());
 

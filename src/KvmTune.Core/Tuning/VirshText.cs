@@ -12,8 +12,8 @@ internal static partial class VirshText
     public static string Command(string uri, params string[] words) => $"virsh -c {string.Join(' ', words.Prepend(uri).Select(Quote))}";
 
     /// <summary>The command that gives a device of the persistent configuration a new definition, which is handed over on standard input.</summary>
-    public static string UpdateDevice(string uri, string vmName, XElement device) =>
-        $"{Command(uri, "update-device", vmName, "/dev/stdin", "--config")} <<'XML'\n{XElement.Parse(device.ToString())}\nXML";
+    public static string UpdateDevice(VMIdentity vm, XElement device) =>
+        $"{Command(vm.ConnectionUri, "update-device", vm.VirshName, "/dev/stdin", "--config")} <<'XML'\n{XElement.Parse(device.ToString())}\nXML";
 
     /// <summary>The command that sets a pool of huge pages, or adds pages to it.</summary>
     public static string AllocatePages(string uri, long pageSizeKiB, long count, int? node, bool add) => Command(

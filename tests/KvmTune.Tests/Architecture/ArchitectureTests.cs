@@ -1,5 +1,9 @@
 // The direction of dependencies, read from the built assemblies: Cmdlets use Core, Core uses Libvirt, and Core's folders use each other in no circle.
+using System.Reflection;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using ArchUnitNET.Domain;
+using ArchUnitNET.Domain.Dependencies;
 using ArchUnitNET.Loader;
 using KvmTune.Cmdlets.Common;
 using KvmTune.Hosts;
@@ -64,6 +68,34 @@ public sealed class ArchitectureTests
 
         Assert.True(left.Count == 0, "There is a circle in: " + string.Join("\n", uses.Where(use => left.Contains(use.Key.folder) && left.Contains(use.Key.other)).Select(use => use.Value)));
     }
+
+    // What only a test calls is in the tests' own binding (TestBinding), not in the one that is shipped.
+    [Fact]
+    public void Every_function_of_Libvirt_is_called_by_what_is_shipped()
+    {
+        var called =
+            (from caller in Loaded.Types.Concat<IHasDependencies>(Loaded.Members)
+             from dependency in caller.Dependencies.OfType<MethodCallDependency>()
+             where dependency.TargetMember.FullName != (caller as IMember)?.FullName
+             select $"{dependency.Target.FullName}.{dependency.TargetMember.Name.Split('(')[0]}").ToHashSet(StringComparer.Ordinal);
+        var functions =
+            (from type in typeof(LibvirtDomain).Assembly.GetTypes()
+             where !type.IsEnum && !IsGenerated(type)
+             from method in type.GetMethods(Declared)
+             where !method.IsVirtual && !method.Name.StartsWith("set_", StringComparison.Ordinal) && !method.Name.Contains('<', StringComparison.Ordinal)
+                && !method.Name.StartsWith("op_", StringComparison.Ordinal) && !IsGenerated(method) && method.GetCustomAttribute<UnmanagedCallersOnlyAttribute>() is null
+             select $"{type.FullName}.{method.Name}").ToHashSet(StringComparer.Ordinal);
+        Assert.True(functions.Count > 100, $"Only {functions.Count} functions were found: the test looks at nothing.");
+        // A restart by the saved state is being made.
+        functions.RemoveWhere(function => Coming.Contains(function.Split('.')[^1]));
+        Assert.True(functions.IsSubsetOf(called), $"Nothing that is shipped calls: {string.Join(", ", functions.Except(called))}");
+    }
+
+    private static readonly string[] Coming = ["ManagedSave", "RemoveManagedSave", "GetManagedSaveXml", "DefineManagedSaveXml", "AbortJob", "Resume", "SynchronizeTime"];
+
+    private const BindingFlags Declared = BindingFlags.DeclaredOnly | BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.Static;
+
+    private static bool IsGenerated(MemberInfo member) => member.GetCustomAttribute<CompilerGeneratedAttribute>() is not null;
 
     private static string NameOf(IType type) => (type.Assembly?.Name ?? string.Empty).Split(',')[0];
 

@@ -84,7 +84,7 @@ public sealed class CorpusTests
             if (changes.Count > 0)
             {
                 var change = changes[turn++ % changes.Count];
-                using var record = await folder.Journal.HoldAsync(change, CancellationToken.None);
+                using var record = await folder.Journal.HoldAsync(PlanOf(change), CancellationToken.None);
                 var id = record.Begin(new ChangeIntent
                 {
                     Plan = PlanOf(change),
@@ -133,6 +133,9 @@ public sealed class CorpusTests
 
     private static VMTuningPlan PlanOf(VMChange change) => new()
     {
+        VMName = "corpus",
+        VMId = Guid.Empty,
+        ConnectionUri = "test:///default",
         Change = change,
         ChangesRunning = false,
         ChangesConfiguration = true,

@@ -15,8 +15,8 @@ public static class SampleChanges
     public static IEnumerable<VMChange> For(VMConfiguration vm, DomainDocument document)
     {
         var all = Enumerable.Range(0, Math.Min(vm.MaxVcpus, 4)).ToList();
-        yield return Pins(vm, all.ToDictionary(vcpu => vcpu, vcpu => (CpuSet?)new CpuSet(vcpu + 1)));
-        yield return Pins(vm, all.ToDictionary(vcpu => vcpu, _ => (CpuSet?)null));
+        yield return Pins(all.ToDictionary(vcpu => vcpu, vcpu => (CpuSet?)new CpuSet(vcpu + 1)));
+        yield return Pins(all.ToDictionary(vcpu => vcpu, _ => (CpuSet?)null));
         foreach (var change in HugePages(vm))
         {
             yield return change;
@@ -26,18 +26,12 @@ public static class SampleChanges
         {
             yield return new EmulatorPinChange
             {
-                VMName = vm.Name,
-                VMId = vm.Id ?? Guid.Empty,
-                ConnectionUri = "test:///default",
                 Pins = new Dictionary<int, CpuSet?> { [EmulatorPinChange.Emulator] = emulator },
             };
             if (vm.IOThreadIds.Count > 0)
             {
                 yield return new IOThreadPinChange
                 {
-                    VMName = vm.Name,
-                    VMId = vm.Id ?? Guid.Empty,
-                    ConnectionUri = "test:///default",
                     HostCpus = new CpuSet("0-7"),
                     Pins = vm.IOThreadIds.ToDictionary(thread => thread, _ => emulator),
                 };
@@ -45,9 +39,6 @@ public static class SampleChanges
 
             yield return new NumaPolicyChange
             {
-                VMName = vm.Name,
-                VMId = vm.Id ?? Guid.Empty,
-                ConnectionUri = "test:///default",
                 Mode = emulator is null ? null : "strict",
                 NodeSet = emulator?.ToString(),
             };
@@ -55,15 +46,15 @@ public static class SampleChanges
 
         yield return Placement(vm, all, new CpuSet(0));
         yield return Placement(vm, all, null);
-        yield return Cpu(vm, CpuModelChange.OfModel("host-passthrough"));
-        yield return Cpu(vm, CpuModelChange.OfModel("EPYC"));
-        yield return Cpu(vm, CpuModelChange.OfTopology(new CpuTopology(1, 1, vm.MaxVcpus, 1)));
+        yield return Cpu(CpuModelChange.OfModel("host-passthrough"));
+        yield return Cpu(CpuModelChange.OfModel("EPYC"));
+        yield return Cpu(CpuModelChange.OfTopology(new CpuTopology(1, 1, vm.MaxVcpus, 1)));
         foreach (var target in vm.Disks.Select(disk => disk.Target).Where(target => target.Length > 0).Distinct(StringComparer.Ordinal))
         {
-            yield return Disk(vm, target, "none", "native");
-            yield return Disk(vm, target, null, null);
-            yield return Throttle(vm, target, ("total_bytes_sec", 1 << 20), ("total_bytes_sec_max", 1 << 21), ("read_iops_sec", 100), ("write_iops_sec", 200), ("size_iops_sec", 4096));
-            yield return Throttle(vm, target, [.. DiskThrottleChange.Categories.SelectMany(category => category).Select(name => (name, 0UL))]) with { SetsGroup = true };
+            yield return Disk(target, "none", "native");
+            yield return Disk(target, null, null);
+            yield return Throttle(target, ("total_bytes_sec", 1 << 20), ("total_bytes_sec_max", 1 << 21), ("read_iops_sec", 100), ("write_iops_sec", 200), ("size_iops_sec", 4096));
+            yield return Throttle(target, [.. DiskThrottleChange.Categories.SelectMany(category => category).Select(name => (name, 0UL))]) with { SetsGroup = true };
         }
 
         foreach (var change in IOThreads(vm, document).Concat(Queues(vm)))
@@ -83,10 +74,10 @@ public static class SampleChanges
 
         foreach (var target in vm.Disks.Select(disk => disk.Target).Where(target => target.Length > 0).Distinct(StringComparer.Ordinal))
         {
-            yield return new DiskIOThreadRequest(target) { Queues = 2 }.ToChange(document, "test:///default");
-            yield return new DiskIOThreadRequest(target) { IOThreads = [7], Queues = 2 }.ToChange(document, "test:///default");
-            yield return new DiskIOThreadRequest(target) { IOThreads = [1, 2] }.ToChange(document, "test:///default");
-            yield return new DiskIOThreadRequest(target) { IsRelease = true }.ToChange(document, "test:///default");
+            yield return new DiskIOThreadRequest(target) { Queues = 2 }.ToChange(document);
+            yield return new DiskIOThreadRequest(target) { IOThreads = [7], Queues = 2 }.ToChange(document);
+            yield return new DiskIOThreadRequest(target) { IOThreads = [1, 2] }.ToChange(document);
+            yield return new DiskIOThreadRequest(target) { IsRelease = true }.ToChange(document);
         }
     }
 
@@ -96,9 +87,6 @@ public static class SampleChanges
         string?[][] values = [["2", "vhost", "512", "256"], [null, null, null, null]];
         return nics.Count == 0 ? [] : values.Select(value => new NicQueuesChange
         {
-            VMName = vm.Name,
-            VMId = vm.Id ?? Guid.Empty,
-            ConnectionUri = "test:///default",
             Nics = nics.ToDictionary(
                 mac => mac,
                 _ => (IReadOnlyDictionary<string, string?>)new Dictionary<string, string?>(StringComparer.Ordinal)
@@ -112,11 +100,8 @@ public static class SampleChanges
         });
     }
 
-    private static DiskThrottleChange Throttle(VMConfiguration vm, string target, params (string Name, ulong Value)[] limits) => new()
+    private static DiskThrottleChange Throttle(string target, params (string Name, ulong Value)[] limits) => new()
     {
-        VMName = vm.Name,
-        VMId = vm.Id ?? Guid.Empty,
-        ConnectionUri = "test:///default",
         Disk = target,
         Limits = DiskThrottleChange.WholeCategories(limits.ToDictionary(limit => limit.Name, limit => (ulong?)limit.Value, StringComparer.Ordinal)),
     };
@@ -127,9 +112,6 @@ public static class SampleChanges
         var existing = Enumerable.Repeat(HugePageElement.Of(4), vm.Memory.HugePages.Count).ToList();
         var on = new HugePagesChange
         {
-            VMName = vm.Name,
-            VMId = vm.Id ?? Guid.Empty,
-            ConnectionUri = "test:///default",
             Enabled = true,
             Pages = HugePagesChange.PagesWith(existing, 2048, null),
             Locked = true,
@@ -143,30 +125,18 @@ public static class SampleChanges
 
     private static PlacementChange Placement(VMConfiguration vm, List<int> vcpus, CpuSet? place) => new()
     {
-        VMName = vm.Name,
-        VMId = vm.Id ?? Guid.Empty,
-        ConnectionUri = "test:///default",
-        VcpuPins = Pins(vm, vcpus.ToDictionary(vcpu => vcpu, vcpu => place is null ? null : new CpuSet(vcpu + 2))),
+        VcpuPins = Pins(vcpus.ToDictionary(vcpu => vcpu, vcpu => place is null ? null : new CpuSet(vcpu + 2))),
         EmulatorPin = new EmulatorPinChange
         {
-            VMName = vm.Name,
-            VMId = vm.Id ?? Guid.Empty,
-            ConnectionUri = "test:///default",
             Pins = new Dictionary<int, CpuSet?> { [EmulatorPinChange.Emulator] = place },
         },
         IOThreadPins = vm.IOThreadIds.Count == 0 ? null : new IOThreadPinChange
         {
-            VMName = vm.Name,
-            VMId = vm.Id ?? Guid.Empty,
-            ConnectionUri = "test:///default",
             HostCpus = new CpuSet("0-7"),
             Pins = vm.IOThreadIds.ToDictionary(thread => thread, _ => place),
         },
         NumaPolicy = new NumaPolicyChange
         {
-            VMName = vm.Name,
-            VMId = vm.Id ?? Guid.Empty,
-            ConnectionUri = "test:///default",
             Mode = place is null ? null : "strict",
             NodeSet = place?.ToString(),
             CellPolicies =
@@ -177,27 +147,18 @@ public static class SampleChanges
         },
     };
 
-    private static CpuModelChange Cpu(VMConfiguration vm, IReadOnlyList<SettingValue> values) => new()
+    private static CpuModelChange Cpu(IReadOnlyList<SettingValue> values) => new()
     {
-        VMName = vm.Name,
-        VMId = vm.Id ?? Guid.Empty,
-        ConnectionUri = "test:///default",
         Values = values,
     };
 
-    private static VcpuPinChange Pins(VMConfiguration vm, Dictionary<int, CpuSet?> pins) => new()
+    private static VcpuPinChange Pins(Dictionary<int, CpuSet?> pins) => new()
     {
-        VMName = vm.Name,
-        VMId = vm.Id ?? Guid.Empty,
-        ConnectionUri = "test:///default",
         Pins = pins,
     };
 
-    private static DiskDriverChange Disk(VMConfiguration vm, string target, string? cache, string? io) => new()
+    private static DiskDriverChange Disk(string target, string? cache, string? io) => new()
     {
-        VMName = vm.Name,
-        VMId = vm.Id ?? Guid.Empty,
-        ConnectionUri = "test:///default",
         Disk = target,
         Options = new Dictionary<string, string?>(StringComparer.Ordinal) { ["cache"] = cache, ["io"] = io },
     };

@@ -70,7 +70,7 @@ public sealed record FindingScene
                 Vcpus = [],
                 Differences = Running is null || Configured is null ? [] : SettingComparer.Pending(DomainSettings.Read(Running), DomainSettings.Read(Configured), Host.OnlineCpus),
             },
-            () => Host, () => Neighbours, () => HostMemory)
+            () => Host, () => new RunningVMs(Neighbours).Beside(Guid.Empty), () => HostMemory)
         {
             Abilities = Abilities,
             GuestQueues = GuestQueues,

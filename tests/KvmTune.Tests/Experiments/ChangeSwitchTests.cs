@@ -24,13 +24,13 @@ public sealed class ChangeSwitchTests : IDisposable
             validate: false);
     }
 
-    private VMTuner Tuner => new(_host, TimeProvider.System, new NoJournal());
+    private VMTuner Tuner => new(new VMPlanner(_host, _vm), TimeProvider.System, new NoJournal());
 
     [Fact]
     public async Task There_and_back_again_any_number_of_times_leaves_the_configuration_as_it_was()
     {
         var before = Persistent();
-        var change = Switch(Tuner.Plan(Cache("none", "native")));
+        var change = Switch(Tuner.Planner.Plan(Cache("none", "native")));
         change.Check();
 
         for (var i = 0; i < 3; i++)
@@ -50,7 +50,7 @@ public sealed class ChangeSwitchTests : IDisposable
     public async Task Several_that_are_meant_as_one_are_judged_one_after_the_other_and_taken_back_in_reverse()
     {
         var before = Persistent();
-        var change = Switch(Tuner.Plan(Cache("none", null)), Tuner.Plan(Cache(null, "native", onlyIO: true)), Tuner.Plan(Pin("0")));
+        var change = Switch(Tuner.Planner.Plan(Cache("none", null)), Tuner.Planner.Plan(Cache(null, "native", onlyIO: true)), Tuner.Planner.Plan(Pin("0")));
         change.Check();
 
         var results = await change.ApplyAsync(CancellationToken.None);
@@ -65,10 +65,10 @@ public sealed class ChangeSwitchTests : IDisposable
     [Fact]
     public async Task Somebody_elses_edit_elsewhere_survives_the_way_there_and_back()
     {
-        var change = Switch(Tuner.Plan(Cache("none", null)));
+        var change = Switch(Tuner.Planner.Plan(Cache("none", null)));
         change.Check();
         await change.ApplyAsync(CancellationToken.None);
-        await Tuner.ApplyAsync(Tuner.Plan(Pin("0")), new ApplyOptions(), CancellationToken.None);
+        await Tuner.ApplyAsync(Tuner.Planner.Plan(Pin("0")), new ApplyOptions(), CancellationToken.None);
 
         await change.UndoAsync(CancellationToken.None);
 
@@ -79,15 +79,15 @@ public sealed class ChangeSwitchTests : IDisposable
     [Fact]
     public async Task What_cannot_be_tried_is_refused_by_its_id_before_anything_is_touched()
     {
-        var (stale, broken) = (Tuner.Plan(Cache("none", null)), Tuner.Plan(Cache("writeback", "native")));
-        await Tuner.ApplyAsync(Tuner.Plan(Cache("directsync", null)), new ApplyOptions(), CancellationToken.None);
+        var (stale, broken) = (Tuner.Planner.Plan(Cache("none", null)), Tuner.Planner.Plan(Cache("writeback", "native")));
+        await Tuner.ApplyAsync(Tuner.Planner.Plan(Cache("directsync", null)), new ApplyOptions(), CancellationToken.None);
         var before = Persistent();
 
         Assert.Equal("ConcurrentEdit", Refusal(stale).ErrorId);
-        Assert.Equal("NothingToTry", Refusal(Tuner.Plan(Cache("directsync", null))).ErrorId);
-        Assert.Contains("directsync", Refusal(Tuner.Plan(Cache("directsync", null))).Message, StringComparison.Ordinal);
+        Assert.Equal("NothingToTry", Refusal(Tuner.Planner.Plan(Cache("directsync", null))).ErrorId);
+        Assert.Contains("directsync", Refusal(Tuner.Planner.Plan(Cache("directsync", null))).Message, StringComparison.Ordinal);
         Assert.Equal(before, Persistent());
-        await Tuner.ApplyAsync(Tuner.Plan(Cache(null, null)), new ApplyOptions(), CancellationToken.None);
+        await Tuner.ApplyAsync(Tuner.Planner.Plan(Cache(null, null)), new ApplyOptions(), CancellationToken.None);
         Assert.Equal("NativeNeedsDirectCache", Refusal(broken).ErrorId);
     }
 
@@ -97,14 +97,14 @@ public sealed class ChangeSwitchTests : IDisposable
         _vm.Start();
         try
         {
-            var plan = Tuner.Plan(Cache("none", null));
+            var plan = Tuner.Planner.Plan(Cache("none", null));
             Assert.True(plan.RequiresRestart);
 
             Assert.Equal("RestartRequired", Refusal(plan).ErrorId);
 
             await Tuner.ApplyAsync(plan, new ApplyOptions(), CancellationToken.None);
-            Assert.Equal("NothingToTry", Refusal(Tuner.Plan(Cache("none", null))).ErrorId);
-            var other = Refusal(Tuner.Plan(Cache(null, "threads", onlyIO: true)), restart: true);
+            Assert.Equal("NothingToTry", Refusal(Tuner.Planner.Plan(Cache("none", null))).ErrorId);
+            var other = Refusal(Tuner.Planner.Plan(Cache(null, "threads", onlyIO: true)), restart: true);
             Assert.Equal("OtherChangesPending", other.ErrorId);
             Assert.Contains("cache", other.Message, StringComparison.Ordinal);
         }
@@ -121,7 +121,7 @@ public sealed class ChangeSwitchTests : IDisposable
         try
         {
             var (before, running) = (Persistent(), _vm.GetXml());
-            var change = Switch(restart: true, Tuner.Plan(Cache("none", null)));
+            var change = Switch(restart: true, Tuner.Planner.Plan(Cache("none", null)));
             change.Check();
 
             var there = await change.ApplyAsync(CancellationToken.None);
@@ -147,7 +147,7 @@ public sealed class ChangeSwitchTests : IDisposable
         var before = Persistent();
         var guard = new VMStateGuard(_host, _vm);
         Assert.Empty(await guard.TakeBackAsync(CancellationToken.None));
-        await Tuner.ApplyAsync(Tuner.Plan(Cache("none", null)), new ApplyOptions(), CancellationToken.None);
+        await Tuner.ApplyAsync(Tuner.Planner.Plan(Cache("none", null)), new ApplyOptions(), CancellationToken.None);
 
         var done = await guard.TakeBackAsync(CancellationToken.None);
 
@@ -171,7 +171,7 @@ public sealed class ChangeSwitchTests : IDisposable
 
     private KvmTuneException Refusal(VMTuningPlan plan, bool restart = false) => Assert.Throws<KvmTuneException>(() => Switch(restart, plan).Check());
 
-    private DiskDriverChange Cache(string? cache, string? io, bool onlyIO = false)
+    private static DiskDriverChange Cache(string? cache, string? io, bool onlyIO = false)
     {
         var options = new Dictionary<string, string?>(StringComparer.Ordinal) { ["io"] = io };
         if (!onlyIO)
@@ -179,14 +179,11 @@ public sealed class ChangeSwitchTests : IDisposable
             options["cache"] = cache;
         }
 
-        return new DiskDriverChange { VMName = _vm.Name, VMId = _vm.Id, ConnectionUri = _host.Uri, Disk = "vdb", Options = options };
+        return new DiskDriverChange { Disk = "vdb", Options = options };
     }
 
-    private VcpuPinChange Pin(string hostCpus) => new()
+    private static VcpuPinChange Pin(string hostCpus) => new()
     {
-        VMName = _vm.Name,
-        VMId = _vm.Id,
-        ConnectionUri = _host.Uri,
         Pins = new Dictionary<int, CpuSet?> { [0] = new CpuSet(hostCpus) },
     };
 }

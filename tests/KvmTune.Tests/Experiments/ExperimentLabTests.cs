@@ -25,11 +25,8 @@ public sealed class ExperimentLabTests(ITestOutputHelper output)
         using var lab = LabGuest.Open();
         using var host = new HostConnection(lab.Domain.Connection.Uri);
         var (before, running) = (Persistent(lab), lab.Domain.GetXml());
-        var plan = Tuner(host).Plan(new DiskThrottleChange
+        var plan = Tuner(host, lab).Planner.Plan(new DiskThrottleChange
         {
-            VMName = lab.Domain.Name,
-            VMId = lab.Domain.Id,
-            ConnectionUri = host.Uri,
             Disk = "vdb",
             Limits = DiskThrottleChange.WholeCategories(new Dictionary<string, ulong?>(StringComparer.Ordinal) { ["write_iops_sec"] = 400 }),
         });
@@ -55,11 +52,8 @@ public sealed class ExperimentLabTests(ITestOutputHelper output)
         using var lab = LabGuest.Open();
         using var host = new HostConnection(lab.Domain.Connection.Uri);
         var before = Persistent(lab);
-        var plan = Tuner(host).Plan(new DiskDriverChange
+        var plan = Tuner(host, lab).Planner.Plan(new DiskDriverChange
         {
-            VMName = lab.Domain.Name,
-            VMId = lab.Domain.Id,
-            ConnectionUri = host.Uri,
             Disk = "vdb",
             Options = new Dictionary<string, string?>(StringComparer.Ordinal) { ["cache"] = "none" },
         });
@@ -81,14 +75,14 @@ public sealed class ExperimentLabTests(ITestOutputHelper output)
         Assert.Empty(await lab.LeftoversAsync());
     }
 
-    private static VMTuner Tuner(HostConnection host) => new(host, TimeProvider.System, new NoJournal());
+    private static VMTuner Tuner(HostConnection host, LabGuest lab) => new(new VMPlanner(host, lab.Domain), TimeProvider.System, new NoJournal());
 
     private static string Persistent(LabGuest lab) => lab.Domain.GetXml(DomainXmlFlags.Inactive | DomainXmlFlags.Secure);
 
     private async Task<VMExperiment> RunAsync(HostConnection host, LabGuest lab, VMTuningPlan plan, WorkloadRequest workload, ExperimentOptions options)
     {
         using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(15));
-        var result = await new VMExperimenter(host, Tuner(host), lab.Target, WorkloadCatalog.CreateDefault(), TimeProvider.System)
+        var result = await new VMExperimenter(host, Tuner(host, lab), lab.Target, WorkloadCatalog.CreateDefault(), TimeProvider.System)
             .RunAsync([plan], workload, options, null, limit.Token);
         output.WriteLine(result.Comparison.Sentence);
         foreach (var step in result.Steps)

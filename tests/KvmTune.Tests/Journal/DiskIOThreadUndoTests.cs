@@ -29,7 +29,7 @@ public sealed class DiskIOThreadUndoTests : IDisposable
         _before = Persistent();
     }
 
-    private VMTuner Tuner => new(_host, TimeProvider.System, _folder.Journal);
+    private VMTuner Tuner => new(new VMPlanner(_host, _vm), TimeProvider.System, _folder.Journal);
 
     [Theory]
     [InlineData(false, 0, 1)]
@@ -74,7 +74,7 @@ public sealed class DiskIOThreadUndoTests : IDisposable
     }
 
     private async Task<long> GiveAsync(DiskIOThreadRequest request) => (await Tuner.ApplyAsync(
-        Tuner.Plan(request.ToChange(DomainDocument.Parse(Persistent()), _host.Uri)), new ApplyOptions(), CancellationToken.None)).JournalId!.Value;
+        Tuner.Planner.Plan(request.ToChange(DomainDocument.Parse(Persistent()))), new ApplyOptions(), CancellationToken.None)).JournalId!.Value;
 
     private Task<VMTuningResult> UndoAsync(long id, bool force) =>
         new TuningUndo(_folder.Journal, _host, TimeProvider.System).UndoAsync(id, new UndoOptions { Force = force }, CancellationToken.None);

@@ -359,8 +359,8 @@ public sealed class JournalSafetyTests : IDisposable
 
     private Task<VMTuningResult> ApplyAsync(string cache)
     {
-        var tuner = new VMTuner(_host, TimeProvider.System, _folder.Journal);
-        return tuner.ApplyAsync(tuner.Plan(TuningChild.Cache(_host, _vm.Name, _vm.Id, cache)), new ApplyOptions(), CancellationToken.None);
+        var tuner = new VMTuner(new VMPlanner(_host, _vm), TimeProvider.System, _folder.Journal);
+        return tuner.ApplyAsync(tuner.Planner.Plan(TuningChild.Cache(cache)), new ApplyOptions(), CancellationToken.None);
     }
 
     private string Persistent() => _vm.GetXml(DomainXmlFlags.Inactive | DomainXmlFlags.Secure);

@@ -90,10 +90,10 @@ public sealed class KillTests
         using var folder = new JournalFolder();
         using var host = new HostConnection(daemon.Uri);
         using var vm = Define(host);
-        var tuner = new VMTuner(host, TimeProvider.System, new StepJournal(folder.Journal, ChangeStep.Intended, daemon.Kill));
+        var tuner = new VMTuner(new VMPlanner(host, vm), TimeProvider.System, new StepJournal(folder.Journal, ChangeStep.Intended, daemon.Kill));
 
         await Assert.ThrowsAsync<KvmTuneException>(() => tuner.ApplyAsync(
-            tuner.Plan(TuningChild.Cache(host, vm.Name, vm.Id, "none")), new ApplyOptions(), CancellationToken.None));
+            tuner.Planner.Plan(TuningChild.Cache("none")), new ApplyOptions(), CancellationToken.None));
 
         var entry = folder.Journal.LastStanding(vm.Id)!;
         Assert.Equal(JournalOutcome.Failed, entry.Outcome);

@@ -5,8 +5,8 @@ namespace KvmTune.Tests.Journal;
 
 internal sealed class StepJournal(IChangeJournal journal, ChangeStep when, Action act) : IChangeJournal
 {
-    public async Task<IChangeRecord> HoldAsync(VMChange change, CancellationToken cancellationToken) =>
-        new Record(await journal.HoldAsync(change, cancellationToken), when, act);
+    public async Task<IChangeRecord> HoldAsync(VMTuningPlan plan, CancellationToken cancellationToken) =>
+        new Record(await journal.HoldAsync(plan, cancellationToken), when, act);
 
     private sealed class Record(IChangeRecord record, ChangeStep when, Action act) : IChangeRecord
     {

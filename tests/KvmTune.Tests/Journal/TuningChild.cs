@@ -41,40 +41,33 @@ internal static partial class TuningChild
         using var host = new HostConnection(arguments[1]);
         using var journal = new TuningJournal(arguments[3], TimeProvider.System) { Wait = TimeSpan.FromMinutes(2) };
         using var domain = host.Write().TryLookupByUuid(Guid.Parse(arguments[2]))!;
-        var (name, id) = (domain.Name, domain.Id);
         if (arguments[0] == "kill")
         {
-            var tuner = new VMTuner(host, TimeProvider.System, new KillingJournal(journal, Enum.Parse<ChangeStep>(arguments[5])));
+            var tuner = new VMTuner(new VMPlanner(host, domain), TimeProvider.System, new KillingJournal(journal, Enum.Parse<ChangeStep>(arguments[5])));
             var restart = arguments[4] != "pin";
-            VMChange change = restart ? Cache(host, name, id, arguments[4]) : Pin(host, name, id, "0", ChangeScope.Auto);
-            await tuner.ApplyAsync(tuner.Plan(change), new ApplyOptions { Restart = restart }, CancellationToken.None);
+            VMChange change = restart ? Cache(arguments[4]) : Pin("0", ChangeScope.Auto);
+            await tuner.ApplyAsync(tuner.Planner.Plan(change), new ApplyOptions { Restart = restart }, CancellationToken.None);
             return 0;
         }
 
         var pins = arguments[4].Split(' ');
         for (var round = 0; round < int.Parse(arguments[5], CultureInfo.InvariantCulture); round++)
         {
-            await FightAsync(new VMTuner(host, TimeProvider.System, journal), Pin(host, name, id, pins[round % pins.Length], ChangeScope.Config));
+            await FightAsync(new VMTuner(new VMPlanner(host, domain), TimeProvider.System, journal), Pin(pins[round % pins.Length], ChangeScope.Config));
         }
 
         return 0;
     }
 
     /// <summary>Sets a disk's cache mode.</summary>
-    public static DiskDriverChange Cache(HostConnection host, string name, Guid id, string cache) => new()
+    public static DiskDriverChange Cache(string cache) => new()
     {
-        VMName = name,
-        VMId = id,
-        ConnectionUri = host.Uri,
         Disk = "vdb",
         Options = new Dictionary<string, string?>(StringComparer.Ordinal) { ["cache"] = cache },
     };
 
-    private static VcpuPinChange Pin(HostConnection host, string name, Guid id, string cpus, ChangeScope scope) => new()
+    private static VcpuPinChange Pin(string cpus, ChangeScope scope) => new()
     {
-        VMName = name,
-        VMId = id,
-        ConnectionUri = host.Uri,
         Scope = scope,
         Pins = new Dictionary<int, CpuSet?> { [0] = new CpuSet(cpus), [1] = new CpuSet(cpus) },
     };
@@ -86,7 +79,7 @@ internal static partial class TuningChild
         {
             try
             {
-                await tuner.ApplyAsync(tuner.Plan(change), new ApplyOptions(), CancellationToken.None);
+                await tuner.ApplyAsync(tuner.Planner.Plan(change), new ApplyOptions(), CancellationToken.None);
                 return;
             }
             catch (KvmTuneException exception) when (exception.ErrorId == "ConcurrentEdit")
@@ -101,8 +94,8 @@ internal static partial class TuningChild
 
     private sealed class KillingJournal(IChangeJournal journal, ChangeStep step) : IChangeJournal
     {
-        public async Task<IChangeRecord> HoldAsync(VMChange change, CancellationToken cancellationToken) =>
-            new KillingRecord(await journal.HoldAsync(change, cancellationToken), step);
+        public async Task<IChangeRecord> HoldAsync(VMTuningPlan plan, CancellationToken cancellationToken) =>
+            new KillingRecord(await journal.HoldAsync(plan, cancellationToken), step);
     }
 
     private sealed class KillingRecord(IChangeRecord record, ChangeStep last) : IChangeRecord

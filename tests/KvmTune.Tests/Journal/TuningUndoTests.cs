@@ -168,6 +168,20 @@ public sealed class TuningUndoTests : IDisposable
     }
 
     [Fact]
+    public async Task A_change_that_failed_and_was_taken_back_is_none_that_somebody_should_measure()
+    {
+        _vm.Start();
+        // The test driver makes no live pin, so that what was configured before is taken back.
+        await Assert.ThrowsAnyAsync<KvmTuneException>(() => ApplyAsync(Pin("0")));
+
+        Assert.Equal(JournalOutcome.TakenBack, Journal.Entries(new JournalFilter())[^1].Outcome);
+        Assert.Equal(_before, Persistent());
+        Assert.Null(Journal.UnmeasuredChange(_vm.Id));
+        Assert.Null(Journal.LastStanding(_vm.Id));
+        _vm.Destroy();
+    }
+
+    [Fact]
     public async Task What_alters_nothing_is_not_recorded()
     {
         await ApplyAsync(Cache("none"));
@@ -204,35 +218,26 @@ public sealed class TuningUndoTests : IDisposable
 
     private Task<VMTuningResult> ApplyAsync(VMChange change)
     {
-        var tuner = new VMTuner(_host, TimeProvider.System, Journal);
-        return tuner.ApplyAsync(tuner.Plan(change), new ApplyOptions(), CancellationToken.None);
+        var tuner = new VMTuner(new VMPlanner(_host, _vm), TimeProvider.System, Journal);
+        return tuner.ApplyAsync(tuner.Planner.Plan(change), new ApplyOptions(), CancellationToken.None);
     }
 
     private string Persistent() => _vm.GetXml(DomainXmlFlags.Inactive | DomainXmlFlags.Secure);
 
-    private DiskDriverChange Cache(string? cache) => new()
+    private static DiskDriverChange Cache(string? cache) => new()
     {
-        VMName = _vm.Name,
-        VMId = _vm.Id,
-        ConnectionUri = _host.Uri,
         Disk = "vdb",
         Options = new Dictionary<string, string?>(StringComparer.Ordinal) { ["cache"] = cache },
     };
 
-    private DiskThrottleChange Limit(ulong operations) => new()
+    private static DiskThrottleChange Limit(ulong operations) => new()
     {
-        VMName = _vm.Name,
-        VMId = _vm.Id,
-        ConnectionUri = _host.Uri,
         Disk = "vdb",
         Limits = DiskThrottleChange.WholeCategories(new Dictionary<string, ulong?>(StringComparer.Ordinal) { ["total_iops_sec"] = operations, ["total_iops_sec_max"] = 1000 }),
     };
 
-    private VcpuPinChange Pin(string hostCpus) => new()
+    private static VcpuPinChange Pin(string hostCpus) => new()
     {
-        VMName = _vm.Name,
-        VMId = _vm.Id,
-        ConnectionUri = _host.Uri,
         Pins = new Dictionary<int, CpuSet?> { [0] = new CpuSet(hostCpus) },
     };
 }

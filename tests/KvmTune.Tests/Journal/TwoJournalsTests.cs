@@ -55,9 +55,9 @@ public sealed class TwoJournalsTests : IDisposable
         using var impatient = _second.Open(wait: TimeSpan.FromMilliseconds(50));
         KvmTuneException? told = null;
         var first = new StepJournal(_first.Journal, ChangeStep.Intended, () =>
-            told = Assert.Throws<KvmTuneException>(() => Tuner(_host, impatient).ApplyAsync(Tuner(_host, impatient).Plan(Cache("vda", "directsync")), new ApplyOptions(), CancellationToken.None).GetAwaiter().GetResult()));
+            told = Assert.Throws<KvmTuneException>(() => Tuner(_host, impatient).ApplyAsync(Tuner(_host, impatient).Planner.Plan(Cache("vda", "directsync")), new ApplyOptions(), CancellationToken.None).GetAwaiter().GetResult()));
 
-        await Tuner(_host, first).ApplyAsync(Tuner(_host, first).Plan(Cache("vda", "none")), new ApplyOptions(), CancellationToken.None);
+        await Tuner(_host, first).ApplyAsync(Tuner(_host, first).Planner.Plan(Cache("vda", "none")), new ApplyOptions(), CancellationToken.None);
 
         Assert.Equal("VMIsBeingTuned", told!.ErrorId);
         Assert.Contains($"({Environment.ProcessId}) of {Environment.UserName}", told.Message, StringComparison.Ordinal);
@@ -97,14 +97,14 @@ public sealed class TwoJournalsTests : IDisposable
         _second.Dispose();
     }
 
-    private static VMTuner Tuner(HostConnection host, IChangeJournal journal) => new(host, TimeProvider.System, journal);
+    private VMTuner Tuner(HostConnection host, IChangeJournal journal) => new(new VMPlanner(host, _vm), TimeProvider.System, journal);
 
     private async Task ApplyAsync(Barrier start, HostConnection host, IChangeJournal journal, string disk, string mode)
     {
         var tuner = Tuner(host, journal);
         start.SignalAndWait();
-        await tuner.ApplyAsync(tuner.Plan(Cache(disk, mode)), new ApplyOptions(), CancellationToken.None);
+        await tuner.ApplyAsync(tuner.Planner.Plan(Cache(disk, mode)), new ApplyOptions(), CancellationToken.None);
     }
 
-    private DiskDriverChange Cache(string disk, string mode) => TuningChild.Cache(_host, _vm.Name, _vm.Id, mode) with { Disk = disk };
+    private static DiskDriverChange Cache(string disk, string mode) => TuningChild.Cache(mode) with { Disk = disk };
 }

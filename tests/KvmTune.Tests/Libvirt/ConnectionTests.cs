@@ -14,17 +14,15 @@ public sealed class ConnectionTests
         Assert.Equal("test:///default", connection.Uri);
         Assert.Equal("TEST", connection.HypervisorType);
         Assert.Equal(ConnectionAccess.ReadOnly, connection.Access);
-        Assert.Equal(LibvirtLibrary.LibraryVersion, connection.LibvirtVersion);
+        Assert.True(connection.LibvirtVersion >= new Version(1, 2, 8));
         Assert.NotNull(connection.HypervisorVersion);
         Assert.NotEmpty(connection.HostName);
         Assert.True(connection.IsAlive);
     }
 
     [Fact]
-    public void The_library_says_its_version()
+    public void A_version_is_taken_from_libvirts_number()
     {
-        Assert.True(LibvirtLibrary.IsAvailable);
-        Assert.True(LibvirtLibrary.LibraryVersion >= new Version(1, 2, 8));
         Assert.Equal(new Version(9, 0, 3), LibvirtLibrary.ToVersion(9_000_003));
         Assert.Equal(new Version(10, 11, 12), LibvirtLibrary.ToVersion(10_011_012));
     }
@@ -41,17 +39,13 @@ public sealed class ConnectionTests
     }
 
     [Fact]
-    public void The_host_of_the_test_driver_is_read_field_by_field()
+    public void The_host_of_the_test_driver_is_read()
     {
         using var connection = LibvirtConnection.Open("test:///default", ConnectionAccess.ReadOnly);
 
-        Assert.Equal(new NodeInfo("i686", 3145728, 16, 1400, 2, 2, 2, 2), connection.GetNodeInfo());
         Assert.Equal([true, false, true, false, true, false, false, false], connection.GetOnlineCpus());
         Assert.Equal(8, connection.GetHostCpuCount());
         Assert.Equal([2097152L, 4194304L], connection.GetFreeMemoryBytesPerNode());
-        var cpu = connection.GetNodeCpuStats();
-        Assert.Equal(["idle", "iowait", "kernel", "user"], cpu.Keys.Order(StringComparer.Ordinal));
-        Assert.Equal(9797400000UL, cpu["user"]);
         Assert.Contains("<capabilities>", connection.GetCapabilitiesXml(), StringComparison.Ordinal);
     }
 
@@ -65,9 +59,6 @@ public sealed class ConnectionTests
 
         Assert.Equal(LibvirtErrorCode.NoSupport, error.ErrorCode);
         Assert.Equal("virNodeAllocPages", error.Function);
-        Assert.Equal(
-            LibvirtErrorCode.NoSupport,
-            Assert.Throws<LibvirtException>(() => connection.GetNodeMemoryStats()).ErrorCode);
         Assert.Equal(
             LibvirtErrorCode.NoSupport,
             Assert.Throws<LibvirtException>(() => connection.GetDomainCapabilitiesXml("/usr/bin/qemu", null, null, "kvm")).ErrorCode);
@@ -130,7 +121,7 @@ public sealed class ConnectionTests
         Parallel.For(0, 2_000, i =>
         {
             var name = $"nobody {i}";
-            var error = Assert.Throws<LibvirtException>(() => connection.LookupByName(name));
+            var error = Assert.Throws<LibvirtException>(() => connection.LookupByUuid(Guid.NewGuid()));
             Assert.Equal(LibvirtErrorCode.NoDomain, error.ErrorCode);
             Assert.Null(connection.TryLookupByName(name));
             using var domain = connection.LookupByName("a");

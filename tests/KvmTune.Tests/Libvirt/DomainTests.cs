@@ -59,13 +59,10 @@ public sealed class DomainTests
         using var node = new NodeFile("a");
         using var connection = node.Open();
 
-        var error = Assert.Throws<LibvirtException>(() => connection.LookupByName("b"));
+        var error = Assert.Throws<LibvirtException>(() => connection.LookupByUuid(Guid.NewGuid()));
         Assert.Equal(LibvirtErrorCode.NoDomain, error.ErrorCode);
-        Assert.Equal("virDomainLookupByName", error.Function);
+        Assert.Equal("virDomainLookupByUUID", error.Function);
         Assert.False(error.IsConnectionLost);
-        Assert.Equal(
-            LibvirtErrorCode.NoDomain,
-            Assert.Throws<LibvirtException>(() => connection.LookupByUuid(Guid.NewGuid())).ErrorCode);
         Assert.Null(connection.TryLookupByName("b"));
         Assert.Null(connection.TryLookupByUuid(Guid.NewGuid()));
     }
@@ -97,7 +94,6 @@ public sealed class DomainTests
         Assert.Equal(DomainState.Running, domain.GetState());
         Assert.True(domain.IsActive);
         Assert.True(domain.IsPersistent);
-        Assert.NotNull(domain.DomainId);
 
         domain.Shutdown();
         Assert.Equal(DomainState.ShutOff, domain.GetState(out var reason));
@@ -160,8 +156,6 @@ public sealed class DomainTests
         Assert.Equal(text, bytes.ToString());
         Assert.Equal(Encoding.UTF8.GetByteCount(text), bytes.Length);
         Assert.Equal(Encoding.UTF8.GetBytes(text), bytes.Span.ToArray());
-        using var stream = bytes.OpenStream();
-        Assert.True(XNode.DeepEquals(XDocument.Parse(text), XDocument.Load(stream)));
     }
 
     [Fact]
@@ -171,14 +165,10 @@ public sealed class DomainTests
         using var connection = node.Open();
         using var domain = connection.ListDomains().Single();
         var bytes = domain.GetXmlUtf8();
-        using var stream = bytes.OpenStream();
-        Assert.Equal('<', stream.ReadByte());
 
         bytes.Dispose();
 
         Assert.Throws<ObjectDisposedException>(() => bytes.Span.Length);
-        Assert.Throws<ObjectDisposedException>(() => bytes.OpenStream());
-        Assert.Throws<ObjectDisposedException>(() => stream.ReadByte());
     }
 
     [Fact]
@@ -207,22 +197,6 @@ public sealed class DomainTests
 
         Assert.Equal(LibvirtErrorCode.XmlDetail, error.ErrorCode);
         Assert.Equal("virDomainDefineXMLFlags", error.Function);
-    }
-
-    [Fact]
-    public void Metadata_of_a_namespace_is_set_read_and_removed()
-    {
-        const string Uri = "https://example.com/kvmtune-test/1";
-        using var node = new NodeFile("a");
-        using var connection = node.Open();
-        using var domain = connection.LookupByName("a");
-        Assert.Null(domain.GetMetadata(Uri, AffectTarget.Config));
-
-        domain.SetMetadata("<note>größer</note>", "t", Uri, AffectTarget.Config);
-
-        Assert.Equal("<note>größer</note>", domain.GetMetadata(Uri, AffectTarget.Config));
-        domain.SetMetadata(null, "t", Uri, AffectTarget.Config);
-        Assert.Null(domain.GetMetadata(Uri, AffectTarget.Config));
     }
 
     [Fact]

@@ -33,15 +33,14 @@ public sealed class LeakTests
     [Fact]
     public void Reading_everything_10_000_times_leaves_memory_flat()
     {
-        using var node = new NodeFile("a");
+        using var node = new NodeFile([NodeFile.Domain("a", null, PinTests.IOThreads(1))]);
         using var connection = node.Open();
         using var a = connection.LookupByName("a");
-        a.AddIOThread(1, AffectTarget.Config);
 
         var growth = ProcessMemory.GrowthKiB(2_000, 10_000, LimitKiB, () =>
         {
             using var domain = connection.LookupByUuid(a.Id);
-            domain.GetVcpus();
+            domain.GetVcpuPlaces(2);
             domain.GetVcpuPins(AffectTarget.Config);
             domain.GetIOThreads(AffectTarget.Config);
             domain.GetNumaParameters(AffectTarget.Config);

@@ -75,11 +75,11 @@ internal static class Performances
         Outcome = outcome,
         Plan = new()
         {
+            VMName = "db01",
+            VMId = Id,
+            ConnectionUri = "qemu:///system",
             Change = new VcpuPinChange
             {
-                VMName = "db01",
-                VMId = Id,
-                ConnectionUri = "qemu:///system",
                 Pins = new Dictionary<int, KvmTune.Topology.CpuSet?> { [0] = null },
             },
             ChangesRunning = true,

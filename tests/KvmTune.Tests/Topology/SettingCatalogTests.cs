@@ -60,6 +60,36 @@ public sealed class SettingCatalogTests
         Assert.Equal(DomainDocument.Parse(RichVM.Full).ToXml(), document.ToXml());
     }
 
+    [Fact]
+    public void A_key_that_is_a_list_is_a_setting_of_each_number_in_it()
+    {
+        const string Before = "<domain type='kvm'><name>a</name><cputune><shares>9</shares><vcpusched vcpus='0-2' scheduler='fifo' priority='1'/><iothreadsched iothreads='1' scheduler='batch'/></cputune></domain>";
+        var (scheduler, priority) = (SettingCatalog.Get("cputune/vcpusched[@vcpus]/@scheduler"), SettingCatalog.Get("cputune/vcpusched[@vcpus]/@priority"));
+        Assert.Equal(["fifo", "fifo", "fifo"], DomainSettings.Read(Before).All.Where(setting => setting.Setting == scheduler).Select(setting => setting.Value));
+
+        var document = DomainDocument.Parse(Before);
+        var trace = document.Trace([scheduler.At("1"), priority.At("1")]);
+        document.Set(priority.At("1"), "5");
+        Assert.Contains("vcpus=\"0,2\" scheduler=\"fifo\" priority=\"1\"", document.ToXml(), StringComparison.Ordinal);
+        Assert.Contains("vcpus=\"1\"", document.ToXml(), StringComparison.Ordinal);
+        Assert.Equal(("fifo", "5"), (document.Get(scheduler.At("1")), document.Get(priority.At("1"))));
+        document.Set(priority.At("1"), "1", trace);
+        Assert.Equal(DomainDocument.Parse(Before).ToXml().Replace(" ", string.Empty, StringComparison.Ordinal), document.ToXml().Replace(" ", string.Empty, StringComparison.Ordinal));
+
+        foreach (var (setting, number) in new[] { (scheduler, "0"), (priority, "0"), (scheduler, "1"), (priority, "1"), (scheduler, "2"), (priority, "2") })
+        {
+            document.Set(setting.At(number), null);
+        }
+
+        Assert.DoesNotContain("vcpusched", document.ToXml(), StringComparison.Ordinal);
+        document.Set(scheduler.At("3"), "rr");
+        document.Set(priority.At("3"), "2");
+        document.Set(scheduler.At("4"), "rr");
+        document.Set(priority.At("4"), "2");
+        Assert.Contains("<vcpusched vcpus=\"3-4\" scheduler=\"rr\" priority=\"2\" /><iothreadsched", document.ToXml(), StringComparison.Ordinal);
+        Assert.Equal("batch", document.Get(SettingCatalog.Get("cputune/iothreadsched[@iothreads]/@scheduler").At("1")));
+    }
+
     [SkippableFact]
     public void The_forward_pass_and_the_document_agree_on_every_setting_of_the_corpus()
     {

@@ -12,6 +12,7 @@ internal static class TypedModel
     [
         "cpu/@match", "cpu/@check", "cpu/model/@fallback", "cpu/model/@vendor_id", "cpu/feature[@name]/@policy",
         "devices/controller[@type='scsi'][@index]/driver/iothreads/iothread[@id]", "memoryBacking/hugepages/page[#]/@unit",
+        .. new[] { "emulatorsched", "vcpusched[@vcpus]", "iothreadsched[@iothreads]" }.SelectMany(element => new[] { $"cputune/{element}/@scheduler", $"cputune/{element}/@priority" }),
     ];
 
     /// <summary>Whether it is said how the model has a setting.</summary>

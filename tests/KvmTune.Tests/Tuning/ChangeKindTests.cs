@@ -89,8 +89,8 @@ public sealed class ChangeKindTests
     {
         var inverse = sample.Change.Inverse(sample.Before);
         var isReal = SettingComparer.Pending(sample.After.Settings, sample.Before.Settings, HostCpus).Count > 0;
-        Assert.False(VMTuner.IsPending(sample.Before, inverse, HostCpus), $"{sample.Change.Title}: the running VM never had it, and undoing it would ask for a restart.");
-        Assert.Equal(isReal, VMTuner.IsPending(sample.After, inverse, HostCpus));
+        Assert.False(VMPlanner.IsPending(sample.Before, inverse, HostCpus), $"{sample.Change.Title}: the running VM never had it, and undoing it would ask for a restart.");
+        Assert.Equal(isReal, VMPlanner.IsPending(sample.After, inverse, HostCpus));
     });
 
     [Theory]
@@ -114,7 +114,7 @@ public sealed class ChangeKindTests
     private static bool IsSpokenOf(VMChange change, DomainDocument before, DomainDocument after)
     {
         var context = new KvmTune.Tuning.Rules.RuleContext(
-            change, new KvmTune.Tuning.Rules.VMFacts(false, true, null, before.ToConfiguration()), after.ToConfiguration(), () => RuleScene.Grid(2, 8, 2), () => []);
+            change, new KvmTune.Tuning.Rules.VMFacts(false, true, null, before.ToConfiguration()), after.ToConfiguration(), () => RuleScene.Grid(2, 8, 2), () => VMNeighbours.None);
         return KvmTune.Tuning.Rules.RuleCatalog.Judge(context).Any(finding => finding.Area != TuningArea.General);
     }
 
@@ -126,7 +126,7 @@ public sealed class ChangeKindTests
     }
 
     private static TuningStateChange Restore(TuningState state, DomainDocument document) =>
-        TuningStateChange.To(state, "a test", document, "rich", Guid.Empty, "test:///default");
+        TuningStateChange.To(state, "a test", document);
 
     private static List<(VMChange Change, DomainDocument Before, DomainDocument After)> Samples(string kind)
     {

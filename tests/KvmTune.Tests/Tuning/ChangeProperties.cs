@@ -151,7 +151,7 @@ public sealed class ChangeProperties
     }.OfType<string>());
 
     private static TuningStateChange Restore(TuningState state, DomainDocument document) =>
-        TuningStateChange.To(state, "a test", document, "rich", Guid.Empty, "test:///default");
+        TuningStateChange.To(state, "a test", document);
 
     // Siblings of one name may stand in another order than before: libvirt sorts them itself.
     private static string Sorted(DomainDocument document) => Sorted(XElement.Parse(XmlSameness.Normalised(document.ToXml()))).ToString();

@@ -123,9 +123,6 @@ public sealed class CpuModelRuleTests
 
     private static CpuModelChange Change(IReadOnlyList<SettingValue> values) => new()
     {
-        VMName = "db01",
-        VMId = Guid.Empty,
-        ConnectionUri = "qemu:///system",
         Values = values,
     };
 }

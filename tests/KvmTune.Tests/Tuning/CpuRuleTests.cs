@@ -179,33 +179,21 @@ public sealed class CpuRuleTests
 
     private static VcpuPinChange Pin(params (int Vcpu, string? HostCpus)[] pins) => new()
     {
-        VMName = "db01",
-        VMId = Guid.Empty,
-        ConnectionUri = "qemu:///system",
         Pins = pins.ToDictionary(pin => pin.Vcpu, pin => pin.HostCpus is null ? null : new CpuSet(pin.HostCpus)),
     };
 
     private static EmulatorPinChange Emulator(string hostCpus) => new()
     {
-        VMName = "db01",
-        VMId = Guid.Empty,
-        ConnectionUri = "qemu:///system",
         Pins = new Dictionary<int, CpuSet?> { [EmulatorPinChange.Emulator] = new CpuSet(hostCpus) },
     };
 
     private static CpuModelChange Model(string model) => new()
     {
-        VMName = "db01",
-        VMId = Guid.Empty,
-        ConnectionUri = "qemu:///system",
         Values = CpuModelChange.OfModel(model),
     };
 
     private static CpuModelChange Topology(int sockets, int cores, int threads) => new()
     {
-        VMName = "db01",
-        VMId = Guid.Empty,
-        ConnectionUri = "qemu:///system",
         Values = CpuModelChange.OfTopology(new CpuTopology(sockets, 1, cores, threads)),
     };
 }

@@ -103,7 +103,7 @@ public sealed class DiskIOThreadRuleTests
     public void A_scsi_disks_settings_are_its_controllers_even_where_another_type_has_the_same_index()
     {
         var document = DomainDocument.Parse(RuleScene.Vm(devices: Scsi));
-        new DiskIOThreadRequest("sdb") { Queues = 4 }.ToChange(document, "qemu:///system").Edit(document);
+        new DiskIOThreadRequest("sdb") { Queues = 4 }.ToChange(document).Edit(document);
         var vm = document.ToConfiguration();
         Assert.Equal((1, 4), (vm.Controllers[1].IOThread, vm.Controllers[1].Queues));
         Assert.Null(vm.Controllers[0].IOThread);
@@ -114,10 +114,10 @@ public sealed class DiskIOThreadRuleTests
     {
         var document = DomainDocument.Parse(RuleScene.Vm());
         var before = document.Copy();
-        var several = new DiskIOThreadRequest("vdb") { IOThreads = [1, 2] }.ToChange(document, "qemu:///system");
+        var several = new DiskIOThreadRequest("vdb") { IOThreads = [1, 2] }.ToChange(document);
         several.Edit(document);
         Assert.Equal([1, 2], document.ToConfiguration().Disks[0].IOThreads);
-        new DiskIOThreadRequest("vdb") { IOThreads = [2] }.ToChange(document, "qemu:///system").Edit(document);
+        new DiskIOThreadRequest("vdb") { IOThreads = [2] }.ToChange(document).Edit(document);
         Assert.Empty(document.ToConfiguration().Disks[0].IOThreads);
         Assert.Equal(2, document.ToConfiguration().Disks[0].IOThread);
         var again = before.Copy();
@@ -126,7 +126,7 @@ public sealed class DiskIOThreadRuleTests
         Assert.Equal(before.ToXml(), again.ToXml());
     }
 
-    private static DiskIOThreadChange Change(string xml, DiskIOThreadRequest request) => request.ToChange(DomainDocument.Parse(xml), "qemu:///system");
+    private static DiskIOThreadChange Change(string xml, DiskIOThreadRequest request) => request.ToChange(DomainDocument.Parse(xml));
 
     private static RuleScene Scene(string xml, DiskIOThreadRequest request) => new() { Change = Change(xml, request), Xml = xml };
 }

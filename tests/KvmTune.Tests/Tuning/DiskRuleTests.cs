@@ -120,9 +120,6 @@ public sealed class DiskRuleTests
 
     private static TuningStateChange Checkpoint(string cache) => new()
     {
-        VMName = "db01",
-        VMId = Guid.Empty,
-        ConnectionUri = "qemu:///system",
         Label = "checkpoint 'before'",
         Values = new[] { new SettingValue(DiskSettings.Path("vdb").Child("driver").At("cache"), cache) },
     };
@@ -132,9 +129,6 @@ public sealed class DiskRuleTests
 
     private static DiskDriverChange Disk(string? cache, string? io) => new()
     {
-        VMName = "db01",
-        VMId = Guid.Empty,
-        ConnectionUri = "qemu:///system",
         Disk = "vdb",
         Options = new Dictionary<string, string?>(StringComparer.Ordinal) { ["cache"] = cache, ["io"] = io },
     };

@@ -71,10 +71,10 @@ public sealed class DiskThrottleRuleTests
         var document = DomainDocument.Parse(RuleScene.Vm());
         Assert.Equal(
             ["virsh -c qemu:///system blkdeviotune db01 vdb --read-bytes-sec 7 --write-bytes-sec 8 --live --config"],
-            Limit(("read_bytes_sec", 7), ("write_bytes_sec", 8)).VirshCommands(live: true, config: true, document, document));
+            Limit(("read_bytes_sec", 7), ("write_bytes_sec", 8)).VirshCommands(new VMIdentity("db01", Guid.Empty, "qemu:///system"), live: true, config: true, document, document));
         Assert.Equal(
             ["virsh -c qemu:///system blkdeviotune db01 vdb --total-bytes-sec 0 --total-bytes-sec-max 0 --total-bytes-sec-max-length 0 --config"],
-            Limit(("read_bytes_sec", 0)).VirshCommands(live: false, config: true, document, document));
+            Limit(("read_bytes_sec", 0)).VirshCommands(new VMIdentity("db01", Guid.Empty, "qemu:///system"), live: false, config: true, document, document));
     }
 
     private static string With(string iotune) => RuleScene.Vm().Replace("</disk>", $"{iotune}</disk>", StringComparison.Ordinal);
@@ -83,9 +83,6 @@ public sealed class DiskThrottleRuleTests
 
     private static DiskThrottleChange Limit(params (string Name, ulong Value)[] limits) => new()
     {
-        VMName = "db01",
-        VMId = Guid.Empty,
-        ConnectionUri = "qemu:///system",
         Disk = "vdb",
         Limits = DiskThrottleChange.WholeCategories(limits.ToDictionary(limit => limit.Name, limit => (ulong?)limit.Value, StringComparer.Ordinal)),
     };

@@ -82,9 +82,6 @@ public sealed class DomainDocumentTests
         var document = before.Copy();
         var change = new DiskDriverChange
         {
-            VMName = "db01",
-            VMId = Guid.Empty,
-            ConnectionUri = "test:///default",
             Disk = "vdb",
             Options = new Dictionary<string, string?> { ["cache"] = "none", ["io"] = "native" },
         };
@@ -107,9 +104,6 @@ public sealed class DomainDocumentTests
 
     private static VcpuPinChange Pin(params (int Vcpu, string? HostCpus)[] pins) => new()
     {
-        VMName = "db01",
-        VMId = Guid.Empty,
-        ConnectionUri = "test:///default",
         Pins = pins.ToDictionary(pin => pin.Vcpu, pin => pin.HostCpus is null ? null : new CpuSet(pin.HostCpus)),
     };
 }

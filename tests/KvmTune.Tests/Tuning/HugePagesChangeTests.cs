@@ -131,9 +131,6 @@ public sealed class HugePagesChangeTests
 
     private static HugePagesChange Change(DomainDocument document, long? pageSizeKiB, string? guestNodes) => new()
     {
-        VMName = "db01",
-        VMId = Guid.Empty,
-        ConnectionUri = "qemu:///system",
         Enabled = true,
         Pages = HugePagesChange.PagesWith(HugePagesChange.PagesIn(document), pageSizeKiB, guestNodes is null ? null : new CpuSet(guestNodes)),
     };

@@ -31,7 +31,7 @@ public sealed class HugePagesLabTests : IDisposable
         _before = new HugePagePools(_host).Read();
     }
 
-    private VMTuner Tuner => new(_host, TimeProvider.System, new NoJournal());
+    private VMTuner Tuner(LibvirtDomain guest) => new(new VMPlanner(_host, guest), TimeProvider.System, new NoJournal());
 
     [SkippableFact]
     public async Task A_guest_starts_on_reserved_pages_and_leaves_them_when_it_is_taken_back()
@@ -40,7 +40,7 @@ public sealed class HugePagesLabTests : IDisposable
         var total = Count("nr_hugepages");
         var free = Count("free_hugepages");
 
-        var enabled = await ApplyAsync(Change(guest) with { Reserve = true });
+        var enabled = await ApplyAsync(guest, Change() with { Reserve = true });
         Assert.Equal(TuningOutcome.Applied, enabled.Outcome);
         Assert.Equal(total + Math.Max(16 - free, 0), Count("nr_hugepages"));
 
@@ -48,7 +48,7 @@ public sealed class HugePagesLabTests : IDisposable
         var process = QemuProcess.Find(guest.Name, guest.Id)!;
         Assert.Contains(new MappedHugePages(2048, 32 * 1024), GuestPages.FromSmaps(process.MemoryMaps()!));
         Assert.Equal(Count("nr_hugepages") - 16, Count("free_hugepages"));
-        var seen = await Change(guest).VerifyRestartedAsync(
+        var seen = await Change().VerifyRestartedAsync(
             new RestartedTarget(guest, DomainXmlReader.Read(guest.GetXml()), process), CancellationToken.None);
         Assert.All(seen, verification => Assert.True(verification.IsMet, verification.ToString()));
         Assert.Contains(seen, verification => verification.What == "guest memory on 2 MiB pages" && verification.Actual == "32768 KiB");
@@ -57,15 +57,15 @@ public sealed class HugePagesLabTests : IDisposable
         guest.Destroy();
         foreach (var inverse in enabled.Inverse)
         {
-            await ApplyAsync(inverse);
+            await ApplyAsync(guest, inverse);
         }
 
         guest.Start();
         process = QemuProcess.Find(guest.Name, guest.Id)!;
         Assert.Empty(GuestPages.FromSmaps(process.MemoryMaps()!));
         var configured = DomainDocument.Parse(guest.GetXml());
-        Change(guest).Edit(configured);
-        seen = await Change(guest).VerifyRestartedAsync(new RestartedTarget(guest, configured.ToConfiguration(), process), CancellationToken.None);
+        Change().Edit(configured);
+        seen = await Change().VerifyRestartedAsync(new RestartedTarget(guest, configured.ToConfiguration(), process), CancellationToken.None);
         Assert.Contains(seen, verification => !verification.IsMet && verification.Actual == "0 KiB");
     }
 
@@ -74,11 +74,11 @@ public sealed class HugePagesLabTests : IDisposable
     {
         var guest = Define("kvmtune huge pages failing", memoryMiB: 2 * (Count("free_hugepages") + 1));
         var total = Count("nr_hugepages");
-        var plan = Tuner.Plan(Change(guest) with { Reserve = true, Pages = HugePagesChange.PagesWith([], 2048, null) });
+        var plan = Tuner(guest).Planner.Plan(Change() with { Reserve = true, Pages = HugePagesChange.PagesWith([], 2048, null) });
         Assert.NotNull(plan.Preparation);
 
         // libvirt refuses what no rule knows of: a document with an element that it cannot have.
-        await Assert.ThrowsAnyAsync<KvmTuneException>(() => Tuner.ApplyAsync(plan with { Change = new BrokenChange((HugePagesChange)plan.Change) { VMName = guest.Name, VMId = guest.Id, ConnectionUri = _host.Uri } }, new ApplyOptions(), CancellationToken.None));
+        await Assert.ThrowsAnyAsync<KvmTuneException>(() => Tuner(guest).ApplyAsync(plan with { Change = new BrokenChange((HugePagesChange)plan.Change) }, new ApplyOptions(), CancellationToken.None));
 
         Assert.Equal(total, Count("nr_hugepages"));
     }
@@ -88,7 +88,7 @@ public sealed class HugePagesLabTests : IDisposable
     {
         var guest = Define("kvmtune huge pages short", memoryMiB: 2 * (Count("free_hugepages") + 1));
 
-        var error = await Assert.ThrowsAsync<KvmTuneException>(() => ApplyAsync(Change(guest)));
+        var error = await Assert.ThrowsAsync<KvmTuneException>(() => ApplyAsync(guest, Change()));
 
         Assert.Equal("HugePagesNeedFreePages", error.ErrorId);
     }
@@ -103,15 +103,15 @@ public sealed class HugePagesLabTests : IDisposable
 
         foreach (var make in new Func<LibvirtDomain, HugePagesChange>[]
         {
-            guest => Change(guest) with { NoSharePages = true, Locked = true },
-            guest => Change(guest) with { Pages = HugePagesChange.PagesWith(Pages(guest), 2048, new CpuSet(1)), NoSharePages = false },
-            guest => Change(guest) with { Pages = HugePagesChange.PagesWith(Pages(guest), null, null) },
-            guest => Change(guest) with { Enabled = false, Pages = HugePagesChange.NoPages(Pages(guest)) },
-            guest => Change(guest) with { Enabled = false, Locked = false },
+            _ => Change() with { NoSharePages = true, Locked = true },
+            guest => Change() with { Pages = HugePagesChange.PagesWith(Pages(guest), 2048, new CpuSet(1)), NoSharePages = false },
+            guest => Change() with { Pages = HugePagesChange.PagesWith(Pages(guest), null, null) },
+            guest => Change() with { Enabled = false, Pages = HugePagesChange.NoPages(Pages(guest)) },
+            _ => Change() with { Enabled = false, Locked = false },
         })
         {
-            await ApplyAsync(make(first));
-            var plan = Tuner.Plan(make(second));
+            await ApplyAsync(first, make(first));
+            var plan = Tuner(second).Planner.Plan(make(second));
             Assert.True(plan.HasChanges, plan.Title);
             Bash(plan.VirshCommand);
             Assert.Equal(Bare(first), Bare(second));
@@ -157,16 +157,13 @@ public sealed class HugePagesLabTests : IDisposable
         Assert.True(process.ExitCode == 0, $"{command}\n{errors}{output.Result}");
     }
 
-    private HugePagesChange Change(LibvirtDomain guest) => new()
+    private static HugePagesChange Change() => new()
     {
-        VMName = guest.Name,
-        VMId = guest.Id,
-        ConnectionUri = _host.Uri,
         Enabled = true,
         Pages = HugePagesChange.PagesWith([], 2048, null),
     };
 
-    private Task<VMTuningResult> ApplyAsync(VMChange change) => Tuner.ApplyAsync(Tuner.Plan(change), new ApplyOptions(), CancellationToken.None);
+    private Task<VMTuningResult> ApplyAsync(LibvirtDomain guest, VMChange change) => Tuner(guest).ApplyAsync(Tuner(guest).Planner.Plan(change), new ApplyOptions(), CancellationToken.None);
 
     private LibvirtDomain Define(string name, long memoryMiB = 32, string inside = "")
     {

@@ -22,8 +22,8 @@ public sealed class LabPinLimitTests(ITestOutputHelper output)
         Skip.IfNot(Directory.Exists(Hierarchy) && Environment.UserName == "root", "This needs root, and control groups of version 1, where a single thread can be moved.");
         Skip.If(Environment.ProcessorCount < 2, "This needs two host CPUs.");
         using var host = new HostConnection(Environment.GetEnvironmentVariable("KVMTUNE_LAB_URI")!);
-        var tuner = new VMTuner(host, TimeProvider.System, new NoJournal());
-        var first = await tuner.ApplyAsync(tuner.Plan(Pin(lab, "0")), new ApplyOptions(), CancellationToken.None);
+        var tuner = new VMTuner(new VMPlanner(host, lab.Domain), TimeProvider.System, new NoJournal());
+        var first = await tuner.ApplyAsync(tuner.Planner.Plan(Pin("0")), new ApplyOptions(), CancellationToken.None);
         var process = QemuProcess.Find(lab.Domain.Name, lab.Domain.Id)!;
         var thread = process.VcpuThreads()[0];
         var group = Directory.CreateDirectory($"{Hierarchy}/kvmtune-test-{Environment.ProcessId}").FullName;
@@ -35,7 +35,7 @@ public sealed class LabPinLimitTests(ITestOutputHelper output)
             await File.WriteAllTextAsync($"{group}/tasks", $"{thread}");
 
             var error = await Assert.ThrowsAsync<KvmTuneException>(
-                () => tuner.ApplyAsync(tuner.Plan(Pin(lab, "0-1")), new ApplyOptions(), CancellationToken.None));
+                () => tuner.ApplyAsync(tuner.Planner.Plan(Pin("0-1")), new ApplyOptions(), CancellationToken.None));
 
             output.WriteLine(error.Message);
             Assert.Equal("ChangeNotEffective", error.ErrorId);
@@ -48,18 +48,15 @@ public sealed class LabPinLimitTests(ITestOutputHelper output)
             Directory.Delete(group);
             foreach (var inverse in first.Inverse)
             {
-                await tuner.ApplyAsync(tuner.Plan(inverse), new ApplyOptions(), CancellationToken.None);
+                await tuner.ApplyAsync(tuner.Planner.Plan(inverse), new ApplyOptions(), CancellationToken.None);
             }
         }
 
         Assert.Equal(HostReading.ReadCpus(host).OnlineCpus, process.Affinity(thread));
     }
 
-    private static VcpuPinChange Pin(LabGuest lab, string cpus) => new()
+    private static VcpuPinChange Pin(string cpus) => new()
     {
-        VMName = lab.Domain.Name,
-        VMId = lab.Domain.Id,
-        ConnectionUri = Environment.GetEnvironmentVariable("KVMTUNE_LAB_URI")!,
         Scope = ChangeScope.Live,
         Pins = new Dictionary<int, CpuSet?> { [0] = new(cpus) },
     };

@@ -28,21 +28,21 @@ public sealed class LabVirshTests : IDisposable
 
     private static Dictionary<string, Func<DomainDocument, VMChange>> Changes { get; } = new(StringComparer.Ordinal)
     {
-        ["vCPU pins"] = _ => new VcpuPinChange { VMName = "", VMId = default, ConnectionUri = "", Pins = Pins((0, "0"), (1, "0")) },
-        ["vCPU pin away"] = _ => new VcpuPinChange { VMName = "", VMId = default, ConnectionUri = "", Pins = Pins((3, null)) },
-        ["emulator pin"] = _ => new EmulatorPinChange { VMName = "", VMId = default, ConnectionUri = "", Pins = Pins((EmulatorPinChange.Emulator, "0")) },
-        ["I/O thread pin"] = _ => new IOThreadPinChange { VMName = "", VMId = default, ConnectionUri = "", HostCpus = new CpuSet("0"), Pins = Pins((2, "0")) },
-        ["I/O thread pin away"] = _ => new IOThreadPinChange { VMName = "", VMId = default, ConnectionUri = "", HostCpus = new CpuSet("0"), Pins = Pins((1, null)) },
-        ["NUMA policy"] = _ => new NumaPolicyChange { VMName = "", VMId = default, ConnectionUri = "", Mode = "strict", NodeSet = "0" },
-        ["no NUMA policy"] = _ => new NumaPolicyChange { VMName = "", VMId = default, ConnectionUri = "", Mode = null, NodeSet = null },
-        ["CPU model"] = _ => new CpuModelChange { VMName = "", VMId = default, ConnectionUri = "", Values = CpuModelChange.OfModel("qemu64") },
-        ["CPU topology"] = _ => new CpuModelChange { VMName = "", VMId = default, ConnectionUri = "", Values = CpuModelChange.OfTopology(new CpuTopology(1, 1, 2, 2)) },
-        ["cache"] = _ => new DiskDriverChange { VMName = "", VMId = default, ConnectionUri = "", Disk = "vda", Options = new Dictionary<string, string?> { ["cache"] = "none", ["io"] = "native" } },
-        ["first I/O thread"] = document => new DiskIOThreadRequest("vda") { Queues = 2 }.ToChange(document, ""),
-        ["another I/O thread by number"] = document => new DiskIOThreadRequest("vdb") { IOThreads = [7] }.ToChange(document, ""),
-        ["I/O thread away"] = document => new DiskIOThreadRequest("vdc") { IsRelease = true }.ToChange(document, ""),
-        ["I/O thread away that others' numbers depend on"] = document => new DiskIOThreadRequest("vdd") { IsRelease = true }.ToChange(document, ""),
-        ["I/O thread of a SCSI controller"] = document => new DiskIOThreadRequest("sda") { Queues = 4 }.ToChange(document, ""),
+        ["vCPU pins"] = _ => new VcpuPinChange { Pins = Pins((0, "0"), (1, "0")) },
+        ["vCPU pin away"] = _ => new VcpuPinChange { Pins = Pins((3, null)) },
+        ["emulator pin"] = _ => new EmulatorPinChange { Pins = Pins((EmulatorPinChange.Emulator, "0")) },
+        ["I/O thread pin"] = _ => new IOThreadPinChange { HostCpus = new CpuSet("0"), Pins = Pins((2, "0")) },
+        ["I/O thread pin away"] = _ => new IOThreadPinChange { HostCpus = new CpuSet("0"), Pins = Pins((1, null)) },
+        ["NUMA policy"] = _ => new NumaPolicyChange { Mode = "strict", NodeSet = "0" },
+        ["no NUMA policy"] = _ => new NumaPolicyChange { Mode = null, NodeSet = null },
+        ["CPU model"] = _ => new CpuModelChange { Values = CpuModelChange.OfModel("qemu64") },
+        ["CPU topology"] = _ => new CpuModelChange { Values = CpuModelChange.OfTopology(new CpuTopology(1, 1, 2, 2)) },
+        ["cache"] = _ => new DiskDriverChange { Disk = "vda", Options = new Dictionary<string, string?> { ["cache"] = "none", ["io"] = "native" } },
+        ["first I/O thread"] = document => new DiskIOThreadRequest("vda") { Queues = 2 }.ToChange(document),
+        ["another I/O thread by number"] = document => new DiskIOThreadRequest("vdb") { IOThreads = [7] }.ToChange(document),
+        ["I/O thread away"] = document => new DiskIOThreadRequest("vdc") { IsRelease = true }.ToChange(document),
+        ["I/O thread away that others' numbers depend on"] = document => new DiskIOThreadRequest("vdd") { IsRelease = true }.ToChange(document),
+        ["I/O thread of a SCSI controller"] = document => new DiskIOThreadRequest("sda") { Queues = 4 }.ToChange(document),
         ["limits"] = _ => Limits(("total_bytes_sec", 1 << 20), ("read_iops_sec", 100), ("write_iops_sec", 200), ("read_iops_sec_max", 300)),
         ["limits in place of others"] = _ => Limits(("read_iops_sec", 100)) with { Disk = "vdb" },
         ["no limits"] = _ => Limits([.. DiskThrottleChange.Categories.SelectMany(category => category).Select(name => (name, 0UL))]) with { Disk = "vdb" },
@@ -58,10 +58,10 @@ public sealed class LabVirshTests : IDisposable
         var first = Define(kind);
         var second = Define(kind);
         var before = first.GetXml(DomainXmlFlags.Inactive | DomainXmlFlags.Secure);
-        var tuner = new VMTuner(_host!, TimeProvider.System, new NoJournal());
+        var tuner = new VMTuner(new VMPlanner(_host!, first), TimeProvider.System, new NoJournal());
 
-        var command = tuner.Plan(On(second, kind)).VirshCommand;
-        var result = await tuner.ApplyAsync(tuner.Plan(On(first, kind)), new ApplyOptions(), CancellationToken.None);
+        var command = new VMPlanner(_host!, second).Plan(On(second, kind)).VirshCommand;
+        var result = await tuner.ApplyAsync(tuner.Planner.Plan(On(first, kind)), new ApplyOptions(), CancellationToken.None);
         Run(command);
 
         Assert.Equal(TuningOutcome.Applied, result.Outcome);
@@ -69,7 +69,7 @@ public sealed class LabVirshTests : IDisposable
         Assert.NotEqual(Anonymous(before, first), Text(first));
         foreach (var inverse in result.Inverse)
         {
-            await tuner.ApplyAsync(tuner.Plan(inverse), new ApplyOptions(), CancellationToken.None);
+            await tuner.ApplyAsync(tuner.Planner.Plan(inverse), new ApplyOptions(), CancellationToken.None);
         }
 
         Assert.Equal(before, first.GetXml(DomainXmlFlags.Inactive | DomainXmlFlags.Secure));
@@ -91,26 +91,19 @@ public sealed class LabVirshTests : IDisposable
 
     private static DiskThrottleChange Limits(params (string Name, ulong Value)[] limits) => new()
     {
-        VMName = "",
-        VMId = default,
-        ConnectionUri = "",
         Disk = "vda",
         Limits = DiskThrottleChange.WholeCategories(limits.ToDictionary(limit => limit.Name, limit => (ulong?)limit.Value, StringComparer.Ordinal)),
     };
 
     private static NicQueuesChange Queues(string? queues, string? backend, string? ring) => new()
     {
-        VMName = "",
-        VMId = default,
-        ConnectionUri = "",
         Nics = new[] { queues is null ? "52:54:00:6b:77:02" : "52:54:00:6b:77:01" }.ToDictionary(
             mac => mac,
             _ => (IReadOnlyDictionary<string, string?>)new Dictionary<string, string?>(StringComparer.Ordinal) { ["queues"] = queues, ["name"] = backend, ["rx_queue_size"] = ring },
             StringComparer.OrdinalIgnoreCase),
     };
 
-    private VMChange On(LibvirtDomain domain, string kind) =>
-        Changes[kind](DomainDocument.Parse(domain.GetXml(DomainXmlFlags.Inactive))) with { VMName = domain.Name, VMId = domain.Id, ConnectionUri = _host!.Uri };
+    private static VMChange On(LibvirtDomain domain, string kind) => Changes[kind](DomainDocument.Parse(domain.GetXml(DomainXmlFlags.Inactive)));
 
     private LibvirtDomain Define(string kind)
     {

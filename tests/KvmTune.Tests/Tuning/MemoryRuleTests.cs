@@ -190,9 +190,6 @@ public sealed class MemoryRuleTests
 
     private static HugePagesChange Enable(long? pageSizeKiB = 2048, string? guestNodes = null) => new()
     {
-        VMName = "db01",
-        VMId = Guid.Empty,
-        ConnectionUri = "qemu:///system",
         Enabled = true,
         Pages = HugePagesChange.PagesWith([], pageSizeKiB, guestNodes is null ? null : new CpuSet(guestNodes)),
     };
@@ -208,7 +205,7 @@ public sealed class MemoryRuleTests
         var document = DomainDocument.Parse(xml);
         change.Edit(document);
         var facts = new VMFacts(false, true, null, DomainXmlReader.Read(xml));
-        return rule.Check(new RuleContext(change, facts, document.ToConfiguration(), () => host, () => [], () => Kernel))!;
+        return rule.Check(new RuleContext(change, facts, document.ToConfiguration(), () => host, () => VMNeighbours.None, () => Kernel))!;
     }
 
     // A real host of two nodes, with this many free pages of 2 MiB on each; libvirt's documents say nothing of what is free.

@@ -130,9 +130,6 @@ public sealed class NetworkRuleTests
 
     private static NicQueuesChange Set(params (string Name, string? Value)[] options) => new()
     {
-        VMName = "db01",
-        VMId = Guid.Empty,
-        ConnectionUri = "qemu:///system",
         Nics = new Dictionary<string, IReadOnlyDictionary<string, string?>>
         {
             [Mac.ToUpperInvariant()] = options.ToDictionary(option => option.Name, option => option.Value, StringComparer.Ordinal),

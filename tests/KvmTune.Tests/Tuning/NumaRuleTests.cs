@@ -60,16 +60,13 @@ public sealed class NumaRuleTests
     public void A_session_daemon_cannot_move_nodes_live()
     {
         var change = Policy("restrictive", "0", true);
-        new RuleScene { Change = change with { ConnectionUri = "qemu:///session" }, IsRunning = true, Xml = RuleScene.Vm(inside: Restrictive) }
+        new RuleScene { Change = change, Host = RuleScene.Grid(1, 4, 1) with { ConnectionUri = "qemu:///session" }, IsRunning = true, Xml = RuleScene.Vm(inside: Restrictive) }
             .Breaks(NumaRules.LiveNumaNeedsSystemMode, "session");
         new RuleScene { Change = change, IsRunning = true, Xml = RuleScene.Vm(inside: Restrictive) }.Keeps(NumaRules.LiveNumaNeedsSystemMode);
     }
 
     private static NumaPolicyChange Policy(string mode, string nodes, bool runningIsRestrictive = false) => new()
     {
-        VMName = "db01",
-        VMId = Guid.Empty,
-        ConnectionUri = "qemu:///system",
         Mode = mode,
         NodeSet = nodes,
         RunningIsRestrictive = runningIsRestrictive,

@@ -51,10 +51,10 @@ public sealed class PlacementChangeTests
         Assert.Equal(
             ["virsh -c qemu:///system vcpupin db01 0 2 --live --config", "virsh -c qemu:///system vcpupin db01 1 3 --live --config",
             "virsh -c qemu:///system emulatorpin db01 0 --live --config", "virsh -c qemu:///system iothreadpin db01 1 0 --live --config"],
-            pins.VirshCommands(live: true, config: true, before, after));
+            pins.VirshCommands(new VMIdentity("db01", Guid.Empty, "qemu:///system"), live: true, config: true, before, after));
         after = before.Copy();
         Change("0").Edit(after);
-        var edit = Assert.Single(Change("0").VirshCommands(live: false, config: true, before, after));
+        var edit = Assert.Single(Change("0").VirshCommands(new VMIdentity("db01", Guid.Empty, "qemu:///system"), live: false, config: true, before, after));
         Assert.Contains("virsh -c qemu:///system define", edit, StringComparison.Ordinal);
         Assert.Contains("<memory mode=\"strict\" nodeset=\"0\" />", edit, StringComparison.Ordinal);
     }
@@ -72,17 +72,17 @@ public sealed class PlacementChangeTests
         try
         {
             var before = vm.GetXml(DomainXmlFlags.Inactive);
-            var tuner = new VMTuner(host, TimeProvider.System, new NoJournal());
-            var change = Change("0", name, vm.Id, host.Uri) with { NumaPolicy = null };
+            var tuner = new VMTuner(new VMPlanner(host, vm), TimeProvider.System, new NoJournal());
+            var change = Change("0") with { NumaPolicy = null };
             var placed = change with { VcpuPins = change.VcpuPins with { Pins = new Dictionary<int, CpuSet?> { [0] = new CpuSet(0), [1] = new CpuSet(2) } } };
-            var result = await tuner.ApplyAsync(tuner.Plan(placed), new ApplyOptions(), CancellationToken.None);
+            var result = await tuner.ApplyAsync(tuner.Planner.Plan(placed), new ApplyOptions(), CancellationToken.None);
             Assert.Equal(TuningOutcome.Applied, result.Outcome);
             Assert.All(result.Verifications, verification => Assert.True(verification.IsMet));
             Assert.Equal(4, result.Differences.Count);
             Assert.Contains("<iothreadpin iothread='1' cpuset='0'/>", vm.GetXml(DomainXmlFlags.Inactive), StringComparison.Ordinal);
             foreach (var inverse in result.Inverse)
             {
-                await tuner.ApplyAsync(tuner.Plan(inverse), new ApplyOptions(), CancellationToken.None);
+                await tuner.ApplyAsync(tuner.Planner.Plan(inverse), new ApplyOptions(), CancellationToken.None);
             }
 
             Assert.Equal(before, vm.GetXml(DomainXmlFlags.Inactive));
@@ -99,30 +99,21 @@ public sealed class PlacementChangeTests
         var after = DomainDocument.Parse(xml);
         change.Edit(after);
         var before = DomainXmlReader.Read(xml);
-        return RuleCatalog.Judge(new RuleContext(change, new VMFacts(true, true, before, before), after.ToConfiguration(), () => host, () => []));
+        return RuleCatalog.Judge(new RuleContext(change, new VMFacts(true, true, before, before), after.ToConfiguration(), () => host, () => VMNeighbours.None));
     }
 
-    private static PlacementChange Change(string nodes, string name = "db01", Guid id = default, string uri = "qemu:///system") => new()
+    private static PlacementChange Change(string nodes) => new()
     {
-        VMName = name,
-        VMId = id,
-        ConnectionUri = uri,
         VcpuPins = new VcpuPinChange
         {
-            VMName = name,
-            VMId = id,
-            ConnectionUri = uri,
             Pins = new Dictionary<int, CpuSet?> { [0] = new CpuSet(2), [1] = new CpuSet(3) },
         },
-        EmulatorPin = new EmulatorPinChange { VMName = name, VMId = id, ConnectionUri = uri, Pins = new Dictionary<int, CpuSet?> { [0] = new CpuSet(0) } },
+        EmulatorPin = new EmulatorPinChange { Pins = new Dictionary<int, CpuSet?> { [0] = new CpuSet(0) } },
         IOThreadPins = new IOThreadPinChange
         {
-            VMName = name,
-            VMId = id,
-            ConnectionUri = uri,
             HostCpus = new CpuSet("0-7"),
             Pins = new Dictionary<int, CpuSet?> { [1] = new CpuSet(0) },
         },
-        NumaPolicy = new NumaPolicyChange { VMName = name, VMId = id, ConnectionUri = uri, Mode = "strict", NodeSet = nodes },
+        NumaPolicy = new NumaPolicyChange { Mode = "strict", NodeSet = nodes },
     };
 }

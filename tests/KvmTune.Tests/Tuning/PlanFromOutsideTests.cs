@@ -33,7 +33,7 @@ public sealed class PlanFromOutsideTests : IDisposable
 
     public static TheoryData<string> ForeignPaths => ["os/kernel", "on_crash", "devices/serial/source/@path", "name", "memory", "cputune/emulatorpin/@cpuset", "vcpu/@cpuset"];
 
-    private VMTuner Tuner => new(_host, TimeProvider.System, new NoJournal());
+    private VMTuner Tuner => new(new VMPlanner(_host, _vm), TimeProvider.System, new NoJournal());
 
     [Theory]
     [MemberData(nameof(ForeignPaths))]
@@ -43,13 +43,10 @@ public sealed class PlanFromOutsideTests : IDisposable
         var elements = steps.Where(step => !step.StartsWith('@')).Select(step => new SettingElement(step)).ToArray();
         var change = new CpuModelChange
         {
-            VMName = _vm.Name,
-            VMId = _vm.Id,
-            ConnectionUri = _host.Uri,
             Values = [.. CpuModelChange.OfModel("host-model"), new SettingValue(new SettingPath(elements, steps[^1].StartsWith('@') ? steps[^1][1..] : null), "/evil")],
         };
 
-        var error = Assert.Throws<KvmTuneException>(() => Tuner.Plan(change));
+        var error = Assert.Throws<KvmTuneException>(() => Tuner.Planner.Plan(change));
 
         Assert.Equal("ForeignSetting", error.ErrorId);
         Assert.Contains(path.Split('/')[0], error.Message, StringComparison.Ordinal);
@@ -62,24 +59,24 @@ public sealed class PlanFromOutsideTests : IDisposable
     [InlineData("iothread")]
     public void A_drivers_other_attributes_are_not_a_cache_modes(string attribute) => Assert.Equal(
         "ForeignSetting",
-        Assert.Throws<KvmTuneException>(() => Tuner.Plan(Cache("none") with { Options = new Dictionary<string, string?> { ["cache"] = "none", [attribute] = "qcow2" } })).ErrorId);
+        Assert.Throws<KvmTuneException>(() => Tuner.Planner.Plan(Cache("none") with { Options = new Dictionary<string, string?> { ["cache"] = "none", [attribute] = "qcow2" } })).ErrorId);
 
     [Fact]
     public void What_the_running_VM_gets_is_of_the_same_kind() => Assert.Equal(
         "ForeignSetting",
-        Assert.Throws<KvmTuneException>(() => Tuner.Plan(Cache("none") with { RunningPart = new EmulatorPinChange { VMName = _vm.Name, VMId = _vm.Id, ConnectionUri = _host.Uri, Pins = new Dictionary<int, CpuSet?>() } })).ErrorId);
+        Assert.Throws<KvmTuneException>(() => Tuner.Planner.Plan(Cache("none") with { RunningPart = new EmulatorPinChange { Pins = new Dictionary<int, CpuSet?>() } })).ErrorId);
 
     [Fact]
     public async Task The_question_before_a_risk_comes_back_when_it_was_taken_out()
     {
-        var plan = Tuner.Plan(Cache("unsafe"));
+        var plan = Tuner.Planner.Plan(Cache("unsafe"));
         Assert.Contains(plan.Confirmations, risk => risk.RuleId == "UnsafeLosesData");
         var document = System.Text.Json.Nodes.JsonNode.Parse(EngineDocument.Write(plan))!;
         document["Record"]!["Findings"] = new System.Text.Json.Nodes.JsonArray();
         var saved = EngineDocument.Read<VMTuningPlan>(document.ToJsonString());
         Assert.Empty(saved.Confirmations);
 
-        Assert.Contains(Tuner.CheckAnew(saved).Confirmations, risk => risk.RuleId == "UnsafeLosesData");
+        Assert.Contains(Tuner.Planner.CheckAnew(saved).Confirmations, risk => risk.RuleId == "UnsafeLosesData");
         var error = await Assert.ThrowsAsync<KvmTuneException>(() => Tuner.ApplyAsync(saved, new ApplyOptions(), CancellationToken.None));
 
         Assert.Equal("UnsafeLosesData", error.ErrorId);
@@ -89,11 +86,11 @@ public sealed class PlanFromOutsideTests : IDisposable
     [Fact]
     public void What_is_shown_is_worked_out_anew()
     {
-        var document = EngineDocument.Write(Tuner.Plan(Cache("none")));
+        var document = EngineDocument.Write(Tuner.Planner.Plan(Cache("none")));
         var saved = EngineDocument.Read<VMTuningPlan>(document);
         var lying = saved with { XmlDifference = "+<nothing/>", VirshCommand = "true", HasChanges = false, RequiresRestart = true };
 
-        var anew = Tuner.CheckAnew(lying);
+        var anew = Tuner.Planner.CheckAnew(lying);
 
         Assert.Contains("cache=\"none\"", anew.XmlDifference, StringComparison.Ordinal);
         Assert.StartsWith("virsh ", anew.VirshCommand, StringComparison.Ordinal);
@@ -104,12 +101,12 @@ public sealed class PlanFromOutsideTests : IDisposable
     [Fact]
     public void No_text_of_a_saved_plan_reaches_a_terminal_with_control_characters()
     {
-        var document = EngineDocument.Write(Tuner.Plan(Cache("none"))).Replace("vda", "vda\\u001b[2J\\u202e", StringComparison.Ordinal);
+        var document = EngineDocument.Write(Tuner.Planner.Plan(Cache("none"))).Replace("vda", "vda\\u001b[2J\\u202e", StringComparison.Ordinal);
         var saved = EngineDocument.Read<VMTuningPlan>(document);
 
         Assert.Contains("\\u001B", saved.Title, StringComparison.Ordinal);
         Assert.DoesNotContain('\u001b', saved.Title + saved.XmlDifference + saved.VirshCommand + string.Concat(saved.Differences));
-        var error = Assert.Throws<KvmTuneException>(() => Tuner.CheckAnew(saved));
+        var error = Assert.Throws<KvmTuneException>(() => Tuner.Planner.CheckAnew(saved));
         Assert.DoesNotContain('\u001b', error.Message);
         Assert.DoesNotContain('\u202e', error.Message);
     }
@@ -117,7 +114,7 @@ public sealed class PlanFromOutsideTests : IDisposable
     [Fact]
     public async Task A_cells_policy_that_somebody_else_edits_is_a_concurrent_edit()
     {
-        var plan = Tuner.Plan(Place());
+        var plan = Tuner.Planner.Plan(Place());
         _host.Write().DefineXml(_before.Replace("mode='preferred'", "mode='interleave'", StringComparison.Ordinal), validate: false).Dispose();
         var theirs = Persistent();
 
@@ -132,11 +129,11 @@ public sealed class PlanFromOutsideTests : IDisposable
     public async Task A_checkpoint_brings_a_cells_policy_back()
     {
         var state = TuningState.Of(DomainDocument.Parse(_before));
-        await Tuner.ApplyAsync(Tuner.Plan(Place()), new ApplyOptions(), CancellationToken.None);
+        await Tuner.ApplyAsync(Tuner.Planner.Plan(Place()), new ApplyOptions(), CancellationToken.None);
         Assert.NotEqual(_before, Persistent());
 
-        var restore = TuningStateChange.To(state, "checkpoint 'before'", DomainDocument.Parse(Persistent()), _vm.Name, _vm.Id, _host.Uri);
-        var result = await Tuner.ApplyAsync(Tuner.Plan(restore), new ApplyOptions(), CancellationToken.None);
+        var restore = TuningStateChange.To(state, "checkpoint 'before'", DomainDocument.Parse(Persistent()));
+        var result = await Tuner.ApplyAsync(Tuner.Planner.Plan(restore), new ApplyOptions(), CancellationToken.None);
 
         Assert.Equal(TuningOutcome.Applied, result.Outcome);
         Assert.Equal(_before, Persistent());
@@ -161,26 +158,17 @@ public sealed class PlanFromOutsideTests : IDisposable
 
     private string Persistent() => _vm.GetXml(DomainXmlFlags.Inactive | DomainXmlFlags.Secure);
 
-    private DiskDriverChange Cache(string mode) => new()
+    private static DiskDriverChange Cache(string mode) => new()
     {
-        VMName = _vm.Name,
-        VMId = _vm.Id,
-        ConnectionUri = _host.Uri,
         Disk = "vda",
         Options = new Dictionary<string, string?> { ["cache"] = mode },
     };
 
-    private PlacementChange Place() => new()
+    private static PlacementChange Place() => new()
     {
-        VMName = _vm.Name,
-        VMId = _vm.Id,
-        ConnectionUri = _host.Uri,
-        VcpuPins = new VcpuPinChange { VMName = _vm.Name, VMId = _vm.Id, ConnectionUri = _host.Uri, Pins = new Dictionary<int, CpuSet?> { [0] = new CpuSet("0") } },
+        VcpuPins = new VcpuPinChange { Pins = new Dictionary<int, CpuSet?> { [0] = new CpuSet("0") } },
         NumaPolicy = new NumaPolicyChange
         {
-            VMName = _vm.Name,
-            VMId = _vm.Id,
-            ConnectionUri = _host.Uri,
             Mode = "strict",
             NodeSet = "0",
             CellPolicies = [new NumaCellPolicy(0, "strict", "1"), new NumaCellPolicy(1, "strict", "0")],

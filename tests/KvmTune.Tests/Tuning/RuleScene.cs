@@ -104,7 +104,7 @@ public sealed record RuleScene
 
     /// <summary>Whether an error rule refuses a change of a stopped VM on a large host.</summary>
     public static bool IsRefused(VMChange change, VMConfiguration before, VMConfiguration after) =>
-        RuleCatalog.Judge(new RuleContext(change, new VMFacts(false, true, null, before), after, () => Grid(2, 32, 2), () => [])
+        RuleCatalog.Judge(new RuleContext(change, new VMFacts(false, true, null, before), after, () => Grid(2, 32, 2), () => VMNeighbours.None)
         {
             ReadAbilities = static () => new HostAbilities { Libvirt = new Version(9, 0), Qemu = new Version(7, 2) },
         })
@@ -117,7 +117,7 @@ public sealed record RuleScene
         var document = DomainDocument.Parse(Xml);
         Change.Edit(document);
         var facts = new VMFacts(IsRunning, IsPersistent, IsRunning ? before : null, IsPersistent ? before : null) { HasManagedSave = HasManagedSave };
-        return rule.Check(new RuleContext(Change, facts, document.ToConfiguration(), () => Host, () => [.. Neighbours.Select(DomainXmlReader.Read)], () => HostMemory)
+        return rule.Check(new RuleContext(Change, facts, document.ToConfiguration(), () => Host, () => new RunningVMs(Neighbours.Select(DomainXmlReader.Read)).Beside(Guid.Empty), () => HostMemory)
         {
             ReadAbilities = () => Abilities,
             ReadGuestCpus = () => GuestCpus,

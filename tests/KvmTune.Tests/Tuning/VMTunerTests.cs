@@ -24,14 +24,14 @@ public sealed class VMTunerTests : IDisposable
             validate: false);
     }
 
-    private VMTuner Tuner => new(_host, TimeProvider.System, new NoJournal());
+    private VMTuner Tuner => new(new VMPlanner(_host, _vm), TimeProvider.System, new NoJournal());
 
     [Fact]
     public async Task A_change_is_applied_verified_and_taken_back_without_a_trace()
     {
         var before = Persistent();
 
-        var result = await Tuner.ApplyAsync(Tuner.Plan(Cache("none", "native")), new ApplyOptions(), CancellationToken.None);
+        var result = await Tuner.ApplyAsync(Tuner.Planner.Plan(Cache("none", "native")), new ApplyOptions(), CancellationToken.None);
 
         Assert.Equal(TuningOutcome.Applied, result.Outcome);
         Assert.All(result.Verifications, verification => Assert.True(verification.IsMet));
@@ -39,7 +39,7 @@ public sealed class VMTunerTests : IDisposable
 
         foreach (var inverse in result.Inverse)
         {
-            await Tuner.ApplyAsync(Tuner.Plan(inverse), new ApplyOptions(), CancellationToken.None);
+            await Tuner.ApplyAsync(Tuner.Planner.Plan(inverse), new ApplyOptions(), CancellationToken.None);
         }
 
         Assert.Equal(before, Persistent());
@@ -48,10 +48,10 @@ public sealed class VMTunerTests : IDisposable
     [Fact]
     public async Task A_change_that_alters_nothing_says_so_and_writes_nothing()
     {
-        await Tuner.ApplyAsync(Tuner.Plan(Cache("none", null)), new ApplyOptions(), CancellationToken.None);
+        await Tuner.ApplyAsync(Tuner.Planner.Plan(Cache("none", null)), new ApplyOptions(), CancellationToken.None);
         var before = Persistent();
 
-        var plan = Tuner.Plan(Cache("none", null));
+        var plan = Tuner.Planner.Plan(Cache("none", null));
         var result = await Tuner.ApplyAsync(plan, new ApplyOptions(), CancellationToken.None);
 
         Assert.False(plan.HasChanges);
@@ -64,8 +64,8 @@ public sealed class VMTunerTests : IDisposable
     [Fact]
     public async Task Somebody_elses_edit_of_the_same_setting_is_an_error_and_not_overwritten()
     {
-        var plan = Tuner.Plan(Cache("none", null));
-        await Tuner.ApplyAsync(Tuner.Plan(Cache("directsync", null)), new ApplyOptions(), CancellationToken.None);
+        var plan = Tuner.Planner.Plan(Cache("none", null));
+        await Tuner.ApplyAsync(Tuner.Planner.Plan(Cache("directsync", null)), new ApplyOptions(), CancellationToken.None);
         var theirs = Persistent();
 
         var error = await Assert.ThrowsAsync<KvmTuneException>(() => Tuner.ApplyAsync(plan, new ApplyOptions(), CancellationToken.None));
@@ -78,8 +78,8 @@ public sealed class VMTunerTests : IDisposable
     [Fact]
     public async Task Somebody_elses_edit_of_another_setting_survives()
     {
-        var plan = Tuner.Plan(Cache("none", null));
-        await Tuner.ApplyAsync(Tuner.Plan(Pin("0")), new ApplyOptions(), CancellationToken.None);
+        var plan = Tuner.Planner.Plan(Cache("none", null));
+        await Tuner.ApplyAsync(Tuner.Planner.Plan(Pin("0")), new ApplyOptions(), CancellationToken.None);
 
         await Tuner.ApplyAsync(plan, new ApplyOptions(), CancellationToken.None);
 
@@ -92,7 +92,7 @@ public sealed class VMTunerTests : IDisposable
     public async Task A_plan_that_breaks_a_rule_is_refused_by_its_name()
     {
         var before = Persistent();
-        var plan = Tuner.Plan(Cache("writeback", "native"));
+        var plan = Tuner.Planner.Plan(Cache("writeback", "native"));
 
         var error = await Assert.ThrowsAsync<KvmTuneException>(() => Tuner.ApplyAsync(plan, new ApplyOptions(), CancellationToken.None));
 
@@ -103,14 +103,14 @@ public sealed class VMTunerTests : IDisposable
     [Fact]
     public void What_does_not_exist_is_named_with_what_does()
     {
-        Assert.Equal("DiskNotFound", Fail(() => Tuner.Plan(Cache("none", null) with { Disk = "vdz" }), "vdz", "vdb"));
-        Assert.Equal("VcpuNotFound", Fail(() => Tuner.Plan(Pin("0", vcpu: 7)), "7", "2 vCPUs"));
-        Assert.Equal("VMNotFound", Fail(() => Tuner.Plan(Pin("0") with { VMId = Guid.NewGuid() }), _vm.Name));
+        Assert.Equal("DiskNotFound", Fail(() => Tuner.Planner.Plan(Cache("none", null) with { Disk = "vdz" }), "vdz", "vdb"));
+        Assert.Equal("VcpuNotFound", Fail(() => Tuner.Planner.Plan(Pin("0", vcpu: 7)), "7", "2 vCPUs"));
+        Assert.Equal("VMNotFound", Fail(() => VMPlanner.Find(_host, _vm.Name, Guid.NewGuid()), _vm.Name));
     }
 
     [Fact]
     public void The_virsh_equivalent_quotes_what_a_shell_would_take_apart() =>
-        Assert.Equal($"virsh -c test:///default vcpupin '{_vm.Name}' 0 1 --config", Tuner.Plan(Pin("1")).VirshCommand);
+        Assert.Equal($"virsh -c test:///default vcpupin '{_vm.Name}' 0 1 --config", Tuner.Planner.Plan(Pin("1")).VirshCommand);
 
     public void Dispose()
     {
@@ -121,20 +121,14 @@ public sealed class VMTunerTests : IDisposable
 
     private string Persistent() => _vm.GetXml(DomainXmlFlags.Inactive | DomainXmlFlags.Secure);
 
-    private DiskDriverChange Cache(string? cache, string? io) => new()
+    private static DiskDriverChange Cache(string? cache, string? io) => new()
     {
-        VMName = _vm.Name,
-        VMId = _vm.Id,
-        ConnectionUri = _host.Uri,
         Disk = "vdb",
         Options = new Dictionary<string, string?>(StringComparer.Ordinal) { ["cache"] = cache, ["io"] = io },
     };
 
-    private VcpuPinChange Pin(string hostCpus, int vcpu = 0) => new()
+    private static VcpuPinChange Pin(string hostCpus, int vcpu = 0) => new()
     {
-        VMName = _vm.Name,
-        VMId = _vm.Id,
-        ConnectionUri = _host.Uri,
         Pins = new Dictionary<int, CpuSet?> { [vcpu] = new CpuSet(hostCpus) },
     };
 

@@ -60,7 +60,7 @@ public sealed class VerificationTests
     [InlineData("virtio-blk-pci,iothread=iothread1,num-queues=2,id=virtio-disk1")]
     public void An_io_thread_is_read_at_the_device_in_both_ways_of_writing(string device)
     {
-        var change = new DiskIOThreadRequest("vdb") { IOThreads = [1], Queues = 2 }.ToChange(DomainDocument.Parse(Document(string.Empty)), "qemu:///system");
+        var change = new DiskIOThreadRequest("vdb") { IOThreads = [1], Queues = 2 }.ToChange(DomainDocument.Parse(Document(string.Empty)));
         var disk = change with { Options = new Dictionary<string, string?> { ["iothread"] = null, ["queues"] = null } };
         var commandLine = new QemuCommandLine(["qemu", "-object", """{"qom-type":"iothread","id":"iothread1"}""", "-device", device]);
         var configuration = DomainXmlReader.Read(Document(string.Empty)).Disks[0];

@@ -2,6 +2,7 @@
 using System.Globalization;
 using KvmTune.Topology;
 using KvmTune.Tuning;
+using KvmTune.Tuning.Changes;
 using KvmTune.Tuning.Rules;
 
 namespace KvmTune.Diagnosis.Findings;
@@ -16,14 +17,14 @@ public static class CpuFindings
     public static FindingKind PinToOnlineHostCpu { get; } = OfVcpuPins(
         CpuRules.PinToOnlineHostCpu, FindingSeverity.High,
         "Try without these pins, before the next start fails.",
-        static (context, pins, _) => FindingRemedy.By(context.VcpuPins(
+        static (context, pins, _) => FindingRemedy.By(VcpuPinChange.Of(
             pins.Where(pin => !pin.Value.IsSubsetOf(context.Host.OnlineCpus)).ToDictionary(pin => pin.Key, _ => (CpuSet?)null))));
 
     /// <summary>Two vCPUs of the VM on one host CPU.</summary>
     public static FindingKind PinSharesHostCpuWithinVM { get; } = OfVcpuPins(
         CpuRules.PinSharesHostCpuWithinVM, FindingSeverity.High,
         "Try each vCPU on a host CPU of its own, or without a pin where the host has none to spare.",
-        static (context, pins, _) => FindingRemedy.By(context.VcpuPins(PinRemedies.Spread(
+        static (context, pins, _) => FindingRemedy.By(VcpuPinChange.Of(PinRemedies.Spread(
             context, pins,
             [.. pins.Where(pin => pin.Value.Count == 1).GroupBy(pin => pin.Value).SelectMany(group => group.OrderBy(pin => pin.Key).Skip(1)).Select(pin => pin.Key)]))));
 
@@ -34,7 +35,7 @@ public static class CpuFindings
         static (context, pins, _) =>
         {
             var theirs = PinRemedies.TakenByNeighbours(context);
-            return FindingRemedy.By(context.VcpuPins(PinRemedies.Spread(context, pins, [.. pins.Where(pin => pin.Value.Overlaps(theirs)).Select(pin => pin.Key)])));
+            return FindingRemedy.By(VcpuPinChange.Of(PinRemedies.Spread(context, pins, [.. pins.Where(pin => pin.Value.Overlaps(theirs)).Select(pin => pin.Key)])));
         });
 
     /// <summary>Pins across NUMA nodes.</summary>
@@ -42,7 +43,7 @@ public static class CpuFindings
         CpuRules.PinsCrossNumaNodes, FindingSeverity.Medium,
         "Try all vCPUs on one node.",
         static (context, pins, configuration) => PinRemedies.OnOneNode(context, pins, configuration) is { } onNode
-            ? FindingRemedy.By(context.VcpuPins(onNode))
+            ? FindingRemedy.By(VcpuPinChange.Of(onNode))
             : FindingRemedy.None("no node has as many host CPUs as the VM has vCPUs; NUMA cells in the guest would be the answer (virsh edit)"));
 
     /// <summary>Pinned vCPUs, and memory that may lie elsewhere.</summary>
@@ -66,14 +67,14 @@ public static class CpuFindings
         CpuRules.IsolatedCpusNeedOneVcpuEach, FindingSeverity.Medium,
         "Try one vCPU on each isolated host CPU.",
         static (context, pins, _) => PinRemedies.OneIsolatedEach(context, pins) is { } spread
-            ? FindingRemedy.By(context.VcpuPins(spread))
+            ? FindingRemedy.By(VcpuPinChange.Of(spread))
             : FindingRemedy.None("the kernel does not isolate as many host CPUs as there are vCPUs on them"));
 
     /// <summary>Pins beside many VMs without any.</summary>
     public static FindingKind PinningTakesFreedom { get; } = OfVcpuPins(
         CpuRules.PinningTakesFreedom, FindingSeverity.Medium,
         "Try without pins: on such a host the scheduler has more to choose from.",
-        static (context, pins, _) => FindingRemedy.By(context.VcpuPins(pins.Keys.ToDictionary(vcpu => vcpu, _ => (CpuSet?)null))));
+        static (context, pins, _) => FindingRemedy.By(VcpuPinChange.Of(pins.Keys.ToDictionary(vcpu => vcpu, _ => (CpuSet?)null))));
 
     /// <summary>The emulator pinned to host CPUs of vCPUs.</summary>
     public static FindingKind EmulatorOnVcpuHostCpu { get; } = OfVcpuPins(
@@ -132,7 +133,7 @@ public static class CpuFindings
                     pins = pins.Where(pin => pin.Value.Overlaps(context.Host.OnlineCpus)).ToDictionary(pin => pin.Key, pin => pin.Value);
                 }
 
-                var change = context.VcpuPins(pins.ToDictionary(pin => pin.Key, pin => (CpuSet?)pin.Value));
+                var change = VcpuPinChange.Of(pins.ToDictionary(pin => pin.Key, pin => (CpuSet?)pin.Value));
 
                 // Memory and guest topology are those of the next start: where they fit the pins already, a restart is what is missing.
                 var configuration = view.Configuration with { VcpuPins = pins, Memory = context.Planned.Configuration.Memory, Cpu = context.Planned.Configuration.Cpu };

@@ -33,9 +33,6 @@ public static class CpuModelFindings
                             "Try host-passthrough; host-model where the VM must migrate to other CPUs.",
                             FindingRemedy.By(new CpuModelChange
                             {
-                                VMName = context.VM.VMName,
-                                VMId = context.VM.VMId,
-                                ConnectionUri = context.VM.ConnectionUri,
                                 Values = CpuModelChange.OfModel("host-passthrough"),
                             })),
                     ];

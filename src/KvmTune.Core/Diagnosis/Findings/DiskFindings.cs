@@ -4,6 +4,7 @@ using KvmTune.Topology;
 using KvmTune.Tuning;
 using KvmTune.Tuning.Changes;
 using KvmTune.Tuning.Rules;
+using static KvmTune.NumberText;
 
 namespace KvmTune.Diagnosis.Findings;
 
@@ -20,7 +21,7 @@ public static class DiskFindings
             : new FindingObservation(
                 $"disk {disk.Target}", [Cache(disk, source), Backing(disk, source)],
                 $"Try cache='none' on disk {disk.Target}.",
-                FindingRemedy.By(context.DiskDriver(disk.Target, "cache", "none")))));
+                FindingRemedy.By(DiskDriverChange.Of(disk.Target, "cache", "none")))));
 
     /// <summary>A cache mode that ignores flushes.</summary>
     public static FindingKind UnsafeLosesData { get; } = OfCache(
@@ -43,7 +44,7 @@ public static class DiskFindings
                 $"disk {disk.Target}",
                 [Cache(disk, source), new FindingEvidence($"disk {disk.Target} io", disk.IO ?? "(not set, so threads)", source)],
                 $"Try io='native' on disk {disk.Target}; on a sparse image threads can be the faster ones.",
-                FindingRemedy.By(context.DiskDriver(disk.Target, "io", "native")))));
+                FindingRemedy.By(DiskDriverChange.Of(disk.Target, "io", "native")))));
 
     /// <summary>The main loop does the I/O.</summary>
     public static FindingKind DiskWithoutIOThread { get; } = new(
@@ -65,7 +66,7 @@ public static class DiskFindings
                     new FindingEvidence("I/O threads of the VM", context.Planned.Configuration.IOThreadIds is { Count: > 0 } ids ? string.Join(", ", ids) : "(none)", source),
                 ],
                 $"Try an I/O thread for disk {disk.Target}.",
-                FindingRemedy.By(document => new DiskIOThreadRequest(disk.Target).ToChange(document, context.VM.ConnectionUri)));
+                FindingRemedy.By(document => new DiskIOThreadRequest(disk.Target).ToChange(document)));
         }));
 
     /// <summary>A disk that QEMU emulates a whole controller for.</summary>
@@ -102,7 +103,7 @@ public static class DiskFindings
             return new FindingObservation(
                 $"disk {disk.Target}", [Cache(disk, source), Backing(disk, source)],
                 string.Format(CultureInfo.InvariantCulture, suggestion, cache, disk.Target),
-                FindingRemedy.By(context.DiskDriver(disk.Target, "cache", cache)));
+                FindingRemedy.By(DiskDriverChange.Of(disk.Target, "cache", cache)));
         }));
 
     private static Hosts.DirectIOProbe? Probe(FindingContext context, DiskConfiguration disk) =>
@@ -137,6 +138,4 @@ public static class DiskFindings
 
     private static FindingEvidence Backing(DiskConfiguration disk, string source) =>
         new($"disk {disk.Target} source", $"{disk.SourceType} {disk.Source}", source);
-
-    private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
 }

@@ -3,6 +3,7 @@ using System.Globalization;
 using KvmTune.Topology;
 using KvmTune.Tuning;
 using KvmTune.Tuning.Changes;
+using static KvmTune.NumberText;
 
 namespace KvmTune.Diagnosis.Findings;
 
@@ -44,13 +45,13 @@ public static class GeneralFindings
         var differing = Differing(Real(context, running, running.VcpuPins), Real(context, configured, configured.VcpuPins)).Where(vcpu => vcpu < running.MaxVcpus).ToList();
         return differing.Count == 0
             ? []
-            : [Observe("vCPU pins", [.. differing.Select(vcpu => Evidence($"vCPU {Text(vcpu)} pin", Real(context, running, running.VcpuPins.GetValueOrDefault(vcpu)), Real(context, configured, configured.VcpuPins.GetValueOrDefault(vcpu))))], context.VcpuPins(Configured(differing, Real(context, configured, configured.VcpuPins))))];
+            : [Observe("vCPU pins", [.. differing.Select(vcpu => Evidence($"vCPU {Text(vcpu)} pin", Real(context, running, running.VcpuPins.GetValueOrDefault(vcpu)), Real(context, configured, configured.VcpuPins.GetValueOrDefault(vcpu))))], VcpuPinChange.Of(Configured(differing, Real(context, configured, configured.VcpuPins))))];
     }
 
     private static IEnumerable<FindingObservation> Emulator(FindingContext context, VMConfiguration running, VMConfiguration configured) =>
         (Real(context, running, running.EmulatorPin), Real(context, configured, configured.EmulatorPin)) is var (runs, wanted) && runs == wanted
             ? []
-            : [Observe("emulator pin", [Evidence("emulator pin", runs, wanted)], context.EmulatorPin(wanted))];
+            : [Observe("emulator pin", [Evidence("emulator pin", runs, wanted)], EmulatorPinChange.Of(wanted))];
 
     private static IEnumerable<FindingObservation> IOThreads(FindingContext context, VMConfiguration running, VMConfiguration configured)
     {
@@ -66,9 +67,6 @@ public static class GeneralFindings
                     [.. differing.Select(thread => Evidence($"I/O thread {Text(thread)} pin", runs.GetValueOrDefault(thread), wanted.GetValueOrDefault(thread)))],
                     new IOThreadPinChange
                     {
-                        VMName = context.VM.VMName,
-                        VMId = context.VM.VMId,
-                        ConnectionUri = context.VM.ConnectionUri,
                         HostCpus = context.Host.OnlineCpus,
                         Pins = Configured(differing, wanted),
                     }),
@@ -92,9 +90,6 @@ public static class GeneralFindings
             ],
             new DiskThrottleChange
             {
-                VMName = context.VM.VMName,
-                VMId = context.VM.VMId,
-                ConnectionUri = context.VM.ConnectionUri,
                 Disk = disk.Target,
                 Limits = DiskThrottleChange.WholeCategories(other.Throttle.Keys.Union(disk.Throttle.Keys, StringComparer.Ordinal)
                     .ToDictionary(name => name, name => disk.Throttle.TryGetValue(name, out var value) ? value : (ulong?)null, StringComparer.Ordinal)),
@@ -124,6 +119,4 @@ public static class GeneralFindings
 
     private static string Limit(DiskConfiguration disk, string name) =>
         disk.Throttle.TryGetValue(name, out var value) ? value.ToString(CultureInfo.InvariantCulture) : "(not set)";
-
-    private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
 }

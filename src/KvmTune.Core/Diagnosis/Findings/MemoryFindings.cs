@@ -75,7 +75,7 @@ public static class MemoryFindings
     {
         var vm = context.Planned.Configuration;
         var after = vm with { Memory = vm.Memory with { UsesHugePages = true, HugePages = [new HugePageBacking(size, null)] } };
-        return HugePageSupply.For(context.ForRules(context.VcpuPins(new Dictionary<int, CpuSet?>()), after));
+        return HugePageSupply.For(context.ForRules(VcpuPinChange.Of(new Dictionary<int, CpuSet?>()), after));
     }
 
     private static FindingRemedy Reserved(FindingContext context)
@@ -94,9 +94,6 @@ public static class MemoryFindings
 
     private static HugePagesChange Change(FindingContext context, DomainDocument document, long size, bool reserve) => new()
     {
-        VMName = context.VM.VMName,
-        VMId = context.VM.VMId,
-        ConnectionUri = context.VM.ConnectionUri,
         Enabled = true,
         Pages = HugePagesChange.PagesWith(document, size, null),
         Reserve = reserve,

@@ -1,9 +1,9 @@
 // Findings about NICs: their model, their queues, and whether the guest uses them.
-using System.Globalization;
 using KvmTune.Topology;
 using KvmTune.Tuning;
 using KvmTune.Tuning.Changes;
 using KvmTune.Tuning.Rules;
+using static KvmTune.NumberText;
 
 namespace KvmTune.Diagnosis.Findings;
 
@@ -118,15 +118,10 @@ public static class NetworkFindings
         var queues = NicQueuesChange.DefaultQueues(context.Planned.Configuration, context.Abilities);
         return FindingRemedy.By(new NicQueuesChange
         {
-            VMName = context.VM.VMName,
-            VMId = context.VM.VMId,
-            ConnectionUri = context.VM.ConnectionUri,
             Nics = new Dictionary<string, IReadOnlyDictionary<string, string?>>(StringComparer.OrdinalIgnoreCase)
             {
                 [nic.Mac] = new Dictionary<string, string?>(StringComparer.Ordinal) { ["queues"] = queues > 1 ? Text(queues) : null },
             },
         });
     }
-
-    private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
 }

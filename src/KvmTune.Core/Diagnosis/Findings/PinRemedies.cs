@@ -15,7 +15,7 @@ internal static class PinRemedies
 
     /// <summary>The host CPUs that other running VMs are pinned to.</summary>
     public static CpuSet TakenByNeighbours(FindingContext context) =>
-        All(context.Neighbours.SelectMany(neighbour => neighbour.VcpuPins.Values).Where(context.IsRealPin));
+        context.Neighbours.Taken(context.Host.OnlineCpus);
 
     /// <summary>
     /// Moves some vCPUs to free host CPUs, on the nodes that the VM's pins are on, whole free cores first. Where there are not
@@ -52,9 +52,6 @@ internal static class PinRemedies
             ? FindingRemedy.None("libvirt does not say which node the vCPUs are on")
             : FindingRemedy.By(new NumaPolicyChange
             {
-                VMName = context.VM.VMName,
-                VMId = context.VM.VMId,
-                ConnectionUri = context.VM.ConnectionUri,
                 Mode = vm.Memory.NumaMode ?? "strict",
                 NodeSet = nodes.ToString(),
                 RunningIsRestrictive = context.VM.Running?.Memory.NumaMode == "restrictive",
@@ -74,14 +71,11 @@ internal static class PinRemedies
 
             var topology = new CpuTopology(1, 1, vm.MaxVcpus / threads, threads);
             var after = vm with { Cpu = vm.Cpu with { Topology = topology } };
-            var pins = context.VcpuPins(vm.VcpuPins.ToDictionary(pin => pin.Key, pin => (CpuSet?)pin.Value));
+            var pins = VcpuPinChange.Of(vm.VcpuPins.ToDictionary(pin => pin.Key, pin => (CpuSet?)pin.Value));
             if (CpuRules.SiblingsMatchGuestTopology.Check(context.ForRules(pins, after)) is not { IsKept: false })
             {
                 return new CpuModelChange
                 {
-                    VMName = context.VM.VMName,
-                    VMId = context.VM.VMId,
-                    ConnectionUri = context.VM.ConnectionUri,
                     Values = CpuModelChange.OfTopology(topology),
                 };
             }
@@ -119,6 +113,6 @@ internal static class PinRemedies
         var near = All(context.Host.Nodes.Where(node => node.CpuSet.Overlaps(vcpus)).Select(node => node.CpuSet)).Intersect(free);
         return near.IsEmpty && free.IsEmpty
             ? FindingRemedy.None(string.Create(CultureInfo.InvariantCulture, $"the pins of the vCPUs take every host CPU ({vcpus})"))
-            : FindingRemedy.By(context.EmulatorPin(near.IsEmpty ? free : near));
+            : FindingRemedy.By(EmulatorPinChange.Of(near.IsEmpty ? free : near));
     }
 }

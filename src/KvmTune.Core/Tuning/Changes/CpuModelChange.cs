@@ -1,6 +1,8 @@
 // Sets the CPU model and the CPU topology that the guest sees.
-using System.Globalization;
+using KvmTune.Hosts;
 using KvmTune.Topology;
+using KvmTune.Tuning.Rules;
+using static KvmTune.NumberText;
 
 namespace KvmTune.Tuning.Changes;
 
@@ -83,6 +85,38 @@ public sealed record CpuModelChange : VMChange
         new(TopologyPath.At("threads"), Text(topology.Threads)),
     ];
 
+    /// <summary>The topology that pins give a guest: siblings on the host become threads in the guest.</summary>
+    /// <exception cref="KvmTuneException">Not every vCPU is pinned to one host CPU, siblings side by side (<c>PinsGiveNoTopology</c>).</exception>
+    public static CpuTopology TopologyOfPins(VMConfiguration vm, VMHostTopology host)
+    {
+        var byId = host.Cpus.ToDictionary(cpu => cpu.Id);
+        var cpus = Enumerable.Range(0, vm.MaxVcpus)
+            .Select(vcpu => vm.VcpuPins.TryGetValue(vcpu, out var pin) && pin.Count == 1 ? byId.GetValueOrDefault(pin.Numbers[0]) : null).ToList();
+        var threads = cpus[0] is { } first ? cpus.TakeWhile(cpu => cpu is not null && cpu.Siblings.Contains(first.Id)).Count() : 1;
+        var isRegular = cpus.All(cpu => cpu is not null) && cpus.Count % threads == 0
+            && cpus.Chunk(threads).All(core => core.All(cpu => cpu!.Siblings.Contains(core[0]!.Id)) && core.Select(cpu => cpu!.Id).Distinct().Count() == threads);
+        return isRegular
+            ? new CpuTopology(1, 1, cpus.Count / threads, threads)
+            : throw new KvmTuneException(
+                "PinsGiveNoTopology", KvmTuneErrorCategory.InvalidOperation,
+                $"The pins of '{vm.Name}' give no topology: every vCPU must be pinned to one host CPU, and siblings must stand side by side. Pin with Set-VcpuPin -Map first, or say -Topology.");
+    }
+
+    /// <summary>The change with what makes a guest see its threads as such: on AMD topoext goes with a topology that has them.</summary>
+    /// <param name="before">The configuration that is changed; it stays as it is.</param>
+    /// <param name="abilities">What guests of that kind can have on the host; null where that is not known.</param>
+    public CpuModelChange WithVisibleThreads(DomainDocument before, Func<VMConfiguration, GuestCpuAbilities?> abilities)
+    {
+        ArgumentNullException.ThrowIfNull(before);
+        ArgumentNullException.ThrowIfNull(abilities);
+        var document = before.Copy();
+        Edit(document);
+        var after = document.ToConfiguration();
+        return after.Cpu.Topology is { Threads: > 1 } && abilities(after) is { } host && CpuModelRules.ShouldHaveTopoext(after, host)
+            ? this with { Values = [.. Values, OfFeature(CpuModelRules.Topoext, "require")] }
+            : this;
+    }
+
     /// <inheritdoc/>
     internal override IReadOnlyList<Setting> Kinds => CpuSettings;
 
@@ -98,6 +132,4 @@ public sealed record CpuModelChange : VMChange
     private bool Sets(SettingPath path) => Values.Any(value => value.Path == path);
 
     private string? ValueOf(SettingPath path) => Values.FirstOrDefault(value => value.Path == path)?.Value;
-
-    private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
 }

@@ -24,6 +24,10 @@ public sealed record DiskDriverChange : VMChange
     /// <summary>The attributes by libvirt's names (<c>cache</c>, <c>io</c>, <c>discard</c>, <c>detect_zeroes</c>); null for "not set".</summary>
     public required IReadOnlyDictionary<string, string?> Options { get; init => field = Map.Of(value); }
 
+    /// <summary>A change of one option.</summary>
+    public static DiskDriverChange Of(string disk, string option, string? value) =>
+        new() { Disk = disk, Options = new Dictionary<string, string?>(StringComparer.Ordinal) { [option] = value } };
+
     /// <inheritdoc/>
     public override TuningArea Area => TuningArea.Disk;
 
@@ -46,7 +50,7 @@ public sealed record DiskDriverChange : VMChange
     internal override IReadOnlyList<Setting> Kinds => DriverSettings;
 
     /// <inheritdoc/>
-    public override void CheckTarget(VMConfiguration configuration) => DiskSettings.Require(configuration, VMName, Disk);
+    public override void CheckTarget(VMConfiguration configuration) => DiskSettings.Require(configuration, Disk);
 
     /// <inheritdoc/>
     public override Task<IReadOnlyList<Verification>> VerifyRestartedAsync(RestartedTarget target, CancellationToken cancellationToken) =>
@@ -55,8 +59,8 @@ public sealed record DiskDriverChange : VMChange
             : []);
 
     /// <inheritdoc/>
-    public override IReadOnlyList<string> VirshCommands(bool live, bool config, DomainDocument before, DomainDocument after) =>
-        [VirshText.UpdateDevice(ConnectionUri, VirshDomain, after.Find(DiskPath)!)];
+    public override IReadOnlyList<string> VirshCommands(VMIdentity vm, bool live, bool config, DomainDocument before, DomainDocument after) =>
+        [VirshText.UpdateDevice(vm, after.Find(DiskPath)!)];
 
     /// <inheritdoc/>
     protected override VMChange WithSettings(Func<SettingPath, string?> valueOf) => this with

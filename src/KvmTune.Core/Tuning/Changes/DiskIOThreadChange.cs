@@ -1,7 +1,7 @@
 // Gives a disk an I/O thread of its own, with queues, or takes both away.
-using System.Globalization;
 using KvmTune.Hosts;
 using KvmTune.Topology;
+using static KvmTune.NumberText;
 
 namespace KvmTune.Tuning.Changes;
 
@@ -87,11 +87,11 @@ public sealed record DiskIOThreadChange : VMChange
     /// <inheritdoc/>
     public override void CheckTarget(VMConfiguration configuration)
     {
-        DiskSettings.Require(configuration, VMName, Disk);
+        DiskSettings.Require(configuration, Disk);
         if (Controller is { } index && !configuration.Controllers.Any(controller => controller.Type == "scsi" && controller.Index == index))
         {
             throw new KvmTuneException(
-                "ControllerNotFound", KvmTuneErrorCategory.ObjectNotFound, $"The VM '{VMName}' has no SCSI controller {Text(index)}.");
+                "ControllerNotFound", KvmTuneErrorCategory.ObjectNotFound, $"The VM '{configuration.Name}' has no SCSI controller {Text(index)}.");
         }
     }
 
@@ -102,22 +102,22 @@ public sealed record DiskIOThreadChange : VMChange
             : []);
 
     /// <inheritdoc/>
-    public override IReadOnlyList<string> VirshCommands(bool live, bool config, DomainDocument before, DomainDocument after)
+    public override IReadOnlyList<string> VirshCommands(VMIdentity vm, bool live, bool config, DomainDocument before, DomainDocument after)
     {
         // virsh cannot update a controller, and would leave out the numbers of threads that come to have a gap before them.
         var (existing, left) = (before.ToConfiguration().IOThreadIds, after.ToConfiguration().IOThreadIds);
         var removed = existing.Except(left).ToList();
         if (!config || Controller is not null || (removed.Count > 0 && before.Domain.Element("iothreadids") is null && left.Any(id => id > left.Count)))
         {
-            return base.VirshCommands(live, config, before, after);
+            return base.VirshCommands(vm, live, config, before, after);
         }
 
         return
         [
             .. left.Except(existing).Order()
-                .Select(id => VirshText.Command(ConnectionUri, "iothreadadd", VirshDomain, Text(id), "--config")),
-            VirshText.UpdateDevice(ConnectionUri, VirshDomain, after.Find(OwnerPath)!),
-            .. removed.Select(id => VirshText.Command(ConnectionUri, "iothreaddel", VirshDomain, Text(id), "--config")),
+                .Select(id => VirshText.Command(vm.ConnectionUri, "iothreadadd", vm.VirshName, Text(id), "--config")),
+            VirshText.UpdateDevice(vm, after.Find(OwnerPath)!),
+            .. removed.Select(id => VirshText.Command(vm.ConnectionUri, "iothreaddel", vm.VirshName, Text(id), "--config")),
         ];
     }
 
@@ -137,6 +137,4 @@ public sealed record DiskIOThreadChange : VMChange
 
     // An element that is there without a text has the empty text as its value.
     private static string? Presence(bool isPresent) => isPresent ? string.Empty : null;
-
-    private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
 }

@@ -1,6 +1,6 @@
 // What a user asks of a disk's I/O thread, and the change that this means for a VM as it is configured.
-using System.Globalization;
 using KvmTune.Topology;
+using static KvmTune.NumberText;
 
 namespace KvmTune.Tuning.Changes;
 
@@ -28,12 +28,11 @@ public sealed record DiskIOThreadRequest(string Disk)
 
     /// <summary>The change that this means.</summary>
     /// <param name="document">The VM's persistent configuration.</param>
-    /// <param name="connectionUri">The VM's host.</param>
     /// <exception cref="KvmTuneException">The disk does not exist.</exception>
-    public DiskIOThreadChange ToChange(DomainDocument document, string connectionUri)
+    public DiskIOThreadChange ToChange(DomainDocument document)
     {
         var vm = document.ToConfiguration();
-        var disk = DiskSettings.Require(vm, vm.Name, Disk);
+        var disk = DiskSettings.Require(vm, Disk);
         var controller = disk.Bus == "scsi" ? vm.Controllers.FirstOrDefault(candidate => candidate.Type == "scsi" && candidate.Index == (disk.Controller ?? 0)) : null;
         IReadOnlyList<int> present = controller is null
             ? disk.IOThread is { } own ? [own] : disk.IOThreads
@@ -49,9 +48,6 @@ public sealed record DiskIOThreadRequest(string Disk)
         IReadOnlyList<int> unused = IsRelease && !KeepThread ? [.. present.Where(id => IsLeftUnused(document, vm, disk, controller, id))] : [];
         return new DiskIOThreadChange
         {
-            VMName = vm.Name,
-            VMId = vm.Id ?? Guid.Empty,
-            ConnectionUri = connectionUri,
             Disk = disk.Target,
             Controller = controller?.Index,
             Options = options,
@@ -78,6 +74,4 @@ public sealed record DiskIOThreadRequest(string Disk)
         && document.Find(IOThreadElements.PathOf(id)) is not ({ HasElements: true } or { LastAttribute.Name.LocalName: not "id" });
 
     private static IEnumerable<int> Serving(DiskConfiguration disk) => disk.IOThread is { } id ? disk.IOThreads.Append(id) : disk.IOThreads;
-
-    private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
 }

@@ -16,7 +16,7 @@ internal static class DiskSettings
 
     /// <summary>The disk of a name.</summary>
     /// <exception cref="KvmTuneException">There is none (<c>DiskNotFound</c>).</exception>
-    public static DiskConfiguration Require(VMConfiguration vm, string vmName, string disk) => Find(vm, disk) ?? throw new KvmTuneException(
+    public static DiskConfiguration Require(VMConfiguration vm, string disk) => Find(vm, disk) ?? throw new KvmTuneException(
         "DiskNotFound", KvmTuneErrorCategory.ObjectNotFound,
-        $"The VM '{vmName}' has no disk '{disk}'. It has: {string.Join(", ", vm.Disks.Select(candidate => candidate.Target))}.");
+        $"The VM '{vm.Name}' has no disk '{disk}'. It has: {string.Join(", ", vm.Disks.Select(candidate => candidate.Target))}.");
 }

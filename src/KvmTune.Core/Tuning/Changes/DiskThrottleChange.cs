@@ -3,6 +3,7 @@ using System.Globalization;
 using KvmTune.Hosts;
 using KvmTune.Libvirt;
 using KvmTune.Topology;
+using static KvmTune.NumberText;
 
 namespace KvmTune.Tuning.Changes;
 
@@ -91,7 +92,7 @@ public sealed record DiskThrottleChange : VMChange
     internal override IReadOnlyList<Setting> Kinds => LimitSettings;
 
     /// <inheritdoc/>
-    public override void CheckTarget(VMConfiguration configuration) => DiskSettings.Require(configuration, VMName, Disk);
+    public override void CheckTarget(VMConfiguration configuration) => DiskSettings.Require(configuration, Disk);
 
     /// <inheritdoc/>
     public override void ApplyLive(LiveTarget target) => target.Domain.SetBlockIoTune(
@@ -107,17 +108,17 @@ public sealed record DiskThrottleChange : VMChange
 
             // QEMU counts bursts of one second where no length is set.
             var isDefault = limit.Value is null && value == 1 && limit.Key.EndsWith("_length", StringComparison.Ordinal);
-            return new Verification($"disk {Disk} {limit.Key}", "QEMU, asked by libvirt", Shown(limit.Value), Shown(isDefault ? null : value));
+            return new Verification($"disk {Disk} {limit.Key}", VerifiedBy.Qemu, "QEMU, asked by libvirt", Shown(limit.Value), Shown(isDefault ? null : value));
         })];
     }
 
     /// <inheritdoc/>
-    public override IReadOnlyList<string> VirshCommands(bool live, bool config, DomainDocument before, DomainDocument after)
+    public override IReadOnlyList<string> VirshCommands(VMIdentity vm, bool live, bool config, DomainDocument before, DomainDocument after)
     {
         var options = Categories.Where(category => category.Any(Limits.ContainsKey)).SelectMany(category =>
             category.Where(name => Limits[name] is not null) is var set && set.Any() ? set : category.Take(1));
         var words = options.SelectMany(name => new[] { $"--{name.Replace('_', '-')}", Text(Limits[name] ?? 0) });
-        return live || config ? [VirshText.Command(ConnectionUri, ["blkdeviotune", VirshDomain, Disk, .. words, .. VirshText.Flags(live, config)])] : [];
+        return live || config ? [VirshText.Command(vm.ConnectionUri, ["blkdeviotune", vm.VirshName, Disk, .. words, .. VirshText.Flags(live, config)])] : [];
     }
 
     /// <inheritdoc/>
@@ -135,6 +136,4 @@ public sealed record DiskThrottleChange : VMChange
     private SettingPath LimitPath(string name) => DiskSettings.Path(Disk).Child("iotune").Child(name);
 
     private static string Shown(ulong? value) => value is > 0 ? Text(value.Value) : "no limit";
-
-    private static string Text(ulong number) => number.ToString(CultureInfo.InvariantCulture);
 }

@@ -14,6 +14,9 @@ public sealed record EmulatorPinChange : PinChange
     /// <summary>The number under which the emulator stands in <see cref="PinChange.Pins"/>: there is only one.</summary>
     public const int Emulator = 0;
 
+    /// <summary>A change of the pin; null takes it away.</summary>
+    public static EmulatorPinChange Of(CpuSet? cpus) => new() { Pins = new Dictionary<int, CpuSet?> { [Emulator] = cpus } };
+
     /// <inheritdoc/>
     public override string ThreadName(int number) => "the emulator";
 
@@ -33,7 +36,7 @@ public sealed record EmulatorPinChange : PinChange
     protected override SettingPath PinPath(int number) => Pin.At();
 
     /// <inheritdoc/>
-    protected override string[] VirshWords(int number, CpuSet? cpus) => ["emulatorpin", VirshDomain, cpus?.ToString() ?? "r"];
+    protected override string[] VirshWords(VMIdentity vm, int number, CpuSet? cpus) => ["emulatorpin", vm.VirshName, cpus?.ToString() ?? "r"];
 
     /// <inheritdoc/>
     protected override void PinLive(LiveTarget target, int number, bool[] map) => target.Domain.PinEmulator(map, AffectTarget.Live);

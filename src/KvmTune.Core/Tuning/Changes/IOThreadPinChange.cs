@@ -2,6 +2,7 @@
 using KvmTune.Hosts;
 using KvmTune.Libvirt;
 using KvmTune.Topology;
+using static KvmTune.NumberText;
 
 namespace KvmTune.Tuning.Changes;
 
@@ -24,7 +25,7 @@ public sealed record IOThreadPinChange : PinChange
         {
             throw new KvmTuneException(
                 "IOThreadNotFound", KvmTuneErrorCategory.ObjectNotFound,
-                $"The VM '{VMName}' has no I/O thread {Text(thread)}. {(configuration.IOThreadIds.Count == 0 ? "It has none; make one with Set-DiskIOThread." : $"It has: {string.Join(", ", configuration.IOThreadIds)}.")}");
+                $"The VM '{configuration.Name}' has no I/O thread {Text(thread)}. {(configuration.IOThreadIds.Count == 0 ? "It has none; make one with Set-DiskIOThread." : $"It has: {string.Join(", ", configuration.IOThreadIds)}.")}");
         }
     }
 
@@ -32,8 +33,8 @@ public sealed record IOThreadPinChange : PinChange
     protected override Setting Pin => SettingCatalog.Get("cputune/iothreadpin[@iothread]/@cpuset");
 
     /// <inheritdoc/>
-    protected override string[] VirshWords(int number, CpuSet? cpus) =>
-        ["iothreadpin", VirshDomain, Text(number), (cpus ?? HostCpus).ToString()];
+    protected override string[] VirshWords(VMIdentity vm, int number, CpuSet? cpus) =>
+        ["iothreadpin", vm.VirshName, Text(number), (cpus ?? HostCpus).ToString()];
 
     /// <inheritdoc/>
     protected override void PinLive(LiveTarget target, int number, bool[] map) => target.Domain.PinIOThread((uint)number, map, AffectTarget.Live);

@@ -52,14 +52,14 @@ public sealed record NicQueuesChange : VMChange
     {
         foreach (var mac in Nics.Keys.Where(mac => Find(configuration, mac) is null))
         {
-            throw NotFound(VMName, mac, configuration);
+            throw NotFound(mac, configuration);
         }
     }
 
     /// <summary>The error for a NIC that is not there.</summary>
-    public static KvmTuneException NotFound(string vmName, string nic, VMConfiguration vm) => new(
+    public static KvmTuneException NotFound(string nic, VMConfiguration vm) => new(
         "NicNotFound", KvmTuneErrorCategory.ObjectNotFound,
-        $"The VM '{vmName}' has no NIC '{nic}'. {(vm.Nics.Count == 0 ? "It has none." : $"It has: {string.Join(", ", vm.Nics.Select((found, index) => FormattableString.Invariant($"{index} ({found.Mac})")))}.")}");
+        $"The VM '{vm.Name}' has no NIC '{nic}'. {(vm.Nics.Count == 0 ? "It has none." : $"It has: {string.Join(", ", vm.Nics.Select((found, index) => FormattableString.Invariant($"{index} ({found.Mac})")))}.")}");
 
     /// <inheritdoc/>
     public override async Task<IReadOnlyList<Verification>> VerifyRestartedAsync(RestartedTarget target, CancellationToken cancellationToken)
@@ -97,8 +97,8 @@ public sealed record NicQueuesChange : VMChange
     }
 
     /// <inheritdoc/>
-    public override IReadOnlyList<string> VirshCommands(bool live, bool config, DomainDocument before, DomainDocument after) =>
-        config ? [.. Ordered.Select(nic => VirshText.UpdateDevice(ConnectionUri, VirshDomain, after.Find(NicPath(nic.Key))!))] : [];
+    public override IReadOnlyList<string> VirshCommands(VMIdentity vm, bool live, bool config, DomainDocument before, DomainDocument after) =>
+        config ? [.. Ordered.Select(nic => VirshText.UpdateDevice(vm, after.Find(NicPath(nic.Key))!))] : [];
 
     /// <inheritdoc/>
     protected override VMChange WithSettings(Func<SettingPath, string?> valueOf) => this with

@@ -86,28 +86,28 @@ public sealed record NumaPolicyChange : VMChange
 
     /// <inheritdoc/>
     public override IReadOnlyList<Verification> VerifyLive(LiveTarget target) => target.Process is { } process
-        ? [new Verification("nodes of the emulator", "kernel: Mems_allowed", Nodes!.ToString(), process.AllowedNodes(process.ProcessId)?.ToString() ?? "process gone")]
-        : [new Verification("nodes", "libvirt", Nodes!.ToString(), target.Domain.GetNumaParameters(AffectTarget.Live).TryGetValue("numa_nodeset", out var nodes) ? (string)nodes : string.Empty)];
+        ? [new Verification("nodes of the emulator", VerifiedBy.Kernel, "kernel: Mems_allowed", Nodes!.ToString(), process.AllowedNodes(process.ProcessId)?.ToString() ?? "process gone")]
+        : [new Verification("nodes", VerifiedBy.Libvirt, "libvirt", Nodes!.ToString(), target.Domain.GetNumaParameters(AffectTarget.Live).TryGetValue("numa_nodeset", out var nodes) ? (string)nodes : string.Empty)];
 
     /// <inheritdoc/>
     public override async Task<IReadOnlyList<Verification>> VerifyRestartedAsync(RestartedTarget target, CancellationToken cancellationToken)
     {
         await Task.CompletedTask;
-        return [new Verification("NUMA mode", "libvirt: running VM", Mode ?? (Nodes is null ? "(not set)" : "strict"), target.Running.Memory.NumaMode ?? "(not set)")];
+        return [new Verification("NUMA mode", VerifiedBy.Libvirt, "libvirt: running VM", Mode ?? (Nodes is null ? "(not set)" : "strict"), target.Running.Memory.NumaMode ?? "(not set)")];
     }
 
     /// <inheritdoc/>
-    public override IReadOnlyList<string> VirshCommands(bool live, bool config, DomainDocument before, DomainDocument after)
+    public override IReadOnlyList<string> VirshCommands(VMIdentity vm, bool live, bool config, DomainDocument before, DomainDocument after)
     {
         var commands = new List<string>();
         if (live)
         {
-            commands.Add(VirshText.Command(ConnectionUri, "numatune", VirshDomain, "--nodeset", NodeSet!, "--live"));
+            commands.Add(VirshText.Command(vm.ConnectionUri, "numatune", vm.VirshName, "--nodeset", NodeSet!, "--live"));
         }
 
         if (config)
         {
-            commands.Add(VirshEdit.Command(ConnectionUri, VirshDomain, before, after));
+            commands.Add(VirshEdit.Command(vm, before, after));
         }
 
         return commands;

@@ -2,6 +2,7 @@
 using System.Globalization;
 using KvmTune.Hosts;
 using KvmTune.Topology;
+using static KvmTune.NumberText;
 
 namespace KvmTune.Tuning.Changes;
 
@@ -64,7 +65,7 @@ public abstract record PinChange : VMChange
     }
 
     /// <inheritdoc/>
-    public override IReadOnlyList<string> VirshCommands(bool live, bool config, DomainDocument before, DomainDocument after)
+    public override IReadOnlyList<string> VirshCommands(VMIdentity vm, bool live, bool config, DomainDocument before, DomainDocument after)
     {
         // virsh cannot take a pin away: its 'r' writes all host CPUs. In the persistent configuration "no pin" is an edit.
         var clears = Pins.Any(pin => pin.Value is null);
@@ -72,10 +73,10 @@ public abstract record PinChange : VMChange
         if (live || !clears)
         {
             commands.AddRange(OrderedPins.Select(pin => VirshText.Command(
-                ConnectionUri, [.. VirshWords(pin.Key, pin.Value), .. VirshText.Flags(live, config && !clears)])));
+                vm.ConnectionUri, [.. VirshWords(vm, pin.Key, pin.Value), .. VirshText.Flags(live, config && !clears)])));
         }
 
-        return clears && config ? [.. commands, VirshEdit.Command(ConnectionUri, VirshDomain, before, after)] : commands;
+        return clears && config ? [.. commands, VirshEdit.Command(vm, before, after)] : commands;
     }
 
     /// <inheritdoc/>
@@ -91,7 +92,7 @@ public abstract record PinChange : VMChange
     protected virtual SettingPath PinPath(int number) => Pin.At(Text(number));
 
     /// <summary>The words of virsh for a pin, the VM's name included; a missing list stands for all host CPUs.</summary>
-    protected abstract string[] VirshWords(int number, CpuSet? cpus);
+    protected abstract string[] VirshWords(VMIdentity vm, int number, CpuSet? cpus);
 
     /// <summary>Pins a thread of the running VM.</summary>
     protected abstract void PinLive(LiveTarget target, int number, bool[] map);
@@ -111,11 +112,8 @@ public abstract record PinChange : VMChange
     /// <summary>Whether a thread of the running VM stands behind the number now.</summary>
     protected virtual bool HasThread(int number, LiveTarget target) => true;
 
-    /// <summary>A number as text.</summary>
-    protected static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
-
     private Verification LibvirtSays(LiveTarget target, int number, CpuSet expected) =>
-        new($"{ThreadName(number)} pin", "libvirt", expected.ToString(), LivePin(target, number).Intersect(target.HostCpus).ToString());
+        new($"{ThreadName(number)} pin", VerifiedBy.Libvirt, "libvirt", expected.ToString(), LivePin(target, number).Intersect(target.HostCpus).ToString());
 
     private Verification KernelSays(LiveTarget target, IReadOnlyDictionary<int, int> threads, int number, CpuSet expected)
     {
@@ -123,14 +121,14 @@ public abstract record PinChange : VMChange
         if (!threads.TryGetValue(number, out var thread))
         {
             // libvirt keeps the pin of a vCPU that is not plugged for when it comes.
-            return HasThread(number, target) ? new Verification(what, "kernel", expected.ToString(), "no such thread found") : LibvirtSays(target, number, expected);
+            return HasThread(number, target) ? new Verification(what, VerifiedBy.Kernel, "kernel", expected.ToString(), "no such thread found") : LibvirtSays(target, number, expected);
         }
 
         var actual = target.Process!.Affinity(thread);
         var limit = actual is null || actual == expected ? null : target.Process.CpusetLimit(thread);
         return new Verification(
             what,
-            string.Create(CultureInfo.InvariantCulture, $"kernel: /proc/{target.Process.ProcessId}/task/{thread}/status"),
+            VerifiedBy.Kernel, string.Create(CultureInfo.InvariantCulture, $"kernel: /proc/{target.Process.ProcessId}/task/{thread}/status"),
             expected.ToString(),
             actual is null ? "thread gone" : limit is null ? actual.ToString() : $"{actual} (limited by {limit})");
     }

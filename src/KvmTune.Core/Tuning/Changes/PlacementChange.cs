@@ -84,12 +84,12 @@ public sealed record PlacementChange : VMChange
     }
 
     /// <inheritdoc/>
-    public override IReadOnlyList<string> VirshCommands(bool live, bool config, DomainDocument before, DomainDocument after)
+    public override IReadOnlyList<string> VirshCommands(VMIdentity vm, bool live, bool config, DomainDocument before, DomainDocument after)
     {
         // virsh pins in a persistent configuration, but can neither take a pin away there nor set a policy that is not set.
         var isEdited = config && Parts.Any(part => part is not PinChange pins || pins.Pins.Any(pin => pin.Value is null));
-        var commands = live || !isEdited ? Parts.SelectMany(part => part.VirshCommands(live, config && !isEdited, before, after)).ToList() : [];
-        return isEdited ? [.. commands, VirshEdit.Command(ConnectionUri, VirshDomain, before, after)] : commands;
+        var commands = live || !isEdited ? Parts.SelectMany(part => part.VirshCommands(vm, live, config && !isEdited, before, after)).ToList() : [];
+        return isEdited ? [.. commands, VirshEdit.Command(vm, before, after)] : commands;
     }
 
     /// <inheritdoc/>

@@ -39,17 +39,11 @@ public sealed record TuningStateChange : VMChange
     /// <param name="state">The state.</param>
     /// <param name="label">What it is called.</param>
     /// <param name="document">The VM's persistent configuration.</param>
-    /// <param name="vmName">The VM's name.</param>
-    /// <param name="vmId">The VM's UUID.</param>
-    /// <param name="connectionUri">The VM's host.</param>
-    public static TuningStateChange To(TuningState state, string label, DomainDocument document, string vmName, Guid vmId, string connectionUri)
+    public static TuningStateChange To(TuningState state, string label, DomainDocument document)
     {
         ArgumentNullException.ThrowIfNull(state);
         return new TuningStateChange
         {
-            VMName = vmName,
-            VMId = vmId,
-            ConnectionUri = connectionUri,
             Label = label,
             Values = state.ChangesOf(document),
             Trace = state.NamesIOThreads == false ? EditTrace.WithoutThreadIds : null,
@@ -78,8 +72,8 @@ public sealed record TuningStateChange : VMChange
     public override IReadOnlyList<Verification> VerifyLive(LiveTarget target) => [.. PinChanges(target).SelectMany(pins => pins.VerifyLive(target))];
 
     /// <inheritdoc/>
-    public override IReadOnlyList<string> VirshCommands(bool live, bool config, DomainDocument before, DomainDocument after) =>
-        live ? [.. PinChanges(null).SelectMany(pins => pins.VirshCommands(live, config, before, after))] : base.VirshCommands(live, config, before, after);
+    public override IReadOnlyList<string> VirshCommands(VMIdentity vm, bool live, bool config, DomainDocument before, DomainDocument after) =>
+        live ? [.. PinChanges(null).SelectMany(pins => pins.VirshCommands(vm, live, config, before, after))] : base.VirshCommands(vm, live, config, before, after);
 
     /// <inheritdoc/>
     protected override VMChange WithSettings(Func<SettingPath, string?> valueOf) =>
@@ -92,9 +86,9 @@ public sealed record TuningStateChange : VMChange
             var pins = kind.ToDictionary(setting => NumberOf(setting.Path.Elements[^1]), setting => setting.Value is { } list ? new CpuSet(list) : null);
             yield return kind.Key switch
             {
-                "vcpupin" => new VcpuPinChange { VMName = VMName, VMId = VMId, ConnectionUri = ConnectionUri, Pins = pins },
-                "iothreadpin" => new IOThreadPinChange { VMName = VMName, VMId = VMId, ConnectionUri = ConnectionUri, Pins = pins, HostCpus = target?.HostCpus ?? CpuSet.Empty },
-                "emulatorpin" => new EmulatorPinChange { VMName = VMName, VMId = VMId, ConnectionUri = ConnectionUri, Pins = pins },
+                "vcpupin" => new VcpuPinChange { Pins = pins },
+                "iothreadpin" => new IOThreadPinChange { Pins = pins, HostCpus = target?.HostCpus ?? CpuSet.Empty },
+                "emulatorpin" => new EmulatorPinChange { Pins = pins },
                 _ => throw new InvalidOperationException($"<{kind.Key}> is a pin in the catalog that {nameof(TuningStateChange)} cannot make live."),
             };
         }

@@ -2,12 +2,16 @@
 using KvmTune.Hosts;
 using KvmTune.Libvirt;
 using KvmTune.Topology;
+using static KvmTune.NumberText;
 
 namespace KvmTune.Tuning.Changes;
 
 /// <summary>Sets or clears the pins of some vCPUs (<c>&lt;cputune&gt;&lt;vcpupin&gt;</c>, virsh <c>vcpupin</c>).</summary>
 public sealed record VcpuPinChange : PinChange
 {
+    /// <summary>A change of these pins; null takes one away.</summary>
+    public static VcpuPinChange Of(IReadOnlyDictionary<int, CpuSet?> pins) => new() { Pins = pins };
+
     /// <inheritdoc/>
     public override string ThreadName(int number) => $"vCPU {Text(number)}";
 
@@ -21,7 +25,7 @@ public sealed record VcpuPinChange : PinChange
         {
             throw new KvmTuneException(
                 "VcpuNotFound", KvmTuneErrorCategory.ObjectNotFound,
-                $"The VM '{VMName}' has no vCPU {Text(vcpu)}: it has {Text(configuration.MaxVcpus)} vCPUs, numbered from 0. In its XML libvirt would ignore such a pin without a word.");
+                $"The VM '{configuration.Name}' has no vCPU {Text(vcpu)}: it has {Text(configuration.MaxVcpus)} vCPUs, numbered from 0. In its XML libvirt would ignore such a pin without a word.");
         }
     }
 
@@ -29,7 +33,7 @@ public sealed record VcpuPinChange : PinChange
     protected override Setting Pin => SettingCatalog.Get("cputune/vcpupin[@vcpu]/@cpuset");
 
     /// <inheritdoc/>
-    protected override string[] VirshWords(int number, CpuSet? cpus) => ["vcpupin", VirshDomain, Text(number), cpus?.ToString() ?? "r"];
+    protected override string[] VirshWords(VMIdentity vm, int number, CpuSet? cpus) => ["vcpupin", vm.VirshName, Text(number), cpus?.ToString() ?? "r"];
 
     /// <inheritdoc/>
     protected override void PinLive(LiveTarget target, int number, bool[] map) => target.Domain.PinVcpu(number, map, AffectTarget.Live);

@@ -19,7 +19,7 @@ internal static class GuestMemoryCheck
         var smaps = string.Create(CultureInfo.InvariantCulture, $"kernel: /proc/{process.ProcessId}/smaps");
         if (!running.Memory.UsesHugePages)
         {
-            return [new Verification("guest memory on huge pages", smaps, KiB(0), KiB(mapped.Sum(pages => pages.MappedKiB)))];
+            return [new Verification("guest memory on huge pages", VerifiedBy.Kernel, smaps, KiB(0), KiB(mapped.Sum(pages => pages.MappedKiB)))];
         }
 
         var verifications = new List<Verification>();
@@ -28,7 +28,7 @@ internal static class GuestMemoryCheck
             var size = demands.Key;
             var expected = demands.Sum(demand => demand.Pages) * size;
             var actual = mapped.FirstOrDefault(pages => pages.PageSizeKiB == size)?.MappedKiB ?? 0;
-            verifications.Add(new Verification($"guest memory on {PageSize.Text(size)} pages", smaps, KiB(expected), KiB(actual)));
+            verifications.Add(new Verification($"guest memory on {PageSize.Text(size)} pages", VerifiedBy.Kernel, smaps, KiB(expected), KiB(actual)));
 
             // The pool is shared with other VMs, so it can only be said that at least this VM's pages are taken from it.
             var pools = kernel.Pools.Where(pool => pool.PageSizeKiB == size).ToList();
@@ -36,7 +36,7 @@ internal static class GuestMemoryCheck
             var needed = expected / size;
             verifications.Add(new Verification(
                 $"{PageSize.Text(size)} pages taken from the pool",
-                "kernel: /sys/devices/system/node/*/hugepages/*/free_hugepages",
+                VerifiedBy.Kernel, "kernel: /sys/devices/system/node/*/hugepages/*/free_hugepages",
                 AtLeast(needed), used >= needed ? AtLeast(needed) : used.ToString(CultureInfo.InvariantCulture)));
 
             if (demands.All(demand => demand.HostNodes is not null) && process.NumaMaps() is { } numaMaps)
@@ -45,7 +45,7 @@ internal static class GuestMemoryCheck
                 var nodes = GuestPages.NodesFromNumaMaps(numaMaps, size);
                 verifications.Add(new Verification(
                     $"nodes of the {PageSize.Text(size)} pages",
-                    string.Create(CultureInfo.InvariantCulture, $"kernel: /proc/{process.ProcessId}/numa_maps"),
+                    VerifiedBy.Kernel, string.Create(CultureInfo.InvariantCulture, $"kernel: /proc/{process.ProcessId}/numa_maps"),
                     bound.ToString(), nodes.IsSubsetOf(bound) ? bound.ToString() : nodes.ToString()));
             }
         }

@@ -78,7 +78,7 @@ internal sealed class HugePageReservation(HugePagePools pools, string connection
                 var result = pools.Apply(pools.Plan(new HugePagePoolRequest(entry.PageSizeKiB, wanted, entry.Node)));
                 verifications.Add(new Verification(
                     string.Create(CultureInfo.InvariantCulture, $"pool of {PageSize.Text(entry.PageSizeKiB)} pages on node {entry.Node}"),
-                    "libvirt: capabilities of the host",
+                    VerifiedBy.Libvirt, "libvirt: capabilities of the host",
                     wanted.ToString(CultureInfo.InvariantCulture),
                     (result.Count - (result.After[0].Surplus ?? 0)).ToString(CultureInfo.InvariantCulture)));
             }

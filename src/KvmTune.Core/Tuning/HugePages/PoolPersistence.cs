@@ -2,6 +2,7 @@
 using System.Globalization;
 using KvmTune.Hosts;
 using KvmTune.Topology;
+using static KvmTune.NumberText;
 
 namespace KvmTune.Tuning.HugePages;
 
@@ -94,8 +95,6 @@ public sealed class PoolPersistence(HostMemoryFacts kernel, string root = "/")
         line.Contains(KernelFile(request), StringComparison.Ordinal)
         || (line.Contains(string.Create(CultureInfo.InvariantCulture, $"hugepages-{request.PageSizeKiB}kB/"), StringComparison.Ordinal)
             && (request.Node is null || line.Contains("/sys/kernel/mm/", StringComparison.Ordinal)));
-
-    private static string Text(long number) => number.ToString(CultureInfo.InvariantCulture);
 
     private bool IsSysctl(HugePagePoolRequest request) => request.Node is null && request.PageSizeKiB == kernel.DefaultPageSizeKiB;
 

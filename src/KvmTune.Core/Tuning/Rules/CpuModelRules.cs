@@ -57,7 +57,7 @@ public static class CpuModelRules
         static context => context.Change is not CpuModelChange || context.After.Cpu is not { Features.Count: > 0 } cpu
             ? null
             : cpu.Mode is null && cpu.Model is null
-                ? RuleCheck.Broken($"'{context.Change.VMName}' has no CPU model that a feature could be added to. Set one too, for example -Model host-model.")
+                ? RuleCheck.Broken($"'{context.After.Name}' has no CPU model that a feature could be added to. Set one too, for example -Model host-model.")
                 : RuleCheck.Kept($"features of {cpu.Model ?? cpu.Mode}"));
 
     /// <summary>Threads in a guest need topoext on AMD.</summary>
@@ -77,7 +77,7 @@ public static class CpuModelRules
         "QEMU gives a guest with an AMD CPU several threads in a core only with the feature topoext, which an emulated one cannot have.",
         "QEMU target/i386/cpu.c; tried with QEMU 7.2, emulated",
         static context => NeedsTopoext(context) is { } host && !CanGiveTopoext(host)
-            ? RuleCheck.Broken($"This host cannot give '{context.Change.VMName}' the CPU feature topoext: with {context.After.Cpu.Topology} the guest takes the threads for cores.")
+            ? RuleCheck.Broken($"This host cannot give '{context.After.Name}' the CPU feature topoext: with {context.After.Cpu.Topology} the guest takes the threads for cores.")
             : null);
 
     /// <summary>All rules of this file.</summary>

@@ -2,6 +2,7 @@
 using System.Globalization;
 using KvmTune.Topology;
 using KvmTune.Tuning.Changes;
+using static KvmTune.NumberText;
 
 namespace KvmTune.Tuning.Rules;
 
@@ -47,6 +48,9 @@ public static class CpuRules
             return RuleCheck.BrokenBy([.. crowded], "no host CPU carries two vCPUs of this VM", "Spread them.");
         }));
 
+    // How many of the vCPUs that share host CPUs are named.
+    private const int MostShown = 8;
+
     /// <summary>A host CPU that carries pinned vCPUs of several running VMs is overcommitted.</summary>
     public static TuningRule PinOvercommitsHostCpu { get; } = new(
         nameof(PinOvercommitsHostCpu), TuningArea.Cpu, RuleSeverity.Warning,
@@ -54,14 +58,12 @@ public static class CpuRules
         "design rule, after OpenStack Nova's dedicated CPUs",
         static context => OfPins<VcpuPinChange>(context, static (context, _, pins) =>
         {
-            var shared =
-                from neighbour in context.Neighbours
-                from theirs in neighbour.EffectiveVcpuPins
-                where IsRealPin(theirs.Value, context)
+            var shared = (
                 from ours in pins
-                where ours.Value.Overlaps(theirs.Value)
-                select $"host CPU {ours.Value.Intersect(theirs.Value)} also carries vCPU {Text(theirs.Key)} of '{neighbour.Name}'";
-            return RuleCheck.BrokenBy([.. shared.Distinct(StringComparer.Ordinal)], "no other running VM is pinned there");
+                from theirs in context.Neighbours.PinnedTo(ours.Value, context.HostCpus.OnlineCpus, MostShown + 1)
+                select $"host CPU {ours.Value.Intersect(theirs.Cpus)} also carries vCPU {Text(theirs.Vcpu)} of '{theirs.VMName}'").Distinct(StringComparer.Ordinal).ToList();
+            return RuleCheck.BrokenBy(
+                shared.Count <= MostShown ? shared : [.. shared.Take(MostShown), "others are pinned there too"], "no other running VM is pinned there");
         }));
 
     /// <summary>vCPU and emulator threads on one host CPU disturb each other.</summary>
@@ -108,7 +110,7 @@ public static class CpuRules
         "the course that the method comes from",
         static context => OfPins<VcpuPinChange>(context, static (context, _, _) =>
         {
-            var unpinned = context.Neighbours.Count(neighbour => !neighbour.EffectiveVcpuPins.Values.Any(pin => IsRealPin(pin, context)));
+            var unpinned = context.Neighbours.CountUnpinned(context.HostCpus.OnlineCpus);
             var evidence = string.Create(CultureInfo.InvariantCulture, $"{unpinned} other running VMs are not pinned");
             return RuleCheck.BrokenBy(
                 unpinned >= ManyUnpinnedVMs ? [$"{evidence}: they share the host CPUs with this one whatever it is pinned to"] : [],
@@ -185,7 +187,7 @@ public static class CpuRules
         static context => context.Change is not CpuModelChange || context.After.Cpu.Mode is not "host-passthrough"
             ? null
             : context.After.DomainType is "qemu"
-                ? RuleCheck.Broken($"'{context.Change.VMName}' is emulated (domain type qemu) and cannot have the CPU mode host-passthrough. Use a named model or maximum, or run it under KVM.")
+                ? RuleCheck.Broken($"'{context.After.Name}' is emulated (domain type qemu) and cannot have the CPU mode host-passthrough. Use a named model or maximum, or run it under KVM.")
                 : RuleCheck.Kept($"domain type {context.After.DomainType}"));
 
     /// <summary>host-passthrough ties a VM to hosts with the same CPU.</summary>
@@ -255,6 +257,4 @@ public static class CpuRules
 
     // A pin to all host CPUs is none: libvirt shows it so after a live pin was taken back.
     private static bool IsRealPin(CpuSet cpus, RuleContext context) => !context.HostCpus.OnlineCpus.IsSubsetOf(cpus);
-
-    private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
 }

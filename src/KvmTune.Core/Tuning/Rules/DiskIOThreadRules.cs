@@ -2,6 +2,7 @@
 using System.Globalization;
 using KvmTune.Topology;
 using KvmTune.Tuning.Changes;
+using static KvmTune.NumberText;
 
 namespace KvmTune.Tuning.Rules;
 
@@ -123,6 +124,4 @@ public static class DiskIOThreadRules
     // For changes that give a disk an I/O thread.
     private static RuleCheck? Added(RuleContext context, Func<RuleContext, RuleCheck> check) =>
         For(context, (_, change, _) => Wanted(change).Count == 0 ? null : check(context));
-
-    private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
 }

@@ -103,7 +103,7 @@ public static class DiskRules
         "Where io_uring is blocked (seccomp, kernel.io_uring_disabled), QEMU falls back to threads with only a line in its log.",
         "winpodx issue 732; QEMU block/file-posix.c",
         static context => context.Change is DiskDriverChange change && change.Options.GetValueOrDefault("io") == "io_uring"
-            ? RuleCheck.Broken($"QEMU may fall back to threads on disk '{change.Disk}' without an error. With -Restart that is looked at; otherwise look for 'falling back' in /var/log/libvirt/qemu/{change.VMName}.log.")
+            ? RuleCheck.Broken($"QEMU may fall back to threads on disk '{change.Disk}' without an error. With -Restart that is looked at; otherwise look for 'falling back' in /var/log/libvirt/qemu/{context.After.Name}.log.")
             : null);
 
     /// <summary>No cache mode means writeback.</summary>

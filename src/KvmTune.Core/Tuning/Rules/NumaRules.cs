@@ -46,7 +46,7 @@ public static class NumaRules
                 ? null
                 : context.VM.Running?.Memory.NumaNodes == change.Nodes
                     ? RuleCheck.Kept("the nodes stay as they are")
-                    : RuleCheck.Broken($"Memory that '{context.Change.VMName}' has already may stay on node {context.VM.Running?.Memory.NumaNodes?.ToString() ?? "any"}. A restart places it anew.")));
+                    : RuleCheck.Broken($"Memory that '{context.After.Name}' has already may stay on node {context.VM.Running?.Memory.NumaNodes?.ToString() ?? "any"}. A restart places it anew.")));
 
     /// <summary>Automatic placement asks numad.</summary>
     public static TuningRule AutoPlacementNeedsNumad { get; } = new(
@@ -57,7 +57,7 @@ public static class NumaRules
             ? null
             : context.Abilities.HasNumad != false
                 ? RuleCheck.Kept("numad is there")
-                : RuleCheck.Broken($"'{context.Change.VMName}' has placement='auto', and numad is not installed on the host. Install numad, or use static placement."));
+                : RuleCheck.Broken($"'{context.After.Name}' has placement='auto', and numad is not installed on the host. Install numad, or use static placement."));
 
     /// <summary>Policies of single cells need cells.</summary>
     public static TuningRule CellPolicyNeedsGuestCells { get; } = new(
@@ -98,8 +98,8 @@ public static class NumaRules
         "libvirt 9.0 qemuDomainSetNumaParametersLive",
         static context => OfPolicy(context, static (context, change) => !change.CanBeLive || !context.VM.IsRunning || context.Change.Scope is ChangeScope.Config
             ? null
-            : context.Change.ConnectionUri.EndsWith("/session", StringComparison.Ordinal)
-                ? RuleCheck.Broken($"'{context.Change.VMName}' runs under a session daemon ({context.Change.ConnectionUri}), which cannot change NUMA nodes live. Use -Scope Config.")
+            : context.HostCpus.ConnectionUri.EndsWith("/session", StringComparison.Ordinal)
+                ? RuleCheck.Broken($"'{context.After.Name}' runs under a session daemon ({context.HostCpus.ConnectionUri}), which cannot change NUMA nodes live. Use -Scope Config.")
                 : RuleCheck.Kept("a system daemon")));
 
     /// <summary>All rules of this file.</summary>

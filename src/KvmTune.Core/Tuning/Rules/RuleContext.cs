@@ -10,7 +10,7 @@ public sealed class RuleContext
 {
     private readonly Lazy<VMHostTopology> _host;
     private readonly VMHostTopology? _hostCpus;
-    private readonly Lazy<IReadOnlyList<VMConfiguration>> _neighbours;
+    private readonly Lazy<VMNeighbours> _neighbours;
     private readonly Lazy<HostMemoryFacts?> _hostMemory;
     private readonly Lazy<HostAbilities> _abilities;
     private readonly Lazy<GuestCpuAbilities?> _guestCpus;
@@ -23,14 +23,14 @@ public sealed class RuleContext
     /// <param name="neighbours">Reads the other running VMs of the host.</param>
     /// <param name="hostMemory">Reads what the local kernel says of the host's memory; null where the host is not this machine.</param>
     public RuleContext(
-        VMChange change, VMFacts vm, VMConfiguration after, Func<VMHostTopology> host, Func<IReadOnlyList<VMConfiguration>> neighbours,
+        VMChange change, VMFacts vm, VMConfiguration after, Func<VMHostTopology> host, Func<VMNeighbours> neighbours,
         Func<HostMemoryFacts?>? hostMemory = null)
     {
         Change = change;
         VM = vm;
         After = after;
         _host = new Lazy<VMHostTopology>(host);
-        _neighbours = new Lazy<IReadOnlyList<VMConfiguration>>(neighbours);
+        _neighbours = new Lazy<VMNeighbours>(neighbours);
         _hostMemory = new Lazy<HostMemoryFacts?>(hostMemory ?? (static () => null));
         _abilities = new Lazy<HostAbilities>(() => ReadAbilities());
         _guestCpus = new Lazy<GuestCpuAbilities?>(() => ReadGuestCpus());
@@ -71,7 +71,7 @@ public sealed class RuleContext
     }
 
     /// <summary>The other running VMs on the host.</summary>
-    public IReadOnlyList<VMConfiguration> Neighbours => _neighbours.Value;
+    public VMNeighbours Neighbours => _neighbours.Value;
 
     /// <summary>What the kernel says of the host's memory; null where the host is not this machine.</summary>
     public HostMemoryFacts? HostMemory => _hostMemory.Value;

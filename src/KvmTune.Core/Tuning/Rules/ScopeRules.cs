@@ -13,7 +13,7 @@ public static class ScopeRules
             ? null
             : context.VM.IsRunning
                 ? RuleCheck.Kept("the VM runs")
-                : RuleCheck.Broken($"The VM '{context.Change.VMName}' does not run. Start it, or use -Scope Config."));
+                : RuleCheck.Broken($"The VM '{context.After.Name}' does not run. Start it, or use -Scope Config."));
 
     /// <summary>A persistent change needs a persistent VM.</summary>
     public static TuningRule ConfigNeedsPersistentVM { get; } = new(
@@ -24,7 +24,7 @@ public static class ScopeRules
             ? null
             : context.VM.IsPersistent
                 ? RuleCheck.Kept("the VM is persistent")
-                : RuleCheck.Broken($"The VM '{context.Change.VMName}' is transient. Define it first (virsh define), or use -Scope Live where the change can be made live."));
+                : RuleCheck.Broken($"The VM '{context.After.Name}' is transient. Define it first (virsh define), or use -Scope Live where the change can be made live."));
 
     /// <summary>Some changes cannot be made in a running VM at all.</summary>
     public static TuningRule ChangeIsNotLive { get; } = new(
@@ -44,7 +44,7 @@ public static class ScopeRules
         "virsh manual, managedsave; libvirt 9.0 qemuDomainObjStart; tried on libvirt 9.0.0",
         static context => !context.VM.HasManagedSave
             ? null
-            : RuleCheck.Broken($"The state of '{context.Change.VMName}' is saved (managed save), and its next start goes on from there with the configuration of then: this change would not be in force. Start the VM and let its guest shut down (Restart-VMDomain, then virsh shutdown {context.Change.VMName}), and make the change then; or throw the saved state away with virsh managedsave-remove {context.Change.VMName}, which loses what the guest had in memory, as a power cut does."));
+            : RuleCheck.Broken($"The state of '{context.After.Name}' is saved (managed save), and its next start goes on from there with the configuration of then: this change would not be in force. Start the VM and let its guest shut down (Restart-VMDomain, then virsh shutdown {context.After.Name}), and make the change then; or throw the saved state away with virsh managedsave-remove {context.After.Name}, which loses what the guest had in memory, as a power cut does."));
 
     /// <summary>All rules of this file.</summary>
     public static IReadOnlyList<TuningRule> All { get; } = [LiveNeedsRunningVM, ConfigNeedsPersistentVM, ChangeIsNotLive, SavedStateHidesChange];

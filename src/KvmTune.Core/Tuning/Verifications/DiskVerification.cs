@@ -25,7 +25,7 @@ internal static class DiskVerification
             [
                 .. verifications,
                 new Verification(
-                    $"disk {disk.Target} io_uring in use", string.Create(CultureInfo.InvariantCulture, $"kernel: /proc/{process.ProcessId}/fd"),
+                    $"disk {disk.Target} io_uring in use", VerifiedBy.Kernel, string.Create(CultureInfo.InvariantCulture, $"kernel: /proc/{process.ProcessId}/fd"),
                     "yes", files.Any(file => file.Contains("io_uring", StringComparison.Ordinal)) ? "yes" : "no, QEMU fell back to threads"),
             ]
             : verifications;
@@ -42,7 +42,7 @@ internal static class DiskVerification
         var device = commandLine.Device((string?)element?.Element("alias")?.Attribute("name") ?? string.Empty);
         if (storage is null)
         {
-            return [new Verification($"disk {disk.Target}", Source($"-blockdev libvirt-{index}-storage"), "on the command line", "not found")];
+            return [new Verification($"disk {disk.Target}", VerifiedBy.Qemu, Source($"-blockdev libvirt-{index}-storage"), "on the command line", "not found")];
         }
 
         var verifications = new List<Verification>();
@@ -51,13 +51,13 @@ internal static class DiskVerification
             var actual = storage.TryGetValue("cache.direct", out var direct)
                 ? $"direct={direct}, no-flush={storage.GetValueOrDefault("cache.no-flush", "false")}, write-cache={device?.GetValueOrDefault("write-cache", NotSet) ?? NotSet}"
                 : NotSet;
-            verifications.Add(new Verification($"disk {disk.Target} cache", Source($"-blockdev {storage["node-name"]}"), CacheFlags(disk.Cache, device), actual));
+            verifications.Add(new Verification($"disk {disk.Target} cache", VerifiedBy.Qemu, Source($"-blockdev {storage["node-name"]}"), CacheFlags(disk.Cache, device), actual));
         }
 
         if (options.Contains("io"))
         {
             verifications.Add(new Verification(
-                $"disk {disk.Target} aio", Source($"-blockdev {storage["node-name"]}"), disk.IO ?? NotSet, storage.GetValueOrDefault("aio", NotSet)));
+                $"disk {disk.Target} aio", VerifiedBy.Qemu, Source($"-blockdev {storage["node-name"]}"), disk.IO ?? NotSet, storage.GetValueOrDefault("aio", NotSet)));
         }
 
         // The node of the format carries these; libvirt from 10 on leaves it out for raw images, and then always writes discard.
@@ -65,7 +65,7 @@ internal static class DiskVerification
         if (options.Contains("discard") && (format is not null || disk.Discard is not null))
         {
             verifications.Add(new Verification(
-                $"disk {disk.Target} discard", Source($"-blockdev {top["node-name"]}"), disk.Discard ?? NotSet, top.GetValueOrDefault("discard", NotSet)));
+                $"disk {disk.Target} discard", VerifiedBy.Qemu, Source($"-blockdev {top["node-name"]}"), disk.Discard ?? NotSet, top.GetValueOrDefault("discard", NotSet)));
         }
 
         if (options.Contains("detect_zeroes"))
@@ -73,7 +73,7 @@ internal static class DiskVerification
             // libvirt turns unmap into on where discards are not passed on (virDomainDiskGetDetectZeroesMode).
             var expected = disk is { DetectZeroes: "unmap", Discard: not "unmap" } ? "on" : disk.DetectZeroes;
             verifications.Add(new Verification(
-                $"disk {disk.Target} detect-zeroes", Source($"-blockdev {top["node-name"]}"), OnOff(expected) ?? NotSet, top.GetValueOrDefault("detect-zeroes", NotSet)));
+                $"disk {disk.Target} detect-zeroes", VerifiedBy.Qemu, Source($"-blockdev {top["node-name"]}"), OnOff(expected) ?? NotSet, top.GetValueOrDefault("detect-zeroes", NotSet)));
         }
 
         return verifications;
@@ -98,7 +98,7 @@ internal static class DiskVerification
                 ?
                 [
                     new Verification(
-                        $"I/O thread {thread}", string.Create(CultureInfo.InvariantCulture, $"kernel: /proc/{process.ProcessId}/task"), "runs",
+                        $"I/O thread {thread}", VerifiedBy.Kernel, string.Create(CultureInfo.InvariantCulture, $"kernel: /proc/{process.ProcessId}/task"), "runs",
                         threads.Keys.Any(number => number.ToString(CultureInfo.InvariantCulture) == thread) ? "runs" : "not found"),
                 ]
                 : Array.Empty<Verification>(),
@@ -110,20 +110,20 @@ internal static class DiskVerification
     {
         if (commandLine.Device(id) is not { } device)
         {
-            return [new Verification($"disk {disk.Target}", Source($"-device {id}"), "on the command line", "not found")];
+            return [new Verification($"disk {disk.Target}", VerifiedBy.Qemu, Source($"-device {id}"), "on the command line", "not found")];
         }
 
         var verifications = new List<Verification>();
         if (change.Options.TryGetValue("iothread", out var thread) && !change.SharedBy.Any(shared => shared.Value))
         {
             verifications.Add(new Verification(
-                $"disk {disk.Target} I/O thread", Source($"-device {id}"), thread is null ? NotSet : $"iothread{thread}", device.GetValueOrDefault("iothread", NotSet)));
+                $"disk {disk.Target} I/O thread", VerifiedBy.Qemu, Source($"-device {id}"), thread is null ? NotSet : $"iothread{thread}", device.GetValueOrDefault("iothread", NotSet)));
         }
 
         if (change.Options.TryGetValue("queues", out var queues))
         {
             verifications.Add(new Verification(
-                $"disk {disk.Target} queues", Source($"-device {id}"), queues ?? NotSet, device.GetValueOrDefault("num-queues", device.GetValueOrDefault("num_queues", NotSet))));
+                $"disk {disk.Target} queues", VerifiedBy.Qemu, Source($"-device {id}"), queues ?? NotSet, device.GetValueOrDefault("num-queues", device.GetValueOrDefault("num_queues", NotSet))));
         }
 
         return verifications;

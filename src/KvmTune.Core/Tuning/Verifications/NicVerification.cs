@@ -2,6 +2,7 @@
 using System.Globalization;
 using KvmTune.Hosts;
 using KvmTune.Topology;
+using static KvmTune.NumberText;
 
 namespace KvmTune.Tuning;
 
@@ -20,7 +21,7 @@ internal static class NicVerification
     {
         if (commandLine.Nic(nic.Mac) is not { } device || commandLine.Netdev(device.GetValueOrDefault("netdev", string.Empty)) is not { } netdev)
         {
-            return [new Verification($"NIC {nic.Mac}", "QEMU command line: -device", "on the command line", "not found")];
+            return [new Verification($"NIC {nic.Mac}", VerifiedBy.Qemu, "QEMU command line: -device", "on the command line", "not found")];
         }
 
         var netdevSource = $"QEMU command line: -netdev {netdev["id"]}";
@@ -28,18 +29,18 @@ internal static class NicVerification
         var verifications = new List<Verification>();
         if (options.ContainsKey("queues"))
         {
-            verifications.Add(new Verification($"NIC {nic.Mac} queues", netdevSource, Text(nic.Queues ?? 1), Text(QueuesOf(netdev))));
+            verifications.Add(new Verification($"NIC {nic.Mac} queues", VerifiedBy.Qemu, netdevSource, Text(nic.Queues ?? 1), Text(QueuesOf(netdev))));
         }
 
         if (options.TryGetValue("name", out var backend) && backend is not null)
         {
             verifications.Add(new Verification(
-                $"NIC {nic.Mac} backend", netdevSource, backend, netdev.GetValueOrDefault("vhost") == "true" || netdev.GetValueOrDefault("type") is "vhost-user" or "vhost-vdpa" ? "vhost" : "qemu"));
+                $"NIC {nic.Mac} backend", VerifiedBy.Qemu, netdevSource, backend, netdev.GetValueOrDefault("vhost") == "true" || netdev.GetValueOrDefault("type") is "vhost-user" or "vhost-vdpa" ? "vhost" : "qemu"));
         }
 
         foreach (var ring in Rings.Where(options.ContainsKey))
         {
-            verifications.Add(new Verification($"NIC {nic.Mac} {ring}", deviceSource, options[ring] ?? NotSet, device.GetValueOrDefault(ring, NotSet)));
+            verifications.Add(new Verification($"NIC {nic.Mac} {ring}", VerifiedBy.Qemu, deviceSource, options[ring] ?? NotSet, device.GetValueOrDefault(ring, NotSet)));
         }
 
         return verifications;
@@ -50,7 +51,7 @@ internal static class NicVerification
     {
         var folder = $"/sys/class/net/{nic.HostDevice}/queues";
         return nic.HostDevice is { Length: > 0 } && Directory.Exists(folder)
-            ? [new Verification($"{nic.HostDevice} queues in use", $"kernel: {folder}", Text(expected), Text(Directory.GetDirectories(folder, "rx-*").Length))]
+            ? [new Verification($"{nic.HostDevice} queues in use", VerifiedBy.Kernel, $"kernel: {folder}", Text(expected), Text(Directory.GetDirectories(folder, "rx-*").Length))]
             : [];
     }
 
@@ -59,6 +60,4 @@ internal static class NicVerification
         netdev.TryGetValue("fds", out var descriptors)
             ? descriptors.Split(':').Length
             : int.TryParse(netdev.GetValueOrDefault("queues"), NumberStyles.None, CultureInfo.InvariantCulture, out var queues) ? queues : 1;
-
-    private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
 }

@@ -1,0 +1,56 @@
+# The bench `hosts`: commands over all VMs of a host in a warm shell, each against the bare calls of libvirt that it cannot do without, from C. libvirt's
+# test driver holds the domains in each process; the rounds take turns.
+$ErrorActionPreference = 'Stop'
+. $PSScriptRoot/Figures.ps1
+. $PSScriptRoot/TestHosts.ps1
+Import-Module (Join-Path $RepositoryRoot 'out/KvmTune')
+$folder = (New-Item -ItemType Directory -Path ([System.IO.Path]::GetTempPath()) -Name "kvmtune-bench-$PID").FullName
+$times = @{}
+
+# One command in turn with its peer; the first round only warms up.
+function Measure-HostCommand([int] $Count, [string] $Name, [scriptblock] $Command, $Peer, [string] $Says, [int] $Rounds, [string] $Goal) {
+    $watch = [System.Diagnostics.Stopwatch]::new()
+    $ours = @(); $bare = @()
+    foreach ($round in 0..$Rounds) {
+        $fromC = Measure-Peer $Peer
+        [GC]::Collect()
+        $watch.Restart()
+        & $Command $round | Out-Null
+        $watch.Stop()
+        if ($round -gt 0) { $bare += $fromC.Ms; $ours += $watch.Elapsed.TotalMilliseconds }
+    }
+    $median = Get-Median $ours
+    Add-Figure "$Count VMs, $Name" $median 'ms' "$(Format-Ratio $median (Get-Median $bare) "$Says from C")$Goal"
+    $times["$Name $Count"] = $median
+}
+
+function Measure-Host([int] $Count, [int] $Rounds) {
+    $uri = New-NodeFile $folder $Count
+    $program = Join-Path $RepositoryRoot 'out/bench/inventory-peer'
+    $read = Start-Peer $program $uri
+    $define = Start-Peer $program @($uri, 'define')
+    try {
+        $null = Connect-VMHost $uri
+        Measure-HostCommand $Count 'Test-VMTuning *' { Test-VMTuning * -WarningAction Ignore } $read 'reading each' $Rounds $(if ($Count -eq 1000) { '; goal: at most 2000 ms' })
+        Measure-HostCommand $Count 'Set-DiskCacheMode *' {
+            param($round) Set-DiskCacheMode * vdb ($round % 2 ? 'writeback' : 'none') -IO threads -Scope Config -Force -Confirm:$false -WarningAction Ignore
+        } $define 'reading and defining each' $Rounds '; goal: at most 3'
+        Measure-HostCommand $Count 'New-VcpuPinPlan *' { New-VcpuPinPlan * -WarningAction Ignore -ErrorAction Ignore } $read 'reading each' $Rounds
+    }
+    finally {
+        foreach ($peer in $read, $define) { $peer.StandardInput.Close(); $peer.WaitForExit() }
+        Disconnect-VMHost $uri
+    }
+}
+
+try {
+    Measure-Host 1000 3
+    Measure-Host 10000 1
+    foreach ($name in 'Test-VMTuning *', 'Set-DiskCacheMode *', 'New-VcpuPinPlan *') {
+        Add-Figure "$name, 10,000 VMs take as long as 1,000, times" ($times["$name 10000"] / $times["$name 1000"]) '' 'linear: 10'
+    }
+}
+finally {
+    Remove-Item -Recurse -Force $folder
+}
+Save-Figure hosts

@@ -1,0 +1,313 @@
+// Works out what a change of one VM would do: the differences, the rules, the equivalent of virsh. Nothing is touched by it.
+using System.Xml.Linq;
+using KvmTune.Hosts;
+using KvmTune.Libvirt;
+using KvmTune.Topology;
+using KvmTune.Tuning.Rules;
+
+namespace KvmTune.Tuning;
+
+/// <summary>Plans changes of one VM.</summary>
+public sealed class VMPlanner : IDisposable
+{
+    private LibvirtDomain _domain;
+    private bool _isOwn;
+
+    /// <summary>Plans for a VM that is found already. It stays the caller's.</summary>
+    public VMPlanner(HostConnection host, LibvirtDomain domain)
+    {
+        ArgumentNullException.ThrowIfNull(host);
+        (Host, _domain) = (host, domain);
+        VM = VMIdentity.Of(host, domain);
+        Running = new RunningVMReading(host);
+    }
+
+    /// <summary>The VM.</summary>
+    public VMIdentity VM { get; }
+
+    /// <summary>The VM's host.</summary>
+    public HostConnection Host { get; }
+
+    /// <summary>The running VMs of the host, which a change is judged beside. Who works on many VMs hands the same reading to the planner of each.</summary>
+    public RunningVMReading Running { get; init; }
+
+    /// <summary>The documents that were read last.</summary>
+    internal VMSnapshot? Known { get; set; }
+
+    /// <summary>Finds the VM that something planned or recorded is about, and plans for it.</summary>
+    /// <param name="host">The host.</param>
+    /// <param name="name">The VM's name.</param>
+    /// <param name="id">The VM's UUID.</param>
+    /// <exception cref="KvmTuneException">It is gone (<c>VMNotFound</c>).</exception>
+    public static VMPlanner Find(HostConnection host, string name, Guid id)
+    {
+        ArgumentNullException.ThrowIfNull(host);
+        return new VMPlanner(host, host.Write().TryLookupByUuid(id) ?? throw host.VMNotFound(name, id)) { _isOwn = true };
+    }
+
+    /// <summary>Works out what a change would do.</summary>
+    /// <exception cref="KvmTuneException">The VM, or something in it that the change names, does not exist.</exception>
+    public VMTuningPlan Plan(VMChange change, CancellationToken cancellationToken = default) =>
+        Plan(change, () => Running.Beside(VM.Id), cancellationToken);
+
+    /// <summary>Works out what a change would do beside other VMs that the caller knows already, or knows to be otherwise by then.</summary>
+    /// <exception cref="KvmTuneException">The VM, or something in it that the change names, does not exist.</exception>
+    internal VMTuningPlan Plan(VMChange change, Func<VMNeighbours> neighbours, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        return Reading(() => Plan(change, Read(change.Scope), neighbours));
+    }
+
+    /// <summary>Works out what a change would do that depends on how the VM is configured now.</summary>
+    /// <exception cref="KvmTuneException">The VM, or something in it that the change names, does not exist.</exception>
+    internal VMTuningPlan Plan(Func<DomainDocument, VMChange> make, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        return Reading(() =>
+        {
+            var now = Read();
+            var change = make((now.Persistent ?? now.Running)!);
+            return Plan(change, change.Scope is ChangeScope.Live && now.Running is not null ? now with { Persistent = null } : now);
+        });
+    }
+
+    /// <summary>
+    /// The plan on what is there now. Of a plan that comes from outside (a file, a job, another host) this is what is to be shown and asked: such
+    /// a plan brings a wish, and its texts and findings may be anything.
+    /// </summary>
+    /// <exception cref="KvmTuneException">The VM is gone, or somebody else changed the same settings since (<c>ConcurrentEdit</c>).</exception>
+    public VMTuningPlan CheckAnew(VMTuningPlan plan)
+    {
+        ArgumentNullException.ThrowIfNull(plan);
+        return Reading(() => CheckAnew(plan, Read(plan.Change.Scope)));
+    }
+
+    /// <summary>Works out what several changes would do one after the other: each is planned on what the ones before it leave.</summary>
+    /// <exception cref="KvmTuneException">The VM, or something in it that a change names, does not exist.</exception>
+    internal IReadOnlyList<VMTuningPlan> PlanTogether(IReadOnlyList<VMChange> changes) => Reading(() =>
+    {
+        var snapshot = Read();
+        var plans = new List<VMTuningPlan>();
+        foreach (var change in changes)
+        {
+            var plan = Plan(change, snapshot);
+            plans.Add(plan);
+            snapshot = new VMSnapshot(
+                plan.ChangesRunning ? Edit(snapshot.Running!, change.ForRunning).After : snapshot.Running,
+                plan.ChangesConfiguration ? Edit(snapshot.Persistent!, change).After : snapshot.Persistent);
+        }
+
+        return plans;
+    });
+
+    /// <summary>Refuses a plan that breaks a rule which forbids it.</summary>
+    /// <exception cref="KvmTuneException">It does; the id is the rule's.</exception>
+    public static void RefuseErrors(VMTuningPlan plan)
+    {
+        ArgumentNullException.ThrowIfNull(plan);
+        if (plan.Errors.Count > 0)
+        {
+            throw new KvmTuneException(
+                plan.Errors[0].RuleId, KvmTuneErrorCategory.InvalidArgument,
+                string.Join(' ', plan.Errors.Select(error => error.Evidence)));
+        }
+    }
+
+    /// <summary>Refuses what was not there when somebody was asked: nobody has agreed to it.</summary>
+    internal static void RefuseNewRisks(VMTuningPlan asked, VMTuningPlan anew)
+    {
+        if (anew.HasChanges && anew.Confirmations.FirstOrDefault(risk => asked.Confirmations.All(known => known.RuleId != risk.RuleId)) is { } risk)
+        {
+            throw new KvmTuneException(
+                risk.RuleId, KvmTuneErrorCategory.PermissionDenied, $"{risk.Evidence} That was not so when '{anew.Title}' was planned. Plan it anew, to be asked.");
+        }
+    }
+
+    /// <summary>The VM on a connection that may change it. It is looked up anew only where the one that is known is of another connection, or of a lost one.</summary>
+    /// <exception cref="KvmTuneException">It is gone (<c>VMNotFound</c>).</exception>
+    internal LibvirtDomain Domain()
+    {
+        var connection = Host.Write();
+        if (_domain.Connection != connection)
+        {
+            var found = connection.TryLookupByUuid(VM.Id) ?? throw Host.VMNotFound(VM.Name, VM.Id);
+            Dispose();
+            (_domain, _isOwn) = (found, true);
+        }
+
+        return _domain;
+    }
+
+    /// <summary>The VM's documents as they are now. One that is as it was before comes as it was taken apart then.</summary>
+    internal VMSnapshot Read(ChangeScope scope = ChangeScope.Auto)
+    {
+        var now = VMReading.Snapshot(Domain(), scope, Known);
+        Known = now with { Persistent = now.Persistent ?? Known?.Persistent };
+        return now;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        if (_isOwn)
+        {
+            _domain.Dispose();
+        }
+    }
+
+    // The plan, where a change of the running VM alone meets the very document that it was planned on. Then everything in the plan
+    // holds that follows from it, and only what forbids the change is judged anew: a host CPU may have gone offline. Else null.
+    internal VMTuningPlan? CheckQuickly(VMTuningPlan plan)
+    {
+        if (!plan.ChangesRunning || plan.ChangesConfiguration || plan.After is null || plan.Preparation is not null || plan.Snapshot.Running is null
+            || !plan.Snapshot.Running.IsFrom(Domain().GetXml(DomainXmlFlags.Secure)))
+        {
+            return null;
+        }
+
+        var hostCpus = HostReading.ReadCpus(Host);
+        var context = Context(plan.Change, plan.Snapshot.ToFacts(), plan.After, hostCpus);
+        RefuseErrors(plan with { Findings = RuleCatalog.Judge(context, RuleSeverity.Error) });
+        return plan with { HostCpus = hostCpus };
+    }
+
+    /// <summary>Works out what a change would do to documents that were read.</summary>
+    internal VMTuningPlan Plan(VMChange change, VMSnapshot snapshot, Func<VMNeighbours>? neighbours = null)
+    {
+        var facts = snapshot.ToFacts();
+        change.CheckTarget(facts.Configured ?? facts.Current);
+        var live = facts.IsRunning && change.CanBeLive && change.Scope is not ChangeScope.Config;
+        var config = facts.IsPersistent && change.Scope is not ChangeScope.Live;
+
+        var running = live ? Edit(snapshot.Running!, change.ForRunning) : null;
+        var persistent = config ? Edit(snapshot.Persistent!, change) : null;
+        var edit = persistent ?? running ?? Edit(snapshot.Persistent ?? snapshot.Running!, change);
+        var hostCpus = HostReading.ReadCpus(Host);
+        var differences = Differences(
+            running is null ? [] : SettingComparer.Compare(running.Before.Settings, running.After.Settings, hostCpus.OnlineCpus),
+            persistent is null ? [] : SettingComparer.Compare(persistent.Before.Settings, persistent.After.Settings));
+        var after = edit.After.ToConfiguration();
+        var context = Context(change, facts, after, hostCpus, neighbours);
+        var preparation = change.Preparation(context, Host);
+        return new VMTuningPlan
+        {
+            VMName = VM.Name,
+            VMId = VM.Id,
+            ConnectionUri = VM.ConnectionUri,
+            Change = change,
+            ChangesRunning = live,
+            ChangesConfiguration = config,
+            RequiresRestart = config && facts.IsRunning && !live && ((persistent!.IsReal && !change.IsReturn) || IsPending(snapshot.Running!, change, hostCpus.OnlineCpus)),
+            Differences = differences,
+            Findings = RuleCatalog.Judge(context),
+            XmlDifference = TerminalText.Of(XmlDifference.Between(edit.Before.ToXml(), edit.After.ToXml())),
+            Preparation = preparation,
+            VirshCommand = TerminalText.Of(string.Join(
+                '\n', VirshCommands(change, running, persistent, edit).Prepend(preparation?.VirshCommand).Where(command => command is not null))),
+            HasChanges = differences.Count > 0 || persistent is { IsReal: true } || preparation is not null,
+            Snapshot = snapshot,
+            HostCpus = hostCpus,
+            After = after,
+        };
+    }
+
+    /// <summary>
+    /// After a failure: whether nothing is left of a change. What cannot be seen any more is not claimed. What others did elsewhere, and what
+    /// waited for a restart before, is no matter.
+    /// </summary>
+    internal bool IsAsBefore(VMTuningPlan plan)
+    {
+        try
+        {
+            var (before, now) = (plan.Snapshot, Read());
+            return now.Running is null == before.Running is null
+                && (!plan.ChangesConfiguration || HasNothingOf(plan.Change, before.Persistent!, now.Persistent, hostCpus: null))
+                && (before.Running is null || HasNothingOf(plan.Change.ForRunning, before.Running, now.Running, HostReading.ReadCpus(Host).OnlineCpus));
+        }
+        catch (Exception exception) when (exception is LibvirtException or KvmTuneException or ObjectDisposedException)
+        {
+            return false;
+        }
+    }
+
+    // The configuration may be as asked for already, and the running VM not yet: a restart is what is missing then. The other way
+    // round is common for an inverse: the running VM never had what is taken out of the configuration.
+    internal static bool IsPending(DomainDocument running, VMChange change, CpuSet hostCpus) =>
+        SettingComparer.Pending(running.Settings, Edit(running, change).After.Settings, hostCpus).Count > 0;
+
+    private T Reading<T>(Func<T> read)
+    {
+        try
+        {
+            return read();
+        }
+        catch (LibvirtException exception)
+        {
+            throw LibvirtErrors.Calling(exception, $"reading '{VM.Name}'");
+        }
+    }
+
+    // The two documents get the same by one command where that is so.
+    private IEnumerable<string> VirshCommands(VMChange change, DocumentEdit? running, DocumentEdit? persistent, DocumentEdit edit) =>
+        change.RunningPart is null || running is null || persistent is null
+            ? change.VirshCommands(VM, running is not null, persistent is not null, edit.Before, edit.After)
+            : change.VirshCommands(VM, live: false, config: true, persistent.Before, persistent.After)
+                .Concat(change.ForRunning.VirshCommands(VM, live: true, config: false, running.Before, running.After));
+
+    private static bool HasNothingOf(VMChange change, DomainDocument before, DomainDocument? now, CpuSet? hostCpus) =>
+        now is not null && SettingComparer.Compare(now.Settings, Edit(now, change.Inverse(before)).After.Settings, hostCpus).Count == 0;
+
+    private RuleContext Context(
+        VMChange change, VMFacts facts, VMConfiguration after, VMHostTopology hostCpus, Func<VMNeighbours>? neighbours = null)
+    {
+        return new RuleContext(
+            change, facts, after, () => HostReading.Read(Host), neighbours ?? (() => Running.Beside(VM.Id)),
+            () => Host.IsLocalQemu ? HostMemoryFacts.Read() : null)
+        {
+            ReadAbilities = () => HostAbilities.Read(Host),
+            ReadGuestCpus = () => GuestCpuAbilities.Read(Host, after.Architecture, after.Machine, after.DomainType),
+            HostCpus = hostCpus,
+        };
+    }
+
+    /// <summary>The plan on documents that were read now. Others' edits elsewhere are kept and no matter; edits of the same settings are an error.</summary>
+    internal VMTuningPlan CheckAnew(VMTuningPlan plan, VMSnapshot now)
+    {
+        if (plan.VMId != VM.Id)
+        {
+            throw new ArgumentException($"The plan is of another VM ('{plan.VMName}', {plan.VMId}) than '{VM.Name}'.", nameof(plan));
+        }
+
+        var anew = Plan(plan.Change, now);
+        return anew.Differences.SequenceEqual(plan.Differences)
+            ? anew
+            : throw new KvmTuneException(
+                "ConcurrentEdit", KvmTuneErrorCategory.ResourceBusy,
+                $"'{plan.VMName}' was changed by somebody else since this was planned. Planned: {Describe(plan.Differences)}. Now it would be: {Describe(anew.Differences)}. Look at it with Get-VMTopology and plan again.");
+    }
+
+    private static string Describe(IReadOnlyList<SettingDifference> differences) =>
+        differences.Count == 0 ? "no change" : string.Join("; ", differences);
+
+    private static DocumentEdit Edit(DomainDocument before, VMChange change)
+    {
+        var after = before.Copy();
+        change.Edit(after);
+        return new DocumentEdit(before, after);
+    }
+
+    private static List<SettingDifference> Differences(
+        IReadOnlyList<ConfigurationDifference> running, IReadOnlyList<ConfigurationDifference> persistent) =>
+    [
+        .. persistent.Select(difference => Where(difference, running.Contains(difference) ? ChangeScope.Both : ChangeScope.Config)),
+        .. running.Except(persistent).Select(difference => Where(difference, ChangeScope.Live)),
+    ];
+
+    private static SettingDifference Where(ConfigurationDifference difference, ChangeScope where) =>
+        new(difference.Setting, difference.Running, difference.Configured, where);
+
+    private sealed record DocumentEdit(DomainDocument Before, DomainDocument After)
+    {
+        public bool IsReal => !XNode.DeepEquals(Before.Domain, After.Domain);
+    }
+}
