@@ -3,6 +3,9 @@ using System.Collections;
 using System.Collections.ObjectModel;
 using System.Globalization;
 
+// The names are short: these types stand in nearly every property of an object, and people see them in Get-Member.
+#pragma warning disable CA1710
+
 namespace KvmTune;
 
 /// <summary>Makes lists of an object's property.</summary>

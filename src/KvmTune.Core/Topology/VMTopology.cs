@@ -51,7 +51,7 @@ public sealed record VMTopology
 
     /// <summary>The I/O threads.</summary>
     public IReadOnlyList<IOThreadTopology> IOThreads => new Items<IOThreadTopology>(
-        [.. Current.IOThreadIds.Select(id => new IOThreadTopology(id, Current.IOThreadPins.GetValueOrDefault(id)) { VM = new VMIdentity(VMName, VMId, ConnectionUri) })]);
+        [.. Current.IOThreadIds.Select(id => new IOThreadTopology(id, Current.IOThreadPins.GetValueOrDefault(id)) { VM = new VMOwner(VMName, VMId, ConnectionUri) })]);
 
     /// <summary>The CPU that the guest sees.</summary>
     public CpuConfiguration Cpu => Current.Cpu;
@@ -84,7 +84,7 @@ public sealed record VMTopology
 /// <param name="VMName">The VM's name.</param>
 /// <param name="VMId">The VM's UUID.</param>
 /// <param name="ConnectionUri">The libvirt connection that the VM is reached by.</param>
-internal sealed record VMIdentity(string VMName, Guid VMId, string ConnectionUri);
+internal sealed record VMOwner(string VMName, Guid VMId, string ConnectionUri);
 
 /// <summary>A part of a VM: a vCPU, an I/O thread, a disk, a NIC. It knows its VM, so that cmdlets take it for that VM and itself.</summary>
 public abstract record VMPart
@@ -100,7 +100,7 @@ public abstract record VMPart
 
     // Set by the one who read it.
     [JsonInclude]
-    internal VMIdentity? VM { get; set; }
+    internal VMOwner? VM { get; set; }
 }
 
 /// <summary>One vCPU.</summary>

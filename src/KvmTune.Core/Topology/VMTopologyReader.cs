@@ -21,7 +21,7 @@ public static class VMTopologyReader
         var running = runningXml is null ? null : DomainXmlReader.Read(runningXml.Span);
         var configured = configuredXml is null ? null : DomainXmlReader.Read(configuredXml.Span);
         var current = running ?? configured!;
-        var vm = new VMIdentity(TerminalText.Line(domain.Name), domain.Id, connectionUri);
+        var vm = new VMOwner(TerminalText.Line(domain.Name), domain.Id, connectionUri);
         Own(running, vm);
         Own(configured, vm);
         return new VMTopology
@@ -41,7 +41,7 @@ public static class VMTopologyReader
     }
 
     // They were only just read, and nobody else has them yet.
-    private static void Own(VMConfiguration? configuration, VMIdentity vm)
+    private static void Own(VMConfiguration? configuration, VMOwner vm)
     {
         foreach (var part in configuration?.Disks.Cast<VMPart>().Concat(configuration.Nics) ?? [])
         {
@@ -49,7 +49,7 @@ public static class VMTopologyReader
         }
     }
 
-    private static VcpuTopology[] Vcpus(LibvirtDomain domain, VMConfiguration current, bool isRunning, CpuSet hostCpus, VMIdentity vm)
+    private static VcpuTopology[] Vcpus(LibvirtDomain domain, VMConfiguration current, bool isRunning, CpuSet hostCpus, VMOwner vm)
     {
         var vcpus = new VcpuTopology[current.MaxVcpus];
         for (var number = 0; number < vcpus.Length; number++)
