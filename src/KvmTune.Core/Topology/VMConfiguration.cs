@@ -45,7 +45,7 @@ public sealed record VMConfiguration
     /// </summary>
     public IReadOnlyDictionary<int, CpuSet> EffectiveVcpuPins => VcpuCpuSet is not { IsEmpty: false } cpus
         ? VcpuPins
-        : Enumerable.Range(0, MaxVcpus).Concat(VcpuPins.Keys).Distinct().ToDictionary(vcpu => vcpu, vcpu => VcpuPins.GetValueOrDefault(vcpu) ?? cpus);
+        : Map.Of<int, CpuSet>(Enumerable.Range(0, MaxVcpus).Concat(VcpuPins.Keys).Distinct().ToDictionary(vcpu => vcpu, vcpu => VcpuPins.GetValueOrDefault(vcpu) ?? cpus));
 
     /// <summary>The host CPUs that the emulator thread is bound to; null where it is bound to none.</summary>
     public CpuSet? EffectiveEmulatorPin => EmulatorPin ?? (VcpuCpuSet is { IsEmpty: false } cpus ? cpus : null);
