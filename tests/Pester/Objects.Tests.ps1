@@ -117,6 +117,18 @@ Describe 'JSON of a VM' {
         $json.Vcpus[0].Keys | Should -Contain CpuTimeSeconds
         $json.Configured.VcpuPins['0'].Text | Should -Be '2'
     }
+
+    It 'of a VM whose CPUs are bound as a whole, with cells and threads' {
+        $folder = Join-Path $TestDrive bound
+        $bound = New-TestHost $folder db01 -ShutOff
+        $text = (Get-Content "$folder/node.xml" -Raw) -replace '<vcpu>2</vcpu>', "<vcpu cpuset='0,2'>2</vcpu><iothreads>1</iothreads><cputune><vcpupin vcpu='0' cpuset='2'/><iothreadpin iothread='1' cpuset='4'/></cputune>"
+        Set-Content "$folder/node.xml" $text
+        $vm = Get-VMTopology db01 -ConnectionUri $bound | ConvertTo-Json -Depth 100 | ConvertFrom-Json -AsHashtable
+        $vm.Configured.EffectiveVcpuPins['1'].Text | Should -Be '0,2'
+        $vm.Configured.IOThreadPins['1'].Text | Should -Be '4'
+        Get-VMTopology db01 -ConnectionUri $bound | ConvertTo-Json -Depth 100 | Test-Json -SchemaFile "$schemas/VMTopology.schema.json" -ErrorAction Stop | Should -BeTrue
+        Disconnect-VMHost $bound -ErrorAction Ignore
+    }
 }
 
 Describe 'The heads of the table of <Type>' -ForEach $tables {
