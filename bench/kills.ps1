@@ -16,6 +16,7 @@ Import-Module $module
 # The longest time to the kill is about as long as the experiment's first switches there and back take.
 $experiments = @(
     @{ Name = 'a live pin'; Seconds = 14.0; Script = "Set-VcpuPin $vm 0 0 -AsPlan | Invoke-VMExperiment -Workload Cpu -RunTime 2s -Keep Always -TimeLimit 30s" }
+    @{ Name = 'a live pin, inside one load'; Seconds = 14.0; Script = "Set-VcpuPin $vm 0 0 -AsPlan | Invoke-VMExperiment -Workload Cpu -Keep Always -TimeLimit 30s" }
     @{ Name = 'a disk cache, by restarts'; Seconds = 45.0; Script = "Set-DiskCacheMode $vm vdb -Cache none -AsPlan -WarningAction Ignore | Invoke-VMExperiment -Workload Cpu -RunTime 2s -Keep Always -Restart -Design Blocks" }
 )
 

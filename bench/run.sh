@@ -3,6 +3,8 @@
 #   pin | inventory | hosts | import | completion | verdict | placement | harness | watch
 #   bottlenecks [-Rounds N] [-Seconds N] [-Kind KIND,…]   planted on the lab; a quarter of an hour
 #   kills [ROUNDS]                     experiments on the lab, killed at random moments and taken back
+#   decide [-Figure NAME,…] [-Rounds N]    how soon it is known, live: power | live | pairs | hand | cost; half an hour on the lab
+#   record-stream WORKLOAD quiet|noisy SECONDS   makes a series for `decide` on the lab
 #   record WORKLOAD quiet|noisy RUNS   makes a series for `verdict` on the lab, beside a noisy neighbour or without
 #   record-boots BOOTS                 makes a series of boots of the same settings for `verdict` on the lab; a minute a boot
 # Each prints one line a figure and writes the same to out/bench/NAME.json. README.md beside this file says what they measure.
@@ -37,9 +39,9 @@ run() {
             mkdir -p out/bench/journal
             gcc -O2 -Wall -Werror -o out/bench/pin-peer bench/pin-peer.c -lvirt -lsqlite3
             in_powershell pin ;;
-        import | completion | kills | watch | bottlenecks) in_powershell "$@" ;;
-        verdict | placement | harness | record | record-boots) dotnet run --project bench/KvmTune.Bench -c Release -v quiet -- "$@" ;;
-        *) sed -n '2,8s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+        import | completion | kills | watch | bottlenecks | decide) in_powershell "$@" ;;
+        verdict | placement | harness | record | record-boots | record-stream) dotnet run --project bench/KvmTune.Bench -c Release -v quiet -- "$@" ;;
+        *) sed -n '2,10s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
     esac
 }
 

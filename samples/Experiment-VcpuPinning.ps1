@@ -4,8 +4,8 @@
 Tries whether pinned vCPUs make CPU work steadier.
 
 .DESCRIPTION
-The second experiment of the method, in pairs, live, without a restart. The deciding metric is the latency of the slowest events inside a run,
-of which every run has thousands, and not the spread of a few seconds.
+The second experiment of the method, in a minute, live: one load without a pause, while the side changes every second. The deciding metric is the
+latency of the slowest events, of which every second has many. With -Workload Observe the load is the guest's own.
 
 .PARAMETER VMName
 The VM.
@@ -17,13 +17,17 @@ The workload that decides.
 The host CPU of each vCPU; by default vCPU 0 goes to the first online host CPU, vCPU 1 to the next, and so on.
 
 .PARAMETER RunTime
-The steady load of one run, in seconds.
+The steady load of one run, in seconds: for pairs of runs instead of one load.
 
 .PARAMETER DecidingMetric
-The metric that decides. EventsPerSecond asks whether it is faster.
+The metric that decides: a latency asks whether it is steadier, EventsPerSecond whether it is faster. By default LatencyP99 where the workload
+has it, else its own.
 
 .PARAMETER Pairs
-A fixed number of pairs; by default looks after 8, 12 and 20.
+A fixed number of pairs; by default as many as it takes.
+
+.PARAMETER TimeLimit
+How long it may take; by default a minute of load.
 
 .PARAMETER Seed
 A seed, to repeat an order.
@@ -42,9 +46,10 @@ param(
     [string] $VMName = 'lab2',
     [string] $Workload = 'Cpu',
     [hashtable] $Map,
-    [double] $RunTime = 3,
-    [string] $DecidingMetric = 'LatencyP99',
+    [double] $RunTime,
+    [string] $DecidingMetric,
     [int] $Pairs,
+    [string] $TimeLimit,
     [int] $Seed,
     [ValidateSet('Improved', 'NotWorse', 'Always', 'Never')]
     [string] $Keep = 'Never'
@@ -62,8 +67,12 @@ if (-not $Map) {
     for ($vcpu = 0; $vcpu -lt $vm.VcpuCount; $vcpu++) { $Map[$vcpu] = "$($online[$vcpu % $online.Count])" }
 }
 
-$options = @{ Workload = $Workload; RunTime = $RunTime; Keep = $Keep; DecidingMetric = $DecidingMetric }
-if ($Pairs) { $options.Runs = $Pairs; $options.Design = 'Pairs' }
+$options = @{ Workload = $Workload; Keep = $Keep }
+if (-not $DecidingMetric -and $Workload -ne 'Observe') { $DecidingMetric = 'LatencyP99' }
+if ($DecidingMetric) { $options.DecidingMetric = $DecidingMetric }
+if ($RunTime) { $options.RunTime = $RunTime }
+if ($Pairs) { $options.Runs = $Pairs }
+if ($TimeLimit) { $options.TimeLimit = $TimeLimit }
 if ($PSBoundParameters.ContainsKey('Seed')) { $options.Seed = $Seed }
 $experiment = Set-VcpuPin $VMName -Map $Map -AsPlan | Invoke-VMExperiment @options
 if (-not $experiment) { return }
@@ -81,20 +90,20 @@ $rate = $experiment.Comparison.Metrics | Where-Object { $_.Metric.Kind -eq 'Rate
 $lines = @("Is it $(if ($asked.Metric.Kind -eq 'Rate') { 'faster' } else { 'steadier' })? $($experiment.Comparison.Sentence)")
 $lines += "The speed: $($rate.Sentence)"
 
-# Within a run: its tail latencies and how much its rate varies from second to second.
+# Inside the load: its tail latencies, and in pairs of runs how much a rate varies from second to second.
 $within = @($experiment.Comparison.Metrics | Where-Object { $_.Metric.Kind -in 'LatencyPercentile', 'Variation' })
 $steadier = @($within | Where-Object Verdict -EQ Improved)
 $rougher = @($within | Where-Object Verdict -EQ Regressed)
 $lines += $within | ForEach-Object {
     $scale, $unit = if ($_.Metric.Unit -eq 'ns') { 1e6, 'ms' } else { 1, $_.Metric.Unit }
-    "$($_.Metric.Name) within a run: $(Format-Number ($_.BaselineMedian / $scale)) $unit unpinned, $(Format-Number ($_.CandidateMedian / $scale)) $unit pinned (verdict: $($_.Verdict))."
+    "$($_.Metric.Name): $(Format-Number ($_.BaselineMedian / $scale)) $unit unpinned, $(Format-Number ($_.CandidateMedian / $scale)) $unit pinned (verdict: $($_.Verdict))."
 }
-$lines += if ($steadier -and -not $rougher) { "So yes: pinned, the work is steadier inside a run ($($steadier.Metric.Name -join ', '))$(if ($rate.Verdict -ne 'Improved') { ', even though it is no faster' })." }
-elseif ($rougher -and -not $steadier) { "So no: pinned, the work is less steady inside a run ($($rougher.Metric.Name -join ', '))." }
+$lines += if ($steadier -and -not $rougher) { "So yes: pinned, the work is steadier ($($steadier.Metric.Name -join ', '))$(if ($rate.Verdict -ne 'Improved') { ', even though it is no faster' })." }
+elseif ($rougher -and -not $steadier) { "So no: pinned, the work is less steady ($($rougher.Metric.Name -join ', '))." }
 elseif ($steadier) { "It is both: steadier in $($steadier.Metric.Name -join ', '), less steady in $($rougher.Metric.Name -join ', ')." }
-else { 'That it is steadier inside a run is not shown by these runs, nor that it is less steady.' }
+else { 'That it is steadier is not shown here, nor that it is less steady.' }
 if ($spread = $rate.SpreadRatio) {
-    $lines += "From run to run, the spread was $(Format-Number $spread.Ratio) times that of before [$(Format-Number $spread.Low), $(Format-Number $spread.High)]; with fewer than 30 runs that is shown and not judged."
+    $lines += "From $(if ($experiment.Switching) { 'slot to slot' } else { 'run to run' }), the spread was $(Format-Number $spread.Ratio) times that of before [$(Format-Number $spread.Low), $(Format-Number $spread.High)]; that is shown and not judged."
 }
 $guests = @(Get-VMTopology -ConnectionUri $vm.ConnectionUri | Where-Object State -EQ Running)
 $vcpus = ($guests | Measure-Object VcpuCount -Sum).Sum

@@ -1,6 +1,7 @@
 // Runs one benchmark by its name, prints its figures and writes them to out/bench/NAME.json under the repository's root.
 using System.Globalization;
 using KvmTune.Bench;
+using KvmTune.Bench.Decide;
 using KvmTune.Bench.Harness;
 using KvmTune.Bench.Lab;
 using KvmTune.Bench.Placements;
@@ -16,6 +17,9 @@ var benches = new Dictionary<string, Func<string[], IAsyncEnumerable<BenchFigure
     ["placement"] = arguments => PlacementBench.Run(
         arguments.Length > 0 ? int.Parse(arguments[0], CultureInfo.InvariantCulture) : 20).ToAsyncEnumerable(),
     ["harness"] = HarnessBench.RunAsync,
+    ["decide"] = arguments => DecideBench.Run(Path.Combine(root, "bench", "data", "within-run"), arguments).ToAsyncEnumerable(),
+    ["record-stream"] = arguments => StreamRecorder.RecordAsync(Path.Combine(root, "bench", "data", "within-run"), arguments),
+    ["neighbour"] = _ => NeighbourProgram.RunAsync(),
     ["record"] = arguments => SeriesRecorder.RecordAsync(series, arguments),
     ["record-boots"] = arguments => BootRecorder.RecordAsync(boots, arguments),
 };

@@ -201,7 +201,7 @@ Describe 'Ctrl+C during <Phase>' -Tag Lab, lab2 -Skip:(-not $env:KVMTUNE_LAB) -F
         $null = Connect-VMHost (Get-LabUri)
         Restore-Guest lab2
         $before = Get-DomainText lab2
-        $pipeline = Start-Pipeline "Set-VcpuPin lab2 0 1 -ConnectionUri '$(Get-LabUri)' -AsPlan | Invoke-VMExperiment -Workload RandomWrite -FileSizeMiB 64 -RunTime 2 -Keep Always"
+        $pipeline = Start-Pipeline "Set-VcpuPin lab2 0 1 -ConnectionUri '$(Get-LabUri)' -AsPlan | Invoke-VMExperiment -Workload RandomWrite -FileSizeMiB 64 -RunTime 2 -Design Pairs -Keep Always"
         Wait-Activity $pipeline $Like
         $pipeline.Stop()
         (Wait-Pipeline $pipeline).State | Should -Be Stopped

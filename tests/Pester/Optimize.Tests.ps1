@@ -43,12 +43,13 @@ Describe 'Optimize-VM on a real guest' -Tag Lab, lab1 -Skip:(-not $env:KVMTUNE_L
         }
 
         It 'finds it, proves it and fixes it; every change that it made is in the history, with its measurements' {
-            $optimization = Optimize-VM lab1 -Workload Cpu -RunTime 2s -Interval 4s -Confirm:$false -WarningAction Ignore
+            $optimization = Optimize-VM lab1 -Workload Cpu -Interval 4s -Confirm:$false -WarningAction Ignore
             $optimization.Diagnoses[0].Area | Should -Be Cpu
             $optimization.Diagnoses[0].Cause | Should -Be VcpuDelay
             $optimization.Outcome | Should -Be Improved
             $kept = @($optimization.Kept)
             $kept[0].Experiment.Verdict | Should -Be Improved
+            $kept[0].Experiment.Design | Should -Be Switchback
             $kept[0].Experiment.Comparison.PrimaryMetric.ShiftPercent | Should -BeGreaterThan 20
             # By the kernel: the two no longer share one host CPU.
             $allowed = foreach ($vcpu in 0, 1) { Get-VcpuAffinity lab1 $vcpu }

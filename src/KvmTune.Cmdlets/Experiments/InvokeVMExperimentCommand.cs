@@ -43,7 +43,10 @@ public sealed class InvokeVMExperimentCommand : ExperimentingCmdlet
     [Parameter(ParameterSetName = ChangeSet)]
     public SwitchParameter AllowMultiple { get; set; }
 
-    /// <summary>The order of the runs. Auto: pairs, of boots where the change needs a restart; blocks where -TimeLimit leaves no time for those.</summary>
+    /// <summary>
+    /// The order of the runs. Auto: Switchback for a change that can be made live under a workload that reports while it runs; else pairs, of boots
+    /// where the change needs a restart; blocks where -TimeLimit leaves no time for those.
+    /// </summary>
     [Parameter]
     public ExperimentDesign Design { get; set; }
 
@@ -80,6 +83,7 @@ public sealed class InvokeVMExperimentCommand : ExperimentingCmdlet
         Restart = Restart,
         RestartOptions = RestartOptions,
         Runs = IsGiven(nameof(Runs)) ? Runs : null,
+        InRuns = IsGiven(nameof(RunTime)),
         TimeLimit = TimeLimit,
         Metric = DecidingMetric,
         ThresholdPercent = Threshold,
@@ -164,6 +168,12 @@ public sealed class InvokeVMExperimentCommand : ExperimentingCmdlet
     private void Run(VMTarget vm, IReadOnlyList<VMTuningPlan> plans)
     {
         var workload = Request(vm.Reference.Performance?.Workload, vm);
+        if (vm.Reference.Performance is null && !IsGiven(nameof(Area)))
+        {
+            // The guest's own load is looked at where the change should show.
+            workload = workload with { Area = ObserveWorkload.AreaOf(plans[0].Area) };
+        }
+
         var options = Options;
         using var target = new KvmTune.Measurement.LibvirtMeasurementTarget(vm.Domain, TimeProvider.System);
         using var planner = new VMPlanner(vm.Host, vm.Domain);

@@ -62,6 +62,6 @@ public sealed class ShowVMComparisonCommand : CancellableCmdlet
                 $"The comparison of '{comparison.VMName}' has no metric '{string.Join("', '", Metric)}'. It has: {string.Join(", ", comparison.Metrics.Select(metric => metric.Metric.Name))}.");
         }
 
-        WriteObject(plot with { IsAscii = Ascii || !SessionStyle.CanDraw(ComparisonPicture.UnicodeStrokes) });
+        WriteObject(plot with { IsAscii = Ascii || !SessionStyle.CanDraw(ComparisonPicture.UnicodeStrokes + (plot.Timeline is null ? null : ComparisonPicture.TimelineStrokes)) });
     }
 }

@@ -51,6 +51,7 @@ public sealed class OptimizeVMCommand : ExperimentingCmdlet
         Restart = Restart,
         RestartOptions = RestartOptions,
         Runs = IsGiven(nameof(Runs)) ? Runs : null,
+        InRuns = IsGiven(nameof(RunTime)),
     };
 
     /// <inheritdoc/>

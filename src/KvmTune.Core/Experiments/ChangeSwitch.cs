@@ -116,6 +116,23 @@ internal sealed class ChangeSwitch(
         tuner.RestartAsync(_plans[^1], options with { Undoes = EntryOf(_plans[^1]) }, cancellationToken);
 
     /// <inheritdoc/>
+    public string? WhyNotSwitched => _plans.Count > 1
+        ? "several changes are tried as one"
+        : LiveSwitch.WhyNot(_plans[0]);
+
+    /// <inheritdoc/>
+    public async Task<ILiveSwitch> OpenSwitchAsync(CancellationToken cancellationToken)
+    {
+        var opened = await tuner.OpenSwitchAsync(_plans[0], options, cancellationToken);
+        if (opened.Result.JournalId is { } id)
+        {
+            _journalIds.Add(id);
+        }
+
+        return opened;
+    }
+
+    /// <inheritdoc/>
     public void TakeBackPreparations()
     {
         foreach (var preparation in Enumerable.Reverse(_preparations))

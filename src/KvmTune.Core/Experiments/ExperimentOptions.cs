@@ -7,7 +7,10 @@ namespace KvmTune.Experiments;
 [JsonText(typeof(EnumName))]
 public enum ExperimentDesign
 {
-    /// <summary>Pairs; where the change needs a restart and the time limit is too short for them, blocks.</summary>
+    /// <summary>
+    /// Switchback, where the change can be made live and the workload reports while it runs; else pairs; and blocks, where the change needs a
+    /// restart and the time limit is too short for pairs.
+    /// </summary>
     Auto,
 
     /// <summary>Runs in pairs, one of each side, the order inside each pair by a random coin; where the change needs a restart, a pair is two boots.</summary>
@@ -24,6 +27,9 @@ public enum ExperimentDesign
     /// restart these are two boots, and give a direction only.
     /// </summary>
     Sequential,
+
+    /// <summary>One load that runs without a pause, while the side changes every second or two, the order inside each pair of slots by a random coin.</summary>
+    Switchback,
 }
 
 /// <summary>When a change that was tried is kept.</summary>
@@ -70,13 +76,22 @@ public sealed record ExperimentOptions
     public RestartOptions RestartOptions { get; init; } = new();
 
     /// <summary>
-    /// A fixed number: of pairs (at least 6), or of counted runs a side for the other designs. Null: for pairs, looks after 8, 12 and 20 of
-    /// them; for the others 8 runs a side.
+    /// A fixed number: of pairs (at least 6), or of counted runs a side for the other designs. Null: for Switchback, as many pairs as the time
+    /// allows, looked at a few times; for pairs of runs, looks after 8, 12 and 20 of them; for the others 8 runs a side.
     /// </summary>
     public int? Runs { get; init; }
 
-    /// <summary>How long the experiment may take; null for as long as it needs. It ends with what was measured by then, and says so.</summary>
+    /// <summary>
+    /// How long the experiment may take; null for as long as it needs, and for Switchback for 60 s of load. It ends with what was measured by
+    /// then, and says so.
+    /// </summary>
     public TimeSpan? TimeLimit { get; init; }
+
+    /// <summary>Whether runs are asked for, since they were given a length: then Auto does not switch inside one load.</summary>
+    public bool InRuns { get; init; }
+
+    /// <summary>How long the side is switched at most, for Switchback; null for the whole of the time limit, or 60 s where there is none.</summary>
+    public TimeSpan? LoadTime { get; init; }
 
     /// <summary>The name of the metric that decides, for example a latency where the question is whether the guest is steadier; null for the workload's primary one.</summary>
     public string? Metric { get; init; }

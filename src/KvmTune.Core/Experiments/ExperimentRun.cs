@@ -85,7 +85,7 @@ internal sealed class ExperimentRun
         catch (Exception exception)
         {
             var failure = await guest.TryAbandonAsync();
-            if (Ended(exception, failure, guest.WasTouched, cancellationToken) is { } ended)
+            if (ExperimentEnd.Of(Subject, Target, exception, failure, guest.WasTouched, _runs.ToPerformances(), cancellationToken) is { } ended)
             {
                 throw ended;
             }
@@ -199,34 +199,5 @@ internal sealed class ExperimentRun
             RunsPerUnit = Schedule.RunsPerUnit,
             Forecasts = !isLook,
         });
-    }
-
-    // The error that a caller sees; null for a defect, which is let through as it is.
-    private Exception? Ended(Exception cause, Exception? failure, bool wasTouched, CancellationToken cancellationToken)
-    {
-        var partial = _runs.ToPerformances();
-        var isCanceled = cause is OperationCanceledException && cancellationToken.IsCancellationRequested;
-        var message = isCanceled ? $"The experiment on '{Target.VMName}' was cancelled." : cause.Message;
-        if (failure is not null)
-        {
-            return new ExperimentInterruptedException(
-                ExperimentInterruptedException.UndoFailed, KvmTuneErrorCategory.InvalidResult,
-                $"{message} And '{Subject.Title}' could not be taken back wholly from '{Target.VMName}': {failure.Message} Look at it with Get-VMTopology, and take it back with Undo-VMTuning.",
-                partial, isUndone: false, new AggregateException(cause, failure));
-        }
-
-        message += wasTouched ? $" '{Subject.Title}' was taken back; '{Target.VMName}' is as it was before." : $" '{Target.VMName}' was not changed.";
-        if (isCanceled)
-        {
-            return new ExperimentCanceledException(message, partial, cause, cancellationToken);
-        }
-
-        var known = cause switch
-        {
-            KvmTuneException engine => engine,
-            LibvirtException libvirt => LibvirtErrors.Calling(libvirt, $"the experiment on '{Target.VMName}'"),
-            _ => null,
-        };
-        return known is null ? null : new ExperimentInterruptedException(known.ErrorId, known.Category, message, partial, isUndone: true, cause);
     }
 }

@@ -28,6 +28,13 @@ internal interface IExperimentSubject
     /// <summary>Starts the VM anew, as it is configured.</summary>
     Task RestartAsync(CancellationToken cancellationToken);
 
+    /// <summary>Why the change cannot be switched in the running VM, after <see cref="Check"/>; null where it can.</summary>
+    string? WhyNotSwitched => "it is made by a test";
+
+    /// <summary>Takes the VM for switching: from here on it is held, and the journal has what undo needs.</summary>
+    /// <exception cref="KvmTuneException">It cannot be taken, or the journal cannot record it; nothing was changed.</exception>
+    Task<ILiveSwitch> OpenSwitchAsync(CancellationToken cancellationToken) => throw new NotSupportedException();
+
     /// <summary>Gives back what was done on the host for the change, once it is taken back for good.</summary>
     void TakeBackPreparations();
 }

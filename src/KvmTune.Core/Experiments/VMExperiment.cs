@@ -69,6 +69,9 @@ public sealed record VMExperiment
     /// <summary>How many times the VM was restarted for it.</summary>
     public required int RestartCount { get; init; }
 
+    /// <summary>How the side was switched inside one load; null for every other design.</summary>
+    public SwitchingSummary? Switching { get; init; }
+
     /// <summary>What was done, in order, and how long each took.</summary>
     public required IReadOnlyList<ExperimentStep> Steps { get; init => field = Items.Of(value); }
 
@@ -113,6 +116,54 @@ public sealed record VMExperiment
     /// <summary>How long the steps of a kind took together.</summary>
     public TimeSpan ElapsedOf(ExperimentStepKind kind) =>
         TimeSpan.FromTicks(Steps.Where(step => step.Kind == kind).Sum(step => step.Elapsed.Ticks));
+}
+
+/// <summary>How the side was switched inside one load.</summary>
+public sealed record SwitchingSummary
+{
+    /// <summary>How long a slot was.</summary>
+    [JsonInclude]
+    internal TimeSpan Slot { get; init; }
+
+    /// <summary>How many seconds a slot was.</summary>
+    public double SlotSeconds => Slot.TotalSeconds;
+
+    /// <summary>How much of each slot's beginning was not used.</summary>
+    [JsonInclude]
+    internal TimeSpan Guard { get; init; }
+
+    /// <summary>How many seconds of each slot's beginning were not used.</summary>
+    public double GuardSeconds => Guard.TotalSeconds;
+
+    /// <summary>Whether the load showed, beyond half of the longest slot, the side before: then nothing is claimed.</summary>
+    public required bool IsSettled { get; init; }
+
+    /// <summary>How many times the side was switched.</summary>
+    public required int SwitchCount { get; init; }
+
+    /// <summary>The median time of a switch.</summary>
+    [JsonInclude]
+    internal TimeSpan MedianSwitchTime { get; init; }
+
+    /// <summary>The median time of a switch, in seconds.</summary>
+    public double MedianSwitchTimeSeconds => MedianSwitchTime.TotalSeconds;
+
+    /// <summary>The longest time of a switch.</summary>
+    [JsonInclude]
+    internal TimeSpan LongestSwitchTime { get; init; }
+
+    /// <summary>The longest time of a switch, in seconds.</summary>
+    public double LongestSwitchTimeSeconds => LongestSwitchTime.TotalSeconds;
+
+    /// <summary>How far the guest's reports may be from where they are placed on the host's clock.</summary>
+    [JsonInclude]
+    internal TimeSpan ClockError { get; init; }
+
+    /// <summary>How many seconds the guest's reports may be from where they are placed on the host's clock.</summary>
+    public double ClockErrorSeconds => ClockError.TotalSeconds;
+
+    /// <summary>For example <c>30 switches, slots of 1 s</c>.</summary>
+    public override string ToString() => FormattableString.Invariant($"{SwitchCount} switches, slots of {SlotSeconds:0.##} s");
 }
 
 /// <summary>What a step of an experiment is for.</summary>

@@ -1,6 +1,8 @@
 // The entry: tries a change on a VM. What it measures, in which order, and what becomes of the change is decided in the files beside it.
+using KvmTune.Experiments.Switchback;
 using KvmTune.Hosts;
 using KvmTune.Measurement;
+using KvmTune.Measurement.Streams;
 using KvmTune.Measurement.Workloads;
 using KvmTune.Statistics;
 using KvmTune.Tuning;
@@ -24,6 +26,9 @@ public sealed record ExperimentOutline(
 /// <param name="time">The clock.</param>
 public sealed class VMExperimenter(HostConnection host, VMTuner tuner, IMeasurementTarget target, WorkloadCatalog catalog, TimeProvider time)
 {
+    // Noting the conditions and preparing a workload; a guess.
+    private static readonly TimeSpan PreparationTime = TimeSpan.FromSeconds(5);
+
     /// <summary>Says what an experiment would do and can show, after checking that it can be made. Nothing is touched.</summary>
     /// <param name="plans">The change.</param>
     /// <param name="workload">What loads the guest.</param>
@@ -36,12 +41,20 @@ public sealed class VMExperimenter(HostConnection host, VMTuner tuner, IMeasurem
     {
         var subject = SubjectOf(plans, options, experimentId: null);
         subject.Check();
+        var (shape, why) = Streams(subject, workload, options);
+        if (shape is not null)
+        {
+            return new ExperimentOutline(
+                ExperimentDesign.Switchback, SwitchbackRun.Describe(shape, options), (options.TimeLimit ?? SlotPlan.DefaultTime) + PreparationTime, SwitchbackWords.Reach, []);
+        }
+
+        options = Otherwise(options);
         var pace = PaceOf(workload, subject.NeedsRestart, null);
         var schedule = ExperimentSchedule.Create(options, subject.NeedsRestart, options.Seed ?? 0, (order, stages) => pace.TimeOf(order, 0, stages));
         var reach = new ExperimentReach(
             schedule, workload, MetricsOf(workload), options, stages => pace.TimeOf(schedule, 0, stages) + pace.SettlingTime);
         return new ExperimentOutline(
-            schedule.Design, schedule.Describe(), pace.TimeOf(schedule, 0, schedule.NextLook(0)) + pace.SettlingTime, reach.Describe(last), [.. reach.Warnings()]);
+            schedule.Design, schedule.Describe() + (why is null ? null : $" ({why})"), pace.TimeOf(schedule, 0, schedule.NextLook(0)) + pace.SettlingTime, reach.Describe(last), [.. reach.Warnings()]);
     }
 
     /// <summary>
@@ -82,6 +95,33 @@ public sealed class VMExperimenter(HostConnection host, VMTuner tuner, IMeasurem
     {
         VMComparer.DecidingMetric(MetricsOf(workload), workload.Name, options.Metric);
         var seed = options.Seed ?? Random.Shared.Next();
+        var (shape, why) = Streams(subject, workload, options);
+        if (shape is not null)
+        {
+            var switchback = new SwitchbackRun
+            {
+                Subject = subject,
+                Target = target,
+                Catalog = catalog,
+                Time = time,
+                Workload = workload with { Name = catalog.Get(workload.Name).Name },
+                Shape = shape,
+                Options = options,
+                Seed = seed,
+                ExperimentId = experimentId,
+                Progress = progress,
+            };
+            try
+            {
+                return await switchback.RunAsync(cancellationToken);
+            }
+            catch (NotStreamingException exception)
+            {
+                why = $"{exception.Message}, so it is tried with pairs of runs";
+            }
+        }
+
+        options = Otherwise(options);
         var pace = PaceOf(workload, subject.NeedsRestart, progress);
         var schedule = ExperimentSchedule.Create(options, subject.NeedsRestart, seed, (order, stages) => pace.TimeOf(order, 0, stages));
         var run = new ExperimentRun
@@ -97,7 +137,8 @@ public sealed class VMExperimenter(HostConnection host, VMTuner tuner, IMeasurem
             Seed = seed,
             ExperimentId = experimentId,
         };
-        return await run.RunAsync(cancellationToken);
+        var experiment = await run.RunAsync(cancellationToken);
+        return why is null ? experiment : experiment with { Notes = [Sentence(why), .. experiment.Notes] };
     }
 
     private ChangeSwitch SubjectOf(IReadOnlyList<VMTuningPlan> plans, ExperimentOptions options, Guid? experimentId)
@@ -110,6 +151,48 @@ public sealed class VMExperimenter(HostConnection host, VMTuner tuner, IMeasurem
                 plans,
                 new ApplyOptions { Restart = options.Restart, RestartOptions = options.RestartOptions, ExperimentId = experimentId })
             : throw new ArgumentException($"An experiment tries one change of one VM: at least one plan is needed, and each of '{target.VMName}'.", nameof(plans));
+    }
+
+    private static string Sentence(string words) => $"{char.ToUpperInvariant(words[0])}{words[1..]}.";
+
+    // Switchback is not known to the other designs.
+    private static ExperimentOptions Otherwise(ExperimentOptions options) =>
+        options.Design == ExperimentDesign.Switchback ? options with { Design = ExperimentDesign.Pairs } : options;
+
+    // How the workload reports where the side is switched inside one load; else null, with the reason where that is worth a word: a change that
+    // needs a restart is no news.
+    private (StreamShape? Shape, string? Why) Streams(IExperimentSubject subject, WorkloadRequest workload, ExperimentOptions options)
+    {
+        if (options.Design is not (ExperimentDesign.Auto or ExperimentDesign.Switchback))
+        {
+            return (null, null);
+        }
+
+        if (subject.WhyNotSwitched is { } why)
+        {
+            return options.Design == ExperimentDesign.Auto ? (null, subject.NeedsRestart ? null : $"{why}, so it is tried with pairs of runs") : throw new KvmTuneException(
+                "CannotSwitchLive", KvmTuneErrorCategory.InvalidOperation,
+                $"'{subject.Title}' cannot be switched inside one load on '{target.VMName}': {why}. Leave -Design out, or choose Pairs or Blocks.");
+        }
+
+        if (options is { Design: ExperimentDesign.Auto, InRuns: true })
+        {
+            return (null, "a length of runs was given, so it is tried with pairs of runs; without, one load would be switched inside");
+        }
+
+        if (options.Runs is < LookPlan.FewestPairs)
+        {
+            throw new KvmTuneException(
+                "InvalidSetting", KvmTuneErrorCategory.InvalidArgument,
+                $"-Runs {options.Runs.Value.ToString(System.Globalization.CultureInfo.InvariantCulture)} is too few pairs: with fewer than {LookPlan.FewestPairs.ToString(System.Globalization.CultureInfo.InvariantCulture)}, no p-value under 0.05 exists.");
+        }
+
+        var known = catalog.Get(workload.Name);
+        return known.StreamOf(workload) is not { } shape
+            ? (null, $"{known.Name} does not report while it runs, so it is tried with pairs of runs")
+            : options.Metric is { } metric && !shape.Metrics.Any(each => each.Name.Equals(metric, StringComparison.OrdinalIgnoreCase))
+                ? (null, $"{known.Name} has no {metric} by the second, so it is tried with pairs of runs")
+                : (shape, null);
     }
 
     private IReadOnlyList<MetricDefinition> MetricsOf(WorkloadRequest workload) => MeasurementSession.Validate(catalog, workload).MetricsFor(workload);

@@ -25,7 +25,7 @@ public sealed class GuestTestFolder
             while [ -d "$1" ]; do
                 if [ -e "$1/lease" ]; then rm -f -- "$1/lease"; left=$2; fi
                 if [ "$left" -le 0 ]; then
-                    rm -f -- "$1/data" "$1"/rate_*.log "$1/lease"
+                    rm -f -- "$1/data" "$1"/rate_* "$1/lease"
                     rmdir -- "$1"
                     exit
                 fi
@@ -38,7 +38,7 @@ public sealed class GuestTestFolder
     // The folder above is brought to the disk, or a power-off in the next seconds would bring the removed files back.
     private const string RemoveScript = """
         [ -e "$1" ] || exit 0
-        rm -f -- "$1/data" "$1"/rate_*.log "$1/lease"
+        rm -f -- "$1/data" "$1"/rate_* "$1/lease"
         rmdir -- "$1"
         [ ! -e "$1" ] || exit 1
         sync "${1%/*}/" 2>/dev/null
@@ -87,6 +87,11 @@ public sealed class GuestTestFolder
 
         return folder;
     }
+
+    /// <summary>Renews the lease.</summary>
+    /// <exception cref="GuestChannelException">The guest could not be asked.</exception>
+    public Task RenewAsync(CancellationToken cancellationToken) =>
+        _channel.RunAsync(GuestScripts.Command(""": > "$1/lease" """, Path), cancellationToken);
 
     /// <summary>Removes the folder and makes sure that it is gone. Not cancellable: this is the clean-up.</summary>
     /// <exception cref="GuestChannelException">The guest could not be asked.</exception>

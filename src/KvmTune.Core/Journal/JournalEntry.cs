@@ -169,6 +169,7 @@ public sealed record JournalEntry
     public string Explanation => Outcome switch
     {
         JournalOutcome.Recorded => "Recorded.",
+        _ when UndoneAt is not null && UndoneBy == Id => "Tried in the running VM, and taken back at the end of that.",
         _ when UndoneAt is not null => UndoneBy is { } by
             ? System.FormattableString.Invariant($"Taken back by entry {by}.")
             : "Nothing of it was left when it was to be taken back.",

@@ -266,6 +266,21 @@ public sealed partial class TuningJournal : IChangeJournal, IDisposable
             }
         }
 
+        public VMTuningResult CompleteTakenBack(VMTuningResult result)
+        {
+            var completed = Complete(result);
+            try
+            {
+                journal.MarkUndone(_id!.Value, _id);
+            }
+            catch (KvmTuneException)
+            {
+                // It stands as made then, and undo finds that nothing is left of it.
+            }
+
+            return completed;
+        }
+
         public void Fail(Exception exception, bool isTakenBack) =>
             journal.TryEnd(_id!.Value, isTakenBack ? JournalOutcome.TakenBack : JournalOutcome.Failed, exception.Message);
 

@@ -48,6 +48,12 @@ public sealed class MeasurementSession : IAsyncDisposable
     /// <summary>The runs so far, in order.</summary>
     public IReadOnlyList<MeasuredRun> Runs => _runs;
 
+    /// <summary>The load that can run without a pause; null where the workload has none, or the session is not open.</summary>
+    internal Streams.IStreamingInstance? Stream => _instance as Streams.IStreamingInstance;
+
+    /// <summary>The way into the guest; null where the workload needs none.</summary>
+    internal IGuestChannel? Channel => _channel;
+
     /// <summary>What would be left in the guest if nobody cleaned up now; null for nothing.</summary>
     public string? LeftInGuest => _instance?.LeftInGuest;
 

@@ -19,7 +19,7 @@ public enum MetricKind
     /// <summary>Work done in a time: IOPS, MiB/s, events/s.</summary>
     Rate,
 
-    /// <summary>A mean time for one piece of work.</summary>
+    /// <summary>A mean time for one piece of work where their number under way is fixed, so that it is the inverse of the rate.</summary>
     MeanLatency,
 
     /// <summary>A percentile or maximum of the latencies inside one run. fio and sysbench quantise these in steps of 2 to 4 %.</summary>
@@ -27,6 +27,9 @@ public enum MetricKind
 
     /// <summary>How unsteady one run was inside itself: the coefficient of variation of its per-second rate.</summary>
     Variation,
+
+    /// <summary>A mean time for one piece of work of a guest's own load, whose number under way is anything: the rate does not tell it.</summary>
+    OwnLatency,
 }
 
 /// <summary>One metric that a workload yields for every run.</summary>

@@ -126,6 +126,9 @@ public sealed record MeasuredRun
     /// <summary>The work done in those seconds of the run that the workload's tool reported, in order, in the primary metric's unit.</summary>
     public IReadOnlyList<double> PerSecondRates { get; init => field = Items.Of(value); } = Items<double>.None;
 
+    /// <summary>The slot that it was, where the side changed inside one load; else null.</summary>
+    public MeasuredSlot? Slot { get; init; }
+
     /// <summary>
     /// What the host's counters did over the run, as differences, by name with the unit in it (for example
     /// <c>VcpuDelayNanoseconds</c>, <c>HostCpuBusyPercent</c>). A counter that the host does not keep is absent, never 0.

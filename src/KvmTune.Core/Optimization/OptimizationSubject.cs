@@ -2,6 +2,7 @@
 using KvmTune.Diagnosis;
 using KvmTune.Diagnosis.Bottlenecks;
 using KvmTune.Experiments;
+using KvmTune.Experiments.Switchback;
 using KvmTune.Hosts;
 using KvmTune.Libvirt;
 using KvmTune.Measurement;
@@ -84,7 +85,7 @@ public sealed class OptimizationSubject(
     {
         using var target = new LibvirtMeasurementTarget(domain, time);
         return await new VMExperimenter(host, tuner, target, _catalog, time).RunAsync(
-            [plan], workload ?? Observing(area), experiment with { TimeLimit = timeLimit }, progress, cancellationToken);
+            [plan], workload ?? Observing(area), experiment with { TimeLimit = timeLimit, LoadTime = SlotPlan.DefaultTime }, progress, cancellationToken);
     }
 
     /// <summary>How an experiment on a plan would be made, where nothing stands against it.</summary>
@@ -122,6 +123,6 @@ public sealed class OptimizationSubject(
     private static WorkloadRequest Observing(TuningArea area) => new()
     {
         Name = OwnLoad,
-        Area = area switch { TuningArea.Disk => ObservedArea.Disk, TuningArea.Network => ObservedArea.Network, _ => ObservedArea.Cpu },
+        Area = ObserveWorkload.AreaOf(area),
     };
 }

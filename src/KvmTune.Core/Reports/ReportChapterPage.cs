@@ -82,6 +82,7 @@ internal static class ReportChapterPage
         page.Element("h3", "The distribution before and after");
         Chart(page, "distribution", $"{title}: how often each value occurred without the change (above) and with it (below). The quantiles are in the table above.");
 
+        Slots(page, chart, title);
         page.Element("h3", "Along the time line");
         Chart(page, "timeline", $"{title} of each run, and what the host did meanwhile: {string.Join(", ", counters.Select(counter => counter.Name))}. The numbers are in the table of all runs.");
         var metrics = chapter.Baseline.Metrics;
@@ -94,6 +95,22 @@ internal static class ReportChapterPage
                 HtmlText.Encode(entry.Run.Failure is { } failure ? $"failed: {failure}" : ReportCharts.State(entry.Run)),
             }.Concat(metrics.Select(each => Cell(entry.Run.Values.TryGetValue(each.Name, out var value) ? value : null)))
                 .Concat(counters.Select(counter => Cell(counter.In(entry.Run.Counters)))).ToArray())).Markup("</details>\n");
+    }
+
+    // Where the side changed inside one load: the slots in two colours, what is left out of each, and the pairs' differences.
+    private static void Slots(HtmlText page, ChapterChart chart, string title)
+    {
+        if (chart.Slots.Count == 0)
+        {
+            return;
+        }
+
+        page.Element("h3", "One load, slot by slot");
+        Chart(page, "slots", $"{title}: {chart.Slots.Count.ToString(CultureInfo.InvariantCulture)} slots in the order of time, those without the change in one colour and those with it in another, what is left out after each switch as a gap; below, by how much the two slots of each of {chart.Pairs.Count.ToString(CultureInfo.InvariantCulture)} pairs differ. The numbers are in the tables.");
+        page.Markup("<details><summary>The pairs</summary>").Table(
+            "By how much the slot with the change lies above the one without it in each pair that counts",
+            ["#Pair", "#Seconds since the load began", "#Difference %"],
+            chart.Pairs.Select(pair => new[] { pair.Number.ToString(CultureInfo.InvariantCulture), Cell(pair.At), Cell(pair.Percent) })).Markup("</details>\n");
     }
 
     private static string[] SideRow(ReportChapter chapter, string name, VMPerformance side, MetricDefinition metric, double divisor)
@@ -165,7 +182,9 @@ internal static class ReportChapterPage
         string? Text(IFormattable? value) => value?.ToString(null, CultureInfo.InvariantCulture);
         return
         [
-            ("Workload", string.Create(CultureInfo.InvariantCulture, $"{side.Workload.Name}, {side.Workload.RunTime.TotalSeconds:0.##} s a run")),
+            ("Workload", side.Runs.Any(run => run.Slot is not null)
+                ? $"{side.Workload.Name}, one load without a pause"
+                : string.Create(CultureInfo.InvariantCulture, $"{side.Workload.Name}, {side.Workload.RunTime.TotalSeconds:0.##} s a run")),
             ("Workload program", facts.WorkloadVersion),
             ("Way into the guest", facts.Channel),
             ("File in the guest", facts.GuestFile),

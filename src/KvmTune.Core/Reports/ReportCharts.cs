@@ -8,7 +8,17 @@ namespace KvmTune.Reports;
 
 /// <summary>What the page's script draws for one chapter. Values are in the unit that is shown, times in seconds from the first run.</summary>
 internal sealed record ChapterChart(
-    string Metric, string Unit, IReadOnlyList<ChartSide> Sides, IReadOnlyList<ChartRun> Runs, IReadOnlyList<ChartCounter> Counters);
+    string Metric, string Unit, IReadOnlyList<ChartSide> Sides, IReadOnlyList<ChartRun> Runs, IReadOnlyList<ChartCounter> Counters,
+    IReadOnlyList<ChartSlot> Slots, IReadOnlyList<ChartPair> Pairs);
+
+/// <summary>A slot of a load in which the side changed: from where it counts, and what the load reported in it.</summary>
+internal sealed record ChartSlot(string Side, double From, double To, double? Value, bool IsCounted, IReadOnlyList<ChartSample> Samples);
+
+/// <summary>One report of the load.</summary>
+internal sealed record ChartSample(double At, double Value, bool IsUsed);
+
+/// <summary>By how much the two slots of a pair differ, and when that was.</summary>
+internal sealed record ChartPair(int Number, double At, double Percent);
 
 /// <summary>One side of a chapter.</summary>
 internal sealed record ChartSide(string Name, double? Median, double? Low, double? High, IReadOnlyList<double> Distribution);
@@ -53,8 +63,30 @@ internal static class ReportCharts
                 entry.Run.Values.TryGetValue(metric.Name, out var value) && double.IsFinite(value) ? value / divisor : null,
                 State(entry.Run) == Counted, State(entry.Run)))],
             [.. ReportCounter.Of([.. runs.Select(entry => entry.Run)]).Select(counter => new ChartCounter(
-                counter.Name, counter.Unit, [.. runs.Select(entry => counter.In(entry.Run.Counters))]))]);
+                counter.Name, counter.Unit, [.. runs.Select(entry => counter.In(entry.Run.Counters))]))],
+            Slots(chapter, divisor),
+            Pairs(chapter));
     }
+
+    private static IReadOnlyList<ChartSlot> Slots(ReportChapter chapter, double divisor) =>
+    [
+        .. SwitchbackTimeline.Of(chapter.Comparison)?.Slots.Select(slot => new ChartSlot(
+            slot.IsCandidate ? After : Before,
+            slot.StartSeconds + slot.GuardSeconds,
+            slot.StartSeconds + slot.Seconds,
+            slot.Value / divisor,
+            slot.IsCounted,
+            [.. slot.Samples.Select(sample => new ChartSample(
+                slot.StartSeconds + ((sample.StartSeconds + sample.EndSeconds) / 2), sample.Rate / divisor, sample.IsUsed))])) ?? [],
+    ];
+
+    private static IReadOnlyList<ChartPair> Pairs(ReportChapter chapter) =>
+    [
+        .. SwitchbackTimeline.Of(chapter.Comparison)?.Slots.Where(slot => slot.IsCounted).GroupBy(slot => slot.Pair)
+            .Select(pair => (pair.Key, At: pair.Average(slot => slot.StartSeconds), A: pair.FirstOrDefault(slot => !slot.IsCandidate)?.Value, B: pair.FirstOrDefault(slot => slot.IsCandidate)?.Value))
+            .Where(pair => pair is { A: > 0, B: not null })
+            .Select(pair => new ChartPair(pair.Key, pair.At, 100 * ((pair.B!.Value / pair.A!.Value) - 1))) ?? [],
+    ];
 
     /// <summary>The state of a run that counts.</summary>
     public const string Counted = "counted";
@@ -64,6 +96,7 @@ internal static class ReportCharts
     {
         { Failure: not null } => "failed",
         { IsWarmup: true } => "warm-up",
+        { IsScreened: true, Slot: not null } => "left out",
         { IsScreened: true } => "made again",
         _ => Counted,
     };

@@ -23,6 +23,9 @@ public static class ComparisonPicture
     /// <summary>What is drawn with where the encoding has it: a plot falls back to ASCII where it has not.</summary>
     public const string UnicodeStrokes = "•├─┼┤│└┬";
 
+    /// <summary>The same for the time line of slots.</summary>
+    public const string TimelineStrokes = SwitchbackPicture.UnicodeBars;
+
     private const int LabelWidth = 10;
     private const int AxisWidth = 50;
     private const int Width = 79;
@@ -38,6 +41,15 @@ public static class ComparisonPicture
         foreach (var metric in plot.Metrics)
         {
             drawing.Metric(metric, plot.IsAscii);
+        }
+
+        if (plot.Timeline is { } timeline)
+        {
+            drawing.Line(string.Empty);
+            foreach (var line in SwitchbackPicture.Lines(timeline, plot.IsAscii, colours ?? ComparisonColours.None))
+            {
+                drawing.Line(line);
+            }
         }
 
         return drawing.ToString();

@@ -27,6 +27,9 @@ public sealed record ComparisonPlot
     /// <summary>The metrics that are drawn, in the comparison's order.</summary>
     public required IReadOnlyList<MetricPlot> Metrics { get; init => field = Items.Of(value); }
 
+    /// <summary>The slots in the order of time, where the side changed inside one load; else null.</summary>
+    public SwitchbackTimeline? Timeline { get; init; }
+
     /// <summary>Whether it is drawn with ASCII characters only.</summary>
     public bool IsAscii { get; init; }
 
@@ -50,6 +53,7 @@ public sealed record ComparisonPlot
             Title = change is null ? comparison.Candidate.Workload.Name : $"{comparison.Candidate.Workload.Name}: {change}",
             Verdict = comparison.Verdict,
             IsProvisional = comparison.IsProvisional,
+            Timeline = SwitchbackTimeline.Of(comparison),
             Metrics = [.. comparison.Metrics.Where(metric => isShown(metric)).Select(metric => MetricPlot.Of(comparison, metric))],
         };
     }

@@ -20,8 +20,8 @@ public sealed record VerdictLimits(
 
     /// <summary>
     /// The limits for a metric. Thresholds: 3 %, provisional 5 %, and 10 % for what is taken from inside a run: latency
-    /// percentiles, which fio and sysbench quantise in steps of 2 to 4 %, and the variation of a few per-second rates; or the
-    /// caller's own. The margin is 5 %, or the threshold where that is larger (a shift below
+    /// percentiles, which fio and sysbench quantise in steps of 2 to 4 %, the variation of a few per-second rates, and the mean time of a guest's
+    /// own requests, which are not all alike; or the caller's own. The margin is 5 %, or the threshold where that is larger (a shift below
     /// the threshold does not matter); with a threshold of one's own under 3 % it shrinks in proportion.
     /// </summary>
     /// <param name="kind">The kind of the metric.</param>
@@ -32,7 +32,7 @@ public sealed record VerdictLimits(
     public static VerdictLimits For(
         MetricKind kind, double alpha, bool isProvisional, double? ownThresholdPercent = null, double samenessLevel = LookPlan.FixedSamenessLevel)
     {
-        var isWithinRun = kind is MetricKind.LatencyPercentile or MetricKind.Variation;
+        var isWithinRun = kind is MetricKind.LatencyPercentile or MetricKind.Variation or MetricKind.OwnLatency;
         var threshold = ownThresholdPercent ?? (isWithinRun ? 10 : isProvisional ? 5 : 3);
         return new(alpha, threshold, Math.Max(threshold, Math.Min(5, threshold * 5 / 3)), samenessLevel);
     }

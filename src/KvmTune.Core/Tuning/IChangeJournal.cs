@@ -31,6 +31,10 @@ public interface IChangeRecord : IDisposable
     /// <returns>The result, perhaps with a note more.</returns>
     VMTuningResult Complete(VMTuningResult result);
 
+    /// <summary>Records that the change was made, and is taken back by the same that made it: one entry for the whole of an experiment.</summary>
+    /// <returns>The result, perhaps with a note more.</returns>
+    VMTuningResult CompleteTakenBack(VMTuningResult result);
+
     /// <summary>Records that the change failed. Where that cannot be recorded, the entry stays without an outcome, which undo understands.</summary>
     /// <param name="exception">Why.</param>
     /// <param name="isTakenBack">Whether the VM is as before; false also where that cannot be known.</param>

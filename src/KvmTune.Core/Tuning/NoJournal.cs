@@ -18,6 +18,8 @@ public sealed class NoJournal : IChangeJournal
 
         public VMTuningResult Complete(VMTuningResult result) => result with { JournalId = null };
 
+        public VMTuningResult CompleteTakenBack(VMTuningResult result) => Complete(result);
+
         public void Fail(Exception exception, bool isTakenBack)
         {
             // The exception itself is all there is.

@@ -29,7 +29,7 @@ public sealed record ApplyOptions
 /// <param name="planner">The VM's planner, which judges each plan anew.</param>
 /// <param name="time">The clock.</param>
 /// <param name="journal">Where changes are recorded before they are made.</param>
-public sealed class VMTuner(VMPlanner planner, TimeProvider time, IChangeJournal journal)
+public sealed partial class VMTuner(VMPlanner planner, TimeProvider time, IChangeJournal journal)
 {
     /// <summary>The VM's planner.</summary>
     public VMPlanner Planner => planner;

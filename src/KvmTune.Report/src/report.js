@@ -72,6 +72,36 @@ function drawTimeline(chart, width) {
   });
 }
 
+// One load without a pause: a band for what counts of each slot in the colour of its side, the load's reports as dots, and below it by how much
+// the two slots of each pair differ.
+function drawSlots(chart, width) {
+  const samples = chart.slots.flatMap((slot) => slot.samples.map((sample) => ({ ...sample, side: slot.side })));
+  const last = Math.max(...chart.slots.map((slot) => slot.to));
+  const x = { domain: [0, last], label: "seconds since the load began" };
+  const layout = { width, marginLeft: 80, marginRight: 24, marginTop: 26, marginBottom: 38, style, color: colours, opacity };
+  return [
+    plot({
+      ...layout, height: 240, x,
+      y: { label: null, nice: true, tickFormat: short },
+      marks: [
+        rectY(chart.slots.filter((slot) => slot.value !== null), { x1: "from", x2: "to", y1: 0, y2: "value", fill: "side", fillOpacity: (slot) => (slot.isCounted ? 0.3 : 0.08) }),
+        dot(samples, { x: "at", y: "value", r: 1.6, fill: "side", fillOpacity: (sample) => (sample.isUsed ? 1 : 0), stroke: "side", strokeWidth: 0.8 }),
+        heading(labelOf(chart)),
+      ],
+    }),
+    plot({
+      ...layout, height: 150, x,
+      y: { label: null, nice: true, tickFormat: short },
+      marks: [
+        ruleY([0], { strokeOpacity: 0.5 }),
+        ruleX(chart.pairs, { x: "at", y1: 0, y2: "percent", strokeOpacity: 0.4 }),
+        dot(chart.pairs, { x: "at", y: "percent", r: 3, fill: "var(--with)", title: (pair) => `pair ${pair.number}\n${short(pair.percent)} %` }),
+        heading("with the change against without it in each pair, %"),
+      ],
+    }),
+  ];
+}
+
 // A row's name over its frame, where an axis label would be cut off.
 function heading(words) {
   return () => {
@@ -99,7 +129,7 @@ function middle(values) {
   return (sorted[Math.floor((sorted.length - 1) / 2)] + sorted[Math.ceil((sorted.length - 1) / 2)]) / 2;
 }
 
-const kinds = { runs: drawRuns, distribution: drawDistribution, timeline: drawTimeline };
+const kinds = { runs: drawRuns, distribution: drawDistribution, timeline: drawTimeline, slots: drawSlots };
 
 function legend() {
   const box = document.createElement("p");

@@ -47,6 +47,37 @@ public sealed class KillTests
     }
 
     [SkippableFact]
+    public async Task A_change_that_is_switched_to_and_fro_is_taken_back_by_one_undo_whenever_it_was_killed()
+    {
+        Skip.IfNot(PrivateDaemon.IsAvailable, "There is no libvirtd to start.");
+        using var daemon = PrivateDaemon.Start();
+        using var host = new HostConnection(daemon.Uri);
+        using var vm = Define(host);
+        vm.Start();
+        var configured = vm.GetXml(DomainXmlFlags.Inactive | DomainXmlFlags.Secure);
+        var chance = new Random(16);
+        for (var round = 0; round < Tier.Rounds(50); round++)
+        {
+            using var folder = new JournalFolder();
+            using (var child = TuningChild.Start("switch", daemon.Uri, vm.Id.ToString(), folder.Path))
+            {
+                Assert.Equal("switching", await child.StandardOutput.ReadLineAsync());
+                await Task.Delay(TimeSpan.FromMilliseconds(chance.Next(50)));
+                child.Kill();
+                await child.WaitForExitAsync();
+            }
+
+            var entry = Assert.Single(folder.Journal.Entries(new JournalFilter()));
+            Assert.Equal(JournalOutcome.Interrupted, entry.Outcome);
+            await new TuningUndo(folder.Journal, host, TimeProvider.System).UndoAsync(entry.Id, new UndoOptions(), CancellationToken.None);
+
+            Assert.Equal(configured, vm.GetXml(DomainXmlFlags.Inactive | DomainXmlFlags.Secure));
+            Assert.Empty(SettingComparer.Pending(DomainSettings.Read(vm.GetXml()), DomainSettings.Read(configured), HostReading.OnlineCpus(host)));
+            Assert.NotNull(folder.Journal.Find(entry.Id).UndoneAt);
+        }
+    }
+
+    [SkippableFact]
     public async Task Two_processes_that_fight_over_one_vm_lose_no_change_and_mix_none()
     {
         Skip.IfNot(PrivateDaemon.IsAvailable, "There is no libvirtd to start.");

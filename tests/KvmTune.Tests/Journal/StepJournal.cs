@@ -23,6 +23,8 @@ internal sealed class StepJournal(IChangeJournal journal, ChangeStep when, Actio
 
         public VMTuningResult Complete(VMTuningResult result) => record.Complete(result);
 
+        public VMTuningResult CompleteTakenBack(VMTuningResult result) => record.CompleteTakenBack(result);
+
         public void Fail(Exception exception, bool isTakenBack) => record.Fail(exception, isTakenBack);
 
         public void Withdraw() => record.Withdraw();

@@ -34,6 +34,7 @@ internal static partial class TuningChild
 
     /// <summary>
     /// kill URI VM FOLDER CHANGE STEP: makes one change, and kills itself once it has reached the step.
+    /// switch URI VM FOLDER: switches a pin there and back without end, and says so on its output when it has begun, to be killed at any moment.
     /// fight URI VM FOLDER PINS ROUNDS: makes as many changes as rounds, pinning both vCPUs to each of the host CPUs in turn.
     /// </summary>
     public static async Task<int> Main(string[] arguments)
@@ -48,6 +49,18 @@ internal static partial class TuningChild
             VMChange change = restart ? Cache(arguments[4]) : Pin("0", ChangeScope.Auto);
             await tuner.ApplyAsync(tuner.Planner.Plan(change), new ApplyOptions { Restart = restart }, CancellationToken.None);
             return 0;
+        }
+
+        if (arguments[0] == "switch")
+        {
+            var tuner = new VMTuner(new VMPlanner(host, domain), TimeProvider.System, journal);
+            using var live = await tuner.OpenSwitchAsync(tuner.Planner.Plan(Pin("0", ChangeScope.Auto)), new ApplyOptions(), CancellationToken.None);
+            await Console.Out.WriteLineAsync("switching");
+            while (true)
+            {
+                live.To(isCandidate: true);
+                live.To(isCandidate: false);
+            }
         }
 
         var pins = arguments[4].Split(' ');
@@ -115,6 +128,8 @@ internal static partial class TuningChild
         }
 
         public VMTuningResult Complete(VMTuningResult result) => record.Complete(result);
+
+        public VMTuningResult CompleteTakenBack(VMTuningResult result) => record.CompleteTakenBack(result);
 
         public void Fail(Exception exception, bool isTakenBack) => record.Fail(exception, isTakenBack);
 

@@ -2,6 +2,7 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
 using KvmTune.Guest;
+using KvmTune.Measurement.Streams;
 
 namespace KvmTune.Measurement.Workloads;
 
@@ -49,6 +50,9 @@ public sealed class CommandWorkload : IWorkload
     public TimeSpan RunLength(WorkloadRequest request) => request.RunTime;
 
     /// <inheritdoc/>
+    public StreamShape? StreamOf(WorkloadRequest request) => StreamMetrics.OfCommand(Settings(request));
+
+    /// <inheritdoc/>
     public IWorkloadInstance Create(WorkloadContext context) => new Instance(context, Settings(context.Request));
 
     private static CommandSettings Settings(WorkloadRequest request) =>
@@ -85,9 +89,10 @@ public sealed class CommandWorkload : IWorkload
         }
     }
 
-    private sealed class Instance(WorkloadContext context, CommandSettings settings) : IWorkloadInstance
+    private sealed class Instance(WorkloadContext context, CommandSettings settings) : IWorkloadInstance, IStreamingInstance
     {
         private readonly LearnedDuration _duration = new();
+        private StampedProgram? _program;
 
         public string? Version => settings.Path;
 
@@ -97,7 +102,7 @@ public sealed class CommandWorkload : IWorkload
 
         public IReadOnlyList<string> Notes { get; } = [];
 
-        public string? LeftInGuest => null;
+        public string? LeftInGuest => _program?.Folder;
 
         // Whether the program is there shows in the warm-up run: asking it for a version could do anything.
         public Task PrepareAsync(CancellationToken cancellationToken) => Task.CompletedTask;
@@ -137,7 +142,38 @@ public sealed class CommandWorkload : IWorkload
             return new RunOutcome { Values = values };
         }
 
-        public Task CleanUpAsync() => Task.CompletedTask;
+        public async Task<StreamReport> StreamAsync(TimeSpan length, CancellationToken cancellationToken)
+        {
+            var program = _program ??= new StampedProgram(context.RequiredChannel, context.TimeProvider);
+            var output = await program.RunAsync(new GuestCommand(settings.Path, settings.Arguments), length, endsByItself: false, cancellationToken);
+            return Report(output);
+        }
+
+        public async Task<StreamReport> SoFarAsync(CancellationToken cancellationToken) => Report(await _program!.SoFarAsync(cancellationToken));
+
+        public Task EndAsync(CancellationToken cancellationToken) => _program?.EndAsync(cancellationToken) ?? Task.CompletedTask;
+
+        public Task CleanUpAsync() => _program?.CleanUpAsync() ?? Task.CompletedTask;
+
+        private StreamReport Report(StampedOutput output)
+        {
+            if (output.HasFailed)
+            {
+                return output.ExitCode is 126 or 127
+                    ? throw new MeasurementException(
+                        MeasurementReason.WorkloadProgramMissing, $"The guest {context.VMName} cannot run '{settings.Path}': {output.Tail} Install it there, or name its full path.")
+                    : new([], $"{settings.Path} failed: {output.Tail}");
+            }
+
+            try
+            {
+                return new(LineSamples.OfCommand(output.Lines, settings.Metrics)) { HasEnded = output.HasEnded };
+            }
+            catch (RegexMatchTimeoutException exception)
+            {
+                return new([], $"The pattern '{exception.Pattern}' took more than {exception.MatchTimeout.TotalSeconds.ToString(CultureInfo.InvariantCulture)} s on one line. Write a simpler one.");
+            }
+        }
 
         private static double? Read(CommandMetric metric, string output, string errors)
         {

@@ -18,10 +18,19 @@ internal sealed record FioJob(string ReadWrite, string BlockSize, int Depth, str
     /// <summary>The one log file that a job with one thread writes.</summary>
     public const string LogFile = LogPrefix + "_iops.1.log";
 
+    /// <summary>The one file of histograms that a job with one thread writes.</summary>
+    public const string HistogramFile = LogPrefix + "_clat_hist.1.log";
+
+    /// <summary>How often a load that goes on without a pause says how much was done.</summary>
+    public static readonly TimeSpan StatusInterval = TimeSpan.FromMilliseconds(200);
+
     public static readonly TimeSpan Ramp = TimeSpan.FromSeconds(1);
 
     /// <summary>The length of a window of the log of rates: half a second, since fio leaves the last window of a run out of its log now and then.</summary>
     public static readonly TimeSpan LogWindow = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>The block size in bytes.</summary>
+    public int BlockBytes => int.Parse(BlockSize.AsSpan(0, BlockSize.Length - 1), CultureInfo.InvariantCulture) * (BlockSize[^1] is 'M' ? 1024 * 1024 : 1024);
 
     /// <summary>
     /// The command of one run. One thread in one process (<c>--thread</c>), so that its end ends everything; no file is ever made by it.
@@ -62,6 +71,36 @@ internal sealed record FioJob(string ReadWrite, string BlockSize, int Depth, str
 
         var length = Ramp + runTime;
         return new GuestCommand("fio", arguments) { HasShortOutput = true, ExpectedDuration = length, TimeLimit = (length * 2) + TimeSpan.FromSeconds(30) };
+    }
+
+    /// <summary>
+    /// The command of a load that goes on without a pause: five times a second a line that says how much was done, and, written at its end, ten
+    /// times a second the histogram of how long requests took, in bins an eighth of a doubling wide.
+    /// </summary>
+    /// <param name="folder">Where the data file is.</param>
+    /// <param name="logFolder">Where the histograms go: not to the disk that is measured.</param>
+    /// <param name="fileSizeMiB">The size of the data file.</param>
+    /// <param name="length">How long it goes on, unless it is ended.</param>
+    public GuestCommand Stream(string folder, string logFolder, int fileSizeMiB, TimeSpan length)
+    {
+        string[] others = ["--ramp_time", "--write_iops_log", "--log_avg_msec", "--percentile_list", "--output-format", "--unified_rw_reporting"];
+        var run = Run(folder, fileSizeMiB, length);
+        return run with
+        {
+            Arguments =
+            [
+                .. run.Arguments.Where(argument => !Array.Exists(others, other => argument.StartsWith(other, StringComparison.Ordinal))),
+                // Short lines, since a shell reads them byte by byte: reads and writes as one, and one percentile, without which there are no histograms.
+                "--output-format=terse",
+                "--terse-version=3",
+                $"--status-interval={((long)StatusInterval.TotalMilliseconds).ToString(CultureInfo.InvariantCulture)}ms",
+                "--percentile_list=50",
+                "--unified_rw_reporting=mixed",
+                $"--write_hist_log={logFolder}/{LogPrefix}",
+                "--log_hist_msec=100",
+                "--log_hist_coarseness=3",
+            ],
+        };
     }
 
     /// <summary>Writes the file once, so that the first write's allocation is over before the first run, and brings it to the disk.</summary>

@@ -1,6 +1,7 @@
 // The disk workloads: fio on a file of its own.
 using System.Globalization;
 using KvmTune.Guest;
+using KvmTune.Measurement.Streams;
 
 namespace KvmTune.Measurement.Workloads;
 
@@ -77,14 +78,18 @@ public sealed class FioWorkload : IWorkload
     public TimeSpan RunLength(WorkloadRequest request) => FioJob.Ramp + request.RunTime;
 
     /// <inheritdoc/>
+    public StreamShape StreamOf(WorkloadRequest request) => StreamMetrics.OfFio(_metrics[0], _job.IsSync);
+
+    /// <inheritdoc/>
     public IWorkloadInstance Create(WorkloadContext context) => new Instance(this, context);
 
-    private sealed class Instance(FioWorkload workload, WorkloadContext context) : IWorkloadInstance
+    private sealed class Instance(FioWorkload workload, WorkloadContext context) : IWorkloadInstance, IStreamingInstance
     {
         private readonly List<string> _notes = [];
         private readonly LearnedDuration _duration = new();
         private GuestTestFolder? _folder;
         private DiskPlace? _place;
+        private StampedProgram? _program;
 
         public string? Version { get; private set; }
 
@@ -98,7 +103,7 @@ public sealed class FioWorkload : IWorkload
 
         public IReadOnlyList<string> Notes => _notes;
 
-        public string? LeftInGuest => _folder?.Path;
+        public string? LeftInGuest => _folder?.Path ?? _program?.Folder;
 
         public async Task PrepareAsync(CancellationToken cancellationToken)
         {
@@ -157,14 +162,50 @@ public sealed class FioWorkload : IWorkload
             return Outcome(report, log);
         }
 
+        public async Task<StreamReport> StreamAsync(TimeSpan length, CancellationToken cancellationToken)
+        {
+            if (_place is not { } place || _folder is not { } folder)
+            {
+                throw new InvalidOperationException("A workload is prepared before it is run.");
+            }
+
+            await folder.RenewAsync(cancellationToken);
+            var program = _program ??= new StampedProgram(context.RequiredChannel, context.TimeProvider);
+            var output = await program.RunAsync(
+                workload._job.Stream(folder.Path, await program.OpenAsync(cancellationToken), place.FileSizeMiB, length), length, endsByItself: true, cancellationToken);
+            return Report(output, await program.TakeAsync(FioJob.HistogramFile, cancellationToken));
+        }
+
+        public async Task<StreamReport> SoFarAsync(CancellationToken cancellationToken)
+        {
+            await _folder!.RenewAsync(cancellationToken);
+            return Report(await _program!.SoFarAsync(cancellationToken), null);
+        }
+
+        public Task EndAsync(CancellationToken cancellationToken) => _program?.EndAsync(cancellationToken) ?? Task.CompletedTask;
+
         public async Task CleanUpAsync()
         {
-            if (_folder is { } folder)
+            try
             {
-                await folder.RemoveAsync();
-                _folder = null;
+                await (_program?.CleanUpAsync() ?? Task.CompletedTask);
+            }
+            finally
+            {
+                if (_folder is { } folder)
+                {
+                    await folder.RemoveAsync();
+                    _folder = null;
+                }
             }
         }
+
+        private StreamReport Report(StampedOutput output, string? histograms) => output.HasFailed
+            ? new([], $"fio failed: {output.Tail}")
+            : new(FioStatusLog.Parse(output.Lines, workload._countsBytes ? null : workload._job.BlockBytes, workload._metrics[0].Name, histograms))
+            {
+                HasEnded = output.HasEnded,
+            };
 
         private async Task<GuestTestFolder> MakeFolderAsync(DiskPlace place, CancellationToken cancellationToken)
         {

@@ -1,6 +1,7 @@
 // What a workload is: a small class that says what it runs and yields, and an instance of it for one measurement.
 using KvmTune.Guest;
 using KvmTune.Measurement.Sampling;
+using KvmTune.Measurement.Streams;
 
 namespace KvmTune.Measurement.Workloads;
 
@@ -28,6 +29,12 @@ public interface IWorkload
 
     /// <summary>How long one run takes from start to end, ramp included.</summary>
     TimeSpan RunLength(WorkloadRequest request);
+
+    /// <summary>
+    /// How it reports while it runs; null where it reports at its end alone. One that does makes instances that are
+    /// <see cref="IStreamingInstance"/>.
+    /// </summary>
+    StreamShape? StreamOf(WorkloadRequest request) => null;
 
     /// <summary>Makes the instance for one measurement; nothing is done in the guest yet.</summary>
     IWorkloadInstance Create(WorkloadContext context);

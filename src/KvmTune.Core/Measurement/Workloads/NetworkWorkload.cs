@@ -6,6 +6,7 @@ using System.Net.Sockets;
 using System.Xml.Linq;
 using KvmTune.Guest;
 using KvmTune.Hosts;
+using KvmTune.Measurement.Streams;
 
 namespace KvmTune.Measurement.Workloads;
 
@@ -54,6 +55,10 @@ public sealed class NetworkWorkload : IWorkload
     public TimeSpan RunLength(WorkloadRequest request) => TimeSpan.FromSeconds(RampSeconds) + request.RunTime;
 
     /// <inheritdoc/>
+    public StreamShape StreamOf(WorkloadRequest request) =>
+        StreamMetrics.OfIperf([.. Metrics.Where(metric => metric.Kind == MetricKind.Rate)]);
+
+    /// <inheritdoc/>
     public IWorkloadInstance Create(WorkloadContext context) => new Instance(context);
 
     /// <summary>This machine's address on one of the bridges that the VM's NICs are on; null where there is none.</summary>
@@ -71,9 +76,10 @@ public sealed class NetworkWorkload : IWorkload
             .ToString();
     }
 
-    private sealed class Instance(WorkloadContext context) : IWorkloadInstance
+    private sealed class Instance(WorkloadContext context) : IWorkloadInstance, IStreamingInstance
     {
         private IPAddress? _address;
+        private StampedProgram? _program;
 
         public string? Version { get; private set; }
 
@@ -83,7 +89,7 @@ public sealed class NetworkWorkload : IWorkload
 
         public IReadOnlyList<string> Notes { get; } = [];
 
-        public string? LeftInGuest => null;
+        public string? LeftInGuest => _program?.Folder;
 
         public async Task PrepareAsync(CancellationToken cancellationToken)
         {
@@ -137,7 +143,49 @@ public sealed class NetworkWorkload : IWorkload
                 $"{failure} {result.Describe()} The guest must reach {address} on port {port.ToString(culture)}: see whether a firewall is in between.");
         }
 
-        public Task CleanUpAsync() => Task.CompletedTask;
+        public async Task<StreamReport> StreamAsync(TimeSpan length, CancellationToken cancellationToken)
+        {
+            var address = _address ?? throw new InvalidOperationException("A workload is prepared before it is run.");
+            var culture = CultureInfo.InvariantCulture;
+            var port = FreePort(address);
+            await using var peer = HostProcess.Start("iperf3", ["-s", "-1", "-B", address.ToString(), "-p", port.ToString(culture)])
+                ?? throw new MeasurementException(
+                    MeasurementReason.HostProgramMissing,
+                    $"This machine has no iperf3 to be the guest's peer. {GuestProgram.Iperf3.HowToInstall()}");
+            await WaitUntilListeningAsync(peer, port, cancellationToken);
+            var program = _program ??= new StampedProgram(context.RequiredChannel, context.TimeProvider);
+            var seconds = (int)Math.Ceiling(length.TotalSeconds);
+            var output = await program.RunAsync(
+                new GuestCommand("iperf3",
+                [
+                    "-c", address.ToString(),
+                    "-p", port.ToString(culture),
+                    "-P", context.Request.Streams.ToString(culture),
+                    "-t", seconds.ToString(culture),
+                    "-i", "0.1",
+                    "-f", "k",
+                    "--forceflush",
+                    "--bidir",
+                    "--connect-timeout", "5000",
+                ]),
+                TimeSpan.FromSeconds(seconds),
+                endsByItself: true,
+                cancellationToken);
+            return Report(output);
+        }
+
+        public async Task<StreamReport> SoFarAsync(CancellationToken cancellationToken) => Report(await _program!.SoFarAsync(cancellationToken));
+
+        public Task EndAsync(CancellationToken cancellationToken) => _program?.EndAsync(cancellationToken) ?? Task.CompletedTask;
+
+        public Task CleanUpAsync() => _program?.CleanUpAsync() ?? Task.CompletedTask;
+
+        private StreamReport Report(StampedOutput output) => output.HasFailed
+            ? new([], $"iperf3 failed: {output.Tail}")
+            : new(LineSamples.OfIperf(output.Lines, context.Request.Streams, Metrics[0].Name, Metrics[1].Name, Metrics[2].Name))
+            {
+                HasEnded = output.HasEnded,
+            };
 
         private static RunOutcome Outcome(IperfReport report)
         {

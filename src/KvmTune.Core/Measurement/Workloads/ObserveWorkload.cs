@@ -1,5 +1,6 @@
 // No load of our own: what the guest really does, seen from libvirt's counters.
 using KvmTune.Measurement.Sampling;
+using KvmTune.Measurement.Streams;
 
 namespace KvmTune.Measurement.Workloads;
 
@@ -26,7 +27,7 @@ public sealed class ObserveWorkload : IWorkload
         ObservedArea.Disk =>
         [
             new("Iops", "IOPS", MetricDirection.HigherIsBetter, MetricKind.Rate, IsPrimary: true),
-            new("LatencyMean", "ns", MetricDirection.LowerIsBetter, MetricKind.MeanLatency),
+            new("LatencyMean", "ns", MetricDirection.LowerIsBetter, MetricKind.OwnLatency),
             RateVariation,
         ],
         ObservedArea.Network =>
@@ -55,11 +56,24 @@ public sealed class ObserveWorkload : IWorkload
     /// <inheritdoc/>
     public TimeSpan RunLength(WorkloadRequest request) => request.RunTime;
 
-    /// <inheritdoc/>
-    public IWorkloadInstance Create(WorkloadContext context) => new Instance(context);
-
-    private sealed class Instance(WorkloadContext context) : IWorkloadInstance
+    /// <summary>What to look at for a change of an area: processors for memory too, since a guest that waits for memory computes less.</summary>
+    public static ObservedArea AreaOf(Tuning.TuningArea area) => area switch
     {
+        Tuning.TuningArea.Disk => ObservedArea.Disk,
+        Tuning.TuningArea.Network => ObservedArea.Network,
+        _ => ObservedArea.Cpu,
+    };
+
+    /// <inheritdoc/>
+    public StreamShape StreamOf(WorkloadRequest request) => StreamMetrics.OfObserve(request.Area, MetricsFor(request));
+
+    /// <inheritdoc/>
+    public IWorkloadInstance Create(WorkloadContext context) => new Instance(this, context);
+
+    private sealed class Instance(ObserveWorkload workload, WorkloadContext context) : IWorkloadInstance, IStreamingInstance
+    {
+        private CounterStream? _stream;
+
         public string? Version => null;
 
         public string? GuestFile => null;
@@ -127,6 +141,20 @@ public sealed class ObserveWorkload : IWorkload
             }
 
             return new RunOutcome { Values = values, PerSecondRates = rates };
+        }
+
+        public Task<StreamReport> StreamAsync(TimeSpan length, CancellationToken cancellationToken)
+        {
+            _stream = new(context.Samplers, context.Request.Area, workload.StreamOf(context.Request).Interval, context.TimeProvider);
+            return _stream.RunAsync(length, cancellationToken);
+        }
+
+        public Task<StreamReport> SoFarAsync(CancellationToken cancellationToken) => Task.FromResult(_stream!.SoFar());
+
+        public Task EndAsync(CancellationToken cancellationToken)
+        {
+            _stream?.End();
+            return Task.CompletedTask;
         }
 
         public Task CleanUpAsync() => Task.CompletedTask;

@@ -2,6 +2,7 @@
 using System.Globalization;
 using System.Xml.Linq;
 using KvmTune.Guest;
+using KvmTune.Measurement.Streams;
 
 namespace KvmTune.Measurement.Workloads;
 
@@ -85,12 +86,18 @@ public sealed class SysbenchWorkload : IWorkload
     public TimeSpan RunLength(WorkloadRequest request) => TimeSpan.FromSeconds(RampSeconds) + request.RunTime;
 
     /// <inheritdoc/>
+    public StreamShape StreamOf(WorkloadRequest request) =>
+        _test == Test.Cpu ? StreamMetrics.OfCpuScript(_metrics[0]) : StreamMetrics.OfSysbench(_metrics[0]);
+
+    /// <inheritdoc/>
     public IWorkloadInstance Create(WorkloadContext context) => new Instance(this, context);
 
-    private sealed class Instance(SysbenchWorkload workload, WorkloadContext context) : IWorkloadInstance
+    private sealed class Instance(SysbenchWorkload workload, WorkloadContext context) : IWorkloadInstance, IStreamingInstance
     {
         private readonly LearnedDuration _duration = new();
         private GuestCommand? _command;
+        private StampedProgram? _program;
+        private string? _script;
 
         public string? Version { get; private set; }
 
@@ -102,7 +109,7 @@ public sealed class SysbenchWorkload : IWorkload
 
         public IReadOnlyList<string> Notes { get; } = [];
 
-        public string? LeftInGuest => null;
+        public string? LeftInGuest => _program?.Folder;
 
         public async Task PrepareAsync(CancellationToken cancellationToken)
         {
@@ -128,7 +135,69 @@ public sealed class SysbenchWorkload : IWorkload
             return Outcome(report);
         }
 
-        public Task CleanUpAsync() => Task.CompletedTask;
+        public async Task<StreamReport> StreamAsync(TimeSpan length, CancellationToken cancellationToken)
+        {
+            var command = _command ?? throw new InvalidOperationException("A workload is prepared before it is run.");
+            var program = _program ??= new StampedProgram(context.RequiredChannel, context.TimeProvider);
+            var isCpu = workload._test == Test.Cpu;
+            if (isCpu)
+            {
+                _script ??= await program.WriteAsync(CpuScript.FileName, CpuScript.Lua, cancellationToken);
+            }
+
+            var seconds = (int)Math.Ceiling(length.TotalSeconds);
+            var output = await program.RunAsync(
+                isCpu ? ScriptCommand(command, _script!, program.Folder!, seconds) : command with { Arguments = Endless(command.Arguments, seconds) },
+                TimeSpan.FromSeconds(seconds),
+                endsByItself: true,
+                cancellationToken);
+            return await ReportAsync(program, output, cancellationToken);
+        }
+
+        public async Task<StreamReport> SoFarAsync(CancellationToken cancellationToken) =>
+            await ReportAsync(_program!, await _program!.SoFarAsync(cancellationToken), cancellationToken);
+
+        public Task EndAsync(CancellationToken cancellationToken) => _program?.EndAsync(cancellationToken) ?? Task.CompletedTask;
+
+        public Task CleanUpAsync() => _program?.CleanUpAsync() ?? Task.CompletedTask;
+
+        private async Task<StreamReport> ReportAsync(StampedProgram program, StampedOutput output, CancellationToken cancellationToken)
+        {
+            var metric = workload._metrics[0].Name;
+            return output.HasFailed
+                ? new([], $"sysbench failed: {output.Tail}")
+                : new(workload._test switch
+                {
+                    Test.Cpu => CpuScript.Parse(await program.ReadAsync(CpuScript.LogName, cancellationToken), metric),
+                    Test.WakeUp => LineSamples.OfSysbench(output.Lines, "EventsPerSecond", metric),
+                    _ => LineSamples.OfSysbench(output.Lines, metric, null),
+                })
+                {
+                    HasEnded = output.HasEnded,
+                };
+        }
+
+        // The script's lines go to a file of their own: they bear the guest's time already.
+        private static GuestCommand ScriptCommand(GuestCommand command, string script, string folder, int seconds) => command with
+        {
+            Path = "/bin/sh",
+            Arguments =
+            [
+                "-c", """exec sysbench "$1" "$2" "$3" run > "$4" """, "kvmtune", script,
+                command.Arguments.First(argument => argument.StartsWith("--threads=", StringComparison.Ordinal)),
+                $"--time={seconds.ToString(CultureInfo.InvariantCulture)}",
+                $"{folder}/{CpuScript.LogName}",
+            ],
+        };
+
+        // The same test for another time, without the checkpoint that ends a ramp.
+        private static List<string> Endless(IReadOnlyList<string> arguments, int seconds) =>
+        [
+            .. arguments.Where(argument => !argument.StartsWith("--report-checkpoints", StringComparison.Ordinal))
+                .Select(argument => argument.StartsWith("--time=", StringComparison.Ordinal)
+                    ? $"--time={seconds.ToString(CultureInfo.InvariantCulture)}"
+                    : argument is "--histogram=on" ? "--percentile=99" : argument),
+        ];
 
         private GuestCommand Command(GuestSurvey guest)
         {

@@ -1,0 +1,52 @@
+// How an experiment that ended before its end is told: what went wrong, and what became of the change.
+using KvmTune.Hosts;
+using KvmTune.Libvirt;
+using KvmTune.Measurement;
+
+namespace KvmTune.Experiments;
+
+/// <summary>The error of an experiment that did not come to its end.</summary>
+internal static class ExperimentEnd
+{
+    /// <summary>The error that a caller sees; null for a defect, which is let through as it is.</summary>
+    /// <param name="subject">The change.</param>
+    /// <param name="target">The VM.</param>
+    /// <param name="cause">What went wrong.</param>
+    /// <param name="failure">Why the change could not be taken back; null where it was.</param>
+    /// <param name="wasTouched">Whether the VM was changed at all.</param>
+    /// <param name="partial">The measurements so far.</param>
+    /// <param name="cancellationToken">The token that may have ended it.</param>
+    public static Exception? Of(
+        IExperimentSubject subject,
+        IMeasurementTarget target,
+        Exception cause,
+        Exception? failure,
+        bool wasTouched,
+        IReadOnlyList<VMPerformance> partial,
+        CancellationToken cancellationToken)
+    {
+        var isCanceled = cause is OperationCanceledException && cancellationToken.IsCancellationRequested;
+        var message = isCanceled ? $"The experiment on '{target.VMName}' was cancelled." : cause.Message;
+        if (failure is not null)
+        {
+            return new ExperimentInterruptedException(
+                ExperimentInterruptedException.UndoFailed, KvmTuneErrorCategory.InvalidResult,
+                $"{message} And '{subject.Title}' could not be taken back wholly from '{target.VMName}': {failure.Message} Look at it with Get-VMTopology, and take it back with Undo-VMTuning.",
+                partial, isUndone: false, new AggregateException(cause, failure));
+        }
+
+        message += wasTouched ? $" '{subject.Title}' was taken back; '{target.VMName}' is as it was before." : $" '{target.VMName}' was not changed.";
+        if (isCanceled)
+        {
+            return new ExperimentCanceledException(message, partial, cause, cancellationToken);
+        }
+
+        var known = cause switch
+        {
+            KvmTuneException engine => engine,
+            LibvirtException libvirt => LibvirtErrors.Calling(libvirt, $"the experiment on '{target.VMName}'"),
+            _ => null,
+        };
+        return known is null ? null : new ExperimentInterruptedException(known.ErrorId, known.Category, message, partial, isUndone: true, cause);
+    }
+}

@@ -1,0 +1,65 @@
+// The slots of an experiment that switched inside one load, in the order of time, and the differences of their pairs: from the runs that a
+// comparison holds, so that a picture, a report and a reader years later have the same.
+using KvmTune.Measurement;
+
+namespace KvmTune.Statistics;
+
+/// <summary>The time line of a comparison whose side changed inside one load.</summary>
+public sealed record SwitchbackTimeline
+{
+    /// <summary>The metric that is shown: the one that decides.</summary>
+    public required MetricDefinition Metric { get; init; }
+
+    /// <summary>The slots in the order of time.</summary>
+    public required IReadOnlyList<TimelineSlot> Slots { get; init; }
+
+    /// <summary>By how much the candidate's slot lies above the baseline's in each pair that counts, in per cent, in the order of time.</summary>
+    public required IReadOnlyList<double> PairShiftsPercent { get; init; }
+
+    /// <summary>The time line of a comparison; null where the side did not change inside one load.</summary>
+    public static SwitchbackTimeline? Of(VMComparison comparison)
+    {
+        ArgumentNullException.ThrowIfNull(comparison);
+        var metric = comparison.PrimaryMetric.Metric;
+        var slots = new[] { (IsCandidate: false, comparison.Baseline.Runs), (IsCandidate: true, comparison.Candidate.Runs) }
+            .SelectMany(side => side.Runs.Where(run => run.Slot is not null).Select(run => Of(run, side.IsCandidate, metric.Name)))
+            .OrderBy(slot => slot.StartSeconds)
+            .ToList();
+        return slots.Count == 0 ? null : new()
+        {
+            Metric = metric,
+            Slots = slots,
+            PairShiftsPercent =
+            [
+                .. slots.Where(slot => slot.IsCounted).GroupBy(slot => slot.Pair)
+                    .Select(pair => (A: pair.FirstOrDefault(slot => !slot.IsCandidate)?.Value, B: pair.FirstOrDefault(slot => slot.IsCandidate)?.Value))
+                    .Where(pair => pair is { A: > 0, B: not null })
+                    .Select(pair => 100 * ((pair.B!.Value / pair.A!.Value) - 1)),
+            ],
+        };
+    }
+
+    private static TimelineSlot Of(MeasuredRun run, bool isCandidate, string metric) => new(
+        run.Slot!.Pair,
+        run.Slot.Load,
+        isCandidate,
+        run.Slot.StartsAfter.TotalSeconds,
+        run.Duration.TotalSeconds,
+        run.Slot.Guard.TotalSeconds,
+        run.Values.TryGetValue(metric, out var value) && double.IsFinite(value) ? value : null,
+        !run.IsScreened,
+        run.Slot.Samples);
+}
+
+/// <summary>One slot.</summary>
+/// <param name="Pair">Its pair, from 1.</param>
+/// <param name="Load">Its load, from 1.</param>
+/// <param name="IsCandidate">Whether the change was in force.</param>
+/// <param name="StartSeconds">When it began, from the first load's beginning on.</param>
+/// <param name="Seconds">How long it was.</param>
+/// <param name="GuardSeconds">How much of its beginning is not used.</param>
+/// <param name="Value">The value of the metric in the rest; null where there is none.</param>
+/// <param name="IsCounted">Whether its pair counts.</param>
+/// <param name="Samples">What the load reported in it.</param>
+public sealed record TimelineSlot(
+    int Pair, int Load, bool IsCandidate, double StartSeconds, double Seconds, double GuardSeconds, double? Value, bool IsCounted, IReadOnlyList<SlotSample> Samples);
