@@ -32,15 +32,18 @@ if ($CountsPath) {
 if ($TimesPath) {
     # What stands before and after the tests of a block has its own line: a guest that is made ready costs there. Pester counts the
     # duration of a block from the start of the first one beside it.
-    function Get-Time($Block, [timespan] $Before) {
-        $around = $Block.Duration - $Before
-        foreach ($test in $Block.Tests) { $around -= $test.Duration; '{0:f2} Pester: {1}' -f $test.Duration.TotalSeconds, $test.ExpandedPath }
+    function Get-Time($Blocks) {
         $before = [timespan]::Zero
-        foreach ($inner in $Block.Blocks | Where-Object ShouldRun) { Get-Time $inner $before; $before = $inner.Duration }
-        $around -= $before
+        foreach ($block in $Blocks | Where-Object ShouldRun) { Get-BlockTime $block ($block.Duration - $before); $before = $block.Duration }
+    }
+    function Get-BlockTime($Block, [timespan] $Duration) {
+        $around = $Duration
+        foreach ($test in $Block.Tests) { $around -= $test.Duration; '{0:f2} Pester: {1}' -f $test.Duration.TotalSeconds, $test.ExpandedPath }
+        Get-Time $Block.Blocks
+        $around -= ($Block.Blocks | Where-Object ShouldRun | Select-Object -Last 1)?.Duration ?? [timespan]::Zero
         '{0:f2} Pester: {1} (around its tests)' -f [Math]::Max(0, $around.TotalSeconds), ($Block.ExpandedPath ?? $Block.Name)
     }
-    Set-Content $TimesPath @($result.Containers.Blocks | Where-Object ShouldRun | ForEach-Object { Get-Time $_ ([timespan]::Zero) } | ForEach-Object { $_ -replace '\s+', ' ' })
+    Set-Content $TimesPath @($result.Containers | ForEach-Object { Get-Time $_.Blocks } | ForEach-Object { $_ -replace '\s+', ' ' })
 }
 if ($result.Result -ne 'Passed') {
     # Once more at the end, with what was said: whoever reads only the end of a long log sees what failed.

@@ -145,10 +145,13 @@ internal sealed class VerdictPromises(
     private IEnumerable<BenchFigure> Measured()
     {
         var screening = new ScreeningSimulation(OnRecorded, Seed);
+        // In cores: less than what disturbs, about as much, and more.
+        double[] moves = [-0.2, 0.1, 0.2, 0.3, 0.5];
         yield return BenchFigure.AtMost(
-            "the change moves the counter that screens: the shift is off by", screening.Bias(moved: 0.5), 1, "%",
-            FormattableString.Invariant($"{screening.Bias(moved: 0.5, stops: false):0.0} % where screening does not stop"));
-        yield return BenchFigure.AtMost("the change moves the counter that screens: a difference is claimed", screening.Claims(moved: 0.5), 5, "%", plays: OnRecorded);
+            "the change moves the counter that screens: the shift is off by", moves.Max(moved => screening.Bias(moved)), 1, "%",
+            string.Join(", ", moves.Select(moved => FormattableString.Invariant($"moved by {moved} cores: {screening.Bias(moved):0.0} %"))));
+        yield return BenchFigure.AtMost(
+            "the change moves the counter that screens: a difference is claimed", moves.Max(screening.Claims), 5, "%", plays: OnRecorded);
         yield return BenchFigure.AtMost("the counter that screens does not move: a difference is claimed", screening.Claims(moved: 0), 5, "%", plays: OnRecorded);
 
         var guards = new GuardSimulation(OnGuards, Seed);

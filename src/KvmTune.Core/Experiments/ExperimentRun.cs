@@ -101,9 +101,7 @@ internal sealed class ExperimentRun
         {
             var mark = _runs.Count;
             await guest.RunStageAsync(stage, cancellationToken);
-            // Pairs that count again may pass a look, which is then not held: the next one is.
-            var restored = _runs.StopWhereCounterMoved() / Schedule.RunsPerUnit;
-            (_screened, stage) = (_screened - restored, stage + restored);
+            _runs.StopWhereCounterMoved();
             if (IsRepeated(stage, mark))
             {
                 continue;
@@ -129,15 +127,15 @@ internal sealed class ExperimentRun
     private bool IsRepeated(int stage, int mark)
     {
         if (Schedule.Design != ExperimentDesign.Pairs
-            || _screened >= ScreeningRule.MostRepeats(Schedule.NextLook(stage))
-            || _runs.WhyDisturbed(mark) is not { } why)
+            || _runs.WhyDisturbed(mark) is not { } why
+            || _screened >= ScreeningRule.MostRepeats(Schedule.NextLook(stage)))
         {
             return false;
         }
 
-        _runs.Screen(mark, why.Counter);
+        _runs.Screen(mark);
         _screened++;
-        _runs.Note(string.Create(CultureInfo.InvariantCulture, $"Pair {stage + 1} was made again, since {why.Reason}."));
+        _runs.Note(string.Create(CultureInfo.InvariantCulture, $"Pair {stage + 1} was made again, since {why}."));
         return true;
     }
 

@@ -13,6 +13,8 @@ internal sealed class ExperimentRuns
     private readonly Dictionary<bool, TimeSpan> _elapsed = new() { [false] = TimeSpan.Zero, [true] = TimeSpan.Zero };
     private readonly Dictionary<bool, Guid> _ids = new() { [false] = Guid.NewGuid(), [true] = Guid.NewGuid() };
     private readonly List<string> _notes = [];
+    // Where each pair begins.
+    private readonly List<int> _pairs = [];
     private readonly HashSet<string> _stoppedCounters = new(StringComparer.Ordinal);
     private VMPerformance? _template;
 
@@ -62,51 +64,35 @@ internal sealed class ExperimentRuns
         }
     }
 
-    /// <summary>Why a run since a mark counts as disturbed, with the counter that tells it; null where none does.</summary>
-    public (string Counter, string Reason)? WhyDisturbed(int mark)
+    /// <summary>Takes the runs since a mark as a pair. Why it counts as disturbed, in words; null where it does not.</summary>
+    public string? WhyDisturbed(int mark)
     {
-        var all = _entries.ConvertAll(entry => entry.Run);
-        return _entries.Skip(mark)
-            .Where(entry => entry.Run is { IsWarmup: false, Failure: null })
-            .Select(entry => ScreeningRule.WhyDisturbed(entry.Run, all, _stoppedCounters))
-            .FirstOrDefault(why => why is not null);
+        _pairs.Add(mark);
+        List<List<MeasuredRun>> session = [.. _pairs.Select((start, i) => _entries[start..(i + 1 < _pairs.Count ? _pairs[i + 1] : _entries.Count)].ConvertAll(entry => entry.Run))];
+        return ScreeningRule.WhyDisturbed(session[^1], session, _stoppedCounters);
     }
 
     /// <summary>Flags all runs since a mark as repeated: they are a pair.</summary>
-    /// <param name="mark">Where the pair begins.</param>
-    /// <param name="counter">The counter that it is repeated for.</param>
-    public void Screen(int mark, string counter)
+    public void Screen(int mark)
     {
         for (var i = mark; i < _entries.Count; i++)
         {
             if (_entries[i].Run is { IsWarmup: false, Failure: null } run)
             {
-                _entries[i] = _entries[i] with { Run = run with { IsScreened = true }, ScreenedBy = counter };
+                _entries[i] = _entries[i] with { Run = run with { IsScreened = true } };
             }
         }
     }
 
-    /// <summary>Stops screening by counters that moved with the side. Runs that were set aside for them count again.</summary>
-    /// <returns>How many runs of a side count again.</returns>
-    public int StopWhereCounterMoved()
+    /// <summary>Stops screening by counters that moved with the side. What was set aside for them stays so: see <see cref="ScreeningRule.MovedWithSide"/>.</summary>
+    public void StopWhereCounterMoved()
     {
         var sides = _entries.ConvertAll(entry => (entry.Run, entry.IsCandidate));
-        var restored = 0;
         foreach (var counter in ScreeningRule.Counters.Where(counter => !_stoppedCounters.Contains(counter) && ScreeningRule.MovedWithSide(counter, sides)))
         {
             _stoppedCounters.Add(counter);
             Note(ScreeningRule.WhyStopped(counter, sides));
-            for (var i = 0; i < _entries.Count; i++)
-            {
-                if (string.Equals(_entries[i].ScreenedBy, counter, StringComparison.Ordinal))
-                {
-                    _entries[i] = _entries[i] with { Run = _entries[i].Run with { IsScreened = false }, ScreenedBy = null };
-                    restored += _entries[i].IsCandidate ? 1 : 0;
-                }
-            }
         }
-
-        return restored;
     }
 
     /// <summary>One side as a measurement; null before a run of it was made.</summary>
@@ -136,5 +122,5 @@ internal sealed class ExperimentRuns
     public IReadOnlyList<VMPerformance> ToPerformances() =>
         [.. new[] { ToPerformance(isCandidate: false), ToPerformance(isCandidate: true) }.OfType<VMPerformance>()];
 
-    private sealed record Entry(MeasuredRun Run, bool IsCandidate, string? ScreenedBy = null);
+    private sealed record Entry(MeasuredRun Run, bool IsCandidate);
 }

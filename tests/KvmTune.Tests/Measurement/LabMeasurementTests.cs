@@ -15,14 +15,12 @@ public sealed class LabMeasurementTests(ITestOutputHelper output)
 {
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(10);
 
-    [SkippableTheory]
-    [InlineData("RandomWrite")]
-    [InlineData("RandomRead")]
-    public async Task A_disk_workload_yields_every_metric_of_every_run_and_leaves_nothing(string workload)
+    [SkippableFact]
+    public async Task A_disk_workload_yields_rates_counters_and_conditions_and_leaves_nothing()
     {
         using var lab = LabGuest.Open();
         using var limit = new CancellationTokenSource(Patience);
-        var request = new WorkloadRequest { Name = workload, Runs = 3, RunTime = TimeSpan.FromSeconds(2), FileSizeMiB = 64 };
+        var request = new WorkloadRequest { Name = "RandomWrite", Runs = 3, RunTime = TimeSpan.FromSeconds(2), FileSizeMiB = 64 };
         var progress = new List<MeasurementProgress>();
 
         var result = await lab.Measurer.MeasureAsync(lab.Target, request, new Listing(progress), limit.Token);
