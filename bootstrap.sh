@@ -7,6 +7,7 @@
 #   ./bootstrap.sh lab VERB…     the lab by itself: tests/lab/lab.sh (up, down, status, …)
 #   ./bootstrap.sh build         only builds the module into out/KvmTune
 #   ./bootstrap.sh report        bundles the page of reports anew (src/KvmTune.Report), which needs npm; nothing else does
+# `--in trixie` at the end (test, bench) does it in a bare Debian 13, with its libvirt and QEMU: tests/debian.sh.
 # KVMTUNE_WITHOUT_POWERSHELL=1 goes on where the cmdlets cannot be run, with the engine alone.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
@@ -19,7 +20,7 @@ PATH=$tools:$PATH
 
 say() { printf '\n== %s\n' "$*"; }
 
-usage() { sed -n '2,10s/^# \{0,1\}//p' "$self" >&2; exit 2; }
+usage() { sed -n '2,11s/^# \{0,1\}//p' "$self" >&2; exit 2; }
 
 need_dotnet() {
     if ! dotnet --list-sdks 2>/dev/null | grep -q '^1[0-9]\.'; then
@@ -134,6 +135,9 @@ set_up() {
     need_powershell
     build
 }
+
+# The same command, without these two words, in a root of another release.
+if [ $# -ge 3 ] && [ "${*: -2:1}" = --in ]; then exec tests/debian.sh "${!#}" "$self" "${@:1:$#-2}"; fi
 
 case "${1:-}" in
     build) need_dotnet; build ;;

@@ -19,7 +19,8 @@ packages=(
     kmod                        # depmod, modprobe --show-depends
     openssh-client              # ssh-keygen, ssh
     iperf3                      # the host's end of the network workload
-    zstd                        # Ubuntu's kernel modules are compressed with it
+    zstd                        # Ubuntu's kernel modules are compressed with it,
+    xz-utils                    # and Debian's, from Debian 13 on, with this
 )
 
 # Prints the names of the packages that are not installed, one a line.

@@ -35,9 +35,9 @@ public static class LibvirtErrors
             LibvirtErrorCode.AuthenticationFailed or LibvirtErrorCode.AuthenticationCancelled or LibvirtErrorCode.AuthenticationUnavailable
                 or LibvirtErrorCode.AccessDenied or LibvirtErrorCode.OperationDenied => PermissionDenied(access),
             _ when exception.Message.Contains("Permission denied", StringComparison.Ordinal) => PermissionDenied(access),
-            // The test driver reads its hosts from a file that the URI names, and says of a missing one that it is no XML.
+            // The test driver needs no daemon, only the file that the URI names; libvirt 9 says of a missing one that it is no XML.
             _ when !IsKnown(uri) || exception.Domain == UriDomain || exception.ErrorCode is LibvirtErrorCode.NoConnect or LibvirtErrorCode.ConfigUnsupported
-                or LibvirtErrorCode.XmlError => (
+                or LibvirtErrorCode.XmlError || uri.StartsWith("test:", StringComparison.Ordinal) => (
                 "ConnectionUriInvalid", KvmTuneErrorCategory.InvalidArgument,
                 "Use a libvirt URI such as qemu:///system, qemu+ssh://user@host/system or test:///default."),
             _ => (

@@ -185,7 +185,10 @@ public static class DomainXmlReader
                         _cpu = _cpu with
                         {
                             Topology = new CpuTopology(
-                                reader.Number("sockets") ?? 1, reader.Number("dies") ?? 1, reader.Number("cores") ?? 1, reader.Number("threads") ?? 1),
+                                reader.Number("sockets") ?? 1, reader.Number("dies") ?? 1, reader.Number("cores") ?? 1, reader.Number("threads") ?? 1)
+                            {
+                                Clusters = reader.Number("clusters") ?? 1,
+                            },
                         };
                         break;
                     case "numa":

@@ -82,6 +82,9 @@ public sealed class Setting
     /// <summary>Whether changes of this module set it, so that checkpoints hold it. Others are only compared.</summary>
     public bool IsTunable { get; internal init; } = true;
 
+    /// <summary>What a missing value means, where libvirt writes that out by itself in some releases; null where a missing one is none.</summary>
+    internal string? Missing { get; init; }
+
     /// <summary>What the running VM's document shows of it.</summary>
     internal RunningForm Running { get; init; }
 
@@ -129,7 +132,7 @@ public sealed class Setting
 
     /// <summary>Whether two values mean the same: libvirt writes a list of CPUs or nodes in its own way.</summary>
     public bool IsSame(string? one, string? other) =>
-        string.Equals(one, other, StringComparison.Ordinal)
+        string.Equals(one ?? Missing, other ?? Missing, StringComparison.Ordinal)
         || (Attribute is "cpuset" or "nodeset" or "cpus" && CpuSet.TryParse(one, out var left) && CpuSet.TryParse(other, out var right) && left == right);
 
     /// <summary>For example <c>vCPU * pin</c>.</summary>

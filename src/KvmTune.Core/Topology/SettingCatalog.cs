@@ -63,6 +63,7 @@ public static class SettingCatalog
         new("cpu/model/@vendor_id", "CPU model vendor", LiveChange.Never, IsSeen) { Running = RunningForm.Expanded },
         new("cpu/topology/@sockets", "CPU sockets", LiveChange.Never, IsSeen) { Group = CpuTopologyGroup },
         new("cpu/topology/@dies", "CPU dies", LiveChange.Never, IsSeen) { Group = CpuTopologyGroup },
+        new("cpu/topology/@clusters", "CPU clusters", LiveChange.Never, IsSeen) { Group = CpuTopologyGroup, Missing = "1" },
         new("cpu/topology/@cores", "CPU cores", LiveChange.Never, IsSeen) { Group = CpuTopologyGroup },
         new("cpu/topology/@threads", "CPU threads", LiveChange.Never, IsSeen) { Group = CpuTopologyGroup },
         new("cpu/feature[@name]/@policy", "CPU feature *", LiveChange.Never, IsSeen) { Running = RunningForm.Expanded },
@@ -132,7 +133,10 @@ public static class SettingCatalog
         Joined(threads.Select(thread => thread.Setting.Form == SettingForm.Presence ? thread.SubKey! : thread.Value));
 
     private static string? CpuTopologyText(IReadOnlyList<SettingReading> numbers) => numbers.Count == 0 ? null : new CpuTopology(
-        Number(numbers, "sockets"), Number(numbers, "dies"), Number(numbers, "cores"), Number(numbers, "threads")).ToString();
+        Number(numbers, "sockets"), Number(numbers, "dies"), Number(numbers, "cores"), Number(numbers, "threads"))
+    {
+        Clusters = Number(numbers, "clusters"),
+    }.ToString();
 
     private static int Number(IReadOnlyList<SettingReading> numbers, string attribute) =>
         int.TryParse(ValueOf(numbers, attribute), NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : 1;

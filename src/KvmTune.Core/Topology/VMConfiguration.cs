@@ -107,10 +107,15 @@ public sealed record CpuConfiguration
 /// <param name="Threads">Threads in a core.</param>
 public sealed record CpuTopology(int Sockets, int Dies, int Cores, int Threads)
 {
+    /// <summary>Clusters in a die, with <see cref="Cores"/> in each; 1 without them, which libvirt writes out from 10.1 on.</summary>
+    public int Clusters { get; init; } = 1;
+
+    /// <summary>How many CPUs that makes.</summary>
+    public int Cpus => Sockets * Dies * Clusters * Cores * Threads;
+
     /// <summary>For example <c>1 socket x 4 cores x 2 threads</c>.</summary>
-    public override string ToString() => Dies > 1
-        ? $"{Sockets} sockets x {Dies} dies x {Cores} cores x {Threads} threads"
-        : $"{Sockets} sockets x {Cores} cores x {Threads} threads";
+    public override string ToString() =>
+        $"{Sockets} sockets{Dies switch { > 1 => $" x {Dies} dies", _ => null }}{Clusters switch { > 1 => $" x {Clusters} clusters", _ => null }} x {Cores} cores x {Threads} threads";
 }
 
 /// <summary>A NUMA cell of the guest.</summary>

@@ -15,7 +15,7 @@ public sealed class SettingCatalogTests
         var found = DomainSettings.Read(RichVM.Full).All.Select(setting => setting.Setting).ToHashSet();
         string[] excluded =
         [
-            "numatune/memory/@placement", "cpu/model/@vendor_id", "devices/disk[target/@dev]/driver/iothreads/iothread[@id]",
+            "numatune/memory/@placement", "cpu/model/@vendor_id", "cpu/topology/@clusters", "devices/disk[target/@dev]/driver/iothreads/iothread[@id]",
             "devices/controller[@type='scsi'][@index]/driver/iothreads/iothread[@id]",
             .. SettingCatalog.DiskLimits.Except(["total_bytes_sec", "total_iops_sec"]).Select(limit => $"devices/disk[target/@dev]/iotune/{limit}"),
         ];
@@ -133,6 +133,17 @@ public sealed class SettingCatalogTests
         Assert.True(cache.IsSeenByGuest("writethrough", "none"));
         Assert.True(SettingCatalog.Get("devices/interface[mac/@address]/driver/@queues").IsSeenByGuest("2", "4"));
         Assert.False(SettingCatalog.Get("cputune/vcpupin[@vcpu]/@cpuset").IsSeenByGuest("2", "4"));
+    }
+
+    // libvirt 10.1 and later write the attribute out where it was left away.
+    [Fact]
+    public void A_topology_without_clusters_and_one_with_a_single_cluster_are_the_same()
+    {
+        const string Without = "<domain type='kvm'><name>a</name><vcpu>4</vcpu><cpu><topology sockets='1' dies='1' cores='2' threads='2'/></cpu></domain>";
+        var one = Without.Replace("cores=", "clusters='1' cores=", StringComparison.Ordinal);
+        Assert.Empty(SettingComparer.Compare(DomainSettings.Read(Without), DomainSettings.Read(one)));
+        var two = SettingComparer.Compare(DomainSettings.Read(Without), DomainSettings.Read(one.Replace("clusters='1'", "clusters='2'", StringComparison.Ordinal)));
+        Assert.Equal("CPU topology: 1 sockets x 2 cores x 2 threads -> 1 sockets x 2 clusters x 2 cores x 2 threads", Assert.Single(two).ToString());
     }
 
     [Fact]

@@ -63,6 +63,7 @@ internal static class TypedModel
             "cpu/model" => vm.Cpu.Model,
             "cpu/topology/@sockets" => Text(vm.Cpu.Topology?.Sockets),
             "cpu/topology/@dies" => Text(vm.Cpu.Topology?.Dies),
+            "cpu/topology/@clusters" => Text(vm.Cpu.Topology?.Clusters),
             "cpu/topology/@cores" => Text(vm.Cpu.Topology?.Cores),
             "cpu/topology/@threads" => Text(vm.Cpu.Topology?.Threads),
             "memoryBacking/hugepages" => vm.Memory.UsesHugePages ? string.Empty : null,

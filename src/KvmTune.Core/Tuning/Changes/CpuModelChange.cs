@@ -81,6 +81,7 @@ public sealed record CpuModelChange : VMChange
     [
         new(TopologyPath.At("sockets"), Text(topology.Sockets)),
         new(TopologyPath.At("dies"), Text(topology.Dies)),
+        new(TopologyPath.At("clusters"), topology.Clusters > 1 ? Text(topology.Clusters) : null),
         new(TopologyPath.At("cores"), Text(topology.Cores)),
         new(TopologyPath.At("threads"), Text(topology.Threads)),
     ];

@@ -175,9 +175,9 @@ public static class CpuRules
         "libvirt formatdomain, CPU topology",
         static context => context.Change is not CpuModelChange || context.After.Cpu.Topology is not { } topology
             ? null
-            : topology.Sockets * topology.Dies * topology.Cores * topology.Threads == context.After.MaxVcpus
+            : topology.Cpus == context.After.MaxVcpus
                 ? RuleCheck.Kept($"{topology} is {Text(context.After.MaxVcpus)} vCPUs")
-                : RuleCheck.Broken($"{topology} is {Text(topology.Sockets * topology.Dies * topology.Cores * topology.Threads)} CPUs, and the VM has at most {Text(context.After.MaxVcpus)} vCPUs. Choose a topology of that many."));
+                : RuleCheck.Broken($"{topology} is {Text(topology.Cpus)} CPUs, and the VM has at most {Text(context.After.MaxVcpus)} vCPUs. Choose a topology of that many."));
 
     /// <summary>host-passthrough needs hardware virtualization.</summary>
     public static TuningRule PassthroughNeedsKvm { get; } = new(
