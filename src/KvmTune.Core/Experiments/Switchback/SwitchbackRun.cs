@@ -13,6 +13,12 @@ internal sealed class SwitchbackRun
 {
     private const int MostFailedLoads = 2;
 
+    // So many pairs tell whether the load reports at all, and whether its reports fit into slots of that length.
+    private const int FirstPairs = 3;
+
+    // So many pairs of longer slots are given their time where none was given.
+    private const int LongerPairs = 12;
+
     private static readonly TimeSpan SettlingTime = TimeSpan.FromSeconds(1);
 
     // The last one may still run: then it is as it was seen at the last look.
@@ -23,6 +29,7 @@ internal sealed class SwitchbackRun
     private TimeSpan _guard;
     private int _countsFrom = 1;
     private double _levels = 1;
+    private TimeSpan _loadTime = SlotPlan.DefaultTime;
     private bool _isSettled = true;
     private bool _isIdle;
     private int _failed;
@@ -212,6 +219,7 @@ internal sealed class SwitchbackRun
                 _loads.Add(new([], [], 0));
             }
 
+            wanted = counted == 0 ? Math.Min(wanted, FirstPairs) : wanted;
             var sides = new bool[Math.Min(wanted, Math.Max(1, loads.PairsLeft(_slot)))];
             for (var i = 0; i < sides.Length; i++)
             {
@@ -330,6 +338,9 @@ internal sealed class SwitchbackRun
         _levels = wasLookedAt ? _levels / 2 : _levels;
         _slot *= 2;
         _guard = TimeSpan.Zero;
+        // What was to take a minute may take longer where the load needs longer slots; a time that was given stays.
+        var needed = TimeSpan.FromSeconds(GuestClock.Now(Time) - _zero.Seconds) + (loads.LookTime * 3) + ((_slot + loads.SwitchTime) * (2 * LongerPairs));
+        _loadTime = needed > _loadTime ? needed : _loadTime;
         return Plan(loads);
     }
 
@@ -367,7 +378,7 @@ internal sealed class SwitchbackRun
     private TimeSpan Left()
     {
         var whole = Options.TimeLimit is { } limit ? limit - Time.GetElapsedTime(_started) - SettlingTime : TimeSpan.MaxValue;
-        if ((Options.LoadTime ?? (Options.TimeLimit is null ? SlotPlan.DefaultTime : null)) is not { } most)
+        if ((Options.LoadTime ?? (Options.TimeLimit is null ? _loadTime : null)) is not { } most)
         {
             return whole;
         }

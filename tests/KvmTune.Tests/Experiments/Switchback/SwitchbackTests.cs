@@ -140,6 +140,20 @@ public sealed class SwitchbackTests
     }
 
     [Fact]
+    public async Task A_load_that_reports_more_seldom_than_it_says_is_found_out_after_a_few_pairs_and_gets_longer_slots_and_time()
+    {
+        // A fifth of a second is reported of each two and a half: few pairs of slots of a second have some of it in both, most of two seconds have.
+        var vm = new ScriptedLoad { Factor = 1.4, IsLost = number => number % 25 >= 2 };
+
+        var result = await vm.RunAsync();
+
+        Assert.Equal(TimeSpan.FromSeconds(2), result.Switching!.Slot);
+        Assert.Equal(6, result.Baseline.Runs.Concat(result.Candidate.Runs).Count(run => run.Duration < TimeSpan.FromSeconds(1.5)));
+        Assert.True(result.PairCount >= 6);
+        Assert.Equal(Verdict.Improved, result.Verdict);
+    }
+
+    [Fact]
     public async Task What_is_known_at_the_end_alone_is_looked_at_once()
     {
         var vm = new ScriptedLoad { Factor = 1.2, SteadyFactor = 2, KnownAtTheEnd = ["Steadiness"] };
