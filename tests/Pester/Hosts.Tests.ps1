@@ -71,44 +71,42 @@ Describe 'Connect-VMHost and Disconnect-VMHost' {
         (TabExpansion2 'Connect-VMHost test').CompletionMatches | Where-Object ListItemText -EQ $test | ForEach-Object ToolTip | Should -Be connected
     }
 
-    # Each has a host of its own, whatever others choose meanwhile; a runspace that is used again starts without a choice.
-    It 'chooses for its own runspace only: <How>' -ForEach @(
-        @{ How = 'ForEach-Object -Parallel'; Run = {
-                1..6 | ForEach-Object -ThrottleLimit 2 -Parallel {
-                    Import-Module $using:module
-                    $before = (Get-VMTopology).VMName
-                    $null = Connect-VMHost ($using:hosts)[$_]
-                    $null = ($using:gate).SignalAndWait(30000)
-                    "$before $((Get-VMTopology).VMName)"
-                }
-            }
-        }
-        @{ How = 'Start-ThreadJob'; Run = {
+    # Each has a host of its own, whatever others choose meanwhile: two at a time wait for each other between choosing and asking. A runspace
+    # that is used again starts without a choice.
+    It 'chooses for its own runspace only: <How>' -ForEach @{ How = 'ForEach-Object -Parallel' }, @{ How = 'Start-ThreadJob' } {
+        $path = $module
+        $hosts = @('') + (1..6 | ForEach-Object { New-TestHost (Join-Path $TestDrive "host$_") "vm$_" })
+        $gate = [System.Threading.Barrier]::new(2)
+        $usual = $env:LIBVIRT_DEFAULT_URI
+        try {
+            $env:LIBVIRT_DEFAULT_URI = New-TestHost (Join-Path $TestDrive usual) usual
+            $null = Connect-VMHost $test
+            $found = if ($How -eq 'Start-ThreadJob') {
                 1..6 | ForEach-Object {
-                    $number = $_
-                    Start-ThreadJob -ThrottleLimit 2 {
-                        Import-Module $using:module
-                        $before = (Get-VMTopology).VMName
-                        $null = Connect-VMHost ($using:hosts)[$using:number]
-                        $null = ($using:gate).SignalAndWait(30000)
-                        "$before $((Get-VMTopology).VMName)"
+                    Start-ThreadJob -ThrottleLimit 2 -ArgumentList $path, $hosts[$_], $gate {
+                        param($path, $uri, $gate)
+                        Import-Module $path
+                        $first = (Get-VMTopology).VMName
+                        $null = Connect-VMHost $uri
+                        $null = $gate.SignalAndWait(30000)
+                        "$first $((Get-VMTopology).VMName)"
                     }
                 } | Receive-Job -Wait -AutoRemoveJob
             }
-        }
-    ) {
-        $hosts = @('') + (1..6 | ForEach-Object { New-TestHost (Join-Path $TestDrive "$How $_") "vm$_" })
-        # Two at a time wait for each other between choosing and asking.
-        $gate = [System.Threading.Barrier]::new(2)
-        $before = $env:LIBVIRT_DEFAULT_URI
-        try {
-            $env:LIBVIRT_DEFAULT_URI = New-TestHost (Join-Path $TestDrive "$How usual") usual
-            $null = Connect-VMHost $test
-            & $Run | Sort-Object | Should -Be @(1..6 | ForEach-Object { "usual vm$_" })
+            else {
+                1..6 | ForEach-Object -ThrottleLimit 2 -Parallel {
+                    Import-Module $using:path
+                    $first = (Get-VMTopology).VMName
+                    $null = Connect-VMHost ($using:hosts)[$_]
+                    $null = ($using:gate).SignalAndWait(30000)
+                    "$first $((Get-VMTopology).VMName)"
+                }
+            }
+            $found | Sort-Object | Should -Be @(1..6 | ForEach-Object { "usual vm$_" })
             (Get-VMTopology).VMName | Should -Be test
         }
         finally {
-            $env:LIBVIRT_DEFAULT_URI = $before
+            $env:LIBVIRT_DEFAULT_URI = $usual
             $gate.Dispose()
         }
     }

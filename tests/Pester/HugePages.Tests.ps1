@@ -196,7 +196,7 @@ Describe 'A pool of huge pages' -Tag Lab, lab2 -Skip:(-not $env:KVMTUNE_LAB) {
         $result = Set-HugePagePool 2M ($total + 8) -Persist -PersistenceRoot $root
         $result.PersistedTo | Should -Be "$root/etc/sysctl.d/90-kvmtune-hugepages.conf"
         $captured = Invoke-Captured { Set-HugePagePool 2M ($total + 9) -PersistenceRoot $root }
-        $captured.Output.Count | Should -Be ($total + 9)
+        ($captured.Output | Select-Object -ExpandProperty Count) | Should -Be ($total + 9)
         $captured.Warnings -join "`n" | Should -Match "90-kvmtune-hugepages.conf sets this pool to $($total + 8) pages at the next boot.*-Persist"
         $null = Set-HugePagePool 2M 0 -Persist -PersistenceRoot $root -WarningAction Ignore
     }

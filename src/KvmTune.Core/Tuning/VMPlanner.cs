@@ -168,19 +168,33 @@ public sealed class VMPlanner : IDisposable
         }
     }
 
-    // The plan, where a change of the running VM alone meets the very document that it was planned on. Then everything in the plan
-    // holds that follows from it, and only what forbids the change is judged anew: a host CPU may have gone offline. Else null.
+    /// <summary>
+    /// The plan, where it meets the very documents and host CPUs that it was made on. Then everything in it holds that follows from them, and
+    /// only what forbids the change or needs a yes is judged anew: what else the host has may be otherwise. Else null.
+    /// </summary>
     internal VMTuningPlan? CheckQuickly(VMTuningPlan plan)
     {
-        if (!plan.ChangesRunning || plan.ChangesConfiguration || plan.After is null || plan.Preparation is not null || plan.Snapshot.Running is null
-            || !plan.Snapshot.Running.IsFrom(Domain().GetXml(DomainXmlFlags.Secure)))
+        if (plan.After is null || plan.Preparation is not null || plan.VMId != VM.Id)
         {
             return null;
         }
 
-        var hostCpus = HostReading.ReadCpus(Host);
-        var context = Context(plan.Change, plan.Snapshot.ToFacts(), plan.After, hostCpus);
-        RefuseErrors(plan with { Findings = RuleCatalog.Judge(context, RuleSeverity.Error) });
+        Known ??= plan.Snapshot;
+        var (before, now, hostCpus) = (plan.Snapshot, Read(plan.Change.Scope), HostReading.ReadCpus(Host));
+        if (now.Running != before.Running || now.Persistent != before.Persistent || now.HasManagedSave != before.HasManagedSave || hostCpus.OnlineCpus != plan.HostCpus?.OnlineCpus)
+        {
+            return null;
+        }
+
+        var context = Context(plan.Change, before.ToFacts(), plan.After, hostCpus);
+        if (plan.Change.Preparation(context, Host) is not null)
+        {
+            return null;
+        }
+
+        var anew = plan with { Findings = [.. RuleCatalog.Judge(context, RuleSeverity.Error), .. RuleCatalog.Judge(context, RuleSeverity.Confirm)] };
+        RefuseErrors(anew);
+        RefuseNewRisks(plan, anew);
         return plan with { HostCpus = hostCpus };
     }
 

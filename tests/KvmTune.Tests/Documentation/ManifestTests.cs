@@ -39,6 +39,18 @@ public sealed partial class ManifestTests
     }
 
     [Fact]
+    public void Every_cmdlet_that_makes_a_change_is_tried_in_every_way()
+    {
+        const string File = "tests/Pester/EveryChange.Tests.ps1";
+        var tried = System.IO.File.ReadAllText(Path.Combine(Root, File));
+        var makers = CmdletFacts.All.Where(cmdlet => cmdlet.Type.IsAssignableTo(typeof(Cmdlets.Common.VMChangeCmdlet)) && cmdlet.Name != "Restore-VMTuning").ToList();
+        Assert.True(makers.Count > 10, $"Only {makers.Count} cmdlets were found that make a change.");
+        Assert.All(makers, cmdlet => Assert.True(
+            tried.Contains($"Name = '{cmdlet.Name}'", StringComparison.Ordinal),
+            $"{File} has no line for {cmdlet.Name}: how it is called, what it says, and what a rule refuses. Then: ./bootstrap.sh test fast"));
+    }
+
+    [Fact]
     public void It_says_what_a_gallery_asks()
     {
         Assert.Equal("7.4", Value("PowerShellVersion"));

@@ -1,27 +1,14 @@
 // The journal against what others can do to its files, and what disks do: each case says its cause and the way out, and touches nothing it should not.
 using System.Diagnostics;
-using KvmTune.Hosts;
 using KvmTune.Journal;
-using KvmTune.Libvirt;
 using KvmTune.Tuning;
 using Microsoft.Data.Sqlite;
 using Xunit;
 
 namespace KvmTune.Tests.Journal;
 
-public sealed class JournalSafetyTests : IDisposable
+public sealed class JournalSafetyTests() : JournalledVM("vdb")
 {
-    private readonly JournalFolder _folder = new();
-    private readonly HostConnection _host = new("test:///default");
-    private readonly LibvirtDomain _vm;
-
-    public JournalSafetyTests() => _vm = _host.Write().DefineXml(
-        $"""
-        <domain type='test'><name>safety {Guid.NewGuid():N}</name><memory>1024</memory><vcpu>2</vcpu><os><type>hvm</type></os><devices>
-        <disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='/d'/><target dev='vdb' bus='virtio'/></disk></devices></domain>
-        """,
-        validate: false);
-
     private string FilePath => Path.Combine(_folder.Path, "journal.db");
 
     [Theory]
@@ -289,18 +276,6 @@ public sealed class JournalSafetyTests : IDisposable
         }
     }
 
-    public void Dispose()
-    {
-        using (var left = _host.Write().TryLookupByUuid(_vm.Id))
-        {
-            left?.Undefine();
-        }
-
-        _vm.Dispose();
-        _host.Dispose();
-        _folder.Dispose();
-    }
-
     private static UnixFileMode Octal(int mode) => (UnixFileMode)mode;
 
     private static UnixFileMode Mode(string path) => OperatingSystem.IsWindows() ? throw new PlatformNotSupportedException() : File.GetUnixFileMode(path);
@@ -356,12 +331,4 @@ public sealed class JournalSafetyTests : IDisposable
         // SQLite makes files as the umask says.
         SetMode(FilePath, UnixFileMode.UserRead | UnixFileMode.UserWrite);
     }
-
-    private Task<VMTuningResult> ApplyAsync(string cache)
-    {
-        var tuner = new VMTuner(new VMPlanner(_host, _vm), TimeProvider.System, _folder.Journal);
-        return tuner.ApplyAsync(tuner.Planner.Plan(TuningChild.Cache(cache)), new ApplyOptions(), CancellationToken.None);
-    }
-
-    private string Persistent() => _vm.GetXml(DomainXmlFlags.Inactive | DomainXmlFlags.Secure);
 }

@@ -1,8 +1,6 @@
 // The journal itself: its place and rights, its versions, a full disk, who holds a VM, and what is forgotten.
 using System.Diagnostics;
-using KvmTune.Hosts;
 using KvmTune.Journal;
-using KvmTune.Libvirt;
 using KvmTune.Statistics;
 using KvmTune.Tests.Corpus;
 using KvmTune.Tests.Statistics;
@@ -14,19 +12,8 @@ using Xunit;
 
 namespace KvmTune.Tests.Journal;
 
-public sealed class TuningJournalTests : IDisposable
+public sealed class TuningJournalTests() : JournalledVM("vdb")
 {
-    private readonly JournalFolder _folder = new();
-    private readonly HostConnection _host = new("test:///default");
-    private readonly LibvirtDomain _vm;
-
-    public TuningJournalTests() => _vm = _host.Write().DefineXml(
-        $"""
-        <domain type='test'><name>journal {Guid.NewGuid():N}</name><memory>1024</memory><vcpu>2</vcpu><os><type>hvm</type></os><devices>
-        <disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='/d'/><target dev='vdb' bus='virtio'/></disk></devices></domain>
-        """,
-        validate: false);
-
     private string File => Path.Combine(_folder.Path, "journal.db");
 
     [Fact]
@@ -35,7 +22,7 @@ public sealed class TuningJournalTests : IDisposable
         Assert.Empty(_folder.Journal.Entries(new JournalFilter()));
         Assert.False(Directory.Exists(_folder.Path));
 
-        await ApplyAsync(_folder.Journal);
+        await ApplyAsync("none");
 
         if (OperatingSystem.IsWindows())
         {
@@ -52,12 +39,12 @@ public sealed class TuningJournalTests : IDisposable
     [Fact]
     public async Task A_journal_that_a_later_version_wrote_is_refused_and_nothing_is_touched()
     {
-        await ApplyAsync(_folder.Journal, "none");
+        await ApplyAsync("none");
         _folder.Journal.Dispose();
         Execute("PRAGMA user_version=99");
         var before = Persistent();
 
-        var error = await Assert.ThrowsAsync<KvmTuneException>(() => ApplyAsync(_folder.Journal, "directsync"));
+        var error = await Assert.ThrowsAsync<KvmTuneException>(() => ApplyAsync("directsync"));
 
         Assert.Equal("JournalIsNewer", error.ErrorId);
         Assert.Contains("format 99", error.Message, StringComparison.Ordinal);
@@ -69,7 +56,7 @@ public sealed class TuningJournalTests : IDisposable
     {
         using (var first = new TuningJournal(_folder.Path, TimeProvider.System, [.. JournalSchema.Migrations.Take(1)]))
         {
-            await ApplyAsync(first, "none");
+            await ApplyAsync("none", first);
         }
 
         using var later = new TuningJournal(_folder.Path, TimeProvider.System, [.. JournalSchema.Migrations, "CREATE TABLE later (id INTEGER); ALTER TABLE change ADD COLUMN later TEXT;"]);
@@ -81,7 +68,7 @@ public sealed class TuningJournalTests : IDisposable
     [Fact]
     public async Task A_brief_entry_is_the_same_without_what_was_changed()
     {
-        await ApplyAsync(_folder.Journal);
+        await ApplyAsync("none");
 
         var whole = Assert.Single(_folder.Journal.Entries(new JournalFilter()));
         var brief = Assert.Single(_folder.Journal.Entries(new JournalFilter { IsBrief = true }));
@@ -98,7 +85,7 @@ public sealed class TuningJournalTests : IDisposable
         System.IO.File.WriteAllText(_folder.Path, "a file where the folder should be");
         var before = Persistent();
 
-        var error = await Assert.ThrowsAsync<KvmTuneException>(() => ApplyAsync(_folder.Journal));
+        var error = await Assert.ThrowsAsync<KvmTuneException>(() => ApplyAsync("none"));
 
         Assert.Equal("JournalUnavailable", error.ErrorId);
         Assert.Contains("KVMTUNE_HOME", error.Message, StringComparison.Ordinal);
@@ -106,7 +93,7 @@ public sealed class TuningJournalTests : IDisposable
         System.IO.File.Delete(_folder.Path);
         Directory.CreateDirectory(_folder.Path);
         System.IO.File.WriteAllText(File, new string('x', 8192));
-        Assert.Equal("JournalUnavailable", (await Assert.ThrowsAsync<KvmTuneException>(() => ApplyAsync(_folder.Journal))).ErrorId);
+        Assert.Equal("JournalUnavailable", (await Assert.ThrowsAsync<KvmTuneException>(() => ApplyAsync("none"))).ErrorId);
         Assert.Equal(before, Persistent());
     }
 
@@ -118,18 +105,18 @@ public sealed class TuningJournalTests : IDisposable
         try
         {
             using var journal = new TuningJournal(mount, TimeProvider.System);
-            var change = await ApplyAsync(journal, "none");
+            var change = await ApplyAsync("none", journal);
             // SQLite gives space back when it puts its log away, so the disk is filled whenever something was to be written.
             var full = new StepJournal(new StepJournal(journal, ChangeStep.Intended, () => Fill(mount)), ChangeStep.Verified, () => Fill(mount));
 
-            var made = await ApplyAsync(full, "directsync");
+            var made = await ApplyAsync("directsync", full);
             Assert.Equal(TuningOutcome.Applied, made.Outcome);
             Assert.Contains("could not record", Assert.Single(made.Notes), StringComparison.Ordinal);
             Assert.Contains("directsync", Persistent(), StringComparison.Ordinal);
 
             Fill(mount);
             var before = Persistent();
-            var error = await Assert.ThrowsAsync<KvmTuneException>(() => ApplyAsync(journal, "none"));
+            var error = await Assert.ThrowsAsync<KvmTuneException>(() => ApplyAsync("none", journal));
             Assert.Equal("JournalUnavailable", error.ErrorId);
             Assert.Contains("no space left", error.Message, StringComparison.Ordinal);
             Assert.Equal(before, Persistent());
@@ -153,14 +140,14 @@ public sealed class TuningJournalTests : IDisposable
         using var impatient = _folder.Open(wait: TimeSpan.FromMilliseconds(50));
         KvmTuneException? told = null;
         var first = new StepJournal(_folder.Journal, ChangeStep.Intended, () =>
-            told = Assert.Throws<KvmTuneException>(() => ApplyAsync(impatient, "directsync").GetAwaiter().GetResult()));
+            told = Assert.Throws<KvmTuneException>(() => ApplyAsync("directsync", impatient).GetAwaiter().GetResult()));
 
-        await ApplyAsync(first, "none");
+        await ApplyAsync("none", first);
 
         Assert.Equal("VMIsBeingTuned", told!.ErrorId);
         Assert.Equal(KvmTuneErrorCategory.ResourceBusy, told.Category);
         Assert.Contains("cache='none'", Persistent(), StringComparison.Ordinal);
-        await ApplyAsync(impatient, "directsync");
+        await ApplyAsync("directsync", impatient);
     }
 
     [Fact]
@@ -168,8 +155,8 @@ public sealed class TuningJournalTests : IDisposable
     {
         var baseline = Measured(100, 101, 102) with { Id = Guid.NewGuid() };
         _folder.Journal.Record(baseline);
-        var tuner = new VMTuner(new VMPlanner(_host, _vm), TimeProvider.System, _folder.Journal);
-        var change = await tuner.ApplyAsync(tuner.Planner.Plan(Cache("none")), new ApplyOptions { Baseline = baseline, ExperimentId = Guid.NewGuid() }, CancellationToken.None);
+        var tuner = Tuner();
+        var change = await tuner.ApplyAsync(tuner.Planner.Plan(TuningChild.Cache("none")), new ApplyOptions { Baseline = baseline, ExperimentId = Guid.NewGuid() }, CancellationToken.None);
         var candidate = Measured(200, 201, 202) with { Id = Guid.NewGuid(), Change = change, Baseline = baseline };
         _folder.Journal.Record(candidate);
         _folder.Journal.Record(VMComparer.Compare(baseline, candidate, new ComparisonOptions { Force = true }));
@@ -192,15 +179,15 @@ public sealed class TuningJournalTests : IDisposable
     [Fact]
     public async Task A_checkpoint_brings_every_setting_back_and_keeps_what_came_since()
     {
-        await ApplyAsync(_folder.Journal, "none");
+        await ApplyAsync("none");
         var before = Persistent();
         _folder.Journal.Record(Checkpoint("a"), replace: false);
         Assert.Equal("CheckpointExists", Assert.Throws<KvmTuneException>(() => _folder.Journal.Record(Checkpoint("a"), replace: false)).ErrorId);
-        await ApplyAsync(_folder.Journal, "directsync");
-        await ApplyAsync(_folder.Journal, change: new VcpuPinChange { Pins = new Dictionary<int, CpuSet?> { [0] = new CpuSet(0) } });
+        await ApplyAsync("directsync");
+        await ApplyAsync(new VcpuPinChange { Pins = new Dictionary<int, CpuSet?> { [0] = new CpuSet(0) } });
 
         var state = _folder.Journal.FindCheckpoint(_vm.Id, _host.Uri, Assert.Single(_folder.Journal.CheckpointNames(_vm.Id, _host.Uri)))!.State;
-        var restored = await ApplyAsync(_folder.Journal, change: TuningStateChange.To(state, "checkpoint 'a'", DomainDocument.Parse(Persistent())));
+        var restored = await ApplyAsync(TuningStateChange.To(state, "checkpoint 'a'", DomainDocument.Parse(Persistent())));
 
         Assert.Equal(before, Persistent());
         await new TuningUndo(_folder.Journal, _host, TimeProvider.System).UndoAsync(restored.JournalId!.Value, new UndoOptions(), CancellationToken.None);
@@ -236,14 +223,6 @@ public sealed class TuningJournalTests : IDisposable
         }
 
         Assert.True(undone > LibvirtCorpus.Share(5000), $"Only {undone} changes were undone.");
-    }
-
-    public void Dispose()
-    {
-        _vm.Undefine();
-        _vm.Dispose();
-        _host.Dispose();
-        _folder.Dispose();
     }
 
     // As an intent has it after it was written to the journal and read again.
@@ -300,14 +279,4 @@ public sealed class TuningJournalTests : IDisposable
         command.CommandText = sql;
         return command.ExecuteScalar();
     }
-
-    private Task<VMTuningResult> ApplyAsync(IChangeJournal journal, string cache = "none", VMChange? change = null)
-    {
-        var tuner = new VMTuner(new VMPlanner(_host, _vm), TimeProvider.System, journal);
-        return tuner.ApplyAsync(tuner.Planner.Plan(change ?? Cache(cache)), new ApplyOptions(), CancellationToken.None);
-    }
-
-    private static DiskDriverChange Cache(string cache) => TuningChild.Cache(cache);
-
-    private string Persistent() => _vm.GetXml(DomainXmlFlags.Inactive | DomainXmlFlags.Secure);
 }

@@ -1,7 +1,5 @@
 // What is recorded of a change, and how it is taken back, on libvirt's own test driver.
-using KvmTune.Hosts;
 using KvmTune.Journal;
-using KvmTune.Libvirt;
 using KvmTune.Topology;
 using KvmTune.Tuning;
 using KvmTune.Tuning.Changes;
@@ -9,25 +7,8 @@ using Xunit;
 
 namespace KvmTune.Tests.Journal;
 
-public sealed class TuningUndoTests : IDisposable
+public sealed class TuningUndoTests() : JournalledVM("vdb")
 {
-    private readonly JournalFolder _folder = new();
-    private readonly HostConnection _host = new("test:///default");
-    private readonly LibvirtDomain _vm;
-    private readonly string _before;
-
-    public TuningUndoTests()
-    {
-        var name = $"undo {Guid.NewGuid():N}";
-        _vm = _host.Write().DefineXml(
-            $"""
-            <domain type='test'><name>{name}</name><metadata><x:a xmlns:x='urn:x'>keep</x:a></metadata><memory>1024</memory><vcpu>2</vcpu>
-            <os><type>hvm</type></os><devices><disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='/d'/><target dev='vdb' bus='virtio'/></disk></devices></domain>
-            """,
-            validate: false);
-        _before = Persistent();
-    }
-
     private TuningJournal Journal => _folder.Journal;
 
     private TuningUndo Undo => new(Journal, _host, TimeProvider.System);
@@ -207,22 +188,6 @@ public sealed class TuningUndoTests : IDisposable
         Assert.Null(Journal.UnmeasuredChange(_vm.Id));
         Assert.Equal(measured.Id, Journal.FindMeasurement(measured.Id!.Value)!.Id);
     }
-
-    public void Dispose()
-    {
-        _vm.Undefine();
-        _vm.Dispose();
-        _host.Dispose();
-        _folder.Dispose();
-    }
-
-    private Task<VMTuningResult> ApplyAsync(VMChange change)
-    {
-        var tuner = new VMTuner(new VMPlanner(_host, _vm), TimeProvider.System, Journal);
-        return tuner.ApplyAsync(tuner.Planner.Plan(change), new ApplyOptions(), CancellationToken.None);
-    }
-
-    private string Persistent() => _vm.GetXml(DomainXmlFlags.Inactive | DomainXmlFlags.Secure);
 
     private static DiskDriverChange Cache(string? cache) => new()
     {
