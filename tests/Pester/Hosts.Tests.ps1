@@ -79,7 +79,7 @@ Describe 'Connect-VMHost and Disconnect-VMHost' {
         $gate = [System.Threading.Barrier]::new(2)
         $usual = $env:LIBVIRT_DEFAULT_URI
         try {
-            $env:LIBVIRT_DEFAULT_URI = New-TestHost (Join-Path $TestDrive usual) usual
+            $env:LIBVIRT_DEFAULT_URI = New-TestHost (Join-Path $TestDrive unchosen) usual
             $null = Connect-VMHost $test
             $found = if ($How -eq 'Start-ThreadJob') {
                 1..6 | ForEach-Object {
