@@ -142,7 +142,7 @@ internal sealed class ChangeSwitch(
     /// <inheritdoc/>
     public async Task<ILiveSwitch> OpenSwitchAsync(CancellationToken cancellationToken)
     {
-        var opened = await tuner.OpenSwitchAsync(_plans[0], options, cancellationToken);
+        var opened = await tuner.OpenSwitchAsync(_plans[0], _options, cancellationToken);
         if (opened.Result.JournalId is { } id)
         {
             _journalIds.Add(id);
