@@ -51,7 +51,7 @@ Describe 'A daemon that is killed' -Tag Lab, Alone -Skip:(-not $isOurs) {
         finally { Invoke-Daemon start }
         Get-DomainState lab2 | Should -Be running
     }
-    It 'in the middle of a suspend: the guest goes on in the same boot, and undo leads back' -Tag All {
+    It 'in the middle of a suspend: the guest goes on in the same boot, and undo leads back' -Tag Lab, Alone, All {
         Reset-Guest lab2
         Wait-Guest lab2
         $before = Get-DomainText lab2

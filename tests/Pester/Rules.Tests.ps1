@@ -13,6 +13,7 @@ BeforeDiscovery {
         @{ Rule = 'ShareableNeedsNoCache'; Do = { Set-DiskCacheMode $vm vdb writeback -AsPlan } }
         @{ Rule = 'ThrottleGroupIsShared'; Do = { Set-DiskThrottle $vm vdb -TotalIops 100 -AsPlan } }
         @{ Rule = 'AutoPlacementNeedsNumad'; Do = { Set-VcpuPin $vm 0 0 -AsPlan }; With = "<vcpu placement='auto'>2</vcpu>" }
+        @{ Rule = 'ManagerOverwritesChange'; Do = { Set-VcpuPin $vm 0 0 -AsPlan }; With = "<metadata><nova:instance xmlns:nova='http://openstack.org/xmlns/libvirt/nova/1.1'><nova:name>db</nova:name></nova:instance></metadata>" }
         @{ Rule = 'OnlySmallPagesLeft'; Do = { Disable-HugePages $vm -AsPlan }; With = "<memoryBacking><hugepages/></memoryBacking>" }
         @{ Rule = 'HugePageNodesAreGuestNodes'; Do = { Enable-HugePages $vm 2M -GuestNode 5 -AsPlan } }
         @{ Rule = 'HugePagesLeaveHeadroom'; Do = { Enable-HugePages $vm 2M -Reserve -AsPlan } }

@@ -11,7 +11,7 @@ BeforeAll {
         Result = Set-VcpuPin test -Map @{ 0 = '2'; 1 = '4' } -Scope Config
         Entry = @(Get-VMTuningHistory)[-1]
         Checkpoint = Checkpoint-VMTuning test views -Force
-        Placement = New-VcpuPinPlan test -WarningAction Ignore
+        Placement = New-VcpuPinPlan db01 -ConnectionUri (New-TestHost (Join-Path $TestDrive views)) -WarningAction Ignore
         Map = Show-VMHostMap $uri
         Performance = New-Performance (200..211)
         Comparison = Compare-VMPerformance (New-Performance (200..211)) (New-Performance (100..111))

@@ -1,4 +1,4 @@
-// Every workload on a real guest of the lab, by agent; by SSH one of them, and with all tests every one.
+// Workloads on a real guest of the lab, by SSH; with all tests every one of them, by agent too. The suite of the cmdlets has every one by agent.
 using KvmTune.Guest;
 using KvmTune.Measurement;
 using KvmTune.Measurement.Workloads;
@@ -19,6 +19,7 @@ public sealed class LabWorkloadTests(ITestOutputHelper output)
         [.. WorkloadCatalog.CreateDefault().All.Where(workload => workload.NeedsChannel && workload.Name != BySsh).Select(workload => workload.Name)];
 
     [SkippableTheory]
+    [Trait(Tier.Trait, Tier.All)]
     [MemberData(nameof(Workloads))]
     public Task A_workload_yields_every_metric_of_every_run_and_leaves_nothing(string workload) => MeasureAsync(workload, GuestChannelKind.Agent);
 

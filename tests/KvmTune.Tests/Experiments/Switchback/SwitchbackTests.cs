@@ -168,7 +168,7 @@ public sealed class SwitchbackTests
     [Fact]
     public async Task A_load_that_fails_later_keeps_what_was_seen_of_it_before()
     {
-        var vm = new ScriptedLoad { Factor = 1.05, Noise = 0.3, FailsAfterLooks = 1 };
+        var vm = new ScriptedLoad { Factor = 1.05, Noise = 0.3, FailsAfterLooks = 2 };
 
         var result = await vm.RunAsync();
 
