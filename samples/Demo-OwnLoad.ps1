@@ -1,4 +1,5 @@
 #!/usr/bin/env pwsh
+
 <#
 .SYNOPSIS
 Judges a pin on what a guest really does, in a minute: without a benchmark, a restart or a pause.

@@ -1,4 +1,5 @@
 #!/usr/bin/env pwsh
+
 <#
 .SYNOPSIS
 Shows the method on one VM: a bad pin is found, tried the other way, and kept because it improved; then one line about a disk.

@@ -1,4 +1,5 @@
 #!/usr/bin/env pwsh
+
 <#
 .SYNOPSIS
 Compares the cache modes none and writeback of a disk, with fio in the guest.

@@ -1,4 +1,5 @@
 #!/usr/bin/env pwsh
+
 <#
 .SYNOPSIS
 Lists the findings of many hosts as one table, and writes them as CSV and JSON.

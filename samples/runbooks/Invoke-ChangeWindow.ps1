@@ -1,4 +1,5 @@
 #!/usr/bin/env pwsh
+
 <#
 .SYNOPSIS
 Tries the findings of a VM in a change window, one after the other, and keeps only what improved it.

@@ -1,4 +1,5 @@
 #!/usr/bin/env pwsh
+
 <#
 .SYNOPSIS
 Measures VMs once, keeps the result, and says which became slower than the night before.

@@ -27,7 +27,7 @@ BeforeAll {
         Plan = Set-VcpuPin test -Map @{ 0 = '2'; 1 = '4' } -AsPlan
         Result = Set-VcpuPin test -Map @{ 0 = '2'; 1 = '4' } -Scope Config
         Checkpoint = Checkpoint-VMTuning test objects -Force
-        Placement = New-VcpuPinPlan test
+        Placement = New-VcpuPinPlan db01 -ConnectionUri (New-TestHost (Join-Path $TestDrive objects))
         Map = Show-VMHostMap $uri
         Performance = New-Performance (200..211)
         Comparison = Compare-VMPerformance (New-Performance (200..211)) (New-Performance (100..111))

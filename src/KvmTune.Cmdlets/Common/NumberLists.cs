@@ -1,4 +1,5 @@
 // The numbers of vCPUs or I/O threads that a parameter names: 0, 0,1, '0-3,^2' or * for all.
+using System.Globalization;
 using KvmTune.Topology;
 
 namespace KvmTune.Cmdlets.Common;
@@ -23,6 +24,11 @@ internal static class NumberLists
             else if (CpuSet.TryParse(text, out var set) && !set.IsEmpty)
             {
                 numbers.AddRange(set.Numbers);
+            }
+            else if (int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number))
+            {
+                // A negative number is a number, and the change says that the VM has no such vCPU.
+                numbers.Add(number);
             }
             else
             {

@@ -52,7 +52,7 @@ public sealed record VMPlacement
         UnpluggedVcpus.IsEmpty ? VcpuPins : VcpuPins.Where(pin => !UnpluggedVcpus.Contains(pin.Key)).ToDictionary(pin => pin.Key, pin => pin.Value);
 
     /// <summary>The kinds of core of its vCPUs, on a host with several.</summary>
-    public IReadOnlyList<CoreKind> Kinds { get; init; } = [];
+    public IReadOnlyList<CoreKind> Kinds { get; init => field = Items.Of(value); } = Items<CoreKind>.None;
 
     /// <summary>Whether emulator and I/O threads stay where they are pinned now, each for itself.</summary>
     public bool KeepsServicePins { get; init; }

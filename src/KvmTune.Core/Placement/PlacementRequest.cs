@@ -87,7 +87,7 @@ public sealed record PlacementVM
     public CpuSet UnpluggedVcpus { get; init; } = CpuSet.Empty;
 
     /// <summary>The vCPUs that are plugged in, which the placement is made for.</summary>
-    public IReadOnlyList<int> PluggedVcpus => [.. Enumerable.Range(0, Vcpus).Where(vcpu => !UnpluggedVcpus.Contains(vcpu))];
+    public IReadOnlyList<int> PluggedVcpus => Enumerable.Range(0, Vcpus).Where(vcpu => !UnpluggedVcpus.Contains(vcpu)).ToItems();
 
     /// <summary>Whether vCPUs have a real-time scheduler: they share their host CPUs with nobody, emulators included.</summary>
     public bool IsRealTime { get; init; }

@@ -44,12 +44,12 @@ public sealed record VMHostTopology
         {
             var data = Caches.Where(cache => cache.Type != "code").ToList();
             var level = data.Select(cache => cache.Level).DefaultIfEmpty(0).Max();
-            return [.. data.Where(cache => cache.Level == level)];
+            return data.Where(cache => cache.Level == level).ToItems();
         }
     }
 
     /// <summary>The kinds of core, the fastest first; one where all cores are alike.</summary>
-    public IReadOnlyList<CoreKind> CoreKinds => Topology.CoreKinds.Of(this);
+    public IReadOnlyList<CoreKind> CoreKinds => Topology.CoreKinds.Of(this).ToItems();
 
     /// <summary>All CPUs of all nodes.</summary>
     public IReadOnlyList<HostCpu> Cpus => Nodes.SelectMany(node => node.Cpus).ToItems();
