@@ -16,6 +16,9 @@ The VMs, by name or wildcard; those that run are measured.
 .PARAMETER Workload
 What runs in the guest. Observe adds no load: it looks at what the guest does anyway.
 
+.PARAMETER Area
+The area that Observe looks at; other workloads have their own.
+
 .PARAMETER Folder
 Where the results are kept.
 
@@ -36,8 +39,9 @@ https://github.com/kvmtune/kvmtune
 #>
 [CmdletBinding()]
 param(
-    [Parameter(Mandatory)] [string[]] $VMName,
+    [Parameter(Mandatory, Position = 0)] [string[]] $VMName,
     [string] $Workload = 'Observe',
+    [ValidateSet('Cpu', 'Disk', 'Memory', 'Network')] [string] $Area = 'Cpu',
     [Parameter(Mandatory)] [string] $Folder,
     [int] $Runs = 8,
     [double] $RunTime = 3,
@@ -50,10 +54,12 @@ Import-Module ((Test-Path $built) ? $built : 'KvmTune') -ErrorAction Stop
 $null = New-Item -ItemType Directory -Force $Folder -ErrorAction Stop
 
 $isSlower = $false
+$options = @{ Workload = $Workload; Runs = $Runs; RunTime = $RunTime }
+if ($Workload -eq 'Observe') { $options.Area = $Area }
 $running = Get-VMTopology $VMName -ConnectionUri $ConnectionUri -ErrorVariable failures | Where-Object State -EQ Running
-$measured = $running | Measure-VMPerformance -Workload $Workload -Runs $Runs -RunTime $RunTime -ErrorVariable +failures
+$measured = $running | Measure-VMPerformance @options -ErrorVariable +failures
 foreach ($performance in $measured) {
-    $name = "$($performance.VMId).$($performance.Workload.Name)"
+    $name = "$($performance.VMId).$($performance.Workload.Name)$($options.Area)"
     $earlier = Get-ChildItem $Folder -Filter "$name.*.xml" | Sort-Object Name | Select-Object -Last 1
     $performance | Export-Clixml (Join-Path $Folder "$name.$([datetime]::UtcNow.ToString('yyyyMMddTHHmmssfff')).xml")
     if (-not $earlier) { "$($performance.VMName): the first measurement, $($performance.Median) $($performance.PrimaryMetric.Unit)"; continue }
