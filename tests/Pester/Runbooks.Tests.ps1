@@ -50,7 +50,7 @@ Describe 'On a guest' -Tag Lab, lab1 -Skip:(-not $env:KVMTUNE_LAB) {
     }
 
     It 'Measure-Nightly keeps a measurement, and compares the next one with it' {
-        $line = "Measure-Nightly.ps1 lab1 -Workload Observe -Folder '$TestDrive/nightly' -Runs 5 -RunTime 1 -ConnectionUri '$(Get-LabUri)'"
+        $line = "Measure-Nightly.ps1 lab1 -Workload Observe -Folder '$TestDrive/nightly' -Runs 5 -RunTime 2 -ConnectionUri '$(Get-LabUri)'"
         $first, $second = (Invoke-Runbook $line), (Invoke-Runbook $line)
         $first.ExitCode | Should -Be 0 -Because $first.Text
         $second.ExitCode | Should -BeIn 0, 1 -Because $second.Text

@@ -1,7 +1,7 @@
 // What the cmdlets that make experiments have in common: a workload, and what a change may cost the VM.
 using System.Management.Automation;
-using KvmTune.Cmdlets.Completion;
 using KvmTune.Cmdlets.Common;
+using KvmTune.Cmdlets.Completion;
 using KvmTune.Cmdlets.Measurement;
 using KvmTune.Tuning;
 

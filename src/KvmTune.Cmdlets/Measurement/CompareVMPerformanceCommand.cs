@@ -1,7 +1,7 @@
 // Compare-VMPerformance: says with statistics whether the second of two measurements differs from the first.
 using System.Management.Automation;
-using KvmTune.Cmdlets.Completion;
 using KvmTune.Cmdlets.Common;
+using KvmTune.Cmdlets.Completion;
 using KvmTune.Measurement;
 using KvmTune.Statistics;
 

@@ -1,7 +1,7 @@
 // Show-VMComparison: a picture of a comparison in the terminal, every run a dot, median and interval of both sides on one axis.
 using System.Management.Automation;
-using KvmTune.Cmdlets.Completion;
 using KvmTune.Cmdlets.Common;
+using KvmTune.Cmdlets.Completion;
 using KvmTune.Cmdlets.Serialization;
 using KvmTune.Experiments;
 using KvmTune.Statistics;

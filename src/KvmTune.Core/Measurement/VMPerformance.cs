@@ -1,6 +1,6 @@
 // The result of a measurement: every run of it, the metrics that the runs have, and the conditions they were taken under.
-using System.Text.Json.Serialization;
 using System.Globalization;
+using System.Text.Json.Serialization;
 using KvmTune.Tuning;
 using MathNet.Numerics.Statistics;
 

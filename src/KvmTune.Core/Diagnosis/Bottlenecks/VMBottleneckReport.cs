@@ -1,6 +1,6 @@
 // What came of watching a VM for an interval: for each area its use, saturation and errors, and the area that holds the VM back.
-using System.Text.Json.Serialization;
 using System.Globalization;
+using System.Text.Json.Serialization;
 using KvmTune.Tuning;
 
 namespace KvmTune.Diagnosis.Bottlenecks;
