@@ -60,7 +60,7 @@ Describe 'A guest''s own load' -Tag Lab, lab2 -Skip:(-not $env:KVMTUNE_LAB) {
         @(Get-VMTuningHistory lab2 -Kind Change).Count | Should -Be 1
 
         $text = $experiment | Show-VMComparison | Out-String -Width 80
-        $text | Should -Match 'slots of \d+ s in the order of time'
+        $text | Should -Match 'slots of [\d.]+ s in the order of time'
         $text | Should -Match 'pairs, B against A'
         ($experiment | Format-List | Out-String) | Should -Match 'Switchback \d+'
         $page = $experiment | Export-VMTuningReport -Path (Join-Path $TestDrive report.html)
