@@ -251,7 +251,8 @@ function Invoke-Round([string] $Name, [hashtable] $Plant, [int] $Number) {
 
 $watch = [System.Diagnostics.Stopwatch]::StartNew()
 function Test-TimeIsOver { $watch.Elapsed.TotalMinutes -ge $Minutes }
-if ($Rounds) { $null = Invoke-Guest 'true' }
+# The loads' file is there before the first round: filling it is a load of its own.
+if ($Rounds) { $null = Invoke-Guest "$fio --rw=randwrite --bs=4k --create_only=1" }
 foreach ($name in $Kind) {
     $plant = $plants[$name]
     $first = (Get-Done $name).Count + 1

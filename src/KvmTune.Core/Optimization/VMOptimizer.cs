@@ -71,7 +71,9 @@ public sealed class VMOptimizer(TimeProvider time)
                     // A try would cost minutes, and chance could call it an improvement.
                     steps.Add(new OptimizationStep
                     {
-                        Round = diagnoses.Count, Finding = candidate, Decision = CandidateDecision.Skipped,
+                        Round = diagnoses.Count,
+                        Finding = candidate,
+                        Decision = CandidateDecision.Skipped,
                         Reason = candidate.Plan is null && candidate.NoPlanReason is { } known ? known : $"A limit that is set holds the VM back, which this does not lift ({ways} does).",
                     });
                     continue;
