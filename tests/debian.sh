@@ -5,6 +5,7 @@
 # (~/.cache/kvmtune-debian). .NET, its packages, this repository and the certificates that are trusted are those of this machine. Needs root.
 # A lab of the machine's own must not be up meanwhile; nothing of this one is left mounted when the command ends.
 set -euo pipefail
+shopt -s inherit_errexit
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cache=${KVMTUNE_DEBIAN_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/kvmtune-debian}
 
@@ -26,14 +27,15 @@ root_of() {
     if [ ! -e "$root" ]; then
         command -v mmdebstrap >/dev/null || die 'mmdebstrap is missing. Install it: apt-get install mmdebstrap'
         mkdir -p "$cache"
-        rm -rf "$cache/$suite-"*
+        rm -rf "$cache/new-$suite"
         say "making a root of Debian's $suite, once; it is kept in $root"
         # As on an installed Debian, but no service starts, and QEMU uses the devices of this root: libvirt cannot make it a /dev of its own here.
         mmdebstrap --quiet --variant=apt --skip=cleanup/apt --include="$names" \
             --customize-hook='echo "namespaces = [ ]" >>"$1/etc/libvirt/qemu.conf"' \
             --customize-hook='printf "#!/bin/sh\nexit 101\n" >"$1/usr/sbin/policy-rc.d"; chmod 0755 "$1/usr/sbin/policy-rc.d"' \
-            "$suite" "$root.new" >&2
-        mv "$root.new" "$root"
+            "$suite" "$cache/new-$suite" >&2
+        rm -rf "$cache/$suite-"* # a root with other packages, but not before this one is made
+        mv "$cache/new-$suite" "$root"
     fi
     echo "$root"
 }

@@ -100,6 +100,8 @@ while read -r applet; do
     if [ ! -e "$root/usr/bin/$applet" ] && [ ! -e "$root/usr/sbin/$applet" ]; then ln -s busybox "$root/usr/bin/$applet"; fi
 done < <("$busybox" --list)
 for applet in init poweroff reboot halt; do ln -sf ../bin/busybox "$root/usr/sbin/$applet"; done
+# The agent sets the clock by this path; Debian 13 has hwclock in a package of its own.
+if [ ! -e "$root/usr/sbin/hwclock" ]; then ln -s ../bin/busybox "$root/usr/sbin/hwclock"; fi
 ln -sf busybox "$root/usr/bin/sh"
 
 # A program of the guest, run on the host with the guest's libraries.
