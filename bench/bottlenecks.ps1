@@ -1,14 +1,19 @@
 # The bench `bottlenecks`: plants a bottleneck of each kind in the lab's guest lab2, round by round, and counts how often Find-VMBottleneck
 # names the right area and cause; and how often it names none on an idle guest and on one that is merely busy. What is planted is planted
 # with virsh and a shell in the guest.
-#   bottlenecks.ps1 [-Rounds N] [-Seconds N] [-Kind KIND,…] [-Show]     -Show prints the verdict of every round, not only of those missed
+#   bottlenecks.ps1 [-Rounds N] [-Seconds N] [-Kind KIND,…] [-Minutes N] [-Resume] [-Show] [-WriteDocs]
+# Every round is a line of out/bench/bottlenecks.csv as soon as it is over. No round begins after -Minutes; -Resume keeps the rounds of the
+# file and makes those that are missing. -Show prints the verdict of every round, not only of those missed. -WriteDocs puts the table of the
+# file into docs/bottlenecks.md; with -Rounds 0 nothing else is done.
 # The kinds are those of docs/bottlenecks.md. HostSwap needs root and room for a swap file; the host has it only while that kind runs.
-param([int] $Rounds = 20, [double] $Seconds = 3, [string[]] $Kind, [switch] $Show)
+param(
+    [ValidateRange(0, 1000)] [int] $Rounds = 20, [ValidateRange(0.5, 60)] [double] $Seconds = 3, [string[]] $Kind,
+    [ValidateRange(0.1, 600)] [double] $Minutes = 60, [switch] $Resume, [switch] $Show, [switch] $WriteDocs)
 $ErrorActionPreference = 'Stop'
 . $PSScriptRoot/Figures.ps1
 $vm = 'lab2'
 $uri = $env:KVMTUNE_LAB_URI ?? 'qemu:///system'
-if (-not $env:KVMTUNE_LAB_SCRIPT) { throw 'This bench needs the lab: run it as ./bootstrap.sh bench bottlenecks.' }
+if ($Rounds -and -not $env:KVMTUNE_LAB_SCRIPT) { throw 'This bench needs the lab: run it as ./bootstrap.sh bench bottlenecks.' }
 Import-Module (Join-Path $RepositoryRoot 'out/KvmTune')
 $virsh = (Get-Command virsh -CommandType Application).Source | Select-Object -First 1
 $hostCpu = [Environment]::ProcessorCount - 1
@@ -37,7 +42,8 @@ function Start-Hog {
     Start-Process taskset @('-c', $hostCpu, 'sha256sum', '/dev/zero') -PassThru -RedirectStandardOutput /dev/null
 }
 
-$mac = ([xml](Invoke-Virsh dumpxml $vm | Out-String)).domain.devices.interface.mac.address
+$definition = $Rounds ? [xml](Invoke-Virsh dumpxml $vm | Out-String) : $null
+$mac = $definition.domain.devices.interface.mac.address
 # One process: fio's workers would have sessions of their own.
 $fio = 'fio --thread --name=load --filename=/data/load --size=64M --direct=1 --ioengine=libaio --time_based --runtime=600'
 $spin = 'while :; do :; done'
@@ -49,7 +55,7 @@ function Set-Pin([string[]] $Vcpu, [string] $Emulator) {
 function Set-Quota([string] $Which, [int] $Microseconds) { Invoke-Virsh schedinfo $vm --live --set "${Which}_period=100000" --set "${Which}_quota=$Microseconds" }
 
 # A disk of its own for a plant: the lab's are left alone.
-$folder = Split-Path ([xml](Invoke-Virsh dumpxml $vm | Out-String)).domain.devices.disk.Where{ $_.target.dev -eq 'vdb' }.source.file
+$folder = $Rounds ? (Split-Path $definition.domain.devices.disk.Where{ $_.target.dev -eq 'vdb' }.source.file) : $null
 function Add-Disk([string] $Target, [string] $Driver, [string] $Inside) {
     Set-Content "$folder/$Target.xml" "<disk type='file' device='disk'><driver name='qemu' $Driver/><source file='$folder/$Target.img'>$Inside</source><target dev='$Target' bus='virtio'/></disk>"
     Invoke-Virsh attach-device $vm "$folder/$Target.xml" --live
@@ -211,36 +217,90 @@ $plants = [ordered]@{
 }
 # With pwsh -File a list comes as one word.
 $Kind = $Kind ? $Kind -split ',' : @($plants.Keys)
+foreach ($name in $Kind) { if (-not $plants.Contains($name)) { throw "There is no kind '$name'. There are: $($plants.Keys -join ', ')." } }
 
-$null = Invoke-Guest 'true'
+$file = Join-Path $RepositoryRoot 'out/bench/bottlenecks.csv'
+$null = New-Item -ItemType Directory -Force (Split-Path $file)
+if ($Rounds -and -not $Resume) { Remove-Item $file -ErrorAction Ignore }
+$done = [System.Collections.Generic.List[object]]::new()
+if (Test-Path $file) { Import-Csv $file | ForEach-Object { $done.Add($_) } }
+function Get-Done([string] $Name) { @($done.Where{ $_.Kind -eq $Name }) }
+
+# One round: the load, the look, the load's end. Its line is in the file before the next one begins.
+function Invoke-Round([string] $Name, [hashtable] $Plant, [int] $Number) {
+    if ($Plant.Begin) { & $Plant.Begin }
+    try {
+        # What a load does in its first second is its start.
+        Start-Sleep -Milliseconds 1000
+        $report = Find-VMBottleneck $vm -ConnectionUri $uri -Interval $Seconds
+    }
+    finally { if ($Plant.End) { & $Plant.End } }
+    $isHit = $report.Area -eq $Plant.Area
+    $isRight = $isHit -and $report.Cause -eq $Plant.Cause
+    $line = [pscustomobject][ordered]@{
+        Kind = $Name; Round = $Number; Seconds = $Seconds; Time = [datetime]::UtcNow.ToString('yyyy-MM-ddTHH:mm:ssZ'); Load = (Get-Content /proc/loadavg).Split(' ')[0]
+        RightArea = [int] $isHit; RightCause = [int] $isRight; Area = $report.Area; Cause = $report.Cause; Subject = $report.Subject; Verdict = $report.Verdict
+    }
+    $line | Export-Csv $file -Append
+    $done.Add($line)
+    $minute = $watch.Elapsed.TotalMinutes.ToString('0.0', [cultureinfo]::InvariantCulture)
+    Write-Host "$minute min  $Name $Number of $Rounds`: $($isRight ? 'right' : "MISSED: $($report.Area) $($report.Cause) $($report.Subject): $($report.Verdict) $($report.Notes)")"
+    if ($Show -and $isRight) { Write-Host "    $($report.Verdict) $($report.Notes)" }
+    if (-not $isRight) { $report.Areas.Saturation | ForEach-Object { Write-Host "    $_" } }
+}
+
+$watch = [System.Diagnostics.Stopwatch]::StartNew()
+function Test-TimeIsOver { $watch.Elapsed.TotalMinutes -ge $Minutes }
+# The loads' file is there before the first round: filling it is a load of its own.
+if ($Rounds) { $null = Invoke-Guest "$fio --rw=randwrite --bs=4k --create_only=1" }
 foreach ($name in $Kind) {
-    $plant = $plants[$name] ?? $(throw "There is no kind '$name'. There are: $($plants.Keys -join ', ').")
-    $hits = 0
-    $causes = 0
+    $plant = $plants[$name]
+    $first = (Get-Done $name).Count + 1
+    if ($first -gt $Rounds -or (Test-TimeIsOver)) { continue }
     try { if ($plant.Plant) { & $plant.Plant | Out-Null } }
     catch {
         Write-Warning "$name could not be planted on this host: NOT RUN. $_"
+        try { if ($plant.Take) { & $plant.Take | Out-Null } } catch { Write-Warning "$name, which was planted in part, could not be taken back whole: $_" }
         continue
     }
     try {
-        foreach ($round in 1..$Rounds) {
-            if ($plant.Begin) { & $plant.Begin }
-            try {
-                # What a load does in its first second is its start.
-                Start-Sleep -Milliseconds 1000
-                $report = Find-VMBottleneck $vm -ConnectionUri $uri -Interval $Seconds
-            }
-            finally { if ($plant.End) { & $plant.End } }
-            $isHit = $report.Area -eq $plant.Area
-            $hits += $isHit
-            $isRight = $isHit -and $report.Cause -eq $plant.Cause
-            $causes += $isRight
-            Write-Verbose "$name $round`: $($report.Area) $($report.Cause) $($report.Subject): $($report.Verdict) $($report.Notes)" -Verbose:(-not $isRight -or $Show)
-            if (-not $isRight) { $report.Areas.Saturation | ForEach-Object { Write-Verbose "    $_" -Verbose } }
+        foreach ($round in $first..$Rounds) {
+            if (Test-TimeIsOver) { break }
+            Invoke-Round $name $plant $round
         }
     }
     finally { if ($plant.Take) { & $plant.Take | Out-Null } }
-    Add-Figure "$name, right area" (100 * $hits / $Rounds) '%' "$hits of $Rounds rounds of $Seconds s"
-    if ($plant.Cause) { Add-Figure "$name, right cause ($($plant.Cause))" (100 * $causes / $Rounds) '%' "$causes of $Rounds" }
 }
-Save-Figure bottlenecks
+
+$rows = foreach ($name in $plants.Keys) {
+    $lines = Get-Done $name
+    if (-not $lines) { continue }
+    $areas = ($lines | Measure-Object RightArea -Sum).Sum
+    $causes = ($lines | Measure-Object RightCause -Sum).Sum
+    Add-Figure "$name, right area" (100 * $areas / $lines.Count) '%' "$areas of $($lines.Count) rounds" | Write-Host
+    if ($plants[$name].Cause) { Add-Figure "$name, right cause ($($plants[$name].Cause))" (100 * $causes / $lines.Count) '%' "$causes of $($lines.Count)" | Write-Host }
+    "| ``$name`` | $areas of $($lines.Count) | $($plants[$name].Cause ? "$causes of $($lines.Count)" : '') |"
+}
+if ($Rounds) { Save-Figure bottlenecks }
+$missing = @($Kind | Where-Object { (Get-Done $_).Count -lt $Rounds })
+if ($missing) { Write-Warning "Not all $Rounds rounds were made of: $($missing -join ', '). The same command with -Resume makes the rest." }
+if ($WriteDocs) {
+    if (-not $done) { throw "$file has no rounds: there is no table to write." }
+    $loads = $done.Load | ForEach-Object { [double]::Parse($_, [cultureinfo]::InvariantCulture) } | Measure-Object -Minimum -Maximum
+    $days = @($done.Time | ForEach-Object { $_.Substring(0, 10) } | Sort-Object -Unique) -join ' and '
+    $seconds = @($done.Seconds | Sort-Object -Unique) -join ' and '
+    $page = Join-Path $RepositoryRoot 'docs/bottlenecks.md'
+    $begin, $end = '<!-- rounds: written by ./bootstrap.sh bench bottlenecks -WriteDocs -->', '<!-- end of the rounds -->'
+    $text = Get-Content $page -Raw
+    $from, $to = $text.IndexOf($begin), $text.IndexOf($end)
+    if ($from -lt 0 -or $to -lt $from) { throw "$page has no place for the table: the lines '$begin' and '$end'." }
+    $table = @(
+        $begin
+        "On $days, $(Get-Machine); rounds of $seconds s, load average $($loads.Minimum) to $($loads.Maximum), the lab emulated:"
+        ''
+        '| kind | right area | right cause |'
+        '| --- | --- | --- |'
+        $rows
+    ) -join "`n"
+    Set-Content $page ($text.Substring(0, $from) + $table + "`n" + $text.Substring($to)) -NoNewline
+}

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs the benchmarks, or the one that is named, on the module in out/KvmTune and on the lab that is up:
 #   pin | inventory | hosts | import | completion | verdict | placement | harness | watch
-#   bottlenecks [-Rounds N] [-Seconds N] [-Kind KIND,…]   planted on the lab; a quarter of an hour
+#   bottlenecks [-Rounds N] [-Kind KIND,…] [-Minutes N] [-Resume] [-WriteDocs]   planted on the lab; half an hour
 #   kills [ROUNDS]                     experiments on the lab, killed at random moments and taken back
 #   decide [-Figure NAME,…] [-Rounds N]    how soon it is known, live: power | live | pairs | hand | cost; half an hour on the lab
 #   record-stream WORKLOAD quiet|noisy SECONDS   makes a series for `decide` on the lab

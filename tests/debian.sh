@@ -47,7 +47,8 @@ enter() {
     shift
     dotnet=$(dirname "$(readlink -f "$(command -v dotnet)")")
     mkdir -p "$root$dotnet" "$root$repository" "$root$HOME/.nuget" "$HOME/.nuget"
-    cp --dereference /etc/resolv.conf "$root/etc/resolv.conf"
+    local file
+    for file in resolv.conf hosts hostname; do cp --dereference "/etc/$file" "$root/etc/$file"; done
     # shellcheck disable=SC2016  # for the inner shell
     exec unshare --mount --propagation private bash -c '
         set -euo pipefail

@@ -44,6 +44,9 @@ Describe 'Optimize-VM with both vCPUs of a guest pinned to one host CPU' -Tag La
         $text = Get-PrintedText { Optimize-VM lab1 -Workload Cpu -WhatIf | Should -BeNullOrEmpty }
         $text | Should -Match 'vCPU'
         $text | Should -Match 'Cpu:'
+        # How it is tried is said once, however many are tried so.
+        $text | Should -Match 'tried as \[1\], about'
+        [regex]::Matches($text, 'the side changes every').Count | Should -Be 1
         Get-DomainText lab1 | Should -Be $script:Planted
     }
 

@@ -134,17 +134,20 @@ public sealed class OptimizeVMCommand : ExperimentingCmdlet
         {
             string.Create(CultureInfo.InvariantCulture, $"{subject.VMName}: watch it for {Interval.TotalSeconds:0.#} s under {Load(subject)}; where {(Only is { } only ? $"the {only}" : "an area")} holds it back, try in this order, one change at a time, and keep what improved:"),
         };
+        var designs = new List<string>();
         foreach (var area in Areas.Where(area => Only is null || area == Only))
         {
             lines.Add($"  {area}:");
             var candidates = CandidateOrder.Of(found, area, subject: null, subject.Workload);
-            lines.AddRange(candidates.Count == 0 ? ["    nothing to try"] : candidates.Select(finding => $"    {Line(subject, finding)}"));
+            lines.AddRange(candidates.Count == 0 ? ["    nothing to try"] : candidates.Select(finding => $"    {Line(subject, finding, designs)}"));
         }
 
+        // Most candidates are tried alike: how is said once.
+        lines.AddRange(designs.Select((design, index) => string.Create(CultureInfo.InvariantCulture, $"  [{index + 1}] {design}")));
         return string.Join('\n', lines);
     }
 
-    private string Line(OptimizationSubject subject, VMTuningFinding finding)
+    private string Line(OptimizationSubject subject, VMTuningFinding finding, List<string> designs)
     {
         if (finding.Plan is not { } plan)
         {
@@ -159,7 +162,12 @@ public sealed class OptimizeVMCommand : ExperimentingCmdlet
         try
         {
             var outline = subject.Outline(plan);
-            return string.Create(CultureInfo.InvariantCulture, $"{plan.Title}, for {finding.Id}: {outline.Description}; about {Formatting.Duration(outline.EstimatedTime)}");
+            if (!designs.Contains(outline.Description))
+            {
+                designs.Add(outline.Description);
+            }
+
+            return string.Create(CultureInfo.InvariantCulture, $"{plan.Title}, for {finding.Id}: tried as [{designs.IndexOf(outline.Description) + 1}], about {Formatting.Duration(outline.EstimatedTime)}");
         }
         catch (KvmTuneException exception)
         {

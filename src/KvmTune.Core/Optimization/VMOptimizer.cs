@@ -74,6 +74,19 @@ public sealed class VMOptimizer(TimeProvider time)
                     continue;
                 }
 
+                if (WaysToLift(report.Cause) is { } ways)
+                {
+                    // A try would cost minutes, and chance could call it an improvement.
+                    steps.Add(new OptimizationStep
+                    {
+                        Round = diagnoses.Count,
+                        Finding = candidate,
+                        Decision = CandidateDecision.Skipped,
+                        Reason = candidate.Plan is null && candidate.NoPlanReason is { } known ? known : $"A limit that is set holds the VM back, which this does not lift ({ways} does).",
+                    });
+                    continue;
+                }
+
                 if (Left() is { Ticks: <= 0 })
                 {
                     return Ledger(OptimizationOutcome.TimeLimitReached, TimeIsOver(options));
@@ -97,7 +110,9 @@ public sealed class VMOptimizer(TimeProvider time)
             {
                 return steps.Exists(step => step.Experiment is not null)
                     ? Ledger(OptimizationOutcome.NothingHelped, $"{report.Verdict} What was tried against it did not help.")
-                    : Ledger(OptimizationOutcome.NothingToTry, $"{report.Verdict} Nothing could be tried against it.");
+                    : Ledger(OptimizationOutcome.NothingToTry, WaysToLift(report.Cause) is { } ways
+                        ? $"{report.Verdict}. That limit was set by somebody, and whether it is meant is not to be seen from here; {ways} lifts it."
+                        : $"{report.Verdict} Nothing could be tried against it.");
             }
         }
 
@@ -156,6 +171,15 @@ public sealed class VMOptimizer(TimeProvider time)
     private static TuningArea? AreaOf(VMBottleneckReport report, OptimizationOptions options) => options.Area is not { } only
         ? report.Area
         : report.Area == only || report.Of(only).IsSaturated ? only : null;
+
+    // How a limit is lifted that holds a VM back, whatever else is changed; null for other causes.
+    private static string? WaysToLift(BottleneckCause? cause) => cause switch
+    {
+        BottleneckCause.CpuQuota => "virsh schedinfo --set",
+        BottleneckCause.DiskLimit => "Set-DiskThrottle",
+        BottleneckCause.NicLimit => "virsh domiftune",
+        _ => null,
+    };
 
     private static string TimeIsOver(OptimizationOptions options) => string.Create(
         CultureInfo.InvariantCulture, $"The {options.TimeLimit!.Value.TotalMinutes:0.#} minutes that were given are over.");

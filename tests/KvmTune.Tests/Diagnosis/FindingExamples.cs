@@ -56,6 +56,9 @@ public static class FindingExamples
         new(ThreadFindings.IOThreadWithoutDisk, FindingScene.Of(WellSet().Replace("<iothreads>1<", "<iothreads>2<", StringComparison.Ordinal)), FindingScene.Of(WellSet()), "named by no disk: 2"),
         new(ThreadFindings.PinsCrossCaches, FindingScene.Of(Pins("0:0 1:1 2:4 3:5")) with { Host = TwoCaches(32) }, FindingScene.Of(Pins("0:4 1:5 2:6 3:7")) with { Host = TwoCaches(32) }, "CPUs 0-3 and CPUs 4-7"),
         new(ThreadFindings.PinsMixCoreKinds, FindingScene.Of(Pins("0:0 1:1 2:4 3:5")) with { Host = TwoCaches(96) }, FindingScene.Of(Pins("0:4 1:5 2:6 3:7")) with { Host = TwoCaches(96) }, "kinds of core"),
+        new(ThreadFindings.PinsCrossCaches, FindingScene.Of(Pins("0:2-5 1:2-5 2:2-5 3:2-5")) with { Host = TwoCaches(32) }, FindingScene.Of(Pins("0:0-3 1:0-3 2:0-3 3:0-3")) with { Host = TwoCaches(32) }, "0:2-5", "CPUs 0-3 and CPUs 4-7"),
+        new(ThreadFindings.PinsCrossCaches, FindingScene.Of(Pins("0:0-1 1:0-1 2:4-5 3:4-5")) with { Host = TwoCaches(32) }, FindingScene.Of(WellSetOnRanges(6, "0-1,4-7")) with { Host = TwoCaches(32) }, "would do: CPUs 0-3"),
+        new(ThreadFindings.PinsMixCoreKinds, FindingScene.Of(Pins("0:2-5 1:2-5 2:2-5 3:2-5")) with { Host = TwoCaches(96) }, FindingScene.Of(Pins("0:4-7 1:4-7 2:4-7 3:4-7")) with { Host = TwoCaches(96) }, "kinds of core"),
         new(ThreadFindings.RealTimeStarvesEmulator, FindingScene.Of(RealTime("2")), FindingScene.Of(RealTime("2-3")), "fifo 1", "emulator pin: 2"),
         new(ThreadFindings.CpuQuotaBinds, FindingScene.Of(Tuned("<period>100000</period><quota>50000</quota>")), FindingScene.Of(Tuned("<period>100000</period><quota>100000</quota>")), "0.5 host CPUs"),
         new(ThreadFindings.CpuQuotaBinds, FindingScene.Of(Tuned("<global_quota>300000</global_quota>")), FindingScene.Of(Tuned("<global_quota>400000</global_quota>")), "quota of the whole VM"),
@@ -96,6 +99,9 @@ public static class FindingExamples
     private static GuestCpuAbilities Amd => new() { Vendor = "AMD", HostModel = "EPYC-Milan" };
 
     private static string CpuSetOf(string cpus) => WellSet().Replace("<vcpu>", $"<vcpu placement='static' cpuset='{cpus}'>", StringComparison.Ordinal);
+
+    // More vCPUs than a cache has cores, all on one range.
+    private static string WellSetOnRanges(int vcpus, string cpus) => Pins(string.Join(' ', Enumerable.Range(0, vcpus).Select(vcpu => $"{vcpu}:{cpus}"))).Replace("<vcpu>4<", $"<vcpu>{vcpus}<", StringComparison.Ordinal);
 
     private static string Threads(string pins) => Pins(pins).Replace("<cpu mode='host-passthrough'/>", "<cpu mode='host-passthrough'><topology sockets='1' dies='1' cores='2' threads='2'/></cpu>", StringComparison.Ordinal);
 

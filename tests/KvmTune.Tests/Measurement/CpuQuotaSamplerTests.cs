@@ -26,6 +26,19 @@ public sealed class CpuQuotaSamplerTests : IDisposable
         Assert.Equal((3, 4000), (counters["VM.ThrottledPeriods"], counters["VM.ThrottledNanoseconds"]));
     }
 
+    // All lines that the kernel document cgroup-v2 names for cpu.stat, in a scope as systemd-machined names it; a group without a quota has
+    // only the first three.
+    [Fact]
+    public void Version_2_as_newer_kernels_write_it_is_read_whole()
+    {
+        var scope = @"/machine.slice/machine-qemu\x2d1\x2ddb01.scope";
+        Write(scope + "/libvirt/vcpu0/cpu.stat", "usage_usec 31415926\nuser_usec 31000000\nsystem_usec 415926\nnice_usec 0\ncore_sched.force_idle_usec 0\nnr_periods 300\nnr_throttled 294\nthrottled_usec 23456789\nnr_bursts 0\nburst_usec 0\n");
+        Write(scope + "/libvirt/cpu.stat", "usage_usec 31415926\nuser_usec 31000000\nsystem_usec 415926\n");
+        var counters = CpuQuotaSampler.Create([("Vcpu.0.", Write("/threads", $"0::{scope}/libvirt/vcpu0\n"))], _root)!.Read().Counters;
+        Assert.Equal((300, 294, 23456789e3), (counters["Vcpu.0.QuotaPeriods"], counters["Vcpu.0.ThrottledPeriods"], counters["Vcpu.0.ThrottledNanoseconds"]));
+        Assert.DoesNotContain("VM.ThrottledPeriods", counters.Keys);
+    }
+
     [Theory]
     [InlineData("cpu,cpuacct")]
     [InlineData("cpu")]

@@ -77,6 +77,28 @@ public sealed class OptimizerTests
         Assert.Equal(["diagnose", "look"], _vm.Calls);
     }
 
+    [Theory]
+    [InlineData(BottleneckCause.CpuQuota, "virsh schedinfo")]
+    [InlineData(BottleneckCause.DiskLimit, "Set-DiskThrottle")]
+    [InlineData(BottleneckCause.NicLimit, "virsh domiftune")]
+    public async Task Under_a_limit_that_is_set_nothing_else_is_tried_and_the_limit_is_named(BottleneckCause cause, string way)
+    {
+        _vm.Slow.Enqueue(TuningArea.Cpu);
+        _vm.Cause = cause;
+        _vm.Findings.AddRange([Finding("Useless"), Finding("CpuQuotaBinds") with { Plan = null, NoPlanReason = "It may be meant." }]);
+        _vm.Factors["Useless"] = 1.5;
+
+        var ledger = await RunAsync(new OptimizationOptions());
+
+        Assert.Equal(["diagnose", "look"], _vm.Calls);
+        Assert.Equal(OptimizationOutcome.NothingToTry, ledger.Outcome);
+        Assert.StartsWith("Cpu is slow.", ledger.Reason, StringComparison.Ordinal);
+        Assert.Contains(way, ledger.Reason, StringComparison.Ordinal);
+        Assert.All(ledger.Steps, step => Assert.Equal(CandidateDecision.Skipped, step.Decision));
+        Assert.Contains(way, ledger.Steps[0].Reason, StringComparison.Ordinal);
+        Assert.Equal("It may be meant.", ledger.Steps[1].Reason);
+    }
+
     [Fact]
     public async Task What_needs_a_restart_is_tried_only_where_that_is_allowed()
     {
@@ -221,6 +243,8 @@ public sealed class OptimizerTests
     {
         public Queue<TuningArea> Slow { get; } = [];
 
+        public BottleneckCause? Cause { get; set; }
+
         public List<VMTuningFinding> Findings { get; } = [];
 
         public Dictionary<string, double> Factors { get; } = [];
@@ -254,6 +278,7 @@ public sealed class OptimizerTests
                 StartedAt = Time.GetUtcNow(),
                 Interval = TimeSpan.FromSeconds(10),
                 Area = area,
+                Cause = area is null ? null : Cause,
                 Verdict = area is null ? VMBottleneckReport.NoBottleneck : $"{area} is slow.",
                 Areas = [],
                 Notes = [],

@@ -79,7 +79,7 @@ public static class ThreadFindings
                 ];
         });
 
-    /// <summary>vCPUs over several last-level caches, where one has cores enough.</summary>
+    /// <summary>vCPUs over several last-level caches, where one has cores enough; ranges that span them too.</summary>
     public static FindingKind PinsCrossCaches { get; } = new(
         nameof(PinsCrossCaches), TuningArea.Cpu, FindingSeverity.Low, WorkloadKinds.Cpu,
         "vCPUs under different last-level caches pay for data that they share, each time it is written.",
@@ -88,7 +88,7 @@ public static class ThreadFindings
             context, view, context.Host.LastLevelCaches.Select(cache => cache.Cpus), "last-level caches",
             "Try all vCPUs under one last-level cache.", "no placement on this host keeps them under one cache")));
 
-    /// <summary>vCPUs over several kinds of core, where one has cores enough.</summary>
+    /// <summary>vCPUs over several kinds of core, where one has cores enough; ranges that span them too.</summary>
     public static FindingKind PinsMixCoreKinds { get; } = new(
         nameof(PinsMixCoreKinds), TuningArea.Cpu, FindingSeverity.Medium, WorkloadKinds.Cpu,
         "The guest takes its vCPUs for equal: what it spreads over all of them waits for those on the slower cores.",
@@ -176,29 +176,32 @@ public static class ThreadFindings
     // The host CPUs of vCPUs that have one each.
     private static CpuSet Alone(IReadOnlyDictionary<int, CpuSet> pins) => PinRemedies.All(pins.Where(pin => pin.Value.Count == 1).Select(pin => pin.Value));
 
-    // vCPUs with one host CPU each, over several groups of CPUs, while one group has as many cores for them that nobody else is pinned to.
+    // vCPUs that are pinned over several groups of CPUs, each to one host CPU or to a range, while one group has as many cores for them that
+    // nobody else is pinned to.
     private static FindingObservation? Several(
         FindingContext context, ConfigurationView view, IEnumerable<CpuSet> groups, string what, string suggestion, string noPlan)
     {
         var pins = PinRemedies.RealPins(context, view.Configuration);
-        if (pins.Count < 2 || pins.Any(pin => pin.Value.Count != 1))
-        {
-            return null;
-        }
-
         var all = groups.ToList();
         var used = all.Where(group => pins.Values.Any(group.Overlaps)).ToList();
-        var coreOf = context.Host.Cpus.ToDictionary(cpu => cpu.Id, cpu => cpu.Siblings.Numbers[0]);
-        var usable = context.Host.OnlineCpus.Except(PinRemedies.TakenByNeighbours(context));
-        usable = pins.Values.Any(pin => context.Host.IsolatedCpus?.Overlaps(pin) == true) ? usable.Intersect(context.Host.IsolatedCpus!) : usable.Except(context.Host.IsolatedCpus ?? CpuSet.Empty);
-        var cores = pins.Values.SelectMany(pin => pin.Numbers).Select(cpu => coreOf.GetValueOrDefault(cpu, cpu)).Distinct().Count();
-        var roomy = all.Find(group => group.Intersect(usable) is var left && left.Count >= pins.Count && left.Numbers.Select(cpu => coreOf.GetValueOrDefault(cpu, cpu)).Distinct().Count() >= cores);
-        if (used.Count < 2 || roomy is null)
+        if (pins.Count < 2 || used.Count < 2)
         {
             return null;
         }
 
-        var placed = PinRemedies.Placed(context, pins);
+        var coreOf = context.Host.Cpus.ToDictionary(cpu => cpu.Id, cpu => cpu.Siblings.Numbers[0]);
+        int Cores(CpuSet cpus) => cpus.Numbers.Select(cpu => coreOf.GetValueOrDefault(cpu, cpu)).Distinct().Count();
+        var usable = context.Host.OnlineCpus.Except(PinRemedies.TakenByNeighbours(context));
+        usable = pins.Values.Any(pin => context.Host.IsolatedCpus?.Overlaps(pin) == true) ? usable.Intersect(context.Host.IsolatedCpus!) : usable.Except(context.Host.IsolatedCpus ?? CpuSet.Empty);
+
+        // Ranges may hold more cores than there are vCPUs to use them.
+        var cores = Math.Min(Cores(PinRemedies.All(pins.Values)), pins.Count);
+        bool HasRoom(CpuSet group) => group.Intersect(usable) is var left && left.Count >= pins.Count && Cores(left) >= cores;
+        if (all.Find(HasRoom) is not { } roomy)
+        {
+            return null;
+        }
+
         return new FindingObservation(
             "vCPU pins",
             [
@@ -207,6 +210,18 @@ public static class ThreadFindings
                 new FindingEvidence("would do", $"CPUs {roomy}", CpuFindings.HostSource),
             ],
             suggestion,
-            placed is not null && all.Exists(group => placed.Values.All(pin => pin!.IsSubsetOf(group))) ? PinRemedies.Pinned(context, placed, noPlan) : FindingRemedy.None(noPlan));
+            pins.Values.All(pin => pin.Count == 1) ? Placed() : Narrowed());
+
+        FindingRemedy Placed() => PinRemedies.Placed(context, pins) is { } placed && all.Exists(group => placed.Values.All(pin => pin!.IsSubsetOf(group)))
+            ? PinRemedies.Pinned(context, placed, noPlan) : FindingRemedy.None(noPlan);
+
+        // Ranges stay ranges: all vCPUs share the CPUs of the group that most of their pins lie in, the pinned ones of them where these do.
+        FindingRemedy Narrowed()
+        {
+            var group = all.Where(HasRoom).OrderByDescending(group => pins.Values.Sum(pin => pin.Intersect(group).Count)).First();
+            var (room, own) = (group.Intersect(usable), group.Intersect(usable).Intersect(PinRemedies.All(pins.Values)));
+            var cpus = own.Count >= pins.Count && Cores(own) >= cores ? own : room;
+            return PinRemedies.Pinned(context, pins.Keys.ToDictionary(vcpu => vcpu, _ => (CpuSet?)cpus), noPlan);
+        }
     }
 }
