@@ -59,6 +59,7 @@
     PrivateData          = @{
         PSData = @{
             Tags         = @('KVM', 'QEMU', 'libvirt', 'virtualization', 'performance', 'tuning', 'benchmark', 'Linux', 'PSEdition_Core')
+            ProjectUri   = 'https://github.com/kvmtune/kvmtune'
             LicenseUri   = 'https://opensource.org/license/mit'
             ReleaseNotes = 'What changed in each version: CHANGELOG.md, beside this manifest.'
             Prerelease   = ''

@@ -1,13 +1,28 @@
 #!/usr/bin/env pwsh
-# A change judged on what a guest really does, in a minute, by one line: without a benchmark, a restart or a pause. A pin that hurts (both vCPUs
-# on one host CPU) is tried on the guest's own load, found to hurt, and taken back.
-#
-# On a guest of the lab, "the application" is fio, which reads without end; it is started first and ended last. On a VM of your own it is what runs
-# there: the VM lives with the bad pin for half of that minute, so it asks before.
+
+<#
+.SYNOPSIS
+Judges a pin on what a guest really does, in a minute: without a benchmark, a restart or a pause.
+
+.DESCRIPTION
+A pin that hurts (two vCPUs on one host CPU) is tried on the guest's own load, found to hurt, and taken back. On a guest of the lab the load is
+fio, which the script starts first and ends last. A VM of your own lives with the bad pin for half of that minute, so the script asks first.
+
+.PARAMETER VMName
+The VM.
+
+.PARAMETER TimeLimit
+How long it may take; by default a minute of load, and less where it is clear sooner.
+
+.EXAMPLE
+./Demo-OwnLoad.ps1 lab2 -WhatIf
+
+.LINK
+https://github.com/kvmtune/kvmtune
+#>
 [CmdletBinding(SupportsShouldProcess, ConfirmImpact = 'High')]
 param(
     [string] $VMName = 'lab2',
-    # How long it may take; by default a minute of load, and less where it is clear sooner.
     [string] $TimeLimit
 )
 $ErrorActionPreference = 'Stop'

@@ -1,15 +1,35 @@
 #!/usr/bin/env pwsh
-# The demo: a VM whose two vCPUs share one host CPU. That is found, tried the other way in an experiment, and kept as it improved; then
-# one line about a disk, from the first measurement to the verdict. Takes a few minutes. ./bootstrap.sh demo runs it on a guest of the lab.
-#
-# On a VM of your own: two vCPUs or more, its agent running, sysbench and fio in it, and a disk that -Disk names. The demo pins the VM badly
-# first, measures it under load and suspends or restarts it once, so it asks before. In the end it says how all of it is taken back.
+
+<#
+.SYNOPSIS
+Shows the method on one VM: a bad pin is found, tried the other way, and kept because it improved; then one line about a disk.
+
+.DESCRIPTION
+The demo pins two vCPUs to one host CPU, lets Test-VMTuning find that, and tries the other way in an experiment. The second part measures a
+disk, changes its cache mode, and measures again. It takes a few minutes; ./bootstrap.sh demo runs it on a guest of the lab.
+
+A VM of your own needs two vCPUs or more, a running guest agent, and sysbench and fio in the guest. The demo measures it under load and
+suspends or restarts it once, so it asks first. At the end it says how to take everything back.
+
+.PARAMETER VMName
+The VM.
+
+.PARAMETER Disk
+The disk of the second part, by its target. Its cache mode changes; only a file of the workload is written.
+
+.PARAMETER Force
+Does not ask before it changes a VM that is not a guest of the lab.
+
+.EXAMPLE
+./Demo.ps1 lab1 -WhatIf
+
+.LINK
+https://github.com/kvmtune/kvmtune
+#>
 [CmdletBinding(SupportsShouldProcess)]
 param(
     [string] $VMName = 'lab1',
-    # The disk of the second part; its mode is changed, and only a file of the workload is written to.
     [string] $Disk = 'vdb',
-    # Does not ask, for a VM that is not of the lab.
     [switch] $Force
 )
 $ErrorActionPreference = 'Stop'

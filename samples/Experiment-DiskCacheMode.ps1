@@ -1,26 +1,60 @@
 #!/usr/bin/env pwsh
-# The first experiment of the method: is a disk faster with the host's page cache (writeback) or past it (none)? fio in the guest,
-# a suspend between (a reboot where the guest cannot be suspended), and in the end what each costs and risks. What counts is the resume, so it
-# takes pairs of them: 16 and more. -Design Blocks takes five, and gives a direction instead of a verdict.
+
+<#
+.SYNOPSIS
+Compares the cache modes none and writeback of a disk, with fio in the guest.
+
+.DESCRIPTION
+The first experiment of the method: is a disk faster with the host's page cache (writeback) or without it (none)? The guest is suspended and
+resumed between the two modes, or rebooted where it cannot be suspended. A resume is the unit: pairs take 16 of them or more. -Design Blocks
+takes five, and gives a direction instead of a verdict. The script ends with what each mode costs and risks.
+
+.PARAMETER VMName
+The VM.
+
+.PARAMETER Disk
+The disk, by its target.
+
+.PARAMETER Workload
+The workload that decides.
+
+.PARAMETER Runs
+Pairs of resumes, at least 6, instead of looks after 8, 12 and 20; or runs a side for the other designs.
+
+.PARAMETER RunTime
+The steady load of one run, in seconds.
+
+.PARAMETER Keep
+When the other mode is kept afterwards. Never: the disk ends as it began.
+
+.PARAMETER RestartBy
+How the guest gets the other mode: by a suspend, without a reboot, where that is possible.
+
+.PARAMETER Design
+The order of the runs.
+
+.PARAMETER Force
+Does not ask before writeback is tried.
+
+.EXAMPLE
+./Experiment-DiskCacheMode.ps1 lab1 vdb -WhatIf
+
+.LINK
+https://github.com/kvmtune/kvmtune
+#>
 [CmdletBinding(SupportsShouldProcess)]
 param(
     [string] $VMName = 'lab1',
     [string] $Disk = 'vdb',
     [string] $Workload = 'RandomWrite',
-    # Pairs of resumes, at least 6, instead of looks after 8, 12 and 20; or runs a side for the other designs.
     [int] $Runs,
-    # Steady load of one run, in seconds.
     [double] $RunTime = 3,
-    # What becomes of the other mode afterwards. Never: the experiment is made to know.
     [ValidateSet('Improved', 'NotWorse', 'Always', 'Never')]
     [string] $Keep = 'Never',
-    # By which way the guest gets the other mode: without a reboot where that is possible.
     [ValidateSet('Auto', 'Suspend', 'Reboot')]
     [string] $RestartBy = 'Auto',
-    # The order of runs.
     [ValidateSet('Auto', 'Pairs', 'Blocks', 'Sequential')]
     [string] $Design = 'Auto',
-    # Does not ask before writeback is tried.
     [switch] $Force
 )
 $ErrorActionPreference = 'Stop'

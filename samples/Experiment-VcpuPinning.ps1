@@ -1,25 +1,57 @@
 #!/usr/bin/env pwsh
-# The second experiment of the method: does pinning vCPUs make CPU work steadier? In a minute, live: one load without a pause, while the side
-# changes every second. The metric that decides is the latency of the slowest events, of which every second has many, and not the spread of a
-# few seconds. With -Workload Observe the load is the guest's own.
+
+<#
+.SYNOPSIS
+Tries whether pinned vCPUs make CPU work steadier.
+
+.DESCRIPTION
+The second experiment of the method, in a minute, live: one load without a pause, while the side changes every second. The deciding metric is the
+latency of the slowest events, of which every second has many. With -Workload Observe the load is the guest's own.
+
+.PARAMETER VMName
+The VM.
+
+.PARAMETER Workload
+The workload that decides.
+
+.PARAMETER Map
+The host CPU of each vCPU; by default vCPU 0 goes to the first online host CPU, vCPU 1 to the next, and so on.
+
+.PARAMETER RunTime
+The steady load of one run, in seconds: for pairs of runs instead of one load.
+
+.PARAMETER DecidingMetric
+The metric that decides: a latency asks whether it is steadier, EventsPerSecond whether it is faster. By default LatencyP99 where the workload
+has it, else its own.
+
+.PARAMETER Pairs
+A fixed number of pairs; by default as many as it takes.
+
+.PARAMETER TimeLimit
+How long it may take; by default a minute of load.
+
+.PARAMETER Seed
+A seed, to repeat an order.
+
+.PARAMETER Keep
+When the pins are kept afterwards. Never: the VM ends as it began.
+
+.EXAMPLE
+./Experiment-VcpuPinning.ps1 lab2 -WhatIf
+
+.LINK
+https://github.com/kvmtune/kvmtune
+#>
 [CmdletBinding(SupportsShouldProcess)]
 param(
     [string] $VMName = 'lab2',
     [string] $Workload = 'Cpu',
-    # The host CPU of each vCPU; by default vCPU 0 goes to the first online host CPU, vCPU 1 to the next, and so on.
     [hashtable] $Map,
-    # Steady load of one run, in seconds: for pairs of runs instead of one load.
     [double] $RunTime,
-    # The metric that decides: a latency asks whether it is steadier, EventsPerSecond whether it is faster. By default LatencyP99 where the
-    # workload has it, else its own.
     [string] $DecidingMetric,
-    # A fixed number of pairs; by default as many as it takes.
     [int] $Pairs,
-    # How long it may take; by default a minute of load.
     [string] $TimeLimit,
-    # A seed, to repeat an order.
     [int] $Seed,
-    # What becomes of the pins afterwards. Never: the experiment is made to know.
     [ValidateSet('Improved', 'NotWorse', 'Always', 'Never')]
     [string] $Keep = 'Never'
 )

@@ -37,7 +37,8 @@ cp -RL --no-preserve=all "$module" "$tree/usr/lib/kvmtune/KvmTune"
 # The licence stands in the package's copyright file; Debian's C library is glibc, so what is for musl is of no use.
 rm -r "$tree"/usr/lib/kvmtune/KvmTune/{LICENSE,dependencies/runtimes/linux-musl-*}
 cp --no-preserve=all "$repository"/samples/*.ps1 "$tree/usr/share/doc/kvmtune/examples/"
-chmod 0755 "$tree"/usr/share/doc/kvmtune/examples/*.ps1
+cp -R --no-preserve=all "$repository"/samples/runbooks "$tree/usr/share/doc/kvmtune/examples/"
+chmod 0755 "$tree"/usr/share/doc/kvmtune/examples/*.ps1 "$tree"/usr/share/doc/kvmtune/examples/runbooks/*.ps1
 cp --no-preserve=all lintian-overrides "$tree/usr/share/lintian/overrides/kvmtune"
 
 # The licence as a paragraph of the machine-readable form: indented, empty lines as dots.

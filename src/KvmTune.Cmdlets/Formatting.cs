@@ -29,38 +29,21 @@ public static class Formatting
     /// <summary>A value in its unit, for example <c>12.3 k IOPS</c>, <c>1.84 ms</c>.</summary>
     public static string Value(double? value, string unit) => MetricText.Value(value, unit);
 
-    /// <summary>How an entry of the journal stands, for example <c>Applied, undone by 7</c>.</summary>
-    public static string Standing(JournalEntry entry) => (entry.UndoneAt, entry.UndoneBy) switch
-    {
-        (null, _) => entry.Outcome.ToString(),
-        (_, { } by) => Invariant($"undone by {by}"),
-        _ => "nothing left",
-    };
-
     /// <summary>A measurement in short, for example <c>11.2 k IOPS</c>.</summary>
     public static string Median(MeasurementSummary? measurement) => measurement is null ? "-" : Value(measurement.Median, measurement.Unit);
 
     /// <summary>A moment in the time of this machine.</summary>
     public static string Moment(DateTimeOffset? moment) => moment?.ToLocalTime().ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture) ?? "-";
 
+    /// <summary>A moment in the time of this machine, with its seconds.</summary>
+    public static string Second(DateTimeOffset? moment) => moment?.ToLocalTime().ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture) ?? "-";
+
     /// <summary>What an entry is about: the VM, or the host.</summary>
     public static string Subject(JournalEntry entry) => entry.VMName.Length > 0 ? entry.VMName : entry.ConnectionUri;
-
-    /// <summary>The pins of a VM's vCPUs, for example <c>0:2 1:3</c>.</summary>
-    public static string Pins(VMTopology vm)
-    {
-        var pins = vm.Vcpus.Where(vcpu => vcpu.Pin is not null).Select(vcpu => Invariant($"{vcpu.Number}:{vcpu.Pin}")).ToList();
-        return pins.Count == 0 ? "-" : string.Join(' ', pins);
-    }
 
     /// <summary>Where a VM's vCPUs ran when they were looked at, for example <c>0@1 1@0</c>.</summary>
     public static string HostCpus(VMTopology vm) =>
         string.Join(' ', vm.Vcpus.Where(vcpu => vcpu.HostCpu is not null).Select(vcpu => Invariant($"{vcpu.Number}@{vcpu.HostCpu}")));
-
-    /// <summary>The pages behind a VM's memory.</summary>
-    public static string Pages(MemoryConfiguration memory) => !memory.UsesHugePages
-        ? "normal"
-        : memory.HugePages.Count == 0 ? "huge" : string.Join(' ', memory.HugePages.Select(page => page.PageSizeKiB is { } size ? KiB(size) : "huge"));
 
     /// <summary>Where a hugetlbfs for a pool's pages is mounted.</summary>
     public static string Mount(HugePagePool pool) => pool.MountPoint ?? (pool.IsMounted == false ? "not mounted" : "-");
@@ -161,19 +144,6 @@ public static class Formatting
     /// <summary>The median of a measurement's primary metric.</summary>
     public static string Primary(VMPerformance performance) => Metric(performance, performance.PrimaryMetric);
 
-    /// <summary>The median of the 99th percentile of latency, where the workload has it.</summary>
-    public static string Tail(VMPerformance performance) =>
-        performance.Metrics.FirstOrDefault(metric => metric.IsTail) is { } tail
-            ? Metric(performance, tail)
-            : "-";
-
-    /// <summary>The range of the primary metric over the runs, as per cent of its median.</summary>
-    public static string Range(VMPerformance performance)
-    {
-        var values = performance.ValuesOf(performance.PrimaryMetric.Name);
-        return values.Count < 2 ? "-" : Invariant($"{(values.Max() - values.Min()) / Median(values) * 100:0.#} %");
-    }
-
     /// <summary>All metrics of a measurement, a line each.</summary>
     public static string Metrics(VMPerformance performance) =>
         string.Join('\n', performance.Metrics.Select(metric => $"{metric.Name}: {Metric(performance, metric)}"));
@@ -185,16 +155,13 @@ public static class Formatting
         return Invariant($"{performance.CountedRuns.Count}{(failed > 0 ? Invariant($" (+{failed} failed)") : null)}");
     }
 
-    /// <summary>A shift with its interval, for example <c>+18 % [+12, +25]</c>.</summary>
-    public static string Shift(MetricComparison metric) => ComparisonPicture.Shift(metric);
-
     /// <summary>A verdict in words.</summary>
     public static string Words(Verdict verdict, bool isProvisional) => VerdictText.Of(verdict, isProvisional);
 
     /// <summary>What a calibrated VM can show with one design, for example <c>8: 6.1 % in 59.2 s</c>, a line each.</summary>
     public static string Reach(VMCalibration calibration, ComparisonDesign design) => string.Join('\n', calibration.Reach
         .Where(reach => reach.Design == design)
-        .Select(reach => Invariant($"{reach.Count}: {(reach.DetectablePercent is { } percent ? Invariant($"{percent:0.#} %") : "nothing")} in {Elapsed(reach.Time)}")));
+        .Select(reach => Invariant($"{reach.Count}: {(reach.DetectablePercent is { } percent ? Invariant($"{percent:0.#} %") : "nothing")} in {Seconds(reach.TimeSeconds)}")));
 
     /// <summary>A number as per cent.</summary>
     public static string Percent(double value) => Invariant($"{value:0.#} %");
@@ -205,20 +172,16 @@ public static class Formatting
     /// <summary>A time, for example <c>1.7 s</c>, <c>3 ms</c>.</summary>
     public static string Elapsed(TimeSpan time) => Value(time.TotalNanoseconds, "ns");
 
+    /// <summary>A time in seconds, for example <c>1.7 s</c>, <c>3 ms</c>.</summary>
+    public static string Seconds(double? seconds) => Value(seconds * 1e9, "ns");
+
+    /// <summary>A longer time in seconds, for example <c>45 s</c>, <c>4 min 10 s</c>.</summary>
+    public static string LongSeconds(double seconds) => Duration(TimeSpan.FromSeconds(seconds));
+
     /// <summary>A longer time, for example <c>45 s</c>, <c>4 min 10 s</c>.</summary>
     public static string Duration(TimeSpan time) => time.TotalSeconds < 100
         ? Elapsed(time)
         : Invariant($"{(int)time.TotalMinutes} min {time.Seconds} s");
-
-    /// <summary>The primary metric of an experiment on each side, for example <c>1200 -> 1500 IOPS</c>.</summary>
-    public static string Sides(VMExperiment experiment)
-    {
-        var metric = experiment.Comparison.PrimaryMetric;
-        var unit = metric.Metric.Unit;
-        return metric is { BaselineMedian: { } before, CandidateMedian: { } after } && MetricText.Scale(before, unit) is var scale && scale == MetricText.Scale(after, unit)
-            ? $"{MetricText.Digits(before / scale.Divisor)} -> {Value(after, unit)}"
-            : $"{Value(metric.BaselineMedian, unit)} -> {Value(metric.CandidateMedian, unit)}";
-    }
 
     /// <summary>The design of an experiment, with how many pairs, for example <c>Pairs 8</c>.</summary>
     public static string Design(VMExperiment experiment) => experiment.PairCount > 0

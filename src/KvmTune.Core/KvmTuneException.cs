@@ -2,6 +2,7 @@
 namespace KvmTune;
 
 /// <summary>What kind of failure an error is; the names are those of PowerShell's error categories.</summary>
+[JsonText(typeof(EnumName))]
 public enum KvmTuneErrorCategory
 {
     /// <summary>Something named does not exist.</summary>

@@ -62,8 +62,8 @@ Describe 'Find-VMBottleneck' {
         $report = Find-VMBottleneck -Interval 0.1
         $shown = Get-Shown $report
         ($shown | Measure-Object Length -Maximum).Maximum | Should -BeLessOrEqual 100
-        foreach ($label in 'VMName', 'Area', 'CPU %', 'Disk %', 'Mem %', 'Net %', 'Verdict') { $shown[0] | Should -Match $label }
-        (Get-Shown $report[0].Areas)[0] | Should -Match 'Used %.*Waiting %.*Cause'
+        foreach ($label in 'VMName', 'Area', 'Cpu', 'Disk', 'Memory', 'Network', 'Verdict') { $shown[0] | Should -Match $label }
+        (Get-Shown $report[0].Areas)[0] | Should -Match 'UtilisationPercent.*WaitingPercent.*Cause'
         (Get-Shown ($report[0] | Format-List | Out-String)) -join "`n" | Should -Match 'run-queue delay: unknown \(counts from 10 %'
     }
 }
@@ -99,7 +99,7 @@ Describe 'Watch-VMPerformance' {
     It 'shows itself in 100 columns' {
         $shown = Get-Shown (Watch-VMPerformance -Interval 0.1 -Count 1)
         ($shown | Measure-Object Length -Maximum).Maximum | Should -BeLessOrEqual 100
-        foreach ($label in 'VMName', 'Time', 'CPU %', 'Delay %', 'Read/s', 'Write/s', 'Mem %') { $shown[0] | Should -Match $label }
+        foreach ($label in 'VMName', 'Time', 'CpuPercent', 'DelayPercent', 'ReadIops', 'WriteIops', 'DiskMs') { $shown[0] | Should -Match $label }
     }
 }
 
@@ -126,7 +126,7 @@ Describe 'A real guest' -Tag Lab, lab2 -Skip:(-not $env:KVMTUNE_LAB) {
             $report.Exceeded.ThresholdName | Should -Contain DiskLimitPercent
             $sample = Watch-VMPerformance lab2 -Interval 1 -Count 1
             $sample.WriteIops | Should -BeGreaterThan 0
-            $sample.DiskLatencyMilliseconds | Should -BeGreaterThan 10
+            $sample.DiskMs | Should -BeGreaterThan 10
         }
         finally {
             $null = Invoke-InGuest lab2 'kill $(cat /tmp/load); rm -f /tmp/load /data/bottleneck; true'

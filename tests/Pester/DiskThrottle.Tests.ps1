@@ -122,7 +122,7 @@ Describe 'Limits of a real guest''s disk' -Tag Lab, lab2 -Skip:(-not $env:KVMTUN
         $null = Set-DiskThrottle lab2 vdb -TotalIops 5000 -Scope Live
         Get-Limit lab2 vdb | Should -Be 'total_iops_sec=5000'
         Get-Limit lab2 vdb -Config | Should -BeNullOrEmpty
-        (Get-VMTopology lab2).PendingRestart.Setting | Should -Be 'disk vdb total_iops_sec'
+        (Get-VMTopology lab2).Differences.Setting | Should -Be 'disk vdb total_iops_sec'
         $null = Set-DiskThrottle lab2 vdb -Clear -Scope Live
         $null = Set-DiskThrottle lab2 vdb -TotalIops 6000 -Scope Config
         Get-Limit lab2 vdb | Should -BeNullOrEmpty

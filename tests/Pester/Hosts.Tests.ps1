@@ -13,7 +13,7 @@ Describe 'Connect-VMHost and Disconnect-VMHost' {
         $host1 = Connect-VMHost $test
         $host1.ConnectionUri | Should -Be $test
         $host1.Hypervisor | Should -Be TEST
-        $host1.LibvirtVersion | Should -BeGreaterThan ([version] '5.0')
+        [version] $host1.LibvirtVersion | Should -BeGreaterThan ([version] '5.0')
         (Get-VMTopology).VMName | Should -Be test
     }
 

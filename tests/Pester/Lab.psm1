@@ -351,7 +351,11 @@ function Get-EngineType {
 function New-EngineObject {
     param([string] $Type, [hashtable] $Property)
     $object = [System.Activator]::CreateInstance((Get-EngineType $Type))
-    foreach ($name in $Property.Keys) { $object.$name = $Property[$name] }
+    # By reflection: some are the engine's own, and PowerShell shows moments by properties that cannot be set.
+    foreach ($name in $Property.Keys) {
+        $target = $object.GetType().GetProperty($name, [System.Reflection.BindingFlags] 'Public,NonPublic,Instance') ?? $(throw "$Type has no property $name.")
+        $target.SetValue($object, [System.Management.Automation.LanguagePrimitives]::ConvertTo($Property[$name], $target.PropertyType))
+    }
     $object
 }
 

@@ -28,7 +28,7 @@ Describe 'The whole job in one line' -Tag Lab, lab1 -Skip:(-not $env:KVMTUNE_LAB
         $comparison.Change.Title | Should -Be 'disk vdb: cache=none, io=native'
         $comparison.Change.Outcome | Should -Be Applied
         $comparison.Change.Restarted | Should -BeTrue
-        [object]::ReferenceEquals($comparison.Change.Baseline, $comparison.Baseline) | Should -BeTrue
+        [object]::ReferenceEquals($comparison.Change.MeasuredBefore(), $comparison.Baseline) | Should -BeTrue
     }
 
     It 'claims nothing that two short runs cannot show' {

@@ -75,7 +75,7 @@ Describe 'A real guest' {
         $vm.Nics[0].HostDevice | Should -Be (Get-DomainXml lab2 -Running).domain.devices.interface.target.dev
         $vm.Vcpus.Count | Should -Be 2
         foreach ($vcpu in $vm.Vcpus) {
-            $vcpu.CpuTime | Should -BeGreaterThan ([timespan]::Zero)
+            $vcpu.CpuTimeSeconds | Should -BeGreaterThan 0
             $vcpu.HostCpu | Should -BeIn @(0..([Environment]::ProcessorCount - 1))
         }
     }

@@ -125,7 +125,7 @@ Describe 'Pins of a real guest' -Tag Lab, lab2 -Skip:(-not $env:KVMTUNE_LAB) {
         Get-VcpuAffinity lab2 1 | Should -Be 0
         Get-Pin lab2 1 -Running | Should -Be 0
         Get-Pin lab2 1 | Should -BeNullOrEmpty
-        (Get-VMTopology lab2).PendingRestart.Setting | Should -Match 'vCPU 1'
+        (Get-VMTopology lab2).Differences.Setting | Should -Match 'vCPU 1'
     }
 
     It 'are only in the configuration with -Scope Config' {

@@ -82,8 +82,8 @@ Describe 'Several guests' -Tag Lab, Alone -Skip:(-not $env:KVMTUNE_LAB) {
     It '-Parallel measures at the same time and says so' {
         $both = @(Measure-VMPerformance lab1, lab2 Cpu @here -Runs 2 -RunTime 2 -Parallel)
         $both.VMName | Sort-Object | Should -Be lab1, lab2
-        $both[0].StartedAt | Should -BeLessThan ($both[1].StartedAt + $both[1].Elapsed)
-        $both[1].StartedAt | Should -BeLessThan ($both[0].StartedAt + $both[0].Elapsed)
+        $both[0].StartedAt | Should -BeLessThan ($both[1].StartedAt.AddSeconds($both[1].ElapsedSeconds))
+        $both[1].StartedAt | Should -BeLessThan ($both[0].StartedAt.AddSeconds($both[0].ElapsedSeconds))
         $both[0].Notes -join ' ' | Should -Match "same time as $($both[1].VMName)"
     }
 }

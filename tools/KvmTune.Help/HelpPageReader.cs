@@ -117,12 +117,21 @@ public sealed class HelpPageReader
             throw Wrong(part.Heading, $"A parameter's heading has a dash: ### -{name}");
         }
 
-        var yaml = part.Blocks.OfType<FencedCodeBlock>().FirstOrDefault(block => block.Info == "yaml")
-            ?? throw Wrong(part.Heading, $"{name} has no yaml block with its Type, Required, Position and so on.");
+        // A page of another language says what a parameter does, and takes the facts from the full one.
+        var yaml = part.Blocks.OfType<FencedCodeBlock>().FirstOrDefault(block => block.Info == "yaml");
+        if (yaml is null)
+        {
+            return IsTranslation
+                ? new HelpParameter(name[1..], MarkdownText.Paragraphs(part.Blocks), new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase), part.Heading.Line + 1)
+                : throw Wrong(part.Heading, $"{name} has no yaml block with its Type, Required, Position and so on.");
+        }
+
         var facts = MarkdownText.Code(yaml).Split('\n').Select(line => line.Split(':', 2, StringSplitOptions.TrimEntries))
             .Where(fact => fact.Length == 2).ToDictionary(fact => fact[0], fact => fact[1], StringComparer.OrdinalIgnoreCase);
         return new HelpParameter(name[1..], MarkdownText.Paragraphs(part.Blocks.Where(block => block != yaml)), facts, part.Heading.Line + 1);
     }
+
+    private bool IsTranslation => Path.GetFileName(Path.GetDirectoryName(_file)) != HelpBuilder.FullCulture;
 
     private static HelpType Type((HeadingBlock Heading, IReadOnlyList<Block> Blocks) part) =>
         new(MarkdownText.Line(part.Heading), MarkdownText.Paragraphs(part.Blocks));

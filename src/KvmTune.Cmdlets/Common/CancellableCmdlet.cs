@@ -4,6 +4,7 @@ using System.Globalization;
 using System.Management.Automation;
 using System.Management.Automation.Host;
 using System.Reflection;
+using KvmTune.Experiments;
 
 namespace KvmTune.Cmdlets.Common;
 
@@ -41,6 +42,11 @@ public abstract class CancellableCmdlet : PSCmdlet, IDisposable
     internal bool Consents(string question, string caption, Func<Exception, KvmTuneException> nobody) => Ask(
         () => ShouldContinue(TerminalText.Of(question), TerminalText.Line(caption), hasSecurityImpact: true, ref _consentsToAll, ref _refusesAll), nobody,
         asks: !_consentsToAll && !_refusesAll);
+
+    /// <summary>Whether the command only says what it would do.</summary>
+    internal bool IsWhatIf => MyInvocation.BoundParameters.TryGetValue("WhatIf", out var whatIf)
+        ? whatIf is SwitchParameter { IsPresent: true }
+        : LanguagePrimitives.IsTrue(GetVariableValue("WhatIfPreference"));
 
     // Whether ShouldProcess would ask (about_Preference_Variables, $ConfirmPreference).
     private bool AsksToConfirm
@@ -91,7 +97,7 @@ public abstract class CancellableCmdlet : PSCmdlet, IDisposable
     /// Waits for the engine. What it wants to be shown meanwhile is shown on PowerShell's own thread; after Ctrl+C nothing more is
     /// shown, and the engine is still waited for, since it is cleaning up.
     /// </summary>
-    /// <param name="work">The work; it hands what shall be done on PowerShell's thread to the first argument.</param>
+    /// <param name="work">The work; it hands actions for PowerShell's thread to the first argument.</param>
     /// <remarks>
     /// The work begins on PowerShell's thread: what never waits, as a live pin, ends there too, and the change of threads would cost it more
     /// than its own calls.
@@ -121,8 +127,20 @@ public abstract class CancellableCmdlet : PSCmdlet, IDisposable
         {
             return task.GetAwaiter().GetResult();
         }
-        catch (OperationCanceledException) when (CancellationToken.IsCancellationRequested)
+        catch (OperationCanceledException exception) when (CancellationToken.IsCancellationRequested)
         {
+            if (exception is ExperimentCanceledException)
+            {
+                ShowAfterStop(exception.Message);
+            }
+
+            throw stopped ?? new PipelineStoppedException();
+        }
+
+        catch (ExperimentInterruptedException exception) when (CancellationToken.IsCancellationRequested)
+        {
+            // Cancelled, and something of the change could not be taken back.
+            ShowAfterStop(exception.Message);
             throw stopped ?? new PipelineStoppedException();
         }
 
@@ -136,6 +154,19 @@ public abstract class CancellableCmdlet : PSCmdlet, IDisposable
             {
                 messages.CompleteAdding();
             }
+        }
+    }
+
+    // A pipeline that is stopped takes no warning any more, but what became of the VM is to be known: it goes to the host by itself.
+    private void ShowAfterStop(string text)
+    {
+        try
+        {
+            Host?.UI?.WriteWarningLine(TerminalText.Of(text));
+        }
+        catch (Exception exception) when (exception is HostException or NotImplementedException or PipelineStoppedException)
+        {
+            // A host without a place to write. The journal has the same.
         }
     }
 
@@ -160,7 +191,7 @@ public abstract class CancellableCmdlet : PSCmdlet, IDisposable
 
     private static KvmTuneException NobodyToAsk(string what, Exception cause) => new(
         "NobodyToAsk", KvmTuneErrorCategory.PermissionDenied,
-        $"Nobody can be asked in this session, so this was not done: {what}. Say -Confirm:$false if it is meant.", cause);
+        $"Nobody can be asked in this session, so this was not done: {what}. Add -Confirm:$false to do it.", cause);
 
     /// <summary>Does something for one object; an error of it is written, and the next object has its turn.</summary>
     /// <param name="target">What the error is about.</param>

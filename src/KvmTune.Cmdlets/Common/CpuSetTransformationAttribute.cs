@@ -8,6 +8,9 @@ namespace KvmTune.Cmdlets.Common;
 /// <summary>Turns numbers, lists of numbers and libvirt's list syntax into a <see cref="CpuSet"/>.</summary>
 internal sealed class CpuSetTransformationAttribute : ArgumentTransformationAttribute
 {
+    /// <summary>Whether an empty text is no list and no error.</summary>
+    public bool IsOptional { get; init; }
+
     /// <summary>The set that a value means.</summary>
     /// <exception cref="FormatException">It means none.</exception>
     public static CpuSet ToCpuSet(object? value) => (value is PSObject wrapped ? wrapped.BaseObject : value) switch
@@ -19,11 +22,11 @@ internal sealed class CpuSetTransformationAttribute : ArgumentTransformationAttr
     };
 
     /// <inheritdoc/>
-    public override object Transform(EngineIntrinsics engineIntrinsics, object inputData)
+    public override object? Transform(EngineIntrinsics engineIntrinsics, object inputData)
     {
         try
         {
-            return ToCpuSet(inputData);
+            return IsOptional && inputData is null or "" ? null : ToCpuSet(inputData);
         }
         catch (FormatException exception)
         {

@@ -7,10 +7,18 @@ namespace KvmTune.Cmdlets.Common;
 /// <summary>Turns seconds and short texts into a <see cref="TimeSpan"/>. A bare number is seconds, not PowerShell's ticks.</summary>
 internal sealed class DurationTransformationAttribute : ArgumentTransformationAttribute
 {
+    /// <summary>Whether an empty text is no time and no error.</summary>
+    public bool IsOptional { get; init; }
+
     /// <inheritdoc/>
-    public override object Transform(EngineIntrinsics engineIntrinsics, object inputData)
+    public override object? Transform(EngineIntrinsics engineIntrinsics, object inputData)
     {
         var value = inputData is PSObject wrapped ? wrapped.BaseObject : inputData;
+        if (IsOptional && value is null or "")
+        {
+            return null;
+        }
+
         var duration = value as TimeSpan? ?? Parse(Convert.ToString(value, CultureInfo.InvariantCulture) ?? string.Empty);
         return duration is { } positive && positive > TimeSpan.Zero
             ? positive

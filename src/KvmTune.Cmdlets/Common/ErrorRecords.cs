@@ -23,11 +23,16 @@ internal static class ErrorRecords
             LibvirtException libvirt => Make(LibvirtErrors.Calling(libvirt, "the call"), target),
             LibvirtUnavailableException missing => Make(
                 new KvmTuneException("LibvirtNotInstalled", KvmTuneErrorCategory.NotInstalled, missing.Message, missing), target),
-            ArgumentException argument => new ErrorRecord(argument, "InvalidSetting", ErrorCategory.InvalidArgument, target),
+            ArgumentException argument => Make(new KvmTuneException("InvalidSetting", KvmTuneErrorCategory.InvalidArgument, Plain(argument), argument), target),
             _ => null,
         };
         return record is not null;
     }
+
+    /// <summary>What an exception says, without .NET's hint at the parameter of a method, which is not one of a cmdlet.</summary>
+    public static string Plain(ArgumentException exception) => exception.ParamName is { } name
+        ? exception.Message.Replace($" (Parameter '{name}')", string.Empty, StringComparison.Ordinal)
+        : exception.Message;
 
     /// <summary>The record of an error of the engine: its id and category as they are.</summary>
     public static ErrorRecord Make(KvmTuneException exception, object? target) =>

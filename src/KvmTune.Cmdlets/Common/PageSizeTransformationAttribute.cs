@@ -9,12 +9,12 @@ namespace KvmTune.Cmdlets.Common;
 internal sealed class PageSizeTransformationAttribute : ArgumentTransformationAttribute
 {
     /// <inheritdoc/>
-    public override object Transform(EngineIntrinsics engineIntrinsics, object inputData)
+    public override object? Transform(EngineIntrinsics engineIntrinsics, object inputData)
     {
         var value = inputData is PSObject wrapped ? wrapped.BaseObject : inputData;
         try
         {
-            return value is object[] several ? several.Select(ToKiB).ToArray() : ToKiB(value);
+            return value is "" ? null : value is object[] several ? several.Select(ToKiB).ToArray() : ToKiB(value);
         }
         catch (FormatException exception)
         {

@@ -1,4 +1,4 @@
-// The persistent configuration of a VM as a document, for changes that depend on what is there already.
+// The persistent configuration of a VM as a document, for changes that depend on the present settings.
 using KvmTune.Libvirt;
 using KvmTune.Topology;
 using KvmTune.Tuning;

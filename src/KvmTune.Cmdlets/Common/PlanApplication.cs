@@ -2,12 +2,16 @@
 using System.Globalization;
 using System.Management.Automation;
 using KvmTune.Tuning;
+using KvmTune.Tuning.Rules;
 
 namespace KvmTune.Cmdlets.Common;
 
 /// <summary>Applies plans on behalf of a cmdlet.</summary>
 internal static class PlanApplication
 {
+    // It says something of the host, whatever is changed.
+    private static readonly string SharedHost = CpuRules.PinningTakesFreedom.Id;
+
     /// <summary>Applies a plan after asking, and emits the result.</summary>
     /// <exception cref="KvmTuneException">A rule forbids it, or it could not be applied.</exception>
     public static void Apply(CancellableCmdlet cmdlet, VMTuner tuner, VMTuningPlan plan, bool force, ApplyOptions options)
@@ -21,8 +25,7 @@ internal static class PlanApplication
         }
 
         VMPlanner.RefuseErrors(plan);
-        Show(cmdlet, plan);
-        WarnOfUnmeasured(cmdlet, plan, options);
+        Show(cmdlet, plan, Unmeasured(plan, options));
         var way = WayOf(cmdlet, tuner.Planner, plan, options.Restart, options.RestartOptions);
         if (cmdlet.ShouldProcess(Description(plan, way), Question(plan, way), "KvmTune") && IsAccepted(cmdlet, plan, force))
         {
@@ -74,26 +77,42 @@ internal static class PlanApplication
     }
 
     // Two changes without a measurement between them: whatever is measured afterwards, nobody can say which of them did it.
-    private static void WarnOfUnmeasured(CancellableCmdlet cmdlet, VMTuningPlan plan, ApplyOptions options)
+    private static string? Unmeasured(VMTuningPlan plan, ApplyOptions options)
     {
-        if (plan.HasChanges && options is { ExperimentId: null, Undoes: null } && Journals.Current.UnmeasuredChange(plan.VMId) is { } first)
+        if (!plan.HasChanges || options is not { ExperimentId: null, Undoes: null } || Journals.Current.UnmeasuredChange(plan.VMId) is not { } first)
         {
-            cmdlet.WriteWarning(
-                $"{plan.VMName}: '{first.Title}' of {first.StartedAt.ToLocalTime().ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture)} (entry {first.Id.ToString(CultureInfo.InvariantCulture)}) was not measured yet. With a second change nobody can tell which of the two made a difference: measure first (Measure-VMPerformance), or take the first one back (Undo-VMTuning -Id {first.Id.ToString(CultureInfo.InvariantCulture)}).");
+            return null;
         }
+
+        var id = first.Id.ToString(CultureInfo.InvariantCulture);
+        return $"Entry {id}, '{first.Title}' of {first.StartedAt.ToLocalTime().ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture)}, was not measured yet. After a second change a measurement cannot tell the two apart: measure first (Measure-VMPerformance), or take it back (Undo-VMTuning -Id {id}).";
     }
 
-    /// <summary>Shows what speaks for and against a plan.</summary>
-    public static void Show(CancellableCmdlet cmdlet, VMTuningPlan plan)
+    /// <summary>
+    /// Shows what speaks for and against a plan: the warnings in one paragraph, what holds for the VM whatever is changed once a session,
+    /// and none where nothing changes or -WhatIf prints them with the plan.
+    /// </summary>
+    /// <param name="cmdlet">The cmdlet that warns.</param>
+    /// <param name="plan">The plan.</param>
+    /// <param name="unmeasured">What is said of a change before this one that was not measured; null for nothing.</param>
+    public static void Show(CancellableCmdlet cmdlet, VMTuningPlan plan, string? unmeasured = null)
     {
         foreach (var finding in plan.Findings.Where(finding => finding.IsKept))
         {
             cmdlet.WriteVerbose($"{plan.VMName}: {finding}");
         }
 
-        foreach (var warning in plan.Warnings)
+        var warnings = cmdlet.IsWhatIf || !plan.HasChanges ? [] : plan.Warnings
+            .Where(warning => warning.RuleId != SharedHost || SessionWarnings.IsFirst(plan, warning.RuleId))
+            .Select(warning => $"{Sentence(warning.Evidence)} ({warning.RuleId})").ToList();
+        if (unmeasured is not null && !cmdlet.IsWhatIf && SessionWarnings.IsFirst(plan, nameof(Unmeasured)))
         {
-            cmdlet.WriteWarning($"{plan.VMName}: {warning.Evidence} ({warning.RuleId})");
+            warnings.Add(unmeasured);
+        }
+
+        if (warnings.Count > 0)
+        {
+            cmdlet.WriteWarning($"{plan.VMName}: {string.Join(' ', warnings)}");
         }
 
         if (plan.HasChanges)
@@ -116,9 +135,9 @@ internal static class PlanApplication
         }
 
         var risks = string.Join(' ', plan.Confirmations.Select(confirmation => confirmation.Evidence));
-        return cmdlet.Consents($"{risks}\n\nDo it nevertheless?", $"{plan.VMName}: {plan.Title}", cause => new KvmTuneException(
+        return cmdlet.Consents($"{risks}\n\nContinue?", $"{plan.VMName}: {plan.Title}", cause => new KvmTuneException(
             plan.Confirmations[0].RuleId, KvmTuneErrorCategory.PermissionDenied,
-            $"{risks} Nobody can be asked in this session, so it was not done. Say -Force if that is meant.", cause));
+            $"{risks} Nobody can be asked in this session, so nothing was done. Add -Force to do it.", cause));
     }
 
     /// <summary>A plan as -WhatIf prints it.</summary>
@@ -150,9 +169,12 @@ internal static class PlanApplication
         return string.Join('\n', lines);
     }
 
+    // Evidence is a sentence without its stop, or several with one.
+    private static string Sentence(string evidence) => evidence.EndsWith('.') ? evidence : $"{evidence}.";
+
     private static string AlreadyThere(VMTuningPlan plan) => plan.RequiresRestart
         ? $"{plan.VMName}: {plan.Title} is configured already, and comes into force with a restart of the VM (-Restart)."
-        : $"{plan.VMName}: nothing to do, {plan.Title} is what is there already.";
+        : $"{plan.VMName}: nothing to do: {plan.Title} is set already.";
 
     /// <summary>A plan as a question.</summary>
     public static string Question(VMTuningPlan plan, RestartWay? way) => $"{plan.VMName}: {plan.Title}{And(way)}?";

@@ -26,6 +26,11 @@ public abstract class VMChangeCmdlet : TuningCmdlet
     [Parameter]
     public SwitchParameter AsPlan { get; set; }
 
+    private PipedSettings? _piped;
+
+    /// <summary>What is wrong with the settings as they are given; null for nothing. Asked for each object of the pipeline, which may bring some.</summary>
+    protected virtual KvmTuneException? CheckSettings() => null;
+
     /// <summary>The changes that the parameters mean for one VM.</summary>
     protected abstract IEnumerable<VMChange> CreateChanges(VMTarget vm);
 
@@ -33,8 +38,23 @@ public abstract class VMChangeCmdlet : TuningCmdlet
     protected override string? Activity => "Changing the VMs of";
 
     /// <inheritdoc/>
+    protected override void BeginProcessing() => _piped = new PipedSettings(this);
+
+    /// <inheritdoc/>
     protected override void ProcessRecord()
     {
+        _piped!.Settle(VMName.Length == 1 ? VMName[0].Source : null);
+        if (CheckSettings() is { } wrong)
+        {
+            if (!MyInvocation.ExpectingInput)
+            {
+                ThrowTerminatingError(ErrorRecords.Make(wrong, null));
+            }
+
+            WriteError(ErrorRecords.Make(wrong, VMName.Length == 1 ? VMName[0].Source ?? VMName[0].Name : null));
+            return;
+        }
+
         ForEachVM(VMName, writable: true, vm =>
         {
             if (!_running.TryGetValue(vm.Host, out var running))

@@ -143,7 +143,7 @@ public abstract class VMCmdlet : CancellableCmdlet
     {
         var domains = connection.ListDomains();
         bar?.Expect(domains.Count);
-        foreach (var domain in domains)
+        foreach (var domain in domains.OrderBy(domain => domain.Name, StringComparer.OrdinalIgnoreCase).ThenBy(domain => domain.Name, StringComparer.Ordinal))
         {
             if (pattern.IsMatch(domain.Name))
             {

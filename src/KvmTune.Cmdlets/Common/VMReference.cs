@@ -63,7 +63,7 @@ public sealed class VMReference
         if (value is not null)
         {
             var properties = PSObject.AsPSObject(value).Properties;
-            if ((properties["VMName"] ?? properties["Name"])?.Value?.ToString() is { Length: > 0 } named)
+            if ((properties["VMName"] ?? properties["VM"] ?? properties["Name"])?.Value?.ToString() is { Length: > 0 } named)
             {
                 Guid? id = Guid.TryParse(properties["VMId"]?.Value?.ToString(), out var parsed) ? parsed : null;
                 return new VMReference(named, id, properties["ConnectionUri"]?.Value?.ToString(), bare!);
@@ -73,7 +73,7 @@ public sealed class VMReference
         throw new ArgumentException(
             value is null or ""
                 ? "A VM name must not be empty."
-                : $"An object of type {bare?.GetType().Name} names no VM: it has neither a VMName nor a Name.",
+                : $"An object of type {bare?.GetType().Name} names no VM: it has no VMName, VM or Name.",
             nameof(value));
     }
 
@@ -103,7 +103,7 @@ internal sealed class VMReferenceTransformationAttribute : ArgumentTransformatio
         }
         catch (ArgumentException exception)
         {
-            throw new ArgumentTransformationMetadataException(exception.Message, exception);
+            throw new ArgumentTransformationMetadataException(ErrorRecords.Plain(exception), exception);
         }
     }
 }

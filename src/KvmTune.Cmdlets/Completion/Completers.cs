@@ -5,6 +5,7 @@ using KvmTune.Cmdlets.Common;
 using KvmTune.Cmdlets.Network;
 using KvmTune.Hosts;
 using KvmTune.Libvirt;
+using KvmTune.Measurement;
 using KvmTune.Measurement.Workloads;
 using KvmTune.Topology;
 using KvmTune.Tuning.HugePages;
@@ -135,6 +136,21 @@ public sealed class WorkloadCompleter : Completer
     /// <inheritdoc/>
     protected override IEnumerable<Candidate> Candidates(IDictionary boundParameters) =>
         WorkloadCatalog.CreateDefault().All.Select(workload => new Candidate(workload.Name, workload.Description));
+}
+
+/// <summary>The metrics of the workload that is named, else of all.</summary>
+public sealed class MetricCompleter : Completer
+{
+    /// <inheritdoc/>
+    protected override IEnumerable<Candidate> Candidates(IDictionary boundParameters) => WorkloadCatalog.CreateDefault().All
+        .Where(workload => boundParameters["Workload"]?.ToString() is not { Length: > 0 } named || workload.Name.Equals(named, StringComparison.OrdinalIgnoreCase))
+        .SelectMany(workload => Metrics(workload).Select(metric => (workload.Name, Metric: metric)))
+        .GroupBy(found => found.Metric.Name, StringComparer.Ordinal)
+        .OrderBy(found => found.Key, StringComparer.Ordinal)
+        .Select(found => new Candidate(found.Key, $"in {found.First().Metric.Unit}, of {string.Join(", ", found.Select(one => one.Name).Distinct(StringComparer.Ordinal))}"));
+
+    // A command's metrics are its user's own.
+    private static IReadOnlyList<MetricDefinition> Metrics(IWorkload workload) => workload.Name is "Command" ? [] : workload.MetricsFor(new WorkloadRequest { Name = workload.Name });
 }
 
 /// <summary>The hosts that are connected, and the usual ones.</summary>

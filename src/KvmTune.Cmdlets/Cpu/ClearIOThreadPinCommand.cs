@@ -14,10 +14,12 @@ namespace KvmTune.Cmdlets.Cpu;
 [OutputType(typeof(VMTuningResult), typeof(VMTuningPlan))]
 public sealed class ClearIOThreadPinCommand : VMChangeCmdlet
 {
-    /// <summary>The I/O threads, by id; all of the VM when left out.</summary>
+    /// <summary>The I/O threads, by id: 1, 1,2, '1-3' or *; all of the VM when left out.</summary>
     [Parameter(Position = 1, ValueFromPipelineByPropertyName = true)]
+    [NamesPart]
+    [CellTransformation(IsList = true)]
     [ArgumentCompleter(typeof(IOThreadCompleter))]
-    public int[]? IOThread { get; set; }
+    public string[]? IOThread { get; set; }
 
     /// <inheritdoc/>
     protected override IEnumerable<VMChange> CreateChanges(VMTarget vm) =>
@@ -26,7 +28,7 @@ public sealed class ClearIOThreadPinCommand : VMChangeCmdlet
         {
             Scope = Scope,
             HostCpus = HostReading.OnlineCpus(vm.Host),
-            Pins = (IOThread ?? [.. DomainXmlReader.Read(vm.Domain.GetXml()).IOThreadIds]).Distinct().ToDictionary(thread => thread, _ => (CpuSet?)null),
+            Pins = NumberLists.Of(IOThread ?? ["*"], SetIOThreadPinCommand.All(vm), "I/O thread").ToDictionary(thread => thread, _ => (CpuSet?)null),
         },
     ];
 }

@@ -13,10 +13,13 @@ namespace KvmTune.Cmdlets.Cpu;
 [OutputType(typeof(VMTuningResult), typeof(VMTuningPlan))]
 public sealed class ClearVcpuPinCommand : VMChangeCmdlet
 {
-    /// <summary>The vCPUs; all of the VM when left out.</summary>
+    /// <summary>The vCPUs: 0, 0,1, '0-3' or *; all of the VM when left out.</summary>
     [Parameter(Position = 1, ValueFromPipelineByPropertyName = true)]
+    [NamesPart]
+    [Alias("Number")]
+    [CellTransformation(IsList = true)]
     [ArgumentCompleter(typeof(VcpuCompleter))]
-    public int[]? Vcpu { get; set; }
+    public string[]? Vcpu { get; set; }
 
     /// <inheritdoc/>
     protected override IEnumerable<VMChange> CreateChanges(VMTarget vm) =>
@@ -24,7 +27,7 @@ public sealed class ClearVcpuPinCommand : VMChangeCmdlet
         new VcpuPinChange
         {
             Scope = Scope,
-            Pins = (Vcpu ?? Enumerable.Range(0, DomainXmlReader.Read(vm.Domain.GetXml()).MaxVcpus)).Distinct()
+            Pins = NumberLists.Of(Vcpu ?? ["*"], SetVcpuPinCommand.All(vm), "vCPU")
                 .ToDictionary(vcpu => vcpu, _ => (CpuSet?)null),
         },
     ];

@@ -14,16 +14,21 @@ namespace KvmTune.Cmdlets.Cpu;
 [OutputType(typeof(VMTuningResult), typeof(VMTuningPlan))]
 public sealed class SetIOThreadPinCommand : VMChangeCmdlet
 {
-    /// <summary>The I/O threads, by id from 1; several get the same host CPUs.</summary>
+    /// <summary>The I/O threads, by id from 1: 1, 1,2, '1-3' or * for all; several get the same host CPUs.</summary>
     [Parameter(Mandatory = true, Position = 1, ValueFromPipelineByPropertyName = true)]
+    [NamesPart]
+    [CellTransformation(IsList = true)]
     [ArgumentCompleter(typeof(IOThreadCompleter))]
-    public int[] IOThread { get; set; } = [];
+    public string[] IOThread { get; set; } = [];
 
     /// <summary>The host CPUs that they may run on: 2, '2-3' or 2,3.</summary>
     [Parameter(Mandatory = true, Position = 2, ValueFromPipelineByPropertyName = true)]
     [CpuSetTransformation]
     [ArgumentCompleter(typeof(HostCpuCompleter))]
     public CpuSet HostCpu { get; set; } = CpuSet.Empty;
+
+    /// <summary>The ids of all I/O threads of a VM.</summary>
+    internal static IEnumerable<int> All(VMTarget vm) => DomainXmlReader.Read(vm.Domain.GetXml()).IOThreadIds;
 
     /// <inheritdoc/>
     protected override IEnumerable<VMChange> CreateChanges(VMTarget vm) =>
@@ -32,7 +37,7 @@ public sealed class SetIOThreadPinCommand : VMChangeCmdlet
         {
             Scope = Scope,
             HostCpus = HostReading.OnlineCpus(vm.Host),
-            Pins = IOThread.Distinct().ToDictionary(thread => thread, _ => (CpuSet?)HostCpu),
+            Pins = NumberLists.Of(IOThread, All(vm), "I/O thread").ToDictionary(thread => thread, _ => (CpuSet?)HostCpu),
         },
     ];
 }

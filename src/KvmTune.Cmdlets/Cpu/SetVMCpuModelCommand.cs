@@ -16,41 +16,40 @@ namespace KvmTune.Cmdlets.Cpu;
 public sealed class SetVMCpuModelCommand : VMChangeCmdlet
 {
     /// <summary>host-passthrough, host-model, maximum, or a named model such as EPYC (virsh cpu-models lists them).</summary>
-    [Parameter(Position = 1)]
+    [Parameter(Position = 1, ValueFromPipelineByPropertyName = true)]
     [ArgumentCompleter(typeof(CpuModelCompleter))]
-    [ValidatePattern(@"\A[A-Za-z0-9._-]+\z")]
+    [Form(@"\A[A-Za-z0-9._-]*\z", "letters, digits, points and hyphens, for example EPYC or host-passthrough")]
     public string? Model { get; set; }
 
     /// <summary>CPU features that the guest must have beyond the model, for example topoext.</summary>
-    [Parameter]
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    [CellTransformation(IsList = true)]
     [ArgumentCompleter(typeof(CpuFeatureCompleter))]
-    [ValidatePattern(@"\A[A-Za-z0-9._-]+\z")]
+    [Form(@"\A[A-Za-z0-9._-]*\z", "letters, digits, points and hyphens, for example EPYC or host-passthrough")]
     public string[] Feature { get; set; } = [];
 
     /// <summary>CPU features that the guest must not have.</summary>
-    [Parameter]
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    [CellTransformation(IsList = true)]
     [ArgumentCompleter(typeof(CpuFeatureCompleter))]
-    [ValidatePattern(@"\A[A-Za-z0-9._-]+\z")]
+    [Form(@"\A[A-Za-z0-9._-]*\z", "letters, digits, points and hyphens, for example EPYC or host-passthrough")]
     public string[] WithoutFeature { get; set; } = [];
 
     /// <summary>The topology as sockets x cores x threads, for example 1x4x2; its product must be the VM's maximum of vCPUs.</summary>
-    [Parameter]
-    [ValidatePattern(@"\A\d{1,4}x\d{1,4}x\d{1,4}\z")]
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    [Form(@"\A(\d{1,4}x\d{1,4}x\d{1,4})?\z", "sockets x cores x threads, for example 1x4x2")]
+    [ArgumentCompleter(typeof(ValueCompleter))]
     public string? Topology { get; set; }
 
     /// <summary>Takes the topology from the pins: as many threads in a core as the pinned host CPUs have siblings.</summary>
-    [Parameter]
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    [FlagTransformation]
     public SwitchParameter MatchPins { get; set; }
 
     /// <inheritdoc/>
-    protected override void BeginProcessing()
-    {
-        if (Model is null && Topology is null && !MatchPins && Feature.Length + WithoutFeature.Length == 0)
-        {
-            ThrowTerminatingError(ErrorRecords.Make(
-                new KvmTuneException("NothingToSet", KvmTuneErrorCategory.InvalidArgument, "Say what to set: -Model, -Feature, -WithoutFeature, -Topology or -MatchPins."), null));
-        }
-    }
+    protected override KvmTuneException? CheckSettings() => Model is null && Topology is null && !MatchPins && Feature.Length + WithoutFeature.Length == 0
+        ? new KvmTuneException("NothingToSet", KvmTuneErrorCategory.InvalidArgument, "Say what to set: -Model, -Feature, -WithoutFeature, -Topology or -MatchPins.")
+        : null;
 
     /// <inheritdoc/>
     protected override IEnumerable<VMChange> CreateChanges(VMTarget vm)

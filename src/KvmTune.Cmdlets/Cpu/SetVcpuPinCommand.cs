@@ -18,12 +18,16 @@ public sealed class SetVcpuPinCommand : VMChangeCmdlet
     private const string OneSet = "One";
     private const string MapSet = "Map";
 
-    /// <summary>The vCPU, numbered from 0.</summary>
+    /// <summary>The vCPUs, numbered from 0: 0, 0,1, '0-3' or * for all. Several get the same host CPUs.</summary>
     [Parameter(Mandatory = true, Position = 1, ParameterSetName = OneSet, ValueFromPipelineByPropertyName = true)]
+    [NamesPart]
+    [Alias("Number")]
+    [CellTransformation(IsList = true)]
     [ArgumentCompleter(typeof(VcpuCompleter))]
-    public int Vcpu { get; set; }
+    [ValidateNotNullOrEmpty]
+    public string[] Vcpu { get; set; } = [];
 
-    /// <summary>The host CPUs that it may run on: 2, '2-3,^8' or 2,3.</summary>
+    /// <summary>The host CPUs that each may run on: 2, '2-3,^8' or 2,3.</summary>
     [Parameter(Mandatory = true, Position = 2, ParameterSetName = OneSet, ValueFromPipelineByPropertyName = true)]
     [CpuSetTransformation]
     [ArgumentCompleter(typeof(HostCpuCompleter))]
@@ -41,10 +45,13 @@ public sealed class SetVcpuPinCommand : VMChangeCmdlet
         {
             Scope = Scope,
             Pins = ParameterSetName == OneSet
-                ? new Dictionary<int, CpuSet?> { [Vcpu] = HostCpu }
+                ? NumberLists.Of(Vcpu, All(vm), "vCPU").ToDictionary(vcpu => vcpu, _ => (CpuSet?)HostCpu)
                 : Map!.Cast<DictionaryEntry>().ToDictionary(entry => ToVcpu(entry.Key), entry => (CpuSet?)ToHostCpus(entry)),
         },
     ];
+
+    /// <summary>The numbers of all vCPUs that a VM can have.</summary>
+    internal static IEnumerable<int> All(VMTarget vm) => Enumerable.Range(0, DomainXmlReader.Read(vm.Domain.GetXml()).MaxVcpus);
 
     private static int ToVcpu(object key) =>
         int.TryParse(Convert.ToString(key, CultureInfo.InvariantCulture), NumberStyles.None, CultureInfo.InvariantCulture, out var vcpu)

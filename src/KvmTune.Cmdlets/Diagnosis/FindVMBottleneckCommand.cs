@@ -28,6 +28,7 @@ public sealed class FindVMBottleneckCommand : VMCmdlet
     /// <summary>How long to watch.</summary>
     [Parameter]
     [DurationTransformation]
+    [ArgumentCompleter(typeof(ValueCompleter))]
     public TimeSpan Interval { get; set; } = TimeSpan.FromSeconds(10);
 
     /// <summary>Other values for thresholds, by their names: <c>@{ VcpuDelayPercent = 20 }</c>.</summary>

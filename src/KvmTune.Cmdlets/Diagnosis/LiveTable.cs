@@ -24,10 +24,10 @@ internal sealed class LiveTable : IDisposable
         ("Read/s", 7, sample => Number(sample.ReadIops)),
         ("Write/s", 8, sample => Number(sample.WriteIops)),
         ("Flush/s", 8, sample => Number(sample.FlushIops)),
-        ("ms", 7, sample => Number(sample.DiskLatencyMilliseconds)),
+        ("ms", 7, sample => Number(sample.DiskMs)),
         ("MiB/s", 7, sample => Number(sample.DiskMiBPerSecond)),
-        ("RxMbit", 7, sample => Number(sample.ReceivedMbitPerSecond)),
-        ("TxMbit", 7, sample => Number(sample.SentMbitPerSecond)),
+        ("RxMbit", 7, sample => Number(sample.RxMbit)),
+        ("TxMbit", 7, sample => Number(sample.TxMbit)),
         ("Mem%", 5, sample => Number(sample.MemoryUsedPercent)),
     ];
 

@@ -26,11 +26,13 @@ public sealed class WatchVMPerformanceCommand : VMCmdlet
     /// <summary>How long an interval is.</summary>
     [Parameter]
     [DurationTransformation]
+    [ArgumentCompleter(typeof(ValueCompleter))]
     public TimeSpan Interval { get; set; } = TimeSpan.FromSeconds(3);
 
     /// <summary>How many intervals; until Ctrl+C when left out.</summary>
     [Parameter]
     [ValidateRange(1, int.MaxValue)]
+    [ArgumentCompleter(typeof(ValueCompleter))]
     public int Count { get; set; }
 
     /// <summary>Draws a table anew each interval instead of emitting objects, the VM that uses most CPU first.</summary>

@@ -14,16 +14,21 @@ public sealed class ClearDiskIOThreadCommand : VMChangeCmdlet
 {
     /// <summary>The disks, by target name (vdb); wildcards are allowed.</summary>
     [Parameter(Mandatory = true, Position = 1, ValueFromPipelineByPropertyName = true)]
+    [NamesPart]
+    [Alias("Target")]
+    [CellTransformation(IsList = true)]
     [ArgumentCompleter(typeof(DiskCompleter))]
     [ValidateNotNullOrEmpty]
     public string[] Disk { get; set; } = [];
 
     /// <summary>Leaves the VM's I/O thread in being, with nothing to do.</summary>
-    [Parameter]
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    [FlagTransformation]
     public SwitchParameter KeepThread { get; set; }
 
     /// <summary>Leaves the number of queues as it is.</summary>
-    [Parameter]
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    [FlagTransformation]
     public SwitchParameter KeepQueues { get; set; }
 
     /// <inheritdoc/>

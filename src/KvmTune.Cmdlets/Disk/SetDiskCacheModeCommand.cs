@@ -14,41 +14,41 @@ public sealed class SetDiskCacheModeCommand : VMChangeCmdlet
 {
     /// <summary>The disks, by target name (vdb); wildcards are allowed.</summary>
     [Parameter(Mandatory = true, Position = 1, ValueFromPipelineByPropertyName = true)]
+    [NamesPart]
+    [Alias("Target")]
+    [CellTransformation(IsList = true)]
     [ArgumentCompleter(typeof(DiskCompleter))]
     [ValidateNotNullOrEmpty]
     public string[] Disk { get; set; } = [];
 
     /// <summary>The cache mode; default takes the setting away, which QEMU takes as writeback.</summary>
-    [Parameter(Position = 2)]
-    [ValidateSet("none", "writeback", "writethrough", "directsync", "unsafe", "default")]
+    [Parameter(Position = 2, ValueFromPipelineByPropertyName = true)]
+    [Words("none", "writeback", "writethrough", "directsync", "unsafe", "default")]
+    [ArgumentCompleter(typeof(WordsCompleter))]
     public string? Cache { get; set; }
 
     /// <summary>The I/O mode; default takes the setting away. native needs cache none or directsync.</summary>
-    [Parameter]
-    [ValidateSet("native", "threads", "io_uring", "default")]
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    [Words("native", "threads", "io_uring", "default")]
+    [ArgumentCompleter(typeof(WordsCompleter))]
     public string? IO { get; set; }
 
     /// <summary>Whether the guest's discards reach the image; default takes the setting away.</summary>
-    [Parameter]
-    [ValidateSet("unmap", "ignore", "default")]
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    [Words("unmap", "ignore", "default")]
+    [ArgumentCompleter(typeof(WordsCompleter))]
     public string? Discard { get; set; }
 
     /// <summary>Whether blocks of zeroes are found and not written; default takes the setting away.</summary>
-    [Parameter]
-    [ValidateSet("off", "on", "unmap", "default")]
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    [Words("off", "on", "unmap", "default")]
+    [ArgumentCompleter(typeof(WordsCompleter))]
     public string? DetectZeroes { get; set; }
 
     /// <inheritdoc/>
-    protected override void BeginProcessing()
-    {
-        if ((Cache ?? IO ?? Discard ?? DetectZeroes) is null)
-        {
-            ThrowTerminatingError(ErrorRecords.Make(
-                new KvmTuneException(
-                    "NothingToSet", KvmTuneErrorCategory.InvalidArgument, "Say what to set: -Cache, -IO, -Discard or -DetectZeroes."),
-                null));
-        }
-    }
+    protected override KvmTuneException? CheckSettings() => (Cache ?? IO ?? Discard ?? DetectZeroes) is null
+        ? new KvmTuneException("NothingToSet", KvmTuneErrorCategory.InvalidArgument, "Say what to set: -Cache, -IO, -Discard or -DetectZeroes.")
+        : null;
 
     /// <inheritdoc/>
     protected override IEnumerable<VMChange> CreateChanges(VMTarget vm)

@@ -14,19 +14,24 @@ public sealed class SetDiskIOThreadCommand : VMChangeCmdlet
 {
     /// <summary>The disks, by target name (vdb); wildcards are allowed.</summary>
     [Parameter(Mandatory = true, Position = 1, ValueFromPipelineByPropertyName = true)]
+    [NamesPart]
+    [Alias("Target")]
+    [CellTransformation(IsList = true)]
     [ArgumentCompleter(typeof(DiskCompleter))]
     [ValidateNotNullOrEmpty]
     public string[] Disk { get; set; } = [];
 
     /// <summary>The I/O threads, by id. Default: the one that the disk has, else one that serves nothing yet, else a new one. Several need libvirt 10 and QEMU 9.</summary>
-    [Parameter(Position = 2)]
+    [Parameter(Position = 2, ValueFromPipelineByPropertyName = true)]
+    [CellTransformation(IsList = true)]
     [ArgumentCompleter(typeof(IOThreadCompleter))]
-    [ValidateNotNullOrEmpty]
     public int[]? IOThread { get; set; }
 
     /// <summary>The number of queues; when left out it stays as it is, which QEMU takes as one for each vCPU (virtio-blk on PCI).</summary>
-    [Parameter]
-    [ValidateRange(1, 1024)]
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    [CellTransformation]
+    [Between(1, 1024)]
+    [ArgumentCompleter(typeof(ValueCompleter))]
     public int? Queues { get; set; }
 
     /// <inheritdoc/>

@@ -36,82 +36,106 @@ public sealed class SetDiskThrottleCommand : VMChangeCmdlet
 
     /// <summary>The disks, by target name (vdb); wildcards are allowed.</summary>
     [Parameter(Mandatory = true, Position = 1, ValueFromPipelineByPropertyName = true)]
+    [NamesPart]
+    [Alias("Target")]
+    [CellTransformation(IsList = true)]
     [ArgumentCompleter(typeof(DiskCompleter))]
     [ValidateNotNullOrEmpty]
     public string[] Disk { get; set; } = [];
 
     /// <summary>The limit on reads and writes together, in bytes per second (10MB).</summary>
-    [Parameter(ParameterSetName = SetSet)]
-    public ulong TotalBytesPerSecond { get; set; }
+    [Parameter(ParameterSetName = SetSet, ValueFromPipelineByPropertyName = true)]
+    [CellTransformation]
+    [ArgumentCompleter(typeof(ValueCompleter))]
+    public ulong? TotalBytesPerSecond { get; set; }
 
     /// <summary>The limit on reads, in bytes per second.</summary>
-    [Parameter(ParameterSetName = SetSet)]
-    public ulong ReadBytesPerSecond { get; set; }
+    [Parameter(ParameterSetName = SetSet, ValueFromPipelineByPropertyName = true)]
+    [CellTransformation]
+    [ArgumentCompleter(typeof(ValueCompleter))]
+    public ulong? ReadBytesPerSecond { get; set; }
 
     /// <summary>The limit on writes, in bytes per second.</summary>
-    [Parameter(ParameterSetName = SetSet)]
-    public ulong WriteBytesPerSecond { get; set; }
+    [Parameter(ParameterSetName = SetSet, ValueFromPipelineByPropertyName = true)]
+    [CellTransformation]
+    [ArgumentCompleter(typeof(ValueCompleter))]
+    public ulong? WriteBytesPerSecond { get; set; }
 
     /// <summary>The limit on reads and writes together, in operations per second.</summary>
-    [Parameter(ParameterSetName = SetSet)]
-    public ulong TotalIops { get; set; }
+    [Parameter(ParameterSetName = SetSet, ValueFromPipelineByPropertyName = true)]
+    [CellTransformation]
+    [ArgumentCompleter(typeof(ValueCompleter))]
+    public ulong? TotalIops { get; set; }
 
     /// <summary>The limit on reads, in operations per second.</summary>
-    [Parameter(ParameterSetName = SetSet)]
-    public ulong ReadIops { get; set; }
+    [Parameter(ParameterSetName = SetSet, ValueFromPipelineByPropertyName = true)]
+    [CellTransformation]
+    [ArgumentCompleter(typeof(ValueCompleter))]
+    public ulong? ReadIops { get; set; }
 
     /// <summary>The limit on writes, in operations per second.</summary>
-    [Parameter(ParameterSetName = SetSet)]
-    public ulong WriteIops { get; set; }
+    [Parameter(ParameterSetName = SetSet, ValueFromPipelineByPropertyName = true)]
+    [CellTransformation]
+    [ArgumentCompleter(typeof(ValueCompleter))]
+    public ulong? WriteIops { get; set; }
 
     /// <summary>What a burst may reach in reads and writes together, in bytes per second.</summary>
-    [Parameter(ParameterSetName = SetSet)]
-    public ulong TotalBytesPerSecondMax { get; set; }
+    [Parameter(ParameterSetName = SetSet, ValueFromPipelineByPropertyName = true)]
+    [CellTransformation]
+    [ArgumentCompleter(typeof(ValueCompleter))]
+    public ulong? TotalBytesPerSecondMax { get; set; }
 
     /// <summary>What a burst of reads may reach, in bytes per second.</summary>
-    [Parameter(ParameterSetName = SetSet)]
-    public ulong ReadBytesPerSecondMax { get; set; }
+    [Parameter(ParameterSetName = SetSet, ValueFromPipelineByPropertyName = true)]
+    [CellTransformation]
+    [ArgumentCompleter(typeof(ValueCompleter))]
+    public ulong? ReadBytesPerSecondMax { get; set; }
 
     /// <summary>What a burst of writes may reach, in bytes per second.</summary>
-    [Parameter(ParameterSetName = SetSet)]
-    public ulong WriteBytesPerSecondMax { get; set; }
+    [Parameter(ParameterSetName = SetSet, ValueFromPipelineByPropertyName = true)]
+    [CellTransformation]
+    [ArgumentCompleter(typeof(ValueCompleter))]
+    public ulong? WriteBytesPerSecondMax { get; set; }
 
     /// <summary>What a burst may reach in reads and writes together, in operations per second.</summary>
-    [Parameter(ParameterSetName = SetSet)]
-    public ulong TotalIopsMax { get; set; }
+    [Parameter(ParameterSetName = SetSet, ValueFromPipelineByPropertyName = true)]
+    [CellTransformation]
+    [ArgumentCompleter(typeof(ValueCompleter))]
+    public ulong? TotalIopsMax { get; set; }
 
     /// <summary>What a burst of reads may reach, in operations per second.</summary>
-    [Parameter(ParameterSetName = SetSet)]
-    public ulong ReadIopsMax { get; set; }
+    [Parameter(ParameterSetName = SetSet, ValueFromPipelineByPropertyName = true)]
+    [CellTransformation]
+    [ArgumentCompleter(typeof(ValueCompleter))]
+    public ulong? ReadIopsMax { get; set; }
 
     /// <summary>What a burst of writes may reach, in operations per second.</summary>
-    [Parameter(ParameterSetName = SetSet)]
-    public ulong WriteIopsMax { get; set; }
+    [Parameter(ParameterSetName = SetSet, ValueFromPipelineByPropertyName = true)]
+    [CellTransformation]
+    [ArgumentCompleter(typeof(ValueCompleter))]
+    public ulong? WriteIopsMax { get; set; }
 
     /// <summary>How long a burst may last, in whole seconds; for the bursts that are set with it. QEMU's own default is one second.</summary>
-    [Parameter(ParameterSetName = SetSet)]
-    [DurationTransformation]
+    [Parameter(ParameterSetName = SetSet, ValueFromPipelineByPropertyName = true)]
+    [DurationTransformation(IsOptional = true)]
+    [ArgumentCompleter(typeof(ValueCompleter))]
     public TimeSpan? BurstLength { get; set; }
 
     /// <summary>From which size on, in bytes, a request counts as several operations.</summary>
-    [Parameter(ParameterSetName = SetSet)]
-    public ulong IopsSize { get; set; }
+    [Parameter(ParameterSetName = SetSet, ValueFromPipelineByPropertyName = true)]
+    [CellTransformation]
+    [ArgumentCompleter(typeof(ValueCompleter))]
+    public ulong? IopsSize { get; set; }
 
     /// <summary>Takes all limits away.</summary>
     [Parameter(Mandatory = true, ParameterSetName = ClearSet)]
     public SwitchParameter Clear { get; set; }
 
     /// <inheritdoc/>
-    protected override void BeginProcessing()
-    {
-        if (ParameterSetName == SetSet && Given().Count == 0)
-        {
-            ThrowTerminatingError(ErrorRecords.Make(
-                new KvmTuneException(
-                    "NothingToSet", KvmTuneErrorCategory.InvalidArgument, "Say what to limit, for example -TotalIops 500 or -WriteBytesPerSecond 20MB; or -Clear."),
-                null));
-        }
-    }
+    protected override KvmTuneException? CheckSettings() => ParameterSetName == SetSet && Given().Count == 0
+        ? new KvmTuneException(
+            "NothingToSet", KvmTuneErrorCategory.InvalidArgument, "Say what to limit, for example -TotalIops 500 or -WriteBytesPerSecond 20MB; or -Clear.")
+        : null;
 
     /// <inheritdoc/>
     protected override IEnumerable<VMChange> CreateChanges(VMTarget vm)
@@ -135,7 +159,7 @@ public sealed class SetDiskThrottleCommand : VMChangeCmdlet
     // A parameter that was given as 0 counts: it takes a limit away.
     private Dictionary<string, ulong?> Given()
     {
-        var given = LimitNames.Where(limit => MyInvocation.BoundParameters.ContainsKey(limit.Key))
+        var given = LimitNames.Where(limit => MyInvocation.BoundParameters.GetValueOrDefault(limit.Key) is ulong)
             .ToDictionary(limit => limit.Value, limit => (ulong?)(ulong)MyInvocation.BoundParameters[limit.Key], StringComparer.Ordinal);
         if (BurstLength is { } length)
         {

@@ -45,7 +45,7 @@ internal sealed class BlockOfChanges(CancellableCmdlet cmdlet, ScriptBlock block
         IReadOnlyList<VMTuningPlan> plans, WorkloadRequest workload, ExperimentOptions options, ExperimentOutline outline)
     {
         var lines = plans.Select(plan => PlanApplication.Description(plan, plan.RequiresRestart ? outline.Way : null)).ToList();
-        lines.Add(string.Create(CultureInfo.InvariantCulture, $"  tried under {workload.Name}{(outline.Design == ExperimentDesign.Switchback ? null : $", runs of {workload.RunTime.TotalSeconds:0.#} s")}: {outline.Description}"));
+        lines.Add(string.Create(CultureInfo.InvariantCulture, $"  tried under {workload.Name}{(outline.Design == ExperimentDesign.Switchback ? null : $", runs of {workload.RunTimeSeconds:0.#} s")}: {outline.Description}"));
         lines.Add($"  it {outline.Reach}");
         lines.Add(string.Create(CultureInfo.InvariantCulture, $"  about {Formatting.Duration(outline.EstimatedTime)}{(options.TimeLimit is { } limit ? $", at most {Formatting.Duration(limit)}" : null)}; then ")
             + options.Keep switch

@@ -1,6 +1,7 @@
 // What the cmdlets that make experiments have in common: a workload, and what a change may cost the VM.
 using System.Management.Automation;
 using KvmTune.Cmdlets.Common;
+using KvmTune.Cmdlets.Completion;
 using KvmTune.Cmdlets.Measurement;
 using KvmTune.Tuning;
 
@@ -26,6 +27,7 @@ public abstract class ExperimentingCmdlet : WorkloadCmdlet
     /// <summary>How long the guest may take to shut down for a restart. Default: two minutes.</summary>
     [Parameter]
     [DurationTransformation]
+    [ArgumentCompleter(typeof(ValueCompleter))]
     public TimeSpan ShutdownTimeLimit { get; set; } = new RestartOptions().TimeLimit;
 
     /// <summary>Powers a guest off that does not shut down in time for a restart: what it has not written is lost.</summary>

@@ -57,19 +57,23 @@ public sealed class InvokeVMExperimentCommand : ExperimentingCmdlet
     /// <summary>How long the experiment of one VM may take. It ends with what was measured by then, and says what it could not do.</summary>
     [Parameter]
     [DurationTransformation]
+    [ArgumentCompleter(typeof(ValueCompleter))]
     public TimeSpan? TimeLimit { get; set; }
 
     /// <summary>The name of the metric that decides, instead of the workload's primary one: for example LatencyP99, where the question is whether the guest is steadier.</summary>
     [Parameter]
+    [ArgumentCompleter(typeof(MetricCompleter))]
     public string? DecidingMetric { get; set; }
 
     /// <summary>The smallest rise in per cent that counts, instead of the built-in thresholds. A fall counts from the one that undoes it: 50 is half as much again, or a third less.</summary>
     [Parameter]
     [ValidateRange(0.1, 50)]
+    [ArgumentCompleter(typeof(ValueCompleter))]
     public double? Threshold { get; set; }
 
     /// <summary>The seed of the coin that orders the runs inside each pair, to repeat an order.</summary>
     [Parameter]
+    [ArgumentCompleter(typeof(ValueCompleter))]
     public int? Seed { get; set; }
 
     private ExperimentOptions Options => new()

@@ -26,7 +26,7 @@ public sealed class ConnectVMHostCommand : CancellableCmdlet
         {
             var connection = host.Read();
             return new VMHostConnection(
-                host.Uri, connection.HostName, connection.HypervisorType, connection.HypervisorVersion, connection.LibvirtVersion, IsDefault: true);
+                host.Uri, connection.HostName, connection.HypervisorType, connection.HypervisorVersion?.ToString(), connection.LibvirtVersion.ToString(), IsDefault: true);
         })));
     }
 }

@@ -9,4 +9,8 @@ namespace KvmTune.Cmdlets.Host;
 /// <param name="LibvirtVersion">The version of libvirt on the host.</param>
 /// <param name="IsDefault">Whether cmdlets that name no host mean this one.</param>
 public sealed record VMHostConnection(
-    string ConnectionUri, string HostName, string Hypervisor, Version? HypervisorVersion, Version LibvirtVersion, bool IsDefault);
+    string ConnectionUri, string HostName, string Hypervisor, string? HypervisorVersion, string LibvirtVersion, bool IsDefault)
+{
+    /// <summary>For example <c>qemu:///system: QEMU 9.0.0 on host1</c>.</summary>
+    public override string ToString() => $"{ConnectionUri}: {Hypervisor} {HypervisorVersion} on {HostName}";
+}

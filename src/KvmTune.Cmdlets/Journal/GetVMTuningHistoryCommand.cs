@@ -35,6 +35,7 @@ public sealed class GetVMTuningHistoryCommand : CancellableCmdlet
     /// <summary>Only what began then or later: a date, or an age (30m, 12h, 7d).</summary>
     [Parameter]
     [MomentTransformation]
+    [ArgumentCompleter(typeof(ValueCompleter))]
     public DateTimeOffset? Since { get; set; }
 
     /// <summary>Only what ended so.</summary>
@@ -45,6 +46,10 @@ public sealed class GetVMTuningHistoryCommand : CancellableCmdlet
     [Parameter(ValueFromPipelineByPropertyName = true)]
     [ArgumentCompleter(typeof(ExperimentIdCompleter))]
     public Guid? ExperimentId { get; set; }
+
+    /// <summary>Shows each switch of an experiment, instead of one row for it.</summary>
+    [Parameter]
+    public SwitchParameter Detailed { get; set; }
 
     /// <inheritdoc/>
     protected override void ProcessRecord() => Try(Journals.Current.Folder, () =>
@@ -57,7 +62,7 @@ public sealed class GetVMTuningHistoryCommand : CancellableCmdlet
             .OrderBy(entry => entry.StartedAt)
             .Where(entry => (VMName.Length == 0 || VMName.Any(vm => vm.Means(entry.VMName, entry.VMId))) && (Area.Length == 0 || Area.Contains(entry.Area)))
             .ToList();
-        WriteObject(entries, enumerateCollection: true);
+        WriteObject(Detailed || Id.Length > 0 ? entries : ExperimentRows.Of(entries), enumerateCollection: true);
         foreach (var entry in unreadable.Where(entry => entry.VMName is not { } name || VMName.Length == 0 || VMName.Any(vm => vm.Means(name, vm.Id))).DistinctBy(entry => entry.Id))
         {
             WriteError(ErrorRecords.Make(Journals.Current.Unreadable(entry), entry.Id));

@@ -17,6 +17,7 @@ public sealed class RemoveVMTuningHistoryCommand : VMCmdlet
     /// <summary>What began before that: an age (90d, 12h), a time span, or a date. It cannot be undone any more.</summary>
     [Parameter(Mandatory = true)]
     [MomentTransformation]
+    [ArgumentCompleter(typeof(ValueCompleter))]
     public DateTimeOffset OlderThan { get; set; }
 
     /// <summary>Only of these VMs: names, wildcards, UUIDs, or objects of this module. All when left out.</summary>
@@ -38,7 +39,7 @@ public sealed class RemoveVMTuningHistoryCommand : VMCmdlet
         {
             Try(reference.Name, () =>
             {
-                // A VM that is gone has history all the same: its name is looked for in the journal.
+                // A VM that is gone still has history: the journal is searched for its name.
                 var pattern = new WildcardPattern(reference.Name, WildcardOptions.IgnoreCase);
                 var known = Journals.Current.KnownVMs()
                     .Where(vm => reference.Id is { } id ? vm.Id == id : pattern.IsMatch(vm.Name) || string.Equals(vm.Name, reference.Name, StringComparison.Ordinal))

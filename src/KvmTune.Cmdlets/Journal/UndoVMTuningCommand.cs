@@ -129,6 +129,15 @@ public sealed class UndoVMTuningCommand : TuningCmdlet
         };
         switch (item)
         {
+            case JournalEntry { EntryIds.Count: > 1, ExperimentId: { } experiment } row:
+                // All that stands of the experiment, the last first.
+                var standing = Journals.Current.StandingOf(experiment, row.VMId);
+                foreach (var each in standing.DefaultIfEmpty(Find(row.Id, row.VMId, row.StartedAt, row.Title, row.VMName)))
+                {
+                    Undo(each, known: null, verdict: null);
+                }
+
+                return;
             case JournalEntry entry:
                 Undo(Find(entry.Id, entry.VMId, entry.StartedAt, entry.Title, entry.VMName), known: null, verdict: null);
                 return;

@@ -1,6 +1,7 @@
 // Compare-VMPerformance: says with statistics whether the second of two measurements differs from the first.
 using System.Management.Automation;
 using KvmTune.Cmdlets.Common;
+using KvmTune.Cmdlets.Completion;
 using KvmTune.Measurement;
 using KvmTune.Statistics;
 
@@ -26,11 +27,13 @@ public sealed class CompareVMPerformanceCommand : CancellableCmdlet
 
     /// <summary>The name of the metric that decides, instead of the workload's primary one: for example LatencyP99, where the question is whether the guest is steadier.</summary>
     [Parameter]
+    [ArgumentCompleter(typeof(MetricCompleter))]
     public string? DecidingMetric { get; set; }
 
     /// <summary>The smallest rise in per cent that counts, instead of the built-in thresholds. A fall counts from the one that undoes it: 50 is half as much again, or a third less.</summary>
     [Parameter]
     [ValidateRange(0.1, 50)]
+    [ArgumentCompleter(typeof(ValueCompleter))]
     public double? Threshold { get; set; }
 
     /// <summary>Compares measurements although their conditions differ; the result says so.</summary>

@@ -46,7 +46,7 @@ public sealed class MeasureVMPerformanceCommand : WorkloadCmdlet
     /// <inheritdoc/>
     protected override void ProcessRecord() => ForEachVM(VMName, writable: true, keep: Parallel, vm =>
     {
-        var before = vm.Reference.Performance ?? vm.Reference.Change?.Baseline as VMPerformance;
+        var before = vm.Reference.Performance ?? vm.Reference.Change?.MeasuredBefore() as VMPerformance;
         var request = Request(before?.Workload, vm);
         if (Calibrate)
         {
@@ -56,7 +56,7 @@ public sealed class MeasureVMPerformanceCommand : WorkloadCmdlet
         }
 
         WarnOfTooFewRuns(request, before);
-        if (!ShouldProcess(vm.Domain.Name, $"load the guest with {request.Name}, {request.Runs + 1} runs of {request.RunTime.TotalSeconds:0.#} s"))
+        if (!ShouldProcess(vm.Domain.Name, $"load the guest with {request.Name}, {request.Runs + 1} runs of {request.RunTimeSeconds:0.#} s"))
         {
             return false;
         }

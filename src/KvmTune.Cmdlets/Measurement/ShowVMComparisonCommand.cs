@@ -1,6 +1,7 @@
 // Show-VMComparison: a picture of a comparison in the terminal, every run a dot, median and interval of both sides on one axis.
 using System.Management.Automation;
 using KvmTune.Cmdlets.Common;
+using KvmTune.Cmdlets.Completion;
 using KvmTune.Cmdlets.Serialization;
 using KvmTune.Experiments;
 using KvmTune.Statistics;
@@ -20,6 +21,7 @@ public sealed class ShowVMComparisonCommand : CancellableCmdlet
     [Parameter(Position = 1)]
     [SupportsWildcards]
     [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(MetricCompleter))]
     public string[] Metric { get; set; } = [];
 
     /// <summary>Draws with ASCII characters; without it that is done where the output's encoding has no others.</summary>

@@ -36,12 +36,14 @@ public abstract class WorkloadCmdlet : VMCmdlet
     /// <summary>How many runs are counted, besides the warm-up.</summary>
     [Parameter]
     [ValidateRange(1, 10_000)]
+    [ArgumentCompleter(typeof(ValueCompleter))]
     public int Runs { get; set; } = Defaults.Runs;
 
     /// <summary>How long the steady load of one run lasts; a ramp of a second comes on top.</summary>
     [Parameter]
     [DurationTransformation]
-    public TimeSpan RunTime { get; set; } = Defaults.RunTime;
+    [ArgumentCompleter(typeof(ValueCompleter))]
+    public TimeSpan RunTime { get; set; } = TimeSpan.FromSeconds(Defaults.RunTimeSeconds);
 
     /// <summary>The folder in the guest where a disk workload makes its file; by default the largest writable file system.</summary>
     [Parameter]
@@ -51,6 +53,7 @@ public abstract class WorkloadCmdlet : VMCmdlet
     /// <summary>The size of a disk workload's file in MiB; by default chosen by free space.</summary>
     [Parameter]
     [ValidateRange(1, int.MaxValue)]
+    [ArgumentCompleter(typeof(ValueCompleter))]
     public int? FileSizeMiB { get; set; }
 
     /// <summary>The way into the guest: Agent, Ssh, or Auto, which is the agent, and SSH where that cannot run programs and -SshHost is given.</summary>
@@ -60,16 +63,19 @@ public abstract class WorkloadCmdlet : VMCmdlet
     /// <summary>The guest's address for SSH. It is one guest's, so it goes with one VM.</summary>
     [Parameter]
     [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(ValueCompleter))]
     public string? SshHost { get; set; }
 
     /// <summary>The user in the guest; by default as ssh has it.</summary>
     [Parameter]
     [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(ValueCompleter))]
     public string? SshUser { get; set; }
 
     /// <summary>The port of the guest's SSH server; by default as ssh has it.</summary>
     [Parameter]
     [ValidateRange(1, 65535)]
+    [ArgumentCompleter(typeof(ValueCompleter))]
     public int? SshPort { get; set; }
 
     /// <summary>The file with the private key; by default as ssh has it.</summary>
@@ -80,16 +86,19 @@ public abstract class WorkloadCmdlet : VMCmdlet
     /// <summary>The file with the known host keys, which are always checked; by default as ssh has it.</summary>
     [Parameter]
     [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(ValueCompleter))]
     public string? SshKnownHosts { get; set; }
 
     /// <summary>The workload Network: this machine's address as the guest reaches it; by default found on the VM's bridge.</summary>
     [Parameter]
     [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(ValueCompleter))]
     public string? HostAddress { get; set; }
 
     /// <summary>The workload Network: how many streams are sent at a time in each direction.</summary>
     [Parameter]
     [ValidateRange(1, 128)]
+    [ArgumentCompleter(typeof(ValueCompleter))]
     public int Streams { get; set; } = Defaults.Streams;
 
     /// <summary>The workload Observe: what is looked at.</summary>
@@ -110,6 +119,7 @@ public abstract class WorkloadCmdlet : VMCmdlet
     /// <summary>The workload Command: how long one run may take; past it the program is ended in the guest.</summary>
     [Parameter]
     [DurationTransformation]
+    [ArgumentCompleter(typeof(ValueCompleter))]
     public TimeSpan? CommandTimeLimit { get; set; }
 
     /// <summary>What to run in a VM.</summary>
@@ -141,7 +151,7 @@ public abstract class WorkloadCmdlet : VMCmdlet
         {
             Name = name,
             Runs = IsGiven(nameof(Runs)) ? Runs : request.Runs,
-            RunTime = IsGiven(nameof(RunTime)) ? RunTime : request.RunTime,
+            RunTimeSeconds = IsGiven(nameof(RunTime)) ? RunTime.TotalSeconds : request.RunTimeSeconds,
             GuestPath = GuestPath ?? request.GuestPath,
             FileSizeMiB = FileSizeMiB ?? request.FileSizeMiB,
             Channel = IsGiven(nameof(Channel)) ? Channel : before?.Channel ?? request.Channel,
@@ -178,7 +188,7 @@ public abstract class WorkloadCmdlet : VMCmdlet
             Path = Command?[0] ?? before!.Path,
             Arguments = Command?[1..] ?? before!.Arguments,
             Metrics = Metric ?? before!.Metrics,
-            TimeLimit = CommandTimeLimit ?? before?.TimeLimit ?? TimeSpan.FromMinutes(10),
+            TimeLimitSeconds = CommandTimeLimit?.TotalSeconds ?? before?.TimeLimitSeconds ?? TimeSpan.FromMinutes(10).TotalSeconds,
         };
     }
 

@@ -12,11 +12,13 @@ namespace KvmTune.Cmdlets.Memory;
 public sealed class DisableHugePagesCommand : VMChangeCmdlet
 {
     /// <summary>Unlocks the memory too.</summary>
-    [Parameter]
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    [FlagTransformation]
     public SwitchParameter Unlock { get; set; }
 
     /// <summary>Lets the host merge the memory's pages again too.</summary>
-    [Parameter]
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    [FlagTransformation]
     public SwitchParameter SharePages { get; set; }
 
     /// <inheritdoc/>

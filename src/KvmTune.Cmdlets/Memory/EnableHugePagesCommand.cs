@@ -15,38 +15,35 @@ namespace KvmTune.Cmdlets.Memory;
 public sealed class EnableHugePagesCommand : VMChangeCmdlet
 {
     /// <summary>The page size: 2M, 1G, 2048K, or a number of KiB. By default the host's default size.</summary>
-    [Parameter(Position = 1)]
+    [Parameter(Position = 1, ValueFromPipelineByPropertyName = true)]
     [PageSizeTransformation]
     [ArgumentCompleter(typeof(PageSizeCompleter))]
     public long? PageSize { get; set; }
 
     /// <summary>The guest's NUMA nodes that the page size is for: 0, '0-1'. By default all. Page sizes of other guest nodes stay.</summary>
-    [Parameter]
-    [CpuSetTransformation]
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    [CpuSetTransformation(IsOptional = true)]
     public CpuSet? GuestNode { get; set; }
 
     /// <summary>Locks the memory into the host's, so that it cannot be swapped out; -Locked:$false takes that away.</summary>
-    [Parameter]
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    [FlagTransformation]
     public SwitchParameter Locked { get; set; }
 
     /// <summary>Keeps the host from merging the memory's pages with those of other VMs; -NoSharePages:$false takes that away.</summary>
-    [Parameter]
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    [FlagTransformation]
     public SwitchParameter NoSharePages { get; set; }
 
     /// <summary>Reserves the pages that the host's pools lack, on the nodes that the VM needs them on. They stay reserved; Set-HugePagePool gives them back.</summary>
-    [Parameter]
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    [FlagTransformation]
     public SwitchParameter Reserve { get; set; }
 
     /// <inheritdoc/>
-    protected override void BeginProcessing()
-    {
-        if (GuestNode is not null && PageSize is null)
-        {
-            ThrowTerminatingError(ErrorRecords.Make(
-                new KvmTuneException("PageSizeMissing", KvmTuneErrorCategory.InvalidArgument, "-GuestNode needs -PageSize: say which pages these guest nodes get."),
-                null));
-        }
-    }
+    protected override KvmTuneException? CheckSettings() => GuestNode is not null && PageSize is null
+        ? new KvmTuneException("PageSizeMissing", KvmTuneErrorCategory.InvalidArgument, "-GuestNode needs -PageSize: say which pages these guest nodes get.")
+        : null;
 
     /// <inheritdoc/>
     protected override IEnumerable<VMChange> CreateChanges(VMTarget vm) =>

@@ -23,6 +23,7 @@ public sealed class SetHugePagePoolCommand : CancellableCmdlet
     /// <summary>How many pages the pool is to have.</summary>
     [Parameter(Mandatory = true, Position = 1)]
     [ValidateRange(0, uint.MaxValue)]
+    [ArgumentCompleter(typeof(ValueCompleter))]
     public long Count { get; set; }
 
     /// <summary>The NUMA node. By default the host as a whole, where the kernel spreads the pages over the nodes.</summary>
@@ -68,7 +69,7 @@ public sealed class SetHugePagePoolCommand : CancellableCmdlet
             return;
         }
 
-        WriteVerbose($"{host.Uri}: {(plan.HasChanges ? $"the same with virsh:\n{plan.VirshCommand}" : $"nothing to do, {plan.Title} is what is there already.")}");
+        WriteVerbose($"{host.Uri}: {(plan.HasChanges ? $"the same with virsh:\n{plan.VirshCommand}" : $"nothing to do: {plan.Title} is the present size.")}");
         if (!PoolPersistence.IsPossible(PageSize))
         {
             persistence = null;

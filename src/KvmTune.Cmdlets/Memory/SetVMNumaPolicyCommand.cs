@@ -20,14 +20,15 @@ public sealed class SetVMNumaPolicyCommand : VMChangeCmdlet
     private const string ClearSet = "Clear";
 
     /// <summary>The host nodes: 0, '0-1' or 0,1.</summary>
-    [Parameter(Mandatory = true, Position = 1, ParameterSetName = SetSet)]
+    [Parameter(Mandatory = true, Position = 1, ParameterSetName = SetSet, ValueFromPipelineByPropertyName = true)]
     [CpuSetTransformation]
     [ArgumentCompleter(typeof(HostNodeCompleter))]
     public CpuSet Nodes { get; set; } = CpuSet.Empty;
 
     /// <summary>strict (the default): only from these nodes; preferred: rather from them; interleave: in turns; restrictive: as the control group says.</summary>
-    [Parameter(ParameterSetName = SetSet)]
-    [ValidateSet("strict", "preferred", "interleave", "restrictive")]
+    [Parameter(ParameterSetName = SetSet, ValueFromPipelineByPropertyName = true)]
+    [Words("strict", "preferred", "interleave", "restrictive")]
+    [ArgumentCompleter(typeof(WordsCompleter))]
     public string Mode { get; set; } = "strict";
 
     /// <summary>Takes the policy away.</summary>

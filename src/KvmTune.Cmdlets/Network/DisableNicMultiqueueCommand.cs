@@ -14,13 +14,16 @@ public sealed class DisableNicMultiqueueCommand : VMChangeCmdlet
 {
     /// <summary>The NICs: hardware addresses, numbers from 0, devices on the host (vnet0), or all; wildcards are allowed. Default: the only one.</summary>
     [Parameter(Position = 1, ValueFromPipelineByPropertyName = true)]
+    [NamesPart]
+    [CellTransformation(IsList = true)]
     [Alias("Mac")]
     [ArgumentCompleter(typeof(NicCompleter))]
     [ValidateNotNullOrEmpty]
     public string[]? Nic { get; set; }
 
     /// <summary>Leaves ring sizes and backend as they are.</summary>
-    [Parameter]
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    [FlagTransformation]
     public SwitchParameter QueuesOnly { get; set; }
 
     /// <inheritdoc/>

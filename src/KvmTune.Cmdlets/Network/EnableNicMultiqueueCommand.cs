@@ -16,6 +16,8 @@ public sealed class EnableNicMultiqueueCommand : VMChangeCmdlet
 {
     /// <summary>The NICs: hardware addresses, numbers from 0, devices on the host (vnet0), or all; wildcards are allowed. Default: the only one.</summary>
     [Parameter(Position = 1, ValueFromPipelineByPropertyName = true)]
+    [NamesPart]
+    [CellTransformation(IsList = true)]
     [Alias("Mac")]
     [ArgumentCompleter(typeof(NicCompleter))]
     [ValidateNotNullOrEmpty]
@@ -25,23 +27,30 @@ public sealed class EnableNicMultiqueueCommand : VMChangeCmdlet
     /// The number of queues; one is what a NIC without the setting has. Default: one for each vCPU, within what a tap device can have; as it
     /// is where only ring sizes or the backend are given.
     /// </summary>
-    [Parameter]
-    [ValidateRange(1, int.MaxValue)]
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    [CellTransformation]
+    [Between(1, int.MaxValue)]
+    [ArgumentCompleter(typeof(ValueCompleter))]
     public int? Queues { get; set; }
 
     /// <summary>The size of the receive ring: 256, 512 or 1024.</summary>
-    [Parameter]
-    [ValidateRange(1, int.MaxValue)]
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    [CellTransformation]
+    [Between(1, int.MaxValue)]
+    [ArgumentCompleter(typeof(ValueCompleter))]
     public int? RxQueueSize { get; set; }
 
     /// <summary>The size of the transmit ring: 256; up to 1024 with vhost-user only.</summary>
-    [Parameter]
-    [ValidateRange(1, int.MaxValue)]
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    [CellTransformation]
+    [Between(1, int.MaxValue)]
+    [ArgumentCompleter(typeof(ValueCompleter))]
     public int? TxQueueSize { get; set; }
 
     /// <summary>What moves the packets: the host's kernel (vhost) or QEMU itself (qemu); default takes the setting away.</summary>
-    [Parameter]
-    [ValidateSet("vhost", "qemu", "default")]
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    [Words("vhost", "qemu", "default")]
+    [ArgumentCompleter(typeof(WordsCompleter))]
     public string? Backend { get; set; }
 
     /// <inheritdoc/>

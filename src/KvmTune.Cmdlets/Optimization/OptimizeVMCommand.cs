@@ -34,12 +34,17 @@ public sealed class OptimizeVMCommand : ExperimentingCmdlet
     /// <summary>How long the VM is watched for each diagnosis.</summary>
     [Parameter]
     [DurationTransformation]
+    [ArgumentCompleter(typeof(ValueCompleter))]
     public TimeSpan Interval { get; set; } = new BottleneckOptions().Interval;
 
     /// <summary>How long one VM may take in all. No experiment begins that could not end in it.</summary>
     [Parameter]
     [DurationTransformation]
+    [ArgumentCompleter(typeof(ValueCompleter))]
     public TimeSpan? TimeLimit { get; set; }
+
+    // The one area that is meant; null for whichever is slow.
+    private TuningArea? Only => IsGiven(nameof(Area)) && Enum.TryParse<TuningArea>(Area.ToString(), out var area) ? area : null;
 
     private ExperimentOptions Experiment => new()
     {
@@ -82,7 +87,7 @@ public sealed class OptimizeVMCommand : ExperimentingCmdlet
         {
             var optimization = Await((post, token) => new VMOptimizer(TimeProvider.System).RunAsync(
                 subject,
-                new OptimizationOptions { TimeLimit = TimeLimit, Restart = Restart },
+                new OptimizationOptions { TimeLimit = TimeLimit, Restart = Restart, Area = Only },
                 plan => AskAsync(plan, post, token),
                 experiment => post(() => Record(experiment)),
                 bar.Through(post),
@@ -127,10 +132,10 @@ public sealed class OptimizeVMCommand : ExperimentingCmdlet
     {
         var lines = new List<string>
         {
-            string.Create(CultureInfo.InvariantCulture, $"{subject.VMName}: watch it for {Interval.TotalSeconds:0.#} s under {Load(subject)}; where an area holds it back, try in this order, one change at a time, and keep what improved:"),
+            string.Create(CultureInfo.InvariantCulture, $"{subject.VMName}: watch it for {Interval.TotalSeconds:0.#} s under {Load(subject)}; where {(Only is { } only ? $"the {only}" : "an area")} holds it back, try in this order, one change at a time, and keep what improved:"),
         };
         var designs = new List<string>();
-        foreach (var area in Areas)
+        foreach (var area in Areas.Where(area => Only is null || area == Only))
         {
             lines.Add($"  {area}:");
             var candidates = CandidateOrder.Of(found, area, subject: null, subject.Workload);

@@ -25,12 +25,12 @@ public sealed class ExportVMTuningReportCommand : CancellableCmdlet
     [ArgumentCompleter(typeof(JournalVMNameCompleter))]
     public VMReference[] VMName { get; set; } = [];
 
-    /// <summary>The file to write; or a folder that is there already, for a file for each VM.</summary>
+    /// <summary>The file to write; or an existing folder, for a file for each VM.</summary>
     [Parameter(Mandatory = true, Position = 1)]
     [ValidateNotNullOrEmpty]
     public string Path { get; set; } = string.Empty;
 
-    /// <summary>Writes over a file that is there already.</summary>
+    /// <summary>Writes over an existing file.</summary>
     [Parameter]
     public SwitchParameter Force { get; set; }
 
@@ -58,7 +58,7 @@ public sealed class ExportVMTuningReportCommand : CancellableCmdlet
 
     private static List<Guid> Find(VMReference reference)
     {
-        // A VM that is gone has history all the same, so it is looked for in the journal and not on a host.
+        // A VM that is gone still has history, so the journal is searched and not a host.
         var known = Journals.Current.KnownVMs().Where(vm => reference.Means(vm.Name, vm.Id)).Select(vm => vm.Id).Distinct().ToList();
         return known.Count > 0 || WildcardPattern.ContainsWildcardCharacters(reference.Name)
             ? known

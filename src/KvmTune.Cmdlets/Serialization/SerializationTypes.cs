@@ -7,7 +7,9 @@ using KvmTune.Experiments;
 using KvmTune.Journal;
 using KvmTune.Measurement;
 using KvmTune.Optimization;
+using KvmTune.Placement;
 using KvmTune.Statistics;
+using KvmTune.Topology;
 using KvmTune.Tuning;
 
 namespace KvmTune.Cmdlets.Serialization;
@@ -22,21 +24,33 @@ public sealed class SerializationTypes : IModuleAssemblyInitializer
     public const string ComputerName = "PSComputerName";
 
     // With each type what a reader without this module sees, and the parts that can be taken out of it before the module is there. All of
-    // it is in the document besides. Whatever other object names a VM (a topology, a host's pool) is taken by that name and needs none of this.
+    // it is in the document besides. Whatever other object names a VM or host (a host's pool) is taken by that name and needs none of this.
     private static readonly Serialized[] All =
     [
-        Serialized.Of<VMPerformance>(["Median", "StartedAt", "Elapsed", "Notes"]),
+        Serialized.Of<VMPerformance>(["Median", "StartedAt", "ElapsedSeconds", "Notes"]),
         Serialized.Of<VMComparison>(["Verdict", "Sentence", "IsProvisional", "IsDirectionOnly", "Notes"], ["Baseline", "Candidate"]),
         Serialized.Of<VMExperiment>(
-            ["Title", "Verdict", "Decision", "Reason", "StartedAt", "Elapsed", "ExperimentId", "Notes"], ["Baseline", "Candidate", "Comparison", "Change"]),
+            ["Title", "Verdict", "Decision", "Reason", "StartedAt", "ElapsedSeconds", "ExperimentId", "Notes"], ["Baseline", "Candidate", "Comparison", "Change"]),
         Serialized.Of<VMTuningPlan>(["Title", "HasChanges", "RequiresRestart", "VirshCommand"]),
         Serialized.Of<VMTuningResult>(["Title", "Outcome", "AppliedAt", "JournalId", "VirshCommand", "Notes"], ["Plan"]),
         Serialized.Of<VMTuningFinding>(["Severity", "Area", "Id", "Subject", "Suggestion", "Reason"], ["Plan"]),
-        Serialized.Of<VMBottleneckReport>(["Verdict", "Cause", "Subject", "Interval"]),
-        Serialized.Of<VMOptimization>(["Workload", "Outcome", "Reason", "StartedAt", "Elapsed"]),
+        Serialized.Of<VMBottleneckReport>(["Verdict", "Cause", "Subject", "IntervalSeconds"]),
+        Serialized.Of<VMOptimization>(["Workload", "Outcome", "Reason", "StartedAt", "ElapsedSeconds"]),
         Serialized.Of<JournalEntry>(["Id", "Title", "StartedAt", "Outcome"]),
+        Serialized.Of<VMTopology>(["State", "VcpuCount", "Pins", "Pages", "IsPersistent"]),
+        Serialized.Of<VMHostTopology>(["HostName", "CpuModel", "CoreCount", "MemoryKiB"]),
+        Serialized.Of<VcpuTopology>(["Number", "IsOnline", "HostCpu", "CpuTimeSeconds"]),
+        Serialized.Of<IOThreadTopology>(["Id"]),
+        Serialized.Of<DiskConfiguration>(["Target", "Bus", "Cache", "IO", "Source"]),
+        Serialized.Of<NicConfiguration>(["Mac", "Model", "Queues", "Source"]),
+        Serialized.Of<HostMap>(["HostName", "IsPlanned"]),
+        Serialized.Of<ComparisonPlot>(["Title"]),
+        Serialized.Of<VMPerformanceSample>(["Time", "IntervalSeconds", "CpuPercent"]),
         Serialized.Of<TuningCheckpoint>(["Name", "MadeAt", "User"]),
     ];
+
+    // What is emitted, has moments and is not serialised whole.
+    private static readonly Type[] Shown = [typeof(MeasuredRun), typeof(ExperimentStep)];
 
     /// <summary>The object in a serialised one; the same object where it is none of ours.</summary>
     /// <exception cref="KvmTuneException">It is one, of a version that is not understood (<c>DocumentNotUnderstood</c>).</exception>
@@ -75,9 +89,20 @@ public sealed class SerializationTypes : IModuleAssemblyInitializer
             "Update-TypeData", System.Type.GetType("Microsoft.PowerShell.Commands.UpdateTypeDataCommand, Microsoft.PowerShell.Commands.Utility", throwOnError: true));
         using var shell = PowerShell.Create(RunspaceMode.CurrentRunspace);
         shell.AddCommand(update)
-            .AddParameter("TypeData", All.SelectMany(type => type.Data()).ToArray())
+            .AddParameter("TypeData", All.SelectMany(type => type.Data()).Concat(Shown.Select(ShownMoments)).ToArray())
             .AddParameter("Force", true)
             .Invoke();
+    }
+
+    private static TypeData ShownMoments(Type type)
+    {
+        var data = new TypeData(type.FullName!);
+        foreach (var moment in IsoMoments.MembersOf(type))
+        {
+            data.Members.Add(moment.Name, moment);
+        }
+
+        return data;
     }
 
     private sealed record Serialized(Type Type, string Name, Type Converter, System.Reflection.MethodInfo Getter, Func<PSObject, object?> Revive, string[] Readable, string[] Parts)
@@ -99,6 +124,11 @@ public sealed class SerializationTypes : IModuleAssemblyInitializer
                 DefaultDisplayPropertySet = new PropertySetData(["VMName", .. Readable]),
                 PropertySerializationSet = new PropertySetData(kept),
             };
+            foreach (var moment in IsoMoments.MembersOf(Type))
+            {
+                living.Members.Add(moment.Name, moment);
+            }
+
             living.Members.Add(DocumentName, new CodePropertyData(DocumentName, Getter, null) { IsHidden = true });
 
             // A remote session does not make living objects of what it brings (its type table is not this session's). Whatever was not

@@ -76,7 +76,7 @@ public sealed class VMInspector(HostConnection host, TimeProvider time)
         };
     }
 
-    // A plan reads the configuration with its secrets, which needs the right to change it. Who may only look gets the finding all the same.
+    // A plan reads the configuration with its secrets, which needs the right to change it. A user who may only read still gets the finding.
     private (VMTuningPlan? Plan, string? Reason) Plan(FindingRemedy remedy, LibvirtDomain domain, CancellationToken cancellationToken)
     {
         if (remedy.MakeChange is not { } make)

@@ -4,6 +4,7 @@ using KvmTune.Tuning;
 namespace KvmTune.Diagnosis;
 
 /// <summary>How grave a finding is, the gravest first.</summary>
+[JsonText(typeof(EnumName))]
 public enum FindingSeverity
 {
     /// <summary>Data or the VM's next start is at risk, or vCPUs wait for each other whatever the load is.</summary>
@@ -56,10 +57,10 @@ public sealed record VMTuningFinding
     public required string Subject { get; init; }
 
     /// <summary>The values that it rests on, with their sources.</summary>
-    public required IReadOnlyList<FindingEvidence> Evidence { get; init; }
+    public required IReadOnlyList<FindingEvidence> Evidence { get; init => field = Items.Of(value); }
 
     /// <summary>The workloads for which it matters, by the names that Measure-VMPerformance takes.</summary>
-    public required IReadOnlyList<string> Workloads { get; init; }
+    public required IReadOnlyList<string> Workloads { get; init => field = Items.Of(value); }
 
     /// <summary>What to try.</summary>
     public required string Suggestion { get; init; }

@@ -195,7 +195,7 @@ internal sealed class ChangeSwitch(
     private void RefuseOtherPendingChanges()
     {
         using var domain = host.Write().TryLookupByUuid(asked[0].VMId) ?? throw host.VMNotFound(asked[0].VMName, asked[0].VMId);
-        var others = VMTopologyReader.Read(domain, host.Uri, HostReading.OnlineCpus(host)).PendingRestart;
+        var others = VMTopologyReader.Read(domain, host.Uri, HostReading.OnlineCpus(host)).Differences;
         if (others.Count > 0)
         {
             throw new KvmTuneException(

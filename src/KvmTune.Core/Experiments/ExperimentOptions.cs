@@ -4,6 +4,7 @@ using KvmTune.Tuning;
 namespace KvmTune.Experiments;
 
 /// <summary>In which order the runs of an experiment are made.</summary>
+[JsonText(typeof(EnumName))]
 public enum ExperimentDesign
 {
     /// <summary>
@@ -32,6 +33,7 @@ public enum ExperimentDesign
 }
 
 /// <summary>When a change that was tried is kept.</summary>
+[JsonText(typeof(EnumName))]
 public enum KeepRule
 {
     /// <summary>When the verdict is that it improved.</summary>
@@ -48,6 +50,7 @@ public enum KeepRule
 }
 
 /// <summary>What became of the change.</summary>
+[JsonText(typeof(EnumName))]
 public enum ExperimentDecision
 {
     /// <summary>The VM has the change.</summary>

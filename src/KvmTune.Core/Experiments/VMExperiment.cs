@@ -1,4 +1,5 @@
 // The result of an experiment: both measurements, the change between them, the comparison, the decision and why.
+using System.Text.Json.Serialization;
 using KvmTune.Measurement;
 using KvmTune.Statistics;
 using KvmTune.Tuning;
@@ -24,7 +25,7 @@ public sealed record VMExperiment
     public required string Title { get; init; }
 
     /// <summary>The change as it was last made; one, unless several were meant as one.</summary>
-    public required IReadOnlyList<VMTuningResult> Changes { get; init; }
+    public required IReadOnlyList<VMTuningResult> Changes { get; init => field = Items.Of(value); }
 
     /// <summary>The first of <see cref="Changes"/>: the only one, unless several were meant as one.</summary>
     public VMTuningResult Change => Changes[0];
@@ -72,19 +73,42 @@ public sealed record VMExperiment
     public SwitchingSummary? Switching { get; init; }
 
     /// <summary>What was done, in order, and how long each took.</summary>
-    public required IReadOnlyList<ExperimentStep> Steps { get; init; }
+    public required IReadOnlyList<ExperimentStep> Steps { get; init => field = Items.Of(value); }
 
     /// <summary>What a reader must know of this experiment, each a sentence, for example what the time limit did not allow.</summary>
-    public IReadOnlyList<string> Notes { get; init; } = [];
+    public IReadOnlyList<string> Notes { get; init => field = Items.Of(value); } = Items<string>.None;
 
     /// <summary>The records of the journal that the experiment's changes made, in order; empty where no journal is kept.</summary>
-    public IReadOnlyList<long> JournalIds { get; init; } = [];
+    public IReadOnlyList<long> JournalIds { get; init => field = Items.Of(value); } = Items<long>.None;
 
     /// <summary>When it began.</summary>
-    public required DateTimeOffset StartedAt { get; init; }
+    public required DateTimeOffset StartedAt { get; init => field = value.ToLocalTime(); }
 
     /// <summary>How long it took in all.</summary>
-    public required TimeSpan Elapsed { get; init; }
+    [JsonInclude]
+    internal TimeSpan Elapsed { get; init; }
+
+    /// <summary>How long it took in all, in seconds.</summary>
+    public double ElapsedSeconds => Elapsed.TotalSeconds;
+
+    /// <summary>The medians of both sides, for example <c>1200 -> 1500 IOPS</c>.</summary>
+    public string Result
+    {
+        get
+        {
+            var metric = Comparison.PrimaryMetric;
+            var unit = metric.Metric.Unit;
+            return metric is { BaselineMedian: { } before, CandidateMedian: { } after } && MetricText.Scale(before, unit) is var scale && scale == MetricText.Scale(after, unit)
+                ? $"{MetricText.Digits(before / scale.Divisor)} -> {MetricText.Value(after, unit)}"
+                : $"{MetricText.Value(metric.BaselineMedian, unit)} -> {MetricText.Value(metric.CandidateMedian, unit)}";
+        }
+    }
+
+    /// <summary>The difference of the metric that decides, with its interval, for example <c>+18 % [+12, +25]</c>.</summary>
+    public string Shift => ComparisonPicture.Shift(Comparison.PrimaryMetric);
+
+    /// <summary>The difference of the metric that decides, in per cent; null where there is none.</summary>
+    public double? ShiftPercent => Comparison.PrimaryMetric.ShiftPercent;
 
     /// <summary>For example <c>db01: pin vCPU 0 to host CPU 2 (Improved, Kept)</c>.</summary>
     public override string ToString() => $"{VMName}: {Title} ({Verdict}, {Decision})";
@@ -98,10 +122,18 @@ public sealed record VMExperiment
 public sealed record SwitchingSummary
 {
     /// <summary>How long a slot was.</summary>
-    public required TimeSpan Slot { get; init; }
+    [JsonInclude]
+    internal TimeSpan Slot { get; init; }
+
+    /// <summary>How many seconds a slot was.</summary>
+    public double SlotSeconds => Slot.TotalSeconds;
 
     /// <summary>How much of each slot's beginning was not used.</summary>
-    public required TimeSpan Guard { get; init; }
+    [JsonInclude]
+    internal TimeSpan Guard { get; init; }
+
+    /// <summary>How many seconds of each slot's beginning were not used.</summary>
+    public double GuardSeconds => Guard.TotalSeconds;
 
     /// <summary>Whether the load showed, beyond half of the longest slot, the side before: then nothing is claimed.</summary>
     public required bool IsSettled { get; init; }
@@ -110,16 +142,32 @@ public sealed record SwitchingSummary
     public required int SwitchCount { get; init; }
 
     /// <summary>The median time of a switch.</summary>
-    public required TimeSpan MedianSwitchTime { get; init; }
+    [JsonInclude]
+    internal TimeSpan MedianSwitchTime { get; init; }
+
+    /// <summary>The median time of a switch, in seconds.</summary>
+    public double MedianSwitchTimeSeconds => MedianSwitchTime.TotalSeconds;
 
     /// <summary>The longest time of a switch.</summary>
-    public required TimeSpan LongestSwitchTime { get; init; }
+    [JsonInclude]
+    internal TimeSpan LongestSwitchTime { get; init; }
+
+    /// <summary>The longest time of a switch, in seconds.</summary>
+    public double LongestSwitchTimeSeconds => LongestSwitchTime.TotalSeconds;
 
     /// <summary>How far the guest's reports may be from where they are placed on the host's clock.</summary>
-    public required TimeSpan ClockError { get; init; }
+    [JsonInclude]
+    internal TimeSpan ClockError { get; init; }
+
+    /// <summary>How many seconds the guest's reports may be from where they are placed on the host's clock.</summary>
+    public double ClockErrorSeconds => ClockError.TotalSeconds;
+
+    /// <summary>For example <c>30 switches, slots of 1 s</c>.</summary>
+    public override string ToString() => FormattableString.Invariant($"{SwitchCount} switches, slots of {SlotSeconds:0.##} s");
 }
 
 /// <summary>What a step of an experiment is for.</summary>
+[JsonText(typeof(EnumName))]
 public enum ExperimentStepKind
 {
     /// <summary>Checking the plan on what is there.</summary>
@@ -142,5 +190,24 @@ public enum ExperimentStepKind
 /// <param name="Kind">What it is for.</param>
 /// <param name="Name">What was done, in words, for example <c>pair 3: candidate</c>.</param>
 /// <param name="StartedAt">When it began.</param>
-/// <param name="Elapsed">How long it took.</param>
-public sealed record ExperimentStep(ExperimentStepKind Kind, string Name, DateTimeOffset StartedAt, TimeSpan Elapsed);
+[method: JsonConstructor]
+public sealed record ExperimentStep(ExperimentStepKind Kind, string Name, DateTimeOffset StartedAt)
+{
+    /// <summary>A step that took its time.</summary>
+    /// <param name="kind">What it is for.</param>
+    /// <param name="name">What was done, in words, for example <c>pair 3: candidate</c>.</param>
+    /// <param name="startedAt">When it began.</param>
+    /// <param name="elapsed">How long it took.</param>
+    public ExperimentStep(ExperimentStepKind kind, string name, DateTimeOffset startedAt, TimeSpan elapsed)
+        : this(kind, name, startedAt) => Elapsed = elapsed;
+
+    /// <summary>How long it took.</summary>
+    [JsonInclude]
+    internal TimeSpan Elapsed { get; init; }
+
+    /// <summary>How many seconds it took.</summary>
+    public double ElapsedSeconds => Elapsed.TotalSeconds;
+
+    /// <summary>For example <c>pair 3: candidate (12.4 s)</c>.</summary>
+    public override string ToString() => FormattableString.Invariant($"{Name} ({ElapsedSeconds:0.#} s)");
+}

@@ -2,6 +2,7 @@
 namespace KvmTune.Guest;
 
 /// <summary>Why a guest channel failed. The names are stable: they are used as error ids.</summary>
+[JsonText(typeof(EnumName))]
 public enum GuestChannelReason
 {
     /// <summary>The VM has no guest agent channel in its XML.</summary>

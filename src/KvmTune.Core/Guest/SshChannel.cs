@@ -280,6 +280,6 @@ public sealed class SshChannel : IGuestChannel
         }
 
         return new GuestChannelException(
-            GuestChannelReason.SshUnreachable, $"{_endpoint.HostName} cannot be reached by SSH: {(said.Length == 0 ? "ssh ended without a word" : said)}");
+            GuestChannelReason.SshUnreachable, $"{_endpoint.HostName} cannot be reached by SSH: {(said.Length == 0 ? "ssh ended without a message" : said)}");
     }
 }

@@ -18,4 +18,7 @@ public sealed record SshEndpoint
 
     /// <summary>The file with the known host keys; null as ssh has it. Host keys are always checked.</summary>
     public string? KnownHostsFile { get; init; }
+
+    /// <summary>For example <c>admin@db01:22</c>.</summary>
+    public override string ToString() => FormattableString.Invariant($"{(UserName is null ? null : $"{UserName}@")}{HostName}{(Port is { } port ? FormattableString.Invariant($":{port}") : null)}");
 }

@@ -17,7 +17,7 @@ public static class HostReading
     {
         var connection = host.Read();
         var now = CapabilitiesReader.Read(connection.GetCapabilitiesXml(), host.Uri, connection.HostName);
-        return WithState(now, host) with { Nodes = WithFree(connection, now.Nodes) };
+        return WithState(now, host) with { Nodes = WithFree(connection, now.Nodes), CpuName = host.IsLocalQemu ? CpuName("/proc/cpuinfo") : null };
     }
 
     /// <summary>The host as far as its CPUs go: what is free on its nodes is not asked for, and its memory and page pools are those of the first reading.</summary>
@@ -110,6 +110,12 @@ public static class HostReading
 
         return result;
     }
+
+    private static string? CpuName(string path) => File.Exists(path)
+        ? File.ReadLines(path).Take(100).FirstOrDefault(line => line.StartsWith("model name", StringComparison.Ordinal))?.Split(':', 2)[^1].Trim() is { Length: > 0 } name
+            ? TerminalText.Line(name)
+            : null
+        : null;
 
     private static CpuSet AllOf(int count) => CpuSet.Of(Enumerable.Range(0, count));
 

@@ -19,6 +19,19 @@ public static class LibvirtErrors
     {
         var (id, category, advice) = exception.ErrorCode switch
         {
+            // What the system's resolver, ssh and libvirt say of a name that nobody knows.
+            _ when Says(exception, "Name or service not known", "Could not resolve hostname", "name resolution", "No address associated", "unable to resolve") => (
+                "HostNameUnknown", KvmTuneErrorCategory.ConnectionError,
+                $"No address is known for the name{(NameIn(uri) is { } name ? $" '{name}'" : null)}: check its spelling, and DNS or /etc/hosts."),
+            _ when Says(exception, "Host key verification failed") => (
+                "HostKeyUnknown", KvmTuneErrorCategory.PermissionDenied,
+                $"SSH does not know the key of this host, or knows another one: log in once with ssh{(NameIn(uri) is { } host ? $" {host}" : null)} and check the key."),
+            _ when Says(exception, "Permission denied (publickey", "Permission denied, please try again") => (
+                "PermissionDenied", KvmTuneErrorCategory.PermissionDenied,
+                $"SSH could not log in: check the user in the URI and its key, with ssh{(NameIn(uri) is { } host ? $" {host}" : null)}."),
+            _ when Says(exception, "No route to host", "Network is unreachable", "timed out") => (
+                "HostNotReachable", KvmTuneErrorCategory.ConnectionError,
+                "The host does not answer: check that it runs, and the network and firewalls between."),
             LibvirtErrorCode.AuthenticationFailed or LibvirtErrorCode.AuthenticationCancelled or LibvirtErrorCode.AuthenticationUnavailable
                 or LibvirtErrorCode.AccessDenied or LibvirtErrorCode.OperationDenied => PermissionDenied(access),
             _ when exception.Message.Contains("Permission denied", StringComparison.Ordinal) => PermissionDenied(access),
@@ -68,6 +81,21 @@ public static class LibvirtErrors
         access == ConnectionAccess.ReadWrite
             ? "Changing VMs needs the rights that virsh needs: root, or membership of the group libvirt."
             : "Reading needs the rights that virsh --readonly needs.");
+
+    private static bool Says(LibvirtException exception, params ReadOnlySpan<string> texts)
+    {
+        foreach (var text in texts)
+        {
+            if (exception.Message.Contains(text, StringComparison.OrdinalIgnoreCase))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    private static string? NameIn(string uri) => Uri.TryCreate(uri, UriKind.Absolute, out var parsed) && parsed.Host.Length > 0 ? parsed.Host : null;
 
     // A name without a scheme may be an alias of libvirt's configuration.
     private static bool IsKnown(string uri) =>

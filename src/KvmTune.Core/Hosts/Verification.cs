@@ -2,6 +2,7 @@
 namespace KvmTune.Hosts;
 
 /// <summary>Who was asked what a change came to: the later, the nearer to the guest.</summary>
+[JsonText(typeof(EnumName))]
 public enum VerifiedBy
 {
     /// <summary>libvirt.</summary>

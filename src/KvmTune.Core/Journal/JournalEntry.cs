@@ -5,6 +5,7 @@ using KvmTune.Tuning;
 namespace KvmTune.Journal;
 
 /// <summary>What an entry is about.</summary>
+[JsonText(typeof(EnumName))]
 public enum JournalKind
 {
     /// <summary>A change of a VM.</summary>
@@ -21,6 +22,7 @@ public enum JournalKind
 }
 
 /// <summary>How a change ended.</summary>
+[JsonText(typeof(EnumName))]
 public enum JournalOutcome
 {
     /// <summary>The change was made and is in force.</summary>
@@ -87,10 +89,10 @@ public sealed record JournalEntry
     public required string Title { get; init; }
 
     /// <summary>When it began.</summary>
-    public required DateTimeOffset StartedAt { get; init; }
+    public required DateTimeOffset StartedAt { get; init => field = value.ToLocalTime(); }
 
     /// <summary>When it ended; null where that is not known.</summary>
-    public DateTimeOffset? EndedAt { get; init; }
+    public DateTimeOffset? EndedAt { get; init => field = value?.ToLocalTime(); }
 
     /// <summary>How it ended.</summary>
     public required JournalOutcome Outcome { get; init; }
@@ -114,7 +116,7 @@ public sealed record JournalEntry
     public double? PauseSeconds { get; init; }
 
     /// <summary>The settings that changed.</summary>
-    public IReadOnlyList<SettingDifference> Differences { get; init; } = [];
+    public IReadOnlyList<SettingDifference> Differences { get; init => field = Items.Of(value); } = Items<SettingDifference>.None;
 
     /// <summary>Why it failed; null for a change that did not.</summary>
     public string? Error { get; init; }
@@ -122,11 +124,14 @@ public sealed record JournalEntry
     /// <summary>The experiment that it is part of.</summary>
     public Guid? ExperimentId { get; init; }
 
+    /// <summary>The entries that this one stands for, itself among them, where it is the row of an experiment; else empty.</summary>
+    public IReadOnlyList<long> EntryIds { get; init => field = Items.Of(value); } = Items<long>.None;
+
     /// <summary>The entry that it took back; null for a change in its own right.</summary>
     public long? Undoes { get; init; }
 
     /// <summary>When it was taken back; null while it stands.</summary>
-    public DateTimeOffset? UndoneAt { get; init; }
+    public DateTimeOffset? UndoneAt { get; init => field = value?.ToLocalTime(); }
 
     /// <summary>The entry that took it back; null where there is none, or where there was nothing left to take back.</summary>
     public long? UndoneBy { get; init; }
@@ -155,6 +160,17 @@ public sealed record JournalEntry
     /// <summary>The same of a change of a host.</summary>
     internal HostChangeIntent? HostIntent { get; init; }
 
+    /// <summary>What was done, in words: the same as <see cref="Title"/>.</summary>
+    public string What => Title;
+
+    /// <summary>How it stands: its outcome, or <c>undone by 7</c>, or <c>nothing left</c> where there was nothing to take back any more.</summary>
+    public string State => (UndoneAt, UndoneBy) switch
+    {
+        (null, _) => Outcome.ToString(),
+        (_, { } by) => FormattableString.Invariant($"undone by {by}"),
+        _ => "nothing left",
+    };
+
     /// <summary>What is known of the entry, in a sentence: how it stands, and what can be done about it.</summary>
     public string Explanation => Outcome switch
     {
@@ -167,8 +183,8 @@ public sealed record JournalEntry
         JournalOutcome.RestartPending => "In force from the VM's next start on.",
         JournalOutcome.TakenBack => $"It failed, and the VM is as before. {Error}",
         JournalOutcome.Failed => $"It failed, and something of it may be left; Undo-VMTuning finds out and takes it back. {Error}",
-        JournalOutcome.Running => $"{Process} is at it{Reached}.",
-        _ => $"{Process} ended without a word{Reached}. Undo-VMTuning -Id {System.FormattableString.Invariant($"{Id}")} finds out what is left of it and takes that back.",
+        JournalOutcome.Running => $"{Process} is working on it{Reached}.",
+        _ => $"{Process} ended before it was done{Reached}. Undo-VMTuning -Id {System.FormattableString.Invariant($"{Id}")} finds out what is left of it and takes that back.",
     };
 
     /// <summary>The change as the result that it was; null where the entry is no change of a VM.</summary>
@@ -199,6 +215,9 @@ public sealed record JournalEntry
         ChangeStep.Started => ", after the VM was started again",
         _ => ", after all was done",
     };
+
+    /// <summary>For example <c>12: db01: pin vCPU 0 to host CPU 2 (Applied)</c>.</summary>
+    public override string ToString() => FormattableString.Invariant($"{Id}: {(VMName.Length > 0 ? VMName : ConnectionUri)}: {Title} ({Outcome})");
 }
 
 /// <summary>Which entries are wanted.</summary>

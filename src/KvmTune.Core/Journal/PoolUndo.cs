@@ -57,7 +57,7 @@ public sealed class PoolUndo(TuningJournal journal, HostConnection host, HugePag
 
     /// <summary>What taking a change of the host's pools back would do. Nothing is touched.</summary>
     /// <param name="entry">The change.</param>
-    /// <param name="force">Whether a pool that was changed again since is set back all the same.</param>
+    /// <param name="force">Whether a pool that was changed again since is set back too.</param>
     /// <returns>A plan for each pool that is to be set; none where all are as before.</returns>
     /// <exception cref="KvmTuneException">The entry is no change of a host (<c>NotUndoable</c>), or a pool was changed again (<c>UndoCollides</c>).</exception>
     public IReadOnlyList<HugePagePoolPlan> Plan(JournalEntry entry, bool force)
@@ -73,7 +73,7 @@ public sealed class PoolUndo(TuningJournal journal, HostConnection host, HugePag
         {
             throw new KvmTuneException(
                 TuningUndo.Collides, KvmTuneErrorCategory.ResourceBusy,
-                string.Create(CultureInfo.InvariantCulture, $"Entry {entry.Id} ('{entry.Title}' on {entry.ConnectionUri}) cannot be taken back: there are {PageSize.Pages(now, intent.Request.PageSizeKiB)} now, while the change left {intent.Request.Count} and before there were {before}. Undo what came later first, or say -Force to set it back all the same."));
+                string.Create(CultureInfo.InvariantCulture, $"Entry {entry.Id} ('{entry.Title}' on {entry.ConnectionUri}) cannot be taken back: there are {PageSize.Pages(now, intent.Request.PageSizeKiB)} now, while the change left {intent.Request.Count} and before there were {before}. Undo what came later first, or add -Force to set it back anyway."));
         }
 
         return [.. intent.FormerPools.Select(_pools.Plan).Where(plan => plan.HasChanges)];
@@ -81,7 +81,7 @@ public sealed class PoolUndo(TuningJournal journal, HostConnection host, HugePag
 
     /// <summary>Takes a change of the host's pools back.</summary>
     /// <param name="entry">The change.</param>
-    /// <param name="force">Whether what was changed again since is set back all the same.</param>
+    /// <param name="force">Whether what was changed again since is set back too.</param>
     /// <param name="warn">Takes a sentence where the outcome could not be recorded.</param>
     /// <param name="cancellationToken">Ends the wait for the host.</param>
     /// <returns>What was done to each pool.</returns>

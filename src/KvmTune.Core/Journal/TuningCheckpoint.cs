@@ -19,11 +19,17 @@ public sealed record TuningCheckpoint
     public required string Name { get; init; }
 
     /// <summary>When it was made.</summary>
-    public required DateTimeOffset MadeAt { get; init; }
+    public required DateTimeOffset MadeAt { get; init => field = value.ToLocalTime(); }
 
     /// <summary>Who made it.</summary>
     public required string User { get; init; }
 
     /// <summary>The settings of the VM's persistent configuration; of the running one for a transient VM.</summary>
     public required TuningState State { get; init; }
+
+    /// <summary>How many settings it holds.</summary>
+    public int SettingCount => State.Values.Count;
+
+    /// <summary>For example <c>db01: before-summer</c>.</summary>
+    public override string ToString() => $"{VMName}: {Name}";
 }

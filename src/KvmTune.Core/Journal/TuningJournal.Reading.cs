@@ -148,6 +148,12 @@ public sealed partial class TuningJournal
         }
     }
 
+    /// <summary>The changes of an experiment that are not taken back yet, the last first.</summary>
+    /// <param name="experiment">The experiment.</param>
+    /// <param name="vm">Its VM.</param>
+    public IReadOnlyList<JournalEntry> StandingOf(Guid experiment, Guid? vm) =>
+        [.. Entries(new JournalFilter { ExperimentId = experiment }).Where(entry => entry.VMId == vm && ExperimentRows.Stands(entry)).OrderByDescending(entry => entry.Id)];
+
     private List<JournalEntry> Changes(JournalFilter filter, Action<UnreadableEntry>? unreadable)
     {
         var (where, values) = Condition(filter, "started_at", isChange: true);
@@ -217,7 +223,7 @@ public sealed partial class TuningJournal
         };
     }
 
-    // No outcome yet: its process is at it, or ended before it could say so.
+    // No outcome yet: its process is working on it, or ended before it could say so.
     private JournalOutcome OutcomeSoFar(SqliteDataReader row)
     {
         var owner = new JournalOwner(row.GetInt32(13), row.GetInt64(14), row.GetString(15));

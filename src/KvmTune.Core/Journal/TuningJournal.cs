@@ -140,7 +140,7 @@ public sealed partial class TuningJournal : IChangeJournal, IDisposable
     private KvmTuneException BusyError(VMTuningPlan plan, string name)
     {
         var who = Entries(new JournalFilter { VMId = plan.VMId, Outcomes = [JournalOutcome.Running], IsBrief = true }, Ignore) is not [.., var busy]
-            ? $"{VMLock.Holder(name) ?? "Another process"} is at it"
+            ? $"{VMLock.Holder(name) ?? "Another process"} is working on it"
             : $"{busy.Process} of {busy.User} has been at '{busy.Title}' since {busy.StartedAt.ToLocalTime().ToString("HH:mm:ss", CultureInfo.InvariantCulture)}";
         return new KvmTuneException(
             "VMIsBeingTuned", KvmTuneErrorCategory.ResourceBusy,

@@ -11,7 +11,7 @@ namespace KvmTune.Journal;
 /// <summary>How a change is taken back.</summary>
 public sealed record UndoOptions
 {
-    /// <summary>Whether settings that were changed again since are set back all the same.</summary>
+    /// <summary>Whether settings that were changed again since are set back too.</summary>
     public bool Force { get; init; }
 
     /// <summary>Whether the VM is restarted where that is needed for the change to be really gone.</summary>
@@ -194,7 +194,7 @@ public sealed class TuningUndo(TuningJournal journal, HostConnection host, TimeP
         }
     }
 
-    // It ran before, so it shall run again. A guest that still runs may be about to go off, for it was asked to: that cannot be called back,
+    // It ran before, so it has to run again. A guest that still runs may be about to go off, for it was asked to: that cannot be called back,
     // and a second request does no harm.
     private async Task<IReadOnlyList<string>> EndRestartAsync(JournalEntry entry, LibvirtDomain domain, UndoOptions options, CancellationToken cancellationToken)
     {

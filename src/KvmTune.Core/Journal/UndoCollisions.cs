@@ -27,7 +27,7 @@ internal static class UndoCollisions
         {
             throw new KvmTuneException(
                 TuningUndo.Collides, KvmTuneErrorCategory.ResourceBusy,
-                System.FormattableString.Invariant($"Entry {entry.Id} ('{entry.Title}' on '{entry.VMName}') cannot be taken back: {string.Join("; ", collisions.Distinct(StringComparer.Ordinal))}. Undo what came later first, or say -Force to set it back all the same."));
+                System.FormattableString.Invariant($"Entry {entry.Id} ('{entry.Title}' on '{entry.VMName}') cannot be taken back: {string.Join("; ", collisions.Distinct(StringComparer.Ordinal))}. Undo what came later first, or add -Force to set it back anyway."));
         }
     }
 

@@ -1,4 +1,6 @@
 // What is known of a slot of a load that ran without a pause while the side changed: the run that it counts as carries it.
+using System.Text.Json.Serialization;
+
 namespace KvmTune.Measurement;
 
 /// <summary>A slot of an experiment that switched sides inside one load (see <c>-Design Switchback</c>).</summary>
@@ -11,16 +13,31 @@ public sealed record MeasuredSlot
     public required int Load { get; init; }
 
     /// <summary>When it began, counted from the start of the first load.</summary>
-    public required TimeSpan StartsAfter { get; init; }
+    [JsonInclude]
+    internal TimeSpan StartsAfter { get; init; }
+
+    /// <summary>How many seconds after the start of the first load it began.</summary>
+    public double StartsAfterSeconds => StartsAfter.TotalSeconds;
 
     /// <summary>How much of its beginning was not used, since the load still showed the side before.</summary>
-    public required TimeSpan Guard { get; init; }
+    [JsonInclude]
+    internal TimeSpan Guard { get; init; }
+
+    /// <summary>How many seconds of its beginning were not used.</summary>
+    public double GuardSeconds => Guard.TotalSeconds;
 
     /// <summary>How long the switch to this side took; null where the side was in force already.</summary>
-    public TimeSpan? SwitchTime { get; init; }
+    [JsonInclude]
+    internal TimeSpan? SwitchTime { get; init; }
+
+    /// <summary>How many seconds the switch to this side took; null where the side was in force already.</summary>
+    public double? SwitchTimeSeconds => SwitchTime?.TotalSeconds;
 
     /// <summary>What the load reported in it, those that were not used among them.</summary>
-    public IReadOnlyList<SlotSample> Samples { get; init; } = [];
+    public IReadOnlyList<SlotSample> Samples { get; init => field = Items.Of(value); } = Items<SlotSample>.None;
+
+    /// <summary>For example <c>pair 3, load 1</c>.</summary>
+    public override string ToString() => FormattableString.Invariant($"pair {Pair}, load {Load}");
 }
 
 /// <summary>One report of a load.</summary>
@@ -28,4 +45,8 @@ public sealed record MeasuredSlot
 /// <param name="EndSeconds">When that ended.</param>
 /// <param name="Rate">The rate in it, in the primary metric's unit.</param>
 /// <param name="IsUsed">False for one that has the guard or a switch in it.</param>
-public sealed record SlotSample(double StartSeconds, double EndSeconds, double Rate, bool IsUsed);
+public sealed record SlotSample(double StartSeconds, double EndSeconds, double Rate, bool IsUsed)
+{
+    /// <summary>For example <c>2.1 s to 2.2 s: 1200</c>.</summary>
+    public override string ToString() => FormattableString.Invariant($"{StartSeconds:0.##} s to {EndSeconds:0.##} s: {Rate:0.###}");
+}

@@ -51,4 +51,7 @@ public sealed record MeasurementConditions
 
     /// <summary>Where in the guest a disk workload worked, and how large its file was; null where there was no file.</summary>
     public string? GuestFile { get; init; }
+
+    /// <summary>For example <c>host1, qemu, by Agent</c>.</summary>
+    public override string ToString() => $"{HostName}, {DomainType}, by {Channel}";
 }

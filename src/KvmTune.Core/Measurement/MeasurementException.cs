@@ -2,6 +2,7 @@
 namespace KvmTune.Measurement;
 
 /// <summary>Why a measurement cannot be made. The names are stable: they are used as error ids.</summary>
+[JsonText(typeof(EnumName))]
 public enum MeasurementReason
 {
     /// <summary>The guest does not have the workload's program.</summary>

@@ -2,6 +2,7 @@
 namespace KvmTune.Measurement;
 
 /// <summary>Which way a metric gets better.</summary>
+[JsonText(typeof(EnumName))]
 public enum MetricDirection
 {
     /// <summary>More is better (IOPS, events per second).</summary>
@@ -12,6 +13,7 @@ public enum MetricDirection
 }
 
 /// <summary>The kind of a metric. It decides the smallest shift that counts as a practical difference.</summary>
+[JsonText(typeof(EnumName))]
 public enum MetricKind
 {
     /// <summary>Work done in a time: IOPS, MiB/s, events/s.</summary>
@@ -40,4 +42,7 @@ public sealed record MetricDefinition(string Name, string Unit, MetricDirection 
 {
     /// <summary>Whether it is a 99th percentile of latency, whose names end in <c>P99</c>.</summary>
     public bool IsTail => Name.EndsWith("P99", StringComparison.Ordinal);
+
+    /// <summary>For example <c>Iops (IOPS)</c>.</summary>
+    public override string ToString() => $"{Name} ({Unit})";
 }

@@ -1,5 +1,6 @@
 // The result of a measurement: every run of it, the metrics that the runs have, and the conditions they were taken under.
 using System.Globalization;
+using System.Text.Json.Serialization;
 using KvmTune.Tuning;
 using MathNet.Numerics.Statistics;
 
@@ -24,22 +25,26 @@ public sealed record VMPerformance : IChangeBaseline
     public required WorkloadRequest Workload { get; init; }
 
     /// <summary>The metrics that every good run has a value for. Exactly one of them is primary.</summary>
-    public required IReadOnlyList<MetricDefinition> Metrics { get; init; }
+    public required IReadOnlyList<MetricDefinition> Metrics { get; init => field = Items.Of(value); }
 
     /// <summary>All runs in the order they were made: warm-up runs and failed runs too. Nothing is dropped.</summary>
-    public required IReadOnlyList<MeasuredRun> Runs { get; init; }
+    public required IReadOnlyList<MeasuredRun> Runs { get; init => field = Items.Of(value); }
 
     /// <summary>What was true of host and guest while the runs were made.</summary>
     public required MeasurementConditions Conditions { get; init; }
 
     /// <summary>When the measurement began.</summary>
-    public required DateTimeOffset StartedAt { get; init; }
+    public required DateTimeOffset StartedAt { get; init => field = value.ToLocalTime(); }
 
     /// <summary>How long it took in all, preparation and clean-up included.</summary>
-    public required TimeSpan Elapsed { get; init; }
+    [JsonInclude]
+    internal TimeSpan Elapsed { get; init; }
+
+    /// <summary>How long it took in all, preparation and clean-up included, in seconds.</summary>
+    public double ElapsedSeconds => Elapsed.TotalSeconds;
 
     /// <summary>What a reader must know to read the numbers right, each a sentence (for example: reads came from the host's page cache).</summary>
-    public IReadOnlyList<string> Notes { get; init; } = [];
+    public IReadOnlyList<string> Notes { get; init => field = Items.Of(value); } = Items<string>.None;
 
     /// <summary>The change that this measurement was made after, where it came down the pipeline.</summary>
     public VMTuningResult? Change { get; init; }
@@ -51,7 +56,7 @@ public sealed record VMPerformance : IChangeBaseline
     public MetricDefinition PrimaryMetric => Metrics.Single(metric => metric.IsPrimary);
 
     /// <summary>The runs that count: neither warm-up nor screened nor failed, in order.</summary>
-    public IReadOnlyList<MeasuredRun> CountedRuns => Runs.Where(run => run is { IsWarmup: false, IsScreened: false, Failure: null }).ToList();
+    public IReadOnlyList<MeasuredRun> CountedRuns => Runs.Where(run => run is { IsWarmup: false, IsScreened: false, Failure: null }).ToItems();
 
     /// <summary>The median of the metric that decides, over <see cref="CountedRuns"/>, in its unit; null without a usable run.</summary>
     public double? Median => MedianOf(PrimaryMetric.Name);
@@ -60,6 +65,14 @@ public sealed record VMPerformance : IChangeBaseline
     /// <exception cref="ArgumentException">The workload has no metric of that name.</exception>
     public double? MedianOf(string metricName) =>
         ValuesOf(metricName).Where(double.IsFinite).ToArray() is { Length: > 0 } values ? ArrayStatistics.MedianInplace(values) : null;
+
+    /// <summary>The range of the metric that decides over <see cref="CountedRuns"/>, in per cent of its median; null with fewer than two runs.</summary>
+    public double? RangePercent => Median is not 0 && ValuesOf(PrimaryMetric.Name) is { Count: > 1 } values ? (values.Max() - values.Min()) / Median * 100 : null;
+
+    /// <summary>The median of the 99th percentile of latency, in milliseconds; null where the workload does not report it.</summary>
+    public double? P99Milliseconds => Metrics.FirstOrDefault(metric => metric is { IsTail: true, Unit: "ns" }) is { } metric
+        ? MedianOf(metric.Name) / 1e6
+        : null;
 
     /// <summary>For example <c>db01: RandomWrite, 8 runs</c>.</summary>
     public override string ToString() => $"{VMName}: {Workload.Name}, {CountedRuns.Count.ToString(CultureInfo.InvariantCulture)} runs";
@@ -86,10 +99,14 @@ public sealed record MeasuredRun
     public required int Number { get; init; }
 
     /// <summary>When the load was started.</summary>
-    public required DateTimeOffset StartedAt { get; init; }
+    public required DateTimeOffset StartedAt { get; init => field = value.ToLocalTime(); }
 
     /// <summary>How long the run took, ramp and harness included.</summary>
-    public required TimeSpan Duration { get; init; }
+    [JsonInclude]
+    internal TimeSpan Duration { get; init; }
+
+    /// <summary>How long the run took, ramp and harness included, in seconds.</summary>
+    public double DurationSeconds => Duration.TotalSeconds;
 
     /// <summary>True for a first run that only warms caches and allocates; it is kept and shown, and not counted.</summary>
     public bool IsWarmup { get; init; }
@@ -104,10 +121,10 @@ public sealed record MeasuredRun
     /// The value of every metric by its name; empty for a failed run. What the workload's tool did not report is absent, as the variation of
     /// a run with fewer than two reported seconds.
     /// </summary>
-    public IReadOnlyDictionary<string, double> Values { get; init; } = new Dictionary<string, double>(StringComparer.Ordinal);
+    public IReadOnlyDictionary<string, double> Values { get; init => field = Map.Of(value); } = Map<string, double>.None;
 
     /// <summary>The work done in those seconds of the run that the workload's tool reported, in order, in the primary metric's unit.</summary>
-    public IReadOnlyList<double> PerSecondRates { get; init; } = [];
+    public IReadOnlyList<double> PerSecondRates { get; init => field = Items.Of(value); } = Items<double>.None;
 
     /// <summary>The slot that it was, where the side changed inside one load; else null.</summary>
     public MeasuredSlot? Slot { get; init; }
@@ -116,5 +133,8 @@ public sealed record MeasuredRun
     /// What the host's counters did over the run, as differences, by name with the unit in it (for example
     /// <c>VcpuDelayNanoseconds</c>, <c>HostCpuBusyPercent</c>). A counter that the host does not keep is absent, never 0.
     /// </summary>
-    public IReadOnlyDictionary<string, double> Counters { get; init; } = new Dictionary<string, double>(StringComparer.Ordinal);
+    public IReadOnlyDictionary<string, double> Counters { get; init => field = Map.Of(value); } = Map<string, double>.None;
+
+    /// <summary>For example <c>run 3: Iops 6519, LatencyP99 1840</c>.</summary>
+    public override string ToString() => Failure is null ? $"run {Number}: {string.Join(", ", Values.Select(value => FormattableString.Invariant($"{value.Key} {value.Value:0.###}")))}" : $"run {Number} failed: {Failure}";
 }

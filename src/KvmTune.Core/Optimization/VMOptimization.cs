@@ -1,4 +1,5 @@
 // The ledger of an optimization: what was found slow, what was tried against it, what was kept and why.
+using System.Text.Json.Serialization;
 using KvmTune.Diagnosis;
 using KvmTune.Diagnosis.Bottlenecks;
 using KvmTune.Experiments;
@@ -8,6 +9,7 @@ using KvmTune.Tuning;
 namespace KvmTune.Optimization;
 
 /// <summary>What came of an optimization.</summary>
+[JsonText(typeof(EnumName))]
 public enum OptimizationOutcome
 {
     /// <summary>Nothing is slow: nothing was tried.</summary>
@@ -27,6 +29,7 @@ public enum OptimizationOutcome
 }
 
 /// <summary>What became of a candidate.</summary>
+[JsonText(typeof(EnumName))]
 public enum CandidateDecision
 {
     /// <summary>It was tried, and the VM has it.</summary>
@@ -95,17 +98,27 @@ public sealed record VMOptimization
     public required string Reason { get; init; }
 
     /// <summary>The diagnoses, in order: one at the start, and one after each change that was kept.</summary>
-    public required IReadOnlyList<VMBottleneckReport> Diagnoses { get; init; }
+    public required IReadOnlyList<VMBottleneckReport> Diagnoses { get; init => field = Items.Of(value); }
 
     /// <summary>What was tried or passed over, in order.</summary>
-    public required IReadOnlyList<OptimizationStep> Steps { get; init; }
+    public required IReadOnlyList<OptimizationStep> Steps { get; init => field = Items.Of(value); }
 
     /// <summary>When it began.</summary>
-    public required DateTimeOffset StartedAt { get; init; }
+    public required DateTimeOffset StartedAt { get; init => field = value.ToLocalTime(); }
 
     /// <summary>How long it took.</summary>
-    public required TimeSpan Elapsed { get; init; }
+    [JsonInclude]
+    internal TimeSpan Elapsed { get; init; }
+
+    /// <summary>How long it took, in seconds.</summary>
+    public double ElapsedSeconds => Elapsed.TotalSeconds;
 
     /// <summary>What was kept.</summary>
-    public IReadOnlyList<OptimizationStep> Kept => Steps.Where(step => step.Decision == CandidateDecision.Kept).ToList();
+    public IReadOnlyList<OptimizationStep> Kept => Steps.Where(step => step.Decision == CandidateDecision.Kept).ToItems();
+
+    /// <summary>How many changes were tried.</summary>
+    public int TriedCount => Steps.Count(step => step.Experiment is not null);
+
+    /// <summary>For example <c>db01: NothingToDo. No bottleneck was found.</c>.</summary>
+    public override string ToString() => $"{VMName}: {Outcome}. {Reason}";
 }

@@ -14,6 +14,9 @@ public sealed record OptimizationOptions
     /// <summary>How long it may take in all; null for as long as it needs. No experiment begins that could not end in it.</summary>
     public TimeSpan? TimeLimit { get; init; }
 
+    /// <summary>The one area that is to be optimized; null for whichever holds the VM back.</summary>
+    public TuningArea? Area { get; init; }
+
     /// <summary>Whether the VM may be restarted. What needs it is passed over without.</summary>
     public bool Restart { get; init; }
 }
@@ -50,11 +53,16 @@ public sealed class VMOptimizer(TimeProvider time)
         TimeSpan? Left() => options.TimeLimit - time.GetElapsedTime(started);
         while (true)
         {
+            if (diagnoses.Count > 0 && Left() is { Ticks: <= 0 })
+            {
+                return Ledger(OptimizationOutcome.TimeLimitReached, TimeIsOver(options));
+            }
+
             var report = await subject.DiagnoseAsync(progress, cancellationToken);
             diagnoses.Add(report);
-            if (report.Area is not { } area)
+            if (AreaOf(report, options) is not { } area)
             {
-                return Ledger(OptimizationOutcome.LeftAlone, report.Verdict);
+                return Ledger(OptimizationOutcome.LeftAlone, options.Area is { } only && report.Area is not null ? $"The {only} does not hold the VM back. {report.Verdict}" : report.Verdict);
             }
 
             var candidates = CandidateOrder.Of(await subject.LookAsync(cancellationToken), area, report.Subject, subject.Workload);
@@ -168,6 +176,10 @@ public sealed class VMOptimizer(TimeProvider time)
         BottleneckCause.NicLimit => "virsh domiftune",
         _ => null,
     };
+
+    private static TuningArea? AreaOf(VMBottleneckReport report, OptimizationOptions options) => options.Area is not { } only
+        ? report.Area
+        : report.Area == only || report.Of(only).IsSaturated ? only : null;
 
     private static string TimeIsOver(OptimizationOptions options) => string.Create(
         CultureInfo.InvariantCulture, $"The {options.TimeLimit!.Value.TotalMinutes:0.#} minutes that were given are over.");

@@ -17,16 +17,16 @@ public sealed record HostMap
     public bool IsPlanned { get; init; }
 
     /// <summary>The nodes.</summary>
-    public required IReadOnlyList<HostMapNode> Nodes { get; init; }
+    public required IReadOnlyList<HostMapNode> Nodes { get; init => field = Items.Of(value); }
 
     /// <summary>The VMs that have a place, each with the sign that stands for it in the picture.</summary>
-    public required IReadOnlyList<HostMapVM> VMs { get; init; }
+    public required IReadOnlyList<HostMapVM> VMs { get; init => field = Items.Of(value); }
 
     /// <summary>The running VMs without a pin: the scheduler puts them anywhere.</summary>
-    public required IReadOnlyList<string> Unpinned { get; init; }
+    public required IReadOnlyList<string> Unpinned { get; init => field = Items.Of(value); }
 
     /// <summary>What VMs share: host CPUs, cores, caches.</summary>
-    public required IReadOnlyList<string> Shared { get; init; }
+    public required IReadOnlyList<string> Shared { get; init => field = Items.Of(value); }
 
     /// <summary>Whether the picture is drawn with ASCII characters only.</summary>
     public bool IsAscii { get; init; }
@@ -123,6 +123,7 @@ public sealed record HostMap
 }
 
 /// <summary>What a host CPU is for.</summary>
+[JsonText(typeof(EnumName))]
 public enum HostCpuState
 {
     /// <summary>Anybody may have it.</summary>
@@ -143,31 +144,55 @@ public enum HostCpuState
 /// <param name="Caches">Its last-level caches.</param>
 /// <param name="OfflineCpus">Its CPUs that are offline.</param>
 public sealed record HostMapNode(
-    int Id, long MemoryKiB, long? FreeMemoryKiB, IReadOnlyList<PagePool> PagePools, IReadOnlyList<HostMapCache> Caches, CpuSet OfflineCpus);
+    int Id, long MemoryKiB, long? FreeMemoryKiB, IReadOnlyList<PagePool> PagePools, IReadOnlyList<HostMapCache> Caches, CpuSet OfflineCpus)
+{
+    /// <summary>For example <c>node 0: 8192 MiB</c>.</summary>
+    public override string ToString() => FormattableString.Invariant($"node {Id}: {MemoryKiB / 1024} MiB");
+}
 
 /// <summary>A last-level cache of the map.</summary>
 /// <param name="Cache">The cache.</param>
 /// <param name="Cores">The cores that share it.</param>
-public sealed record HostMapCache(CacheDomain Cache, IReadOnlyList<HostMapCore> Cores);
+public sealed record HostMapCache(CacheDomain Cache, IReadOnlyList<HostMapCore> Cores)
+{
+    /// <summary>For example <c>L3 of 16 MiB (CPUs 0-7)</c>.</summary>
+    public override string ToString() => Cache.ToString();
+}
 
 /// <summary>A core of the map.</summary>
 /// <param name="Cpus">Its threads.</param>
-public sealed record HostMapCore(IReadOnlyList<HostMapCpu> Cpus);
+public sealed record HostMapCore(IReadOnlyList<HostMapCpu> Cpus)
+{
+    /// <summary>For example <c>CPUs 0 4</c>.</summary>
+    public override string ToString() => $"CPUs {string.Join(' ', Cpus.Select(cpu => FormattableString.Invariant($"{cpu.Id}")))}";
+}
 
 /// <summary>A host CPU of the map.</summary>
 /// <param name="Id">Its number.</param>
 /// <param name="State">What it is for.</param>
 /// <param name="Occupants">The threads that are pinned to it.</param>
-public sealed record HostMapCpu(int Id, HostCpuState State, IReadOnlyList<HostMapOccupant> Occupants);
+public sealed record HostMapCpu(int Id, HostCpuState State, IReadOnlyList<HostMapOccupant> Occupants)
+{
+    /// <summary>For example <c>CPU 2: Free</c>.</summary>
+    public override string ToString() => FormattableString.Invariant($"CPU {Id}: {(Occupants.Count == 0 ? State.ToString() : string.Join(' ', Occupants))}");
+}
 
 /// <summary>A thread of a VM that is pinned to a host CPU.</summary>
 /// <param name="Sign">The VM's sign.</param>
 /// <param name="VMName">The VM's name.</param>
 /// <param name="Vcpu">The vCPU; null for emulator and I/O threads.</param>
-public sealed record HostMapOccupant(string Sign, string VMName, int? Vcpu);
+public sealed record HostMapOccupant(string Sign, string VMName, int? Vcpu)
+{
+    /// <summary>For example <c>db01 vCPU 2</c>.</summary>
+    public override string ToString() => FormattableString.Invariant($"{VMName}{(Vcpu is { } vcpu ? FormattableString.Invariant($" vCPU {vcpu}") : null)}");
+}
 
 /// <summary>A VM of the map.</summary>
 /// <param name="Sign">What stands for it in the picture.</param>
 /// <param name="VM">Its pins.</param>
 /// <param name="IsPlanned">Whether its place is planned, not there yet.</param>
-public sealed record HostMapVM(string Sign, PlacementNeighbour VM, bool IsPlanned);
+public sealed record HostMapVM(string Sign, PlacementNeighbour VM, bool IsPlanned)
+{
+    /// <summary>For example <c>A = db01</c>.</summary>
+    public override string ToString() => $"{Sign} = {VM.Name}";
+}

@@ -11,19 +11,22 @@ public sealed record HostPlacement
     public required PlacementRequest Request { get; init; }
 
     /// <summary>The VMs that have a place, in the order of the request.</summary>
-    public required IReadOnlyList<VMPlacement> VMs { get; init; }
+    public required IReadOnlyList<VMPlacement> VMs { get; init => field = Items.Of(value); }
 
     /// <summary>The VMs that have none, with the reason.</summary>
-    public required IReadOnlyList<PlacementRefusal> Refusals { get; init; }
+    public required IReadOnlyList<PlacementRefusal> Refusals { get; init => field = Items.Of(value); }
 
     /// <summary>Whether pinning pays on this host, with the evidence: broken ones speak against it.</summary>
-    public required IReadOnlyList<RuleFinding> Findings { get; init; }
+    public required IReadOnlyList<RuleFinding> Findings { get; init => field = Items.Of(value); }
 
     /// <summary>How far it is from its aims.</summary>
     internal PlacementAims Aims { get; init; }
 
     /// <summary>The findings that speak against pinning here.</summary>
-    public IReadOnlyList<RuleFinding> Advice => Findings.Where(finding => !finding.IsKept).ToList();
+    public IReadOnlyList<RuleFinding> Advice => Findings.Where(finding => !finding.IsKept).ToItems();
+
+    /// <summary>For example <c>host1: 3 VMs placed, 1 without a place</c>.</summary>
+    public override string ToString() => FormattableString.Invariant($"{Request.Host.HostName}: {VMs.Count} VMs placed, {Refusals.Count} without a place");
 }
 
 /// <summary>The place of one VM.</summary>
@@ -36,7 +39,7 @@ public sealed record VMPlacement
     public required Guid VMId { get; init; }
 
     /// <summary>The host CPU of each vCPU.</summary>
-    public required IReadOnlyDictionary<int, int> VcpuPins { get; init; }
+    public required IReadOnlyDictionary<int, int> VcpuPins { get; init => field = Map.Of(value); }
 
     /// <summary>The vCPUs among them that are not plugged in.</summary>
     public CpuSet UnpluggedVcpus { get; init; } = CpuSet.Empty;
@@ -49,7 +52,7 @@ public sealed record VMPlacement
         UnpluggedVcpus.IsEmpty ? VcpuPins : VcpuPins.Where(pin => !UnpluggedVcpus.Contains(pin.Key)).ToDictionary(pin => pin.Key, pin => pin.Value);
 
     /// <summary>The kinds of core of its vCPUs, on a host with several.</summary>
-    public IReadOnlyList<CoreKind> Kinds { get; init; } = [];
+    public IReadOnlyList<CoreKind> Kinds { get; init => field = Items.Of(value); } = Items<CoreKind>.None;
 
     /// <summary>Whether emulator and I/O threads stay where they are pinned now, each for itself.</summary>
     public bool KeepsServicePins { get; init; }
@@ -58,7 +61,7 @@ public sealed record VMPlacement
     public required CpuSet Nodes { get; init; }
 
     /// <summary>The last-level caches of its vCPUs.</summary>
-    public required IReadOnlyList<CacheDomain> Caches { get; init; }
+    public required IReadOnlyList<CacheDomain> Caches { get; init => field = Items.Of(value); }
 
     /// <summary>The host CPUs of its emulator and I/O threads; those of its vCPUs where the host has no other left.</summary>
     public required CpuSet ServiceCpus { get; init; }
@@ -67,26 +70,33 @@ public sealed record VMPlacement
     public CpuSet? MemoryNodes { get; init; }
 
     /// <summary>The host node of each guest cell, where the VM had to be split along its cells.</summary>
-    public IReadOnlyDictionary<int, int> CellNodes { get; init; } = new Dictionary<int, int>();
+    public IReadOnlyDictionary<int, int> CellNodes { get; init => field = Map.Of(value); } = Map<int, int>.None;
 
     /// <summary>Why it sits there, in words.</summary>
-    public IReadOnlyList<string> Reasons { get; init; } = [];
+    public IReadOnlyList<string> Reasons { get; init => field = Items.Of(value); } = Items<string>.None;
 
     /// <summary>What it shares with others, in words; empty for nothing.</summary>
-    public IReadOnlyList<string> Shared { get; init; } = [];
+    public IReadOnlyList<string> Shared { get; init => field = Items.Of(value); } = Items<string>.None;
 
     /// <summary>Whether its vCPUs are on several nodes.</summary>
     public bool CrossesNodes => Nodes.Count > 1;
 
     /// <summary>Whether its vCPUs are on several last-level caches.</summary>
     public bool CrossesCaches => Caches.Count > 1;
+
+    /// <summary>For example <c>db01: host CPUs 2-5 on nodes 0</c>.</summary>
+    public override string ToString() => $"{VMName}: host CPUs {VcpuCpus} on nodes {Nodes}";
 }
 
 /// <summary>A VM that found no place.</summary>
 /// <param name="VMName">The VM's name.</param>
 /// <param name="ErrorId">A fixed word for the reason: <c>HostCpusOvercommitted</c>, <c>NoWholeCores</c>, <c>NodeMemoryShort</c> or <c>HostMemoryShort</c>.</param>
 /// <param name="Message">The reason, with the figures, and what to do.</param>
-public sealed record PlacementRefusal(string VMName, string ErrorId, string Message);
+public sealed record PlacementRefusal(string VMName, string ErrorId, string Message)
+{
+    /// <summary>For example <c>db01: No node has so many CPUs</c>.</summary>
+    public override string ToString() => $"{VMName}: {Message}";
+}
 
 /// <summary>CPUs of one node that share their last-level cache.</summary>
 /// <param name="Node">The node.</param>

@@ -7,6 +7,7 @@ namespace KvmTune.Placement;
 /// How vCPUs are laid on cores with several threads. Cores come after places, nodes and kinds of core, and before caches, emulator threads
 /// and the host's own core (<c>docs/placement.md</c> has the whole order).
 /// </summary>
+[JsonText(typeof(EnumName))]
 public enum ThreadPolicy
 {
     /// <summary>
@@ -23,6 +24,7 @@ public enum ThreadPolicy
 }
 
 /// <summary>Which kind of core a VM gets, on a host with several (<see cref="CoreKinds"/>).</summary>
+[JsonText(typeof(EnumName))]
 public enum CoreKindChoice
 {
     /// <summary>The fastest kind that has room.</summary>
@@ -42,10 +44,10 @@ public sealed record PlacementRequest
     public required VMHostTopology Host { get; init; }
 
     /// <summary>The VMs that want a place. Their order makes no difference.</summary>
-    public required IReadOnlyList<PlacementVM> VMs { get; init; }
+    public required IReadOnlyList<PlacementVM> VMs { get; init => field = Items.Of(value); }
 
     /// <summary>The other VMs of the host.</summary>
-    public IReadOnlyList<PlacementNeighbour> Neighbours { get; init; } = [];
+    public IReadOnlyList<PlacementNeighbour> Neighbours { get; init => field = Items.Of(value); } = Items<PlacementNeighbour>.None;
 
     /// <summary>Host CPUs that belong to the host and get nothing.</summary>
     public CpuSet ReservedCpus { get; init; } = CpuSet.Empty;
@@ -64,6 +66,9 @@ public sealed record PlacementRequest
 
     /// <summary>Whether a host CPU may get several vCPUs where there are too few.</summary>
     public bool AllowOvercommit { get; init; }
+
+    /// <summary>For example <c>3 VMs on host1</c>.</summary>
+    public override string ToString() => FormattableString.Invariant($"{VMs.Count} VMs on {Host.HostName}");
 }
 
 /// <summary>A VM that wants a place.</summary>
@@ -82,13 +87,13 @@ public sealed record PlacementVM
     public CpuSet UnpluggedVcpus { get; init; } = CpuSet.Empty;
 
     /// <summary>The vCPUs that are plugged in, which the placement is made for.</summary>
-    public IReadOnlyList<int> PluggedVcpus => [.. Enumerable.Range(0, Vcpus).Where(vcpu => !UnpluggedVcpus.Contains(vcpu))];
+    public IReadOnlyList<int> PluggedVcpus => Enumerable.Range(0, Vcpus).Where(vcpu => !UnpluggedVcpus.Contains(vcpu)).ToItems();
 
     /// <summary>Whether vCPUs have a real-time scheduler: they share their host CPUs with nobody, emulators included.</summary>
     public bool IsRealTime { get; init; }
 
     /// <summary>The host CPU of each vCPU that is pinned to one now. A placement that is as good as any is kept.</summary>
-    public IReadOnlyDictionary<int, int> CurrentPins { get; init; } = new Dictionary<int, int>();
+    public IReadOnlyDictionary<int, int> CurrentPins { get; init => field = Map.Of(value); } = Map<int, int>.None;
 
     /// <summary>The host CPUs of emulator and I/O threads now; null where one of them is not pinned.</summary>
     public CpuSet? CurrentServiceCpus { get; init; }
@@ -103,7 +108,7 @@ public sealed record PlacementVM
     public int GuestThreads { get; init; } = 1;
 
     /// <summary>The NUMA cells that the guest sees; empty for a guest without.</summary>
-    public IReadOnlyList<GuestNumaCell> Cells { get; init; } = [];
+    public IReadOnlyList<GuestNumaCell> Cells { get; init => field = Items.Of(value); } = Items<GuestNumaCell>.None;
 
     /// <summary>The nodes that it must be placed on; null for any. Set where the memory stays where it is.</summary>
     public CpuSet? RequiredNodes { get; init; }
@@ -112,10 +117,13 @@ public sealed record PlacementVM
     public CpuSet? CurrentNodes { get; init; }
 
     /// <summary>The memory in KiB that it holds now by node: it counts as free there for this VM. Empty where that is not known.</summary>
-    public IReadOnlyDictionary<int, long> HeldMemoryKiB { get; init; } = new Dictionary<int, long>();
+    public IReadOnlyDictionary<int, long> HeldMemoryKiB { get; init => field = Map.Of(value); } = Map<int, long>.None;
 
     /// <summary>The huge pages of its size that it holds now by node: they count as free there for this VM.</summary>
-    public IReadOnlyDictionary<int, long> HeldPages { get; init; } = new Dictionary<int, long>();
+    public IReadOnlyDictionary<int, long> HeldPages { get; init => field = Map.Of(value); } = Map<int, long>.None;
+
+    /// <summary>For example <c>db01: 4 vCPUs</c>.</summary>
+    public override string ToString() => FormattableString.Invariant($"{Name}: {Vcpus} vCPUs");
 }
 
 /// <summary>Another VM of the host, as far as it is in the way.</summary>
@@ -131,14 +139,17 @@ public sealed record PlacementNeighbour
     public int Vcpus { get; init; }
 
     /// <summary>The pins of its plugged vCPUs; a pin to all online host CPUs is none.</summary>
-    public IReadOnlyDictionary<int, CpuSet> VcpuPins { get; init; } = new Dictionary<int, CpuSet>();
+    public IReadOnlyDictionary<int, CpuSet> VcpuPins { get; init => field = Map.Of(value); } = Map<int, CpuSet>.None;
 
     /// <summary>The pins of its emulator and I/O threads, by what libvirt would call them.</summary>
-    public IReadOnlyDictionary<string, CpuSet> ServicePins { get; init; } = new Dictionary<string, CpuSet>(StringComparer.Ordinal);
+    public IReadOnlyDictionary<string, CpuSet> ServicePins { get; init => field = Map.Of(value); } = Map<string, CpuSet>.None;
 
     /// <summary>The host CPUs of vCPUs that are not plugged in: they are left alone as long as there are others.</summary>
     public CpuSet UnpluggedCpus { get; init; } = CpuSet.Empty;
 
     /// <summary>Whether its vCPUs have a real-time scheduler: nobody else gets their host CPUs, whatever is allowed.</summary>
     public bool IsRealTime { get; init; }
+
+    /// <summary>For example <c>web01: 2 vCPUs</c>.</summary>
+    public override string ToString() => FormattableString.Invariant($"{Name}: {Vcpus} vCPUs");
 }

@@ -2,6 +2,7 @@
 namespace KvmTune.Statistics;
 
 /// <summary>Why a comparison was refused. The names serve as fixed error ids.</summary>
+[JsonText(typeof(EnumName))]
 public enum ComparisonRefusal
 {
     /// <summary>Both are one measurement.</summary>
@@ -16,7 +17,7 @@ public enum ComparisonRefusal
     /// <summary>The measurements have different metrics.</summary>
     DifferentMetrics,
 
-    /// <summary>The measurements were made under different conditions; <see cref="ComparisonOptions.Force"/> compares them nevertheless.</summary>
+    /// <summary>The measurements were made under different conditions; <see cref="ComparisonOptions.Force"/> compares them anyway.</summary>
     DifferentConditions,
 
     /// <summary>The options make no sense for these measurements.</summary>

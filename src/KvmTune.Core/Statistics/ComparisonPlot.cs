@@ -25,7 +25,7 @@ public sealed record ComparisonPlot
     public required bool IsProvisional { get; init; }
 
     /// <summary>The metrics that are drawn, in the comparison's order.</summary>
-    public required IReadOnlyList<MetricPlot> Metrics { get; init; }
+    public required IReadOnlyList<MetricPlot> Metrics { get; init => field = Items.Of(value); }
 
     /// <summary>The slots in the order of time, where the side changed inside one load; else null.</summary>
     public SwitchbackTimeline? Timeline { get; init; }
@@ -83,10 +83,17 @@ public sealed record MetricPlot(MetricComparison Comparison, PlotSide Baseline, 
         [.. performance.CountedRuns.Select(run => run.Values.TryGetValue(metric.Metric.Name, out var value) ? value : double.NaN).Where(double.IsFinite)],
         median,
         comparison.Design == ComparisonDesign.Blocks ? null : MedianInterval.Of(compared, metric.ConfidenceLevel));
+
+    /// <summary>For example <c>Iops: +18 % (Improved)</c>.</summary>
+    public override string ToString() => Comparison.ToString();
 }
 
 /// <summary>One side of a metric.</summary>
 /// <param name="Values">The value of every run that counts, in order, in the metric's unit.</param>
 /// <param name="Median">The side's median as it was compared; null without a usable run.</param>
 /// <param name="Interval">The interval of that median; null where so few runs give none, or runs in blocks are not independent.</param>
-public sealed record PlotSide(IReadOnlyList<double> Values, double? Median, MedianInterval? Interval);
+public sealed record PlotSide(IReadOnlyList<double> Values, double? Median, MedianInterval? Interval)
+{
+    /// <summary>For example <c>12 runs, median 6519</c>.</summary>
+    public override string ToString() => FormattableString.Invariant($"{Values.Count} runs, median {Median:0.###}");
+}

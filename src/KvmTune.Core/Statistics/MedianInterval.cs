@@ -35,4 +35,7 @@ public sealed record MedianInterval(double Median, double Low, double High, doub
 
         return null;
     }
+
+    /// <summary>For example <c>6519 [6400, 6700]</c>.</summary>
+    public override string ToString() => FormattableString.Invariant($"{Median:0.###} [{Low:0.###}, {High:0.###}]");
 }

@@ -74,4 +74,10 @@ public sealed record MetricComparison
 
     /// <summary>The result in words.</summary>
     public required string Sentence { get; init; }
+
+    /// <summary>The difference with its interval, for example <c>+18 % [+12, +25]</c>.</summary>
+    public string Shift => ComparisonPicture.Shift(this);
+
+    /// <summary>For example <c>Iops: +18 % (Improved)</c>.</summary>
+    public override string ToString() => FormattableString.Invariant($"{Metric.Name}: {ShiftPercent:+0.#;-0.#;0} % ({Verdict})");
 }

@@ -100,7 +100,7 @@ internal sealed record MetricSamples(
     }
 
     // In order of time, a block lasts until the other side has its turn, or until a warm-up run says that the VM was started anew. Runs that do not
-    // have the metric belong to their block all the same.
+    // have the metric still belong to their block.
     private static MetricSamples InBlocks(List<Unit> baseline, List<Unit> candidate, List<string> notes)
     {
         var blocks = new List<(bool IsCandidate, int Warmups, List<double> Values)>();

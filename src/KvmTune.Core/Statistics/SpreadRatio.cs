@@ -52,4 +52,7 @@ public sealed record SpreadRatio(double Ratio, double Low, double High, double C
         var mean = without.Average();
         return (spread, (values.Count - 1.0) / values.Count * without.Sum(one => (one - mean) * (one - mean)));
     }
+
+    /// <summary>For example <c>0.52 [0.31, 0.87]</c>.</summary>
+    public override string ToString() => FormattableString.Invariant($"{Ratio:0.##} [{Low:0.##}, {High:0.##}]");
 }

@@ -11,10 +11,10 @@ public sealed record SwitchbackTimeline
     public required MetricDefinition Metric { get; init; }
 
     /// <summary>The slots in the order of time.</summary>
-    public required IReadOnlyList<TimelineSlot> Slots { get; init; }
+    public required IReadOnlyList<TimelineSlot> Slots { get; init => field = Items.Of(value); }
 
     /// <summary>By how much the candidate's slot lies above the baseline's in each pair that counts, in per cent, in the order of time.</summary>
-    public required IReadOnlyList<double> PairShiftsPercent { get; init; }
+    public required IReadOnlyList<double> PairShiftsPercent { get; init => field = Items.Of(value); }
 
     /// <summary>The time line of a comparison; null where the side did not change inside one load.</summary>
     public static SwitchbackTimeline? Of(VMComparison comparison)
@@ -39,6 +39,9 @@ public sealed record SwitchbackTimeline
         };
     }
 
+    /// <summary>For example <c>Iops in 24 slots</c>.</summary>
+    public override string ToString() => FormattableString.Invariant($"{Metric.Name} in {Slots.Count} slots");
+
     private static TimelineSlot Of(MeasuredRun run, bool isCandidate, string metric) => new(
         run.Slot!.Pair,
         run.Slot.Load,
@@ -62,4 +65,8 @@ public sealed record SwitchbackTimeline
 /// <param name="IsCounted">Whether its pair counts.</param>
 /// <param name="Samples">What the load reported in it.</param>
 public sealed record TimelineSlot(
-    int Pair, int Load, bool IsCandidate, double StartSeconds, double Seconds, double GuardSeconds, double? Value, bool IsCounted, IReadOnlyList<SlotSample> Samples);
+    int Pair, int Load, bool IsCandidate, double StartSeconds, double Seconds, double GuardSeconds, double? Value, bool IsCounted, IReadOnlyList<SlotSample> Samples)
+{
+    /// <summary>For example <c>pair 3, candidate: 1200</c>.</summary>
+    public override string ToString() => FormattableString.Invariant($"pair {Pair}, {(IsCandidate ? "candidate" : "baseline")}: {Value:0.###}");
+}

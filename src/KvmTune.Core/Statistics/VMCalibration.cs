@@ -7,8 +7,13 @@ namespace KvmTune.Statistics;
 /// <param name="Design">In which order the runs of the two sides are made.</param>
 /// <param name="Count">The number of pairs, or of runs a side.</param>
 /// <param name="DetectablePercent">The smallest shift that is found 4 times in 5, in per cent; never below the practical threshold.</param>
-/// <param name="Time">How long all runs of both sides take, preparation and warm-up included.</param>
-public sealed record CalibratedReach(ComparisonDesign Design, int Count, double? DetectablePercent, TimeSpan Time);
+/// <param name="TimeSeconds">How many seconds it takes.</param>
+public sealed record CalibratedReach(ComparisonDesign Design, int Count, double? DetectablePercent, double TimeSeconds)
+{
+    /// <summary>For example <c>Pairs 8: 6.1 % in 59 s</c>.</summary>
+    public override string ToString() =>
+        FormattableString.Invariant($"{Design} {Count}: {(DetectablePercent is { } percent ? FormattableString.Invariant($"{percent:0.#} %") : "nothing")} in {TimeSeconds:0} s");
+}
 
 /// <summary>A workload measured against itself on one VM.</summary>
 public sealed record VMCalibration
@@ -38,7 +43,7 @@ public sealed record VMCalibration
     public required double PairNoisePercent { get; init; }
 
     /// <summary>What 8, 12 and 20 pairs, and as many runs a side one side after the other, can show.</summary>
-    public required IReadOnlyList<CalibratedReach> Reach { get; init; }
+    public required IReadOnlyList<CalibratedReach> Reach { get; init => field = Items.Of(value); }
 
     /// <summary>The seed of the coin that dealt the two runs of each pair of <see cref="PairCheck"/> to the sides.</summary>
     public int Seed { get; init; }
@@ -57,4 +62,7 @@ public sealed record VMCalibration
 
     /// <summary>Whether a verdict claims a difference.</summary>
     internal static bool IsClaim(Verdict verdict) => verdict is Verdict.Improved or Verdict.Regressed or Verdict.Mixed;
+
+    /// <summary>For example <c>db01: 6.1 % in 8 pairs (59 s)</c>.</summary>
+    public override string ToString() => $"{VMName}: {Sentence}";
 }

@@ -54,7 +54,7 @@ public static class VMCalibrator
                 design,
                 count,
                 scale.ToPercent(Detectability.Shift(design, OnScale(before), OnScale(after), count, alpha, threshold, scale.FromPercent(Detectability.LargestPercent))),
-                Time(performance, runs, 2 * count));
+                Time(performance, runs, 2 * count).TotalSeconds);
         }
 
         List<CalibratedReach> reach = !forecasts ? [] :
@@ -96,7 +96,7 @@ public static class VMCalibrator
     private static string Sentence(VMPerformance performance, List<CalibratedReach> reach, VMComparison pairs, VMComparison sequence)
     {
         var shown = reach.Where(one => one is { Design: ComparisonDesign.Pairs, DetectablePercent: not null }).Select(one => string.Create(
-            CultureInfo.InvariantCulture, $"{one.DetectablePercent:0.#} % in {one.Count} pairs ({one.Time.TotalSeconds:0} s)")).ToList();
+            CultureInfo.InvariantCulture, $"{one.DetectablePercent:0.#} % in {one.Count} pairs ({one.TimeSeconds:0} s)")).ToList();
         var text = $"{performance.Workload.Name} on '{performance.VMName}' "
             + (shown.Count == 0
                 ? "is too unsteady to show a change that is worth naming."

@@ -47,7 +47,7 @@ public sealed record VMComparison
     public FailedRuns? FailedRuns { get; init; }
 
     /// <summary>Every metric of the workload, the one that decides first.</summary>
-    public required IReadOnlyList<MetricComparison> Metrics { get; init; }
+    public required IReadOnlyList<MetricComparison> Metrics { get; init => field = Items.Of(value); }
 
     /// <summary>
     /// The verdict: that of the metric that decides, unless a guard got worse and it did not, runs failed more often, or a control shifted.
@@ -58,7 +58,7 @@ public sealed record VMComparison
     public required string Sentence { get; init; }
 
     /// <summary>What a reader must know to trust it as far as it goes, each a sentence.</summary>
-    public IReadOnlyList<string> Notes { get; init; } = [];
+    public IReadOnlyList<string> Notes { get; init => field = Items.Of(value); } = Items<string>.None;
 
     /// <summary>The metric that decides.</summary>
     public MetricComparison PrimaryMetric => Metrics.Single(metric => metric.Role == MetricRole.Primary);

@@ -2,6 +2,7 @@
 namespace KvmTune.Statistics;
 
 /// <summary>What a comparison says of a change.</summary>
+[JsonText(typeof(EnumName))]
 public enum Verdict
 {
     /// <summary>Better: the test shows it at its level, and by at least the practical threshold.</summary>
@@ -24,6 +25,7 @@ public enum Verdict
 }
 
 /// <summary>In which order the runs of two sides were made, which decides what can be said of them.</summary>
+[JsonText(typeof(EnumName))]
 public enum ComparisonDesign
 {
     /// <summary>All runs of the baseline, then all of the candidate. Drift of the host looks like an effect.</summary>
@@ -40,6 +42,7 @@ public enum ComparisonDesign
 /// What one value of a comparison is of: what may differ by luck as a whole, and what the two sides are therefore compared by. However many
 /// runs a boot has, it is one draw of the guest's memory layout and of the host's mood.
 /// </summary>
+[JsonText(typeof(EnumName))]
 public enum ComparisonUnit
 {
     /// <summary>A run, where the side changes while the guest runs on.</summary>
@@ -53,6 +56,7 @@ public enum ComparisonUnit
 }
 
 /// <summary>The part that a metric plays in a comparison.</summary>
+[JsonText(typeof(EnumName))]
 public enum MetricRole
 {
     /// <summary>The metric that decides.</summary>

@@ -36,6 +36,9 @@ public sealed record VerdictLimits(
         var threshold = ownThresholdPercent ?? (isWithinRun ? 10 : isProvisional ? 5 : 3);
         return new(alpha, threshold, Math.Max(threshold, Math.Min(5, threshold * 5 / 3)), samenessLevel);
     }
+
+    /// <summary>For example <c>alpha 0.05, threshold 2 %, margin 5 %</c>.</summary>
+    public override string ToString() => FormattableString.Invariant($"alpha {Alpha:0.####}, threshold {ThresholdPercent:0.#} %, margin {MarginPercent:0.#} %");
 }
 
 /// <summary>The verdict rule.</summary>

@@ -20,19 +20,23 @@ public sealed record CpuLimits
     public CpuQuota Global { get; init; } = CpuQuota.None;
 
     /// <summary>The schedulers that are set, vCPUs first.</summary>
-    public IReadOnlyList<ThreadScheduler> Schedulers { get; init; } = [];
+    public IReadOnlyList<ThreadScheduler> Schedulers { get; init => field = Items.Of(value); } = Items<ThreadScheduler>.None;
 
     /// <summary>What is set, a line each: shares, then quotas; empty for nothing.</summary>
-    public IReadOnlyList<string> Lines =>
+    public IReadOnlyList<string> Lines => new Items<string>(
     [
         .. Shares is { } shares ? [FormattableString.Invariant($"shares {shares}")] : Array.Empty<string>(),
         .. new (string What, CpuQuota Quota)[] { ("each vCPU", Vcpu), ("whole VM", Global), ("emulator", Emulator), ("each I/O thread", IOThread) }
             .Where(entry => entry.Quota.Cpus is not null).Select(entry => $"{entry.What}: {entry.Quota}"),
-    ];
+    ]);
 
     /// <summary>The vCPUs with a real-time scheduler.</summary>
     public CpuSet RealTimeVcpus => Schedulers.Where(scheduler => scheduler is { IsRealTime: true, Threads: "vcpu" })
         .Aggregate(CpuSet.Empty, (all, scheduler) => all.Union(scheduler.Numbers));
+
+    /// <summary>For example <c>shares 2048; vCPU 0-3: fifo 1</c>; <c>no limits</c> where nothing is set.</summary>
+    public override string ToString() =>
+        string.Join("; ", Lines.Concat(Schedulers.Select(scheduler => scheduler.ToString())).DefaultIfEmpty("no limits"));
 }
 
 /// <summary>How much CPU time threads get in each period.</summary>

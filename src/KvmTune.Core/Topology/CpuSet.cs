@@ -39,6 +39,9 @@ public sealed class CpuSet : IEquatable<CpuSet>
 
     private CpuSet(ulong[] words) => _words = words;
 
+    /// <summary>The set in libvirt's list syntax, for example <c>0-3,8</c>.</summary>
+    public string Text => ToString();
+
     /// <summary>How many numbers the set holds.</summary>
     public int Count => _words.Sum(BitOperations.PopCount);
 
@@ -59,7 +62,7 @@ public sealed class CpuSet : IEquatable<CpuSet>
                 }
             }
 
-            return numbers;
+            return new Items<int>(numbers);
         }
     }
 

@@ -51,4 +51,10 @@ public sealed record HugePagePool
 
     /// <summary>The node's free memory outside the pools in KiB; null when the driver does not say.</summary>
     public long? NodeFreeMemoryKiB { get; init; }
+
+    /// <summary>The pool's memory in GiB.</summary>
+    public double MemoryGiB => MemoryKiB / (double)PageSize.GigabyteKiB;
+
+    /// <summary>For example <c>node 0: 512 pages of 2048 KiB</c>.</summary>
+    public override string ToString() => FormattableString.Invariant($"node {Node}: {Total} pages of {PageSizeKiB} KiB");
 }

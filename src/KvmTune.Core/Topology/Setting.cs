@@ -4,6 +4,7 @@ using System.Globalization;
 namespace KvmTune.Topology;
 
 /// <summary>Whether a running VM can take another value of a setting.</summary>
+[JsonText(typeof(EnumName))]
 public enum LiveChange
 {
     /// <summary>QEMU takes it at its start only.</summary>
@@ -17,6 +18,7 @@ public enum LiveChange
 }
 
 /// <summary>How the value of a setting stands in the XML.</summary>
+[JsonText(typeof(EnumName))]
 public enum SettingForm
 {
     /// <summary>An attribute.</summary>

@@ -31,7 +31,7 @@ public sealed record SettingElement(
 public sealed record SettingPath(IReadOnlyList<SettingElement> Elements, string? Attribute)
 {
     /// <summary>The path of the element that holds the attribute.</summary>
-    public SettingPath Element => this with { Attribute = null };
+    internal SettingPath Element => this with { Attribute = null };
 
     /// <summary>The path with its keys open, by which <see cref="SettingCatalog"/> knows the setting.</summary>
     internal string Pattern

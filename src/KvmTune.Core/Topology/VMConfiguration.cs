@@ -34,7 +34,7 @@ public sealed record VMConfiguration
     public CpuSet? VcpuCpuSet { get; init; }
 
     /// <summary>The vCPU numbers that the document pins, with the host CPUs of each.</summary>
-    public IReadOnlyDictionary<int, CpuSet> VcpuPins { get; init; } = ReadOnlyDictionary<int, CpuSet>.Empty;
+    public IReadOnlyDictionary<int, CpuSet> VcpuPins { get; init => field = Map.Of(value); } = Map<int, CpuSet>.None;
 
     /// <summary>The host CPUs of the emulator thread.</summary>
     public CpuSet? EmulatorPin { get; init; }
@@ -45,16 +45,16 @@ public sealed record VMConfiguration
     /// </summary>
     public IReadOnlyDictionary<int, CpuSet> EffectiveVcpuPins => VcpuCpuSet is not { IsEmpty: false } cpus
         ? VcpuPins
-        : Enumerable.Range(0, MaxVcpus).Concat(VcpuPins.Keys).Distinct().ToDictionary(vcpu => vcpu, vcpu => VcpuPins.GetValueOrDefault(vcpu) ?? cpus);
+        : Map.Of<int, CpuSet>(Enumerable.Range(0, MaxVcpus).Concat(VcpuPins.Keys).Distinct().ToDictionary(vcpu => vcpu, vcpu => VcpuPins.GetValueOrDefault(vcpu) ?? cpus));
 
     /// <summary>The host CPUs that the emulator thread is bound to; null where it is bound to none.</summary>
     public CpuSet? EffectiveEmulatorPin => EmulatorPin ?? (VcpuCpuSet is { IsEmpty: false } cpus ? cpus : null);
 
     /// <summary>The ids of the I/O threads.</summary>
-    public IReadOnlyList<int> IOThreadIds { get; init; } = [];
+    public IReadOnlyList<int> IOThreadIds { get; init => field = Items.Of(value); } = Items<int>.None;
 
     /// <summary>The I/O threads that the document pins, with the host CPUs of each.</summary>
-    public IReadOnlyDictionary<int, CpuSet> IOThreadPins { get; init; } = ReadOnlyDictionary<int, CpuSet>.Empty;
+    public IReadOnlyDictionary<int, CpuSet> IOThreadPins { get; init => field = Map.Of(value); } = Map<int, CpuSet>.None;
 
     /// <summary>Limits, weights and schedulers of its threads.</summary>
     public CpuLimits Limits { get; init; } = new();
@@ -66,13 +66,13 @@ public sealed record VMConfiguration
     public MemoryConfiguration Memory { get; init; } = new();
 
     /// <summary>The disks, CD-ROMs among them.</summary>
-    public IReadOnlyList<DiskConfiguration> Disks { get; init; } = [];
+    public IReadOnlyList<DiskConfiguration> Disks { get; init => field = Items.Of(value); } = Items<DiskConfiguration>.None;
 
     /// <summary>The controllers that can carry an I/O thread or queues (SCSI).</summary>
-    public IReadOnlyList<ControllerConfiguration> Controllers { get; init; } = [];
+    public IReadOnlyList<ControllerConfiguration> Controllers { get; init => field = Items.Of(value); } = Items<ControllerConfiguration>.None;
 
     /// <summary>The network interfaces.</summary>
-    public IReadOnlyList<NicConfiguration> Nics { get; init; } = [];
+    public IReadOnlyList<NicConfiguration> Nics { get; init => field = Items.Of(value); } = Items<NicConfiguration>.None;
 
     /// <summary>Whether host devices are passed through to the guest (PCI or mediated), which pins all of its memory.</summary>
     public bool HasPassedThroughDevices { get; init; }
@@ -93,6 +93,9 @@ public sealed record VMConfiguration
     internal ControllerConfiguration? ScsiControllerOf(DiskConfiguration disk) => disk.Bus == "scsi"
         ? Controllers.FirstOrDefault(controller => controller.Type == "scsi" && controller.Index == (disk.Controller ?? 0))
         : null;
+
+    /// <summary>For example <c>db01: 2 vCPUs, 2048 MiB</c>.</summary>
+    public override string ToString() => FormattableString.Invariant($"{Name}: {CurrentVcpus} vCPU{(CurrentVcpus == 1 ? null : "s")}, {Memory.MaximumKiB / 1024} MiB");
 }
 
 /// <summary>The CPU that the guest sees.</summary>
@@ -108,10 +111,13 @@ public sealed record CpuConfiguration
     public CpuTopology? Topology { get; init; }
 
     /// <summary>The features that are asked for or taken away, with their policies: require, disable and others.</summary>
-    public IReadOnlyDictionary<string, string> Features { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal);
+    public IReadOnlyDictionary<string, string> Features { get; init => field = Map.Of(value); } = Map<string, string>.None;
 
     /// <summary>The NUMA cells that the guest sees; empty for a guest without NUMA.</summary>
-    public IReadOnlyList<GuestNumaCell> NumaCells { get; init; } = [];
+    public IReadOnlyList<GuestNumaCell> NumaCells { get; init => field = Items.Of(value); } = Items<GuestNumaCell>.None;
+
+    /// <summary>For example <c>host-passthrough</c>.</summary>
+    public override string ToString() => Model ?? Mode ?? "default";
 }
 
 /// <summary>How the guest's CPUs are grouped.</summary>
@@ -136,7 +142,11 @@ public sealed record CpuTopology(int Sockets, int Dies, int Cores, int Threads)
 /// <param name="Id">The cell's number in the guest.</param>
 /// <param name="Vcpus">The vCPUs in it.</param>
 /// <param name="MemoryKiB">Its memory in KiB.</param>
-public sealed record GuestNumaCell(int Id, CpuSet Vcpus, long MemoryKiB);
+public sealed record GuestNumaCell(int Id, CpuSet Vcpus, long MemoryKiB)
+{
+    /// <summary>For example <c>cell 0: vCPUs 0-3, 2048 MiB</c>.</summary>
+    public override string ToString() => FormattableString.Invariant($"cell {Id}: vCPUs {Vcpus}, {MemoryKiB / 1024} MiB");
+}
 
 /// <summary>The guest's memory, and what backs it.</summary>
 public sealed record MemoryConfiguration
@@ -148,7 +158,7 @@ public sealed record MemoryConfiguration
     public long CurrentKiB { get; init; }
 
     /// <summary>The huge pages asked for; empty when there is no <c>&lt;hugepages&gt;</c>. A page without a size means the host's default.</summary>
-    public IReadOnlyList<HugePageBacking> HugePages { get; init; } = [];
+    public IReadOnlyList<HugePageBacking> HugePages { get; init => field = Items.Of(value); } = Items<HugePageBacking>.None;
 
     /// <summary>Whether <c>&lt;hugepages&gt;</c> is there at all.</summary>
     public bool UsesHugePages { get; init; }
@@ -178,22 +188,33 @@ public sealed record MemoryConfiguration
     public string? NumaPlacement { get; init; }
 
     /// <summary>The policies of single guest cells.</summary>
-    public IReadOnlyList<GuestCellMemoryPolicy> CellPolicies { get; init; } = [];
+    public IReadOnlyList<GuestCellMemoryPolicy> CellPolicies { get; init => field = Items.Of(value); } = Items<GuestCellMemoryPolicy>.None;
+
+    /// <summary>For example <c>2048 MiB, huge pages</c>.</summary>
+    public override string ToString() => FormattableString.Invariant($"{MaximumKiB / 1024} MiB{(UsesHugePages ? ", huge pages" : null)}");
 }
 
 /// <summary>Huge pages of one size.</summary>
 /// <param name="PageSizeKiB">The page size in KiB; null for the host's default.</param>
 /// <param name="GuestNodes">The guest's NUMA cells that use it; null for all.</param>
-public sealed record HugePageBacking(long? PageSizeKiB, CpuSet? GuestNodes);
+public sealed record HugePageBacking(long? PageSizeKiB, CpuSet? GuestNodes)
+{
+    /// <summary>For example <c>2048 KiB</c>.</summary>
+    public override string ToString() => PageSizeKiB is { } size ? FormattableString.Invariant($"{size} KiB") : "default";
+}
 
 /// <summary>The NUMA policy of one guest cell (<c>&lt;memnode&gt;</c>).</summary>
 /// <param name="CellId">The guest's cell.</param>
 /// <param name="Mode">The policy.</param>
 /// <param name="HostNodes">The host nodes.</param>
-public sealed record GuestCellMemoryPolicy(int CellId, string? Mode, CpuSet HostNodes);
+public sealed record GuestCellMemoryPolicy(int CellId, string? Mode, CpuSet HostNodes)
+{
+    /// <summary>For example <c>cell 0: strict on nodes 0</c>.</summary>
+    public override string ToString() => FormattableString.Invariant($"cell {CellId}: {Mode ?? "default"} on nodes {HostNodes}");
+}
 
 /// <summary>A disk.</summary>
-public sealed record DiskConfiguration
+public sealed record DiskConfiguration : VMPart
 {
     /// <summary>The name in the guest's view, for example <c>vdb</c>: the name that cmdlets take.</summary>
     public required string Target { get; init; }
@@ -229,7 +250,7 @@ public sealed record DiskConfiguration
     public int? IOThread { get; init; }
 
     /// <summary>The I/O threads that share the disk's queues, where there are several (libvirt 10.0).</summary>
-    public IReadOnlyList<int> IOThreads { get; init; } = [];
+    public IReadOnlyList<int> IOThreads { get; init => field = Items.Of(value); } = Items<int>.None;
 
     /// <summary>The number of queues.</summary>
     public int? Queues { get; init; }
@@ -244,10 +265,13 @@ public sealed record DiskConfiguration
     public int? Controller { get; init; }
 
     /// <summary>The throttle values that the document sets (<c>&lt;iotune&gt;</c>), by libvirt's names, in libvirt's units (bytes/s, I/O per s, s).</summary>
-    public IReadOnlyDictionary<string, ulong> Throttle { get; init; } = ReadOnlyDictionary<string, ulong>.Empty;
+    public IReadOnlyDictionary<string, ulong> Throttle { get; init => field = Map.Of(value); } = Map<string, ulong>.None;
 
     /// <summary>The throttle group: disks of one group share one budget. Null when the disk has a budget of its own.</summary>
     public string? ThrottleGroup { get; init; }
+
+    /// <summary>For example <c>vdb (cache none, io native)</c>.</summary>
+    public override string ToString() => (Cache, IO) is (null, null) ? Target : $"{Target} ({string.Join(", ", new[] { Cache is null ? null : $"cache {Cache}", IO is null ? null : $"io {IO}" }.OfType<string>())})";
 }
 
 /// <summary>A controller.</summary>
@@ -267,10 +291,13 @@ public sealed record ControllerConfiguration
 
     /// <summary>The number of queues.</summary>
     public int? Queues { get; init; }
+
+    /// <summary>For example <c>scsi 0 (virtio-scsi)</c>.</summary>
+    public override string ToString() => FormattableString.Invariant($"{Type} {Index}{(Model is null ? null : $" ({Model})")}");
 }
 
 /// <summary>A network interface.</summary>
-public sealed record NicConfiguration
+public sealed record NicConfiguration : VMPart
 {
     /// <summary>The hardware address: the name that cmdlets take.</summary>
     public required string Mac { get; init; }
@@ -304,4 +331,7 @@ public sealed record NicConfiguration
 
     /// <summary>What the host takes from the guest at most, on average, in KiB/s; null without a limit.</summary>
     public int? OutboundLimitKiBPerSecond { get; init; }
+
+    /// <summary>For example <c>52:54:00:00:00:01 (virtio, 4 queues)</c>.</summary>
+    public override string ToString() => FormattableString.Invariant($"{Mac} ({Model ?? "default"}{(Queues is { } queues ? FormattableString.Invariant($", {queues} queues") : null)})");
 }

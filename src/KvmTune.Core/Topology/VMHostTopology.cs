@@ -13,14 +13,20 @@ public sealed record VMHostTopology
     /// <summary>The CPU's architecture, for example <c>x86_64</c>.</summary>
     public string? Architecture { get; init; }
 
-    /// <summary>The CPU model as libvirt names it.</summary>
+    /// <summary>The CPU model as libvirt names it: the nearest that it knows by name.</summary>
     public string? CpuModel { get; init; }
 
+    /// <summary>The CPU as its maker names it (<c>/proc/cpuinfo</c>), for example <c>AMD EPYC 7543 32-Core Processor</c>; null when the host is not the local one.</summary>
+    public string? CpuName { get; init; }
+
+    /// <summary>How many cores the online CPUs are threads of.</summary>
+    public int CoreCount => Cpus.Where(cpu => OnlineCpus.Contains(cpu.Id)).Select(cpu => cpu.Siblings).Distinct().Count();
+
     /// <summary>The NUMA nodes.</summary>
-    public required IReadOnlyList<HostNode> Nodes { get; init; }
+    public required IReadOnlyList<HostNode> Nodes { get; init => field = Items.Of(value); }
 
     /// <summary>The caches that several CPUs can share, as far as libvirt reports them; last-level caches among them.</summary>
-    public IReadOnlyList<HostCache> Caches { get; init; } = [];
+    public IReadOnlyList<HostCache> Caches { get; init => field = Items.Of(value); } = Items<HostCache>.None;
 
     /// <summary>The host CPUs that are online.</summary>
     public required CpuSet OnlineCpus { get; init; }
@@ -38,21 +44,27 @@ public sealed record VMHostTopology
         {
             var data = Caches.Where(cache => cache.Type != "code").ToList();
             var level = data.Select(cache => cache.Level).DefaultIfEmpty(0).Max();
-            return [.. data.Where(cache => cache.Level == level)];
+            return data.Where(cache => cache.Level == level).ToItems();
         }
     }
 
     /// <summary>The kinds of core, the fastest first; one where all cores are alike.</summary>
-    public IReadOnlyList<CoreKind> CoreKinds => Topology.CoreKinds.Of(this);
+    public IReadOnlyList<CoreKind> CoreKinds => Topology.CoreKinds.Of(this).ToItems();
 
     /// <summary>All CPUs of all nodes.</summary>
-    public IReadOnlyList<HostCpu> Cpus => Nodes.SelectMany(node => node.Cpus).ToList();
+    public IReadOnlyList<HostCpu> Cpus => Nodes.SelectMany(node => node.Cpus).ToItems();
 
     /// <summary>The host's memory in KiB.</summary>
     public long MemoryKiB => Nodes.Sum(node => node.MemoryKiB);
 
+    /// <summary>The host's memory in GiB.</summary>
+    public double MemoryGiB => MemoryKiB / (double)PageSize.GigabyteKiB;
+
     /// <summary>The length that a CPU map for this host must have: the highest CPU number plus one.</summary>
     public int CpuMapLength => OnlineCpus.Union(OfflineCpus).Numbers.DefaultIfEmpty(0).Max() + 1;
+
+    /// <summary>For example <c>host1: 8 CPUs on 1 node, 16384 MiB</c>.</summary>
+    public override string ToString() => FormattableString.Invariant($"{HostName}: {OnlineCpus.Count} CPUs on {Nodes.Count} node{(Nodes.Count == 1 ? null : "s")}, {MemoryKiB / 1024} MiB");
 }
 
 /// <summary>A NUMA node of the host.</summary>
@@ -68,13 +80,19 @@ public sealed record HostNode
     public long? FreeMemoryKiB { get; init; }
 
     /// <summary>The node's CPUs.</summary>
-    public required IReadOnlyList<HostCpu> Cpus { get; init; }
+    public required IReadOnlyList<HostCpu> Cpus { get; init => field = Items.Of(value); }
 
     /// <summary>The node's pools of pages, by page size.</summary>
-    public IReadOnlyList<PagePool> PagePools { get; init; } = [];
+    public IReadOnlyList<PagePool> PagePools { get; init => field = Items.Of(value); } = Items<PagePool>.None;
 
     /// <summary>The distance to each node by its number (10 is the node itself; ACPI SLIT).</summary>
-    public IReadOnlyDictionary<int, int> Distances { get; init; } = new Dictionary<int, int>();
+    public IReadOnlyDictionary<int, int> Distances { get; init => field = Map.Of(value); } = Map<int, int>.None;
+
+    /// <summary>The node's memory in GiB.</summary>
+    public double MemoryGiB => MemoryKiB / (double)PageSize.GigabyteKiB;
+
+    /// <summary>The node's free memory in GiB; null when the driver does not say.</summary>
+    public double? FreeMemoryGiB => FreeMemoryKiB / (double)PageSize.GigabyteKiB;
 
     /// <summary>The node's CPU numbers.</summary>
     public CpuSet CpuSet => CpuSet.Of(Cpus.Select(cpu => cpu.Id));
@@ -119,4 +137,8 @@ public sealed record HostCache(int Id, int Level, string Type, long SizeKiB, Cpu
 /// <param name="PageSizeKiB">The page size in KiB.</param>
 /// <param name="Total">How many pages of this size the node has.</param>
 /// <param name="Free">How many of them are free; null when the driver does not say.</param>
-public sealed record PagePool(int Node, long PageSizeKiB, long Total, long? Free);
+public sealed record PagePool(int Node, long PageSizeKiB, long Total, long? Free)
+{
+    /// <summary>For example <c>node 0: 512 pages of 2048 KiB</c>.</summary>
+    public override string ToString() => FormattableString.Invariant($"node {Node}: {Total} pages of {PageSizeKiB} KiB");
+}

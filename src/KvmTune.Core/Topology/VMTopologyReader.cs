@@ -21,23 +21,35 @@ public static class VMTopologyReader
         var running = runningXml is null ? null : DomainXmlReader.Read(runningXml.Span);
         var configured = configuredXml is null ? null : DomainXmlReader.Read(configuredXml.Span);
         var current = running ?? configured!;
+        var vm = new VMOwner(TerminalText.Line(domain.Name), domain.Id, connectionUri);
+        Own(running, vm);
+        Own(configured, vm);
         return new VMTopology
         {
-            VMName = TerminalText.Line(domain.Name),
-            VMId = domain.Id,
+            VMName = vm.VMName,
+            VMId = vm.VMId,
             ConnectionUri = connectionUri,
-            State = state,
+            State = (VMState)state,
             IsPersistent = isPersistent,
             Running = running,
             Configured = configured,
-            Vcpus = Vcpus(domain, current, isRunning, hostCpus),
-            PendingRestart = runningXml is null || configuredXml is null
+            Vcpus = Vcpus(domain, current, isRunning, hostCpus, vm),
+            Differences = runningXml is null || configuredXml is null
                 ? []
                 : SettingComparer.Pending(DomainSettings.Read(runningXml.Span), DomainSettings.Read(configuredXml.Span), hostCpus),
         };
     }
 
-    private static VcpuTopology[] Vcpus(LibvirtDomain domain, VMConfiguration current, bool isRunning, CpuSet hostCpus)
+    // They were only just read, and nobody else has them yet.
+    private static void Own(VMConfiguration? configuration, VMOwner vm)
+    {
+        foreach (var part in configuration?.Disks.Cast<VMPart>().Concat(configuration.Nics) ?? [])
+        {
+            part.VM = vm;
+        }
+    }
+
+    private static VcpuTopology[] Vcpus(LibvirtDomain domain, VMConfiguration current, bool isRunning, CpuSet hostCpus, VMOwner vm)
     {
         var vcpus = new VcpuTopology[current.MaxVcpus];
         for (var number = 0; number < vcpus.Length; number++)
@@ -48,7 +60,10 @@ public static class VMTopologyReader
                 !isRunning && number < current.CurrentVcpus,
                 pin is not null && hostCpus.IsSubsetOf(pin) ? null : pin,
                 null,
-                null);
+                null)
+            {
+                VM = vm,
+            };
         }
 
         if (!isRunning || vcpus.Length == 0)
@@ -73,7 +88,7 @@ public static class VMTopologyReader
             {
                 IsOnline = true,
                 HostCpu = place.HostCpu >= 0 ? place.HostCpu : null,
-                CpuTime = TimeSpan.FromTicks((long)(place.CpuTimeNanoseconds / 100)),
+                CpuTimeSeconds = place.CpuTimeNanoseconds / 1e9,
             };
         }
 

@@ -94,7 +94,7 @@ internal sealed class ChangeApplication(HostConnection host, LibvirtDomain domai
         }
         catch (Exception exception) when (exception is KvmTuneException or LibvirtException or OperationCanceledException)
         {
-            // It still runs as before: without the restart that was asked for, the change shall not wait in the configuration.
+            // It still runs as before: without the restart that was asked for, the change must not wait in the configuration.
             TakeBackConfiguration();
             throw;
         }

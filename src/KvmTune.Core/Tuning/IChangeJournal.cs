@@ -45,6 +45,7 @@ public interface IChangeRecord : IDisposable
 }
 
 /// <summary>The steps of the path of changes that are passed once the intent is recorded, in their order.</summary>
+[JsonText(typeof(EnumName))]
 public enum ChangeStep
 {
     /// <summary>The intent is recorded, nothing is touched.</summary>

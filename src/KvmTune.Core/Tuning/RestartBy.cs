@@ -2,6 +2,7 @@
 namespace KvmTune.Tuning;
 
 /// <summary>By which way a VM gets the new QEMU process that a change needs to come into force.</summary>
+[JsonText(typeof(EnumName))]
 public enum RestartBy
 {
     /// <summary>Suspend, where that can put the change in force and is not likely to take longer than a shutdown may; else Reboot.</summary>

@@ -2,6 +2,7 @@
 namespace KvmTune.Tuning;
 
 /// <summary>The area of a change, a rule or a finding.</summary>
+[JsonText(typeof(EnumName))]
 public enum TuningArea
 {
     /// <summary>vCPUs, emulator and I/O threads, and where they run.</summary>
@@ -21,6 +22,7 @@ public enum TuningArea
 }
 
 /// <summary>Where a change is made.</summary>
+[JsonText(typeof(EnumName))]
 public enum ChangeScope
 {
     /// <summary>Wherever the VM has it: running, persistent, or both; only the persistent part where the running one cannot be changed.</summary>

@@ -17,7 +17,7 @@ public sealed record TuningState(IReadOnlyList<SettingValue> Values, IReadOnlyLi
     ];
 
     /// <summary>The kinds of setting that could be among the values, by their patterns; null in a state of the first version.</summary>
-    public IReadOnlyList<string>? Known { get; init; }
+    public IReadOnlyList<string>? Known { get; init => field = Items.Of(value); }
 
     /// <summary>Whether the document named its I/O threads, and not only their number; null in a state of the first version.</summary>
     public bool? NamesIOThreads { get; init; }
@@ -84,4 +84,7 @@ public sealed record TuningState(IReadOnlyList<SettingValue> Values, IReadOnlyLi
     private static string? DeviceOf(SettingPath path) => path.Elements is [{ Name: "devices" }, var device, ..]
         ? SettingPath.Of(path.Elements[0], device).ToString()
         : null;
+
+    /// <summary>For example <c>14 settings</c>.</summary>
+    public override string ToString() => FormattableString.Invariant($"{Values.Count} settings");
 }

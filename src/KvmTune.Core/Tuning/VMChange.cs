@@ -1,4 +1,5 @@
 // One tuning edit, as a value that can be planned for a VM, shown, applied, verified and undone: it says what, and a plan says where.
+using System.Text.Json.Serialization;
 using KvmTune.Hosts;
 using KvmTune.Topology;
 using KvmTune.Tuning.Rules;
@@ -15,16 +16,18 @@ public abstract record VMChange
     public ChangeScope Scope { get; init; }
 
     /// <summary>For a change that takes another one back: where elements stood before that one.</summary>
-    public EditTrace? Trace { get; init; }
+    [JsonInclude]
+    internal EditTrace? Trace { get; init; }
 
     /// <summary>
     /// For a change that takes another one back: what the running VM gets, where that is not what its configuration gets (the two were
     /// not alike before that change). Null for the same.
     /// </summary>
-    public VMChange? RunningPart { get; init; }
+    [JsonInclude]
+    internal VMChange? RunningPart { get; init; }
 
     /// <summary>The change as the running VM gets it.</summary>
-    public VMChange ForRunning => RunningPart ?? this;
+    internal VMChange ForRunning => RunningPart ?? this;
 
     /// <summary>The area that it belongs to.</summary>
     public abstract TuningArea Area { get; }
@@ -39,13 +42,13 @@ public abstract record VMChange
     public abstract bool CanBeLive { get; }
 
     /// <summary>The changes of one kind each that it is made of, which rules judge one by one: itself, for all but a change of several kinds.</summary>
-    public virtual IReadOnlyList<VMChange> Parts => new[] { this };
+    internal virtual IReadOnlyList<VMChange> Parts => new[] { this };
 
     /// <summary>The settings that it sets in a domain XML, each with its value or null for "not set".</summary>
-    public abstract IReadOnlyList<SettingValue> Settings { get; }
+    internal abstract IReadOnlyList<SettingValue> Settings { get; }
 
     /// <summary>The kinds of setting that a change of this kind can set, whatever it says: one from outside may say anything.</summary>
-    public abstract IReadOnlyList<Setting> Kinds { get; }
+    internal abstract IReadOnlyList<Setting> Kinds { get; }
 
     // A record's own text would show what it is made of, and a change is made of itself (its parts, what the running VM gets).
     /// <summary>The title.</summary>

@@ -21,6 +21,7 @@ public sealed record RestartOptions
 }
 
 /// <summary>The steps of a restart.</summary>
+[JsonText(typeof(EnumName))]
 public enum RestartStep
 {
     /// <summary>The guest was asked to shut down.</summary>

@@ -49,10 +49,10 @@ public record VMTuningPlan
     public HostPreparation? Preparation { get; init; }
 
     /// <summary>The settings that change. Empty when the VM is already as asked for.</summary>
-    public required IReadOnlyList<SettingDifference> Differences { get; init; }
+    public required IReadOnlyList<SettingDifference> Differences { get; init => field = Items.Of(value); }
 
     /// <summary>What the rules say, kept and broken ones.</summary>
-    public required IReadOnlyList<RuleFinding> Findings { get; init; }
+    public required IReadOnlyList<RuleFinding> Findings { get; init => field = Items.Of(value); }
 
     /// <summary>The difference in the domain XML, as lines that begin with <c>-</c> and <c>+</c>.</summary>
     public required string XmlDifference { get; init; }
@@ -84,8 +84,8 @@ public record VMTuningPlan
     /// <summary>For example <c>db01: pin vCPU 0 to host CPU 2</c>.</summary>
     public sealed override string ToString() => TerminalText.Line($"{VMName}: {Change.Title}");
 
-    private List<RuleFinding> Broken(RuleSeverity severity) =>
-        [.. Findings.Where(finding => !finding.IsKept && finding.Severity == severity)];
+    private Items<RuleFinding> Broken(RuleSeverity severity) =>
+        Findings.Where(finding => !finding.IsKept && finding.Severity == severity).ToItems();
 }
 
 /// <summary>A VM's documents at one moment.</summary>

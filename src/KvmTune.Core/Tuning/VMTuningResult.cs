@@ -1,9 +1,11 @@
 // What a change did: the plan that was applied, what was read back afterwards, and how to take it back.
+using System.Text.Json.Serialization;
 using KvmTune.Hosts;
 
 namespace KvmTune.Tuning;
 
 /// <summary>How an attempt to change a VM ended.</summary>
+[JsonText(typeof(EnumName))]
 public enum TuningOutcome
 {
     /// <summary>The change is in force.</summary>
@@ -44,10 +46,10 @@ public sealed record VMTuningResult
     public required VMTuningPlan Plan { get; init; }
 
     /// <summary>What was read back after the change.</summary>
-    public IReadOnlyList<Verification> Verifications { get; init; } = [];
+    public IReadOnlyList<Verification> Verifications { get; init => field = Items.Of(value); } = Items<Verification>.None;
 
     /// <summary>What is left for a person to do, for example a command to run in a guest that has no agent.</summary>
-    public IReadOnlyList<string> Notes { get; init; } = [];
+    public IReadOnlyList<string> Notes { get; init => field = Items.Of(value); } = Items<string>.None;
 
     /// <summary>Whether the VM got a new QEMU process for the change.</summary>
     public bool Restarted { get; init; }
@@ -65,16 +67,24 @@ public sealed record VMTuningResult
     public long? JournalId { get; init; }
 
     /// <summary>The changes that take this one back, in the order to apply them.</summary>
-    public IReadOnlyList<VMChange> Inverse { get; init; } = [];
+    public IReadOnlyList<VMChange> Inverse { get; init => field = Items.Of(value); } = Items<VMChange>.None;
 
     /// <summary>When it was applied.</summary>
-    public required DateTimeOffset AppliedAt { get; init; }
+    public required DateTimeOffset AppliedAt { get; init => field = value.ToLocalTime(); }
 
     /// <summary>How long it took, a restart included.</summary>
-    public required TimeSpan Elapsed { get; init; }
+    [JsonInclude]
+    internal TimeSpan Elapsed { get; init; }
+
+    /// <summary>How long it took, a restart included, in seconds.</summary>
+    public double ElapsedSeconds => Elapsed.TotalSeconds;
 
     /// <summary>The measurement that came down the pipeline before the change: the baseline of the next one.</summary>
-    public IChangeBaseline? Baseline { get; init; }
+    [JsonInclude]
+    internal IChangeBaseline? Baseline { get; init; }
+
+    /// <summary>The measurement that came down the pipeline before the change; null for none. No property: its runs would stand in the JSON of every change.</summary>
+    public IChangeBaseline? MeasuredBefore() => Baseline;
 
     /// <summary>The settings that changed.</summary>
     public IReadOnlyList<SettingDifference> Differences => Plan.Differences;

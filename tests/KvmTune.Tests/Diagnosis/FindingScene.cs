@@ -69,12 +69,12 @@ public sealed record FindingScene
                 VMName = (configured ?? running)!.Name,
                 VMId = Guid.Empty,
                 ConnectionUri = "qemu:///system",
-                State = running is null ? DomainState.ShutOff : DomainState.Running,
+                State = running is null ? VMState.ShutOff : VMState.Running,
                 IsPersistent = configured is not null,
                 Running = running,
                 Configured = configured,
                 Vcpus = [],
-                PendingRestart = Running is null || Configured is null ? [] : SettingComparer.Pending(DomainSettings.Read(Running), DomainSettings.Read(Configured), Host.OnlineCpus),
+                Differences = Running is null || Configured is null ? [] : SettingComparer.Pending(DomainSettings.Read(Running), DomainSettings.Read(Configured), Host.OnlineCpus),
             },
             () => Host, () => new RunningVMs(Neighbours).Beside(Guid.Empty), () => HostMemory)
         {

@@ -119,7 +119,7 @@ internal sealed class ParameterFacts
             places.Any(place => Value(place, "ValueFromPipeline") is true) ? "ByValue" : null);
         AcceptedValues = type.IsEnum
             ? string.Join(", ", Enum.GetNames(type))
-            : property.CustomAttributes.FirstOrDefault(attribute => attribute.AttributeType == typeof(ValidateSetAttribute))?.ConstructorArguments[0].Value
+            : property.CustomAttributes.FirstOrDefault(attribute => attribute.AttributeType == typeof(ValidateSetAttribute) || attribute.AttributeType.Name == "WordsAttribute")?.ConstructorArguments[0].Value
                 is IReadOnlyCollection<CustomAttributeTypedArgument> values ? string.Join(", ", values.Select(value => value.Value)) : null;
     }
 

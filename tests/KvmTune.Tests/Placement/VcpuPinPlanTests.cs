@@ -133,7 +133,7 @@ public sealed class VcpuPinPlanTests
             VMName = "db01",
             VMId = Guid.Empty,
             ConnectionUri = "qemu:///system",
-            State = DomainState.Running,
+            State = VMState.Running,
             IsPersistent = true,
             Running = configuration,
             Configured = configuration,

@@ -20,7 +20,7 @@ public sealed class CalibrationTests
         Assert.All(pairs, reach => Assert.Equal(ComparisonDesign.Pairs, reach.Design));
         Assert.Equal(pairs.Select(reach => reach.DetectablePercent).OrderDescending(), pairs.Select(reach => reach.DetectablePercent));
         Assert.InRange(pairs[2].DetectablePercent!.Value, 3, 9);
-        Assert.Equal(TimeSpan.FromSeconds(2 * 20 * 4), pairs[2].Time);
+        Assert.Equal(2 * 20 * 4, pairs[2].TimeSeconds, 6);
         Assert.False(calibration.IsFalseAlarm);
         Assert.Contains("raised no false alarm", calibration.Sentence, StringComparison.Ordinal);
         Assert.Contains("in 20 pairs (160 s)", calibration.Sentence, StringComparison.Ordinal);

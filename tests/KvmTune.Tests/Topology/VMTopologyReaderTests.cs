@@ -29,7 +29,7 @@ public sealed class VMTopologyReaderTests
             {
                 var topology = VMTopologyReader.Read(domain, "test:///default", CpuSet.Of([0, 1]));
                 Assert.Equal(2, topology.Vcpus.Count);
-                seen.Add(topology.State == DomainState.Running);
+                seen.Add(topology.State == VMState.Running);
             }
 
             Assert.Equal(2, seen.Count);

@@ -188,14 +188,14 @@ public sealed class HugePagesLabTests : IDisposable
 
         public override bool CanBeLive => false;
 
-        public override IReadOnlyList<SettingValue> Settings =>
+        internal override IReadOnlyList<SettingValue> Settings =>
         [
             .. Inner.Settings,
             new SettingValue(SettingCatalog.Get("numatune/memnode[@cellid]/@mode").At("99"), "strict"),
             new SettingValue(SettingCatalog.Get("numatune/memnode[@cellid]/@nodeset").At("99"), "0"),
         ];
 
-        public override IReadOnlyList<Setting> Kinds => SettingCatalog.All;
+        internal override IReadOnlyList<Setting> Kinds => SettingCatalog.All;
 
         public override void CheckTarget(VMConfiguration configuration) => Inner.CheckTarget(configuration);
 

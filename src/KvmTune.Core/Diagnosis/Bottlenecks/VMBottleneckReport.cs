@@ -1,10 +1,12 @@
 // What came of watching a VM for an interval: for each area its use, saturation and errors, and the area that holds the VM back.
 using System.Globalization;
+using System.Text.Json.Serialization;
 using KvmTune.Tuning;
 
 namespace KvmTune.Diagnosis.Bottlenecks;
 
 /// <summary>What a value tells, in the words of the USE method (Gregg).</summary>
+[JsonText(typeof(EnumName))]
 public enum EvidenceKind
 {
     /// <summary>How much of a resource is used. It explains, and is no bottleneck by itself.</summary>
@@ -18,6 +20,7 @@ public enum EvidenceKind
 }
 
 /// <summary>Why an area holds a VM back. The names are fixed: scripts rely on them.</summary>
+[JsonText(typeof(EnumName))]
 public enum BottleneckCause
 {
     /// <summary>vCPUs wait for a host CPU that others use.</summary>
@@ -136,7 +139,7 @@ public sealed record AreaBottleneck
     public required string Verdict { get; init; }
 
     /// <summary>All values that were looked at.</summary>
-    public required IReadOnlyList<BottleneckEvidence> Evidence { get; init; }
+    public required IReadOnlyList<BottleneckEvidence> Evidence { get; init => field = Items.Of(value); }
 
     /// <summary>The values that tell use.</summary>
     public IReadOnlyList<BottleneckEvidence> Utilisation => Of(EvidenceKind.Utilisation);
@@ -169,10 +172,14 @@ public sealed record VMBottleneckReport
     public required string ConnectionUri { get; init; }
 
     /// <summary>When the watching began.</summary>
-    public required DateTimeOffset StartedAt { get; init; }
+    public required DateTimeOffset StartedAt { get; init => field = value.ToLocalTime(); }
 
     /// <summary>How long it took.</summary>
-    public required TimeSpan Interval { get; init; }
+    [JsonInclude]
+    internal TimeSpan Interval { get; init; }
+
+    /// <summary>How long it took, in seconds.</summary>
+    public double IntervalSeconds => Interval.TotalSeconds;
 
     /// <summary>The area that holds the VM back; null where none does.</summary>
     public TuningArea? Area { get; init; }
@@ -187,16 +194,28 @@ public sealed record VMBottleneckReport
     public required string Verdict { get; init; }
 
     /// <summary>The four areas.</summary>
-    public required IReadOnlyList<AreaBottleneck> Areas { get; init; }
+    public required IReadOnlyList<AreaBottleneck> Areas { get; init => field = Items.Of(value); }
 
     /// <summary>What could not be seen, and why.</summary>
-    public required IReadOnlyList<string> Notes { get; init; }
+    public required IReadOnlyList<string> Notes { get; init => field = Items.Of(value); }
+
+    /// <summary>What was seen of the CPU.</summary>
+    public AreaBottleneck? Cpu => Areas.FirstOrDefault(found => found.Area == TuningArea.Cpu);
+
+    /// <summary>What was seen of the disks.</summary>
+    public AreaBottleneck? Disk => Areas.FirstOrDefault(found => found.Area == TuningArea.Disk);
+
+    /// <summary>What was seen of the memory.</summary>
+    public AreaBottleneck? Memory => Areas.FirstOrDefault(found => found.Area == TuningArea.Memory);
+
+    /// <summary>What was seen of the network.</summary>
+    public AreaBottleneck? Network => Areas.FirstOrDefault(found => found.Area == TuningArea.Network);
 
     /// <summary>Whether an area holds the VM back.</summary>
     public bool HasBottleneck => Area is not null;
 
     /// <summary>The values that count against the VM.</summary>
-    public IReadOnlyList<BottleneckEvidence> Exceeded => Areas.SelectMany(area => area.Evidence).Where(evidence => evidence.IsExceeded).ToList();
+    public IReadOnlyList<BottleneckEvidence> Exceeded => Areas.SelectMany(area => area.Evidence).Where(evidence => evidence.IsExceeded).ToItems();
 
     /// <summary>One area of the report.</summary>
     /// <param name="area">CPU, disk, memory or network.</param>

@@ -1,4 +1,6 @@
 // What one VM did in one interval, as Watch-VMPerformance shows it: rates and shares made of the same counters that a verdict rests on.
+using System.Text.Json.Serialization;
+
 namespace KvmTune.Diagnosis.Bottlenecks;
 
 /// <summary>One VM in one interval. A value that is not counted is null, never 0.</summary>
@@ -14,10 +16,14 @@ public sealed record VMPerformanceSample
     public required string ConnectionUri { get; init; }
 
     /// <summary>The end of the interval.</summary>
-    public required DateTimeOffset Time { get; init; }
+    public required DateTimeOffset Time { get; init => field = value.ToLocalTime(); }
 
     /// <summary>How long it was.</summary>
-    public required TimeSpan Interval { get; init; }
+    [JsonInclude]
+    internal TimeSpan Interval { get; init; }
+
+    /// <summary>How long it was, in seconds.</summary>
+    public double IntervalSeconds => Interval.TotalSeconds;
 
     /// <summary>The time of the whole VM, QEMU's own threads included, in per cent of one host CPU.</summary>
     public double? CpuPercent { get; init; }
@@ -41,16 +47,16 @@ public sealed record VMPerformanceSample
     public double? DiskMiBPerSecond { get; init; }
 
     /// <summary>The mean time of a read or write, in ms; null where there was none.</summary>
-    public double? DiskLatencyMilliseconds { get; init; }
+    public double? DiskMs { get; init; }
 
     /// <summary>Requests under way on average, flushes included.</summary>
     public double? DiskRequestsUnderWay { get; init; }
 
     /// <summary>What the guest received, in Mbit a second.</summary>
-    public double? ReceivedMbitPerSecond { get; init; }
+    public double? RxMbit { get; init; }
 
     /// <summary>What the guest sent, in Mbit a second.</summary>
-    public double? SentMbitPerSecond { get; init; }
+    public double? TxMbit { get; init; }
 
     /// <summary>Packets that the host dropped, a second.</summary>
     public double? DropsPerSecond { get; init; }
@@ -68,7 +74,7 @@ public sealed record VMPerformanceSample
     public double? HostCpuPercent { get; init; }
 
     /// <summary>All counters: what they grew by, and gauges at the end, by the samplers' names.</summary>
-    public required IReadOnlyDictionary<string, double> Counters { get; init; }
+    public required IReadOnlyDictionary<string, double> Counters { get; init => field = Map.Of(value); }
 
     /// <summary>Makes a sample of what the counters of a VM grew by.</summary>
     public static VMPerformanceSample Of(
@@ -98,10 +104,10 @@ public sealed record VMPerformanceSample
             WriteIops = Rate(Sum(".WriteRequests")),
             FlushIops = Rate(Sum(".FlushRequests")),
             DiskMiBPerSecond = Rate(Sum(".ReadBytes") + Sum(".WriteBytes")) / 1048576,
-            DiskLatencyMilliseconds = transfers > 0 ? transferTime / transfers / 1e6 : null,
+            DiskMs = transfers > 0 ? transferTime / transfers / 1e6 : null,
             DiskRequestsUnderWay = Share(transferTime + (Sum(".FlushNanoseconds") ?? 0)) / 100,
-            ReceivedMbitPerSecond = Rate(Sum(".ReceivedBytes")) * 8 / 1e6,
-            SentMbitPerSecond = Rate(Sum(".SentBytes")) * 8 / 1e6,
+            RxMbit = Rate(Sum(".ReceivedBytes")) * 8 / 1e6,
+            TxMbit = Rate(Sum(".SentBytes")) * 8 / 1e6,
             DropsPerSecond = Rate(Sum(".ReceiveDropsPackets") + Sum(".SendDropsPackets")),
             MemoryKiB = Value("Balloon.CurrentKiB"),
             MemoryUsedPercent = BalloonFigures.UsedPercent(counters),
@@ -155,4 +161,7 @@ public sealed record VMPerformanceSample
 
         return sums;
     }
+
+    /// <summary>For example <c>db01: 48 % of a host CPU over 2 s</c>.</summary>
+    public override string ToString() => FormattableString.Invariant($"{VMName}: {CpuPercent:0} % of a host CPU over {IntervalSeconds:0.#} s");
 }

@@ -18,7 +18,7 @@ public static class GeneralFindings
         nameof(RestartPending), TuningArea.General, FindingSeverity.Medium, WorkloadKinds.Any,
         "What is configured is not what runs: a measurement now says nothing of it, and the next restart changes the VM.",
         "libvirt formatdomain; virsh manual, --config",
-        static context => context.VM.PendingRestart.Where(difference => !difference.CanBeLive).ToList() is { Count: > 0 } pending
+        static context => context.VM.PendingRestart is { Count: > 0 } pending
             ?
             [
                 new FindingObservation(

@@ -2,6 +2,7 @@
 namespace KvmTune.Measurement.Streams;
 
 /// <summary>Whose clock a load's reports are on.</summary>
+[JsonText(typeof(EnumName))]
 public enum StreamClock
 {
     /// <summary>The host's monotonic clock.</summary>

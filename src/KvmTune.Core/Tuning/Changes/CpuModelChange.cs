@@ -15,7 +15,7 @@ public sealed record CpuModelChange : VMChange
     private static readonly SettingPath TopologyPath = Cpu.Child("topology");
 
     /// <summary>The settings that the change sets, by path; null for "not set".</summary>
-    public required IReadOnlyList<SettingValue> Values { get; init; }
+    public required IReadOnlyList<SettingValue> Values { get; init => field = Items.Of(value); }
 
     /// <inheritdoc/>
     public override TuningArea Area => TuningArea.Cpu;
@@ -51,7 +51,7 @@ public sealed record CpuModelChange : VMChange
     }
 
     /// <inheritdoc/>
-    public override IReadOnlyList<SettingValue> Settings => Values;
+    internal override IReadOnlyList<SettingValue> Settings => Values;
 
     /// <summary>
     /// The settings of a CPU mode: host-passthrough, host-model, maximum, or a named model. They are written as libvirt itself
@@ -119,7 +119,7 @@ public sealed record CpuModelChange : VMChange
     }
 
     /// <inheritdoc/>
-    public override IReadOnlyList<Setting> Kinds => CpuSettings;
+    internal override IReadOnlyList<Setting> Kinds => CpuSettings;
 
     /// <inheritdoc/>
     public override void CheckTarget(VMConfiguration configuration)

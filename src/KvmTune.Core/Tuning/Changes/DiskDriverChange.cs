@@ -22,7 +22,7 @@ public sealed record DiskDriverChange : VMChange
     public required string Disk { get; init; }
 
     /// <summary>The attributes by libvirt's names (<c>cache</c>, <c>io</c>, <c>discard</c>, <c>detect_zeroes</c>); null for "not set".</summary>
-    public required IReadOnlyDictionary<string, string?> Options { get; init; }
+    public required IReadOnlyDictionary<string, string?> Options { get; init => field = Map.Of(value); }
 
     /// <summary>A change of one option.</summary>
     public static DiskDriverChange Of(string disk, string option, string? value) =>
@@ -39,7 +39,7 @@ public sealed record DiskDriverChange : VMChange
         $"disk {Disk}: {string.Join(", ", OrderedOptions.Select(option => option.Value is null ? $"no {option.Key}" : $"{option.Key}={option.Value}"))}";
 
     /// <inheritdoc/>
-    public override IReadOnlyList<SettingValue> Settings =>
+    internal override IReadOnlyList<SettingValue> Settings =>
         OrderedOptions.Select(option => new SettingValue(OptionPath(option.Key), option.Value)).ToList();
 
     private IEnumerable<KeyValuePair<string, string?>> OrderedOptions => Options.OrderBy(option => option.Key, StringComparer.Ordinal);
@@ -47,7 +47,7 @@ public sealed record DiskDriverChange : VMChange
     private SettingPath DiskPath => DiskSettings.Path(Disk);
 
     /// <inheritdoc/>
-    public override IReadOnlyList<Setting> Kinds => DriverSettings;
+    internal override IReadOnlyList<Setting> Kinds => DriverSettings;
 
     /// <inheritdoc/>
     public override void CheckTarget(VMConfiguration configuration) => DiskSettings.Require(configuration, Disk);

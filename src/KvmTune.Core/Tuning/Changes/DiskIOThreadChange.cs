@@ -30,13 +30,13 @@ public sealed record DiskIOThreadChange : VMChange
     public int? Controller { get; init; }
 
     /// <summary>The attributes of the <c>&lt;driver&gt;</c> (<c>iothread</c>, <c>queues</c>); null for "not set".</summary>
-    public required IReadOnlyDictionary<string, string?> Options { get; init; }
+    public required IReadOnlyDictionary<string, string?> Options { get; init => field = Map.Of(value); }
 
     /// <summary>The I/O threads in the <c>&lt;driver&gt;</c>'s list, for a disk that several serve: each id, and whether it is in the list.</summary>
-    public IReadOnlyDictionary<int, bool> SharedBy { get; init; } = new Dictionary<int, bool>();
+    public IReadOnlyDictionary<int, bool> SharedBy { get; init => field = Map.Of(value); } = Map<int, bool>.None;
 
     /// <summary>The VM's I/O threads that are made or taken away: each id, and whether it is there. One that something else uses by then stays.</summary>
-    public IReadOnlyDictionary<int, bool> Threads { get; init; } = new Dictionary<int, bool>();
+    public IReadOnlyDictionary<int, bool> Threads { get; init => field = Map.Of(value); } = Map<int, bool>.None;
 
     /// <inheritdoc/>
     public override TuningArea Area => TuningArea.Disk;
@@ -70,7 +70,7 @@ public sealed record DiskIOThreadChange : VMChange
     }
 
     /// <inheritdoc/>
-    public override IReadOnlyList<SettingValue> Settings => new List<SettingValue>(
+    internal override IReadOnlyList<SettingValue> Settings => new List<SettingValue>(
     [
         .. Threads.OrderBy(thread => thread.Key).Select(thread => new SettingValue(IOThreadElements.PathOf(thread.Key), Presence(thread.Value))),
         .. Options.OrderBy(option => option.Key, StringComparer.Ordinal).Select(option => new SettingValue(DriverPath.At(option.Key), option.Value)),
@@ -82,7 +82,7 @@ public sealed record DiskIOThreadChange : VMChange
     private SettingPath DriverPath => OwnerPath.Child("driver");
 
     /// <inheritdoc/>
-    public override IReadOnlyList<Setting> Kinds => ThreadSettings;
+    internal override IReadOnlyList<Setting> Kinds => ThreadSettings;
 
     /// <inheritdoc/>
     public override void CheckTarget(VMConfiguration configuration)

@@ -20,7 +20,7 @@ public sealed record DiskThrottleChange : VMChange
     public required string Disk { get; init; }
 
     /// <summary>The limits by libvirt's names, in bytes/s, operations/s and seconds; null for "no limit".</summary>
-    public required IReadOnlyDictionary<string, ulong?> Limits { get; init; }
+    public required IReadOnlyDictionary<string, ulong?> Limits { get; init => field = Map.Of(value); }
 
     /// <summary>Whether the disk's place in a throttle group is set too, to <see cref="Group"/>.</summary>
     public bool SetsGroup { get; init; }
@@ -56,7 +56,7 @@ public sealed record DiskThrottleChange : VMChange
     }
 
     /// <inheritdoc/>
-    public override IReadOnlyList<SettingValue> Settings => new List<SettingValue>(
+    internal override IReadOnlyList<SettingValue> Settings => new List<SettingValue>(
     [
         .. Ordered.Select(limit => new SettingValue(LimitPath(limit.Key), limit.Value is { } value ? Text(value) : null)),
         .. SetsGroup ? new[] { new SettingValue(LimitPath("group_name"), Group) } : [],
@@ -89,7 +89,7 @@ public sealed record DiskThrottleChange : VMChange
     }
 
     /// <inheritdoc/>
-    public override IReadOnlyList<Setting> Kinds => LimitSettings;
+    internal override IReadOnlyList<Setting> Kinds => LimitSettings;
 
     /// <inheritdoc/>
     public override void CheckTarget(VMConfiguration configuration) => DiskSettings.Require(configuration, Disk);

@@ -24,6 +24,9 @@ public sealed record HugePageElement(string? Size, string? Unit, string? GuestNo
     /// <param name="guestNodes">The guest's NUMA cells that it is for; null for all.</param>
     public static HugePageElement Of(long pageSizeKiB, CpuSet? guestNodes = null) =>
         new(pageSizeKiB.ToString(CultureInfo.InvariantCulture), "KiB", guestNodes?.ToString());
+
+    /// <summary>For example <c>2048 KiB</c>.</summary>
+    public override string ToString() => Size is null ? "default" : $"{Size} {Unit ?? "KiB"}";
 }
 
 /// <summary>
@@ -45,7 +48,7 @@ public sealed record HugePagesChange : VMChange
     /// The pages, a place each; places behind the last page are for those that the document has and that go. No page at all
     /// means the host's default size.
     /// </summary>
-    public IReadOnlyList<HugePageElement> Pages { get; init; } = [];
+    public IReadOnlyList<HugePageElement> Pages { get; init => field = Items.Of(value); } = Items<HugePageElement>.None;
 
     /// <summary>Whether the memory is locked into the host's; null leaves that as it is.</summary>
     public bool? Locked { get; init; }
@@ -71,7 +74,7 @@ public sealed record HugePagesChange : VMChange
     }.OfType<string>());
 
     /// <inheritdoc/>
-    public override IReadOnlyList<SettingValue> Settings
+    internal override IReadOnlyList<SettingValue> Settings
     {
         get
         {
@@ -127,7 +130,7 @@ public sealed record HugePagesChange : VMChange
     public static IReadOnlyList<HugePageElement> NoPages(IReadOnlyList<HugePageElement> existing) => Padded([], existing.Count);
 
     /// <inheritdoc/>
-    public override IReadOnlyList<Setting> Kinds => BackingSettings;
+    internal override IReadOnlyList<Setting> Kinds => BackingSettings;
 
     /// <inheritdoc/>
     public override void CheckTarget(VMConfiguration configuration)

@@ -15,7 +15,7 @@ public sealed record NicQueuesChange : VMChange
     private static readonly Setting[] NicSettings = [.. SettingCatalog.All.Where(setting => setting.Elements.Any(element => element.Name == "interface"))];
 
     /// <summary>The attributes of each NIC by its hardware address: <c>queues</c>, <c>name</c> (the backend), <c>rx_queue_size</c>, <c>tx_queue_size</c>; null for "not set".</summary>
-    public required IReadOnlyDictionary<string, IReadOnlyDictionary<string, string?>> Nics { get; init; }
+    public required IReadOnlyDictionary<string, IReadOnlyDictionary<string, string?>> Nics { get; init => field = Map.Of(value); }
 
     /// <inheritdoc/>
     public override TuningArea Area => TuningArea.Network;
@@ -28,7 +28,7 @@ public sealed record NicQueuesChange : VMChange
         .Select(group => $"NIC {string.Join(", ", group.Select(nic => nic.Key))}: {group.Key}"));
 
     /// <inheritdoc/>
-    public override IReadOnlyList<SettingValue> Settings => new List<SettingValue>(
+    internal override IReadOnlyList<SettingValue> Settings => new List<SettingValue>(
     [
         .. from nic in Ordered
            from option in nic.Value.OrderBy(option => option.Key, StringComparer.Ordinal)
@@ -45,7 +45,7 @@ public sealed record NicQueuesChange : VMChange
         vm.Nics.FirstOrDefault(nic => string.Equals(nic.Mac, mac, StringComparison.OrdinalIgnoreCase));
 
     /// <inheritdoc/>
-    public override IReadOnlyList<Setting> Kinds => NicSettings;
+    internal override IReadOnlyList<Setting> Kinds => NicSettings;
 
     /// <inheritdoc/>
     public override void CheckTarget(VMConfiguration configuration)

@@ -20,6 +20,9 @@ public sealed record NumaCellPolicy(int CellId, string? Mode, string? NodeSet)
 
     /// <summary>The policy of the same cell, with other values.</summary>
     internal NumaCellPolicy With(Func<SettingPath, string?> valueOf) => this with { Mode = valueOf(Path.At("mode")), NodeSet = valueOf(Path.At("nodeset")) };
+
+    /// <summary>For example <c>cell 0: strict on nodes 0</c>.</summary>
+    public override string ToString() => FormattableString.Invariant($"cell {CellId}: {Mode ?? "default"} on nodes {NodeSet ?? "-"}");
 }
 
 /// <summary>
@@ -47,7 +50,7 @@ public sealed record NumaPolicyChange : VMChange
     public bool RunningIsRestrictive { get; init; }
 
     /// <summary>The policies of single guest cells that are set or cleared with it; libvirt takes them only where the cells exist.</summary>
-    public IReadOnlyList<NumaCellPolicy> CellPolicies { get; init; } = [];
+    public IReadOnlyList<NumaCellPolicy> CellPolicies { get; init => field = Items.Of(value); } = Items<NumaCellPolicy>.None;
 
     /// <inheritdoc/>
     public override TuningArea Area => TuningArea.Memory;
@@ -61,7 +64,7 @@ public sealed record NumaPolicyChange : VMChange
         .Prepend(Nodes is null && Mode is null ? "no NUMA policy" : $"memory {Mode ?? "strict"} from host node {Nodes}"));
 
     /// <inheritdoc/>
-    public override IReadOnlyList<SettingValue> Settings => new List<SettingValue>(
+    internal override IReadOnlyList<SettingValue> Settings => new List<SettingValue>(
     [
         new(Memory.At("mode"), Mode),
         new(Memory.At("nodeset"), NodeSet),
@@ -70,7 +73,7 @@ public sealed record NumaPolicyChange : VMChange
     ]);
 
     /// <inheritdoc/>
-    public override IReadOnlyList<Setting> Kinds => PolicySettings;
+    internal override IReadOnlyList<Setting> Kinds => PolicySettings;
 
     /// <inheritdoc/>
     public override void CheckTarget(VMConfiguration configuration)

@@ -10,7 +10,7 @@ namespace KvmTune.Tuning.Changes;
 public abstract record PinChange : VMChange
 {
     /// <summary>The host CPUs of each thread by its number; null takes the pin away.</summary>
-    public required IReadOnlyDictionary<int, CpuSet?> Pins { get; init; }
+    public required IReadOnlyDictionary<int, CpuSet?> Pins { get; init => field = Map.Of(value); }
 
     /// <inheritdoc/>
     public override TuningArea Area => TuningArea.Cpu;
@@ -24,11 +24,11 @@ public abstract record PinChange : VMChange
         : $"pin {ThreadName(pin.Key)} to host CPU {pin.Value}"));
 
     /// <inheritdoc/>
-    public override IReadOnlyList<SettingValue> Settings =>
+    internal override IReadOnlyList<SettingValue> Settings =>
         OrderedPins.Select(pin => new SettingValue(PinPath(pin.Key), pin.Value?.ToString())).ToList();
 
     /// <inheritdoc/>
-    public override IReadOnlyList<Setting> Kinds => new[] { Pin };
+    internal override IReadOnlyList<Setting> Kinds => new[] { Pin };
 
     /// <summary>The pins in the order of the threads.</summary>
     protected IEnumerable<KeyValuePair<int, CpuSet?>> OrderedPins => Pins.OrderBy(pin => pin.Key);

@@ -24,7 +24,7 @@ public sealed record PlacementChange : VMChange
     public NumaPolicyChange? NumaPolicy { get; init; }
 
     /// <inheritdoc/>
-    public override IReadOnlyList<VMChange> Parts =>
+    internal override IReadOnlyList<VMChange> Parts =>
         new VMChange?[] { VcpuPins, EmulatorPin, IOThreadPins, NumaPolicy }.OfType<VMChange>().Select(part => part with { Scope = Scope }).ToList();
 
     /// <inheritdoc/>
@@ -43,10 +43,10 @@ public sealed record PlacementChange : VMChange
     }.OfType<string>());
 
     /// <inheritdoc/>
-    public override IReadOnlyList<SettingValue> Settings => Parts.SelectMany(part => part.Settings).ToList();
+    internal override IReadOnlyList<SettingValue> Settings => Parts.SelectMany(part => part.Settings).ToList();
 
     /// <inheritdoc/>
-    public override IReadOnlyList<Setting> Kinds => [.. Parts.SelectMany(part => part.Kinds)];
+    internal override IReadOnlyList<Setting> Kinds => [.. Parts.SelectMany(part => part.Kinds)];
 
     /// <inheritdoc/>
     public override void CheckTarget(VMConfiguration configuration)

@@ -18,7 +18,7 @@ public sealed record TuningStateChange : VMChange
     public required string Label { get; init; }
 
     /// <summary>The settings, in the order in which they are set; null for "not set".</summary>
-    public required IReadOnlyList<SettingValue> Values { get; init; }
+    public required IReadOnlyList<SettingValue> Values { get; init => field = Items.Of(value); }
 
     /// <inheritdoc/>
     public override TuningArea Area => TuningArea.General;
@@ -33,7 +33,7 @@ public sealed record TuningStateChange : VMChange
     public override string Title => $"tuning state of {Label}";
 
     /// <inheritdoc/>
-    public override IReadOnlyList<SettingValue> Settings => Values;
+    internal override IReadOnlyList<SettingValue> Settings => Values;
 
     /// <summary>The change that leads a VM to a state.</summary>
     /// <param name="state">The state.</param>
@@ -51,7 +51,7 @@ public sealed record TuningStateChange : VMChange
     }
 
     /// <inheritdoc/>
-    public override IReadOnlyList<Setting> Kinds => All;
+    internal override IReadOnlyList<Setting> Kinds => All;
 
     /// <inheritdoc/>
     public override void CheckTarget(VMConfiguration configuration)

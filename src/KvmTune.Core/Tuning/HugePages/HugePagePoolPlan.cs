@@ -14,10 +14,10 @@ public sealed record HugePagePoolPlan
     public required HugePagePoolRequest Request { get; init; }
 
     /// <summary>The pools before: one, or one for each node.</summary>
-    public required IReadOnlyList<HugePagePool> Before { get; init; }
+    public required IReadOnlyList<HugePagePool> Before { get; init => field = Items.Of(value); }
 
     /// <summary>What speaks against it.</summary>
-    public IReadOnlyList<string> Warnings { get; init; } = [];
+    public IReadOnlyList<string> Warnings { get; init => field = Items.Of(value); } = Items<string>.None;
 
     /// <summary>False when the pool has that size already.</summary>
     public bool HasChanges => Before.Sum(pool => pool.Total - (pool.Surplus ?? 0)) != Request.Count;
@@ -29,6 +29,9 @@ public sealed record HugePagePoolPlan
 
     /// <summary>The virsh command that does the same.</summary>
     public string VirshCommand => VirshText.AllocatePages(ConnectionUri, Request.PageSizeKiB, Request.Count, Request.Node, add: false);
+
+    /// <summary>For example <c>512 pages of 2048 KiB</c>.</summary>
+    public override string ToString() => Title;
 }
 
 /// <summary>What setting a pool did.</summary>
@@ -59,7 +62,7 @@ public sealed record HugePagePoolResult
     public required HugePagePoolPlan Plan { get; init; }
 
     /// <summary>The pools as they were read back: one, or one for each node.</summary>
-    public required IReadOnlyList<HugePagePool> After { get; init; }
+    public required IReadOnlyList<HugePagePool> After { get; init => field = Items.Of(value); }
 
     /// <summary>The file that keeps the pool's size over a restart of the host; null when that was not asked for, or is not possible.</summary>
     public string? PersistedTo { get; init; }
@@ -69,4 +72,7 @@ public sealed record HugePagePoolResult
 
     /// <summary>The virsh command that does the same.</summary>
     public string VirshCommand => Plan.VirshCommand;
+
+    /// <summary>For example <c>host1: 256 -> 512 pages of 2048 KiB</c>.</summary>
+    public override string ToString() => FormattableString.Invariant($"{HostName}: {CountBefore} -> {Count} pages of {PageSizeKiB} KiB");
 }

@@ -10,7 +10,11 @@ namespace KvmTune.Tuning.HugePages;
 /// <param name="PageSizeKiB">The page size in KiB.</param>
 /// <param name="Count">How many pages the pool is to have.</param>
 /// <param name="Node">The NUMA node; null for the host as a whole, where the kernel spreads the pages over the nodes.</param>
-public sealed record HugePagePoolRequest(long PageSizeKiB, long Count, int? Node);
+public sealed record HugePagePoolRequest(long PageSizeKiB, long Count, int? Node)
+{
+    /// <summary>For example <c>512 pages of 2048 KiB</c>.</summary>
+    public override string ToString() => FormattableString.Invariant($"{Count} pages of {PageSizeKiB} KiB{(Node is { } node ? FormattableString.Invariant($" on node {node}") : null)}");
+}
 
 /// <summary>The pools of one host.</summary>
 public sealed class HugePagePools

@@ -74,7 +74,7 @@ public static class DiskThrottleRules
             return RuleCheck.BrokenBy(
                 [.. change.Limits.Where(limit => limit.Value is null && before is not null && Has(before, limit.Key)).Select(limit => $"{limit.Key}={before!.Throttle[limit.Key]} of disk '{disk.Target}' becomes no limit")],
                 "no limit that was set is taken away",
-                "Name it too if it shall stay.");
+                "Name it too to keep it.");
         }));
 
     /// <summary>Disks of one group share one budget.</summary>

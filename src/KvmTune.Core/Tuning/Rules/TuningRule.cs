@@ -2,6 +2,7 @@
 namespace KvmTune.Tuning.Rules;
 
 /// <summary>What a broken rule means.</summary>
+[JsonText(typeof(EnumName))]
 public enum RuleSeverity
 {
     /// <summary>The change is not made.</summary>

@@ -1,0 +1,42 @@
+// The numbers of vCPUs or I/O threads that a parameter names: 0, 0,1, '0-3,^2' or * for all.
+using System.Globalization;
+using KvmTune.Topology;
+
+namespace KvmTune.Cmdlets.Common;
+
+/// <summary>Reads lists of numbers.</summary>
+internal static class NumberLists
+{
+    /// <summary>The numbers that texts name, in order and each once.</summary>
+    /// <param name="texts">Numbers, libvirt's lists, or *.</param>
+    /// <param name="all">The numbers that * means.</param>
+    /// <param name="thing">What is numbered, for the error: <c>vCPU</c>.</param>
+    /// <exception cref="KvmTuneException">A text is no list of numbers (<c>InvalidNumber</c>).</exception>
+    public static IReadOnlyList<int> Of(IEnumerable<string> texts, IEnumerable<int> all, string thing)
+    {
+        var numbers = new List<int>();
+        foreach (var text in texts)
+        {
+            if (text.Trim() == "*")
+            {
+                numbers.AddRange(all);
+            }
+            else if (CpuSet.TryParse(text, out var set) && !set.IsEmpty)
+            {
+                numbers.AddRange(set.Numbers);
+            }
+            else if (int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number))
+            {
+                // A negative number is a number, and the change says that the VM has no such vCPU.
+                numbers.Add(number);
+            }
+            else
+            {
+                throw new KvmTuneException(
+                    "InvalidNumber", KvmTuneErrorCategory.InvalidArgument, $"'{text}' names no {thing}. Write a number (0), several (0,1 or '0-3'), or * for all.");
+            }
+        }
+
+        return [.. numbers.Distinct().Order()];
+    }
+}

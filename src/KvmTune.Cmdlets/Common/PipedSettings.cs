@@ -1,0 +1,47 @@
+// The settings that came by the pipeline, each by the name of a property: which of them count.
+using System.Management.Automation;
+using System.Reflection;
+using KvmTune.Topology;
+
+namespace KvmTune.Cmdlets.Common;
+
+/// <summary>
+/// Tells a wish from a state. A row of a CSV file says what is wished for; a part of a VM (a disk of Get-VMTopology) has properties of the
+/// same names that say how it is, and is taken for its name only. An empty cell says nothing.
+/// </summary>
+internal sealed class PipedSettings
+{
+    private readonly List<(PropertyInfo Property, object? Default)> _open;
+    private readonly PSCmdlet _cmdlet;
+
+    /// <summary>To be made before the first object comes: what is bound by then was said on the command line.</summary>
+    public PipedSettings(PSCmdlet cmdlet)
+    {
+        _cmdlet = cmdlet;
+        _open = !cmdlet.MyInvocation.ExpectingInput ? [] :
+        [
+            .. cmdlet.GetType().GetProperties()
+                .Where(property => property.GetCustomAttributes<ParameterAttribute>().Any(parameter => parameter.ValueFromPipelineByPropertyName && !parameter.ValueFromPipeline)
+                    && !cmdlet.MyInvocation.BoundParameters.ContainsKey(property.Name))
+                .Select(property => (property, property.GetValue(cmdlet))),
+        ];
+    }
+
+    /// <summary>Forgets what does not count of the present object.</summary>
+    /// <param name="source">The object.</param>
+    public void Settle(object? source)
+    {
+        foreach (var (property, value) in _open)
+        {
+            if (_cmdlet.MyInvocation.BoundParameters.TryGetValue(property.Name, out var bound)
+                && (bound is null or "" || (IsPart(source) && !property.IsDefined(typeof(NamesPartAttribute)))))
+            {
+                property.SetValue(_cmdlet, value);
+                _cmdlet.MyInvocation.BoundParameters.Remove(property.Name);
+            }
+        }
+    }
+
+    private static bool IsPart(object? source) => source is VMPart
+        || (source is not null && PSObject.AsPSObject(source).TypeNames.Any(name => name.StartsWith("Deserialized.KvmTune.Topology.", StringComparison.Ordinal)));
+}

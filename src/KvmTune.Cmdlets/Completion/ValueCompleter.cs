@@ -1,0 +1,41 @@
+// Completes parameters whose values nobody can list: times and ages by examples, and nothing else, so that PowerShell does not offer files.
+using System.Collections;
+using System.Management.Automation;
+using System.Management.Automation.Language;
+using System.Reflection;
+using KvmTune.Cmdlets.Common;
+
+namespace KvmTune.Cmdlets.Completion;
+
+/// <summary>Examples of times, and for anything else what was typed.</summary>
+public sealed class ValueCompleter : IArgumentCompleter
+{
+    private static readonly string[] Times = ["10s", "30s", "2m", "5m", "1h"];
+    private static readonly string[] Ages = ["1h", "12h", "1d", "7d", "30d"];
+
+    /// <inheritdoc/>
+    public IEnumerable<CompletionResult> CompleteArgument(
+        string commandName, string parameterName, string wordToComplete, CommandAst commandAst, IDictionary fakeBoundParameters)
+    {
+        var typed = wordToComplete ?? string.Empty;
+        var property = CmdletParameters.Find(commandName, parameterName);
+        string[] examples = property?.IsDefined(typeof(DurationTransformationAttribute)) == true ? Times
+            : property?.IsDefined(typeof(MomentTransformationAttribute)) == true ? Ages
+            : [];
+        var fitting = Array.FindAll(examples, example => example.StartsWith(typed, StringComparison.OrdinalIgnoreCase));
+        return fitting.Length > 0
+            ? fitting.Select(example => new CompletionResult(example, example, CompletionResultType.ParameterValue, example))
+            // Without any result PowerShell would offer the files of the folder.
+            : [new CompletionResult(typed.Length > 0 ? typed : " ", typed.Length > 0 ? typed : "(a value)", CompletionResultType.ParameterValue, "There is no list of what this parameter takes.")];
+    }
+}
+
+/// <summary>Finds the property behind a parameter.</summary>
+internal static class CmdletParameters
+{
+    /// <summary>The property; null where there is none.</summary>
+    public static PropertyInfo? Find(string command, string parameter) => typeof(CmdletParameters).Assembly.GetTypes()
+        .Where(type => type.GetCustomAttribute<CmdletAttribute>() is { } cmdlet && command.EndsWith($"{cmdlet.VerbName}-{cmdlet.NounName}", StringComparison.OrdinalIgnoreCase))
+        .Select(type => type.GetProperty(parameter, BindingFlags.Instance | BindingFlags.Public | BindingFlags.IgnoreCase))
+        .FirstOrDefault(property => property is not null);
+}

@@ -1,0 +1,63 @@
+// The JSON of every object that a cmdlet emits is described in module/schemas, a file for each type, written from the types themselves.
+// Run with KVMTUNE_WRITE_DOCS=1 to write them anew. tests/Pester/Objects.Tests.ps1 holds what ConvertTo-Json makes to these files.
+using System.Management.Automation;
+using System.Reflection;
+using KvmTune.Cmdlets.Common;
+using KvmTune.Tests.Corpus;
+using Xunit;
+
+namespace KvmTune.Tests.Documentation;
+
+public sealed class JsonSchemasTests
+{
+    private const string Write = "KVMTUNE_WRITE_DOCS=1 dotnet test tests/KvmTune.Tests --filter JsonSchemas";
+
+    private static string Folder => Path.Combine(LibvirtCorpus.RepositoryRoot(), "module", "schemas");
+
+    private static IReadOnlyList<Type> Emitted { get; } =
+    [
+        // The reference assemblies of PowerShell make no attribute, so they are read as data.
+        .. typeof(VMCmdlet).Assembly.GetExportedTypes().SelectMany(type => type.CustomAttributes).Where(attribute => attribute.AttributeType == typeof(OutputTypeAttribute))
+            .SelectMany(attribute => attribute.ConstructorArguments).SelectMany(Types)
+            .Where(type => type.Namespace?.StartsWith("KvmTune", StringComparison.Ordinal) == true).Distinct().OrderBy(type => type.Name, StringComparer.Ordinal),
+    ];
+
+    public static TheoryData<string> Names => [.. Emitted.Select(type => type.Name)];
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void The_schema_of_a_type_says_what_its_JSON_has(string name)
+    {
+        var file = Path.Combine(Folder, $"{name}.schema.json");
+        var expected = JsonSchemaOf.Type(Emitted.Single(type => type.Name == name));
+        if (Environment.GetEnvironmentVariable("KVMTUNE_WRITE_DOCS") == "1")
+        {
+            Directory.CreateDirectory(Folder);
+            File.WriteAllText(file, expected);
+        }
+
+        Assert.True(File.Exists(file), $"{name} is emitted by a cmdlet and has no schema: {Write} writes module/schemas/{name}.schema.json; read it, and commit it.");
+        Assert.True(expected == File.ReadAllText(file), $"module/schemas/{name}.schema.json does not say what {name} has. {Write} writes it anew; CHANGELOG.md says what changed.");
+    }
+
+    [Fact]
+    public void No_schema_is_of_a_type_that_is_gone() => Assert.Equal(
+        Emitted.Select(type => $"{type.Name}.schema.json"), Directory.EnumerateFiles(Folder).Select(file => Path.GetFileName(file)).Order(StringComparer.Ordinal));
+
+    [Fact]
+    public void An_object_of_an_emitted_type_is_a_short_line_as_text()
+    {
+        // The text that the compiler gives a record is all that it has, over kilobytes.
+        Assert.All(JsonSchemaOf.Reached(Emitted), type => Assert.False(
+            type.GetMethod("<Clone>$") is not null
+                && type.GetMethod(nameof(ToString), Type.EmptyTypes)!.IsDefined(typeof(System.Runtime.CompilerServices.CompilerGeneratedAttribute), inherit: false),
+            $"{type.FullName} is shown by what the compiler makes of a record. Give it a ToString of one short line."));
+    }
+
+    private static IEnumerable<Type> Types(CustomAttributeTypedArgument argument) => argument.Value switch
+    {
+        Type type => [type],
+        IEnumerable<CustomAttributeTypedArgument> several => several.SelectMany(Types),
+        _ => [],
+    };
+}

@@ -1,0 +1,260 @@
+# Objects go anywhere: into JSON, CSV, Clixml, jobs and other runspaces, with values that a person can read; and rows and parts go into cmdlets.
+# Needs no guest.
+BeforeDiscovery {
+    Import-Module "$PSScriptRoot/../../out/KvmTune/KvmTune.psd1" -Force
+    $names = 'Connection', 'Host', 'VM', 'Vcpu', 'Disk', 'Nic', 'Plan', 'Result', 'Entry', 'Checkpoint', 'Placement', 'Map', 'Performance', 'Comparison', 'Finding', 'Bottleneck', 'Sample', 'Experiment', 'Plot'
+    $tables = foreach ($type in (Get-FormatData KvmTune.*)) {
+        foreach ($view in $type.FormatViewDefinition) {
+            if ($view.Control -is [System.Management.Automation.TableControl]) {
+                foreach ($name in $type.TypeNames) {
+                    @{ Type = $name; Heads = @(for ($i = 0; $i -lt $view.Control.Headers.Count; $i++) { $view.Control.Headers[$i].Label ? $view.Control.Headers[$i].Label : $view.Control.Rows[0].Columns[$i].DisplayEntry.Value }) }
+                }
+            }
+        }
+    }
+}
+BeforeAll {
+    Import-Module "$PSScriptRoot/Lab.psm1" -Force
+    Import-KvmTune
+    $WarningPreference = 'SilentlyContinue'
+    $schemas = Join-Path (Split-Path (Get-ModulePath)) schemas
+    $uri = 'test:///default'
+    $null = Connect-VMHost $uri
+    $things = @{
+        Connection = Connect-VMHost $uri
+        Host = Get-VMHostTopology $uri
+        VM = Get-VMTopology test
+        Plan = Set-VcpuPin test -Map @{ 0 = '2'; 1 = '4' } -AsPlan
+        Result = Set-VcpuPin test -Map @{ 0 = '2'; 1 = '4' } -Scope Config
+        Checkpoint = Checkpoint-VMTuning test objects -Force
+        Placement = New-VcpuPinPlan db01 -ConnectionUri (New-TestHost (Join-Path $TestDrive objects))
+        Map = Show-VMHostMap $uri
+        Performance = New-Performance (200..211)
+        Comparison = Compare-VMPerformance (New-Performance (200..211)) (New-Performance (100..111))
+        Finding = (Test-VMTuning test)[0]
+        Bottleneck = Find-VMBottleneck test -Interval 0.1
+        Sample = Watch-VMPerformance test -Interval 0.1 -Count 1
+    }
+    $things.Vcpu = $things.VM.Vcpus[0]
+
+    # A host of VMs that are shut off and have a NIC each.
+    function New-RichHost([string[]] $Name) {
+        $folder = Join-Path $TestDrive ([guid]::NewGuid())
+        $uri = New-TestHost $folder $Name -ShutOff
+        $text = [regex]::Replace((Get-Content "$folder/node.xml" -Raw), '</devices>', {
+                "<interface type='network'><mac address='52:54:00:00:00:0$((++$script:number))'/><source network='default'/><model type='virtio'/></interface></devices>"
+            })
+        Set-Content "$folder/node.xml" $text
+        $uri
+    }
+    $script:number = 0
+    $rich = New-RichHost 'db01'
+    $things.Disk = (Get-VMTopology db01 -ConnectionUri $rich).Disks[0]
+    $things.Nic = (Get-VMTopology db01 -ConnectionUri $rich).Nics[0]
+    $things.Entry = @(Get-VMTuningHistory test)[-1]
+    $things.Experiment = New-Experiment $things.Comparison $things.Result
+    $things.Plot = $things.Comparison | Show-VMComparison
+}
+AfterAll { foreach ($host1 in $uri, $rich) { if ($host1) { Disconnect-VMHost $host1 -ErrorAction Ignore } } }
+
+Describe 'A <_>' -ForEach $names {
+    It 'goes through ConvertTo-Json as its schema says, whatever the depth' {
+        $thing = $things[$_]
+        $json = ConvertTo-Json $thing -Depth 100 -WarningAction Stop
+        $schema = Join-Path $schemas "$($thing.GetType().Name).schema.json"
+        if (Test-Path $schema) { $json | Test-Json -SchemaFile $schema -ErrorAction Stop | Should -BeTrue }
+        foreach ($depth in 0, 1, 2, 3, 5) {
+            $short = ConvertTo-Json $thing -Depth $depth -WarningAction Ignore
+            $short | Should -Not -Match 'System\.|KvmTune\.[A-Z]\w+\.\w+|`[12]'
+            { $short | ConvertFrom-Json } | Should -Not -Throw
+        }
+        $thing | ConvertTo-Json -Depth 100 | ConvertFrom-Json | Should -Not -BeNullOrEmpty
+    }
+
+    It 'goes through ConvertTo-Csv with values that a person can read' {
+        $row = $things[$_] | ConvertTo-Csv | ConvertFrom-Csv
+        foreach ($cell in $row.PSObject.Properties) {
+            $cell.Value | Should -Not -Match 'System\.|KvmTune\.[A-Z]\w+\.\w+|\w+ \{ ' -Because $cell.Name
+        }
+    }
+
+    It 'is a short line as text' {
+        if ($_ -notin 'Map', 'Plot') {
+            "$($things[$_])".Length | Should -BeIn (1..300)
+            "$($things[$_])" | Should -Not -Match "`n|\{"
+        }
+    }
+
+    It 'goes through Export-Clixml, and what came back goes through ConvertTo-Json and ConvertTo-Csv too' {
+        $things[$_] | Export-Clixml "$TestDrive/thing.xml"
+        $back = Import-Clixml "$TestDrive/thing.xml"
+        { $back | ConvertTo-Json -Depth 3 -WarningAction Ignore | ConvertFrom-Json } | Should -Not -Throw
+        ($back | ConvertTo-Csv) -join "`n" | Should -Not -Match 'System\.Collections'
+    }
+
+    It 'is the same in another runspace' {
+        $thing = $things[$_]
+        $there = 1 | ForEach-Object -Parallel { ConvertTo-Json $using:thing -Depth 3 -WarningAction Ignore }
+        $there | Should -Be (ConvertTo-Json $thing -Depth 3 -WarningAction Ignore)
+    }
+}
+
+Describe 'Objects of a job' {
+    It 'are readable without the module' {
+        $json = Start-Job { param($module) Import-Module $module; Get-VMTopology test -ConnectionUri test:///default } -ArgumentList (Get-ModulePath) |
+            Receive-Job -Wait -AutoRemoveJob | ConvertTo-Json -WarningAction Ignore | ConvertFrom-Json
+        $json.VMName | Should -Be test
+        $json.State | Should -Be Running
+    }
+}
+
+Describe 'JSON of a VM' {
+    BeforeAll { $json = Get-VMTopology test | ConvertTo-Json -Depth 100 | ConvertFrom-Json -AsHashtable }
+
+    It 'has enums by name, keys as text and units in names' {
+        $json.State | Should -Be Running
+        $json.Configured.Memory.MaximumKiB | Should -Be $things.VM.Configured.Memory.MaximumKiB
+        $json.Vcpus[0].Keys | Should -Contain CpuTimeSeconds
+        $json.Configured.VcpuPins['0'].Text | Should -Be '2'
+    }
+
+    It 'of a VM whose CPUs are bound as a whole, with cells and threads' {
+        $folder = Join-Path $TestDrive bound
+        $bound = New-TestHost $folder db01 -ShutOff
+        $text = (Get-Content "$folder/node.xml" -Raw) -replace '<vcpu>2</vcpu>', "<vcpu cpuset='0,2'>2</vcpu><iothreads>1</iothreads><cputune><vcpupin vcpu='0' cpuset='2'/><iothreadpin iothread='1' cpuset='4'/></cputune>"
+        Set-Content "$folder/node.xml" $text
+        $vm = Get-VMTopology db01 -ConnectionUri $bound | ConvertTo-Json -Depth 100 | ConvertFrom-Json -AsHashtable
+        $vm.Configured.EffectiveVcpuPins['1'].Text | Should -Be '0,2'
+        $vm.Configured.IOThreadPins['1'].Text | Should -Be '4'
+        Get-VMTopology db01 -ConnectionUri $bound | ConvertTo-Json -Depth 100 | Test-Json -SchemaFile "$schemas/VMTopology.schema.json" -ErrorAction Stop | Should -BeTrue
+        Disconnect-VMHost $bound -ErrorAction Ignore
+    }
+}
+
+Describe 'The heads of the table of <Type>' -ForEach $tables {
+    It 'are properties' {
+        $type = [System.AppDomain]::CurrentDomain.GetAssemblies().ForEach({ $_.GetType($Type) }).Where({ $_ }, 'First')[0]
+        $type | Should -Not -BeNullOrEmpty
+        $properties = @($type.GetProperties().Name) + @((Get-TypeData $type.FullName).Members.Keys)
+        foreach ($head in $Heads) { $head | Should -BeIn $properties }
+    }
+}
+
+Describe 'Tables' {
+    # Printed to out/views as well, for somebody to look at.
+    It 'show what answers the question at 80 columns, whole heads at 100, and all at 140: <_>' -ForEach $names {
+        $answers = @{ VM = 'State', 'PendingRestart'; Entry = 'State', 'Verdict'; Plan = 'RequiresRestart', 'Findings'; Placement = 'RequiresRestart', 'Findings'; Result = 'Outcome', 'Verifications'; Performance = 'Median'; Finding = 'Severity', 'Id'; Bottleneck = 'Area', 'Verdict'; Experiment = 'Verdict', 'Decision', 'Shift' }
+        $views = Join-Path (Split-Path (Split-Path (Get-ModulePath))) views
+        $null = New-Item -ItemType Directory -Force $views
+        $table = @((Get-FormatData $things[$_].GetType().FullName).FormatViewDefinition.Control | Where-Object { $_ -is [System.Management.Automation.TableControl] })[0]
+        foreach ($width in 80, 100, 140) {
+            $shown = ($things[$_] | Out-String -Width $width) -replace '\e\[[0-9;]*m'
+            Set-Content (Join-Path $views "$_.$width.txt") $shown
+            $lines = $shown -split "`n" | Where-Object { $_.Trim() }
+            if (-not $table) { continue }
+            ($lines | Measure-Object Length -Maximum).Maximum | Should -BeLessOrEqual $width
+            foreach ($answer in $answers[$_]) { $lines[0] | Should -Match $answer -Because "$width columns" }
+            # A head is whole or not there; nothing is cut where there is room.
+            $heads = -split $lines[0]
+            if ($width -ge 100) { $heads | ForEach-Object { $_ | Should -BeIn $table.Headers.Label -Because "$width columns" } }
+            if ($width -eq 140) { $heads | Should -Be $table.Headers.Label; $shown | Should -Not -Match '…' }
+        }
+    }
+}
+
+Describe 'Settings by the pipeline' {
+    BeforeEach {
+        $script:number = 0
+        $settings = New-RichHost 'db01', 'db02'
+        $null = Connect-VMHost $settings
+    }
+    AfterEach { Disconnect-VMHost $settings -ErrorAction Ignore; $null = Connect-VMHost $uri }
+
+    It 'come from a CSV file, and an empty cell says nothing' {
+        @'
+VMName,Disk,Cache,IO
+db01,vda,none,native
+db02,vda,writethrough,
+'@ | Set-Content "$TestDrive/changes.csv"
+        $results = @(Import-Csv "$TestDrive/changes.csv" | Set-DiskCacheMode -Force)
+        $results.VMName | Should -Be db01, db02
+        (Get-VMTopology db01).Disks[0] | ForEach-Object { "$($_.Cache) $($_.IO)" } | Should -Be 'none native'
+        (Get-VMTopology db02).Disks[0] | ForEach-Object { "$($_.Cache) $($_.IO)" } | Should -Be 'writethrough '
+        @'
+VM,Vcpu,HostCpu
+db01,*,"0,2"
+db02,"0,1",4
+'@ | ConvertFrom-Csv | Set-VcpuPin | Out-Null
+        (Get-VMTopology db01).Pins | Should -Match '^0-\d+:0,2$'
+        (Get-VMTopology db02).Pins | Should -Be '0-1:4'
+    }
+
+    It 'that say nothing are an error for their row, and the next row has its turn' {
+        $captured = Invoke-Captured { [pscustomobject] @{ VMName = 'db01'; Disk = 'vda'; Cache = '' }, [pscustomobject] @{ VMName = 'db02'; Disk = 'vda'; Cache = 'none' } | Set-DiskCacheMode }
+        $captured.Ids | Should -Be NothingToSet
+        $captured.Output.VMName | Should -Be db02
+    }
+
+    It 'are not taken of a part of a VM: it says what is, not what is wished for' {
+        $null = Set-DiskCacheMode db01 vda -Cache none
+        $plans = @((Get-VMTopology db01).Disks | Set-DiskCacheMode -IO native -Force -AsPlan)
+        $plans.Count | Should -Be (Get-VMTopology db01).Disks.Count
+        $plans[0].Change.Options.Keys | Should -Be io
+        @((Get-VMTopology db01).Vcpus | Set-VcpuPin -HostCpu 2).Count | Should -Be (Get-VMTopology db01).Vcpus.Count
+        (Get-VMTopology db01).Pins | Should -Match ':2$'
+        @((Get-VMTopology db01).Vcpus | Clear-VcpuPin).Outcome | Should -Not -BeNullOrEmpty
+        (Get-VMTopology db01).Pins | Should -BeNullOrEmpty
+        @((Get-VMTopology db01).Nics[0] | Enable-NicMultiqueue -Queues 2).VMName | Should -Be db01
+    }
+
+    It 'pin several vCPUs at once' {
+        (Set-VcpuPin db01 * '0,2').Title | Should -Match 'pin vCPU'
+        (Get-VMTopology db01).Pins | Should -Match '^0-\d+:0,2$'
+        $null = Set-VcpuPin db01 -Vcpu 0,1 -HostCpu 4
+        (Get-VMTopology db01).Pins | Should -Match '0-1:4'
+        (Invoke-Captured { Set-VcpuPin db01 -Vcpu first -HostCpu 3 }).Ids | Should -Be InvalidNumber
+    }
+
+    It 'bind by property name, every one that names a setting' {
+        $commands = Get-Command -Module KvmTune -Noun VcpuPin, IOThreadPin, EmulatorPin, VMCpuModel, DiskCacheMode, DiskIOThread, DiskThrottle, HugePages, VMNumaPolicy, NicMultiqueue
+        $common = 'Scope', 'AsPlan', 'Restart', 'ShutdownTimeLimit', 'AllowPowerOff', 'Force', 'ConnectionUri', 'Map', 'Clear', 'RestartBy' + [System.Management.Automation.PSCmdlet]::CommonParameters + [System.Management.Automation.PSCmdlet]::OptionalCommonParameters
+        foreach ($command in $commands) {
+            foreach ($parameter in $command.Parameters.Values | Where-Object Name -NotIn $common) {
+                $parameter.Attributes.Where({ $_ -is [System.Management.Automation.ParameterAttribute] }).ValueFromPipelineByPropertyName | Should -Contain $true -Because "$command -$($parameter.Name)"
+            }
+        }
+    }
+
+    It 'are completed by their words, and by nothing else' {
+        (TabExpansion2 'Set-DiskCacheMode db01 vda -Cache w').CompletionMatches.CompletionText | Should -Be writeback, writethrough
+        (TabExpansion2 'Set-DiskCacheMode db01 vda -Cache ').CompletionMatches.CompletionText | Should -Contain none
+    }
+
+    It 'that are wrong are refused in words' {
+        $captured = Invoke-Captured { Set-VMCpuModel db01 -Model 'a b' }
+        "$($captured.Errors[0])" | Should -Match "'a b'"
+        "$($captured.Errors[0])" | Should -Not -Match '\\A'
+        "$((Invoke-Captured { Set-DiskCacheMode db01 vda -Cache turbo }).Errors[0])" | Should -Match 'turbo.*writeback'
+    }
+}
+
+Describe 'Dates' {
+    It 'are local and ISO in CSV, in lists and in text, and can be compared' {
+        $iso = '^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d'
+        ($things.Entry | ConvertTo-Csv | ConvertFrom-Csv).StartedAt | Should -Match $iso
+        $things.Result.AppliedAt.ToString() | Should -Match $iso
+        ($things.Performance | Format-List StartedAt | Out-String) | Should -Match 'StartedAt : \d{4}-\d\d-\d\d'
+        $things.Entry.StartedAt -gt [datetimeoffset]::Now.AddHours(-1) | Should -BeTrue
+        $things.Entry.StartedAt.Offset | Should -Be ([datetimeoffset]::Now.Offset)
+        ($things.Entry | ConvertTo-Json -WarningAction Ignore) | Should -Match '"StartedAt": "\d{4}-\d\d-\d\dT'
+    }
+}
+
+Describe 'Lists' {
+    It 'of VMs are sorted by name' {
+        $many = New-TestHost (Join-Path $TestDrive sorted) 'web02', 'Db01', 'web01' -ShutOff
+        $found = @(Get-VMTopology -ConnectionUri $many).VMName
+        $found | Should -Be ($found | Sort-Object)
+        Disconnect-VMHost $many -ErrorAction Ignore
+    }
+}
