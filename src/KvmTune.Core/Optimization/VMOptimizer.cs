@@ -65,6 +65,8 @@ public sealed class VMOptimizer(TimeProvider time)
                 return Ledger(OptimizationOutcome.LeftAlone, options.Area is { } only && report.Area is not null ? $"The {only} does not hold the VM back. {report.Verdict}" : report.Verdict);
             }
 
+            // With -Area it may be another area's cause that comes first.
+            var ways = WaysToLift(area == report.Area ? report.Cause : report.Of(area).Cause);
             var candidates = CandidateOrder.Of(await subject.LookAsync(cancellationToken), area, report.Subject, subject.Workload);
             var hasKept = false;
             foreach (var candidate in candidates)
@@ -74,7 +76,7 @@ public sealed class VMOptimizer(TimeProvider time)
                     continue;
                 }
 
-                if (WaysToLift(report.Cause) is { } ways)
+                if (ways is not null)
                 {
                     // A try would cost minutes, and chance could call it an improvement.
                     steps.Add(new OptimizationStep
@@ -110,7 +112,7 @@ public sealed class VMOptimizer(TimeProvider time)
             {
                 return steps.Exists(step => step.Experiment is not null)
                     ? Ledger(OptimizationOutcome.NothingHelped, $"{report.Verdict} What was tried against it did not help.")
-                    : Ledger(OptimizationOutcome.NothingToTry, WaysToLift(report.Cause) is { } ways
+                    : Ledger(OptimizationOutcome.NothingToTry, ways is not null
                         ? $"{report.Verdict}. That limit was set by somebody, and whether it is meant is not to be seen from here; {ways} lifts it."
                         : $"{report.Verdict} Nothing could be tried against it.");
             }
