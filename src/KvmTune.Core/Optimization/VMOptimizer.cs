@@ -65,6 +65,8 @@ public sealed class VMOptimizer(TimeProvider time)
                 return Ledger(OptimizationOutcome.LeftAlone, options.Area is { } only && report.Area is not null ? $"The {only} does not hold the VM back. {report.Verdict}" : report.Verdict);
             }
 
+            // With -Area it may be another area's cause that comes first.
+            var ways = WaysToLift(area == report.Area ? report.Cause : report.Of(area).Cause);
             var candidates = CandidateOrder.Of(await subject.LookAsync(cancellationToken), area, report.Subject, subject.Workload);
             var hasKept = false;
             foreach (var candidate in candidates)
@@ -74,7 +76,7 @@ public sealed class VMOptimizer(TimeProvider time)
                     continue;
                 }
 
-                if (WaysToLift(report.Cause) is { } ways)
+                if (ways is not null)
                 {
                     // A try would cost minutes, and chance could call it an improvement.
                     steps.Add(new OptimizationStep
@@ -82,7 +84,7 @@ public sealed class VMOptimizer(TimeProvider time)
                         Round = diagnoses.Count,
                         Finding = candidate,
                         Decision = CandidateDecision.Skipped,
-                        Reason = candidate.Plan is null && candidate.NoPlanReason is { } known ? known : $"A limit that is set holds the VM back, which this does not lift ({ways} does).",
+                        Reason = candidate.Plan is null && candidate.NoPlanReason is { } known ? known : $"A limit holds the VM back, and this change does not lift it. To lift it, use {ways}.",
                     });
                     continue;
                 }
@@ -109,10 +111,10 @@ public sealed class VMOptimizer(TimeProvider time)
             if (!hasKept)
             {
                 return steps.Exists(step => step.Experiment is not null)
-                    ? Ledger(OptimizationOutcome.NothingHelped, $"{report.Verdict} What was tried against it did not help.")
-                    : Ledger(OptimizationOutcome.NothingToTry, WaysToLift(report.Cause) is { } ways
-                        ? $"{report.Verdict}. That limit was set by somebody, and whether it is meant is not to be seen from here; {ways} lifts it."
-                        : $"{report.Verdict} Nothing could be tried against it.");
+                    ? Ledger(OptimizationOutcome.NothingHelped, $"{report.Verdict}. What was tried against it did not help.")
+                    : Ledger(OptimizationOutcome.NothingToTry, ways is not null
+                        ? $"{report.Verdict}. Somebody set that limit, perhaps on purpose. To lift it, use {ways}."
+                        : $"{report.Verdict}. There is no change to try against it.");
             }
         }
 

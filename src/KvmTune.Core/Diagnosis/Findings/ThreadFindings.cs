@@ -137,7 +137,7 @@ public static class ThreadFindings
                 : new FindingObservation(
                     "CPU quota", [.. bind.Select(entry => new FindingEvidence(entry.What, entry.Quota.ToString(), view.Source))],
                     "Try without the quota, where the host has CPUs to spare and nobody meant the limit.",
-                    FindingRemedy.None("whether the limit is meant is not to be seen from here; virsh schedinfo --set vcpu_quota=-1 (or global_quota) takes it away"));
+                    FindingRemedy.None("somebody set the limit, perhaps on purpose; virsh schedinfo --set vcpu_quota=-1 (or global_quota) takes it away"));
         }));
 
     /// <summary>A weight below that of others.</summary>
@@ -157,7 +157,7 @@ public static class ThreadFindings
                         .. above.Take(3).Select(neighbour => new FindingEvidence($"shares of '{neighbour.Name}'", Text(neighbour.Limits.Shares!.Value), CpuFindings.HostSource)),
                     ],
                     "Try the weight of the others, where this VM is meant to be their equal.",
-                    FindingRemedy.None("whether the weight is meant is not to be seen from here; virsh schedinfo --set cpu_shares=N changes it"));
+                    FindingRemedy.None("somebody set the weight, perhaps on purpose; virsh schedinfo --set cpu_shares=N changes it"));
         }));
 
     /// <summary>All kinds of this file.</summary>
