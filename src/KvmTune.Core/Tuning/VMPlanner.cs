@@ -210,9 +210,9 @@ public sealed class VMPlanner : IDisposable
         var persistent = config ? Edit(snapshot.Persistent!, change) : null;
         var edit = persistent ?? running ?? Edit(snapshot.Persistent ?? snapshot.Running!, change);
         var hostCpus = HostReading.ReadCpus(Host);
+        var configured = persistent is null ? [] : SettingComparer.Compare(persistent.Before.Settings, persistent.After.Settings);
         var differences = Differences(
-            running is null ? [] : SettingComparer.Compare(running.Before.Settings, running.After.Settings, hostCpus.OnlineCpus),
-            persistent is null ? [] : SettingComparer.Compare(persistent.Before.Settings, persistent.After.Settings));
+            running is null ? [] : SettingComparer.Compare(running.Before.Settings, running.After.Settings, hostCpus.OnlineCpus), configured);
         var after = edit.After.ToConfiguration();
         var context = Context(change, facts, after, hostCpus, neighbours);
         var preparation = change.Preparation(context, Host);
@@ -224,14 +224,15 @@ public sealed class VMPlanner : IDisposable
             Change = change,
             ChangesRunning = live,
             ChangesConfiguration = config,
-            RequiresRestart = config && facts.IsRunning && !live && ((persistent!.IsReal && !change.IsReturn) || IsPending(snapshot.Running!, change, hostCpus.OnlineCpus)),
+            RequiresRestart = config && facts.IsRunning && !live && ((configured.Count > 0 && !change.IsReturn) || IsPending(snapshot.Running!, change, hostCpus.OnlineCpus)),
             Differences = differences,
             Findings = RuleCatalog.Judge(context),
             XmlDifference = TerminalText.Of(XmlDifference.Between(edit.Before.ToXml(), edit.After.ToXml())),
             Preparation = preparation,
             VirshCommand = TerminalText.Of(string.Join(
                 '\n', VirshCommands(change, running, persistent, edit).Prepend(preparation?.VirshCommand).Where(command => command is not null))),
-            HasChanges = differences.Count > 0 || persistent is { IsReal: true } || preparation is not null,
+            // A return puts back what means the same, too, such as an attribute that libvirt fills in.
+            HasChanges = differences.Count > 0 || (change.IsReturn && persistent is { IsReal: true }) || preparation is not null,
             Snapshot = snapshot,
             HostCpus = hostCpus,
             After = after,

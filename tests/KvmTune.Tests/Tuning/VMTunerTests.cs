@@ -45,6 +45,22 @@ public sealed class VMTunerTests : IDisposable
         Assert.Equal(before, Persistent());
     }
 
+    // libvirt 10.1 and later write clusters='1' into a topology.
+    [Fact]
+    public void A_change_to_what_libvirt_writes_in_its_own_way_alters_nothing_and_a_return_puts_back_the_way_that_was()
+    {
+        const string Before = "<domain type='kvm'><name>a</name><vcpu>2</vcpu><cpu><topology sockets='1' dies='1' clusters='1' cores='1' threads='2'/></cpu></domain>";
+        var change = new CpuModelChange { Values = CpuModelChange.OfTopology(new CpuTopology(1, 1, 1, 2)) };
+
+        var plan = Tuner.Planner.Plan(change, new VMSnapshot(null, DomainDocument.Parse(Before)));
+        var back = Tuner.Planner.Plan(change.Inverse(DomainDocument.Parse(Before.Replace(" clusters='1'", string.Empty, StringComparison.Ordinal))), new VMSnapshot(null, DomainDocument.Parse(Before)));
+
+        Assert.Empty(plan.Differences);
+        Assert.False(plan.HasChanges);
+        Assert.Empty(back.Differences);
+        Assert.True(back.HasChanges);
+    }
+
     [Fact]
     public async Task A_change_that_alters_nothing_says_so_and_writes_nothing()
     {
