@@ -121,6 +121,16 @@ internal sealed class ExperimentGuest(
             isFresh = true;
             await OpenSessionAsync(name, unit, afterwards, cancellationToken);
         }
+        else if (isFresh && schedule.NeedsRestart)
+        {
+            await log.DoAsync(ExperimentStepKind.Prepare, $"{name}: go on with {workload.Name}", () => WhenItAnswersAsync(
+                async () =>
+                {
+                    await _session.GoOnAsync(cancellationToken);
+                    return true;
+                },
+                cancellationToken));
+        }
 
         await LearnAsync(unit.IsCandidate, isFresh, cancellationToken);
         await log.DoAsync(ExperimentStepKind.Measure, name, async () =>
@@ -152,7 +162,8 @@ internal sealed class ExperimentGuest(
             return false;
         }
 
-        if (schedule.NeedsRestart)
+        // What was prepared stays in a guest that is only suspended.
+        if (schedule.NeedsRestart && !(schedule.IsResumed && _session?.StandsSuspend == true))
         {
             await CloseSessionAsync();
         }
@@ -203,31 +214,35 @@ internal sealed class ExperimentGuest(
 
     private async Task OpenSessionAsync(string name, ExperimentUnit unit, TimeSpan afterwards, CancellationToken cancellationToken)
     {
-        _session = await log.DoAsync(ExperimentStepKind.Prepare, $"{name}: prepare {workload.Name}", async () =>
-        {
-            var started = time.GetTimestamp();
-            while (true)
-            {
-                try
-                {
-                    return await MeasurementSession.OpenAsync(
-                        target,
-                        workload,
-                        catalog,
-                        time,
-                        (activity, expected) => pace.Report($"{name}: {activity}", (expected ?? TimeSpan.FromSeconds(3)) + pace.TimeOfRuns(unit.Runs + 1) + afterwards),
-                        cancellationToken);
-                }
-                catch (GuestChannelException exception) when (_wasRestarted
-                    && exception.Reason is GuestChannelReason.AgentNotResponding or GuestChannelReason.SshUnreachable
-                    && time.GetElapsedTime(started) < BootLimit)
-                {
-                    // It is still booting: a guest without an agent cannot say when it is up.
-                    await Task.Delay(TimeSpan.FromSeconds(1), time, cancellationToken);
-                }
-            }
-        });
+        _session = await log.DoAsync(ExperimentStepKind.Prepare, $"{name}: prepare {workload.Name}", () => WhenItAnswersAsync(
+            () => MeasurementSession.OpenAsync(
+                target,
+                workload,
+                catalog,
+                time,
+                (activity, expected) => pace.Report($"{name}: {activity}", (expected ?? TimeSpan.FromSeconds(3)) + pace.TimeOfRuns(unit.Runs + 1) + afterwards),
+                cancellationToken),
+            cancellationToken));
         pace.PreparationTook(log.Last);
+    }
+
+    // A guest without an agent cannot say when it is up, and an agent needs a moment after a resume.
+    private async Task<T> WhenItAnswersAsync<T>(Func<Task<T>> action, CancellationToken cancellationToken)
+    {
+        var started = time.GetTimestamp();
+        while (true)
+        {
+            try
+            {
+                return await action();
+            }
+            catch (GuestChannelException exception) when (_wasRestarted
+                && exception.Reason is GuestChannelReason.AgentNotResponding or GuestChannelReason.SshUnreachable
+                && time.GetElapsedTime(started) < BootLimit)
+            {
+                await Task.Delay(TimeSpan.FromSeconds(1), time, cancellationToken);
+            }
+        }
     }
 
     private async Task CloseSessionAsync()

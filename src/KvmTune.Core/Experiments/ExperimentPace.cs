@@ -33,7 +33,7 @@ internal sealed class ExperimentPace(
     /// <param name="schedule">The order.</param>
     /// <param name="unit">The unit.</param>
     public TimeSpan TimeOf(ExperimentSchedule schedule, ExperimentUnit unit) =>
-        (_run.Value * (unit.Runs + 1)) + _switch.Value + (schedule.NeedsRestart ? _preparation.Value : TimeSpan.Zero);
+        (_run.Value * (unit.Runs + 1)) + _switch.Value + (schedule is { NeedsRestart: true, IsResumed: false } ? _preparation.Value : TimeSpan.Zero);
 
     /// <summary>How long some stages are likely to take.</summary>
     /// <param name="schedule">The order.</param>

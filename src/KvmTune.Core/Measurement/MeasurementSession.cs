@@ -20,6 +20,7 @@ public sealed class MeasurementSession : IAsyncDisposable
     private readonly long _started;
     private readonly List<MeasuredRun> _runs = [];
     private readonly List<string> _notes = [];
+    private readonly List<IRunSampler> _quietSamplers = [];
     private IReadOnlyList<IRunSampler> _samplers = [];
     private IWorkloadInstance? _instance;
     private MeasurementConditions? _conditions;
@@ -53,6 +54,9 @@ public sealed class MeasurementSession : IAsyncDisposable
 
     /// <summary>The way into the guest; null where the workload needs none.</summary>
     internal IGuestChannel? Channel => _channel;
+
+    /// <summary>Whether it stands a suspend of the guest: no connection into the guest is held meanwhile.</summary>
+    internal bool StandsSuspend => _channel is not SshChannel;
 
     /// <summary>What would be left in the guest if nobody cleaned up now; null for nothing.</summary>
     public string? LeftInGuest => _instance?.LeftInGuest;
@@ -115,6 +119,23 @@ public sealed class MeasurementSession : IAsyncDisposable
 
             throw;
         }
+    }
+
+    /// <summary>
+    /// Goes on in a guest that was suspended and resumed: what was prepared is still in it, and the counters are those of another QEMU process.
+    /// </summary>
+    /// <exception cref="GuestChannelException">The guest does not answer, or not yet.</exception>
+    internal async Task GoOnAsync(CancellationToken cancellationToken)
+    {
+        var instance = _instance ?? throw new InvalidOperationException("The session is not open.");
+        var xml = await _target.ReadRunningXmlAsync(cancellationToken);
+        if (_channel is { } channel)
+        {
+            await channel.CheckAsync(cancellationToken);
+        }
+
+        await OpenSamplersAsync(xml, cancellationToken);
+        instance.GoOn(xml);
     }
 
     /// <summary>Makes one run and keeps it. A run that failed is kept and returned as such.</summary>
@@ -277,15 +298,14 @@ public sealed class MeasurementSession : IAsyncDisposable
         var conditions = await _target.ReadConditionsAsync(xml, cancellationToken);
         var channel = _channel = _workload.NeedsChannel ? await _target.OpenChannelAsync(Request, cancellationToken) : null;
         _conditions = conditions with { Channel = channel?.Name ?? "None" };
-        _samplers = await _target.OpenSamplersAsync(xml, cancellationToken);
+        await OpenSamplersAsync(xml, cancellationToken);
         var instance = _instance = _workload.Create(new WorkloadContext
         {
             VMName = _target.VMName,
             Request = Request,
             RunningXml = xml,
             Channel = channel,
-            // The canary is for around a run: a workload that reads counters during its run would load the host with it.
-            Samplers = [.. _samplers.Where(sampler => sampler is not HostCanary)],
+            Samplers = _quietSamplers,
             TimeProvider = _time,
             Report = report,
         });
@@ -306,6 +326,14 @@ public sealed class MeasurementSession : IAsyncDisposable
             GuestFreeMiB = instance.GuestFreeMiB,
             GuestFile = Shown(instance.DiskTarget is { } disk ? $"{disk}: {instance.GuestFile}" : instance.GuestFile),
         };
+    }
+
+    private async Task OpenSamplersAsync(string xml, CancellationToken cancellationToken)
+    {
+        _samplers = await _target.OpenSamplersAsync(xml, cancellationToken);
+        _quietSamplers.Clear();
+        // The canary is for around a run: a workload that reads counters during its run would load the host with it.
+        _quietSamplers.AddRange(_samplers.Where(sampler => sampler is not HostCanary));
     }
 
     private static string? Shown(string? text) => text is null ? null : GuestText.Shown(text);

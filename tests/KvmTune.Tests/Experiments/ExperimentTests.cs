@@ -145,6 +145,10 @@ public sealed class ExperimentTests
         Assert.Equal((Verdict.Improved, ComparisonUnit.Resume), (result.Verdict, result.Comparison.Unit));
         Assert.Contains("8 pairs of resumes", result.Comparison.Sentence, StringComparison.Ordinal);
         Assert.InRange(result.RestartCount, 16, 17);
+        // What was prepared stays in the guest.
+        Assert.Single(vm.Calls, call => call == "prepare");
+        Assert.Equal(15, vm.Calls.Count(call => call == "go on"));
+        Assert.True(vm.Calls.FindLastIndex(call => call.StartsWith("run", StringComparison.Ordinal)) < vm.Calls.IndexOf("clean"), "it is removed after the last run");
     }
 
     [Theory]

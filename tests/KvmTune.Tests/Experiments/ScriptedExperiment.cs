@@ -172,6 +172,8 @@ internal sealed class ScriptedExperiment : IMeasurementTarget, IWorkload, IWorkl
         });
     }
 
+    public void GoOn(string runningXml) => Call("go on");
+
     public Task CleanUpAsync()
     {
         Call("clean");

@@ -94,6 +94,7 @@ internal sealed class SwitchbackRun
                 Target, Workload, Catalog, Time, (activity, _) => Report(activity, Left()), cancellationToken));
             _template = session.ToPerformance()!;
             var stream = session.Stream ?? throw new NotStreamingException($"{Workload.Name} does not report while it runs");
+            _template = stream.SwitchedNotes is { } notes ? _template with { Notes = notes } : _template;
             loads = new SwitchedLoads(stream, Shape, session.Channel, Time);
             if (Shape.NeedsTrial)
             {

@@ -52,6 +52,9 @@ public sealed record StreamReport(IReadOnlyList<StreamSample> Samples, string? F
 /// <summary>A workload in one measurement whose load can run without a pause and reports while it does.</summary>
 public interface IStreamingInstance
 {
+    /// <summary>What a reader must know where the side is switched inside the load; null for what holds of runs too.</summary>
+    IReadOnlyList<string>? SwitchedNotes => null;
+
     /// <summary>Runs the load once, for so long, until it ends by itself, or until it is ended.</summary>
     /// <exception cref="Guest.GuestChannelException">The guest could not be reached.</exception>
     /// <exception cref="OperationCanceledException">Cancelled; nothing of the load runs any more.</exception>

@@ -118,9 +118,15 @@ public sealed class FioWorkload : IWorkload
             context.Report(
                 "filling the file once, so that first-write allocation does not count", TimeSpan.FromSeconds(1 + (place.FileSizeMiB / 150.0)));
             await FillAsync(place, _folder, cancellationToken);
-            if (place.DiskTarget is { } disk)
+            GoOn(context.RunningXml);
+        }
+
+        // The two sides may have different cache modes; each is named once.
+        public void GoOn(string runningXml)
+        {
+            if (_place is { DiskTarget: { } disk } place)
             {
-                _notes.AddRange(HostPageCache.Notes(context.RunningXml, disk, workload._job, place.FileSizeMiB));
+                _notes.AddRange(HostPageCache.Notes(runningXml, disk, workload._job, place.FileSizeMiB).Except(_notes, StringComparer.Ordinal).ToList());
             }
         }
 

@@ -69,6 +69,12 @@ public interface IWorkloadInstance
     /// <exception cref="GuestChannelException">The guest could not be reached.</exception>
     Task PrepareAsync(CancellationToken cancellationToken);
 
+    /// <summary>The guest was suspended and goes on with other settings of the VM: what was prepared is still in it.</summary>
+    /// <param name="runningXml">The VM's running XML from now on.</param>
+    void GoOn(string runningXml)
+    {
+    }
+
     /// <summary>Makes one run. A run that went wrong by itself is returned as a failed one.</summary>
     /// <exception cref="GuestChannelException">The guest could not be reached.</exception>
     Task<RunOutcome> RunAsync(CancellationToken cancellationToken);
@@ -87,13 +93,13 @@ public sealed record WorkloadContext
     /// <summary>What was asked for.</summary>
     public required WorkloadRequest Request { get; init; }
 
-    /// <summary>The VM's running XML.</summary>
+    /// <summary>The VM's running XML, as it was when the workload was prepared.</summary>
     public required string RunningXml { get; init; }
 
     /// <summary>The way into the guest; null where the workload needs none.</summary>
     public IGuestChannel? Channel { get; init; }
 
-    /// <summary>The counters of the host that frame a run.</summary>
+    /// <summary>The counters of the host that frame a run: others, in the same list, where the guest goes on in another QEMU process.</summary>
     public IReadOnlyList<IRunSampler> Samplers { get; init; } = [];
 
     /// <summary>The clock.</summary>

@@ -83,6 +83,9 @@ public sealed class ObserveWorkload : IWorkload
         public IReadOnlyList<string> Notes { get; } =
             ["The guest's own load was observed: a difference between two measurements can be a difference of that load."];
 
+        public IReadOnlyList<string> SwitchedNotes { get; } =
+            ["The load is the guest's own. A coin drew the order of the sides, so where that load changes by itself, it changes for both sides alike."];
+
         public string? LeftInGuest => null;
 
         public Task PrepareAsync(CancellationToken cancellationToken) => Task.CompletedTask;

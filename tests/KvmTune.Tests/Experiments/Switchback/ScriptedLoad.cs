@@ -118,7 +118,9 @@ internal sealed class ScriptedLoad : IMeasurementTarget, IWorkload, IWorkloadIns
 
     public string? DiskTarget => null;
 
-    public IReadOnlyList<string> Notes => [];
+    public IReadOnlyList<string> Notes => ["Of runs."];
+
+    public IReadOnlyList<string> SwitchedNotes => ["Of slots."];
 
     public string? LeftInGuest => null;
 

@@ -124,6 +124,8 @@ public sealed class SwitchbackTests
         Assert.NotEmpty(left);
         Assert.All(left.GroupBy(run => run.Slot!.Pair), pair => Assert.Equal(2, pair.Count()));
         Assert.Contains(result.Notes, note => note.Contains("kept and not counted", StringComparison.Ordinal));
+        Assert.Contains("Of slots.", result.Notes);
+        Assert.DoesNotContain("Of runs.", result.Notes);
     }
 
     [Fact]
