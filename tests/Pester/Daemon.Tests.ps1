@@ -51,6 +51,7 @@ Describe 'A daemon that is killed' -Tag Lab, Alone -Skip:(-not $isOurs) {
         finally { Invoke-Daemon start }
         Get-DomainState lab2 | Should -Be running
     }
+
     It 'in the middle of a suspend: the guest goes on in the same boot, and undo leads back' -Tag Lab, Alone, All {
         Reset-Guest lab2
         Wait-Guest lab2
@@ -73,5 +74,65 @@ Describe 'A daemon that is killed' -Tag Lab, Alone -Skip:(-not $isOurs) {
         Invoke-Virsh dominfo lab2 | Where-Object { $_ -match '^Managed save:' } | Should -Match 'no$'
         Get-DomainText lab2 | Should -Be $before
         Invoke-InGuest lab2 'cat /proc/sys/kernel/random/boot_id' | Should -Be $boot
+    }
+
+    It 'at ten random moments of a suspend: the guest goes on each time, and undo leads back' -Tag Lab, Alone, All {
+        Reset-Guest lab2
+        Wait-Guest lab2
+        $before = Get-DomainText lab2
+        $boot, $line = Invoke-InGuest lab2 'cat /proc/sys/kernel/random/boot_id /proc/uptime'
+        $uptime = [double] ($line -split ' ')[0]
+        $seed = Get-Random
+        $chance = [System.Random]::new($seed)
+        $seconds = 0
+        foreach ($round in 0..10) {
+            $pipeline = Start-Pipeline "Set-DiskCacheMode lab2 vdb none -Restart -RestartBy Suspend -ConnectionUri '$(Get-LabUri)'"
+            $null = Wait-Until -What 'the change is configured' -Condition {
+                if ($pipeline.Handle.IsCompleted) { throw "it ended: $($pipeline.Streams.Error.ReadAll())" }
+                Get-DiskOption lab2 vdb cache
+            }
+            # The first one is left alone, and tells how long it takes here.
+            $clock = [System.Diagnostics.Stopwatch]::StartNew()
+            $because = "seed $seed, round $round"
+            if ($round -gt 0) {
+                $null = $pipeline.Handle.AsyncWaitHandle.WaitOne([timespan]::FromSeconds($seconds * $chance.NextDouble()))
+                Invoke-Daemon kill
+            }
+            try { $result = Wait-Pipeline $pipeline 120 } finally { if ($round -gt 0) { Invoke-Daemon start } else { $seconds = $clock.Elapsed.TotalSeconds } }
+            $entry = Get-VMTuningHistory lab2 -Kind Change | Where-Object { -not $_.UndoneAt } | Select-Object -Last 1
+            Write-Host "    $because`: $($clock.Elapsed.TotalSeconds) s, $($entry.Outcome), $($entry.Step), $($result.Ids)"
+            if ($entry -and $entry.Outcome -ne 'TakenBack') {
+                $null = Undo-VMTuning -Id $entry.Id -Restart -RestartBy Suspend -ConnectionUri (Get-LabUri) -WarningAction Ignore
+            }
+            Get-DomainState lab2 | Should -Be running -Because $because
+            Invoke-Virsh dominfo lab2 | Where-Object { $_ -match '^Managed save:' } | Should -Match 'no$' -Because $because
+            Get-DomainText lab2 | Should -Be $before -Because $because
+            Get-DiskOption lab2 vdb cache -Running | Should -BeNullOrEmpty -Because $because
+            $now, $line = Invoke-InGuest lab2 'cat /proc/sys/kernel/random/boot_id /proc/uptime'
+            $now | Should -Be $boot -Because $because
+            [double] ($line -split ' ')[0] | Should -BeGreaterThan $uptime -Because $because
+            $uptime = [double] ($line -split ' ')[0]
+        }
+    }
+
+    It 'and QEMU with it, as when the machine dies in the middle of a save: the VM runs again as it was configured, and it is said that its guest boots' -Tag Lab, Alone, All {
+        Reset-Guest lab2
+        Wait-Guest lab2
+        $before = Get-DomainText lab2
+        $process = Get-QemuProcessId lab2
+        $pipeline = Start-Pipeline "Set-DiskCacheMode lab2 vdb none -Restart -RestartBy Suspend -ConnectionUri '$(Get-LabUri)'"
+        $null = Wait-Until -What 'the state is being saved' -Condition {
+            if ($pipeline.Handle.IsCompleted) { throw "it ended: $($pipeline.Streams.Error.ReadAll())" }
+            (Get-DomainState lab2) -ne 'running'
+        }
+        Invoke-Daemon kill
+        Stop-Process -Id $process -Force
+        try { (Wait-Pipeline $pipeline 60).Ids | Should -Be ConnectionLost } finally { Invoke-Daemon start }
+        $undone = Undo-VMTuning lab2 -Last -ConnectionUri (Get-LabUri) -WarningAction Ignore
+        "$($undone.Notes)" | Should -Match 'is not whole .*its guest boots'
+        Get-DomainState lab2 | Should -Be running
+        Get-DomainText lab2 | Should -Be $before
+        Invoke-Virsh dominfo lab2 | Where-Object { $_ -match '^Managed save:' } | Should -Match 'no$'
+        Wait-Guest lab2
     }
 }

@@ -158,3 +158,44 @@ Describe 'A guest that libvirt does not save' -Tag Lab, lab1, All -Skip:(-not $e
         (Get-VMTuningHistory lab1 | Select-Object -Last 1).Outcome | Should -Be TakenBack
     }
 }
+
+Describe 'An experiment by suspends' -Tag Lab, lab2, All -Skip:(-not $env:KVMTUNE_LAB) {
+    BeforeAll {
+        Restore-Guest lab2
+        $text = Get-DomainText lab2
+        $boot = Get-Boot lab2
+    }
+    AfterAll { Restore-Guest lab2 }
+
+    It 'is made on the guest''s own load, which goes on through every resume' {
+        Invoke-InGuest lab2 'setsid sh -c "while :; do fio --name=app --filename=/data/app --size=32m --bs=4k --rw=randread --direct=1 --ioengine=libaio --iodepth=4 --thread --time_based --runtime=3600 --verify=0; done" >/dev/null 2>&1 </dev/null &'
+        try {
+            $application = Wait-Until -What 'fio runs' -Condition { Invoke-InGuest lab2 'pidof fio || true' }
+            $uptime = Get-Uptime lab2
+            $experiment = Set-DiskCacheMode lab2 vdb none -AsPlan |
+                Invoke-VMExperiment -Workload Observe -Design Blocks -Runs 2 -RunTime 2s -Restart -RestartBy Suspend -Keep Never -WarningAction Ignore
+            $experiment.Design | Should -Be Blocks
+            "$($experiment.Comparison.Unit)" | Should -Be Resume
+            $experiment.RestartCount | Should -BeGreaterOrEqual 4
+            @($experiment.Baseline.CountedRuns).Count, @($experiment.Candidate.CountedRuns).Count | Should -Be 2, 2
+            Get-Boot lab2 | Should -Be $boot
+            Get-Uptime lab2 | Should -BeGreaterThan $uptime
+            Invoke-InGuest lab2 'pidof fio' | Should -Be $application
+            Get-DomainText lab2 | Should -Be $text
+        }
+        finally { $null = Invoke-InGuest lab2 'pkill -f "[w]hile :"; pkill fio; rm -f /data/app*; true' }
+    }
+
+    It 'keeps in the guest what a workload has prepared, and removes it at the end' {
+        $experiment = Set-DiskCacheMode lab2 vdb none -AsPlan |
+            Invoke-VMExperiment -Workload RandomRead -FileSizeMiB 64 -Design Blocks -Runs 2 -RunTime 2s -Restart -RestartBy Suspend -Keep Never -WarningAction Ignore
+        @($experiment.Steps.Name -like '*: prepare RandomRead').Count | Should -Be 1
+        @($experiment.Steps.Name -like '*: go on with RandomRead').Count | Should -Be 3
+        @($experiment.Baseline.CountedRuns).Count, @($experiment.Candidate.CountedRuns).Count | Should -Be 2, 2
+        # Around each run the counters are those of the QEMU process that runs.
+        @($experiment.Candidate.CountedRuns | Where-Object { $_.Counters['GuestCpuNanoseconds'] -gt 0 }).Count | Should -Be 2
+        Get-Leftover lab2 | Should -BeNullOrEmpty
+        Get-Boot lab2 | Should -Be $boot
+        Get-DomainText lab2 | Should -Be $text
+    }
+}

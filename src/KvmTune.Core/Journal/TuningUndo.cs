@@ -184,9 +184,7 @@ public sealed class TuningUndo(TuningJournal journal, HostConnection host, TimeP
         try
         {
             using var held = await journal.HoldAsync(intent.Plan, cancellationToken);
-            return await new VMSuspender(domain, time, options.RestartOptions, static _ => { }).EndAsync(intent.Inverse.Edit, cancellationToken) is { } notes
-                ? [$"The state of '{entry.VMName}' was saved since its suspend was interrupted; the guest goes on from there.", .. notes]
-                : [];
+            return await new VMSuspender(domain, time, options.RestartOptions, static _ => { }).EndAsync(intent.Inverse.Edit, cancellationToken);
         }
         catch (LibvirtException exception)
         {

@@ -80,26 +80,27 @@ internal sealed class VMSuspender(LibvirtDomain domain, TimeProvider time, Resta
     /// Ends what another process left of a suspend: waits for a save that libvirt is still at, puts settings into the saved definition, and lets
     /// the guest go on.
     /// </summary>
-    /// <returns>What is left for a person to know; null where no state was saved.</returns>
+    /// <returns>What a person is to know; empty where no state was saved.</returns>
     /// <exception cref="KvmTuneException">It did not (<see cref="NotResumed"/>); its state stays saved.</exception>
-    public async Task<IReadOnlyList<string>?> EndAsync(Action<DomainDocument> edit, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<string>> EndAsync(Action<DomainDocument> edit, CancellationToken cancellationToken)
     {
         await WaitUntilSavedAsync(cancellationToken);
         if (domain.IsActive)
         {
             RunOn();
-            return null;
+            return [];
         }
 
         if (!domain.HasManagedSave)
         {
-            return null;
+            return [];
         }
 
         var mayHaveAgent = true;
+        string? unreadable = null;
         try
         {
-            var saved = DomainDocument.Parse(domain.GetManagedSaveXml(DomainXmlFlags.Secure));
+            var saved = DomainDocument.Parse(ReadSaved(ref unreadable));
             mayHaveAgent = saved.ToConfiguration().HasGuestAgentChannel;
             edit(saved);
             domain.DefineManagedSaveXml(saved.ToXml());
@@ -112,7 +113,23 @@ internal sealed class VMSuspender(LibvirtDomain domain, TimeProvider time, Resta
         using var agent = new AgentWait(domain, mayHaveAgent);
         options.Progress?.Report(RestartStep.Resuming);
         Resume(former: null);
-        return await SetClockAsync(agent, mayHaveAgent, pause: null);
+        // libvirt marks a file that it has not written to its end, and boots the VM in its place.
+        return unreadable is null
+            ? [$"The state of '{domain.Name}' was saved since its suspend was interrupted; the guest goes on from there.", .. await SetClockAsync(agent, mayHaveAgent, pause: null)]
+            : [$"What was saved of '{domain.Name}' is not whole ({unreadable}): the machine went down, or QEMU was ended, before it was. The VM was started, and its guest boots."];
+    }
+
+    private string ReadSaved(ref string? unreadable)
+    {
+        try
+        {
+            return domain.GetManagedSaveXml(DomainXmlFlags.Secure);
+        }
+        catch (LibvirtException exception) when (!exception.IsConnectionLost)
+        {
+            unreadable = exception.Message.TrimEnd('.');
+            throw;
+        }
     }
 
     /// <summary>Whether the guest agent is connected, by the running document.</summary>

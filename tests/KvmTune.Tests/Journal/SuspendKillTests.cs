@@ -1,4 +1,5 @@
 // Real kills while a guest is suspended: whenever the process that does it ends, the guest goes on in the same boot, and undo leads back.
+using System.Diagnostics;
 using System.Globalization;
 using KvmTune.Guest;
 using KvmTune.Hosts;
@@ -8,14 +9,18 @@ using KvmTune.Tests.Measurement;
 using KvmTune.Topology;
 using KvmTune.Tuning;
 using Xunit;
+using Xunit.Abstractions;
 
 namespace KvmTune.Tests.Journal;
 
 [Trait("Category", "Lab")]
 [Collection(FirstGuest.Name)]
-public sealed class SuspendKillTests
+public sealed class SuspendKillTests(ITestOutputHelper output)
 {
     private static readonly int Moments = Tier.Rounds(100);
+
+    // The guest's, when it was last read.
+    private double _uptime;
 
     [SkippableTheory]
     [InlineData(ChangeStep.Saved, false)]
@@ -43,21 +48,32 @@ public sealed class SuspendKillTests
         var boot = await BootAsync(lab);
         var before = Configured(lab.Domain);
         using var host = new HostConnection(lab.Domain.Connection.Uri);
+        var whole = TimeSpan.Zero;
+        var killed = new SortedDictionary<ChangeStep, int>();
         for (var moment = 0; moment < Moments; moment++)
         {
             using var folder = new JournalFolder();
-            var afterMilliseconds = chance.Next(200, 6000);
+            // From its intent to its end; the first one ends by itself, and tells how long that takes here.
+            var after = moment == 0 ? Timeout.InfiniteTimeSpan : whole * chance.NextDouble();
             using (var child = TuningChild.Start("kill", host.Uri, lab.Domain.Id.ToString(), folder.Path, "none", nameof(ChangeStep.Verified), nameof(RestartBy.Suspend)))
             {
-                // At a random moment of its work, or at its end.
-                await Task.WhenAny(child.WaitForExitAsync(), Task.Delay(afterMilliseconds));
+                Assert.Equal(nameof(ChangeStep.Intended), await child.StandardOutput.ReadLineAsync());
+                var clock = Stopwatch.StartNew();
+                await Task.WhenAny(child.WaitForExitAsync(), Task.Delay(after));
+                whole = moment == 0 ? clock.Elapsed : whole;
                 child.Kill();
                 await child.WaitForExitAsync();
             }
 
-            var which = string.Create(CultureInfo.InvariantCulture, $"seed {seed}, moment {moment}, after {afterMilliseconds} ms");
+            var entry = Assert.Single(folder.Journal.Entries(new JournalFilter()));
+            var which = string.Create(CultureInfo.InvariantCulture, $"seed {seed}, moment {moment}, {after.TotalSeconds:0.00} of {whole.TotalSeconds:0.00} s, {entry.Step}");
+            Assert.True(entry.Outcome == JournalOutcome.Interrupted, $"{which}: {entry.Outcome}, {entry.Explanation}");
+            Assert.Contains($"Undo-VMTuning -Id {entry.Id}", entry.Explanation, StringComparison.Ordinal);
+            killed[entry.Step!.Value] = killed.GetValueOrDefault(entry.Step.Value) + 1;
             await AssertGoesBackAsync(lab, host, folder, boot, before, which);
         }
+
+        output.WriteLine($"seed {seed}: killed, explained and undone {Moments} times: {string.Join(", ", killed.Select(pair => $"{pair.Key} {pair.Value}"))}");
     }
 
     [SkippableFact]
@@ -148,7 +164,7 @@ public sealed class SuspendKillTests
             cancellationToken);
     }
 
-    private static async Task KillAtAsync(ChangeStep step, bool startedByLibvirt)
+    private async Task KillAtAsync(ChangeStep step, bool startedByLibvirt)
     {
         using var lab = LabGuest.Open("lab1");
         var boot = await BootAsync(lab);
@@ -171,7 +187,7 @@ public sealed class SuspendKillTests
     }
 
     // Its XML is one of the two, undo leads back, and the guest is in the same boot.
-    private static async Task AssertGoesBackAsync(LabGuest lab, HostConnection host, JournalFolder folder, string boot, string before, string which)
+    private async Task AssertGoesBackAsync(LabGuest lab, HostConnection host, JournalFolder folder, string boot, string before, string which)
     {
         var vm = lab.Domain;
         Assert.True(Configured(vm) == before || Cache(Configured(vm)) == "none", which);
@@ -194,12 +210,17 @@ public sealed class SuspendKillTests
 
     private static string? Cache(string xml) => DomainXmlReader.Read(xml).Disks.Single(disk => disk.Target == "vdb").Cache;
 
-    // The kernel's name for this boot, and for no other.
-    private static async Task<string> BootAsync(LabGuest lab)
+    // The kernel's name for this boot, and for no other. A state that is older than the guest would be of the same boot: its uptime is not.
+    private async Task<string> BootAsync(LabGuest lab)
     {
         await using var channel = await lab.ChannelAsync();
-        var result = await channel.RunAsync(new GuestCommand("/bin/cat", ["/proc/sys/kernel/random/boot_id"]) { TimeLimit = TimeSpan.FromMinutes(1) }, CancellationToken.None);
+        var command = new GuestCommand("/bin/cat", ["/proc/sys/kernel/random/boot_id", "/proc/uptime"]) { TimeLimit = TimeSpan.FromMinutes(1) };
+        var result = await channel.RunAsync(command, CancellationToken.None);
         Assert.True(result.Succeeded, result.StandardError);
-        return result.StandardOutput.Trim();
+        var lines = result.StandardOutput.Split('\n');
+        var uptime = double.Parse(lines[1].Split(' ')[0], CultureInfo.InvariantCulture);
+        Assert.True(uptime > _uptime, $"The guest's uptime went from {_uptime} s back to {uptime} s.");
+        _uptime = uptime;
+        return lines[0];
     }
 }

@@ -34,7 +34,8 @@ internal static partial class TuningChild
     }
 
     /// <summary>
-    /// kill URI VM FOLDER CHANGE STEP BY: makes one change, by that way where it needs a restart, and kills itself once it has reached the step.
+    /// kill URI VM FOLDER CHANGE STEP BY: makes one change, by that way where it needs a restart, says each step on its output when it has reached
+    /// it, and kills itself once it has reached that step.
     /// switch URI VM FOLDER: switches a pin there and back without end, and says so on its output when it has begun, to be killed at any moment.
     /// fight URI VM FOLDER PINS ROUNDS: makes as many changes as rounds, pinning both vCPUs to each of the host CPUs in turn.
     /// </summary>
@@ -119,6 +120,7 @@ internal static partial class TuningChild
         public void Reach(ChangeStep step)
         {
             record.Reach(step);
+            Console.Out.WriteLine(step);
             if (step == last)
             {
                 if (Kill(Environment.ProcessId, 9) == 0)
