@@ -141,16 +141,18 @@ Describe 'A load that is made' -Tag Lab, lab2 -Skip:(-not $env:KVMTUNE_LAB) {
         @{ Workload = 'SyncWrite'; Metrics = @('Iops') }
     ) {
         $size = $Workload -eq 'SyncWrite' ? @{ FileSizeMiB = 64 } : @{}
-        $experiment = Set-EmulatorPin lab2 -HostCpu 0 -AsPlan | Invoke-VMExperiment -Design Switchback -Workload $Workload @size -TimeLimit 50s -Keep Never
+        $experiment = Set-EmulatorPin lab2 -HostCpu 0 -AsPlan | Invoke-VMExperiment -Design Switchback -Workload $Workload @size -Runs 6 -Keep Never
         $experiment.Design | Should -Be Switchback
-        $experiment.PairCount | Should -BeGreaterThan 3
+        $experiment.Switching.SwitchCount | Should -BeGreaterThan 4
+        # On a host with much else to do the load may report too late for slots of any length; then there is no verdict.
+        if ($experiment.Switching.IsSettled) { $experiment.PairCount | Should -BeGreaterOrEqual 5 } else { $experiment.Verdict | Should -Be Inconclusive }
         $experiment.Comparison.Metrics.Metric.Name | Should -Be $Metrics
     }
 
     It 'of the user''s own is switched inside where it writes a line a sample, and else gets pairs of runs and says why' -Tag Lab, lab2, All {
         $metric = @{ Name = 'Count'; Pattern = 'n=(\d+)'; Unit = '1/s'; Direction = 'Higher'; Primary = $true }
         $experiment = Set-EmulatorPin lab2 -HostCpu 0 -AsPlan |
-            Invoke-VMExperiment -Design Switchback -Command sh, '-c', 'while :; do n=0; end=$(($(cut -d. -f1 /proc/uptime) + 1)); while [ $(cut -d. -f1 /proc/uptime) -lt $end ]; do n=$((n + 1)); done; echo n=$n; done' -Metric $metric -TimeLimit 60s -Keep Never
+            Invoke-VMExperiment -Design Switchback -Command sh, '-c', 'while :; do n=0; end=$(($(cut -d. -f1 /proc/uptime) + 1)); while [ $(cut -d. -f1 /proc/uptime) -lt $end ]; do n=$((n + 1)); done; echo n=$n; done' -Metric $metric -Runs 6 -Keep Never
         $experiment.Design | Should -Be Switchback
         $experiment.Baseline.CountedRuns[0].Values['Count'] | Should -BeGreaterThan 0
 
