@@ -63,7 +63,12 @@ public sealed class RunningVMsTests
     {
         VMConfiguration Weighing(string name, long shares) => new()
         {
-            Name = name, Id = Guid.NewGuid(), DomainType = "kvm", MaxVcpus = 1, CurrentVcpus = 1, Limits = new CpuLimits { Shares = shares },
+            Name = name,
+            Id = Guid.NewGuid(),
+            DomainType = "kvm",
+            MaxVcpus = 1,
+            CurrentVcpus = 1,
+            Limits = new CpuLimits { Shares = shares },
         };
         var neighbours = new RunningVMs([Weighing("a", 1024), Weighing("b", 4096), Weighing("c", 2048), Weighing("d", 8192)]).Beside(Guid.Empty);
         Assert.Equal(["d", "b"], neighbours.WithMoreShares(1024, Online, most: 2).Select(vm => vm.Name));
