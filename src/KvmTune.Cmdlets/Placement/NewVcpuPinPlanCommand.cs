@@ -11,10 +11,11 @@ namespace KvmTune.Cmdlets.Placement;
 
 /// <summary>Computes a placement for VMs and explains it. Nothing is touched.</summary>
 [Cmdlet(VerbsCommon.New, "VcpuPinPlan")]
-[OutputType(typeof(VcpuPinPlan))]
+[OutputType(typeof(PlacementPlan))]
 public sealed class NewVcpuPinPlanCommand : VMCmdlet
 {
     private readonly List<(HostConnection Host, VMTopology VM)> _vms = [];
+    private readonly HashSet<(HostConnection Host, Guid VMId)> _known = [];
 
     /// <summary>The VMs: names, wildcards, UUIDs, or objects of this module. All that come are placed together.</summary>
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
@@ -56,7 +57,7 @@ public sealed class NewVcpuPinPlanCommand : VMCmdlet
     /// <inheritdoc/>
     protected override void ProcessRecord() => ForEachVM(VMName, writable: false, vm =>
     {
-        if (!_vms.Exists(known => known.Host == vm.Host && known.VM.VMId == vm.Domain.Id))
+        if (_known.Add((vm.Host, vm.Domain.Id)))
         {
             _vms.Add((vm.Host, VMTopologyReader.Read(vm.Domain, vm.Host.Uri, HostReading.OnlineCpus(vm.Host))));
         }
@@ -83,7 +84,7 @@ public sealed class NewVcpuPinPlanCommand : VMCmdlet
             KeepsNumaPolicy = KeepNumaPolicy,
             Scope = Scope,
         };
-        var planned = new VcpuPinPlanner(host).Plan(vms, options, CancellationToken);
+        var planned = new HostPlacementPlanner(host).Plan(vms, options, CancellationToken);
         foreach (var advice in planned.Placement.Advice)
         {
             WriteWarning($"{advice.Evidence} ({advice.RuleId})");
