@@ -55,6 +55,24 @@ find_chromium() {
     apt_install chromium || loudly 'There is no Chromium here, and apt could not bring one: NO REPORT IS OPENED BY THE TESTS.'
 }
 
+# Reports are checked by axe-core where npm is at hand. Done before the lab is up: that is when the network is needed.
+find_axe() {
+    if ! command -v npm >/dev/null || [ -e src/KvmTune.Report/node_modules/axe-core ]; then return; fi
+    (cd src/KvmTune.Report && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null) ||
+        loudly 'npm could not bring axe-core: NO REPORT IS CHECKED FOR ITS ACCESSIBILITY BY THE TESTS.'
+}
+
+# A fleet of hosts needs an SSH server. Where systemd runs, installing one would open this machine to the network, so that is left to its owner.
+find_sshd() {
+    if [ -x /usr/sbin/sshd ]; then return; fi
+    if [ -d /run/systemd/system ]; then
+        loudly 'There is no SSH server here (apt-get install openssh-server): THE FLEET OF THREE HOSTS IS NOT TESTED.'
+    else
+        say 'Installing an SSH server, by which the tests make a fleet of hosts; it is not started'
+        apt_install openssh-server || loudly 'apt could not bring an SSH server: THE FLEET OF THREE HOSTS IS NOT TESTED.'
+    fi
+}
+
 # Whether the pwsh on the PATH runs and is of a version that the module runs in.
 runs_powershell() {
     command -v pwsh >/dev/null &&
@@ -103,6 +121,8 @@ test_tier() {
     case "${1:-}" in '' | fast | all) ;; *) usage ;; esac
     set_up
     find_chromium
+    find_axe
+    if [ "${1:-}" = all ]; then find_sshd; fi
     say 'Building the tests'
     dotnet build tests/KvmTune.Tests -c Release -v quiet
     if [ "${1:-}" = fast ]; then tests/run.sh fast; else tests/lab/lab.sh run tests/run.sh "$@"; fi

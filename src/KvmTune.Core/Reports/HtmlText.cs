@@ -37,11 +37,13 @@ internal sealed class HtmlText
     }
 
     /// <summary>Adds a list; nothing where it is empty.</summary>
-    public HtmlText List(IReadOnlyList<string> items)
+    /// <param name="items">Its texts.</param>
+    /// <param name="attributes">Attributes of the list, as markup.</param>
+    public HtmlText List(IReadOnlyList<string> items, string? attributes = null)
     {
         if (items.Count > 0)
         {
-            _text.Append("<ul>");
+            _text.Append("<ul").Append(attributes is null ? null : " ").Append(attributes).Append('>');
             foreach (var item in items)
             {
                 Element("li", item);

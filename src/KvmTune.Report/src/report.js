@@ -155,10 +155,26 @@ function draw(chapter, chart) {
 const charts = JSON.parse(document.getElementById("charts").textContent);
 for (const chapter of document.querySelectorAll("section.chapter")) draw(chapter, charts[chapter.dataset.chapter]);
 
-// On paper nothing can be unfolded, so all is, but for the licences.
+// A table that is wider than its box is scrolled by the keyboard too, so the keyboard has to reach it.
+function reachTables() {
+  for (const box of document.querySelectorAll(".table")) {
+    if (box.scrollWidth > box.clientWidth) {
+      box.tabIndex = 0;
+      box.setAttribute("role", "group");
+      box.setAttribute("aria-label", box.querySelector("caption").textContent);
+    } else {
+      for (const name of ["tabindex", "role", "aria-label"]) box.removeAttribute(name);
+    }
+  }
+}
+reachTables();
+addEventListener("resize", reachTables);
+for (const details of document.querySelectorAll("details")) details.addEventListener("toggle", reachTables);
+
+// On paper nothing can be unfolded, so all is, but for the licences and the long tables of runs.
 let unfolded = [];
 addEventListener("beforeprint", () => {
-  unfolded = [...document.querySelectorAll("details:not([open]):not(.licences)")];
+  unfolded = [...document.querySelectorAll("details:not([open]):not(.licences):not(.runs)")];
   for (const details of unfolded) details.open = true;
 });
 addEventListener("afterprint", () => {
