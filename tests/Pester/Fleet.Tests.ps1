@@ -63,10 +63,10 @@ $After
 
 Describe 'A fleet of three hosts' -Tag Lab, Alone, All -Skip:(-not $canMake) {
     BeforeAll {
-        $ssh = (Invoke-Fleet up)[-1]
+        $ssh = @(Invoke-Fleet up)[-1]
         $hosts = 'kvm1', 'kvm2', 'kvm3'
         $defined = @{}
-        foreach ($name in $hosts) { $defined[$name] = (Invoke-Fleet exec $name virsh dumpxml --inactive lab1) -join "`n" }
+        foreach ($name in $hosts) { $defined[$name] = @(Invoke-Fleet exec $name virsh dumpxml --inactive lab1) -join "`n" }
     }
     AfterAll { $null = Invoke-Fleet down }
 
@@ -89,7 +89,7 @@ Describe 'A fleet of three hosts' -Tag Lab, Alone, All -Skip:(-not $canMake) {
         $facts.Experiment | Should -Match '^kvm1 '
         # Both changes of kvm1, the experiment's and the one by hand, are in its own journal and taken back.
         $facts.History.Count | Should -BeGreaterThan 1 -Because $facts.Text
-        foreach ($name in $hosts) { (Invoke-Fleet exec $name virsh dumpxml --inactive lab1) -join "`n" | Should -Be $defined[$name] }
+        foreach ($name in $hosts) { @(Invoke-Fleet exec $name virsh dumpxml --inactive lab1) -join "`n" | Should -Be $defined[$name] }
     }
 
     It 'loses one host in the middle of a measurement: the others'' results are there, and the lost one is one error' {
