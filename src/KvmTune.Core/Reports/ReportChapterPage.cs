@@ -103,8 +103,8 @@ internal static class ReportChapterPage
             ["#Run", "Began", "Side", "State", .. metrics.Select(each => $"#{ComparisonSentences.NameOf(each.Metric)} ({each.Scale.Unit})"), .. counters.Select(counter => $"#{counter.Name} ({counter.Unit})")],
             runs.Select(entry => new[]
             {
-                entry.Run.Number.ToString(CultureInfo.InvariantCulture), Whole(ReportPage.Time(entry.Run.StartedAt, offset)), Whole(entry.Side),
-                entry.Run.Failure is { } failure ? HtmlText.Encode($"failed: {failure}") : Whole(ReportCharts.State(entry.Run)),
+                entry.Run.Number.ToString(CultureInfo.InvariantCulture), HtmlText.Whole(ReportPage.Time(entry.Run.StartedAt, offset)), HtmlText.Whole(entry.Side),
+                entry.Run.Failure is { } failure ? HtmlText.Encode($"failed: {failure}") : HtmlText.Whole(ReportCharts.State(entry.Run)),
             }.Concat(metrics.Select(each => Cell(entry.Run.Values.TryGetValue(each.Metric.Name, out var value) ? value : null, each.Scale.Divisor)))
                 .Concat(counters.Select(counter => Cell(counter.In(entry.Run.Counters)))).ToArray())).Markup("</details>\n");
     }
@@ -165,15 +165,12 @@ internal static class ReportChapterPage
                 var (divisor, unit) = ReportSentences.Scale(metric.Metric.Unit, metric.BaselineMedian);
                 return new[]
                 {
-                    HtmlText.Encode(metric.Metric.Name), Part(metric.Role), Cell(metric.BaselineMedian, divisor), Cell(metric.CandidateMedian, divisor), Whole(unit),
-                    Cell(metric.ShiftPercent), Cell(metric.IntervalLowPercent), Cell(metric.IntervalHighPercent), Cell(metric.AdjustedPValue), Whole(VerdictText.Of(metric.Verdict)),
+                    HtmlText.Whole(metric.Metric.Name), HtmlText.Whole(Part(metric.Role)), Cell(metric.BaselineMedian, divisor), Cell(metric.CandidateMedian, divisor), HtmlText.Whole(unit),
+                    Cell(metric.ShiftPercent), Cell(metric.IntervalLowPercent), Cell(metric.IntervalHighPercent), Cell(metric.AdjustedPValue), HtmlText.Whole(VerdictText.Of(metric.Verdict)),
                 };
             }));
         page.List(chapter.Notes, "class=\"notes\"");
     }
-
-    // A word that stays in one piece in a narrow column.
-    private static string Whole(string word) => $"<span class=\"whole\">{HtmlText.Encode(word)}</span>";
 
     private static string Part(MetricRole role) => role switch
     {
