@@ -25,7 +25,7 @@ BeforeAll {
     $things.Evidence = $things.Area.Evidence[0]
     $things.Step = $things.Experiment.Steps[0]
     $answers = @{
-        Experiment = 'Verdict', 'Decision', 'Shift', 'Result', 'Title'; Bottleneck = 'Area', 'Verdict'; Entry = 'State', 'Verdict', 'What'; VM = 'State', 'PendingRestart'
+        Experiment = 'Verdict', 'Decision', 'Shift', 'Title'; Bottleneck = 'Area', 'Verdict'; Entry = 'State', 'Verdict', 'What'; VM = 'State', 'PendingRestart'
         Finding = 'Severity', 'Id', 'Subject'; Plan = 'RequiresRestart', 'Title'; Result = 'Outcome', 'Title'; Performance = 'Median', 'Change'; Evidence = 'IsExceeded', 'Value', 'Threshold'
     }
 
