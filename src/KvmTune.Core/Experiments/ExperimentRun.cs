@@ -40,7 +40,7 @@ internal sealed class ExperimentRun
     {
         var startedAt = Time.GetUtcNow();
         var log = new ExperimentLog(Time);
-        Pace.Report("checking the plan on what is there", Pace.TimeOf(Schedule, 0, Schedule.NextLook(0)) + Pace.SettlingTime);
+        Pace.Report("checking the plan on the VM as it is now", Pace.TimeOf(Schedule, 0, Schedule.NextLook(0)) + Pace.SettlingTime);
         await log.DoAsync(ExperimentStepKind.Check, "check the plan", async () =>
         {
             await Task.Run(Subject.Check, cancellationToken);

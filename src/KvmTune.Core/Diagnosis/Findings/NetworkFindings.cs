@@ -61,7 +61,7 @@ public static class NetworkFindings
     /// <summary>Queues that the guest does not use.</summary>
     public static FindingKind NicQueuesNotUsedByGuest { get; } = new(
         nameof(NicQueuesNotUsedByGuest), TuningArea.Network, FindingSeverity.Medium, WorkloadKinds.Network,
-        "Queues that the guest does not switch on do nothing: older guests come up with one and must be told.",
+        "Queues that the guest does not switch on do nothing: older guests come up with one, and the others must be switched on in the guest.",
         "Red Hat, RHEL 7 tuning guide, multi-queue virtio-net; virtio-win kvm-guest-drivers-windows#846",
         static context => OfGuest(context, static (context, nic, reading) => reading.InUse is { } used && used < Expected(context, nic)
             ? new FindingObservation(

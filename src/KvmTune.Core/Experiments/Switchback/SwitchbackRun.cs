@@ -79,7 +79,7 @@ internal sealed class SwitchbackRun
         var startedAt = Time.GetUtcNow();
         var log = new ExperimentLog(Time);
         _slot = SlotPlan.SlotFor(Shape.Interval);
-        Report("checking the plan on what is there", Options.TimeLimit ?? SlotPlan.DefaultTime);
+        Report("checking the plan on the VM as it is now", Options.TimeLimit ?? SlotPlan.DefaultTime);
         await log.DoAsync(ExperimentStepKind.Check, "check the plan", async () =>
         {
             await Task.Run(Subject.Check, cancellationToken);

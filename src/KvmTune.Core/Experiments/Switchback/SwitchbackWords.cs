@@ -26,7 +26,7 @@ internal static class SwitchbackWords
     /// <summary>Said where the load never gets over a switch.</summary>
     public static string NotSettled(string workload, TimeSpan slot) => string.Create(
         CultureInfo.InvariantCulture,
-        $"{workload} had not got over a switch {slot.TotalSeconds / 2:0.#} s after it, so that the two sides cannot be told apart inside one load. Try the change with pairs of runs (-Design Pairs).");
+        $"{workload} had not got over a switch {slot.TotalSeconds / 2:0.#} s after it, so one load cannot show the two sides apart. Try the change with pairs of runs (-Design Pairs).");
 
     /// <summary>Why a guest's own load is too idle to judge, with what it would take; null where it is not.</summary>
     public static string? WhyTooIdle(IReadOnlyList<MeasuredRun> runs, StreamShape shape, TimeSpan slot)

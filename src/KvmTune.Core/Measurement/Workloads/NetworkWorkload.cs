@@ -191,7 +191,7 @@ public sealed class NetworkWorkload : IWorkload
         {
             var variation = PerSecond.VariationPercent(report.PerSecondGbit);
             return double.IsNaN(variation)
-                ? RunOutcome.Failed("iperf3 moved nothing that could be told by the second.")
+                ? RunOutcome.Failed("iperf3 reported no second with data moved.")
                 : new RunOutcome
                 {
                     Values = new Dictionary<string, double>(StringComparer.Ordinal)
