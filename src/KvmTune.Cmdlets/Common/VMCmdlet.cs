@@ -120,7 +120,7 @@ public abstract class VMCmdlet : CancellableCmdlet
         catch (Exception exception) when (reference.Id is null && WildcardPattern.ContainsWildcardCharacters(reference.Name)
             && exception is LibvirtException { ErrorCode: LibvirtErrorCode.NoDomain })
         {
-            WriteVerbose($"{name} is gone since the VMs were listed.");
+            WriteVerbose($"{name} was removed after the VMs were listed.");
             return false;
         }
     }

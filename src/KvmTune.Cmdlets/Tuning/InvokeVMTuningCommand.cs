@@ -1,6 +1,7 @@
 // Invoke-VMTuning: applies plans that were made with -AsPlan or came with a finding, checked anew.
 using System.Management.Automation;
 using KvmTune.Cmdlets.Common;
+using KvmTune.Cmdlets.Completion;
 using KvmTune.Tuning;
 
 namespace KvmTune.Cmdlets.Tuning;
@@ -13,6 +14,7 @@ public sealed class InvokeVMTuningCommand : TuningCmdlet
     /// <summary>The plans, or objects that carry one (findings). Each is checked anew: when somebody changed the same settings since, it is an error.</summary>
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true)]
     [PlanTransformation]
+    [ArgumentCompleter(typeof(ValueCompleter))]
     public VMTuningPlan[] Plan { get; set; } = [];
 
     /// <inheritdoc/>

@@ -135,7 +135,7 @@ internal sealed class ExperimentRun
 
         _runs.Screen(mark);
         _screened++;
-        _runs.Note(string.Create(CultureInfo.InvariantCulture, $"Pair {stage + 1} was made again, since {why}."));
+        _runs.Note(string.Create(CultureInfo.InvariantCulture, $"Pair {stage + 1} was repeated, since {why}."));
         return true;
     }
 
@@ -156,7 +156,7 @@ internal sealed class ExperimentRun
         var whole = Schedule.Design == ExperimentDesign.Pairs
             ? string.Create(CultureInfo.InvariantCulture, $"{stage} of {Schedule.NextLook(stage)} pairs")
             : string.Create(CultureInfo.InvariantCulture, $"{stage} of {Schedule.MostStages} blocks");
-        _runs.Note($"The time limit of {ExperimentPace.Words(limit)} ended the experiment after {whole}: what it says is what these could show.");
+        _runs.Note($"The time limit of {ExperimentPace.Words(limit)} ended the experiment after {whole}: its verdict rests on these alone.");
         return true;
     }
 

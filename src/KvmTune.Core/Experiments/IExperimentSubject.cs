@@ -18,7 +18,7 @@ internal interface IExperimentSubject
     /// <summary>The records of the journal that were made so far.</summary>
     IReadOnlyList<long> JournalIds { get; }
 
-    /// <summary>Checks on what is there now that the change can be tried as it was planned. Nothing is touched.</summary>
+    /// <summary>Checks, against the VM as it is now, that the change can be tried as it was planned. Nothing is touched.</summary>
     /// <exception cref="KvmTuneException">It cannot.</exception>
     void Check();
 

@@ -78,7 +78,7 @@ public sealed partial record GuestSurvey(
         var result = await channel.RunAsync(GuestScripts.Command(Script, folder ?? ""), cancellationToken);
         return Parse(result.StandardOutput)
             ?? throw new GuestChannelException(
-                GuestChannelReason.AgentCommandFailed, $"The guest could not be looked at; is it a Linux? {result.Describe()}");
+                GuestChannelReason.AgentCommandFailed, $"The guest could not be examined; does it run Linux? {result.Describe()}");
     }
 
     /// <summary>The mounted file system that an absolute path without symbolic links lies on.</summary>

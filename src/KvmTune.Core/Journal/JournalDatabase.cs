@@ -298,7 +298,7 @@ internal sealed class JournalDatabase(string folder, IReadOnlyList<string> migra
         RefuseNewer(version);
         Run(connection, "PRAGMA journal_mode=WAL");
 
-        // Another process may be at it as well: the version is read again once it is our turn.
+        // Another process may do the same now: the version is read again once we have the lock.
         Run(connection, "BEGIN IMMEDIATE");
         try
         {

@@ -22,7 +22,7 @@ internal static class ListElements
     public static bool Has(XElement element, SettingElement step) =>
         NumberOf(step) is { } number && Members((string?)element.Attribute(step.KeyAttribute!)).Contains(number);
 
-    /// <summary>Gives the member that a path names a value of the element, or takes it away: it leaves its element, and joins the one that is like it.</summary>
+    /// <summary>Gives the member that a path names a value of the element, or removes it: it leaves its element, and joins the one that is like it.</summary>
     public static void Set(DomainDocument document, SettingPath path, string? value, EditTrace? trace)
     {
         var step = path.Elements[^1];

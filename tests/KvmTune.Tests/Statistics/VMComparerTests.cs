@@ -434,7 +434,7 @@ public sealed class VMComparerTests
         Assert.Equal(["host kernel 6.1.0 against 6.12.0", "channel Agent against Ssh", "guest kernel 6.1 against 5.10"], error.Differences);
 
         var forced = VMComparer.Compare(one, other, new() { Force = true });
-        Assert.Contains(forced.Notes, note => note.StartsWith("Compared by force under different conditions: host kernel", StringComparison.Ordinal));
+        Assert.Contains(forced.Notes, note => note.StartsWith("Compared with -Force under different conditions: host kernel", StringComparison.Ordinal));
         Assert.Contains("Known on one side only, so not compared: transparent huge pages.", forced.Notes, StringComparer.Ordinal);
     }
 

@@ -7,7 +7,7 @@ using static KvmTune.NumberText;
 namespace KvmTune.Diagnosis.Bottlenecks;
 
 /// <summary>
-/// Looks for quotas that are reached. One that is reached is the cause of all waiting that comes of it, whoever else wants the host's CPUs.
+/// Looks for quotas that are reached. Such a quota is the cause of its waiting, even if others want the host's CPUs too.
 /// </summary>
 internal static class QuotaJudge
 {

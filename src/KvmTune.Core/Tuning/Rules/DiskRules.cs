@@ -120,7 +120,7 @@ public static class DiskRules
     /// <summary>The I/O mode is one of local images.</summary>
     public static TuningRule IOModeNeedsLocalImage { get; } = new(
         nameof(IOModeNeedsLocalImage), TuningArea.Disk, RuleSeverity.Error,
-        "QEMU reads and writes a network disk by a library of its own: the I/O mode is not even passed to it.",
+        "QEMU reads and writes a network disk with its own library: the I/O mode is not even passed to it.",
         "tried with virsh domxml-to-native, libvirt 9.0.0",
         static context => context.Change is not DiskDriverChange { IsReturn: false } change || change.Options.GetValueOrDefault("io") is not { } mode || context.Disk is not { } disk
             ? null
