@@ -26,7 +26,7 @@ internal static class ListElements
     public static void Set(DomainDocument document, SettingPath path, string? value, EditTrace? trace)
     {
         var step = path.Elements[^1];
-        var number = NumberOf(step) ?? throw new InvalidOperationException($"'{step.KeyValue}' is no number, and {step.Name} has numbers for keys.");
+        var number = NumberOf(step) ?? throw new InvalidOperationException($"'{step.KeyValue}' is not a number, and {step.Name} has numbers for keys.");
         var old = document.Find(path.Element);
         var values = old is null ? [] : Values(old, step);
         if (values.GetValueOrDefault(path.Attribute!) == value)

@@ -48,7 +48,7 @@ public static class GeneralFindings
                 new FindingObservation(
                     "saved state", [new FindingEvidence("managed save", "yes", "libvirt: virDomainHasManagedSaveImage")],
                     "Try a start and a clean shutdown before you change anything.",
-                    FindingRemedy.None("starting a VM is no change of settings; virsh managedsave-remove discards the state, and all that the guest had in memory")),
+                    FindingRemedy.None("starting a VM is not a change of settings; virsh managedsave-remove discards the state, and all that the guest had in memory")),
             ]
             : []);
 

@@ -74,7 +74,7 @@ public static class DiskRules
             || context.Disk is not { Cache: "none" or "directsync", Source: { } image } disk
                 ? null
                 : disk.SourceType is not ("file" or "block" or "volume")
-                    ? RuleCheck.Kept($"O_DIRECT was not probed: '{image}' is no file (type '{disk.SourceType}')")
+                    ? RuleCheck.Kept($"O_DIRECT was not probed: '{image}' is not a file (type '{disk.SourceType}')")
                     : context.Abilities.ProbeDirectIO(new(disk.SourceType, disk.Source, disk.Format)) switch
                     {
                         { IsTaken: false } probe => RuleCheck.Broken($"cache='{disk.Cache}' of disk '{disk.Target}' needs O_DIRECT, which the file system refuses: {probe.Evidence}. Move that image, or use -Cache writeback or writethrough with -IO threads."),

@@ -50,7 +50,7 @@ public static class ScopeRules
     public static TuningRule ManagerOverwritesChange { get; } = new(
         nameof(ManagerOverwritesChange), TuningArea.General, RuleSeverity.Warning,
         "A manager keeps the configuration of its VMs elsewhere and defines them from there at each start: changes made here are then lost.",
-        "OpenStack Nova, oVirt and KubeVirt, which define a domain anew at each start",
+        "OpenStack Nova, oVirt and KubeVirt, which define a domain again at each start",
         static context => context.After.Manager is not { } manager
             ? null
             : RuleCheck.Broken($"'{context.After.Name}' belongs to {manager}, which overwrites this change when it next starts the VM. Change the VM there (in its flavor, template or specification) once the change has proved good."));
