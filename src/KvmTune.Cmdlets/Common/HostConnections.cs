@@ -12,7 +12,7 @@ internal sealed class HostConnections : IModuleAssemblyCleanup
 {
     private static readonly ConcurrentDictionary<string, HostConnection> Open = new(StringComparer.Ordinal);
 
-    // What Connect-VMHost chose, in each runspace. The key is the runspace's event manager, which PowerShell makes anew when it resets a
+    // What Connect-VMHost chose, in each runspace. The key is the runspace's event manager, which PowerShell makes again when it resets a
     // runspace to use it again: what one turn of ForEach-Object -Parallel chose is not what the next one means.
     private static readonly ConditionalWeakTable<PSEventManager, Choice> Choices = [];
 

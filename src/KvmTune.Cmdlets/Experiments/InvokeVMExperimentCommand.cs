@@ -11,7 +11,7 @@ using KvmTune.Tuning;
 namespace KvmTune.Cmdlets.Experiments;
 
 /// <summary>
-/// Tries exactly one change of a VM. Plans come down the pipeline, each an experiment of its own; or a script block says what to change,
+/// Tries exactly one change of a VM. Plans come down the pipeline, each a separate experiment; or a script block says what to change,
 /// VM by VM. What is not kept is taken back, whatever way it ends.
 /// </summary>
 [Cmdlet(VerbsLifecycle.Invoke, "VMExperiment", DefaultParameterSetName = PlanSet, SupportsShouldProcess = true)]
@@ -23,7 +23,7 @@ public sealed class InvokeVMExperimentCommand : ExperimentingCmdlet
 
     private ExperimentProgress? _progress;
 
-    /// <summary>The changes to try, planned with -AsPlan, or findings that carry such a plan. Each is an experiment of its own.</summary>
+    /// <summary>The changes to try, planned with -AsPlan, or findings that carry such a plan. Each is a separate experiment.</summary>
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ParameterSetName = PlanSet)]
     [PlanTransformation]
     [ArgumentCompleter(typeof(ValueCompleter))]

@@ -54,7 +54,7 @@ internal sealed class ExperimentRun
             var decision = KeepDecision.Of(Options.Keep, comparison);
             await guest.SettleAsync(decision.IsKept, cancellationToken);
             cancellationToken.ThrowIfCancellationRequested();
-            // Compared anew for the notes that came with the end of the sessions; the numbers are the same.
+            // Compared again for the notes that came with the end of the sessions; the numbers are the same.
             comparison = Compare(guest, stages);
             return new VMExperiment
             {

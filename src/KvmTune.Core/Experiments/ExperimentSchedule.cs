@@ -68,7 +68,7 @@ internal sealed class ExperimentSchedule
     /// <summary>How many runs make one value.</summary>
     public int RunsPerUnit { get; }
 
-    /// <summary>Whether every unit gets a boot of its own, also where the side stays.</summary>
+    /// <summary>Whether every unit gets its own boot, also where the side stays.</summary>
     public bool BootsForEachUnit => NeedsRestart && Design != ExperimentDesign.Sequential;
 
     /// <summary>Whether every unit begins with a warm-up run, also where nothing was switched: that separates a block from the one before.</summary>

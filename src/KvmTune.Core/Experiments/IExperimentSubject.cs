@@ -28,7 +28,7 @@ internal interface IExperimentSubject
     /// <summary>Takes the change back, as far as it is there. It can be called again.</summary>
     Task UndoAsync(CancellationToken cancellationToken);
 
-    /// <summary>Starts the VM anew, as it is configured.</summary>
+    /// <summary>Restarts the VM, as it is configured.</summary>
     Task RestartAsync(CancellationToken cancellationToken);
 
     /// <summary>Why the change cannot be switched in the running VM, after <see cref="Check"/>; null where it can.</summary>

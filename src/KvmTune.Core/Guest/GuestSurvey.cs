@@ -48,7 +48,7 @@ public sealed partial record GuestSurvey(
     // CONFIG_NR_CPUS goes up to 8192 on x86.
     private const int MostProcessors = 8192;
 
-    // A device that was asked for is only looked at: util-linux' blkid reads its signatures anew, busybox' knows no -p.
+    // A device that was asked for is only looked at: util-linux' blkid reads its signatures again, busybox' knows no -p.
     private const string Script = """
         contents() {
             name=$(readlink -f "$1"); name=${name##*/}

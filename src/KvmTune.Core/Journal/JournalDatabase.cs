@@ -64,7 +64,7 @@ internal sealed class JournalDatabase(string folder, IReadOnlyList<string> migra
         }
     }
 
-    /// <summary>Runs one statement in a transaction of its own.</summary>
+    /// <summary>Runs one statement in a separate transaction.</summary>
     /// <param name="isDurable">
     /// Whether it must outlive a loss of power when this returns. It outlives the end of the process in any case (sqlite.org/pragma.html,
     /// synchronous: in WAL mode NORMAL syncs at checkpoints only).

@@ -208,7 +208,7 @@ public sealed partial class TuningJournal : IChangeJournal, IDisposable
 
         public long Begin(ChangeIntent intent)
         {
-            // What is kept of the rules is what spoke against the change; those that it keeps can be judged anew at any time.
+            // What is kept of the rules is what spoke against the change; those that it keeps can be judged again at any time.
             var plan = intent.Plan with { Findings = [.. intent.Plan.Findings.Where(finding => !finding.IsKept)] };
             var id = journal.Insert(
                 JournalKind.Change,

@@ -96,7 +96,7 @@ internal sealed class PlacementSearch(HostLayout layout, PlacementRequest reques
         return kept;
     }
 
-    // Each VM anew beside all others, and those without a place instead of those that cost something, until nothing gains.
+    // Each VM again beside all others, and those without a place instead of those that cost something, until nothing gains.
     private Solution Polish(Solution solution, IReadOnlyList<PlacementVM> now)
     {
         var best = solution;

@@ -103,7 +103,7 @@ internal sealed class LiveSwitch : ILiveSwitch
 
         try
         {
-            // A VM that does not run any more, or was started anew, has nothing of it left: only its running part was ever changed.
+            // A VM that does not run any more, or was started again, has nothing of it left: only its running part was ever changed.
             if (_isCandidate != false && VMReading.Running(_planner.Domain()) is { } running && NumberOf(running) == _number)
             {
                 RefuseCollision(running);

@@ -136,7 +136,7 @@ public sealed class VMPlanner : IDisposable
         }
     }
 
-    /// <summary>The VM on a connection that may change it. It is looked up anew only where the one that is known is of another connection, or of a lost one.</summary>
+    /// <summary>The VM on a connection that may change it. It is looked up again only where the one that is known is of another connection, or of a lost one.</summary>
     /// <exception cref="KvmTuneException">It is gone (<c>VMNotFound</c>).</exception>
     internal LibvirtDomain Domain()
     {
@@ -170,7 +170,7 @@ public sealed class VMPlanner : IDisposable
 
     /// <summary>
     /// The plan, where it meets the very documents and host CPUs that it was made on. Then everything in it holds that follows from them, and
-    /// only what forbids the change or needs a yes is judged anew: what else the host has may be otherwise. Else null.
+    /// only what forbids the change or needs a yes is judged again: what else the host has may be otherwise. Else null.
     /// </summary>
     internal VMTuningPlan? CheckQuickly(VMTuningPlan plan)
     {

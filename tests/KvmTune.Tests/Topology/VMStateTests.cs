@@ -1,6 +1,7 @@
 // The states that objects show are libvirt's, of which Topology has names of its own: cmdlets do not show types of the binding.
 using KvmTune.Libvirt;
 using KvmTune.Topology;
+using Xunit;
 
 namespace KvmTune.Tests.Topology;
 

@@ -14,7 +14,7 @@ internal static class QuotaJudge
     private const string Source = "cgroup: cpu.stat";
     private const string Counter = "time without the CPU by a quota";
 
-    /// <summary>A group of threads that has a quota of its own.</summary>
+    /// <summary>A group of threads that has its own quota.</summary>
     /// <param name="Prefix">How its counters are named.</param>
     /// <param name="Subject">The part of the VM.</param>
     /// <param name="Sentence">What used up which quota.</param>

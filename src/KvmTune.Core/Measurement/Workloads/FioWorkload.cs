@@ -1,4 +1,4 @@
-// The disk workloads: fio on a file of its own.
+// The disk workloads: fio on a new file.
 using System.Globalization;
 using KvmTune.Guest;
 using KvmTune.Measurement.Streams;

@@ -1,4 +1,4 @@
-// Gives a disk an I/O thread of its own, with queues, or takes both away.
+// Gives a disk its own I/O thread, with queues, or removes both.
 using KvmTune.Hosts;
 using KvmTune.Topology;
 using static KvmTune.NumberText;

@@ -49,7 +49,7 @@ public sealed class HugePagePools
         _set = set;
     }
 
-    /// <summary>The pools of all nodes and sizes, read anew.</summary>
+    /// <summary>The pools of all nodes and sizes, read again.</summary>
     /// <exception cref="KvmTuneException">The host cannot be reached.</exception>
     public IReadOnlyList<HugePagePool> Read()
     {

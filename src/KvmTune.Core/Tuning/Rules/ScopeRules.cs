@@ -46,7 +46,7 @@ public static class ScopeRules
             ? null
             : RuleCheck.Broken($"The state of '{context.After.Name}' is saved (managed save), and its next start resumes it with the saved configuration: this change would not be in force. Start the VM and let its guest shut down (Restart-VMDomain, then virsh shutdown {context.After.Name}), and make the change then; or discard the saved state with virsh managedsave-remove {context.After.Name}, which loses all that the guest had in memory, like a power cut."));
 
-    /// <summary>What a manager owns it writes anew.</summary>
+    /// <summary>What a manager owns it writes again.</summary>
     public static TuningRule ManagerOverwritesChange { get; } = new(
         nameof(ManagerOverwritesChange), TuningArea.General, RuleSeverity.Warning,
         "A manager keeps the configuration of its VMs elsewhere and defines them from there at each start: changes made here are then lost.",
