@@ -40,7 +40,7 @@ public static class NetworkRules
     /// <summary>From two queues up to what the kernel has.</summary>
     public static TuningRule NicQueuesInRange { get; } = new(
         nameof(NicQueuesInRange), TuningArea.Network, RuleSeverity.Error,
-        "One queue is what a NIC has anyway, and a tap device has 256 at most (8 before Linux 4.0).",
+        "A NIC has one queue without this setting, and a tap device has 256 at most (8 before Linux 4.0).",
         "OpenStack Nova, vif driver; Linux drivers/net/tun.c",
         static context => ForNics(context, static nic => Sets(nic.Options, "queues"), static (context, nics) =>
         {
