@@ -26,7 +26,7 @@ public sealed class ShowVMHostMapCommand : CancellableCmdlet
     /// <summary>Plans of New-VcpuPinPlan: their host is drawn as the whole placement would make it.</summary>
     [Parameter(Mandatory = true, ParameterSetName = PlanSet, ValueFromPipeline = true)]
     [ArgumentCompleter(typeof(ValueCompleter))]
-    public VcpuPinPlan[] Plan { get; set; } = [];
+    public PlacementPlan[] Plan { get; set; } = [];
 
     /// <summary>Host CPUs to mark as reserved for the host.</summary>
     [Parameter(ParameterSetName = HostSet)]
@@ -48,7 +48,7 @@ public sealed class ShowVMHostMapCommand : CancellableCmdlet
             return;
         }
 
-        Try(ConnectionUri, () => Write(VcpuPinPlanner.ReadMap(HostConnections.Get(ConnectionUri), ReservedCpu, CancellationToken)));
+        Try(ConnectionUri, () => Write(HostPlacementPlanner.ReadMap(HostConnections.Get(ConnectionUri), ReservedCpu, CancellationToken)));
     }
 
     /// <inheritdoc/>
