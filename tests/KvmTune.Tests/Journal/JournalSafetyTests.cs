@@ -250,7 +250,7 @@ public sealed class JournalSafetyTests() : JournalledVM("vdb")
             Assert.Equal("VMNotFound", error.ErrorId);
             Assert.Contains(former.ToString(), error.Message, StringComparison.Ordinal);
             Assert.Contains(other.Id.ToString(), error.Message, StringComparison.Ordinal);
-            Assert.Contains("another one", error.Message, StringComparison.Ordinal);
+            Assert.Contains("Another VM has the name", error.Message, StringComparison.Ordinal);
             Assert.Equal([former], _folder.Journal.Namesakes(name, other.Id));
         }
         finally

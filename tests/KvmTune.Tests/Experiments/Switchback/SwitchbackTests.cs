@@ -358,7 +358,7 @@ public sealed class SwitchbackTests
         Assert.All([atRisk, atEnd, inRuns], experiment => Assert.Equal(ExperimentDesign.Pairs, experiment.Design));
         Assert.Contains("It puts data at risk, so it is tried with pairs of runs.", atRisk.Notes);
         Assert.Contains("Scripted does not report while it runs, so it is tried with pairs of runs.", atEnd.Notes);
-        Assert.Contains(inRuns.Notes, note => note.Contains("length of runs", StringComparison.Ordinal));
+        Assert.Contains(inRuns.Notes, note => note.Contains("-RunTime was given", StringComparison.Ordinal));
     }
 
     [Fact]
