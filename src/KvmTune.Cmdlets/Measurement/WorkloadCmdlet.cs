@@ -87,7 +87,6 @@ public abstract class WorkloadCmdlet : VMCmdlet
     /// <summary>The file with the known host keys, which are always checked; by default as ssh has it.</summary>
     [Parameter]
     [ValidateNotNullOrEmpty]
-    [ArgumentCompleter(typeof(ValueCompleter))]
     public string? SshKnownHosts { get; set; }
 
     /// <summary>The workload Network: this machine's address as the guest reaches it; by default found on the VM's bridge.</summary>
