@@ -2,17 +2,17 @@
 
 <#
 .SYNOPSIS
-Judges a pin on what a guest really does, in a minute: without a benchmark, a restart or a pause.
+Judges a pin on a guest's real load, in a minute: without a benchmark, a restart or a pause.
 
 .DESCRIPTION
 A pin that hurts (two vCPUs on one host CPU) is tried on the guest's own load, found to hurt, and taken back. On a guest of the lab the load is
-fio, which the script starts first and ends last. A VM of your own lives with the bad pin for half of that minute, so the script asks first.
+fio, which the script starts first and ends last. Your own VM runs with the bad pin for half of that minute, so the script asks first.
 
 .PARAMETER VMName
 The VM.
 
 .PARAMETER TimeLimit
-How long it may take; by default a minute of load, and less where it is clear sooner.
+The time limit; by default a minute of load, or less where the verdict is clear sooner.
 
 .EXAMPLE
 ./Demo-OwnLoad.ps1 lab2 -WhatIf

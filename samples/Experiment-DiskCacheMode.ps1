@@ -93,7 +93,7 @@ $lines += switch ($experiment.Verdict) {
     'Regressed' { "Cache $other is slower here." }
     'Mixed' { "Cache $other has two sides here: another metric got worse, see the table." }
     'NoDifference' { 'The two make no difference that matters here, so take the one that risks less: none.' }
-    default { 'The two are not told apart, so there is no reason to take a risk: none.' }
+    default { 'No difference between the two is shown, so there is no reason to take a risk: none.' }
 }
 $lines += $experiment.Baseline.Notes + $experiment.Candidate.Notes | Where-Object { $_ -match 'cache mode' } | Select-Object -Unique
 if ($tail = Get-Metric LatencyP99) {
@@ -103,8 +103,8 @@ if ($variation = Get-Metric RateVariation) {
     $lines += "Inside a run, the rate varied by $(Format-Number $variation.BaselineMedian) % with $($before -replace ' .*') and $(Format-Number $variation.CandidateMedian) % with $other (verdict: $($variation.Verdict))."
 }
 $lines += 'What writeback costs: the host keeps a second copy of the data in its own memory, and live migration refuses it unless QEMU can drop the cache.'
-$lines += 'What writeback risks: the guest is told that data is written while it is still in the host''s memory. What the guest has not flushed is lost when the host loses power.'
-$lines += 'What none costs: reads come from the disk every time the guest''s own cache misses. It acknowledges only what the disk has taken; the disk''s own cache still needs the guest''s flushes.'
+$lines += 'What writeback risks: the guest gets the answer "written" while the data is still in the host''s memory. Data that the guest has not flushed is lost when the host loses power.'
+$lines += 'What none costs: reads come from the disk every time the guest''s own cache misses. It acknowledges only data that the disk has taken; the disk''s own cache still needs the guest''s flushes.'
 $lines += "The VM was left $(if ($experiment.Decision -eq 'Kept') { "with cache $other" } else { 'as it was' }). $($experiment.Reason)"
 Write-Host "`nConclusion" -ForegroundColor Cyan
 $lines | ForEach-Object { Write-Host "- $_" }

@@ -102,14 +102,14 @@ $lines += $within | ForEach-Object {
 $lines += if ($steadier -and -not $rougher) { "So yes: pinned, the work is steadier ($($steadier.Metric.Name -join ', '))$(if ($rate.Verdict -ne 'Improved') { ', even though it is no faster' })." }
 elseif ($rougher -and -not $steadier) { "So no: pinned, the work is less steady ($($rougher.Metric.Name -join ', '))." }
 elseif ($steadier) { "It is both: steadier in $($steadier.Metric.Name -join ', '), less steady in $($rougher.Metric.Name -join ', ')." }
-else { 'That it is steadier is not shown here, nor that it is less steady.' }
+else { 'This does not show that it is steadier, nor that it is less steady.' }
 if ($spread = $rate.SpreadRatio) {
-    $lines += "From $(if ($experiment.Switching) { 'slot to slot' } else { 'run to run' }), the spread was $(Format-Number $spread.Ratio) times that of before [$(Format-Number $spread.Low), $(Format-Number $spread.High)]; that is shown and not judged."
+    $lines += "From $(if ($experiment.Switching) { 'slot to slot' } else { 'run to run' }), the spread was $(Format-Number $spread.Ratio) times that without pins [$(Format-Number $spread.Low), $(Format-Number $spread.High)]; it is shown, not judged."
 }
 $guests = @(Get-VMTopology -ConnectionUri $vm.ConnectionUri | Where-Object State -EQ Running)
 $vcpus = ($guests | Measure-Object VcpuCount -Sum).Sum
-$lines += "When not to pin: on a host that runs many unimportant guests. A pin takes the scheduler's freedom away, and one core can be overloaded while others idle. This host runs $vcpus vCPUs of $($guests.Count) guests on $($online.Count) CPUs$(if ($vcpus -gt $online.Count) { ', so it is overcommitted, and pinned vCPUs share cores with others' })."
-$lines += 'When to pin: few, important guests, a core for each vCPU, the emulator elsewhere, and nobody else on those cores.'
+$lines += "When not to pin: on a host that runs many unimportant guests. A pin restricts the scheduler, and one core can be overloaded while others idle. This host runs $vcpus vCPUs of $($guests.Count) guests on $($online.Count) CPUs$(if ($vcpus -gt $online.Count) { ', so it is overcommitted, and pinned vCPUs share cores with others' })."
+$lines += 'When to pin: few, important guests, a core for each vCPU, the emulator elsewhere, and no other VM on those cores.'
 $lines += "The VM was left $(if ($experiment.Decision -eq 'Kept') { 'pinned' } else { 'as it was' }). $($experiment.Reason)"
 Write-Host "`nConclusion" -ForegroundColor Cyan
 $lines | ForEach-Object { Write-Host "- $_" }

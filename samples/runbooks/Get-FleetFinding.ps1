@@ -5,9 +5,9 @@
 Lists the findings of many hosts as one table, and writes them as CSV and JSON.
 
 .DESCRIPTION
-Every host is asked for the findings of its VMs by libvirt's URI; a host that does not answer is one error, and the others are there. Nothing is changed.
+Reads the findings of every host through its libvirt URI. A host that does not answer gives one error; the findings of the others are still listed. Nothing is changed.
 
-The exit code is 0 where no finding is as grave as -FailOn, 1 where one is, and 2 where a host did not answer: for CI.
+The exit code, for CI, is 0 without a finding of at least the severity -FailOn, 1 with one, and 2 where a host did not answer.
 
 .PARAMETER ConnectionUri
 The hosts, as libvirt URIs.

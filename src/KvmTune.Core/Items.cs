@@ -61,7 +61,7 @@ public static class Map
 }
 
 /// <summary>
-/// A map that does not change. Whoever knows nothing of its type, as ConvertTo-Json and Export-Clixml, sees the keys as text: JSON has no other.
+/// A map that does not change. ConvertTo-Json and Export-Clixml, which do not know its type, see the keys as text: JSON has no others.
 /// </summary>
 /// <typeparam name="TKey">The keys.</typeparam>
 /// <typeparam name="TValue">The values.</typeparam>

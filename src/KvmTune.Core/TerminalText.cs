@@ -46,7 +46,7 @@ public static class TerminalText
     /// <summary>The same in one line: line feeds and tabs become blanks.</summary>
     public static string Line(string? text) => Of(text).Replace('\n', ' ').Replace('\t', ' ');
 
-    // A carriage return before a line feed is the end of a line; alone it lets text write over what is there.
+    // A carriage return before a line feed is the end of a line; alone it lets text write over other text.
     private static bool IsHarmful(char character) => character switch
     {
         '\n' or '\t' => false,

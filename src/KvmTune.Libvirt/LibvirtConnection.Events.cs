@@ -115,7 +115,7 @@ public sealed unsafe partial class LibvirtConnection
     }
 
     // libvirt's registrations hold the native connection open, so they must end for it to close. A lost daemon cannot be
-    // told; the client side is cleared all the same.
+    // informed; the client side is cleared anyway.
     private void EndSubscriptions()
     {
         _lifecycleHandlers.Clear();

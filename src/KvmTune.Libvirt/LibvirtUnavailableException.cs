@@ -10,7 +10,7 @@ public sealed class LibvirtUnavailableException : Exception
     {
     }
 
-    /// <summary>The general case with a message of its own.</summary>
+    /// <summary>The general case with its own message.</summary>
     /// <param name="message">What is missing and what to install.</param>
     public LibvirtUnavailableException(string message)
         : base(message)

@@ -79,6 +79,26 @@ Describe 'Completion' {
         (Get-Completion 'Get-VMTopology -ConnectionUri test:///default -VMName ').CompletionText | Should -Be test
     }
 
+    It 'offers files for parameters that are files, and for no others' {
+        $common = [System.Management.Automation.Internal.CommonParameters].GetProperties().Name + 'WhatIf', 'Confirm'
+        $null = New-Item -ItemType Directory (Join-Path $TestDrive folder/below) -Force
+        $null = New-Item (Join-Path $TestDrive folder/marker.txt) -Force
+        Push-Location (Join-Path $TestDrive folder)
+        try {
+            $offered = foreach ($cmdlet in Get-Command -Module KvmTune | Sort-Object Name) {
+                foreach ($parameter in $cmdlet.Parameters.Values | Where-Object { $_.Name -notin $common -and -not $_.SwitchParameter }) {
+                    foreach ($typed in '', 'm') {
+                        if ((Get-Completion "$cmdlet -$($parameter.Name) $typed").ResultType -match 'Provider') { "$($cmdlet.Name) -$($parameter.Name)" }
+                    }
+                }
+            }
+        }
+        finally { Pop-Location }
+        # Files of this machine; paths in a guest are not.
+        $offered | Sort-Object -Unique | Should -Be @(
+            Get-Command -Module KvmTune | ForEach-Object { foreach ($name in 'Path', 'SshKey', 'SshKnownHosts', 'PersistenceRoot') { if ($_.Parameters.ContainsKey($name)) { "$($_.Name) -$name" } } } | Sort-Object -Unique)
+    }
+
     It 'is silent where no host answers' {
         $found = Get-Completion 'Get-VMTopology -ConnectionUri qemu+unix:///system?socket=/nowhere/s -VMName l'
         $found | Where-Object ResultType -eq ParameterValue | Should -BeNullOrEmpty

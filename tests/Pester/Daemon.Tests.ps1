@@ -66,7 +66,7 @@ Describe 'A daemon that is killed' -Tag Lab, Alone -Skip:(-not $isOurs) {
         try {
             $result = Wait-Pipeline $pipeline 60
             $result.Ids | Should -Be ConnectionLost
-            "$($result.Errors[0])" | Should -Match 'Undo-VMTuning finds out which'
+            "$($result.Errors[0])" | Should -Match 'Undo-VMTuning or a start'
         }
         finally { Invoke-Daemon start }
         $null = Undo-VMTuning lab2 -Last -ConnectionUri (Get-LabUri) -WarningAction Ignore

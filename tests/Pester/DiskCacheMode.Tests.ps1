@@ -90,9 +90,9 @@ Import-Module '$module'
     }
 
     It 'where input is closed, as under cron, the error says what to say and the script goes on: <Command>' -ForEach @(
-        @{ Command = 'Set-DiskCacheMode db01 vda writeback'; Says = 'Nobody can be asked.*-Force' }
-        @{ Command = 'Set-DiskCacheMode db01 vda none -IO native -Confirm'; Says = 'Nobody can be asked.*-Confirm:\$false' }
-        @{ Command = "Remove-VMTuningHistory -OlderThan 0s"; Says = 'Nobody can be asked.*-Confirm:\$false' }
+        @{ Command = 'Set-DiskCacheMode db01 vda writeback'; Says = 'cannot ask for confirmation.*-Force' }
+        @{ Command = 'Set-DiskCacheMode db01 vda none -IO native -Confirm'; Says = 'cannot ask for confirmation.*-Confirm:\$false' }
+        @{ Command = "Remove-VMTuningHistory -OlderThan 0s"; Says = 'cannot ask for confirmation.*-Confirm:\$false' }
     ) {
         $run = Invoke-Child -Interactive -Prefix 'sh', '-c', 'exec "$@" < /dev/null', 'sh' @"
 Import-Module '$module'
@@ -114,7 +114,7 @@ Import-Module '$module'
 `$null = Set-DiskCacheMode db01 vda none -Confirm -WarningAction Ignore
 "cache: `$((Get-VMTopology db01).Configured.Disks[0].Cache)"
 "@
-        ($run.Output -join ' ') | Should -Match 'Nobody can be asked.*-Force.*Nobody can be asked.*-Confirm:\$false'
+        ($run.Output -join ' ') | Should -Match 'cannot ask for confirmation.*-Force.*cannot ask for confirmation.*-Confirm:\$false'
         # Errors come by another pipe, so in no certain order.
         $run.Output -match 'cache: $' | Should -Not -BeNullOrEmpty
     }

@@ -97,7 +97,7 @@ Describe 'What is refused before anything is measured' {
         $plan = Set-DiskCacheMode @vm -Disk vdb -Cache none -AsPlan
         $captured = Invoke-Captured { Set-VcpuPin @vm 0 0 -AsPlan | Invoke-VMExperiment -Workload Cpu -Design Sequential -Runs 4 }
         $captured.Ids | Should -Be InvalidSetting
-        "$($captured.Errors[0])" | Should -Match 'smallest possible p is 0.029, and 0.01 is asked for'
+        "$($captured.Errors[0])" | Should -Match 'smallest possible p is 0.029, and a verdict needs 0.01'
         # Four boots give a direction, which is said before the first of them.
         $captured = Invoke-Captured { $plan | Invoke-VMExperiment -Workload RandomWrite -Restart -Design Blocks -Runs 4 -WhatIf }
         $captured.Errors | Should -BeNullOrEmpty

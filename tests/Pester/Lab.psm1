@@ -407,4 +407,31 @@ function New-Experiment {
     }
 }
 
+# An object of each type that goes down a pipeline, by a short name, made on libvirt's test driver: for what is done with objects afterwards.
+# The test driver is the host of the session afterwards; the folder gets a host of its own for a placement.
+function New-SampleObject {
+    param([string] $Folder)
+    $WarningPreference = 'SilentlyContinue'
+    $uri = 'test:///default'
+    $samples = @{
+        Connection = Connect-VMHost $uri
+        Host = Get-VMHostTopology $uri
+        VM = Get-VMTopology test
+        Plan = Set-VcpuPin test -Map @{ 0 = '2'; 1 = '4' } -AsPlan
+        Result = Set-VcpuPin test -Map @{ 0 = '2'; 1 = '4' } -Scope Config
+        Checkpoint = Checkpoint-VMTuning test sample -Force
+        Placement = New-VcpuPinPlan db01 -ConnectionUri (New-TestHost $Folder)
+        Map = Show-VMHostMap $uri
+        Performance = New-Performance (200..211)
+        Comparison = Compare-VMPerformance (New-Performance (200..211)) (New-Performance (100..111))
+        Finding = (Test-VMTuning test)[0]
+        Bottleneck = Find-VMBottleneck test -Interval 0.1
+        Sample = Watch-VMPerformance test -Interval 0.1 -Count 1
+    }
+    $samples.Entry = @(Get-VMTuningHistory test)[-1]
+    $samples.Experiment = New-Experiment $samples.Comparison $samples.Result
+    $samples.Plot = $samples.Comparison | Show-VMComparison
+    $samples
+}
+
 Export-ModuleMember -Function *

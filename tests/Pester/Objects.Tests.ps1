@@ -19,22 +19,7 @@ BeforeAll {
     $WarningPreference = 'SilentlyContinue'
     $schemas = Join-Path (Split-Path (Get-ModulePath)) schemas
     $uri = 'test:///default'
-    $null = Connect-VMHost $uri
-    $things = @{
-        Connection = Connect-VMHost $uri
-        Host = Get-VMHostTopology $uri
-        VM = Get-VMTopology test
-        Plan = Set-VcpuPin test -Map @{ 0 = '2'; 1 = '4' } -AsPlan
-        Result = Set-VcpuPin test -Map @{ 0 = '2'; 1 = '4' } -Scope Config
-        Checkpoint = Checkpoint-VMTuning test objects -Force
-        Placement = New-VcpuPinPlan db01 -ConnectionUri (New-TestHost (Join-Path $TestDrive objects))
-        Map = Show-VMHostMap $uri
-        Performance = New-Performance (200..211)
-        Comparison = Compare-VMPerformance (New-Performance (200..211)) (New-Performance (100..111))
-        Finding = (Test-VMTuning test)[0]
-        Bottleneck = Find-VMBottleneck test -Interval 0.1
-        Sample = Watch-VMPerformance test -Interval 0.1 -Count 1
-    }
+    $things = New-SampleObject (Join-Path $TestDrive objects)
     $things.Vcpu = $things.VM.Vcpus[0]
 
     # A host of VMs that are shut off and have a NIC each.
@@ -51,9 +36,6 @@ BeforeAll {
     $rich = New-RichHost 'db01'
     $things.Disk = (Get-VMTopology db01 -ConnectionUri $rich).Disks[0]
     $things.Nic = (Get-VMTopology db01 -ConnectionUri $rich).Nics[0]
-    $things.Entry = @(Get-VMTuningHistory test)[-1]
-    $things.Experiment = New-Experiment $things.Comparison $things.Result
-    $things.Plot = $things.Comparison | Show-VMComparison
 }
 AfterAll { foreach ($host1 in $uri, $rich) { if ($host1) { Disconnect-VMHost $host1 -ErrorAction Ignore } } }
 

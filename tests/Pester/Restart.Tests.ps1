@@ -31,7 +31,7 @@ Describe 'Restart-VMDomain' -Tag Lab, lab1 -Skip:(-not $env:KVMTUNE_LAB) {
     It 'asks: a session without a person restarts nothing' {
         $process = Get-QemuProcessId lab1
         $run = Invoke-Child "Import-Module '$(Get-ModulePath)'; Restart-VMDomain lab1 -ConnectionUri '$(Get-LabUri)'; 'end'"
-        ($run.Output -join ' ') | Should -Match 'Nobody can be asked.*-Confirm:\$false'
+        ($run.Output -join ' ') | Should -Match 'cannot ask for confirmation.*-Confirm:\$false'
         $run.Text | Should -Match 'end$'
         Get-QemuProcessId lab1 | Should -Be $process
     }

@@ -90,7 +90,7 @@ Describe 'A guest''s own load' -Tag Lab, lab2 -Skip:(-not $env:KVMTUNE_LAB) {
 
     It 'is told with -WhatIf that it lives with either side for half of the time' {
         $text = Get-PrintedText { Set-VcpuPin lab2 0 0 -AsPlan | Invoke-VMExperiment -Workload Observe -WhatIf | Should -BeNullOrEmpty }
-        $text | Should -Match 'with either side for half of the time'
+        $text | Should -Match 'with each side for half of the time'
         $text | Should -Match 'the side changes every 1 s'
         Get-DomainText lab2 | Should -Be $before
     }

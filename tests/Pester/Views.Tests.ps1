@@ -3,24 +3,7 @@ BeforeAll {
     Import-Module "$PSScriptRoot/Lab.psm1" -Force
     Import-KvmTune
     $uri = 'test:///default'
-    $things = @{
-        Connection = Connect-VMHost $uri
-        Host = Get-VMHostTopology $uri
-        VM = Get-VMTopology test
-        Plan = Set-VcpuPin test -Map @{ 0 = '2'; 1 = '4' } -AsPlan
-        Result = Set-VcpuPin test -Map @{ 0 = '2'; 1 = '4' } -Scope Config
-        Entry = @(Get-VMTuningHistory)[-1]
-        Checkpoint = Checkpoint-VMTuning test views -Force
-        Placement = New-VcpuPinPlan db01 -ConnectionUri (New-TestHost (Join-Path $TestDrive views)) -WarningAction Ignore
-        Map = Show-VMHostMap $uri
-        Performance = New-Performance (200..211)
-        Comparison = Compare-VMPerformance (New-Performance (200..211)) (New-Performance (100..111))
-        Finding = (Test-VMTuning test)[0]
-        Bottleneck = Find-VMBottleneck test -Interval 0.1
-        Sample = Watch-VMPerformance test -Interval 0.1 -Count 1
-    }
-    $things.Experiment = New-Experiment $things.Comparison $things.Result
-    $things.Plot = $things.Comparison | Show-VMComparison
+    $things = New-SampleObject (Join-Path $TestDrive views)
     $things.Area = $things.Bottleneck.Areas[0]
     $things.Evidence = $things.Area.Evidence[0]
     $things.Step = $things.Experiment.Steps[0]

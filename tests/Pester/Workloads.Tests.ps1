@@ -108,7 +108,7 @@ Describe 'Refusals' -Tag Lab, lab1 -Skip:(-not $env:KVMTUNE_LAB) {
         $captured = Invoke-Captured { $other | Compare-VMPerformance -Baseline $agent }
         $captured.Ids | Should -Be DifferentConditions
         "$($captured.Errors[0])" | Should -Match 'channel Agent against Ssh'
-        ($other | Compare-VMPerformance -Baseline $agent -Force).Notes -join ' ' | Should -Match 'by force .* channel Agent against Ssh'
+        ($other | Compare-VMPerformance -Baseline $agent -Force).Notes -join ' ' | Should -Match 'with -Force .* channel Agent against Ssh'
     }
 
     It '<What> is refused with <Id>' -ForEach @(

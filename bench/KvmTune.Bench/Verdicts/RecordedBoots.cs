@@ -61,7 +61,7 @@ internal sealed record RecordedBoots(string Name, IReadOnlyList<double[]> Boots)
             Logarithms, MetricDirection.HigherIsBetter, VerdictLimits.For(MetricKind.Rate, VerdictLimits.ProvisionalAlpha, isProvisional: true));
     }
 
-    /// <summary>Pairs of boots, the order inside each by a coin.</summary>
+    /// <summary>Pairs of boots, the order inside each at random.</summary>
     /// <param name="chance">The coin, and where in the series they begin.</param>
     /// <param name="plan">When they are looked at.</param>
     /// <param name="shift">The shift that is planted, as a logarithm.</param>

@@ -191,7 +191,7 @@ public abstract class CancellableCmdlet : PSCmdlet, IDisposable
 
     private static KvmTuneException NobodyToAsk(string what, Exception cause) => new(
         "NobodyToAsk", KvmTuneErrorCategory.PermissionDenied,
-        $"Nobody can be asked in this session, so this was not done: {what}. Add -Confirm:$false to do it.", cause);
+        $"This session cannot ask for confirmation, so this was not done: {what}. Add -Confirm:$false to do it.", cause);
 
     /// <summary>Does something for one object; an error of it is written, and the next object has its turn.</summary>
     /// <param name="target">What the error is about.</param>

@@ -8,7 +8,7 @@ namespace KvmTune.Cmdlets.Common;
 /// <summary>Turns numbers, lists of numbers and libvirt's list syntax into a <see cref="CpuSet"/>.</summary>
 internal sealed class CpuSetTransformationAttribute : ArgumentTransformationAttribute
 {
-    /// <summary>Whether an empty text is no list and no error.</summary>
+    /// <summary>Whether an empty text counts as not given, instead of an error.</summary>
     public bool IsOptional { get; init; }
 
     /// <summary>The set that a value means.</summary>

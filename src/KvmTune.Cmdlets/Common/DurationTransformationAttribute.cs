@@ -7,7 +7,7 @@ namespace KvmTune.Cmdlets.Common;
 /// <summary>Turns seconds and short texts into a <see cref="TimeSpan"/>. A bare number is seconds, not PowerShell's ticks.</summary>
 internal sealed class DurationTransformationAttribute : ArgumentTransformationAttribute
 {
-    /// <summary>Whether an empty text is no time and no error.</summary>
+    /// <summary>Whether an empty text counts as not given, instead of an error.</summary>
     public bool IsOptional { get; init; }
 
     /// <inheritdoc/>

@@ -1,4 +1,4 @@
-// The hosts of this PowerShell process: one connection for each URI, shared by all runspaces; and for each runspace the one that is meant when none is named.
+// The hosts of this PowerShell process: one connection for each URI, shared by all runspaces; and for each runspace the one that is cmdlets without `-ConnectionUri`.
 using System.Collections.Concurrent;
 using System.Management.Automation;
 using System.Management.Automation.Runspaces;
@@ -12,7 +12,7 @@ internal sealed class HostConnections : IModuleAssemblyCleanup
 {
     private static readonly ConcurrentDictionary<string, HostConnection> Open = new(StringComparer.Ordinal);
 
-    // What Connect-VMHost chose, in each runspace. The key is the runspace's event manager, which PowerShell makes anew when it resets a
+    // What Connect-VMHost chose, in each runspace. The key is the runspace's event manager, which PowerShell makes again when it resets a
     // runspace to use it again: what one turn of ForEach-Object -Parallel chose is not what the next one means.
     private static readonly ConditionalWeakTable<PSEventManager, Choice> Choices = [];
 
@@ -45,7 +45,7 @@ internal sealed class HostConnections : IModuleAssemblyCleanup
         { IsOpened: true } choice => choice.Uri,
         var failed => throw new KvmTuneException(
             "NoHostChosen", KvmTuneErrorCategory.ConnectionError,
-            $"No host is chosen, because Connect-VMHost {(failed.Uri.Length > 0 ? $"'{failed.Uri}'" : "with an empty URI")} failed, and nothing is done on another one instead. Connect to a host (Connect-VMHost), name one (-ConnectionUri), or go back to the usual one (Disconnect-VMHost)."),
+            $"No host is chosen, because Connect-VMHost {(failed.Uri.Length > 0 ? $"'{failed.Uri}'" : "with an empty URI")} failed, and nothing was done on another host. Connect to a host (Connect-VMHost), name one (-ConnectionUri), or go back to the usual one (Disconnect-VMHost)."),
     };
 
     /// <summary>The hosts with an open connection.</summary>

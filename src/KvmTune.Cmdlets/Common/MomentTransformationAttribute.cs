@@ -29,7 +29,7 @@ internal sealed class MomentTransformationAttribute : ArgumentTransformationAttr
 
     private static DateTimeOffset Ago(TimeSpan age, object value) => age >= TimeSpan.Zero && age < TimeSpan.FromDays(365 * 100)
         ? TimeProvider.System.GetUtcNow() - age
-        : throw new ArgumentTransformationMetadataException($"'{value}' is no age: it must be positive, and less than a century.");
+        : throw new ArgumentTransformationMetadataException($"'{value}' is not an age: it must be positive, and less than a century.");
 
     private static TimeSpan? AgeIn(string text)
     {

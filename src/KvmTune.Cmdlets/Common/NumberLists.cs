@@ -11,7 +11,7 @@ internal static class NumberLists
     /// <param name="texts">Numbers, libvirt's lists, or *.</param>
     /// <param name="all">The numbers that * means.</param>
     /// <param name="thing">What is numbered, for the error: <c>vCPU</c>.</param>
-    /// <exception cref="KvmTuneException">A text is no list of numbers (<c>InvalidNumber</c>).</exception>
+    /// <exception cref="KvmTuneException">A text is not a list of numbers (<c>InvalidNumber</c>).</exception>
     public static IReadOnlyList<int> Of(IEnumerable<string> texts, IEnumerable<int> all, string thing)
     {
         var numbers = new List<int>();

@@ -14,7 +14,7 @@ internal sealed class PipedSettings
     private readonly List<(PropertyInfo Property, object? Default)> _open;
     private readonly PSCmdlet _cmdlet;
 
-    /// <summary>To be made before the first object comes: what is bound by then was said on the command line.</summary>
+    /// <summary>Make it before the first object comes: parameters that are bound by then were on the command line.</summary>
     public PipedSettings(PSCmdlet cmdlet)
     {
         _cmdlet = cmdlet;

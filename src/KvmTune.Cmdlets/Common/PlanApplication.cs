@@ -49,7 +49,7 @@ internal static class PlanApplication
         {
             if (cmdlet.MyInvocation.BoundParameters.ContainsKey(nameof(RestartingCmdlet.RestartBy)))
             {
-                cmdlet.WriteWarning($"{plan.VMName}: -RestartBy says how a restart is done, and only -Restart allows one. '{plan.Title}' waits for the VM's next start.");
+                cmdlet.WriteWarning($"{plan.VMName}: -RestartBy has no effect without -Restart. '{plan.Title}' waits for the VM's next start.");
             }
 
             return null;
@@ -85,7 +85,7 @@ internal static class PlanApplication
         }
 
         var id = first.Id.ToString(CultureInfo.InvariantCulture);
-        return $"Entry {id}, '{first.Title}' of {first.StartedAt.ToLocalTime().ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture)}, was not measured yet. After a second change a measurement cannot tell the two apart: measure first (Measure-VMPerformance), or take it back (Undo-VMTuning -Id {id}).";
+        return $"Entry {id}, '{first.Title}' of {first.StartedAt.ToLocalTime().ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture)}, was not measured yet. After a second change a measurement shows only the effect of both: measure first (Measure-VMPerformance), or take it back (Undo-VMTuning -Id {id}).";
     }
 
     /// <summary>
@@ -137,7 +137,7 @@ internal static class PlanApplication
         var risks = string.Join(' ', plan.Confirmations.Select(confirmation => confirmation.Evidence));
         return cmdlet.Consents($"{risks}\n\nContinue?", $"{plan.VMName}: {plan.Title}", cause => new KvmTuneException(
             plan.Confirmations[0].RuleId, KvmTuneErrorCategory.PermissionDenied,
-            $"{risks} Nobody can be asked in this session, so nothing was done. Add -Force to do it.", cause));
+            $"{risks} This session cannot ask for confirmation, so nothing was done. Add -Force to do it.", cause));
     }
 
     /// <summary>A plan as -WhatIf prints it.</summary>

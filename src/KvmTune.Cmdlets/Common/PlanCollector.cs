@@ -35,7 +35,7 @@ internal sealed class PlanCollector
         }
     }
 
-    /// <summary>Refuses what is no plan of a VM and cannot be held back.</summary>
+    /// <summary>Refuses an action that is not a plan of a VM and so cannot be delayed.</summary>
     /// <param name="what">What was asked for, as a cmdlet's name.</param>
     /// <exception cref="KvmTuneException">A collection is under way (<c>NotInExperiment</c>).</exception>
     public static void Refuse(string what)
@@ -44,7 +44,7 @@ internal sealed class PlanCollector
         {
             throw new KvmTuneException(
                 "NotInExperiment", KvmTuneErrorCategory.InvalidOperation,
-                $"{what} acts at once, and what -Change says is only planned until the baseline is measured. Do it before the experiment.");
+                $"{what} acts at once, and -Change may only plan until the baseline is measured. Run it before the experiment.");
         }
     }
 

@@ -8,7 +8,7 @@ namespace KvmTune.Cmdlets.Common;
 /// <param name="cmdlet">The cmdlet.</param>
 /// <param name="activity">What the bar is about.</param>
 /// <param name="number">The bar's number, where a cmdlet has several.</param>
-/// <param name="whole">Is told too, where the bar is part of something larger.</param>
+/// <param name="whole">The bar of the whole work, which is updated too; null where there is none.</param>
 internal sealed class ProgressReporter(CancellableCmdlet cmdlet, string activity, int number = 0, Action<MeasurementProgress>? whole = null)
 {
     private string? _step;
@@ -16,7 +16,7 @@ internal sealed class ProgressReporter(CancellableCmdlet cmdlet, string activity
     /// <summary>Reports of the engine, shown on PowerShell's thread.</summary>
     public IProgress<MeasurementProgress> Through(Action<Action> post) => new Reports(this, post);
 
-    /// <summary>Takes the bar away.</summary>
+    /// <summary>Removes the bar.</summary>
     public void Complete()
     {
         if (!cmdlet.CancellationToken.IsCancellationRequested)

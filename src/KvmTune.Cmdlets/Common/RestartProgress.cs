@@ -56,9 +56,9 @@ internal sealed class RestartProgress(CancellableCmdlet cmdlet, string vmName, G
         var text = (RestartStep)_step switch
         {
             RestartStep.ShuttingDown => "the guest shuts down (step 1 of 3)",
-            RestartStep.Starting => "it is started (step 2 of 3)",
+            RestartStep.Starting => "the VM starts (step 2 of 3)",
             RestartStep.Saving => "the guest's state is saved (step 1 of 2)",
-            RestartStep.Resuming => "the guest goes on (step 2 of 2)",
+            RestartStep.Resuming => "the guest resumes (step 2 of 2)",
             _ => "the guest boots (step 3 of 3)",
         };
         cmdlet.WriteProgress(_expected.Value is { } expected && expected > _elapsed.Elapsed

@@ -21,7 +21,7 @@ internal sealed class WordsAttribute(params string[] words) : ValidateArgumentsA
     }
 }
 
-/// <summary>The least and the largest number that a parameter takes. Null is no number and no error: it says nothing.</summary>
+/// <summary>The least and the largest number that a parameter takes. Null counts as not given.</summary>
 /// <param name="least">The least number.</param>
 /// <param name="most">The largest number.</param>
 internal sealed class BetweenAttribute(int least, int most) : ValidateArgumentsAttribute

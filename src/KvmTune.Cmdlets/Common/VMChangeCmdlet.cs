@@ -18,7 +18,7 @@ public abstract class VMChangeCmdlet : TuningCmdlet
     [ArgumentCompleter(typeof(VMNameCompleter))]
     public VMReference[] VMName { get; set; } = [];
 
-    /// <summary>Where the change is made: in the running VM (Live), in its persistent configuration (Config), or in both. By default wherever it can be.</summary>
+    /// <summary>Where the change is made: in the running VM (Live), in its persistent configuration (Config), or in both. Default: wherever that is possible.</summary>
     [Parameter]
     public ChangeScope Scope { get; set; }
 

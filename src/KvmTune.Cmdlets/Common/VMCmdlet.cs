@@ -19,7 +19,7 @@ public abstract class VMCmdlet : CancellableCmdlet
     /// <summary>What a bar over many VMs says, for example <c>Looking at the VMs of</c>; null for a cmdlet that has bars of its own, or none.</summary>
     protected virtual string? Activity => null;
 
-    /// <summary>Calls an action for each VM that the references name. An unknown name is an error of its own; the rest proceeds.</summary>
+    /// <summary>Calls an action for each VM that the references name. An unknown name gives an error; the other VMs are still processed.</summary>
     protected void ForEachVM(IEnumerable<VMReference> references, bool writable, Action<VMTarget> action) =>
         ForEachVM(references, writable, keep: false, vm =>
         {
@@ -120,7 +120,7 @@ public abstract class VMCmdlet : CancellableCmdlet
         catch (Exception exception) when (reference.Id is null && WildcardPattern.ContainsWildcardCharacters(reference.Name)
             && exception is LibvirtException { ErrorCode: LibvirtErrorCode.NoDomain })
         {
-            WriteVerbose($"{name} is gone since the VMs were listed.");
+            WriteVerbose($"{name} was removed after the VMs were listed.");
             return false;
         }
     }

@@ -1,4 +1,4 @@
-// Completes parameters whose values nobody can list: times and ages by examples, and nothing else, so that PowerShell does not offer files.
+// Completes parameters whose values nobody can list: times and ages by examples, all others by the typed text only, so that PowerShell does not offer files.
 using System.Collections;
 using System.Management.Automation;
 using System.Management.Automation.Language;
@@ -28,14 +28,4 @@ public sealed class ValueCompleter : IArgumentCompleter
             // Without any result PowerShell would offer the files of the folder.
             : [new CompletionResult(typed.Length > 0 ? typed : " ", typed.Length > 0 ? typed : "(a value)", CompletionResultType.ParameterValue, "There is no list of what this parameter takes.")];
     }
-}
-
-/// <summary>Finds the property behind a parameter.</summary>
-internal static class CmdletParameters
-{
-    /// <summary>The property; null where there is none.</summary>
-    public static PropertyInfo? Find(string command, string parameter) => typeof(CmdletParameters).Assembly.GetTypes()
-        .Where(type => type.GetCustomAttribute<CmdletAttribute>() is { } cmdlet && command.EndsWith($"{cmdlet.VerbName}-{cmdlet.NounName}", StringComparison.OrdinalIgnoreCase))
-        .Select(type => type.GetProperty(parameter, BindingFlags.Instance | BindingFlags.Public | BindingFlags.IgnoreCase))
-        .FirstOrDefault(property => property is not null);
 }

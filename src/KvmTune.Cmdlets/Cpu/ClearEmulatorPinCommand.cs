@@ -1,4 +1,4 @@
-// Clear-EmulatorPin: takes the emulator's pin away.
+// Clear-EmulatorPin: removes the emulator's pin.
 using System.Management.Automation;
 using KvmTune.Cmdlets.Common;
 using KvmTune.Topology;
@@ -7,7 +7,7 @@ using KvmTune.Tuning.Changes;
 
 namespace KvmTune.Cmdlets.Cpu;
 
-/// <summary>Takes the pin of a VM's emulator threads away.</summary>
+/// <summary>Removes the pin of a VM's emulator threads.</summary>
 [Cmdlet(VerbsCommon.Clear, "EmulatorPin", SupportsShouldProcess = true)]
 [OutputType(typeof(VMTuningResult), typeof(VMTuningPlan))]
 public sealed class ClearEmulatorPinCommand : VMChangeCmdlet

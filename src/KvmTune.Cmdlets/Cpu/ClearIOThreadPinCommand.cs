@@ -1,4 +1,4 @@
-// Clear-IOThreadPin: takes the pins of I/O threads away.
+// Clear-IOThreadPin: removes the pins of I/O threads.
 using System.Management.Automation;
 using KvmTune.Cmdlets.Common;
 using KvmTune.Cmdlets.Completion;
@@ -9,12 +9,12 @@ using KvmTune.Tuning.Changes;
 
 namespace KvmTune.Cmdlets.Cpu;
 
-/// <summary>Takes the pins of a VM's I/O threads away.</summary>
+/// <summary>Removes the pins of a VM's I/O threads.</summary>
 [Cmdlet(VerbsCommon.Clear, "IOThreadPin", SupportsShouldProcess = true)]
 [OutputType(typeof(VMTuningResult), typeof(VMTuningPlan))]
 public sealed class ClearIOThreadPinCommand : VMChangeCmdlet
 {
-    /// <summary>The I/O threads, by id: 1, 1,2, '1-3' or *; all of the VM when left out.</summary>
+    /// <summary>The I/O threads, by id: 1, 1,2, '1-3' or *; default: all of the VM.</summary>
     [Parameter(Position = 1, ValueFromPipelineByPropertyName = true)]
     [NamesPart]
     [CellTransformation(IsList = true)]

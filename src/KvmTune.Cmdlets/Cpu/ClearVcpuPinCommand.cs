@@ -1,4 +1,4 @@
-// Clear-VcpuPin: takes pins away, so that the scheduler is free again.
+// Clear-VcpuPin: removes pins, so that the scheduler is free again.
 using System.Management.Automation;
 using KvmTune.Cmdlets.Common;
 using KvmTune.Cmdlets.Completion;
@@ -8,12 +8,12 @@ using KvmTune.Tuning.Changes;
 
 namespace KvmTune.Cmdlets.Cpu;
 
-/// <summary>Takes the pins of vCPUs away.</summary>
+/// <summary>Removes the pins of vCPUs.</summary>
 [Cmdlet(VerbsCommon.Clear, "VcpuPin", SupportsShouldProcess = true)]
 [OutputType(typeof(VMTuningResult), typeof(VMTuningPlan))]
 public sealed class ClearVcpuPinCommand : VMChangeCmdlet
 {
-    /// <summary>The vCPUs: 0, 0,1, '0-3' or *; all of the VM when left out.</summary>
+    /// <summary>The vCPUs: 0, 0,1, '0-3' or *; default: all of the VM.</summary>
     [Parameter(Position = 1, ValueFromPipelineByPropertyName = true)]
     [NamesPart]
     [Alias("Number")]

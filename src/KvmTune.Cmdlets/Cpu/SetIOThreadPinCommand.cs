@@ -21,7 +21,7 @@ public sealed class SetIOThreadPinCommand : VMChangeCmdlet
     [ArgumentCompleter(typeof(IOThreadCompleter))]
     public string[] IOThread { get; set; } = [];
 
-    /// <summary>The host CPUs that they may run on: 2, '2-3' or 2,3.</summary>
+    /// <summary>The host CPUs that the threads may run on: 2, '2-3' or 2,3.</summary>
     [Parameter(Mandatory = true, Position = 2, ValueFromPipelineByPropertyName = true)]
     [CpuSetTransformation]
     [ArgumentCompleter(typeof(HostCpuCompleter))]

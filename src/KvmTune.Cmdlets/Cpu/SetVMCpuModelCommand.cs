@@ -48,7 +48,7 @@ public sealed class SetVMCpuModelCommand : VMChangeCmdlet
 
     /// <inheritdoc/>
     protected override KvmTuneException? CheckSettings() => Model is null && Topology is null && !MatchPins && Feature.Length + WithoutFeature.Length == 0
-        ? new KvmTuneException("NothingToSet", KvmTuneErrorCategory.InvalidArgument, "Say what to set: -Model, -Feature, -WithoutFeature, -Topology or -MatchPins.")
+        ? new KvmTuneException("NothingToSet", KvmTuneErrorCategory.InvalidArgument, "Specify at least one of -Model, -Feature, -WithoutFeature, -Topology or -MatchPins.")
         : null;
 
     /// <inheritdoc/>

@@ -36,6 +36,7 @@ public sealed class SetVcpuPinCommand : VMChangeCmdlet
     /// <summary>Several pins in one change: @{ 0 = '2'; 1 = '3-4' }.</summary>
     [Parameter(Mandatory = true, ParameterSetName = MapSet)]
     [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(ValueCompleter))]
     public IDictionary? Map { get; set; }
 
     /// <inheritdoc/>

@@ -34,6 +34,7 @@ public sealed class FindVMBottleneckCommand : VMCmdlet
     /// <summary>Other values for thresholds, by their names: <c>@{ VcpuDelayPercent = 20 }</c>.</summary>
     [Parameter]
     [ValidateNotNull]
+    [ArgumentCompleter(typeof(ValueCompleter))]
     public Hashtable Threshold { get; set; } = [];
 
     /// <summary>Leaves the guests alone: what their own counters would tell is unknown then.</summary>
@@ -117,7 +118,7 @@ public sealed class FindVMBottleneckCommand : VMCmdlet
 
     private static double Number(object? value) => LanguagePrimitives.TryConvertTo<double>(value, CultureInfo.InvariantCulture, out var number) ? number : double.NaN;
 
-    // The error of one host does not take the others' reports away.
+    // An error of one host does not stop the reports of the others.
     private static async Task<Watched> WatchAsync(
         IGrouping<HostConnection, VMTarget> host, BottleneckOptions options, IProgress<KvmTune.Measurement.MeasurementProgress> progress, CancellationToken token)
     {

@@ -1,4 +1,4 @@
-// The table of Watch-VMPerformance -Live: drawn anew in its place on a terminal's second screen, as top does; written below each other where there is none.
+// The table of Watch-VMPerformance -Live: refreshed in place on a terminal's second screen, as top does; written below each other where there is none.
 using System.Globalization;
 using System.Management.Automation.Host;
 using System.Text;

@@ -18,7 +18,7 @@ public sealed class TestVMTuningCommand : VMCmdlet
 {
     private readonly ConcurrentDictionary<HostConnection, VMInspector> _inspectors = [];
 
-    /// <summary>The VMs: names, wildcards, UUIDs, or objects of this module. All when left out.</summary>
+    /// <summary>The VMs: names, wildcards, UUIDs, or objects of this module. Default: all.</summary>
     [Parameter(Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [Alias("VM")]
     [VMReferenceTransformation]

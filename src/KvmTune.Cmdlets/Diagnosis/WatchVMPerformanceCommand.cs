@@ -1,4 +1,4 @@
-// Watch-VMPerformance: what VMs do, interval by interval: an object for each VM and interval, or a table that is drawn anew in its place.
+// Watch-VMPerformance: what VMs do, interval by interval: an object for each VM and interval, or a table that is refreshed in place.
 using System.Management.Automation;
 using System.Runtime.ExceptionServices;
 using KvmTune.Cmdlets.Common;
@@ -35,7 +35,7 @@ public sealed class WatchVMPerformanceCommand : VMCmdlet
     [ArgumentCompleter(typeof(ValueCompleter))]
     public int Count { get; set; }
 
-    /// <summary>Draws a table anew each interval instead of emitting objects, the VM that uses most CPU first.</summary>
+    /// <summary>Refreshes a table each interval instead of emitting objects, the VM that uses most CPU first.</summary>
     [Parameter]
     public SwitchParameter Live { get; set; }
 
@@ -74,7 +74,7 @@ public sealed class WatchVMPerformanceCommand : VMCmdlet
             return;
         }
 
-        // Each host on a thread of its own: one that answers late does not keep the others waiting.
+        // Each host on a separate thread: one that answers late does not keep the others waiting.
         Await(async (post, token) =>
         {
             await Task.WhenAll(_wanted.Keys.Select(host => Task.Factory.StartNew(

@@ -7,7 +7,7 @@ using KvmTune.Tuning.Changes;
 
 namespace KvmTune.Cmdlets.Disk;
 
-/// <summary>Sets how a disk of a VM is cached and driven.</summary>
+/// <summary>Sets the cache mode and the I/O mode of a disk.</summary>
 [Cmdlet(VerbsCommon.Set, "DiskCacheMode", SupportsShouldProcess = true)]
 [OutputType(typeof(VMTuningResult), typeof(VMTuningPlan))]
 public sealed class SetDiskCacheModeCommand : VMChangeCmdlet
@@ -21,25 +21,25 @@ public sealed class SetDiskCacheModeCommand : VMChangeCmdlet
     [ValidateNotNullOrEmpty]
     public string[] Disk { get; set; } = [];
 
-    /// <summary>The cache mode; default takes the setting away, which QEMU takes as writeback.</summary>
+    /// <summary>The cache mode; default removes the setting, which QEMU takes as writeback.</summary>
     [Parameter(Position = 2, ValueFromPipelineByPropertyName = true)]
     [Words("none", "writeback", "writethrough", "directsync", "unsafe", "default")]
     [ArgumentCompleter(typeof(WordsCompleter))]
     public string? Cache { get; set; }
 
-    /// <summary>The I/O mode; default takes the setting away. native needs cache none or directsync.</summary>
+    /// <summary>The I/O mode; default removes the setting. native needs cache none or directsync.</summary>
     [Parameter(ValueFromPipelineByPropertyName = true)]
     [Words("native", "threads", "io_uring", "default")]
     [ArgumentCompleter(typeof(WordsCompleter))]
     public string? IO { get; set; }
 
-    /// <summary>Whether the guest's discards reach the image; default takes the setting away.</summary>
+    /// <summary>Whether the guest's discards reach the image; default removes the setting.</summary>
     [Parameter(ValueFromPipelineByPropertyName = true)]
     [Words("unmap", "ignore", "default")]
     [ArgumentCompleter(typeof(WordsCompleter))]
     public string? Discard { get; set; }
 
-    /// <summary>Whether blocks of zeroes are found and not written; default takes the setting away.</summary>
+    /// <summary>Whether blocks of zeroes are found and not written; default removes the setting.</summary>
     [Parameter(ValueFromPipelineByPropertyName = true)]
     [Words("off", "on", "unmap", "default")]
     [ArgumentCompleter(typeof(WordsCompleter))]
@@ -47,7 +47,7 @@ public sealed class SetDiskCacheModeCommand : VMChangeCmdlet
 
     /// <inheritdoc/>
     protected override KvmTuneException? CheckSettings() => (Cache ?? IO ?? Discard ?? DetectZeroes) is null
-        ? new KvmTuneException("NothingToSet", KvmTuneErrorCategory.InvalidArgument, "Say what to set: -Cache, -IO, -Discard or -DetectZeroes.")
+        ? new KvmTuneException("NothingToSet", KvmTuneErrorCategory.InvalidArgument, "Specify at least one of -Cache, -IO, -Discard or -DetectZeroes.")
         : null;
 
     /// <inheritdoc/>

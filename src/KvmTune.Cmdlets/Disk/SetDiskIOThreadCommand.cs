@@ -1,4 +1,4 @@
-// Set-DiskIOThread: lets a thread of its own do the I/O of a disk, instead of the VM's main loop.
+// Set-DiskIOThread: lets a separate thread do the I/O of a disk, instead of the VM's main loop.
 using System.Management.Automation;
 using KvmTune.Cmdlets.Common;
 using KvmTune.Cmdlets.Completion;

@@ -8,7 +8,7 @@ using KvmTune.Tuning.Changes;
 
 namespace KvmTune.Cmdlets.Disk;
 
-/// <summary>Limits how much a disk of a VM may read and write. 0 is no limit; setting one limit of a kind takes the others of its kind away.</summary>
+/// <summary>Limits how much a disk of a VM may read and write. 0 is no limit; setting one limit of a kind removes the others of its kind.</summary>
 [Cmdlet(VerbsCommon.Set, "DiskThrottle", DefaultParameterSetName = SetSet, SupportsShouldProcess = true)]
 [OutputType(typeof(VMTuningResult), typeof(VMTuningPlan))]
 public sealed class SetDiskThrottleCommand : VMChangeCmdlet
@@ -85,13 +85,13 @@ public sealed class SetDiskThrottleCommand : VMChangeCmdlet
     [ArgumentCompleter(typeof(ValueCompleter))]
     public ulong? TotalBytesPerSecondMax { get; set; }
 
-    /// <summary>What a burst of reads may reach, in bytes per second.</summary>
+    /// <summary>The limit on reads during a burst, in bytes per second.</summary>
     [Parameter(ParameterSetName = SetSet, ValueFromPipelineByPropertyName = true)]
     [CellTransformation]
     [ArgumentCompleter(typeof(ValueCompleter))]
     public ulong? ReadBytesPerSecondMax { get; set; }
 
-    /// <summary>What a burst of writes may reach, in bytes per second.</summary>
+    /// <summary>The limit on writes during a burst, in bytes per second.</summary>
     [Parameter(ParameterSetName = SetSet, ValueFromPipelineByPropertyName = true)]
     [CellTransformation]
     [ArgumentCompleter(typeof(ValueCompleter))]
@@ -103,13 +103,13 @@ public sealed class SetDiskThrottleCommand : VMChangeCmdlet
     [ArgumentCompleter(typeof(ValueCompleter))]
     public ulong? TotalIopsMax { get; set; }
 
-    /// <summary>What a burst of reads may reach, in operations per second.</summary>
+    /// <summary>The limit on reads during a burst, in operations per second.</summary>
     [Parameter(ParameterSetName = SetSet, ValueFromPipelineByPropertyName = true)]
     [CellTransformation]
     [ArgumentCompleter(typeof(ValueCompleter))]
     public ulong? ReadIopsMax { get; set; }
 
-    /// <summary>What a burst of writes may reach, in operations per second.</summary>
+    /// <summary>The limit on writes during a burst, in operations per second.</summary>
     [Parameter(ParameterSetName = SetSet, ValueFromPipelineByPropertyName = true)]
     [CellTransformation]
     [ArgumentCompleter(typeof(ValueCompleter))]
@@ -121,20 +121,20 @@ public sealed class SetDiskThrottleCommand : VMChangeCmdlet
     [ArgumentCompleter(typeof(ValueCompleter))]
     public TimeSpan? BurstLength { get; set; }
 
-    /// <summary>From which size on, in bytes, a request counts as several operations.</summary>
+    /// <summary>The size in bytes above which a request counts as several operations.</summary>
     [Parameter(ParameterSetName = SetSet, ValueFromPipelineByPropertyName = true)]
     [CellTransformation]
     [ArgumentCompleter(typeof(ValueCompleter))]
     public ulong? IopsSize { get; set; }
 
-    /// <summary>Takes all limits away.</summary>
+    /// <summary>Removes all limits.</summary>
     [Parameter(Mandatory = true, ParameterSetName = ClearSet)]
     public SwitchParameter Clear { get; set; }
 
     /// <inheritdoc/>
     protected override KvmTuneException? CheckSettings() => ParameterSetName == SetSet && Given().Count == 0
         ? new KvmTuneException(
-            "NothingToSet", KvmTuneErrorCategory.InvalidArgument, "Say what to limit, for example -TotalIops 500 or -WriteBytesPerSecond 20MB; or -Clear.")
+            "NothingToSet", KvmTuneErrorCategory.InvalidArgument, "Specify a limit, for example -TotalIops 500 or -WriteBytesPerSecond 20MB, or -Clear.")
         : null;
 
     /// <inheritdoc/>
@@ -156,7 +156,7 @@ public sealed class SetDiskThrottleCommand : VMChangeCmdlet
         .Concat(PersistentDocument.Of(vm).ToConfiguration().Disks)
         .Any(candidate => candidate.Target.Equals(disk, StringComparison.OrdinalIgnoreCase) && candidate.ThrottleGroup is not null);
 
-    // A parameter that was given as 0 counts: it takes a limit away.
+    // A parameter that was given as 0 counts: it removes a limit.
     private Dictionary<string, ulong?> Given()
     {
         var given = LimitNames.Where(limit => MyInvocation.BoundParameters.GetValueOrDefault(limit.Key) is ulong)

@@ -64,28 +64,28 @@ internal sealed class BlockOfChanges(CancellableCmdlet cmdlet, ScriptBlock block
         {
             throw new KvmTuneException(
                 "ChangedAtOnce", KvmTuneErrorCategory.InvalidOperation,
-                $"-Change changed '{vm.Domain.Name}' at once, by something that is no cmdlet of this module: {string.Join("; ", madeAtOnce)}. That was taken back, and nothing was measured. Say the change with a cmdlet of this module.");
+                $"-Change changed '{vm.Domain.Name}' at once, with something other than a cmdlet of this module: {string.Join("; ", madeAtOnce)}. The change was taken back, and nothing was measured. Make the change with a cmdlet of this module.");
         }
 
         if (plans.FirstOrDefault(plan => plan.VMId != vm.Domain.Id) is { } other)
         {
             throw new KvmTuneException(
                 "ChangeOfAnotherVM", KvmTuneErrorCategory.InvalidArgument,
-                $"-Change was called for '{vm.Domain.Name}' and means a change of '{other.VMName}': {other.Title}. Write $_ for the VM. Nothing was changed.");
+                $"-Change was called for '{vm.Domain.Name}' and gave a change of '{other.VMName}': {other.Title}. Use $_ as the VM. Nothing was changed.");
         }
 
         if (plans.Count == 0)
         {
             throw new KvmTuneException(
                 "NothingToTry", KvmTuneErrorCategory.InvalidArgument,
-                $"-Change means no change of '{vm.Domain.Name}'. Say one, for example -Change {{ $_ | Set-VcpuPin -Vcpu 0 -HostCpu 1 }}.");
+                $"-Change gave no change of '{vm.Domain.Name}'. Give one, for example -Change {{ $_ | Set-VcpuPin -Vcpu 0 -HostCpu 1 }}.");
         }
 
         if (plans.Count > 1 && !allowMultiple)
         {
             throw new KvmTuneException(
                 "MoreThanOneChange", KvmTuneErrorCategory.InvalidArgument,
-                $"-Change means {plans.Count.ToString(CultureInfo.InvariantCulture)} changes of '{vm.Domain.Name}': {string.Join("; ", plans.Select(plan => plan.Title))}. Were they tried together, nobody could tell which of them did it. None of them was made. Try them one by one, or say -AllowMultiple if they are meant as one.");
+                $"-Change gave {plans.Count.ToString(CultureInfo.InvariantCulture)} changes of '{vm.Domain.Name}': {string.Join("; ", plans.Select(plan => plan.Title))}. A measurement of all of them together could not show which one helped. None of them was made. Try them one by one, or add -AllowMultiple to try them as one.");
         }
     }
 }

@@ -11,7 +11,7 @@ using KvmTune.Tuning;
 namespace KvmTune.Cmdlets.Experiments;
 
 /// <summary>
-/// Tries exactly one change of a VM. Plans come down the pipeline, each an experiment of its own; or a script block says what to change,
+/// Tries exactly one change of a VM. Plans come down the pipeline, each a separate experiment; or a script block says what to change,
 /// VM by VM. What is not kept is taken back, whatever way it ends.
 /// </summary>
 [Cmdlet(VerbsLifecycle.Invoke, "VMExperiment", DefaultParameterSetName = PlanSet, SupportsShouldProcess = true)]
@@ -23,9 +23,10 @@ public sealed class InvokeVMExperimentCommand : ExperimentingCmdlet
 
     private ExperimentProgress? _progress;
 
-    /// <summary>The changes to try, planned with -AsPlan, or findings that carry such a plan. Each is an experiment of its own.</summary>
+    /// <summary>The changes to try, planned with -AsPlan, or findings that carry such a plan. Each is a separate experiment.</summary>
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ParameterSetName = PlanSet)]
     [PlanTransformation]
+    [ArgumentCompleter(typeof(ValueCompleter))]
     public VMTuningPlan[] Plan { get; set; } = [];
 
     /// <summary>The VMs: names, wildcards, UUIDs, or objects of this module. One after the other.</summary>
@@ -37,6 +38,7 @@ public sealed class InvokeVMExperimentCommand : ExperimentingCmdlet
 
     /// <summary>Says what to change in the VM that $_ is (as Get-VMTopology shows it). What it changes is only planned; the baseline is measured first.</summary>
     [Parameter(Mandatory = true, ParameterSetName = ChangeSet)]
+    [ArgumentCompleter(typeof(ValueCompleter))]
     public ScriptBlock Change { get; set; } = null!;
 
     /// <summary>Takes all changes of -Change together as one. Without it, more than one is refused.</summary>
@@ -54,7 +56,7 @@ public sealed class InvokeVMExperimentCommand : ExperimentingCmdlet
     [Parameter]
     public KeepRule Keep { get; set; }
 
-    /// <summary>How long the experiment of one VM may take. It ends with what was measured by then, and says what it could not do.</summary>
+    /// <summary>How long the experiment of one VM may take. At the limit it judges the runs made so far, and notes that.</summary>
     [Parameter]
     [DurationTransformation]
     [ArgumentCompleter(typeof(ValueCompleter))]
@@ -71,7 +73,7 @@ public sealed class InvokeVMExperimentCommand : ExperimentingCmdlet
     [ArgumentCompleter(typeof(ValueCompleter))]
     public double? Threshold { get; set; }
 
-    /// <summary>The seed of the coin that orders the runs inside each pair, to repeat an order.</summary>
+    /// <summary>The seed of the random order of the runs inside each pair, to repeat an order.</summary>
     [Parameter]
     [ArgumentCompleter(typeof(ValueCompleter))]
     public int? Seed { get; set; }
@@ -111,7 +113,7 @@ public sealed class InvokeVMExperimentCommand : ExperimentingCmdlet
             ThrowTerminatingError(ErrorRecords.Make(
                 new KvmTuneException(
                     "NotInExperiment", KvmTuneErrorCategory.InvalidOperation,
-                    "-Change says what to change; it cannot make an experiment of its own."),
+                    "-Change must only make the change to try; it cannot run another experiment."),
                 null));
         }
 
@@ -215,7 +217,7 @@ public sealed class InvokeVMExperimentCommand : ExperimentingCmdlet
         }
     }
 
-    // What the journal knows of the VM's noise under this workload. A journal that cannot be read is told where something is recorded in it.
+    // What the journal knows of the VM's noise under this workload. A journal that cannot be read is reported when something is recorded in it.
     private static VMPerformance? LastOf(Guid vmId, WorkloadRequest workload)
     {
         try

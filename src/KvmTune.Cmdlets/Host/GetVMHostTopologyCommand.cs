@@ -7,7 +7,7 @@ using KvmTune.Topology;
 
 namespace KvmTune.Cmdlets.Host;
 
-/// <summary>Shows what a host is made of.</summary>
+/// <summary>Shows the CPUs, caches, NUMA nodes and memory of a host.</summary>
 [Cmdlet(VerbsCommon.Get, "VMHostTopology")]
 [OutputType(typeof(VMHostTopology))]
 public sealed class GetVMHostTopologyCommand : CancellableCmdlet

@@ -14,13 +14,13 @@ namespace KvmTune.Cmdlets.Journal;
 [OutputType(typeof(void))]
 public sealed class RemoveVMTuningHistoryCommand : VMCmdlet
 {
-    /// <summary>What began before that: an age (90d, 12h), a time span, or a date. It cannot be undone any more.</summary>
+    /// <summary>Entries that began before that time: an age (90d, 12h), a time span, or a date. It cannot be undone any more.</summary>
     [Parameter(Mandatory = true)]
     [MomentTransformation]
     [ArgumentCompleter(typeof(ValueCompleter))]
     public DateTimeOffset OlderThan { get; set; }
 
-    /// <summary>Only of these VMs: names, wildcards, UUIDs, or objects of this module. All when left out.</summary>
+    /// <summary>Only of these VMs: names, wildcards, UUIDs, or objects of this module. Default: all.</summary>
     [Parameter(Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [Alias("VM")]
     [VMReferenceTransformation]

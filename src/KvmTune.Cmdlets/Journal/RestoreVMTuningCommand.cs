@@ -25,7 +25,7 @@ public sealed class RestoreVMTuningCommand : VMChangeCmdlet
     protected override IEnumerable<VMChange> CreateChanges(VMTarget vm)
     {
         var name = Name ?? (vm.Reference.Source as TuningCheckpoint)?.Name ?? throw new KvmTuneException(
-            "CheckpointNameMissing", KvmTuneErrorCategory.InvalidArgument, $"Say which checkpoint of '{vm.Domain.Name}' is meant: -Name. {Known(vm)}");
+            "CheckpointNameMissing", KvmTuneErrorCategory.InvalidArgument, $"Name a checkpoint of '{vm.Domain.Name}' with -Name. {Known(vm)}");
         var checkpoint = Journals.Current.FindCheckpoint(vm.Domain.Id, vm.Host.Uri, name)
             ?? throw new KvmTuneException(
                 "CheckpointNotFound", KvmTuneErrorCategory.ObjectNotFound, $"'{vm.Domain.Name}' has no checkpoint '{name}'. {Known(vm)}");

@@ -34,6 +34,7 @@ public sealed class UndoVMTuningCommand : TuningCmdlet
 
     /// <summary>A change: what a cmdlet that changes emitted, a comparison or measurement that carries one, or an entry of Get-VMTuningHistory.</summary>
     [Parameter(ParameterSetName = ByObject, ValueFromPipeline = true)]
+    [ArgumentCompleter(typeof(ValueCompleter))]
     public PSObject[] InputObject { get; set; } = [];
 
     /// <summary>The changes' entries in the journal.</summary>
@@ -65,7 +66,7 @@ public sealed class UndoVMTuningCommand : TuningCmdlet
             ThrowTerminatingError(ErrorRecords.Make(
                 new KvmTuneException(
                     "ChangeMissing", KvmTuneErrorCategory.InvalidArgument,
-                    $"Say which change of {string.Join(", ", VMName.Select(vm => $"'{vm.Name}'"))} is to be taken back: -Last for the last one that stands, or -Id with an entry of Get-VMTuningHistory."),
+                    $"Choose the change of {string.Join(", ", VMName.Select(vm => $"'{vm.Name}'"))} to take back: -Last for the latest one, or -Id with an entry of Get-VMTuningHistory."),
                 null));
         }
 
@@ -74,7 +75,7 @@ public sealed class UndoVMTuningCommand : TuningCmdlet
             ThrowTerminatingError(ErrorRecords.Make(
                 new KvmTuneException(
                     "ChangeMissing", KvmTuneErrorCategory.InvalidArgument,
-                    "Say which change is to be taken back: a VM with -Last, -Id with an entry of Get-VMTuningHistory, or pipe what a Set- cmdlet emitted."),
+                    "Choose the change to take back: a VM with -Last, -Id with an entry of Get-VMTuningHistory, or pipe the result of a Set- cmdlet."),
                 null));
         }
     }
@@ -101,7 +102,7 @@ public sealed class UndoVMTuningCommand : TuningCmdlet
             else
             {
                 var others = Journals.Current.Namesakes(vm.Domain.Name, vm.Domain.Id);
-                WriteWarning($"{vm.Domain.Name}: no change of it stands that could be taken back. Nothing was done; Get-VMTuningHistory {vm.Domain.Name} shows what the journal has of it.{(others.Count == 0 ? null : $" What the journal has of {string.Join(", ", others)} is of another VM, which had the same name; this one is {vm.Domain.Id}.")}");
+                WriteWarning($"{vm.Domain.Name}: the journal has no change of it that can be taken back. Nothing was done; Get-VMTuningHistory {vm.Domain.Name} shows its entries.{(others.Count == 0 ? null : $" What the journal has of {string.Join(", ", others)} is of another VM, which had the same name; this one is {vm.Domain.Id}.")}");
             }
         });
     }
@@ -147,7 +148,7 @@ public sealed class UndoVMTuningCommand : TuningCmdlet
             case var _ when change is null:
                 throw new KvmTuneException(
                     "ChangeMissing", KvmTuneErrorCategory.InvalidArgument,
-                    $"The {item.GetType().Name} carries no change that could be taken back. Pipe what a Set- cmdlet emitted, a comparison made after it, or an entry of Get-VMTuningHistory.");
+                    $"The {item.GetType().Name} has no change to take back. Pipe the result of a Set- cmdlet, a comparison made after it, or an entry of Get-VMTuningHistory.");
         }
 
         if (change!.JournalId is not { } id)
@@ -168,7 +169,7 @@ public sealed class UndoVMTuningCommand : TuningCmdlet
             ? found
             : throw new KvmTuneException(
                 "JournalEntryNotFound", KvmTuneErrorCategory.ObjectNotFound,
-                FormattableString.Invariant($"Entry {id} of the journal in {Journals.Current.Folder} is another change than '{title}' of '{name}': that one is in another journal ({JournalPlace.Variable}, or another user's or machine's)."));
+                FormattableString.Invariant($"Entry {id} of the journal in {Journals.Current.Folder} is not the change '{title}' of '{name}': that one is in another journal ({JournalPlace.Variable}, or another user's or machine's)."));
     }
 
     private void Undo(JournalEntry entry, VMTuningResult? known, VMComparison? verdict)
@@ -242,7 +243,7 @@ public sealed class UndoVMTuningCommand : TuningCmdlet
     {
         var verdict = comparison?.Verdict ?? entry.Verdict ?? throw new KvmTuneException(
             "VerdictMissing", KvmTuneErrorCategory.InvalidArgument,
-            FormattableString.Invariant($"'{entry.Title}' on '{entry.VMName}' (entry {entry.Id}) was not judged yet, so -Unless {condition} decides nothing, and it stays. Pipe a comparison (… | Measure-VMPerformance | Compare-VMPerformance | Undo-VMTuning -Unless {condition})."));
+            FormattableString.Invariant($"'{entry.Title}' on '{entry.VMName}' (entry {entry.Id}) has no verdict yet, so -Unless {condition} cannot decide, and the change stays. Pipe a comparison (… | Measure-VMPerformance | Compare-VMPerformance | Undo-VMTuning -Unless {condition})."));
         why = $"Verdict {verdict}: {comparison?.Sentence ?? entry.VerdictSentence}";
         return verdict == Verdict.Improved || (condition == UndoCondition.NotWorse && verdict == Verdict.NoDifference);
     }

@@ -60,12 +60,12 @@ internal sealed class CommandMetricTransformationAttribute : ArgumentTransformat
     {
         "HIGHER" or "HIGHERISBETTER" => MetricDirection.HigherIsBetter,
         "LOWER" or "LOWERISBETTER" => MetricDirection.LowerIsBetter,
-        _ => throw new ArgumentTransformationMetadataException($"The Direction of {name} is Higher or Lower, and not '{text}': which of the two is better."),
+        _ => throw new ArgumentTransformationMetadataException($"The Direction of {name} must be Higher or Lower, whichever is better, and not '{text}'."),
     };
 
     private static MetricKind Kind(string? text) => text is null
         ? MetricKind.Rate
         : Enum.TryParse<MetricKind>(text, ignoreCase: true, out var kind) && Enum.IsDefined(kind)
             ? kind
-            : throw new ArgumentTransformationMetadataException($"There is no kind '{text}' of metrics. There are: {string.Join(", ", Enum.GetNames<MetricKind>())}.");
+            : throw new ArgumentTransformationMetadataException($"'{text}' is not a kind of metric. Use one of: {string.Join(", ", Enum.GetNames<MetricKind>())}.");
 }

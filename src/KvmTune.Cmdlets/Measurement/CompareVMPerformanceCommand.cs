@@ -19,10 +19,12 @@ public sealed class CompareVMPerformanceCommand : CancellableCmdlet
 
     /// <summary>The measurement to judge.</summary>
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true)]
+    [ArgumentCompleter(typeof(ValueCompleter))]
     public VMPerformance[] Performance { get; set; } = [];
 
     /// <summary>The measurement to judge it by; by default the one that came down the pipeline before it.</summary>
     [Parameter(Position = 1)]
+    [ArgumentCompleter(typeof(ValueCompleter))]
     public VMPerformance? Baseline { get; set; }
 
     /// <summary>The name of the metric that decides, instead of the workload's primary one: for example LatencyP99, where the question is whether the guest is steadier.</summary>

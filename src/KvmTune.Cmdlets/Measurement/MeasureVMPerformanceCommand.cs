@@ -28,7 +28,7 @@ public sealed class MeasureVMPerformanceCommand : WorkloadCmdlet
     [ArgumentCompleter(typeof(VMNameCompleter))]
     public VMReference[] VMName { get; set; } = [];
 
-    /// <summary>Measures all VMs at the same time, for when disturbing each other is the point. They begin when the last one is known.</summary>
+    /// <summary>Measures all VMs at the same time, so that they disturb each other. They begin when the last one is known.</summary>
     [Parameter]
     public SwitchParameter Parallel { get; set; }
 
@@ -102,7 +102,7 @@ public sealed class MeasureVMPerformanceCommand : WorkloadCmdlet
 
         _isWarned = true;
         WriteWarning(System.FormattableString.Invariant(
-            $"{request.Runs} runs can be looked at, but a comparison of so few cannot show anything: their smallest possible p is {RankSumTest.SmallestPValue(request.Runs, request.Runs):0.###}, and {VerdictLimits.ProvisionalAlpha} is asked for. At least {fewest} can (-Runs)."));
+            $"{request.Runs} runs are too few for a comparison: their smallest possible p is {RankSumTest.SmallestPValue(request.Runs, request.Runs):0.###}, and a verdict needs {VerdictLimits.ProvisionalAlpha}. Use at least {fewest} (-Runs)."));
     }
 
     private void Run(List<Job> jobs)

@@ -15,6 +15,7 @@ public sealed class ShowVMComparisonCommand : CancellableCmdlet
 {
     /// <summary>Comparisons of Compare-VMPerformance, or experiments, which carry one.</summary>
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true)]
+    [ArgumentCompleter(typeof(ValueCompleter))]
     public PSObject[] InputObject { get; set; } = [];
 
     /// <summary>The metrics to draw, with wildcards; the one that decides when left out.</summary>
@@ -45,7 +46,7 @@ public sealed class ShowVMComparisonCommand : CancellableCmdlet
             VMExperiment experiment => (experiment.Comparison, experiment.Title),
             var other => throw new KvmTuneException(
                 "ComparisonMissing", KvmTuneErrorCategory.InvalidArgument,
-                $"An object of type {other.GetType().Name} is no comparison. Pipe what Compare-VMPerformance or Invoke-VMExperiment emitted."),
+                $"An object of type {other.GetType().Name} is not a comparison. Pipe the output of Compare-VMPerformance or Invoke-VMExperiment."),
         };
         Predicate<MetricComparison>? isShown = null;
         if (Metric.Length > 0)

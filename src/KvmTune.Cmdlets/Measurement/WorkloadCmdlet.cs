@@ -9,7 +9,7 @@ using KvmTune.Measurement.Workloads;
 
 namespace KvmTune.Cmdlets.Measurement;
 
-/// <summary>A cmdlet that is told what to run in a guest, and by which way.</summary>
+/// <summary>A cmdlet with parameters for a workload, and for the way into the guest.</summary>
 public abstract class WorkloadCmdlet : VMCmdlet
 {
     private static readonly WorkloadRequest Defaults = new() { Name = string.Empty };
@@ -48,6 +48,7 @@ public abstract class WorkloadCmdlet : VMCmdlet
     /// <summary>The folder in the guest where a disk workload makes its file; by default the largest writable file system.</summary>
     [Parameter]
     [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(ValueCompleter))]
     public string? GuestPath { get; set; }
 
     /// <summary>The size of a disk workload's file in MiB; by default chosen by free space.</summary>
@@ -60,7 +61,7 @@ public abstract class WorkloadCmdlet : VMCmdlet
     [Parameter]
     public GuestChannelKind Channel { get; set; } = Defaults.Channel;
 
-    /// <summary>The guest's address for SSH. It is one guest's, so it goes with one VM.</summary>
+    /// <summary>The guest's address for SSH. Use it with one VM only.</summary>
     [Parameter]
     [ValidateNotNullOrEmpty]
     [ArgumentCompleter(typeof(ValueCompleter))]
@@ -86,7 +87,6 @@ public abstract class WorkloadCmdlet : VMCmdlet
     /// <summary>The file with the known host keys, which are always checked; by default as ssh has it.</summary>
     [Parameter]
     [ValidateNotNullOrEmpty]
-    [ArgumentCompleter(typeof(ValueCompleter))]
     public string? SshKnownHosts { get; set; }
 
     /// <summary>The workload Network: this machine's address as the guest reaches it; by default found on the VM's bridge.</summary>
@@ -105,15 +105,17 @@ public abstract class WorkloadCmdlet : VMCmdlet
     [Parameter]
     public ObservedArea Area { get; set; } = Defaults.Area;
 
-    /// <summary>The workload Command: the program and its arguments, each a string of its own. No shell reads them.</summary>
+    /// <summary>The workload Command: the program and its arguments, each as a separate string. No shell interprets them.</summary>
     [Parameter]
     [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(ValueCompleter))]
     public string[]? Command { get; set; }
 
     /// <summary>The workload Command: hashtables with Name, Pattern or JsonPath, Unit, Direction (Higher or Lower), and Primary for the one that decides.</summary>
     [Parameter]
     [CommandMetricTransformation]
     [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(ValueCompleter))]
     public CommandMetric[]? Metric { get; set; }
 
     /// <summary>The workload Command: how long one run may take; past it the program is ended in the guest.</summary>
@@ -133,14 +135,14 @@ public abstract class WorkloadCmdlet : VMCmdlet
         {
             throw new KvmTuneException(
                 "WorkloadMissing", KvmTuneErrorCategory.InvalidArgument,
-                $"Say with -Workload what to run in '{vm.Domain.Name}': {string.Join(", ", WorkloadCatalog.CreateDefault().All.Select(known => known.Name))}.{(vm.Reference.Change is null ? null : " The change on the pipeline followed no measurement whose workload could be repeated.")}");
+                $"Name a workload for '{vm.Domain.Name}' with -Workload: {string.Join(", ", WorkloadCatalog.CreateDefault().All.Select(known => known.Name))}.{(vm.Reference.Change is null ? null : " The change on the pipeline followed no measurement whose workload could be repeated.")}");
         }
 
         foreach (var (parameter, owner) in Owners)
         {
             if (IsGiven(parameter) && !owner.Equals(name, StringComparison.OrdinalIgnoreCase))
             {
-                throw Invalid($"-{parameter} is a setting of the workload {owner}, and {name} is to be run.");
+                throw Invalid($"-{parameter} is a setting of the workload {owner}, and this call runs {name}.");
             }
         }
 
@@ -175,12 +177,12 @@ public abstract class WorkloadCmdlet : VMCmdlet
 
         if (Command is null && before is null)
         {
-            throw Invalid("The workload Command runs a program of yours: name it with -Command, for example -Command pgbench, '-T', '3', 'db'.");
+            throw Invalid("The workload Command runs your own program: name it with -Command, for example -Command pgbench, '-T', '3', 'db'.");
         }
 
         if (Metric is null && before is null)
         {
-            throw Invalid($"Say with -Metric what to read from what {Command![0]} writes: a Name, a Pattern or a JsonPath, a Unit and a Direction.");
+            throw Invalid($"Describe with -Metric what to read from the output of {Command![0]}: a Name, a Pattern or a JsonPath, a Unit and a Direction.");
         }
 
         return new CommandSettings
@@ -202,7 +204,7 @@ public abstract class WorkloadCmdlet : VMCmdlet
 
         if (SshHost is not null && (_reachedBySsh ??= vm.Domain.Id) != vm.Domain.Id)
         {
-            throw Invalid($"-SshHost {host} is one guest's address, and '{vm.Domain.Name}' is another VM. Measure it in a call of its own.");
+            throw Invalid($"-SshHost {host} is one guest's address, and '{vm.Domain.Name}' is another VM. Use one call for each VM.");
         }
 
         return new SshEndpoint

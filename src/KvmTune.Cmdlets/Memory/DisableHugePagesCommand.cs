@@ -6,7 +6,7 @@ using KvmTune.Tuning.Changes;
 
 namespace KvmTune.Cmdlets.Memory;
 
-/// <summary>Takes huge pages away from VMs. Whether the memory is locked or merged stays as it is unless it is said. The host's pools keep their size.</summary>
+/// <summary>Removes huge pages from VMs. Whether the memory is locked or merged stays as it is unless you name it. The host's pools keep their size.</summary>
 [Cmdlet(VerbsLifecycle.Disable, "HugePages", SupportsShouldProcess = true)]
 [OutputType(typeof(VMTuningResult), typeof(VMTuningPlan))]
 public sealed class DisableHugePagesCommand : VMChangeCmdlet

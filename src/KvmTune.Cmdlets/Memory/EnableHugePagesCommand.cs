@@ -23,14 +23,15 @@ public sealed class EnableHugePagesCommand : VMChangeCmdlet
     /// <summary>The guest's NUMA nodes that the page size is for: 0, '0-1'. By default all. Page sizes of other guest nodes stay.</summary>
     [Parameter(ValueFromPipelineByPropertyName = true)]
     [CpuSetTransformation(IsOptional = true)]
+    [ArgumentCompleter(typeof(ValueCompleter))]
     public CpuSet? GuestNode { get; set; }
 
-    /// <summary>Locks the memory into the host's, so that it cannot be swapped out; -Locked:$false takes that away.</summary>
+    /// <summary>Locks the memory in the host's RAM, so that it cannot be swapped out; -Locked:$false removes that setting.</summary>
     [Parameter(ValueFromPipelineByPropertyName = true)]
     [FlagTransformation]
     public SwitchParameter Locked { get; set; }
 
-    /// <summary>Keeps the host from merging the memory's pages with those of other VMs; -NoSharePages:$false takes that away.</summary>
+    /// <summary>Keeps the host from merging the memory's pages with those of other VMs; -NoSharePages:$false removes that setting.</summary>
     [Parameter(ValueFromPipelineByPropertyName = true)]
     [FlagTransformation]
     public SwitchParameter NoSharePages { get; set; }
@@ -42,7 +43,7 @@ public sealed class EnableHugePagesCommand : VMChangeCmdlet
 
     /// <inheritdoc/>
     protected override KvmTuneException? CheckSettings() => GuestNode is not null && PageSize is null
-        ? new KvmTuneException("PageSizeMissing", KvmTuneErrorCategory.InvalidArgument, "-GuestNode needs -PageSize: say which pages these guest nodes get.")
+        ? new KvmTuneException("PageSizeMissing", KvmTuneErrorCategory.InvalidArgument, "-GuestNode needs -PageSize: specify the page size for these guest nodes.")
         : null;
 
     /// <inheritdoc/>

@@ -20,7 +20,7 @@ public sealed class SetHugePagePoolCommand : CancellableCmdlet
     [ArgumentCompleter(typeof(PageSizeCompleter))]
     public long PageSize { get; set; }
 
-    /// <summary>How many pages the pool is to have.</summary>
+    /// <summary>The number of pages in the pool.</summary>
     [Parameter(Mandatory = true, Position = 1)]
     [ValidateRange(0, uint.MaxValue)]
     [ArgumentCompleter(typeof(ValueCompleter))]
@@ -100,7 +100,7 @@ public sealed class SetHugePagePoolCommand : CancellableCmdlet
 
         if (Persist && !PoolPersistence.IsPossible(PageSize))
         {
-            WriteWarning($"{result.ConnectionUri}: pages of {Topology.PageSize.Text(PageSize)} cannot be had reliably once the system runs. To keep the pool, add to the kernel command line: {result.KernelCommandLine}");
+            WriteWarning($"{result.ConnectionUri}: a running host cannot reserve pages of {Topology.PageSize.Text(PageSize)} reliably. To keep the pool, add to the kernel command line: {result.KernelCommandLine}");
         }
 
         WarnOfBoot(host, plan.Request);

@@ -31,7 +31,7 @@ public sealed class SetVMNumaPolicyCommand : VMChangeCmdlet
     [ArgumentCompleter(typeof(WordsCompleter))]
     public string Mode { get; set; } = "strict";
 
-    /// <summary>Takes the policy away.</summary>
+    /// <summary>Removes the policy.</summary>
     [Parameter(Mandatory = true, ParameterSetName = ClearSet)]
     public SwitchParameter Clear { get; set; }
 

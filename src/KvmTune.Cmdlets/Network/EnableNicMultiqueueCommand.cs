@@ -9,7 +9,7 @@ using static KvmTune.NumberText;
 
 namespace KvmTune.Cmdlets.Network;
 
-/// <summary>Gives NICs of a VM several queues. With -Restart the guest is told to use them, and both sides are read back.</summary>
+/// <summary>Gives NICs of a VM several queues. With -Restart the guest switches them on, and both sides are read back.</summary>
 [Cmdlet(VerbsLifecycle.Enable, "NicMultiqueue", SupportsShouldProcess = true)]
 [OutputType(typeof(VMTuningResult), typeof(VMTuningPlan))]
 public sealed class EnableNicMultiqueueCommand : VMChangeCmdlet
@@ -47,7 +47,7 @@ public sealed class EnableNicMultiqueueCommand : VMChangeCmdlet
     [ArgumentCompleter(typeof(ValueCompleter))]
     public int? TxQueueSize { get; set; }
 
-    /// <summary>What moves the packets: the host's kernel (vhost) or QEMU itself (qemu); default takes the setting away.</summary>
+    /// <summary>The program that moves the packets: the host's kernel (vhost) or QEMU itself (qemu); default removes the setting.</summary>
     [Parameter(ValueFromPipelineByPropertyName = true)]
     [Words("vhost", "qemu", "default")]
     [ArgumentCompleter(typeof(WordsCompleter))]

@@ -24,7 +24,7 @@ internal static class NicNames
                 ? configured.Nics
                 : configured.Nics.Count == 0 ? throw NicQueuesChange.NotFound("*", configured) : throw new KvmTuneException(
                     "NicAmbiguous", KvmTuneErrorCategory.InvalidArgument,
-                    $"The VM '{vm.Domain.Name}' has {configured.Nics.Count.ToString(CultureInfo.InvariantCulture)} NICs: {string.Join(", ", configured.Nics.Select(nic => nic.Mac))}. Say which with -Nic, or -Nic all.");
+                    $"The VM '{vm.Domain.Name}' has {configured.Nics.Count.ToString(CultureInfo.InvariantCulture)} NICs: {string.Join(", ", configured.Nics.Select(nic => nic.Mac))}. Choose with -Nic, or use -Nic all.");
         }
 
         // Only a running VM has devices on the host (vnet0).

@@ -15,7 +15,7 @@ using KvmTune.Tuning;
 namespace KvmTune.Cmdlets.Optimization;
 
 /// <summary>
-/// Optimizes VMs, one after the other. Each change is an experiment of its own; what did not improve the VM is taken back. A VM in which
+/// Optimizes VMs, one after the other. Each change is a separate experiment; what did not improve the VM is taken back. A VM in which
 /// nothing is slow is left alone.
 /// </summary>
 [Cmdlet(VerbsCommon.Optimize, "VM", SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.Medium)]

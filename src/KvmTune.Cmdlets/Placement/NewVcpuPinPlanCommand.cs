@@ -50,7 +50,7 @@ public sealed class NewVcpuPinPlanCommand : VMCmdlet
     [Parameter]
     public SwitchParameter KeepNumaPolicy { get; set; }
 
-    /// <summary>Where the change is made: in the running VM (Live), in its persistent configuration (Config), or in both. By default wherever it can be.</summary>
+    /// <summary>Where the change is made: in the running VM (Live), in its persistent configuration (Config), or in both. Default: wherever that is possible.</summary>
     [Parameter]
     public ChangeScope Scope { get; set; }
 

@@ -25,9 +25,10 @@ public sealed class ShowVMHostMapCommand : CancellableCmdlet
 
     /// <summary>Plans of New-VcpuPinPlan: their host is drawn as the whole placement would make it.</summary>
     [Parameter(Mandatory = true, ParameterSetName = PlanSet, ValueFromPipeline = true)]
+    [ArgumentCompleter(typeof(ValueCompleter))]
     public PlacementPlan[] Plan { get; set; } = [];
 
-    /// <summary>Host CPUs that are marked as the host's own.</summary>
+    /// <summary>Host CPUs to mark as reserved for the host.</summary>
     [Parameter(ParameterSetName = HostSet)]
     [CpuSetTransformation]
     [ArgumentCompleter(typeof(HostCpuCompleter))]

@@ -77,12 +77,12 @@ public sealed class ExportVMTuningReportCommand : CancellableCmdlet
         {
             throw new KvmTuneException(
                 "ReportPathTaken", KvmTuneErrorCategory.InvalidArgument,
-                $"'{path}' has the report of another object of this pipeline already, and '{report.VMName}' is not written over it. Give a folder as -Path, for a file for each VM, or a call for each object.");
+                $"'{path}' already holds the report of another object of this pipeline, so the report of '{report.VMName}' was not written. Give a folder as -Path to get one file for each VM, or use one call for each object.");
         }
 
         if (File.Exists(path) && !Force)
         {
-            throw new KvmTuneException("ReportExists", KvmTuneErrorCategory.InvalidArgument, $"There is a file '{path}' already. Name another one, or say -Force to write over it.");
+            throw new KvmTuneException("ReportExists", KvmTuneErrorCategory.InvalidArgument, $"The file '{path}' exists already. Name another one, or add -Force to overwrite it.");
         }
 
         if (!ShouldProcess(path, $"write the report of '{report.VMName}'"))

@@ -84,7 +84,7 @@ public sealed class SerializationTypes : IModuleAssemblyInitializer
     /// <inheritdoc/>
     public void OnImport()
     {
-        // Told by its class: by its name, PowerShell would load the whole module that it is in, which takes tens of milliseconds.
+        // Given as a class: by its name, PowerShell would load the whole module that it is in, which takes tens of milliseconds.
         var update = new CmdletInfo(
             "Update-TypeData", System.Type.GetType("Microsoft.PowerShell.Commands.UpdateTypeDataCommand, Microsoft.PowerShell.Commands.Utility", throwOnError: true));
         using var shell = PowerShell.Create(RunspaceMode.CurrentRunspace);

@@ -1,6 +1,7 @@
-// Invoke-VMTuning: applies plans that were made with -AsPlan or came with a finding, checked anew.
+// Invoke-VMTuning: applies plans that were made with -AsPlan or came with a finding, checked again.
 using System.Management.Automation;
 using KvmTune.Cmdlets.Common;
+using KvmTune.Cmdlets.Completion;
 using KvmTune.Tuning;
 
 namespace KvmTune.Cmdlets.Tuning;
@@ -10,9 +11,10 @@ namespace KvmTune.Cmdlets.Tuning;
 [OutputType(typeof(VMTuningResult))]
 public sealed class InvokeVMTuningCommand : TuningCmdlet
 {
-    /// <summary>The plans, or objects that carry one (findings). Each is checked anew: when somebody changed the same settings since, it is an error.</summary>
+    /// <summary>The plans, or objects that carry one (findings). Each is checked again: when somebody changed the same settings since, it is an error.</summary>
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true)]
     [PlanTransformation]
+    [ArgumentCompleter(typeof(ValueCompleter))]
     public VMTuningPlan[] Plan { get; set; } = [];
 
     /// <inheritdoc/>

@@ -15,7 +15,7 @@ public sealed class GetVMTopologyCommand : VMCmdlet
 {
     private readonly ConcurrentDictionary<HostConnection, Lazy<CpuSet>> _hostCpus = [];
 
-    /// <summary>The VMs: names, wildcards, UUIDs, or objects of this module. All when left out.</summary>
+    /// <summary>The VMs: names, wildcards, UUIDs, or objects of this module. Default: all.</summary>
     [Parameter(Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [Alias("VM")]
     [VMReferenceTransformation]

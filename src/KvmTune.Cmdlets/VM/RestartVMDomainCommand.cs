@@ -13,7 +13,7 @@ namespace KvmTune.Cmdlets.VM;
 [OutputType(typeof(VMTopology))]
 public sealed class RestartVMDomainCommand : RestartingCmdlet
 {
-    /// <summary>By default the guest boots: that is what a restart is for, where nothing else is said.</summary>
+    /// <summary>How to restart; by default the guest reboots.</summary>
     public RestartVMDomainCommand() => RestartBy = RestartBy.Reboot;
 
     /// <summary>The VMs: names, wildcards, UUIDs, or objects of this module.</summary>

@@ -59,7 +59,7 @@ public sealed class VMInspector(HostConnection host, TimeProvider time)
             select new DetectedFinding(kind, observation)).OrderBy(found => found.Kind.Severity),
     ];
 
-    /// <summary>The finding with its plan, made on what is there now: a change that was applied in the meantime is taken into account.</summary>
+    /// <summary>The finding with its plan, made on the VM as it is now: a change that was applied in the meantime is taken into account.</summary>
     /// <exception cref="KvmTuneException">The VM is gone, or the daemon is lost.</exception>
     public VMTuningFinding Complete(DetectedFinding found, LibvirtDomain domain, CancellationToken cancellationToken)
     {

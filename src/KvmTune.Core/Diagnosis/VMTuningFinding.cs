@@ -7,7 +7,7 @@ namespace KvmTune.Diagnosis;
 [JsonText(typeof(EnumName))]
 public enum FindingSeverity
 {
-    /// <summary>Data or the VM's next start is at risk, or vCPUs wait for each other whatever the load is.</summary>
+    /// <summary>Data or the VM's next start is at risk, or vCPUs wait for each other under any load.</summary>
     High,
 
     /// <summary>Known to cost speed or safety for the workloads that it names.</summary>

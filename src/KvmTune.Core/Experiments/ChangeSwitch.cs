@@ -19,7 +19,7 @@ internal sealed class ChangeSwitch(
     // The journal's entry of each plan that is in force: what undoing refers to.
     private readonly Dictionary<VMTuningPlan, long> _entries = new(ReferenceEqualityComparer.Instance);
 
-    // As they are judged on what is there now; those that need a restart come last, so that one restart serves all.
+    // As they are judged against the VM as it is now; those that need a restart come last, so that one restart serves all.
     private List<VMTuningPlan> _plans = InOrder(asked);
     private List<VMChange> _inverse = [];
 
@@ -53,7 +53,7 @@ internal sealed class ChangeSwitch(
                     "NothingToTry", KvmTuneErrorCategory.InvalidOperation,
                     plan.RequiresRestart
                         ? $"'{plan.Title}' is configured already in '{plan.VMName}' and waits for a restart. Take it back first, so that there is something to compare with."
-                        : $"'{plan.VMName}' is already so: {plan.Title}. There is nothing to try.");
+                        : $"'{plan.VMName}' already has this setting: {plan.Title}. There is nothing to try.");
             }
         }
 
@@ -61,7 +61,7 @@ internal sealed class ChangeSwitch(
         {
             throw new KvmTuneException(
                 "RestartRequired", KvmTuneErrorCategory.InvalidOperation,
-                $"'{Title}' comes into force only after a restart of '{asked[0].VMName}', so it cannot be tried without. Say -Restart where the VM may be restarted, several times. Nothing was measured.");
+                $"'{Title}' comes into force only after a restart of '{asked[0].VMName}'. Add -Restart if the VM may be restarted several times. Nothing was measured.");
         }
 
         if (NeedsRestart)

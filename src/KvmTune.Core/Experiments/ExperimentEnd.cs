@@ -1,4 +1,4 @@
-// How an experiment that ended before its end is told: what went wrong, and what became of the change.
+// The error of an experiment that ended early: what went wrong, and what became of the change.
 using KvmTune.Hosts;
 using KvmTune.Libvirt;
 using KvmTune.Measurement;
@@ -31,7 +31,7 @@ internal static class ExperimentEnd
         {
             return new ExperimentInterruptedException(
                 ExperimentInterruptedException.UndoFailed, KvmTuneErrorCategory.InvalidResult,
-                $"{message} And '{subject.Title}' could not be taken back wholly from '{target.VMName}': {failure.Message} Look at it with Get-VMTopology, and take it back with Undo-VMTuning.",
+                $"{message} '{subject.Title}' could not be taken back completely from '{target.VMName}': {failure.Message} Look at it with Get-VMTopology, and take it back with Undo-VMTuning.",
                 partial, isUndone: false, new AggregateException(cause, failure));
         }
 

@@ -175,7 +175,7 @@ internal sealed class ExperimentGuest(
         }
 
         WasTouched = true;
-        await log.DoAsync(ExperimentStepKind.Switch, $"{name}: start the VM anew", () => subject.RestartAsync(cancellationToken));
+        await log.DoAsync(ExperimentStepKind.Switch, $"{name}: restart the VM", () => subject.RestartAsync(cancellationToken));
         Restarted();
         return true;
     }

@@ -48,9 +48,9 @@ internal sealed class ExperimentReach(
         var found = looks.Select(look => Shown(look, isPairs, one, other)).OfType<string>().ToList();
         var from = isKnown
             ? string.Create(CultureInfo.InvariantCulture, $"at the noise of its {values.Count} runs of {last!.StartedAt.UtcDateTime:yyyy-MM-dd HH:mm} UTC")
-            : "at a typical noise (Measure-VMPerformance -Calibrate tells that of this VM)";
+            : "at a typical noise (Measure-VMPerformance -Calibrate measures that of this VM)";
         return found.Count == 0
-            ? $"shows no change of {_deciding.Name} that is worth naming, {from}"
+            ? $"shows no change of {_deciding.Name} of a useful size, {from}"
             : $"shows a change of {_deciding.Name} of {string.Join(", or ", found)}, {from}" + (schedule.Unit == ComparisonUnit.Run ? null : $", where {schedule.Unit.ToString().ToLowerInvariant()}s differ no more than runs do");
     }
 
@@ -62,7 +62,7 @@ internal sealed class ExperimentReach(
         {
             yield return string.Create(
                 CultureInfo.InvariantCulture,
-                $"{schedule.Describe()}: the {schedule.Unit.ToString().ToLowerInvariant()} is what counts, since all runs of one share its luck. Pairs can show a change: leave out -Design, and give -TimeLimit more time where there is one.");
+                $"{schedule.Describe()}: only {schedule.Unit.ToString().ToLowerInvariant()}s count, since the runs of one are not independent. Pairs can show a change: leave out -Design, and raise a -TimeLimit.");
             yield break;
         }
 
@@ -75,14 +75,14 @@ internal sealed class ExperimentReach(
         {
             yield return string.Create(
                 CultureInfo.InvariantCulture,
-                $"{first} {(pairs ? "pairs" : "runs a side")} can judge {_deciding.Name}, but not the {guards} other metrics of {workload.Name}: corrected for {guards}, their smallest possible p is {smallest * guards:0.###}, and {alpha} is asked for. At least {Detectability.FewestToReach(design, alpha / guards)} can (-Runs).");
+                $"{first} {(pairs ? "pairs" : "runs a side")} can judge {_deciding.Name}, but not the {guards} other metrics of {workload.Name}: corrected for {guards}, their smallest possible p is {smallest * guards:0.###}, and a verdict needs {alpha}. Use at least {Detectability.FewestToReach(design, alpha / guards)} (-Runs).");
         }
 
         if (_deciding.Kind == MetricKind.Variation && workload.RunTime.TotalSeconds < FewestSecondsForVariation)
         {
             yield return string.Create(
                 CultureInfo.InvariantCulture,
-                $"{_deciding.Name} of a run of {workload.RunTime.TotalSeconds:0.#} s is the spread of {(int)workload.RunTime.TotalSeconds} seconds, which says next to nothing. Let a latency decide, or make runs of at least {FewestSecondsForVariation} s (-RunTime).");
+                $"{_deciding.Name} of a run of {workload.RunTime.TotalSeconds:0.#} s is the spread of {(int)workload.RunTime.TotalSeconds} seconds, which says very little. Let a latency decide (-DecidingMetric), or make runs of at least {FewestSecondsForVariation} s (-RunTime).");
         }
 
         if (pairs && options.TimeLimit is { } limit && timeOf(first) > limit)

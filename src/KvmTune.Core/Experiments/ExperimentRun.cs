@@ -40,7 +40,7 @@ internal sealed class ExperimentRun
     {
         var startedAt = Time.GetUtcNow();
         var log = new ExperimentLog(Time);
-        Pace.Report("checking the plan on what is there", Pace.TimeOf(Schedule, 0, Schedule.NextLook(0)) + Pace.SettlingTime);
+        Pace.Report("checking the plan on the VM as it is now", Pace.TimeOf(Schedule, 0, Schedule.NextLook(0)) + Pace.SettlingTime);
         await log.DoAsync(ExperimentStepKind.Check, "check the plan", async () =>
         {
             await Task.Run(Subject.Check, cancellationToken);
@@ -54,7 +54,7 @@ internal sealed class ExperimentRun
             var decision = KeepDecision.Of(Options.Keep, comparison);
             await guest.SettleAsync(decision.IsKept, cancellationToken);
             cancellationToken.ThrowIfCancellationRequested();
-            // Compared anew for the notes that came with the end of the sessions; the numbers are the same.
+            // Compared again for the notes that came with the end of the sessions; the numbers are the same.
             comparison = Compare(guest, stages);
             return new VMExperiment
             {
@@ -135,7 +135,7 @@ internal sealed class ExperimentRun
 
         _runs.Screen(mark);
         _screened++;
-        _runs.Note(string.Create(CultureInfo.InvariantCulture, $"Pair {stage + 1} was made again, since {why}."));
+        _runs.Note(string.Create(CultureInfo.InvariantCulture, $"Pair {stage + 1} was repeated, since {why}."));
         return true;
     }
 
@@ -156,7 +156,7 @@ internal sealed class ExperimentRun
         var whole = Schedule.Design == ExperimentDesign.Pairs
             ? string.Create(CultureInfo.InvariantCulture, $"{stage} of {Schedule.NextLook(stage)} pairs")
             : string.Create(CultureInfo.InvariantCulture, $"{stage} of {Schedule.MostStages} blocks");
-        _runs.Note($"The time limit of {ExperimentPace.Words(limit)} ended the experiment after {whole}: what it says is what these could show.");
+        _runs.Note($"The time limit of {ExperimentPace.Words(limit)} ended the experiment after {whole}: its verdict rests on these alone.");
         return true;
     }
 

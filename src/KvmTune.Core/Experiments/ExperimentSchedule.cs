@@ -20,10 +20,10 @@ internal sealed record ExperimentStage(string Name, IReadOnlyList<ExperimentUnit
 
 /// <summary>The order of an experiment.</summary>
 /// <remarks>
-/// Pairs: the order inside each pair by a coin, since a fixed A B B A follows the host's own rhythm (13 % false verdicts on one recorded
+/// Pairs: the order inside each pair is random, since a fixed A B B A follows the host's own rhythm (13 % false verdicts on one recorded
 /// series, against 4 %). For a live change a unit is one run; a switch to the other side makes a warm-up run first, and where the next pair
-/// begins with the side that is there already, nothing is switched and nothing is dropped. For a change that needs a restart a unit is a boot
-/// of its own with the median of three runs, since runs of one boot share its luck. Blocks: A B B A once, which cancels a steady drift; with
+/// begins with the present side, nothing is switched and nothing is dropped. For a change that needs a restart a unit is a boot
+/// of its own with the median of three runs, since runs of one boot are not independent. Blocks: A B B A once, which cancels a steady drift; with
 /// restarts each block is a boot, and four boots give a direction, never a verdict.
 /// </remarks>
 internal sealed class ExperimentSchedule
@@ -68,10 +68,10 @@ internal sealed class ExperimentSchedule
     /// <summary>How many runs make one value.</summary>
     public int RunsPerUnit { get; }
 
-    /// <summary>Whether every unit gets a boot of its own, also where the side stays.</summary>
+    /// <summary>Whether every unit gets its own boot, also where the side stays.</summary>
     public bool BootsForEachUnit => NeedsRestart && Design != ExperimentDesign.Sequential;
 
-    /// <summary>Whether every unit begins with a warm-up run, also where nothing was switched: a block is to be told from the one before.</summary>
+    /// <summary>Whether every unit begins with a warm-up run, also where nothing was switched: that separates a block from the one before.</summary>
     public bool WarmsUpEachUnit => Design == ExperimentDesign.Blocks;
 
     /// <summary>How many stages there are at most.</summary>
@@ -86,7 +86,7 @@ internal sealed class ExperimentSchedule
     /// <summary>Pairs, or counted runs a side, that are made at most.</summary>
     public int MostValues => Design == ExperimentDesign.Pairs ? Looks.Looks[^1].Pairs : _blocks.Where(block => block.Units[0].IsCandidate).Sum(block => block.Units[0].Runs);
 
-    /// <summary>The design that the comparison is told.</summary>
+    /// <summary>The design that the comparison goes by.</summary>
     public ComparisonDesign ComparisonDesign => Design switch
     {
         ExperimentDesign.Pairs => ComparisonDesign.Pairs,
@@ -129,7 +129,7 @@ internal sealed class ExperimentSchedule
             "InvalidSetting", KvmTuneErrorCategory.InvalidArgument,
             string.Create(
                 CultureInfo.InvariantCulture,
-                $"{schedule.MostValues} runs a side cannot show anything: their smallest possible p is {RankSumTest.SmallestPValue(schedule.MostValues, schedule.MostValues):0.###}, and {VerdictLimits.ProvisionalAlpha} is asked for. Give at least {fewest} (-Runs), or choose -Design Pairs. Nothing was measured."));
+                $"{schedule.MostValues} runs a side cannot show anything: their smallest possible p is {RankSumTest.SmallestPValue(schedule.MostValues, schedule.MostValues):0.###}, and a verdict needs {VerdictLimits.ProvisionalAlpha}. Give at least {fewest} (-Runs), or choose -Design Pairs. Nothing was measured."));
     }
 
     /// <summary>A stage, counted from 0.</summary>
@@ -155,10 +155,10 @@ internal sealed class ExperimentSchedule
         ExperimentDesign.Pairs => (Looks.Looks.Count == 1
             ? string.Create(CultureInfo.InvariantCulture, $"{Looks.Looks[0].Pairs} pairs")
             : $"pairs, looked at after {string.Join(", ", Looks.Looks.Select(look => look.Pairs.ToString(CultureInfo.InvariantCulture)))} of them")
-            + ", the order inside each by a coin"
+            + ", the order inside each at random"
             + (NeedsRestart ? string.Create(CultureInfo.InvariantCulture, $"; a pair is two {Noun}s with {RunsOfABoot} runs each") : null),
         ExperimentDesign.Blocks => string.Create(CultureInfo.InvariantCulture, $"blocks A B B A of {_blocks[0].Units[0].Runs} runs each")
-            + (NeedsRestart ? $", each a {Noun} of its own; they give a direction, not a verdict" : "; the verdict is provisional"),
+            + (NeedsRestart ? $", each with its own {Noun}; they give a direction, not a verdict" : "; the verdict is provisional"),
         _ => string.Create(CultureInfo.InvariantCulture, $"{_blocks[0].Units[0].Runs} runs before and {_blocks[1].Units[0].Runs} after")
             + (NeedsRestart ? $", in one {Noun} each; they give a direction, not a verdict" : "; the verdict is provisional, since drift of the host is not excluded"),
     };

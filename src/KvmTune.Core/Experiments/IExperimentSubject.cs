@@ -18,7 +18,7 @@ internal interface IExperimentSubject
     /// <summary>The records of the journal that were made so far.</summary>
     IReadOnlyList<long> JournalIds { get; }
 
-    /// <summary>Checks on what is there now that the change can be tried as it was planned. Nothing is touched.</summary>
+    /// <summary>Checks, against the VM as it is now, that the change can be tried as it was planned. Nothing is touched.</summary>
     /// <exception cref="KvmTuneException">It cannot.</exception>
     void Check();
 
@@ -28,7 +28,7 @@ internal interface IExperimentSubject
     /// <summary>Takes the change back, as far as it is there. It can be called again.</summary>
     Task UndoAsync(CancellationToken cancellationToken);
 
-    /// <summary>Starts the VM anew, as it is configured.</summary>
+    /// <summary>Restarts the VM, as it is configured.</summary>
     Task RestartAsync(CancellationToken cancellationToken);
 
     /// <summary>Why the change cannot be switched in the running VM, after <see cref="Check"/>; null where it can.</summary>

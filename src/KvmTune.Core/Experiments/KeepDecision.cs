@@ -14,10 +14,10 @@ internal sealed record KeepDecision(bool IsKept, string Reason)
         var verdict = VerdictText.Of(comparison.Verdict, comparison.IsProvisional);
         return rule switch
         {
-            KeepRule.Always => new(true, $"Kept, since it was to be kept whatever the verdict (-Keep Always), which is: {verdict}."),
-            KeepRule.Never => new(false, $"Undone, since it was made only to know (-Keep Never). The verdict is: {verdict}."),
+            KeepRule.Always => new(true, $"Kept, as -Keep Always asks. The verdict is: {verdict}."),
+            KeepRule.Never => new(false, $"Undone, as -Keep Never asks. The verdict is: {verdict}."),
             KeepRule.NotWorse when comparison.Verdict is Verdict.Improved or Verdict.NoDifference => new(true, $"Kept, since it is not worse: {verdict}."),
-            KeepRule.NotWorse => new(false, $"Undone, since it is not shown to be no worse: {verdict}."),
+            KeepRule.NotWorse => new(false, $"Undone, since nothing shows that it is no worse: {verdict}."),
             _ when comparison.Verdict is Verdict.Improved => new(true, $"Kept, since it {verdict}."),
             _ => new(false, $"Undone, since no improvement is shown: {verdict}."),
         };

@@ -121,46 +121,36 @@ public sealed record VMExperiment
 /// <summary>How the side was switched inside one load.</summary>
 public sealed record SwitchingSummary
 {
-    /// <summary>How long a slot was.</summary>
-    [JsonInclude]
-    internal TimeSpan Slot { get; init; }
-
     /// <summary>How many seconds a slot was.</summary>
-    public double SlotSeconds => Slot.TotalSeconds;
-
-    /// <summary>How much of each slot's beginning was not used.</summary>
-    [JsonInclude]
-    internal TimeSpan Guard { get; init; }
+    [JsonPropertyName("Slot")]
+    [JsonConverter(typeof(SecondsAsTimeSpan))]
+    public double SlotSeconds { get; init; }
 
     /// <summary>How many seconds of each slot's beginning were not used.</summary>
-    public double GuardSeconds => Guard.TotalSeconds;
+    [JsonPropertyName("Guard")]
+    [JsonConverter(typeof(SecondsAsTimeSpan))]
+    public double GuardSeconds { get; init; }
 
-    /// <summary>Whether the load showed, beyond half of the longest slot, the side before: then nothing is claimed.</summary>
+    /// <summary>Whether the load settled after a switch, within half of the longest slot: if not, there is no verdict.</summary>
     public required bool IsSettled { get; init; }
 
     /// <summary>How many times the side was switched.</summary>
     public required int SwitchCount { get; init; }
 
-    /// <summary>The median time of a switch.</summary>
-    [JsonInclude]
-    internal TimeSpan MedianSwitchTime { get; init; }
-
     /// <summary>The median time of a switch, in seconds.</summary>
-    public double MedianSwitchTimeSeconds => MedianSwitchTime.TotalSeconds;
-
-    /// <summary>The longest time of a switch.</summary>
-    [JsonInclude]
-    internal TimeSpan LongestSwitchTime { get; init; }
+    [JsonPropertyName("MedianSwitchTime")]
+    [JsonConverter(typeof(SecondsAsTimeSpan))]
+    public double MedianSwitchTimeSeconds { get; init; }
 
     /// <summary>The longest time of a switch, in seconds.</summary>
-    public double LongestSwitchTimeSeconds => LongestSwitchTime.TotalSeconds;
-
-    /// <summary>How far the guest's reports may be from where they are placed on the host's clock.</summary>
-    [JsonInclude]
-    internal TimeSpan ClockError { get; init; }
+    [JsonPropertyName("LongestSwitchTime")]
+    [JsonConverter(typeof(SecondsAsTimeSpan))]
+    public double LongestSwitchTimeSeconds { get; init; }
 
     /// <summary>How many seconds the guest's reports may be from where they are placed on the host's clock.</summary>
-    public double ClockErrorSeconds => ClockError.TotalSeconds;
+    [JsonPropertyName("ClockError")]
+    [JsonConverter(typeof(SecondsAsTimeSpan))]
+    public double ClockErrorSeconds { get; init; }
 
     /// <summary>For example <c>30 switches, slots of 1 s</c>.</summary>
     public override string ToString() => FormattableString.Invariant($"{SwitchCount} switches, slots of {SlotSeconds:0.##} s");
@@ -170,7 +160,7 @@ public sealed record SwitchingSummary
 [JsonText(typeof(EnumName))]
 public enum ExperimentStepKind
 {
-    /// <summary>Checking the plan on what is there.</summary>
+    /// <summary>Checking the plan against the VM as it is.</summary>
     Check,
 
     /// <summary>Noting the conditions and preparing the workload in the guest, and removing it.</summary>

@@ -71,7 +71,7 @@ public sealed class VMExperimenter(HostConnection host, VMTuner tuner, IMeasurem
     /// <param name="plans">The change: one plan, or several of one VM that are meant as one.</param>
     /// <param name="workload">What loads the guest. Its number of runs does not count; that of the options does.</param>
     /// <param name="options">How.</param>
-    /// <param name="progress">Is told what is done and how long it is likely to take.</param>
+    /// <param name="progress">Gets each step and the time it is likely to take.</param>
     /// <param name="cancellationToken">Ends it.</param>
     /// <exception cref="ArgumentException">A setting makes no sense, or the plans are none or of several VMs; nothing was touched.</exception>
     /// <exception cref="KvmTuneException">
@@ -186,7 +186,7 @@ public sealed class VMExperimenter(HostConnection host, VMTuner tuner, IMeasurem
 
         if (options is { Design: ExperimentDesign.Auto, InRuns: true })
         {
-            return (null, "a length of runs was given, so it is tried with pairs of runs; without, one load would be switched inside");
+            return (null, "-RunTime was given, so it is tried with pairs of runs; without it, the change would be switched inside one load");
         }
 
         if (options.Runs is < LookPlan.FewestPairs)
@@ -200,7 +200,7 @@ public sealed class VMExperimenter(HostConnection host, VMTuner tuner, IMeasurem
         return known.StreamOf(workload) is not { } shape
             ? (null, $"{known.Name} does not report while it runs, so it is tried with pairs of runs")
             : options.Metric is { } metric && !shape.Metrics.Any(each => each.Name.Equals(metric, StringComparison.OrdinalIgnoreCase))
-                ? (null, $"{known.Name} has no {metric} by the second, so it is tried with pairs of runs")
+                ? (null, $"{known.Name} does not report {metric} by the second, so it is tried with pairs of runs")
                 : (shape, null);
     }
 

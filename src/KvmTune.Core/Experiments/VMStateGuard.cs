@@ -24,7 +24,7 @@ public sealed class VMStateGuard
     }
 
     /// <summary>Takes back what was changed since: the persistent configuration whole, and the pins of the running VM.</summary>
-    /// <returns>What was changed, each in words; empty for nothing. What could not be taken back says so.</returns>
+    /// <returns>The changes in words; empty for none. A change that could not be taken back is marked.</returns>
     public async Task<IReadOnlyList<string>> TakeBackAsync(CancellationToken cancellationToken)
     {
         var now = VMReading.Snapshot(_domain);

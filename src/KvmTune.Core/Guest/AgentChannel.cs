@@ -348,7 +348,7 @@ public sealed class AgentChannel : IGuestChannel
             }
             catch (GuestChannelException)
             {
-                // The loss is what the caller is told.
+                // The caller gets the error of the loss.
                 return;
             }
         }
@@ -382,7 +382,7 @@ public sealed class AgentChannel : IGuestChannel
         {
             throw new GuestChannelException(
                 exception.Reason is GuestChannelReason.ConnectionLost ? GuestChannelReason.ConnectionLost : GuestChannelReason.CommandStillRunning,
-                $"{command.Program} (process {processId}) may still run in {_transport.VMName}: it could not be seen to end. {exception.Message}",
+                $"{command.Program} (process {processId}) may still run in {_transport.VMName}: its end was not confirmed. {exception.Message}",
                 exception);
         }
     }
@@ -400,7 +400,7 @@ public sealed class AgentChannel : IGuestChannel
         GuestChannelReason.CommandNotFound, $"The guest {_transport.VMName} cannot run '{path}': {GuestText.Shown(said)}", cause);
 
     private GuestChannelException TooMuch(GuestCommand command, string limit) => new(
-        GuestChannelReason.OutputTooLarge, $"{command.Program} in {_transport.VMName} wrote more than {limit}. Let it write to a file of its own instead.");
+        GuestChannelReason.OutputTooLarge, $"{command.Program} in {_transport.VMName} wrote more than {limit}. Redirect its output to a file instead.");
 
     private GuestChannelException ExecDisabled(string command, string? version, Exception? cause)
     {

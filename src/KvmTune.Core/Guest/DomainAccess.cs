@@ -1,4 +1,4 @@
-// Calls on one libvirt domain that survive a lost connection: the call that meets the loss fails, and the next one connects anew.
+// Calls on one libvirt domain that survive a lost connection: the call that meets the loss fails, and the next one connects again.
 using KvmTune.Libvirt;
 
 namespace KvmTune.Guest;

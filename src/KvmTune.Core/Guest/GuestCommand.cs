@@ -61,7 +61,7 @@ public sealed record GuestCommandResult(int? ExitCode, int? Signal, string Stand
     /// <summary>True for exit code 0.</summary>
     public bool Succeeded => ExitCode == 0;
 
-    /// <summary>The end of the program that a shell ran and whose exit code it took over: a signal's end is told as 128 and its number (POSIX 2.8.2).</summary>
+    /// <summary>The end of the program that a shell ran and whose exit code it took over: an end by a signal is reported as 128 and its number (POSIX 2.8.2).</summary>
     internal GuestCommandResult OfShell() => ExitCode > 128 ? this with { ExitCode = null, Signal = ExitCode - 128 } : this;
 
     /// <summary>The end in words: <c>exit code 3</c> or <c>signal 9</c>, with the first lines of what the program said about it.</summary>

@@ -46,7 +46,7 @@ public sealed record GuestFileSystem(
         var result = await channel.RunAsync(GuestScripts.Command(Script, [.. parameters]), cancellationToken);
         return Parse(result.StandardOutput, folders)
             ?? throw new GuestChannelException(
-                GuestChannelReason.AgentCommandFailed, $"The guest's file systems could not be looked at: {result.Describe()}");
+                GuestChannelReason.AgentCommandFailed, $"The guest's file systems could not be read: {result.Describe()}");
     }
 
     /// <summary>

@@ -76,7 +76,7 @@ internal sealed class GuestNicQueues(IGuestChannel channel, IAgentTransport agen
 
             return await CountQueuesAsync(name, cancellationToken) is { } counted
                 ? new GuestNicQueuesReading(counted, name, $"guest: /sys/class/net/{name}/queues", null)
-                : GuestNicQueuesReading.NotKnown($"neither ethtool nor /sys/class/net/{name}/queues tells", name);
+                : GuestNicQueuesReading.NotKnown($"neither ethtool nor /sys/class/net/{name}/queues shows it", name);
         }
         catch (GuestChannelException exception)
         {
@@ -99,7 +99,7 @@ internal sealed class GuestNicQueues(IGuestChannel channel, IAgentTransport agen
             }
 
             notes.Add(FormattableString.Invariant(
-                $"In '{agent.VMName}' {name} came up with {before ?? 1} queues and was set to {queues}. That is gone when the guest reboots; to keep it, run at its boot: ethtool -L {name} combined {queues}"));
+                $"In '{agent.VMName}' {name} came up with {before ?? 1} queues and was set to {queues}. A reboot of the guest resets that; to keep it, run at each boot: ethtool -L {name} combined {queues}"));
         }
 
         var after = await CountQueuesAsync(name, cancellationToken);
@@ -173,5 +173,5 @@ internal sealed class GuestNicQueues(IGuestChannel channel, IAgentTransport agen
     }
 
     private GuestNicQueuesResult ByHand(string name, int queues, string why) => new(null, [], [FormattableString.Invariant(
-        $"In the guest of '{agent.VMName}' this is left to do: ethtool -L {name} combined {queues}, then look with: ethtool -l {name}. ({why.TrimEnd('.')}.)")]);
+        $"In the guest of '{agent.VMName}' run: ethtool -L {name} combined {queues}, then check with: ethtool -l {name}. ({why.TrimEnd('.')}.)")]);
 }

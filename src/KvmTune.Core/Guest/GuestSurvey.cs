@@ -48,7 +48,7 @@ public sealed partial record GuestSurvey(
     // CONFIG_NR_CPUS goes up to 8192 on x86.
     private const int MostProcessors = 8192;
 
-    // A device that was asked for is only looked at: util-linux' blkid reads its signatures anew, busybox' knows no -p.
+    // A device that was asked for is only looked at: util-linux' blkid reads its signatures again, busybox' knows no -p.
     private const string Script = """
         contents() {
             name=$(readlink -f "$1"); name=${name##*/}
@@ -78,7 +78,7 @@ public sealed partial record GuestSurvey(
         var result = await channel.RunAsync(GuestScripts.Command(Script, folder ?? ""), cancellationToken);
         return Parse(result.StandardOutput)
             ?? throw new GuestChannelException(
-                GuestChannelReason.AgentCommandFailed, $"The guest could not be looked at; is it a Linux? {result.Describe()}");
+                GuestChannelReason.AgentCommandFailed, $"The guest could not be examined; does it run Linux? {result.Describe()}");
     }
 
     /// <summary>The mounted file system that an absolute path without symbolic links lies on.</summary>

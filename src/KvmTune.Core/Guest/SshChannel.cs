@@ -38,7 +38,7 @@ public sealed class SshChannel : IGuestChannel
         {
             if (name is not null && (name.Length == 0 || name[0] == '-' || name.Any(character => char.IsWhiteSpace(character) || char.IsControl(character))))
             {
-                throw new ArgumentException($"'{name}' is no name of a host or user for SSH.", nameof(endpoint));
+                throw new ArgumentException($"'{name}' is not a valid name of a host or user for SSH.", nameof(endpoint));
             }
         }
 
@@ -49,7 +49,7 @@ public sealed class SshChannel : IGuestChannel
 
         _endpoint = endpoint;
         _time = timeProvider;
-        // Only its owner may enter the folder: whoever can reach the socket can use the connection.
+        // Only its owner may enter the folder: any process that can reach the socket can use the connection.
         _folder = Directory.CreateTempSubdirectory("kvmtune-");
     }
 
@@ -103,7 +103,7 @@ public sealed class SshChannel : IGuestChannel
                     await EndAsync(command, processId);
                     throw new GuestChannelException(
                         GuestChannelReason.OutputTooLarge,
-                        $"{command.Program} in {_endpoint.HostName} wrote more than 256 MiB, or 16 MiB of errors, and was ended there. Let it write to a file of its own instead.");
+                        $"{command.Program} in {_endpoint.HostName} wrote more than 256 MiB, or 16 MiB of errors, and was ended there. Redirect its output to a file instead.");
                 }
 
                 exitCode = await process.Ended;
@@ -210,7 +210,7 @@ public sealed class SshChannel : IGuestChannel
         {
             throw new GuestChannelException(
                 GuestChannelReason.CommandStillRunning,
-                $"{command.Program} (process {processId}) may still run in {_endpoint.HostName}: it could not be seen to end. {exception.Message}",
+                $"{command.Program} (process {processId}) may still run in {_endpoint.HostName}: its end was not confirmed. {exception.Message}",
                 exception);
         }
     }
@@ -267,8 +267,8 @@ public sealed class SshChannel : IGuestChannel
         {
             return new GuestChannelException(
                 GuestChannelReason.SshHostKeyRefused,
-                $"The host key of {_endpoint.HostName} is unknown or not the one that is known. Connect once with ssh, compare the key with the guest's "
-                + $"own (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub there) and accept it, or name the file that has it. ssh says: {said}");
+                $"The host key of {_endpoint.HostName} is unknown or has changed. Connect once with ssh, compare the key with the guest's "
+                + $"own (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub there) and accept it, or name the file of known host keys. ssh says: {said}");
         }
 
         if (Says("Permission denied") || Says("Too many authentication failures"))
@@ -276,7 +276,7 @@ public sealed class SshChannel : IGuestChannel
             return new GuestChannelException(
                 GuestChannelReason.SshAuthenticationFailed,
                 $"{_endpoint.HostName} accepts no key for {_endpoint.UserName ?? "this user"}. Put your public key there (ssh-copy-id), load it into the agent "
-                + $"(ssh-add) or name its file; passwords are not asked for. ssh says: {said}");
+                + $"(ssh-add) or name its file; passwords are not supported. ssh says: {said}");
         }
 
         return new GuestChannelException(

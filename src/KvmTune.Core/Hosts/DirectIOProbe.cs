@@ -34,7 +34,7 @@ public sealed record DirectIOProbe(bool? IsTaken, string Evidence)
         };
         if (image is null || !Path.IsPathRooted(image))
         {
-            return Unknown($"not probed: '{disk.Source}' is no file or block device of this machine (type '{disk.Type}')");
+            return Unknown($"not probed: '{disk.Source}' is not a file or block device of this machine (type '{disk.Type}')");
         }
 
         var chain = ImageChain.Of(image, disk.Format);

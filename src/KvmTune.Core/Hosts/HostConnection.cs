@@ -127,7 +127,7 @@ public sealed class HostConnection : IDisposable
         using var namesake = Read().TryLookupByName(name);
         return namesake is null ? VMNotFound(name) : new KvmTuneException(
             "VMNotFound", KvmTuneErrorCategory.ObjectNotFound,
-            $"The VM '{name}' that is meant ({id}) is not on {Uri} any more. The VM that is called '{name}' there now is another one ({namesake.Id}), so nothing was done to it.");
+            $"The VM '{name}' ({id}) is not on {Uri} any more. Another VM has the name '{name}' there now ({namesake.Id}); nothing was done to it.");
     }
 
     /// <summary>The error for a VM that does not exist, with the names that do.</summary>

@@ -9,7 +9,7 @@ namespace KvmTune.Hosts;
 public static class HostReading
 {
     /// <summary>
-    /// The host with everything that can be known of it. Its capabilities are fetched anew: the size of page pools stands in them, and
+    /// The host with everything that can be known of it. Its capabilities are fetched again: the size of page pools stands in them, and
     /// that of the memory, and both can change.
     /// </summary>
     /// <exception cref="LibvirtException">libvirt refuses or the daemon is lost.</exception>

@@ -57,7 +57,7 @@ internal sealed record ImageChain(IReadOnlyList<string> Files, IReadOnlyList<str
                 }
                 else
                 {
-                    unknown.Add($"'{TerminalText.Line(name)}', which {path} names and which is no file of this machine");
+                    unknown.Add($"'{TerminalText.Line(name)}', which {path} names and which is not a file of this machine");
                 }
             }
         }

@@ -71,7 +71,7 @@ public static class LibvirtErrors
                 "VMStateInvalid", KvmTuneErrorCategory.InvalidOperation, "Look at the VM's state with Get-VMTopology."),
             _ => (
                 "LibvirtError", KvmTuneErrorCategory.InvalidOperation,
-                $"It was {exception.Function} that failed, with libvirt's error {exception.Code.ToString(System.Globalization.CultureInfo.InvariantCulture)}."),
+                $"{exception.Function} failed with libvirt's error {exception.Code.ToString(System.Globalization.CultureInfo.InvariantCulture)}."),
         };
         return new KvmTuneException(id, category, $"{Capitalised(attempt)} failed: {exception.Message.TrimEnd('.')}. {advice}", exception);
     }

@@ -61,7 +61,7 @@ public sealed class RunningVMReading(HostConnection host, TimeProvider? time = n
         return configurations;
     }
 
-    // A VM that was undefined or stopped since it was listed is no neighbour any more.
+    // A VM that was undefined or stopped since it was listed is not a neighbour any more.
     private static VMConfiguration? TryRead(LibvirtDomain domain)
     {
         try

@@ -23,10 +23,10 @@ public enum VerifiedBy
 /// <param name="By">Who was asked.</param>
 /// <param name="Source">Where it was read, for people, for example <c>kernel: /proc/812/task/815/status</c>.</param>
 /// <param name="Expected">What the change asked for.</param>
-/// <param name="Actual">What is there.</param>
+/// <param name="Actual">The value that was read back.</param>
 public sealed record Verification(string What, VerifiedBy By, string Source, string Expected, string Actual)
 {
-    /// <summary>Whether what is there is what was asked for.</summary>
+    /// <summary>Whether the value read back is the requested one.</summary>
     public bool IsMet => string.Equals(Expected, Actual, StringComparison.Ordinal);
 
     /// <summary>For example <c>vCPU 0 affinity: 2 (kernel: /proc/812/task/815/status)</c>.</summary>

@@ -64,7 +64,7 @@ internal sealed class JournalDatabase(string folder, IReadOnlyList<string> migra
         }
     }
 
-    /// <summary>Runs one statement in a transaction of its own.</summary>
+    /// <summary>Runs one statement in a separate transaction.</summary>
     /// <param name="isDurable">
     /// Whether it must outlive a loss of power when this returns. It outlives the end of the process in any case (sqlite.org/pragma.html,
     /// synchronous: in WAL mode NORMAL syncs at checkpoints only).
@@ -298,7 +298,7 @@ internal sealed class JournalDatabase(string folder, IReadOnlyList<string> migra
         RefuseNewer(version);
         Run(connection, "PRAGMA journal_mode=WAL");
 
-        // Another process may be at it as well: the version is read again once it is our turn.
+        // Another process may do the same now: the version is read again once we have the lock.
         Run(connection, "BEGIN IMMEDIATE");
         try
         {

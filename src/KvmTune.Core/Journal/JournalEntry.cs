@@ -178,16 +178,16 @@ public sealed record JournalEntry
         _ when UndoneAt is not null && UndoneBy == Id => "Tried in the running VM, and taken back at the end of that.",
         _ when UndoneAt is not null => UndoneBy is { } by
             ? System.FormattableString.Invariant($"Taken back by entry {by}.")
-            : "Nothing of it was left when it was to be taken back.",
+            : "Nothing of it was left to take back.",
         JournalOutcome.Applied => "In force.",
         JournalOutcome.RestartPending => "In force from the VM's next start on.",
         JournalOutcome.TakenBack => $"It failed, and the VM is as before. {Error}",
-        JournalOutcome.Failed => $"It failed, and something of it may be left; Undo-VMTuning finds out and takes it back. {Error}",
+        JournalOutcome.Failed => $"It failed, and a part of it may be left; Undo-VMTuning finds that part and takes it back. {Error}",
         JournalOutcome.Running => $"{Process} is working on it{Reached}.",
         _ => $"{Process} ended before it was done{Reached}. Undo-VMTuning -Id {System.FormattableString.Invariant($"{Id}")} finds out what is left of it and takes that back.",
     };
 
-    /// <summary>The change as the result that it was; null where the entry is no change of a VM.</summary>
+    /// <summary>The change as the result that it was; null where the entry is not a change of a VM.</summary>
     public VMTuningResult? ToResult() => Intent is null ? null : new VMTuningResult
     {
         Outcome = Outcome == JournalOutcome.RestartPending ? TuningOutcome.RestartPending : TuningOutcome.Applied,

@@ -79,7 +79,7 @@ internal static class JournalError
         SqliteException { SqliteErrorCode: Full } => "there is no space left on the disk (or its quota is used up)",
         SqliteException { SqliteErrorCode: ReadOnly } => "it cannot be written to; is it another user's, or the file system read-only?",
         SqliteException { SqliteErrorCode: CannotOpen } => "it cannot be opened; is the folder another user's, or the file system read-only?",
-        SqliteException { SqliteErrorCode: NotADatabase } => $"the file is no journal, or its beginning is damaged. {MoveAway(path)}",
+        SqliteException { SqliteErrorCode: NotADatabase } => $"the file is not a journal, or its beginning is damaged. {MoveAway(path)}",
         SqliteException { SqliteErrorCode: Corrupt } => $"the file is damaged (database disk image is malformed). Bring it back from a backup, or save what can be read of it (sqlite3 '{path}' .recover). {MoveAway(path)}",
         SqliteException { SqliteErrorCode: InputOutput } => "the disk reported an input/output error; the kernel's log (dmesg) says more",
         SqliteException { SqliteErrorCode: Busy or Locked } => "another process keeps it locked",

@@ -1,10 +1,10 @@
-// Who makes a change: the user, and the process in a form in which it can be told later whether it still lives.
+// The user and the process that make a change. The process is recorded so that a later one can see whether it still runs.
 using System.Globalization;
 using System.Reflection;
 
 namespace KvmTune.Journal;
 
-/// <summary>A process, told from all others before and after it (sources: proc(5); random(4) for the boot id).</summary>
+/// <summary>A process, with what distinguishes it from all others before and after it (sources: proc(5); random(4) for the boot id).</summary>
 /// <param name="ProcessId">The process id.</param>
 /// <param name="ProcessStart">When it was started, in clock ticks since the host's start: ids are used again, this pair is not.</param>
 /// <param name="BootId">The start of the host that it belongs to.</param>

@@ -102,7 +102,7 @@ public static class JournalPlace
         {
             { Kind: PathKind.Link } => throw JournalError.Unsafe(path, "is a link", $"name what it leads to in {Variable}, or remove it"),
             _ when facts.Kind != kind => throw JournalError.Unavailable(
-                $"'{path}' is no {(kind == PathKind.Folder ? "folder" : "file")}. Move it away, or set {Variable} to another folder"),
+                $"'{path}' is not a {(kind == PathKind.Folder ? "folder" : "file")}. Move it away, or set {Variable} to another folder"),
             { Kind: PathKind.File, Links: > 1 } => throw JournalError.Unsafe(path, "is a hard link: the file has another name elsewhere", "copy it and put the copy in its place"),
             _ when facts.UserId != PathFacts.CurrentUserId => throw JournalError.Unsafe(
                 path, $"belongs to {JournalOwner.UserOf(facts.UserId)}, and you are {JournalOwner.UserOf(PathFacts.CurrentUserId)}", $"set {Variable} to a folder of your own"),

@@ -21,7 +21,7 @@ internal sealed partial record PathFacts(PathKind Kind, uint UserId, uint Links,
     public static uint CurrentUserId { get; } = EffectiveUser();
 
     /// <summary>The facts of a path; null where there is nothing.</summary>
-    /// <exception cref="IOException">It cannot be looked at: a folder above may not be entered, or is no folder.</exception>
+    /// <exception cref="IOException">It cannot be looked at: a folder above it may not be entered, or is not a folder.</exception>
     public static PathFacts? Of(string path)
     {
         // struct statx: mode at byte 28, after mask, block size, attributes, number of links, user and group; the size at 40.

@@ -59,13 +59,13 @@ public sealed class PoolUndo(TuningJournal journal, HostConnection host, HugePag
     /// <param name="entry">The change.</param>
     /// <param name="force">Whether a pool that was changed again since is set back too.</param>
     /// <returns>A plan for each pool that is to be set; none where all are as before.</returns>
-    /// <exception cref="KvmTuneException">The entry is no change of a host (<c>NotUndoable</c>), or a pool was changed again (<c>UndoCollides</c>).</exception>
+    /// <exception cref="KvmTuneException">The entry is not a change of a host (<c>NotUndoable</c>), or a pool was changed again (<c>UndoCollides</c>).</exception>
     public IReadOnlyList<HugePagePoolPlan> Plan(JournalEntry entry, bool force)
     {
         ArgumentNullException.ThrowIfNull(entry);
         var intent = entry.HostIntent ?? throw new KvmTuneException(
             "NotUndoable", KvmTuneErrorCategory.InvalidArgument,
-            string.Create(CultureInfo.InvariantCulture, $"Entry {entry.Id} is no change of a host's pools."));
+            string.Create(CultureInfo.InvariantCulture, $"Entry {entry.Id} is not a change of a host's pools."));
         var all = _pools.Read();
         var now = _pools.Select(all, intent.Request.PageSizeKiB, intent.Request.Node).Sum(SetSize);
         var before = intent.FormerPools.Sum(pool => pool.Count);

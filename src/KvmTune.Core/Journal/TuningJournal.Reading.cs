@@ -75,7 +75,7 @@ public sealed partial class TuningJournal
     public KvmTuneException Unreadable(UnreadableEntry entry) => JournalError.Unreadable(_database.Path, entry);
 
     /// <summary>
-    /// The change of a VM that nobody has measured since, so that another one now could not be told from it, without what it changed;
+    /// The change of a VM that was not measured since, so that a second one now could not be separated from it, without its differences;
     /// null when there is none. Changes of experiments do not count: an experiment measures its own.
     /// </summary>
     public JournalEntry? UnmeasuredChange(Guid vmId) => !_database.Exists ? null : _database.Read(
@@ -223,7 +223,7 @@ public sealed partial class TuningJournal
         };
     }
 
-    // No outcome yet: its process is working on it, or ended before it could say so.
+    // No outcome yet: its process is working on it, or ended before it could record one.
     private JournalOutcome OutcomeSoFar(SqliteDataReader row)
     {
         var owner = new JournalOwner(row.GetInt32(13), row.GetInt64(14), row.GetString(15));

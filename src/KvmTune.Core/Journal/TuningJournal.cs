@@ -141,7 +141,7 @@ public sealed partial class TuningJournal : IChangeJournal, IDisposable
     {
         var who = Entries(new JournalFilter { VMId = plan.VMId, Outcomes = [JournalOutcome.Running], IsBrief = true }, Ignore) is not [.., var busy]
             ? $"{VMLock.Holder(name) ?? "Another process"} is working on it"
-            : $"{busy.Process} of {busy.User} has been at '{busy.Title}' since {busy.StartedAt.ToLocalTime().ToString("HH:mm:ss", CultureInfo.InvariantCulture)}";
+            : $"{busy.Process} of {busy.User} has been working on '{busy.Title}' since {busy.StartedAt.ToLocalTime().ToString("HH:mm:ss", CultureInfo.InvariantCulture)}";
         return new KvmTuneException(
             "VMIsBeingTuned", KvmTuneErrorCategory.ResourceBusy,
             $"'{plan.VMName}' is being changed right now. {who}. '{plan.Title}' waited {Wait.TotalSeconds.ToString("0.#", CultureInfo.InvariantCulture)} s for it and did nothing; try again when it is done.");
@@ -176,7 +176,7 @@ public sealed partial class TuningJournal : IChangeJournal, IDisposable
             intent)!;
     }
 
-    // The outcome need not outlive a loss of power: then the entry is Interrupted, and undo looks at what is there.
+    // The outcome need not outlive a loss of power: then the entry is Interrupted, and undo looks at the VM's present settings.
     private void End(long id, JournalOutcome outcome, bool restarted, string? error, string? result)
     {
         _database.Write(
@@ -208,7 +208,7 @@ public sealed partial class TuningJournal : IChangeJournal, IDisposable
 
         public long Begin(ChangeIntent intent)
         {
-            // What is kept of the rules is what spoke against the change; those that it keeps can be judged anew at any time.
+            // What is kept of the rules is what spoke against the change; those that it keeps can be judged again at any time.
             var plan = intent.Plan with { Findings = [.. intent.Plan.Findings.Where(finding => !finding.IsKept)] };
             var id = journal.Insert(
                 JournalKind.Change,
@@ -243,7 +243,7 @@ public sealed partial class TuningJournal : IChangeJournal, IDisposable
             }
             catch (KvmTuneException)
             {
-                // Complete and Fail say so when they fail too.
+                // Complete and Fail report it when they fail too.
             }
         }
 

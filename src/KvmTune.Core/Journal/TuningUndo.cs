@@ -42,7 +42,7 @@ public sealed class TuningUndo(TuningJournal journal, HostConnection host, TimeP
     /// <param name="force">Whether settings that were changed again since are no error.</param>
     /// <param name="cancellationToken">Ends the work.</param>
     /// <exception cref="KvmTuneException">
-    /// The entry is no change of a VM (<c>NotUndoable</c>), it is being made (<c>VMIsBeingTuned</c>), a setting of it was changed again
+    /// The entry is not a change of a VM (<c>NotUndoable</c>), it is being made (<c>VMIsBeingTuned</c>), a setting of it was changed again
     /// since (<c>UndoCollides</c>), or the VM does not exist any more.
     /// </exception>
     public VMTuningPlan Plan(JournalEntry entry, bool force, CancellationToken cancellationToken = default)
@@ -164,7 +164,7 @@ public sealed class TuningUndo(TuningJournal journal, HostConnection host, TimeP
     private static ChangeIntent Intent(JournalEntry entry)
     {
         var intent = entry.Intent ?? throw new KvmTuneException(
-            "NotUndoable", KvmTuneErrorCategory.InvalidArgument, $"Entry {Text(entry.Id)} ({entry.Kind}) is no change of a VM, so there is nothing to take back.");
+            "NotUndoable", KvmTuneErrorCategory.InvalidArgument, $"Entry {Text(entry.Id)} ({entry.Kind}) is not a change of a VM, so there is nothing to take back.");
         return entry.Outcome != JournalOutcome.Running ? intent : throw new KvmTuneException(
             "VMIsBeingTuned", KvmTuneErrorCategory.ResourceBusy,
             $"Entry {Text(entry.Id)} ('{entry.Title}' on '{entry.VMName}') is being made right now by {entry.Process}. Take it back when that is done.");

@@ -1,4 +1,4 @@
-// Whether what a change had set was changed again since: then taking it back would take that away too.
+// Finds settings of a change that were changed again since: taking the change back would undo those later changes too.
 using KvmTune.Topology;
 using KvmTune.Tuning;
 
@@ -8,7 +8,7 @@ namespace KvmTune.Journal;
 internal static class UndoCollisions
 {
     /// <summary>Refuses to take a change back whose settings were changed again since.</summary>
-    /// <exception cref="KvmTuneException">They were (<c>UndoCollides</c>); the message says what is there.</exception>
+    /// <exception cref="KvmTuneException">They were (<c>UndoCollides</c>); the message has the present values.</exception>
     public static void Refuse(JournalEntry entry, ChangeIntent intent, VMSnapshot now, CpuSet hostCpus)
     {
         var inverse = intent.Inverse;

@@ -1,4 +1,4 @@
-// Holds a VM or a host against other processes while it is changed, whoever runs them and wherever their journals are.
+// Holds a VM or a host against other processes of all users, with any journal, while it is changed.
 using System.Globalization;
 using System.Net.Sockets;
 using System.Security.Cryptography;
@@ -29,7 +29,7 @@ internal sealed class VMLock : IDisposable
     /// <summary>The lock of a VM. A UUID says which VM is meant, by whatever URI its host is reached.</summary>
     public static string NameOf(Guid vmId, string uri) => $"vm-{vmId:D}{OwnWorld(uri)}";
 
-    /// <summary>The lock of a host. All ways to this machine are one host; others are told apart by their name.</summary>
+    /// <summary>The lock of a host. All ways to this machine are one host; others differ by their name.</summary>
     public static string NameOf(string uri)
     {
         var host = Uri.TryCreate(uri, UriKind.Absolute, out var parsed) ? parsed.IdnHost.ToLowerInvariant() : uri;

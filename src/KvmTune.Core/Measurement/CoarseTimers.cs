@@ -27,6 +27,6 @@ internal static class CoarseTimers
             ? null
             : string.Create(
                 CultureInfo.InvariantCulture,
-                $"The guest is emulated and its timers are coarse: {string.Join(", ", small)} below {SmallestNanoseconds / 1000:0} µs cannot be believed.");
+                $"The guest is emulated and its timers are coarse: {string.Join(", ", small)} below {SmallestNanoseconds / 1000:0} µs are not reliable.");
     }
 }

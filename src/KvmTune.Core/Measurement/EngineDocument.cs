@@ -9,7 +9,7 @@ namespace KvmTune.Measurement;
 /// <remarks>
 /// An experiment holds its measurements several times: by itself, in its comparison, and as the baselines of its changes. Here each is
 /// written once, and every place that holds it has its number. A host preparation of a plan is left out, as are the documents that a
-/// plan was made on, which have secrets in them: such a plan is checked on what is there when it is applied.
+/// plan was made on, which have secrets in them: such a plan is checked against the VM when it is applied.
 /// </remarks>
 public static class EngineDocument
 {

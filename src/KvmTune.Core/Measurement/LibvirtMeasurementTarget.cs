@@ -9,7 +9,7 @@ namespace KvmTune.Measurement;
 
 /// <summary>
 /// One libvirt domain. It is reached by a writable connection, since a read-only one may not send commands to the guest agent. Should the
-/// connection be lost in the middle, it is opened anew for the clean-up. Dispose it after the measurement; the domain stays its owner's.
+/// connection be lost in the middle, it is opened again for the clean-up. Dispose it after the measurement; the domain stays its owner's.
 /// </summary>
 public sealed class LibvirtMeasurementTarget : IMeasurementTarget, IDisposable
 {

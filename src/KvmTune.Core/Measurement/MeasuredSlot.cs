@@ -12,26 +12,20 @@ public sealed record MeasuredSlot
     /// <summary>Which load it was in, from 1: a load ends where its samples are looked at, and another one begins.</summary>
     public required int Load { get; init; }
 
-    /// <summary>When it began, counted from the start of the first load.</summary>
-    [JsonInclude]
-    internal TimeSpan StartsAfter { get; init; }
-
     /// <summary>How many seconds after the start of the first load it began.</summary>
-    public double StartsAfterSeconds => StartsAfter.TotalSeconds;
+    [JsonPropertyName("StartsAfter")]
+    [JsonConverter(typeof(SecondsAsTimeSpan))]
+    public double StartsAfterSeconds { get; init; }
 
-    /// <summary>How much of its beginning was not used, since the load still showed the side before.</summary>
-    [JsonInclude]
-    internal TimeSpan Guard { get; init; }
-
-    /// <summary>How many seconds of its beginning were not used.</summary>
-    public double GuardSeconds => Guard.TotalSeconds;
-
-    /// <summary>How long the switch to this side took; null where the side was in force already.</summary>
-    [JsonInclude]
-    internal TimeSpan? SwitchTime { get; init; }
+    /// <summary>How many seconds of its beginning were not used, since the load still showed the side before.</summary>
+    [JsonPropertyName("Guard")]
+    [JsonConverter(typeof(SecondsAsTimeSpan))]
+    public double GuardSeconds { get; init; }
 
     /// <summary>How many seconds the switch to this side took; null where the side was in force already.</summary>
-    public double? SwitchTimeSeconds => SwitchTime?.TotalSeconds;
+    [JsonPropertyName("SwitchTime")]
+    [JsonConverter(typeof(SecondsAsTimeSpan))]
+    public double? SwitchTimeSeconds { get; init; }
 
     /// <summary>What the load reported in it, those that were not used among them.</summary>
     public IReadOnlyList<SlotSample> Samples { get; init => field = Items.Of(value); } = Items<SlotSample>.None;

@@ -23,7 +23,7 @@ public enum MeasurementReason
     /// <summary>Nothing can be written in the folder that was named.</summary>
     GuestPathNotWritable,
 
-    /// <summary>The guest has no writable file system on a disk of its own.</summary>
+    /// <summary>The guest has no writable file system on its disks.</summary>
     NoWritableFileSystem,
 
     /// <summary>The file system in the guest does not take O_DIRECT.</summary>

@@ -1,7 +1,7 @@
 // What a measurement is doing, for a progress bar and for -Verbose.
 namespace KvmTune.Measurement;
 
-/// <summary>One step of a measurement, told when it begins.</summary>
+/// <summary>One step of a measurement, reported when it begins.</summary>
 /// <param name="VMName">The VM that is measured.</param>
 /// <param name="Activity">What is done, and why: <c>run 3 of 8</c>, <c>filling the file once, so that first-write allocation does not count</c>.</param>
 /// <param name="Fraction">How much of the whole is done, from 0 to 1.</param>

@@ -159,7 +159,7 @@ public sealed class MeasurementSession : IAsyncDisposable
         }
         catch (Exception exception) when (GuestText.IsUnreadable(exception))
         {
-            outcome = RunOutcome.Failed($"What the guest {_target.VMName} said makes no sense: {exception.Message}");
+            outcome = RunOutcome.Failed($"The guest {_target.VMName} gave an invalid answer: {exception.Message}");
         }
 
         var duration = _time.GetElapsedTime(started);
@@ -209,7 +209,7 @@ public sealed class MeasurementSession : IAsyncDisposable
         {
             await instance.CleanUpAsync();
         }
-#pragma warning disable CA1031 // Whatever went wrong: it is told, and what is left is named.
+#pragma warning disable CA1031 // Any error: it is reported, with the files that are left.
         catch (Exception exception)
 #pragma warning restore CA1031
         {
@@ -316,7 +316,7 @@ public sealed class MeasurementSession : IAsyncDisposable
         catch (Exception exception) when (GuestText.IsUnreadable(exception))
         {
             throw new MeasurementException(
-                MeasurementReason.PreparationFailed, $"What the guest {_target.VMName} said makes no sense: {exception.Message}", exception);
+                MeasurementReason.PreparationFailed, $"The guest {_target.VMName} gave an invalid answer: {exception.Message}", exception);
         }
 
         _conditions = _conditions with

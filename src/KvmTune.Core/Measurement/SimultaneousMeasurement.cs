@@ -14,7 +14,7 @@ public static class SimultaneousMeasurement
             ? performance
             : performance with
             {
-                Notes = [.. performance.Notes, $"Measured at the same time as {string.Join(", ", others)}: they disturbed each other, as was asked for."],
+                Notes = [.. performance.Notes, $"Measured at the same time as {string.Join(", ", others)}: they disturbed each other, as requested."],
             };
     }
 }

@@ -25,14 +25,14 @@ public interface IOptimizationSubject
     /// <summary>Watches the VM under its load.</summary>
     Task<VMBottleneckReport> DiagnoseAsync(IProgress<MeasurementProgress>? progress, CancellationToken cancellationToken);
 
-    /// <summary>What in the VM's configuration could be tuned, each with its plan on what is there now.</summary>
+    /// <summary>What in the VM's configuration could be tuned, each with its plan on the VM as it is now.</summary>
     Task<IReadOnlyList<VMTuningFinding>> LookAsync(CancellationToken cancellationToken);
 
     /// <summary>Makes one experiment.</summary>
     /// <param name="plan">The change.</param>
     /// <param name="area">The area that is slow.</param>
     /// <param name="timeLimit">How long it may take; null for as long as it needs.</param>
-    /// <param name="progress">Is told what is done.</param>
+    /// <param name="progress">Gets each step.</param>
     /// <param name="cancellationToken">Ends it; the change is taken back.</param>
     Task<VMExperiment> TryAsync(
         VMTuningPlan plan, TuningArea area, TimeSpan? timeLimit, IProgress<MeasurementProgress>? progress, CancellationToken cancellationToken);

@@ -101,7 +101,7 @@ public sealed class OptimizationSubject(
             ? report
             : throw BottleneckFinder.NotRunning(VMName);
 
-    // Run after run until it is told to end; that ends the program in the guest too.
+    // Run after run until it is cancelled; that ends the program in the guest too.
     private async Task LoadAsync(MeasurementSession session, CancellationToken cancellationToken)
     {
         try

@@ -32,8 +32,8 @@ public sealed class VMOptimizer(TimeProvider time)
     /// <param name="subject">The VM.</param>
     /// <param name="options">What it may do.</param>
     /// <param name="accept">Is asked before a change that needs confirmation (data at risk); false passes it over.</param>
-    /// <param name="tried">Is told of each experiment that came to its end.</param>
-    /// <param name="progress">Is told what is done.</param>
+    /// <param name="tried">Gets each experiment that has ended.</param>
+    /// <param name="progress">Gets each step.</param>
     /// <param name="cancellationToken">Ends it: the change that is being tried is taken back, those that were kept stay.</param>
     /// <exception cref="KvmTuneException">The VM could not be watched or looked at, or a change could not be taken back.</exception>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
@@ -154,7 +154,7 @@ public sealed class VMOptimizer(TimeProvider time)
             }
         }
 
-        // Whatever ended it: a change that was kept is what a reader wants to know first.
+        // However it ended: a reader wants to know first about a change that was kept.
         VMOptimization Ledger(OptimizationOutcome outcome, string reason) => new()
         {
             VMName = subject.VMName,
@@ -184,5 +184,5 @@ public sealed class VMOptimizer(TimeProvider time)
     };
 
     private static string TimeIsOver(OptimizationOptions options) => string.Create(
-        CultureInfo.InvariantCulture, $"The {options.TimeLimit!.Value.TotalMinutes:0.#} minutes that were given are over.");
+        CultureInfo.InvariantCulture, $"The time limit of {options.TimeLimit!.Value.TotalMinutes:0.#} minutes is over.");
 }

@@ -103,7 +103,7 @@ internal sealed record LayoutNode(int Index, HostNode Host)
     /// <summary>Its cores.</summary>
     public List<LayoutCore> Cores { get; } = [];
 
-    /// <summary>Its memory in KiB as far as it can be had; null when the host tells neither size nor what is free.</summary>
+    /// <summary>Its free memory in KiB; null when the host reports neither its size nor its free memory.</summary>
     public long? FreeMemoryKiB => Host.FreeMemoryKiB ?? (Host.MemoryKiB > 0 ? Host.MemoryKiB : null);
 
     /// <inheritdoc/>

@@ -13,7 +13,7 @@ public sealed record HostMap
     /// <summary>The host's name.</summary>
     public required string HostName { get; init; }
 
-    /// <summary>Whether it shows a placement that is planned, not what is there.</summary>
+    /// <summary>Whether it shows a planned placement, not the present one.</summary>
     public bool IsPlanned { get; init; }
 
     /// <summary>The nodes.</summary>
@@ -34,10 +34,10 @@ public sealed record HostMap
     /// <summary>The picture as text, without colours.</summary>
     public override string ToString() => HostMapPicture.Draw(this);
 
-    /// <summary>The map of what is there.</summary>
+    /// <summary>The map of the present pins.</summary>
     /// <param name="host">The host.</param>
     /// <param name="vms">Its VMs.</param>
-    /// <param name="reservedCpus">Host CPUs that are marked as the host's own.</param>
+    /// <param name="reservedCpus">Host CPUs to mark as reserved for the host.</param>
     public static HostMap Of(VMHostTopology host, IReadOnlyList<PlacementNeighbour> vms, CpuSet? reservedCpus = null)
     {
         ArgumentNullException.ThrowIfNull(host);

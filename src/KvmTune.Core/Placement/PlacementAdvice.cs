@@ -1,4 +1,4 @@
-// Whether pinning pays at all: it takes the scheduler's freedom away, which few CPUs and many unpinned VMs need most.
+// Whether pinning pays at all: it restricts the scheduler, which hurts most with few CPUs and many unpinned VMs.
 using System.Globalization;
 using KvmTune.Topology;
 using KvmTune.Tuning;
@@ -24,8 +24,8 @@ public static class PlacementAdvice
         "PinningTakesFreedom", unpinned.Count < CpuRules.ManyUnpinnedVMs,
         unpinned.Count < CpuRules.ManyUnpinnedVMs
             ? Text($"{unpinned.Count} other running VMs are not pinned")
-            : Text($"{unpinned.Count} other running VMs are not pinned: they share the host CPUs with these whatever is pinned. On such a host leave it to the scheduler."),
-        "Pinning takes the scheduler's freedom away: one core can be overloaded while others idle.",
+            : Text($"{unpinned.Count} other running VMs are not pinned: they run on the pinned host CPUs too. On such a host leave the placement to the scheduler."),
+        "Pins restrict the scheduler: one core can be overloaded while others idle.",
         "the course that the method comes from");
 
     // The unpinned VMs' vCPUs on the CPUs that are left to them, beside what they and the placed ones would have if nothing were pinned.
@@ -40,7 +40,7 @@ public static class PlacementAdvice
         return Finding(
             "PinningLeavesTooFewCpus", !isBroken,
             isBroken ? $"{evidence}: they will crowd there, or disturb the pinned vCPUs. Pin less, or try it first with Invoke-VMExperiment." : evidence,
-            "The unpinned VMs have to do with the CPUs that pinning leaves, however idle the pinned ones are.",
+            "The unpinned VMs have only the CPUs that pinning leaves, even while the pinned ones are idle.",
             "OpenStack Nova, dedicated and shared CPU sets of one host");
     }
 
@@ -53,7 +53,7 @@ public static class PlacementAdvice
             isBroken
                 ? Text($"The host has {count} CPUs, and {unpinned.Count} running VMs on it are not pinned: on fewer than {ManyHostCpus} the scheduler usually does better. Try it with Invoke-VMExperiment before you keep it.")
                 : Text($"{count} host CPUs, {unpinned.Count} unpinned running VMs"),
-            "On a small host every CPU that is given away is missed.",
+            "A small host has no CPUs to spare.",
             "XenServer host-cpu-tune, which pins exclusively only from 48 host CPUs up");
     }
 
@@ -66,7 +66,7 @@ public static class PlacementAdvice
                 request.UseIsolatedCpus
                     ? $"the isolated CPUs {isolated} carry one vCPU each, emulators are elsewhere"
                     : $"The kernel isolates host CPUs {isolated}, and they are left alone. If they are meant for VMs, -UseIsolatedCpu puts vCPUs there, one each, and on no others.",
-                "Isolated CPUs get nothing by themselves: either vCPUs are pinned to them, or they idle.",
+                "The scheduler puts nothing on isolated CPUs: without pinned vCPUs they stay idle.",
                 "libvirt kvm-realtime; kernel parameter isolcpus");
         }
     }

@@ -75,7 +75,7 @@ internal sealed class PlacementExplanation(HostLayout layout, PlacementRequest r
 
         var wanted = request.CoreKind == CoreKindChoice.Efficient ? layout.Kinds[^1] : layout.Kinds[0];
         yield return placement.Kinds.Count > 1
-            ? Text($"The vCPUs are on {placement.Kinds.Count} kinds of core, {string.Join(" and ", placement.Kinds)}: {(request.CoreKind == CoreKindChoice.Any ? "-CoreKind Any allows it" : Text($"no kind has {vm.PluggedVcpus.Count} free CPUs"))}. The guest takes them for equal, and what it spreads over all waits for the slowest.")
+            ? Text($"The vCPUs are on {placement.Kinds.Count} kinds of core, {string.Join(" and ", placement.Kinds)}: {(request.CoreKind == CoreKindChoice.Any ? "-CoreKind Any allows it" : Text($"no kind has {vm.PluggedVcpus.Count} free CPUs"))}. The guest assumes that they are equally fast, and work that it spreads over all of them waits for the slowest.")
             : Text($"All vCPUs are on one kind of core, {placement.Kinds[0]}{(placement.Kinds[0] == wanted || request.CoreKind == CoreKindChoice.Any ? null : Text($"; {wanted} have no room"))}.");
     }
 
@@ -106,7 +106,7 @@ internal sealed class PlacementExplanation(HostLayout layout, PlacementRequest r
         var isRegular = byCore.Count % threads == 0 && byCore.Chunk(threads).All(chunk => Array.TrueForAll(chunk, core => core == chunk[0])) && byCore.Distinct().Count() == byCore.Count / threads;
         return isRegular && threads > 1 && placement.VcpuPins.Values.Distinct().Count() == byCore.Count
             ? Text($"Give the guest that topology with Set-VMCpuModel -MatchPins once it is pinned, or it loads siblings as if they were cores.")
-            : Text($"The guest takes all for cores of their own; no topology of equal cores matches these. {(vm.PluggedVcpus.Count % 2 == 0 ? "-ThreadPolicy Require gives it whole cores, which can be shown to it" : "An even number of vCPUs on whole cores (-ThreadPolicy Require) could be shown to it")}.");
+            : Text($"The guest sees all of them as separate cores; no topology of equal cores matches these. {(vm.PluggedVcpus.Count % 2 == 0 ? "-ThreadPolicy Require gives it whole cores, which can be shown to it" : "An even number of vCPUs on whole cores (-ThreadPolicy Require) could be shown to it")}.");
     }
 
     private static string Service(VMPlacement placement, ServicePlace service) => service switch
@@ -124,7 +124,7 @@ internal sealed class PlacementExplanation(HostLayout layout, PlacementRequest r
         if (placement.MemoryNodes is { } nodes)
         {
             yield return vm.PageSizeKiB is { } size
-                ? Text($"Memory comes from node {nodes}, where {PageSize.Pages((vm.MemoryKiB + size - 1) / size, size)} are to be had; strictly, since huge pages of another node would be remote.")
+                ? Text($"Memory comes from node {nodes}, where {PageSize.Pages((vm.MemoryKiB + size - 1) / size, size)} are free; strictly, since huge pages of another node would be remote.")
                 : $"Memory comes from node {nodes}, where the vCPUs are.";
         }
         else if (layout.Nodes.Count > 1)
@@ -138,7 +138,7 @@ internal sealed class PlacementExplanation(HostLayout layout, PlacementRequest r
         var reserve = CpuSet.Of(placement.PluggedPins.Values.Where(before.IsReserve));
         if (!reserve.IsEmpty)
         {
-            yield return $"Host CPU {reserve} would be left to the host's own work, and is needed here.";
+            yield return $"Host CPU {reserve} is usually left to the host, but is needed here.";
         }
     }
 
@@ -160,7 +160,7 @@ internal sealed class PlacementExplanation(HostLayout layout, PlacementRequest r
 
         if (placement.PluggedPins.All(pin => vm.CurrentPins.TryGetValue(pin.Key, out var cpu) && cpu == pin.Value))
         {
-            return "Its vCPUs sit as well as in any place that was found: none moves.";
+            return "No better place was found for its vCPUs: none moves.";
         }
 
         var (now, then) = (Faults(vm, vm.CurrentPins), Faults(vm, placement.PluggedPins));

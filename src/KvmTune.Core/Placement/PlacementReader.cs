@@ -1,4 +1,4 @@
-// Reads what a placement needs of a host and its VMs: who wants a place, and who has one already.
+// Reads what a placement needs of a host and its VMs: the VMs that want a place, and those that have one.
 using System.Globalization;
 using KvmTune.Hosts;
 using KvmTune.Libvirt;
@@ -153,7 +153,7 @@ public static class PlacementReader
         return byNode.Where(entry => entry.MemoryKiB > byNode.Sum(other => other.MemoryKiB) / 2).Select(entry => new CpuSet(entry.Node)).FirstOrDefault();
     }
 
-    // The size that is meant when none is named is the host's smallest huge one, as the kernel has it unless told otherwise.
+    // Without a size, the host's smallest huge page counts, which is the kernel's default.
     private static long? PageSizeOf(VMConfiguration vm, VMHostTopology host) => !vm.Memory.UsesHugePages
         ? null
         : vm.Memory.HugePages.Select(page => page.PageSizeKiB).FirstOrDefault(size => size is not null)

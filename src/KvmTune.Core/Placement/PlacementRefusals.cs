@@ -28,20 +28,20 @@ internal static class PlacementRefusals
             var idle = nodes.SelectMany(node => node.Cores).Count(state.IsIdle);
             return Refuse(
                 "NoWholeCores",
-                Text($"'{vm.Name}' needs whole cores for {wanted} vCPUs under -ThreadPolicy {request.ThreadPolicy}, and {where} has {idle} idle ones. -ThreadPolicy Prefer does with the {unpinned} CPUs that are free."));
+                Text($"'{vm.Name}' needs whole cores for {wanted} vCPUs under -ThreadPolicy {request.ThreadPolicy}, and {where} has {idle} idle ones. -ThreadPolicy Prefer can use the {unpinned} CPUs that are free."));
         }
 
         if (vm.IsRealTime && unpinned >= wanted)
         {
             return Refuse(
                 "NoCpuBesideRealTime",
-                Text($"The vCPUs of '{vm.Name}' have a real-time scheduler and share host CPUs with nobody. Of the {unpinned} free ones of {where} {wanted} are for them, and none would be left for the emulator, or others have emulator or I/O threads there. Place fewer VMs, or take the scheduler away (vcpusched)."));
+                Text($"The vCPUs of '{vm.Name}' have a real-time scheduler and cannot share host CPUs. They need {wanted} of the {unpinned} free ones of {where}, and none would be left for the emulator, or other VMs have emulator or I/O threads there. Place fewer VMs, or remove the scheduler (vcpusched)."));
         }
 
         var reserved = cpus.Count(request.ReservedCpus.Contains);
         var isolated = cpus.Count(cpu => request.Host.IsolatedCpus?.Contains(cpu) == true);
         var pinned = cpus.Count(cpu => state.LoadOf(cpu) > 0);
-        var advice = vm.IsRealTime ? "Its vCPUs have a real-time scheduler, so host CPUs are never given to others besides."
+        var advice = vm.IsRealTime ? "Its vCPUs have a real-time scheduler, so their host CPUs are never shared."
             : request.UseIsolatedCpus ? "Isolated CPUs are never overcommitted; use the others, or isolate more."
             : Text($"Place fewer VMs, or allow several vCPUs on one host CPU with -AllowOvercommit.{(isolated > 0 ? " -UseIsolatedCpu takes the isolated CPUs." : null)}");
         return Refuse(

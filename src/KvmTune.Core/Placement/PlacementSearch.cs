@@ -6,7 +6,7 @@ namespace KvmTune.Placement;
 /// <summary>A placement of all VMs.</summary>
 /// <param name="Places">The place of each VM; null for one that found none.</param>
 /// <param name="Services">The CPUs of emulator and I/O threads of each VM.</param>
-/// <param name="State">Who has what.</param>
+/// <param name="State">The CPUs and the memory that each VM has.</param>
 /// <param name="Aims">How good it is.</param>
 internal sealed record Solution(IReadOnlyList<Place?> Places, IReadOnlyList<ServiceChoice?> Services, PlacementState State, PlacementAims Aims);
 
@@ -38,7 +38,7 @@ internal sealed class PlacementSearch(HostLayout layout, PlacementRequest reques
 
     /// <summary>
     /// The best placement that is found. Where the VMs sit as well as in any, they stay; and as one that is found is a place to begin
-    /// with, it is looked for again from there, so that who asks again later is told nothing new.
+    /// with, the search is repeated from there, so that a later call finds nothing better.
     /// </summary>
     public Solution Find()
     {
@@ -96,7 +96,7 @@ internal sealed class PlacementSearch(HostLayout layout, PlacementRequest reques
         return kept;
     }
 
-    // Each VM anew beside all others, and those without a place instead of those that cost something, until nothing gains.
+    // Each VM again beside all others, and those without a place instead of those that cost something, until nothing gains.
     private Solution Polish(Solution solution, IReadOnlyList<PlacementVM> now)
     {
         var best = solution;

@@ -1,4 +1,4 @@
-// Who has which CPU and how much memory is left, while VMs are placed one after the other, and what each place costs.
+// Which VM has which CPU and how much memory is left, while VMs are placed one after the other, and the cost of each place.
 using KvmTune.Topology;
 
 namespace KvmTune.Placement;
@@ -220,7 +220,7 @@ internal sealed class PlacementState
         };
     }
 
-    /// <summary>Whether a place could be given to a VM as it is: every CPU may be had, and the memory is there.</summary>
+    /// <summary>Whether a place could be given to a VM as it is: every CPU is free for it, and the memory suffices.</summary>
     public bool Accepts(PlacementVM vm, Place place)
     {
         foreach (var cpu in place.Cpus)

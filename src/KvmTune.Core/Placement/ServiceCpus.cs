@@ -64,7 +64,7 @@ internal sealed class ServiceCpus
             : new ServiceChoice(found.Place, CpuSet.Of(found.Cpus), IsCurrent: false);
     }
 
-    // What the CPUs that are there now are worth; null where they are not to be had.
+    // How good the present CPUs are; null where they are not free.
     private ServicePlace? Judge(CpuSet cpus, LayoutNode home)
     {
         if (!cpus.Numbers.All(_state.Layout.Cpus.ContainsKey) || cpus.Numbers.Any(_excluded.Contains) || cpus.Numbers.Any(cpu => _state.LoadOf(cpu) > 0 || _state.IsTaken(_state.Layout.Cpus[cpu].Core)))

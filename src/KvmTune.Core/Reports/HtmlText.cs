@@ -1,4 +1,4 @@
-// Writes HTML: whatever is not markup of ours is encoded, whoever named it.
+// Writes HTML: all text that is not our own markup is encoded.
 using System.Globalization;
 using System.Text;
 using System.Text.Encodings.Web;

@@ -59,7 +59,7 @@ public sealed record ReportChapter
     /// <summary>The comparison of the two measurements, and the measurements with it.</summary>
     public required VMComparison Comparison { get; init; }
 
-    /// <summary>The verdict as it was given; not that of <see cref="Comparison"/> where that was made anew of recorded runs.</summary>
+    /// <summary>The verdict as it was given; not that of <see cref="Comparison"/> where that was made again of recorded runs.</summary>
     public required Verdict Verdict { get; init; }
 
     /// <summary>The same in words.</summary>

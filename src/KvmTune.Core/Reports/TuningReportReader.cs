@@ -121,11 +121,11 @@ public static class TuningReportReader
         });
         return comparison with
         {
-            Notes = [.. comparison.Notes, "Only the verdict and its sentence are recorded of this comparison. The table was worked out when this report was made, by the rules of this version of KvmTune, and may say something else."],
+            Notes = [.. comparison.Notes, "The journal has only the verdict of this comparison and its sentence. The table was computed for this report, by the rules of this version of KvmTune, and may differ."],
         };
     }
 
-    // An experiment makes its change and takes it back many times; what counts is what stands in the end.
+    // An experiment makes its change and takes it back many times; the change that is made in the end counts.
     private static string Outcome(JournalEntry entry, IReadOnlyList<JournalEntry> all)
     {
         if (entry.ExperimentId is not { } experiment)

@@ -1,4 +1,4 @@
-// A comparison as text and back, without its two measurements, which are kept by themselves: so that whoever shows it later shows the
+// A comparison as text and back, without its two measurements, which are kept by themselves: so that a later reader shows the
 // comparison that was made, with its plan and thresholds, and not another one.
 using System.Text.Json;
 using KvmTune.Measurement;

@@ -22,7 +22,7 @@ public sealed record ComparisonOptions
     public LookPlan Plan { get; init; } = LookPlan.Planned;
 
     /// <summary>
-    /// In pairs, how many consecutive runs make one value, by their median: 1, or the runs of one boot (3), since runs of one boot share its luck.
+    /// In pairs, how many consecutive runs make one value, by their median: 1, or the runs of one boot (3), since runs of one boot are not independent.
     /// </summary>
     public int RunsPerUnit { get; init; } = 1;
 

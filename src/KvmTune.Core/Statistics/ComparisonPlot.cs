@@ -77,7 +77,7 @@ public sealed record MetricPlot(MetricComparison Comparison, PlotSide Baseline, 
             Side(comparison, comparison.Candidate, metric, metric.CandidateMedian, samples.Candidate));
     }
 
-    // Values of one block share its luck, so an interval of them as if they were independent would be too narrow.
+    // Values of one block are not independent, so an interval that takes them as such would be too narrow.
     private static PlotSide Side(
         VMComparison comparison, VMPerformance performance, MetricComparison metric, double? median, double[] compared) => new(
         [.. performance.CountedRuns.Select(run => run.Values.TryGetValue(metric.Metric.Name, out var value) ? value : double.NaN).Where(double.IsFinite)],

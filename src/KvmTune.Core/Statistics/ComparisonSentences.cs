@@ -95,7 +95,7 @@ internal static class ComparisonSentences
     // A few boots: where they point, that this proves nothing, and what would.
     private static string Direction(string subject, MetricComparison result, ShiftTest test, ComparisonUnit unit) =>
         $"{subject} {(test.Shift == 0 ? "was the same" : $"was {Size(result)} {(test.Shift > 0 ? "higher" : "lower")} with the change")} in {Count(result, test, unit)}: "
-            + $"a direction, not a verdict. What counts here is the {Noun(unit)}, since all runs of one share its luck, and so few cannot show anything (their smallest "
+            + $"a direction, not a verdict. Only {Noun(unit)}s count here, since the runs of one are not independent, and so few cannot show anything (their smallest "
             + $"possible p is {Number(test.SmallestPValue)}). {LookPlan.Planned.Looks[0].Pairs.ToString(CultureInfo.InvariantCulture)} pairs of {Noun(unit)}s can: Invoke-VMExperiment -Design Pairs.";
 
     private static string Moved(MetricComparison result)
@@ -155,13 +155,13 @@ internal static class ComparisonSentences
             var values = test.Design == ComparisonDesign.Pairs ? "pairs" : $"{Noun(unit)}s a side";
             var fewest = Detectability.FewestToReach(test.Design, result.Limits.Alpha / correctedFor);
             return $"So few {values} cannot show anything: their smallest possible p is {Number(smallest)}{(correctedFor > 1 ? $", corrected for {Count(correctedFor, "metric")}" : null)}, "
-                + $"and {alpha} is asked for. At least {fewest.ToString(CultureInfo.InvariantCulture)} {values} are needed.";
+                + $"and a verdict needs {alpha}. At least {fewest.ToString(CultureInfo.InvariantCulture)} {values} are needed.";
         }
 
         var why = result.AdjustedPValue <= result.Limits.Alpha
-            ? $"The test shows a shift, but a smaller one than the {Number(result.Limits.ThresholdPercent)} % that matter in practice, and that it stays within {Margin(result)} is not shown."
-            : $"A difference is asked to show p ≤ {alpha}, sameness a {Number(100 * result.Limits.SamenessLevel)} % interval within {Margin(result)}.";
-        return result.DetectablePercent is { } detectable ? $"{why} At this noise, so many find a shift of {Number(detectable)} % about 4 times in 5." : why;
+            ? $"The test shows a shift, but a smaller one than the {Number(result.Limits.ThresholdPercent)} % that matter in practice, and it does not show that the shift stays within {Margin(result)}."
+            : $"A difference needs p ≤ {alpha}, sameness a {Number(100 * result.Limits.SamenessLevel)} % interval within {Margin(result)}.";
+        return result.DetectablePercent is { } detectable ? $"{why} At this noise, this many find a shift of {Number(detectable)} % about 4 times in 5." : why;
     }
 
     // A factor up and the same factor down.

@@ -120,7 +120,7 @@ internal static class LikenessCheck
     {
         if (differences.Count > 0)
         {
-            yield return $"Compared by force under different conditions: {string.Join("; ", differences)}. "
+            yield return $"Compared with -Force under different conditions: {string.Join("; ", differences)}. "
                 + "A shift could come from these and not from the change.";
         }
 

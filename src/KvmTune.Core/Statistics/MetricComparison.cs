@@ -69,7 +69,7 @@ public sealed record MetricComparison
     /// </summary>
     public double? DetectablePercent { get; init; }
 
-    /// <summary>The run-to-run spread of the candidate over that of the baseline, with its interval; null where it cannot be had.</summary>
+    /// <summary>The run-to-run spread of the candidate over that of the baseline, with its interval; null where there are too few runs.</summary>
     public SpreadRatio? SpreadRatio { get; init; }
 
     /// <summary>The result in words.</summary>

@@ -99,7 +99,7 @@ internal sealed record MetricSamples(
             [.. pairs.Select(pair => pair.First.Value!.Value)], [.. pairs.Select(pair => pair.Second.Value!.Value)], [], notes);
     }
 
-    // In order of time, a block lasts until the other side has its turn, or until a warm-up run says that the VM was started anew. Runs that do not
+    // In order of time, a block lasts until the other side has its turn, or until a warm-up run says that the VM was started again. Runs that do not
     // have the metric still belong to their block.
     private static MetricSamples InBlocks(List<Unit> baseline, List<Unit> candidate, List<string> notes)
     {

@@ -1,4 +1,4 @@
-// Which pairs of runs the host disturbed so much that they are repeated. Never judged by the vCPUs' delay: that is what pinning changes.
+// Which pairs of runs the host disturbed so much that they are repeated. Never judged by the vCPUs' delay, since pinning changes it.
 using System.Globalization;
 using KvmTune.Measurement;
 using KvmTune.Measurement.Sampling;
@@ -53,7 +53,7 @@ public static class ScreeningRule
         var what = string.Equals(counter, BusyCounter, StringComparison.Ordinal)
             ? string.Create(CultureInfo.InvariantCulture, $"how busy the host was outside the guest ({without:0.00} cores without the change, {with:0.00} with it)")
             : string.Create(CultureInfo.InvariantCulture, $"how slow the host was (the canary took {without / 1e6:0} ms without the change, {with / 1e6:0} ms with it)");
-        return $"From then on no pair was made again for {what}: it moved with the change.";
+        return $"From then on no pair was repeated for {what}: the change itself moves it.";
     }
 
     /// <summary>Why a pair counts as disturbed, in words; null where it does not, or where the host keeps no counters to tell.</summary>

@@ -46,9 +46,9 @@ public sealed record SwitchbackTimeline
         run.Slot!.Pair,
         run.Slot.Load,
         isCandidate,
-        run.Slot.StartsAfter.TotalSeconds,
+        run.Slot.StartsAfterSeconds,
         run.Duration.TotalSeconds,
-        run.Slot.Guard.TotalSeconds,
+        run.Slot.GuardSeconds,
         run.Values.TryGetValue(metric, out var value) && double.IsFinite(value) ? value : null,
         !run.IsScreened,
         run.Slot.Samples);

@@ -99,12 +99,12 @@ public static class VMCalibrator
             CultureInfo.InvariantCulture, $"{one.DetectablePercent:0.#} % in {one.Count} pairs ({one.TimeSeconds:0} s)")).ToList();
         var text = $"{performance.Workload.Name} on '{performance.VMName}' "
             + (shown.Count == 0
-                ? "is too unsteady to show a change that is worth naming."
+                ? "is too noisy to show a change of a useful size."
                 : $"can show a change of {(shown.Count > 1 ? $"{string.Join(", ", shown[..^1])} or {shown[^1]}" : shown[0])}.");
         return (VMCalibration.IsClaim(pairs.Verdict), VMCalibration.IsClaim(sequence.Verdict)) switch
         {
-            (true, _) => text + " Even pairs of the same VM looked different, as chance alone makes them look in 1 of 20: measure again.",
-            (_, true) => text + " The host drifted: the second half of the same runs looked different from the first, so one side after the other would mislead here.",
+            (true, _) => text + " Pairs of the same VM looked different, which chance alone does in 1 of 20 cases: measure again.",
+            (_, true) => text + " The host drifted: the second half of the same runs looked different from the first, so measuring one side after the other would mislead here.",
             _ => text + " Measured against itself it raised no false alarm.",
         };
     }

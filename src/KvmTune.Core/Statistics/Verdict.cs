@@ -51,7 +51,7 @@ public enum ComparisonUnit
     /// <summary>A boot of the guest, where the side changes by a reboot.</summary>
     Boot,
 
-    /// <summary>A resume of the guest by a new QEMU process, where the side changes by a suspend: the guest is the same, its memory lies anew.</summary>
+    /// <summary>A resume of the guest by a new QEMU process, where the side changes by a suspend: the guest is the same, its memory is placed again.</summary>
     Resume,
 }
 

@@ -4,7 +4,7 @@ using System.Xml.Linq;
 
 namespace KvmTune.Topology;
 
-/// <summary>The reader of capabilities XML (format: libvirt formatcaps). It takes what is there; a driver may report little.</summary>
+/// <summary>The reader of capabilities XML (format: libvirt formatcaps). Elements may be missing; some drivers report little.</summary>
 public static class CapabilitiesReader
 {
     /// <summary>Reads capabilities into a host topology in which all CPUs count as online and nothing is known to be free.</summary>

@@ -72,7 +72,7 @@ public sealed class DomainDocument
 
     /// <summary>Gives a setting a value; elements on the way that are missing are made.</summary>
     /// <param name="path">Where.</param>
-    /// <param name="value">The value; null takes the attribute or element away, and elements that this leaves empty with it.</param>
+    /// <param name="value">The value; null removes the attribute or element, and elements that this leaves empty.</param>
     /// <param name="trace">What the edit that is now taken back did here, so that each element returns to its place; null otherwise.</param>
     /// <exception cref="InvalidOperationException">The path names no setting of the catalog, or a device that is not there.</exception>
     public void Set(SettingPath path, string? value, EditTrace? trace = null)
@@ -321,7 +321,7 @@ public sealed class DomainDocument
         && string.IsNullOrWhiteSpace(element.Value)
         && element.Attributes().All(attribute => attribute.Name.LocalName == step.KeyAttribute);
 
-    /// <summary>Takes an element away, with the white space before it.</summary>
+    /// <summary>Removes an element, with the white space before it.</summary>
     internal static void Remove(XElement element)
     {
         if (element.PreviousNode is XText space && string.IsNullOrWhiteSpace(space.Value))

@@ -10,7 +10,7 @@ internal static class EditOrder
     /// <remarks>
     /// What goes, goes first; then elements return to their places from the front. Where only the place tells elements apart, those that go do
     /// so after that and from the last one back: a place keeps its number while it is needed. I/O threads go at the end: until then something
-    /// may name them. What is there without a value is made sure of once more, for a removal takes elements along that it leaves empty.
+    /// may name them. Elements without a value are made again in the end, since a removal also removes elements that it leaves empty.
     /// </remarks>
     public static IEnumerable<SettingValue> Of(IReadOnlyList<SettingValue> settings, EditTrace? trace)
     {

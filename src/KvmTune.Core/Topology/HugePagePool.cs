@@ -40,7 +40,7 @@ public sealed record HugePagePool
     /// <summary>Whether a hugetlbfs of this page size is mounted, which a VM needs. Null when the host is not this machine.</summary>
     public bool? IsMounted { get; init; }
 
-    /// <summary>Whether it is the size that is meant when none is named. Null when the host is not this machine.</summary>
+    /// <summary>Whether it is the size that is cmdlets without `-ConnectionUri`. Null when the host is not this machine.</summary>
     public bool? IsDefaultSize { get; init; }
 
     /// <summary>The memory that the pool takes, in KiB.</summary>

@@ -44,7 +44,7 @@ internal static class IOThreadElements
         return [.. named, .. Unnamed(named, Number(domain.Element("iothreads")?.Value) ?? 0)];
     }
 
-    /// <summary>Makes a thread, or takes it away; one that something in the document uses stays.</summary>
+    /// <summary>Makes a thread, or removes it; one that something in the document uses stays.</summary>
     public static void Set(DomainDocument document, int id, bool isThere, EditTrace? trace)
     {
         var domain = document.Domain;

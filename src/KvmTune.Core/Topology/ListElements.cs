@@ -22,11 +22,11 @@ internal static class ListElements
     public static bool Has(XElement element, SettingElement step) =>
         NumberOf(step) is { } number && Members((string?)element.Attribute(step.KeyAttribute!)).Contains(number);
 
-    /// <summary>Gives the member that a path names a value of the element, or takes it away: it leaves its element, and joins the one that is like it.</summary>
+    /// <summary>Gives the member that a path names a value of the element, or removes it: it leaves its element, and joins the one that is like it.</summary>
     public static void Set(DomainDocument document, SettingPath path, string? value, EditTrace? trace)
     {
         var step = path.Elements[^1];
-        var number = NumberOf(step) ?? throw new InvalidOperationException($"'{step.KeyValue}' is no number, and {step.Name} has numbers for keys.");
+        var number = NumberOf(step) ?? throw new InvalidOperationException($"'{step.KeyValue}' is not a number, and {step.Name} has numbers for keys.");
         var old = document.Find(path.Element);
         var values = old is null ? [] : Values(old, step);
         if (values.GetValueOrDefault(path.Attribute!) == value)

@@ -1,4 +1,4 @@
-// The address of one setting in a domain XML: elements from <domain> down, each perhaps told from its siblings by a key.
+// The address of one setting in a domain XML: elements from <domain> down, some with a key that selects one of several siblings.
 using System.Globalization;
 
 namespace KvmTune.Topology;

@@ -267,7 +267,7 @@ public sealed record DiskConfiguration : VMPart
     /// <summary>The throttle values that the document sets (<c>&lt;iotune&gt;</c>), by libvirt's names, in libvirt's units (bytes/s, I/O per s, s).</summary>
     public IReadOnlyDictionary<string, ulong> Throttle { get; init => field = Map.Of(value); } = Map<string, ulong>.None;
 
-    /// <summary>The throttle group: disks of one group share one budget. Null when the disk has a budget of its own.</summary>
+    /// <summary>The throttle group: disks of one group share one budget. Null when the disk has its own budget.</summary>
     public string? ThrottleGroup { get; init; }
 
     /// <summary>For example <c>vdb (cache none, io native)</c>.</summary>

@@ -9,7 +9,7 @@ public static class VMTopologyReader
     /// <summary>One VM as it is now.</summary>
     /// <param name="domain">The VM.</param>
     /// <param name="connectionUri">The URI that the result carries: the one that the user gave.</param>
-    /// <param name="hostCpus">All online host CPUs, by which a pin to all of them is told from a real one.</param>
+    /// <param name="hostCpus">All online host CPUs, so that a pin to all of them counts as none.</param>
     /// <exception cref="LibvirtException">libvirt refuses, the VM is gone, or the daemon is lost.</exception>
     public static VMTopology Read(LibvirtDomain domain, string connectionUri, CpuSet hostCpus)
     {

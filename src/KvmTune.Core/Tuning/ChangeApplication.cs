@@ -13,7 +13,7 @@ internal sealed class ChangeApplication(HostConnection host, LibvirtDomain domai
     /// <summary>The change that takes this one back.</summary>
     public VMChange Inverse { get; } = InverseOf(plan);
 
-    /// <summary>Makes the persistent and the live part, and reads back what is there.</summary>
+    /// <summary>Makes the persistent and the live part, and reads the settings back.</summary>
     public List<Verification> Apply()
     {
         var verifications = new List<Verification>();
@@ -171,7 +171,7 @@ internal sealed class ChangeApplication(HostConnection host, LibvirtDomain domai
         {
             throw new KvmTuneException(
                 "ConcurrentEdit", KvmTuneErrorCategory.ResourceBusy,
-                $"The configuration of '{plan.VMName}' was changed by somebody else in this very moment. Nothing was written; try again.");
+                $"The configuration of '{plan.VMName}' was changed by somebody else at the same moment. Nothing was written; try again.");
         }
 
         using (connection.DefineXml(edited, validate: true))
@@ -179,7 +179,7 @@ internal sealed class ChangeApplication(HostConnection host, LibvirtDomain domai
             // The new handle names the domain that is held here already.
         }
 
-        // What the edit led to is what must be there: an I/O thread that something else has come to use stays where it was to go.
+        // The result of the edit is expected, not the request: an I/O thread that another disk uses by now stays.
         var defined = VMReading.Persistent(domain);
         var verifications = _change.Settings.Select(setting => Verified(SettingCatalog.Get(setting.Path), setting.Path, document.Get(setting.Path), defined.Get(setting.Path))).ToList();
         if (verifications.Any(verification => !verification.IsMet))

@@ -1,4 +1,4 @@
-// What a change from outside (a file, a job, another host) is checked for: that it sets what its kind sets, and nothing that is no value.
+// What a change from outside (a file, a job, another host) is checked for: that it sets only what its kind can set, and only valid values.
 using System.Xml;
 using KvmTune.Topology;
 
@@ -28,7 +28,7 @@ internal static class ChangeCheck
             {
                 throw new KvmTuneException(
                     "InvalidSettingValue", KvmTuneErrorCategory.InvalidArgument,
-                    $"'{TerminalText.Line(value)}' cannot be a value of {TerminalText.Line(setting.Path.ToString())}: it has characters that no setting has. Make the change anew.");
+                    $"'{TerminalText.Line(value)}' cannot be a value of {TerminalText.Line(setting.Path.ToString())}: it has characters that are not allowed in a setting. Make the change again.");
             }
         }
 
@@ -53,5 +53,5 @@ internal static class ChangeCheck
 
     private static KvmTuneException Foreign(VMChange change, string what) => new(
         "ForeignSetting", KvmTuneErrorCategory.InvalidArgument,
-        $"'{TerminalText.Line(change.Title)}' would also set {what}, which a {change.GetType().Name} cannot set. The plan is not as this module made it; make it anew.");
+        $"'{TerminalText.Line(change.Title)}' would also set {what}, which a {change.GetType().Name} cannot set. The plan was altered after it was made; make it again.");
 }

@@ -23,7 +23,7 @@ public sealed class DomainRestart(HostConnection host, LibvirtDomain domain, Tim
         // A guest is rebooted for more reasons than settings. Where it is left to this module, there must be something that a suspend is good for.
         var (configured, cpus) = (domain.IsPersistent ? VMReading.Persistent(domain) : running, HostReading.OnlineCpus(host));
         return options.By == RestartBy.Auto && SavedState.Waiting(running, configured, cpus).Count == 0
-            ? new RestartWay(RestartBy.Reboot, "no setting waits that a suspend could put in force", null)
+            ? new RestartWay(RestartBy.Reboot, "no pending setting can be put in force by a suspend", null)
             : RestartPlanner.Choose(host, domain, running, SavedState.Seen(running, configured, cpus), options);
     }
 

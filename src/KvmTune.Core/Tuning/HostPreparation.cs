@@ -16,7 +16,7 @@ public abstract class HostPreparation
     /// <exception cref="KvmTuneException">The host cannot be reached.</exception>
     public abstract IReadOnlyList<ReservedPool> Reserves();
 
-    /// <summary>Does it, and reads back what is there.</summary>
+    /// <summary>Does it, and reads the result back.</summary>
     /// <exception cref="KvmTuneException">It could not be done; nothing is left of it.</exception>
     public abstract IReadOnlyList<Verification> Apply();
 

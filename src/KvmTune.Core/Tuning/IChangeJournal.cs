@@ -27,7 +27,7 @@ public interface IChangeRecord : IDisposable
     /// <summary>Says that a step is done, so that an interrupted change shows how far it came.</summary>
     void Reach(ChangeStep step);
 
-    /// <summary>Records that the change was made. Where that cannot be recorded, the result says so in its notes: what was done is done.</summary>
+    /// <summary>Records that the change was made. Where that cannot be recorded, the notes of the result say so, since the change was made.</summary>
     /// <returns>The result, perhaps with a note more.</returns>
     VMTuningResult Complete(VMTuningResult result);
 
@@ -85,7 +85,7 @@ public enum ChangeStep
 /// <summary>What is going to be done to a VM, and what is needed to undo it.</summary>
 public sealed record ChangeIntent
 {
-    /// <summary>The plan, checked on what is there now.</summary>
+    /// <summary>The plan, checked against the VM as it is now.</summary>
     public required VMTuningPlan Plan { get; init; }
 
     /// <summary>The change that takes it back.</summary>

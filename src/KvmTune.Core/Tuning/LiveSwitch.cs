@@ -17,7 +17,7 @@ internal interface ILiveSwitch : IDisposable
     /// <exception cref="KvmTuneException">It could not be, or somebody else changed the same settings meanwhile (<c>ConcurrentEdit</c>).</exception>
     void To(bool isCandidate);
 
-    /// <summary>Leaves the VM with the change, in its configuration too where the change says so. The entry in the journal says so.</summary>
+    /// <summary>Leaves the VM with the change, in its configuration too where the change includes it, and records that in the journal.</summary>
     VMTuningResult Keep();
 
     /// <summary>Leaves the VM without the change. Once that is done, or the change is kept, nothing more is.</summary>
@@ -45,7 +45,7 @@ internal sealed class LiveSwitch : ILiveSwitch
     /// <summary>Makes the switch of a plan whose intent is in the journal.</summary>
     /// <param name="planner">The VM's planner.</param>
     /// <param name="record">The entry, begun.</param>
-    /// <param name="plan">The plan, checked on what is there.</param>
+    /// <param name="plan">The plan, checked against the VM.</param>
     /// <param name="result">What the change is as a result.</param>
     public LiveSwitch(VMPlanner planner, IChangeRecord record, VMTuningPlan plan, VMTuningResult result)
     {
@@ -62,10 +62,10 @@ internal sealed class LiveSwitch : ILiveSwitch
 
     /// <summary>Why a plan cannot be switched in a running VM; null where it can.</summary>
     public static string? WhyNot(VMTuningPlan plan) =>
-        plan.Confirmations.Count > 0 ? $"it needs a clear yes, since data or a service is at risk ({string.Join("; ", plan.Confirmations.Select(finding => finding.RuleId))})"
+        plan.Confirmations.Count > 0 ? $"it needs a confirmation, since data or a service is at risk ({string.Join("; ", plan.Confirmations.Select(finding => finding.RuleId))})"
         : plan.RequiresRestart ? "it comes into force only after a restart"
         : plan.Preparation is not null ? "it needs a preparation of the host"
-        : !plan.ChangesRunning ? "the running VM does not change by it"
+        : !plan.ChangesRunning ? "it does not change the running VM"
         : null;
 
     /// <inheritdoc/>
@@ -103,7 +103,7 @@ internal sealed class LiveSwitch : ILiveSwitch
 
         try
         {
-            // A VM that does not run any more, or was started anew, has nothing of it left: only its running part was ever changed.
+            // A VM that does not run any more, or was started again, has nothing of it left: only its running part was ever changed.
             if (_isCandidate != false && VMReading.Running(_planner.Domain()) is { } running && NumberOf(running) == _number)
             {
                 RefuseCollision(running);
@@ -173,7 +173,7 @@ internal sealed class LiveSwitch : ILiveSwitch
         if (running is null || NumberOf(running) != _number)
         {
             throw new KvmTuneException(
-                "GuestLost", KvmTuneErrorCategory.ResourceUnavailable, $"'{_plan.VMName}' stopped running, or was started anew, while '{_plan.Title}' was tried.");
+                "GuestLost", KvmTuneErrorCategory.ResourceUnavailable, $"'{_plan.VMName}' stopped running, or was started again, while '{_plan.Title}' was tried.");
         }
 
         if (_isCandidate is not { } side)

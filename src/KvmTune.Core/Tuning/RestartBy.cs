@@ -29,7 +29,7 @@ public sealed record RestartWay(RestartBy By, string? Reason, SuspendForecast? F
         ? $"the guest's state is saved and goes on with the new settings, without a reboot{(Forecast is null ? null : $" ({Forecast})")}"
         : "the VM is shut down and started" + (Reason is null ? null : $" (no suspend: {Reason})");
 
-    /// <summary>A reboot, without a reason to be told.</summary>
+    /// <summary>A reboot, without a reason to report.</summary>
     internal static RestartWay Reboot { get; } = new(RestartBy.Reboot, null, null);
 }
 

@@ -75,7 +75,7 @@ public sealed class VMPlanner : IDisposable
     }
 
     /// <summary>
-    /// The plan on what is there now. Of a plan that comes from outside (a file, a job, another host) this is what is to be shown and asked: such
+    /// The plan on the VM as it is now. For a plan from outside (a file, a job, another host) this plan is shown and asked about: such
     /// a plan brings a wish, and its texts and findings may be anything.
     /// </summary>
     /// <exception cref="KvmTuneException">The VM is gone, or somebody else changed the same settings since (<c>ConcurrentEdit</c>).</exception>
@@ -135,11 +135,11 @@ public sealed class VMPlanner : IDisposable
         if (anew.HasChanges && anew.Confirmations.FirstOrDefault(risk => asked.Confirmations.All(known => known.RuleId != risk.RuleId)) is { } risk)
         {
             throw new KvmTuneException(
-                risk.RuleId, KvmTuneErrorCategory.PermissionDenied, $"{risk.Evidence} That was not so when '{anew.Title}' was planned. Plan it anew, to be asked.");
+                risk.RuleId, KvmTuneErrorCategory.PermissionDenied, $"{risk.Evidence} That was not the case when '{anew.Title}' was planned. Plan it again to confirm the risk.");
         }
     }
 
-    /// <summary>The VM on a connection that may change it. It is looked up anew only where the one that is known is of another connection, or of a lost one.</summary>
+    /// <summary>The VM on a connection that may change it. It is looked up again only where the one that is known is of another connection, or of a lost one.</summary>
     /// <exception cref="KvmTuneException">It is gone (<c>VMNotFound</c>).</exception>
     internal LibvirtDomain Domain()
     {
@@ -173,7 +173,7 @@ public sealed class VMPlanner : IDisposable
 
     /// <summary>
     /// The plan, where it meets the very documents and host CPUs that it was made on. Then everything in it holds that follows from them, and
-    /// only what forbids the change or needs a yes is judged anew: what else the host has may be otherwise. Else null.
+    /// only what forbids the change or needs a yes is judged again: what else the host has may be otherwise. Else null.
     /// </summary>
     internal VMTuningPlan? CheckQuickly(VMTuningPlan plan)
     {
@@ -240,7 +240,7 @@ public sealed class VMPlanner : IDisposable
 
     /// <summary>
     /// After a failure: whether nothing is left of a change. What cannot be seen any more is not claimed. What others did elsewhere, and what
-    /// waited for a restart before, is no matter.
+    /// waited for a restart before, does not matter.
     /// </summary>
     internal bool IsAsBefore(VMTuningPlan plan)
     {
@@ -257,7 +257,7 @@ public sealed class VMPlanner : IDisposable
         }
     }
 
-    // The configuration may be as asked for already, and the running VM not yet: a restart is what is missing then. The other way
+    // The configuration may be as requested already, and the running VM not yet: then only a restart is missing. The other way
     // round is common for an inverse: the running VM never had what is taken out of the configuration.
     internal static bool IsPending(DomainDocument running, VMChange change, CpuSet hostCpus) =>
         SettingComparer.Pending(running.Settings, Edit(running, change).After.Settings, hostCpus).Count > 0;

@@ -16,7 +16,7 @@ public sealed record RestartOptions
     /// <summary>Whether a guest that does not shut down in that time is powered off. What it has not written is then lost.</summary>
     public bool AllowPowerOff { get; init; }
 
-    /// <summary>Is told of each step when it begins; null for nobody.</summary>
+    /// <summary>Gets each step when it begins; null for none.</summary>
     public IProgress<RestartStep>? Progress { get; init; }
 }
 
@@ -48,7 +48,7 @@ public sealed class VMRestarter(TimeProvider time, RestartOptions options)
     /// <summary>The error id of a VM that did not start.</summary>
     public const string StartFailed = "StartFailed";
 
-    // A guest that takes longer to come up is left to itself: it was started, and that is what was asked for.
+    // A guest that takes longer to come up is left to itself: it was started.
     private static readonly TimeSpan BootLimit = TimeSpan.FromMinutes(2);
 
     /// <summary>Shuts a running VM down and starts it again; starts one that is off.</summary>
@@ -103,7 +103,7 @@ public sealed class VMRestarter(TimeProvider time, RestartOptions options)
 
         options.Progress?.Report(RestartStep.ShuttingDown);
 
-        // libvirt's calls block: on a hung agent for a minute, and behind that for the lock of the VM. The event is what counts.
+        // libvirt's calls block: on a hung agent for a minute, and then on the lock of the VM. So the event decides.
         var hadAgent = false;
         Task<bool> AskAgent() => Task.Run(() => TryAskAgent(domain) && (hadAgent = true), CancellationToken.None);
         using var agent = domain.Connection.OnAgentLifecycle(domain, change =>
@@ -188,14 +188,14 @@ public sealed class VMRestarter(TimeProvider time, RestartOptions options)
         {
             throw new KvmTuneException(
                 "ShutdownTimedOut", KvmTuneErrorCategory.OperationTimeout,
-                $"The guest of '{domain.Name}' did not shut down within {options.TimeLimit.TotalSeconds.ToString("0", System.Globalization.CultureInfo.InvariantCulture)} s. It still runs, and may go down later, since it was asked to: start it then with Restart-VMDomain. Give it longer with -ShutdownTimeLimit, or say -AllowPowerOff to have it powered off then, which loses what the guest has not written.");
+                $"The guest of '{domain.Name}' did not shut down within {options.TimeLimit.TotalSeconds.ToString("0", System.Globalization.CultureInfo.InvariantCulture)} s. It still runs, and may go down later, since it was asked to: start it then with Restart-VMDomain. Give it longer with -ShutdownTimeLimit, or add -AllowPowerOff to power it off then, which loses data that the guest has not written.");
         }
 
         domain.Destroy();
         await stopped.WaitAsync(TimeSpan.FromSeconds(30), time);
     }
 
-    // An agent that does not answer is no error here: the power button is the other way.
+    // An agent that does not answer is not an error here: the power button is the other way.
     private static bool TryAskAgent(LibvirtDomain domain)
     {
         try

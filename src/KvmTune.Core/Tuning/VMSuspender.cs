@@ -26,12 +26,12 @@ internal sealed record SuspendOutcome(TimeSpan Pause, IReadOnlyList<string> Note
 /// <remarks>
 /// The guest's state lies in the memory of a QEMU process or, whole, in libvirt's file; libvirt removes the one only when it has the other. A
 /// file that was not written to its end is marked so and never used (libvirt 9.0 qemuSaveImageOpen), and a daemon that ends in the middle lets
-/// the guest run on when it is back (qemuProcessRecoverJob). So whoever ends in between, the next start goes on from there.
+/// the guest run on when it is back (qemuProcessRecoverJob). So if KvmTune or libvirt dies in between, the next start resumes from there.
 /// </remarks>
 /// <param name="domain">The VM.</param>
 /// <param name="time">The clock.</param>
 /// <param name="options">How.</param>
-/// <param name="reach">Is told of each step, when it is reached.</param>
+/// <param name="reach">Gets each step when it is reached.</param>
 internal sealed class VMSuspender(LibvirtDomain domain, TimeProvider time, RestartOptions options, Action<ChangeStep> reach)
 {
     /// <summary>The error id of a VM that libvirt does not suspend, or not for this change; it runs as before.</summary>
@@ -40,7 +40,7 @@ internal sealed class VMSuspender(LibvirtDomain domain, TimeProvider time, Resta
     /// <summary>The error id of a VM whose state is saved and that did not go on, neither with the new settings nor with the old ones.</summary>
     public const string NotResumed = "ResumeFailed";
 
-    // What a guest agent that was there before is waited for. It is no error where it takes longer.
+    // How long to wait for a guest agent that ran before. Taking longer is not an error.
     private static readonly TimeSpan AgentLimit = TimeSpan.FromSeconds(10);
 
     /// <summary>Suspends a running VM, edits its saved definition, and lets it go on.</summary>
@@ -107,7 +107,7 @@ internal sealed class VMSuspender(LibvirtDomain domain, TimeProvider time, Resta
         }
         catch (Exception exception) when (exception is KvmTuneException or System.Xml.XmlException or LibvirtException { IsConnectionLost: false })
         {
-            // It goes on with what is there: the state is what counts.
+            // The start goes on with the saved definition as it is: keeping the guest's state matters most.
         }
 
         using var agent = new AgentWait(domain, mayHaveAgent);
@@ -215,7 +215,7 @@ internal sealed class VMSuspender(LibvirtDomain domain, TimeProvider time, Resta
         }
     }
 
-    // After a save that failed. libvirt lets the guest run on; a file that it left nevertheless is older than the guest from now on, and a
+    // After a save that failed. libvirt lets the guest run on; a file that it left anyway is older than the guest from now on, and a
     // start from it would be a step back in time.
     private void RunOn()
     {
@@ -243,11 +243,11 @@ internal sealed class VMSuspender(LibvirtDomain domain, TimeProvider time, Resta
         }
         catch (LibvirtException exception) when (!exception.IsConnectionLost && !domain.HasManagedSave)
         {
-            // libvirt was doing it in this moment, or is still at something else with the VM: no file is left, which is what matters.
+            // libvirt removed it at the same moment, or is busy with the VM: no file is left, and only that matters.
         }
     }
 
-    // Whoever asked for the save is gone, and libvirt goes on with it: however long that takes, the state is not to be had before.
+    // The process that asked for the save is gone, and libvirt goes on with it: the state cannot be used before its end.
     private async Task WaitUntilSavedAsync(CancellationToken cancellationToken)
     {
         while (true)
@@ -313,11 +313,11 @@ internal sealed class VMSuspender(LibvirtDomain domain, TimeProvider time, Resta
 
     private KvmTuneException NotGoingOn(LibvirtException exception) => new(
         NotResumed, KvmTuneErrorCategory.InvalidResult,
-        $"'{domain.Name}' is suspended and did not go on: {exception.Message.TrimEnd('.')}. Nothing is lost: its whole state is saved, and its next start goes on from there. Remove the cause, then start it (virsh start {VirshText.Domain(domain.Name, domain.Id)}, Restart-VMDomain or Undo-VMTuning). virsh managedsave-remove would throw the state away.", exception);
+        $"'{domain.Name}' is suspended and did not go on: {exception.Message.TrimEnd('.')}. Nothing is lost: its whole state is saved, and its next start goes on from there. Remove the cause, then start it (virsh start {VirshText.Domain(domain.Name, domain.Id)}, Restart-VMDomain or Undo-VMTuning). virsh managedsave-remove would discard the state.", exception);
 
     private KvmTuneException Lost(LibvirtException exception, string when) => new(
         "ConnectionLost", KvmTuneErrorCategory.ConnectionError,
-        $"The libvirt daemon went away while '{domain.Name}' was suspended ({when}): {exception.Message.TrimEnd('.')}. The guest runs on, or its whole state is saved and its next start goes on from there. When the daemon is back, Undo-VMTuning finds out which, and lets it run; so does starting it (Restart-VMDomain).", exception);
+        $"The libvirt daemon went away while '{domain.Name}' was suspended ({when}): {exception.Message.TrimEnd('.')}. The guest runs on, or its whole state is saved and its next start goes on from there. When the daemon is back, Undo-VMTuning or a start (Restart-VMDomain) lets it run.", exception);
 
     private static string Seconds(TimeSpan span) => span.TotalSeconds.ToString("0.#", CultureInfo.InvariantCulture);
 

@@ -1,4 +1,4 @@
-// The path of changes for one that is made and taken back many times: held, planned anew and journalled once, then switched.
+// The path of changes for one that is made and taken back many times: held, planned again and journalled once, then switched.
 using KvmTune.Hosts;
 using KvmTune.Libvirt;
 using KvmTune.Tuning.Changes;

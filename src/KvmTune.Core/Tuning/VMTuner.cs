@@ -1,4 +1,4 @@
-// The end of the one path that every change takes: what was planned and asked is judged anew, journalled, applied and verified. Nothing else in the
+// The end of the one path that every change takes: what was planned and asked is judged again, journalled, applied and verified. Nothing else in the
 // engine writes to a VM.
 using KvmTune.Hosts;
 using KvmTune.Libvirt;
@@ -37,7 +37,7 @@ public sealed partial class VMTuner(VMPlanner planner, TimeProvider time, IChang
     /// <summary>The VM's planner.</summary>
     public VMPlanner Planner => planner;
 
-    /// <summary>Applies a plan, checked anew, and reads back what is there afterwards.</summary>
+    /// <summary>Applies a plan, checked again, and reads back what is there afterwards.</summary>
     /// <exception cref="KvmTuneException">
     /// A rule forbids it (the rule's id), somebody else changed the same settings since (<c>ConcurrentEdit</c>), libvirt refuses, or what
     /// was read back is not what was asked for (<c>ChangeNotEffective</c>). What had been done is taken back in every case. Before

@@ -57,7 +57,7 @@ internal static partial class VirshEdit
         }
     }
 
-    // Before the next element that is there already, which is where libvirt writes it: its schema takes some in that order only.
+    // Before the next existing element, where libvirt writes it: its schema takes some in that order only.
     private static string Place(XElement added, XElement before, int depth) =>
         added.ElementsAfterSelf().Select(next => before.Elements(next.Name).FirstOrDefault()).FirstOrDefault(next => next is not null) is { } next
             ? IsOnlyOne(next) ? Start(next, depth) : Text(LineOf(next))

@@ -29,7 +29,7 @@ public sealed class FindingsPageTests
 
             This page is written from the kinds of findings in `src/KvmTune.Core/Diagnosis/Findings` (by `KVMTUNE_WRITE_DOCS=1 dotnet test
             --filter FindingsPage`). A finding is a candidate, never a command: it carries a plan, and an experiment says whether the
-            plan helps. *High*: data or the next start is at risk, or vCPUs wait for each other whatever the load is. *Medium*: known to
+            plan helps. *High*: data or the next start is at risk, or vCPUs wait for each other under any load. *Medium*: known to
             cost speed or safety for the workloads that it names. *Low*: worth a try where a measurement shows that its area is
             slow. *Unknown*: nothing is known to be wrong, something could not be seen. Where a rule of changes says the same
             (`docs/rules.md`), the finding has the rule's name.

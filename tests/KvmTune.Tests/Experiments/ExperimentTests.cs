@@ -173,14 +173,14 @@ public sealed class ExperimentTests
         var error = await Assert.ThrowsAsync<KvmTuneException>(() => vm.RunAsync(new ExperimentOptions { Design = design, Runs = runs }));
 
         Assert.Equal("InvalidSetting", error.ErrorId);
-        Assert.Contains("4 runs a side cannot show anything: their smallest possible p is 0.029, and 0.01 is asked for. Give at least 5", error.Message, StringComparison.Ordinal);
+        Assert.Contains("4 runs a side cannot show anything: their smallest possible p is 0.029, and a verdict needs 0.01. Give at least 5", error.Message, StringComparison.Ordinal);
         Assert.Empty(vm.Calls);
     }
 
     [Theory]
-    [InlineData(ExperimentDesign.Pairs, false, 6, null, "6 pairs can judge Speed, but not the 3 other metrics of Scripted: corrected for 3, their smallest possible p is 0.094, and 0.05 is asked for. At least 7 can (-Runs).")]
+    [InlineData(ExperimentDesign.Pairs, false, 6, null, "6 pairs can judge Speed, but not the 3 other metrics of Scripted: corrected for 3, their smallest possible p is 0.094, and a verdict needs 0.05. Use at least 7 (-Runs).")]
     [InlineData(ExperimentDesign.Pairs, false, null, 20, "The time limit of 20 s is likely to end it before 8 pairs")]
-    [InlineData(ExperimentDesign.Blocks, true, null, null, "they give a direction, not a verdict: the boot is what counts")]
+    [InlineData(ExperimentDesign.Blocks, true, null, null, "they give a direction, not a verdict: only boots count")]
     [InlineData(ExperimentDesign.Sequential, true, 3, null, "in one boot each; they give a direction, not a verdict")]
     [InlineData(ExperimentDesign.Pairs, false, 7, null, null)]
     [InlineData(ExperimentDesign.Auto, false, null, null, null)]
@@ -317,7 +317,7 @@ public sealed class ExperimentTests
         Assert.Equal(result.ScreenedPairCount, result.Baseline.Runs.Count(run => run.IsScreened));
         Assert.Equal(result.ScreenedPairCount, result.Candidate.Runs.Count(run => run.IsScreened));
         Assert.Equal(8, result.Baseline.CountedRuns.Count);
-        Assert.Contains(result.Notes, note => note.Contains("made again", StringComparison.Ordinal));
+        Assert.Contains(result.Notes, note => note.Contains("was repeated, since", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -332,7 +332,7 @@ public sealed class ExperimentTests
         Assert.DoesNotContain(result.Baseline.Runs.Concat(result.Candidate.Runs), run => run.IsScreened);
         Assert.Equal(result.PairCount, result.Comparison.PrimaryMetric.BaselineCount);
         Assert.InRange(result.PairCount, 10, 12);
-        Assert.Contains(result.Notes, note => note.StartsWith("From then on no pair was made again for how busy the host was outside the guest", StringComparison.Ordinal));
+        Assert.Contains(result.Notes, note => note.StartsWith("From then on no pair was repeated for how busy the host was outside the guest", StringComparison.Ordinal));
     }
 
     [Fact]

@@ -86,7 +86,7 @@ public sealed class JournalSafetyTests() : JournalledVM("vdb")
 
     [Theory]
     [InlineData("", "0 bytes")]
-    [InlineData("garbage", "no journal, or its beginning is damaged")]
+    [InlineData("garbage", "not a journal, or its beginning is damaged")]
     [InlineData("another program's", "another program's")]
     [InlineData("damaged in the middle", "malformed")]
     public async Task A_file_that_is_no_journal_any_more_is_an_error_with_the_way_out(string content, string cause)
@@ -250,7 +250,7 @@ public sealed class JournalSafetyTests() : JournalledVM("vdb")
             Assert.Equal("VMNotFound", error.ErrorId);
             Assert.Contains(former.ToString(), error.Message, StringComparison.Ordinal);
             Assert.Contains(other.Id.ToString(), error.Message, StringComparison.Ordinal);
-            Assert.Contains("another one", error.Message, StringComparison.Ordinal);
+            Assert.Contains("Another VM has the name", error.Message, StringComparison.Ordinal);
             Assert.Equal([former], _folder.Journal.Namesakes(name, other.Id));
         }
         finally

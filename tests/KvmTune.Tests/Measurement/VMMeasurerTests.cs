@@ -194,7 +194,7 @@ public sealed class VMMeasurerTests
         Refused("twice", new WorkloadRequest { Name = "Command", Command = command with { Metrics = [metric, metric with { Definition = metric.Definition with { IsPrimary = false } }] } });
         Refused("either", new WorkloadRequest { Name = "Command", Command = command with { Metrics = [metric with { JsonPath = "$.a" }] } });
         Refused("group", new WorkloadRequest { Name = "Command", Command = command with { Metrics = [metric with { Pattern = "a" }] } });
-        Refused("no pattern", new WorkloadRequest { Name = "Command", Command = command with { Metrics = [metric with { Pattern = "(a" }] } });
+        Refused("not a valid pattern", new WorkloadRequest { Name = "Command", Command = command with { Metrics = [metric with { Pattern = "(a" }] } });
         Refused("JSON path", new WorkloadRequest { Name = "Command", Command = command with { Metrics = [metric with { Pattern = null, JsonPath = "a" }] } });
         Assert.Equal("RandomWrite", MeasurementSession.Validate(catalog, new WorkloadRequest { Name = "randomwrite" }).Name);
     }

@@ -266,7 +266,7 @@ public sealed class PlacementPlannerTests
         var full = Assert.Single(PlacementPlanner.Plan(new PlacementRequest { Host = RuleScene.Grid(1, 4, 2), VMs = [Vm("db01", 4)] }).VMs);
         Assert.Equal(4, full.VcpuPins.Values.Select(cpu => cpu / 2).Distinct().Count());
         Assert.Contains(full.Reasons, reason => reason.Contains("siblings of vCPUs", StringComparison.Ordinal));
-        Assert.Contains(full.Reasons, reason => reason.Contains("would be left to the host's own work", StringComparison.Ordinal));
+        Assert.Contains(full.Reasons, reason => reason.Contains("is usually left to the host", StringComparison.Ordinal));
         var host = WithCaches(RuleScene.Grid(1, 8, 2), cpusPerCache: 8);
         var spread = Assert.Single(PlacementPlanner.Plan(new PlacementRequest { Host = host, VMs = [Vm("db01", 6)] }).VMs);
         Assert.Equal(6, spread.VcpuPins.Values.Select(cpu => cpu / 2).Distinct().Count());

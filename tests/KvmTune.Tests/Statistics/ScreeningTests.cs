@@ -60,7 +60,7 @@ public sealed class ScreeningTests
         Assert.False(ScreeningRule.MovedWithSide(HostCanary.Counter, moved));
         Assert.False(ScreeningRule.MovedWithSide(ScreeningRule.Counters[0], moved.Take(8)));
         Assert.StartsWith(
-            "From then on no pair was made again for how busy the host was outside the guest (0.17 cores without the change, 0.58 with it): it moved with the change.",
+            "From then on no pair was repeated for how busy the host was outside the guest (0.17 cores without the change, 0.58 with it): the change itself moves it.",
             ScreeningRule.WhyStopped(ScreeningRule.Counters[0], moved), StringComparison.Ordinal);
     }
 

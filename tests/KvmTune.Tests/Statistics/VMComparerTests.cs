@@ -101,7 +101,7 @@ public sealed class VMComparerTests
         var planned = VMComparer.Compare(baseline, candidate, Pairs);
         Assert.Equal(Verdict.Inconclusive, planned.Verdict);
         Assert.Contains(
-            "So few pairs cannot show anything: their smallest possible p is 0.031, and 0.008 is asked for. At least 8 pairs are needed.", planned.Sentence, StringComparison.Ordinal);
+            "So few pairs cannot show anything: their smallest possible p is 0.031, and a verdict needs 0.008. At least 8 pairs are needed.", planned.Sentence, StringComparison.Ordinal);
         Assert.Null(planned.PrimaryMetric.DetectablePercent);
     }
 
@@ -256,7 +256,7 @@ public sealed class VMComparerTests
         Assert.Equal(Verdict.Improved, result.Verdict);
         Assert.All(result.Metrics.Skip(1), guard => Assert.Equal(Verdict.Inconclusive, guard.Verdict));
         Assert.Contains(
-            "So few pairs cannot show anything: their smallest possible p is 0.094, corrected for 3 metrics, and 0.05 is asked for. At least 7 pairs are needed.",
+            "So few pairs cannot show anything: their smallest possible p is 0.094, corrected for 3 metrics, and a verdict needs 0.05. At least 7 pairs are needed.",
             result.Metrics[1].Sentence, StringComparison.Ordinal);
     }
 
@@ -434,7 +434,7 @@ public sealed class VMComparerTests
         Assert.Equal(["host kernel 6.1.0 against 6.12.0", "channel Agent against Ssh", "guest kernel 6.1 against 5.10"], error.Differences);
 
         var forced = VMComparer.Compare(one, other, new() { Force = true });
-        Assert.Contains(forced.Notes, note => note.StartsWith("Compared by force under different conditions: host kernel", StringComparison.Ordinal));
+        Assert.Contains(forced.Notes, note => note.StartsWith("Compared with -Force under different conditions: host kernel", StringComparison.Ordinal));
         Assert.Contains("Known on one side only, so not compared: transparent huge pages.", forced.Notes, StringComparer.Ordinal);
     }
 
@@ -452,7 +452,7 @@ public sealed class VMComparerTests
 
         var notes = VMComparer.Compare(performance, performance with { }).Notes;
 
-        Assert.Equal(isNoted, notes.Any(note => note.Contains("LatencyP99 below 100 µs cannot be believed", StringComparison.Ordinal)));
+        Assert.Equal(isNoted, notes.Any(note => note.Contains("LatencyP99 below 100 µs are not reliable", StringComparison.Ordinal)));
     }
 
     [Fact]

@@ -93,7 +93,7 @@ public sealed class HugePagePoolTests : IDisposable
         var limit = (long)(FakeHost.FreeKiB * HugePagePools.HeadroomLimit) / 2048;
 
         Assert.Empty(host.Pools.Plan(new HugePagePoolRequest(2048, limit, 0)).Warnings);
-        Assert.Contains("headroom", Assert.Single(host.Pools.Plan(new HugePagePoolRequest(2048, limit + 1, 0)).Warnings), StringComparison.Ordinal);
+        Assert.Contains("leave the host enough memory", Assert.Single(host.Pools.Plan(new HugePagePoolRequest(2048, limit + 1, 0)).Warnings), StringComparison.Ordinal);
     }
 
     [Fact]

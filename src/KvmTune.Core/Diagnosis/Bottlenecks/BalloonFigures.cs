@@ -1,4 +1,4 @@
-// What the guest's balloon driver told in an interval. It tells now and then: between two tellings its figures stand still, which is not "none".
+// What the guest's balloon driver reported in an interval. It reports from time to time: between two reports its figures are unknown, not zero.
 using KvmTune.Measurement.Sampling;
 
 namespace KvmTune.Diagnosis.Bottlenecks;
@@ -6,14 +6,14 @@ namespace KvmTune.Diagnosis.Bottlenecks;
 /// <summary>Reads the balloon's counters (libvirt: <c>balloon.*</c>) out of what counters grew by.</summary>
 internal static class BalloonFigures
 {
-    /// <summary>The guest's memory that is not available without swapping, in per cent; null where that was not told.</summary>
+    /// <summary>The guest's memory that is not available without swapping, in per cent; null where that was not reported.</summary>
     public static double? UsedPercent(IReadOnlyDictionary<string, double> counters) =>
         100 - (100 * Value(counters, "UsableKiB") / Value(counters, "AvailableKiB"));
 
-    /// <summary>What the guest swapped, in KiB a second; null where nothing was told in the interval.</summary>
+    /// <summary>What the guest swapped, in KiB a second; null where nothing was reported in the interval.</summary>
     public static double? SwapKiBPerSecond(IReadOnlyDictionary<string, double> counters) => Rate(counters, "SwapInKiB") + Rate(counters, "SwapOutKiB");
 
-    /// <summary>A counter of the balloon, a second by the driver's own tellings; null where nothing was told in the interval.</summary>
+    /// <summary>A counter of the balloon, per second by the driver's own times; null where nothing was reported in the interval.</summary>
     public static double? Rate(IReadOnlyDictionary<string, double> counters, string name) =>
         counters.TryGetValue(LibvirtSampler.BalloonUpdates, out var seconds) && seconds > 0 ? Value(counters, name) / seconds : null;
 

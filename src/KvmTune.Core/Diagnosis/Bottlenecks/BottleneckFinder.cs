@@ -31,7 +31,7 @@ public sealed class BottleneckFinder(TimeProvider time)
     /// <param name="host">The host.</param>
     /// <param name="domains">The VMs, all of one connection of the host. One that does not run yields no report.</param>
     /// <param name="options">How to look.</param>
-    /// <param name="progress">Is told how far it is; null for nobody.</param>
+    /// <param name="progress">Gets each step; null for none.</param>
     /// <param name="cancellationToken">Ends the watching.</param>
     /// <returns>A report for each VM that ran at both ends of the interval, in the order of the list.</returns>
     /// <exception cref="LibvirtException">libvirt refuses or the daemon is lost.</exception>
@@ -160,7 +160,7 @@ public sealed class BottleneckFinder(TimeProvider time)
         }
         catch (KvmTuneException exception)
         {
-            // Whatever the guest or the user's rights say: the host's counters are worth a verdict without it, and the report says so.
+            // Any error of the guest or of the user's rights: the host's counters are enough for a verdict, and the report notes the gap.
             return GuestAnswer.Unknown(exception.Message);
         }
         catch (LibvirtException exception)
@@ -169,7 +169,7 @@ public sealed class BottleneckFinder(TimeProvider time)
         }
         catch (Exception exception) when (GuestText.IsUnreadable(exception))
         {
-            return GuestAnswer.Unknown($"what the guest said makes no sense: {exception.Message}");
+            return GuestAnswer.Unknown($"the guest gave an invalid answer: {exception.Message}");
         }
     }
 

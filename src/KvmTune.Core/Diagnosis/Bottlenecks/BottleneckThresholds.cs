@@ -32,7 +32,7 @@ public sealed class BottleneckThresholds
     public static BottleneckThreshold VcpuDelayPercent { get; } = new(
         nameof(VcpuDelayPercent), TuningArea.Cpu, 10, "%",
         "run-queue delay of a vCPU that is not idle, as a share of the interval",
-        $"{UseMethod}: any run-queue latency is saturation (schedstat); a tenth of the time, so that a neighbour's short spells are none");
+        $"{UseMethod}: any run-queue latency is saturation (schedstat); a tenth of the time, so that a neighbour's short bursts do not count");
 
     /// <summary>QEMU's main loop is ready to run, and something else runs.</summary>
     public static BottleneckThreshold EmulatorDelayPercent { get; } = new(
@@ -43,7 +43,7 @@ public sealed class BottleneckThresholds
     /// <summary>A main loop that has work.</summary>
     public static BottleneckThreshold EmulatorDemandPercent { get; } = new(
         nameof(EmulatorDemandPercent), TuningArea.Cpu, 3, "%",
-        "run time of QEMU's main loop, as a share of the interval: below it the devices ask for next to nothing, and its delay does not count",
+        "run time of QEMU's main loop, as a share of the interval: below it the devices are almost idle, and its delay does not count",
         "tried on the lab (bench bottlenecks)");
 
     /// <summary>Time without the CPU since a quota was used up.</summary>
@@ -100,7 +100,7 @@ public sealed class BottleneckThresholds
     /// <summary>Swapping in the guest.</summary>
     public static BottleneckThreshold GuestSwapKiBPerSecond { get; } = new(
         nameof(GuestSwapKiBPerSecond), TuningArea.Memory, 256, "KiB/s", "what the guest swaps in and out",
-        $"{UseMethod}: si and so of vmstat(8) above 0; a page now and then is none");
+        $"{UseMethod}: si and so of vmstat(8) above 0; a page now and then does not count");
 
     /// <summary>Memory pressure in the guest.</summary>
     public static BottleneckThreshold GuestMemoryPressurePercent { get; } = new(
@@ -137,7 +137,7 @@ public sealed class BottleneckThresholds
     /// <summary>Dropped packets.</summary>
     public static BottleneckThreshold NicDropsPerSecond { get; } = new(
         nameof(NicDropsPerSecond), TuningArea.Network, 10, "1/s", "packets that the host or the guest dropped on a NIC",
-        $"{UseMethod}: drop of ip -s link; a packet now and then is none");
+        $"{UseMethod}: drop of ip -s link; a packet now and then does not count");
 
     /// <summary>Damaged packets.</summary>
     public static BottleneckThreshold NicErrorsPerSecond { get; } = new(

@@ -44,7 +44,7 @@ internal static class DiskJudge
         {
             area.Found(
                 BottleneckCause.DiskError, "VM", CauseRank.ExplainsOthers, 100,
-                $"the host paused the VM since a disk failed or is full: make room or mend it, then resume it (virsh resume)");
+                $"the host paused the VM since a disk failed or is full: free some space or repair it, then resume it (virsh resume)");
         }
 
         var traffic = disks.ToDictionary(disk => disk.Target, disk => Read(vm, disk.Target), StringComparer.Ordinal);

@@ -7,14 +7,14 @@ using static KvmTune.NumberText;
 namespace KvmTune.Diagnosis.Bottlenecks;
 
 /// <summary>
-/// Looks for quotas that are reached. One that is reached is the cause of all waiting that comes of it, whoever else wants the host's CPUs.
+/// Looks for quotas that are reached. Such a quota is the cause of its waiting, even if others want the host's CPUs too.
 /// </summary>
 internal static class QuotaJudge
 {
     private const string Source = "cgroup: cpu.stat";
     private const string Counter = "time without the CPU by a quota";
 
-    /// <summary>A group of threads that has a quota of its own.</summary>
+    /// <summary>A group of threads that has its own quota.</summary>
     /// <param name="Prefix">How its counters are named.</param>
     /// <param name="Subject">The part of the VM.</param>
     /// <param name="Sentence">What used up which quota.</param>

@@ -9,7 +9,7 @@ namespace KvmTune.Diagnosis.Bottlenecks;
 [JsonText(typeof(EnumName))]
 public enum EvidenceKind
 {
-    /// <summary>How much of a resource is used. It explains, and is no bottleneck by itself.</summary>
+    /// <summary>How much of a resource is used. It explains, and is not a bottleneck by itself.</summary>
     Utilisation,
 
     /// <summary>Work that waits for the resource.</summary>

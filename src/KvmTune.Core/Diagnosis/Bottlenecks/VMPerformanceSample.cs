@@ -67,7 +67,7 @@ public sealed record VMPerformanceSample
     /// <summary>The guest's memory that is not available without swapping, in per cent.</summary>
     public double? MemoryUsedPercent { get; init; }
 
-    /// <summary>What the guest swaps, in KiB a second; null where its balloon driver told nothing in the interval.</summary>
+    /// <summary>What the guest swaps, in KiB a second; null where its balloon driver reported nothing in the interval.</summary>
     public double? SwapKiBPerSecond { get; init; }
 
     /// <summary>How busy the host's CPUs are, in per cent; null for another machine.</summary>

@@ -1,4 +1,4 @@
-// Findings about pins. What is wrong with a pin is what the rules of changes say of it, so the rules are asked about the pins there are.
+// Findings about pins. The rules of changes know what is wrong with a pin, so they are applied to the present pins.
 using KvmTune.Topology;
 using KvmTune.Tuning;
 using KvmTune.Tuning.Changes;
@@ -22,7 +22,7 @@ public static class CpuFindings
     /// <summary>Two vCPUs of the VM on one host CPU.</summary>
     public static FindingKind PinSharesHostCpuWithinVM { get; } = OfVcpuPins(
         CpuRules.PinSharesHostCpuWithinVM, FindingSeverity.High,
-        "Try each vCPU on a host CPU of its own, or without a pin where the host has none to spare.",
+        "Try a separate host CPU for each vCPU, or no pins where the host has too few CPUs.",
         static (context, pins, configuration) => PinRemedies.Pinned(
             context,
             PinRemedies.Spread(context, pins, [.. CpuRules.Crowded(pins.Where(pin => pin.Key < configuration.CurrentVcpus)).SelectMany(entry => entry.Vcpus.Skip(entry.Cpus.Count)).Distinct()]),
@@ -44,7 +44,7 @@ public static class CpuFindings
         "Try all vCPUs on one node.",
         static (context, pins, configuration) => PinRemedies.OnOneNode(context, pins, configuration) is { } onNode
             ? FindingRemedy.By(VcpuPinChange.Of(onNode))
-            : FindingRemedy.None("no node has as many host CPUs as the VM has vCPUs; NUMA cells in the guest would be the answer (virsh edit)"));
+            : FindingRemedy.None("no node has as many host CPUs as the VM has vCPUs; give the guest NUMA cells instead (virsh edit)"));
 
     /// <summary>Pinned vCPUs, and memory that may lie elsewhere.</summary>
     public static FindingKind PinsWithNumaPolicy { get; } = OfVcpuPins(
@@ -87,7 +87,7 @@ public static class CpuFindings
     /// <summary>An emulator that may run where vCPUs are pinned to single host CPUs.</summary>
     public static FindingKind EmulatorMayDisturbVcpus { get; } = new(
         nameof(EmulatorMayDisturbVcpus), TuningArea.Cpu, FindingSeverity.Low, WorkloadKinds.Cpu,
-        "A vCPU that is pinned to one host CPU cannot evade an emulator thread that may run there too.",
+        "A vCPU that is pinned to one host CPU cannot move away from an emulator thread that may run there too.",
         "libvirt formatdomain, emulatorpin; libvirt kvm-realtime",
         static context =>
         {

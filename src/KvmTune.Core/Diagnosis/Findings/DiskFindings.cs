@@ -43,13 +43,13 @@ public static class DiskFindings
             : new FindingObservation(
                 $"disk {disk.Target}",
                 [Cache(disk, source), new FindingEvidence($"disk {disk.Target} io", disk.IO ?? "(not set, so threads)", source)],
-                $"Try io='native' on disk {disk.Target}; on a sparse image threads can be the faster ones.",
+                $"Try io='native' on disk {disk.Target}; on a sparse image threads can be faster.",
                 FindingRemedy.By(DiskDriverChange.Of(disk.Target, "io", "native")))));
 
     /// <summary>The main loop does the I/O.</summary>
     public static FindingKind DiskWithoutIOThread { get; } = new(
         nameof(DiskWithoutIOThread), TuningArea.Disk, FindingSeverity.Low, WorkloadKinds.RandomDisk,
-        "Without an I/O thread QEMU's main loop does the disk's work, in turns with everything else that it does.",
+        "Without an I/O thread QEMU's main loop does the disk's work, in turn with all its other work.",
         "libvirt formatdomain, iothreads; IBM, KVM I/O threads",
         static context => ForDisks(context, static (context, source, disk) =>
         {
@@ -83,7 +83,7 @@ public static class DiskFindings
                     .. disk.Bus == "scsi" ? new[] { new FindingEvidence("SCSI controller model", context.Planned.Configuration.ScsiControllerOf(disk)?.Model ?? "(not set)", source) } : [],
                 ],
                 $"Try bus='virtio' for disk {disk.Target} (virsh edit), once the guest has the driver and names the disk by label or UUID.",
-                FindingRemedy.None("another bus gives the disk another name in the guest and needs a driver there: that is not undone by a setting"))));
+                FindingRemedy.None("another bus gives the disk another name in the guest and needs a driver there: setting the old bus again does not undo that"))));
 
     /// <summary>All kinds of this file.</summary>
     public static IReadOnlyList<FindingKind> All { get; } =

@@ -16,7 +16,7 @@ public static class GeneralFindings
     /// <summary>Settings that only a restart puts in force.</summary>
     public static FindingKind RestartPending { get; } = new(
         nameof(RestartPending), TuningArea.General, FindingSeverity.Medium, WorkloadKinds.Any,
-        "What is configured is not what runs: a measurement now says nothing of it, and the next restart changes the VM.",
+        "The VM runs with other settings than it is configured with: a measurement now says nothing about those, and the next restart changes the VM.",
         "libvirt formatdomain; virsh manual, --config",
         static context => context.VM.PendingRestart is { Count: > 0 } pending
             ?
@@ -25,7 +25,7 @@ public static class GeneralFindings
                     "configuration",
                     [.. pending.Select(difference => new FindingEvidence(difference.Setting, $"{difference.Running ?? "(not set)"} running, {difference.Configured ?? "(not set)"} configured", BothXml))],
                     "Try a restart (Restart-VMDomain) before anything else is measured.",
-                    FindingRemedy.None("it is no change of settings: Restart-VMDomain puts in force what is configured")),
+                    FindingRemedy.None("a restart is not a change of settings: use Restart-VMDomain")),
             ]
             : []);
 
@@ -47,8 +47,8 @@ public static class GeneralFindings
             [
                 new FindingObservation(
                     "saved state", [new FindingEvidence("managed save", "yes", "libvirt: virDomainHasManagedSaveImage")],
-                    "Try a start and a shutdown from within before anything is changed.",
-                    FindingRemedy.None("starting a VM is no change of settings; virsh managedsave-remove throws the state away, with what the guest had in memory")),
+                    "Try a start and a clean shutdown before you change anything.",
+                    FindingRemedy.None("starting a VM is not a change of settings; virsh managedsave-remove discards the state, and all that the guest had in memory")),
             ]
             : []);
 
@@ -128,7 +128,7 @@ public static class GeneralFindings
 
     private static FindingObservation Observe(string subject, IReadOnlyList<FindingEvidence> evidence, VMChange change) => new(
         subject, evidence,
-        "Try the running VM with what is configured; where the running setting is the better one, keep it in the configuration instead.",
+        "Try the configured setting in the running VM; if the running setting is better, configure that one instead.",
         FindingRemedy.By(change with { Scope = ChangeScope.Live }));
 
     private static List<int> Differing(IReadOnlyDictionary<int, CpuSet> running, IReadOnlyDictionary<int, CpuSet> configured) =>

@@ -21,7 +21,7 @@ public static class MemoryFindings
     /// <summary>Small pages, while the host's pool has enough huge ones.</summary>
     public static FindingKind MemoryNotOnHugePages { get; } = new(
         nameof(MemoryNotOnHugePages), TuningArea.Memory, FindingSeverity.Medium, WorkloadKinds.Memory,
-        "The host holds huge pages ready that nobody uses, and the guest's memory is on small ones: each miss of the TLB walks two page tables.",
+        "The host has free huge pages, and the guest's memory is on small ones: each miss of the TLB walks two page tables.",
         "kernel document hugetlbpage; RHEL 7 Virtualization Tuning and Optimization Guide, huge pages",
         static context => IsOnSmallPages(context) && PoolThatFits(context) is { } size
             ?
@@ -53,7 +53,7 @@ public static class MemoryFindings
     /// <summary>A balloon that takes memory from the guest and gives none to the host.</summary>
     public static FindingKind BalloonGivesNothingBack { get; } = new(
         nameof(BalloonGivesNothingBack), TuningArea.Memory, FindingSeverity.Medium, WorkloadKinds.Memory,
-        "Memory on huge pages, and memory that a passed-through device may write to, stays with the VM: what the balloon takes from the guest nobody gets.",
+        "Memory on huge pages, and memory that a passed-through device may write to, stays with the VM: memory that the balloon takes from the guest does not return to the host.",
         "libvirt formatdomain, currentMemory; QEMU virtio-balloon; kernel document vfio",
         static context => context.Planned is var (source, vm) && context.IsQemu && vm.BalloonModel != "none" && vm.Memory.CurrentKiB < vm.Memory.MaximumKiB
             && (vm.Memory.UsesHugePages || vm.HasPassedThroughDevices)

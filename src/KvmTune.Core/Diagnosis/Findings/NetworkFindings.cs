@@ -20,7 +20,7 @@ public static class NetworkFindings
             : new FindingObservation(
                 $"NIC {nic.Mac}", [new FindingEvidence($"NIC {nic.Mac} model", nic.Model ?? "(not set)", source)],
                 $"Try model='virtio' for NIC {nic.Mac} (virsh edit), once the guest has the driver.",
-                FindingRemedy.None("another model is another card to the guest, with a driver and a name of its own there: that is not undone by a setting"))));
+                FindingRemedy.None("the guest sees another model as another card, with another driver and name: setting the old model again does not undo that"))));
 
     /// <summary>A virtio NIC by the name of QEMU's device.</summary>
     public static FindingKind VirtioNicWithoutVhost { get; } = new(
@@ -61,7 +61,7 @@ public static class NetworkFindings
     /// <summary>Queues that the guest does not use.</summary>
     public static FindingKind NicQueuesNotUsedByGuest { get; } = new(
         nameof(NicQueuesNotUsedByGuest), TuningArea.Network, FindingSeverity.Medium, WorkloadKinds.Network,
-        "Queues that the guest does not switch on do nothing: older guests come up with one and must be told.",
+        "Queues that the guest does not switch on do nothing: older guests come up with one, and the others must be switched on in the guest.",
         "Red Hat, RHEL 7 tuning guide, multi-queue virtio-net; virtio-win kvm-guest-drivers-windows#846",
         static context => OfGuest(context, static (context, nic, reading) => reading.InUse is { } used && used < Expected(context, nic)
             ? new FindingObservation(
@@ -71,13 +71,13 @@ public static class NetworkFindings
                     new FindingEvidence("queues in use", Text(used), reading.Source),
                 ],
                 $"Try in the guest: ethtool -L {reading.Interface ?? "IF"} combined {Text(Expected(context, nic))}.",
-                FindingRemedy.None("the step is one in the guest, which is gone when it reboots; no setting of the VM makes it"))
+                FindingRemedy.None("this is a step in the guest, which its next reboot resets; no setting of the VM does it"))
             : null));
 
     /// <summary>Queues of which nobody can say whether the guest uses them.</summary>
     public static FindingKind NicQueuesInGuestUnknown { get; } = new(
         nameof(NicQueuesInGuestUnknown), TuningArea.Network, FindingSeverity.Unknown, WorkloadKinds.Network,
-        "Whether the guest uses a NIC's queues can only the guest say.",
+        "Only the guest knows whether it uses a NIC's queues.",
         "Red Hat, RHEL 7 tuning guide, multi-queue virtio-net",
         static context => OfGuest(context, static (_, nic, reading) => reading.InUse is null
             ? new FindingObservation(

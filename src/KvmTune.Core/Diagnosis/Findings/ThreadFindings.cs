@@ -12,7 +12,7 @@ public static class ThreadFindings
     /// <summary>Some vCPUs pinned, others free to run on the pinned ones' host CPUs.</summary>
     public static FindingKind VcpusPartlyPinned { get; } = new(
         nameof(VcpusPartlyPinned), TuningArea.Cpu, FindingSeverity.Medium, WorkloadKinds.Cpu,
-        "A vCPU without a pin may run on the host CPU of a pinned one, which cannot evade it.",
+        "A vCPU without a pin may run on the host CPU of a pinned one, which cannot move away.",
         "libvirt formatdomain, vcpupin; pins of some vCPUs in users' configurations",
         static context => First(context, static (context, view) =>
         {
@@ -60,7 +60,7 @@ public static class ThreadFindings
     /// <summary>I/O threads that nothing uses.</summary>
     public static FindingKind IOThreadWithoutDisk { get; } = new(
         nameof(IOThreadWithoutDisk), TuningArea.Disk, FindingSeverity.Low, WorkloadKinds.RandomDisk,
-        "An I/O thread does the work of the disks and controllers that name it, and of no others: one that none names does nothing.",
+        "An I/O thread does the work of the disks and controllers that name it: without one it does nothing.",
         "libvirt formatdomain, iothreads",
         static context =>
         {
@@ -75,7 +75,7 @@ public static class ThreadFindings
                         "I/O threads",
                         [new FindingEvidence("I/O threads", string.Join(", ", vm.IOThreadIds), source), new FindingEvidence("named by no disk", string.Join(", ", idle), source)],
                         "Try a disk on it (Set-DiskIOThread), where its disks are slow.",
-                        FindingRemedy.None("which disk is slow is for Find-VMBottleneck to say; an idle thread costs next to nothing")),
+                        FindingRemedy.None("Find-VMBottleneck shows which disk is slow; an idle thread costs almost nothing")),
                 ];
         });
 
@@ -91,7 +91,7 @@ public static class ThreadFindings
     /// <summary>vCPUs over several kinds of core, where one has cores enough; ranges that span them too.</summary>
     public static FindingKind PinsMixCoreKinds { get; } = new(
         nameof(PinsMixCoreKinds), TuningArea.Cpu, FindingSeverity.Medium, WorkloadKinds.Cpu,
-        "The guest takes its vCPUs for equal: what it spreads over all of them waits for those on the slower cores.",
+        "The guest assumes that all its vCPUs are equally fast: work that it spreads over them waits for the slower cores.",
         "kernel: cpu_capacity and cpufreq; users' configurations on hybrid processors",
         static context => First(context, static (context, view) => Several(
             context, view, context.Host.CoreKinds.Select(kind => kind.Cpus), "kinds of core",
@@ -100,7 +100,7 @@ public static class ThreadFindings
     /// <summary>Real-time vCPUs that leave the emulator no host CPU.</summary>
     public static FindingKind RealTimeStarvesEmulator { get; } = new(
         nameof(RealTimeStarvesEmulator), TuningArea.Cpu, FindingSeverity.High, WorkloadKinds.Any,
-        "A real-time vCPU runs until it sleeps: an emulator thread that may run only on its host CPU gets nothing, and the guest's devices stand still.",
+        "A real-time vCPU runs until it sleeps: an emulator thread that may run only on its host CPU gets no CPU time, and the guest's devices stop.",
         "sched(7); libvirt kvm-realtime",
         static context => First(context, static (context, view) =>
         {
@@ -136,8 +136,8 @@ public static class ThreadFindings
                 ? null
                 : new FindingObservation(
                     "CPU quota", [.. bind.Select(entry => new FindingEvidence(entry.What, entry.Quota.ToString(), view.Source))],
-                    "Try without the quota, where the host has CPUs to spare and nobody meant the limit.",
-                    FindingRemedy.None("somebody set the limit, perhaps on purpose; virsh schedinfo --set vcpu_quota=-1 (or global_quota) takes it away"));
+                    "Try without the quota, if the host has idle CPUs and the limit is not intended.",
+                    FindingRemedy.None("somebody set the limit, perhaps on purpose; virsh schedinfo --set vcpu_quota=-1 (or global_quota) removes it"));
         }));
 
     /// <summary>A weight below that of others.</summary>
@@ -156,7 +156,7 @@ public static class ThreadFindings
                         new FindingEvidence("shares", Text(view.Configuration.Limits.Shares!.Value), view.Source),
                         .. above.Select(neighbour => new FindingEvidence($"shares of '{neighbour.Name}'", Text(neighbour.Limits.Shares!.Value), CpuFindings.HostSource)),
                     ],
-                    "Try the weight of the others, where this VM is meant to be their equal.",
+                    "Try the weight of the other VMs, if this VM should have the same share.",
                     FindingRemedy.None("somebody set the weight, perhaps on purpose; virsh schedinfo --set cpu_shares=N changes it"));
         }));
 

@@ -14,7 +14,7 @@ internal static class SlotPlan
     /// <summary>How long the side changes go on where no time limit is given.</summary>
     public static readonly TimeSpan DefaultTime = TimeSpan.FromSeconds(60);
 
-    /// <summary>The longest slot: what does not settle within half of it is no work for switching.</summary>
+    /// <summary>The longest slot: a load that does not settle within half of it cannot be switched inside.</summary>
     public static readonly TimeSpan LongestSlot = TimeSpan.FromSeconds(8);
 
     // A slot has at least two whole samples of a load that reports once a second; five or ten of one that reports more often.
@@ -27,7 +27,7 @@ internal static class SlotPlan
     public static TimeSpan SlotFor(TimeSpan interval) =>
         interval <= OftenEnough ? TimeSpan.FromSeconds(1) : interval * 2.1;
 
-    /// <summary>The sides of the pairs by a coin: whether the candidate comes first in each.</summary>
+    /// <summary>The sides of the pairs in a random order: whether the candidate comes first in each.</summary>
     public static IEnumerable<bool> Coin(int seed)
     {
         var chance = new Random(seed);

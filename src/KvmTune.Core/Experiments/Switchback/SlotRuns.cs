@@ -57,9 +57,9 @@ internal sealed record SlotRuns(IReadOnlyList<MeasuredRun> Baseline, IReadOnlyLi
             {
                 Pair = slot.Pair,
                 Load = number,
-                StartsAfter = after,
-                Guard = guard,
-                SwitchTime = slot.WasSwitched ? TimeSpan.FromSeconds(slot.Start - slot.SwitchStart) : null,
+                StartsAfterSeconds = after.TotalSeconds,
+                GuardSeconds = guard.TotalSeconds,
+                SwitchTimeSeconds = slot.WasSwitched ? slot.Start - slot.SwitchStart : null,
                 Samples =
                 [
                     .. load.Samples.Where(sample => sample.HasRates && sample.EndSeconds > slot.SwitchStart && sample.StartSeconds < slot.End)
@@ -77,6 +77,6 @@ internal sealed record SlotRuns(IReadOnlyList<MeasuredRun> Baseline, IReadOnlyLi
     public string? Note()
     {
         var left = Baseline.Concat(Candidate).Where(run => run.IsScreened).Select(run => run.Slot!.Pair).Distinct().Count();
-        return left == 0 ? null : string.Create(CultureInfo.InvariantCulture, $"{left} pairs of slots are kept and not counted: a slot of them had no whole sample, or was too short for the load to settle.");
+        return left == 0 ? null : string.Create(CultureInfo.InvariantCulture, $"{left} pairs of slots are kept and not counted: one of their slots had no complete sample, or was too short for the load to settle.");
     }
 }

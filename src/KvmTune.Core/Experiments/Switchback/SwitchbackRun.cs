@@ -68,7 +68,7 @@ internal sealed class SwitchbackRun
             : string.Create(CultureInfo.InvariantCulture, $"{pairs} pairs");
         return string.Create(
             CultureInfo.InvariantCulture,
-            $"one load without a pause, the side changes every {slot.TotalSeconds:0.#} s, {looks}, the order inside each by a coin. The load lives with either side for half of the time");
+            $"one load without a pause, the side changes every {slot.TotalSeconds:0.#} s, {looks}, the order inside each at random. The load runs with each side for half of the time");
     }
 
     /// <summary>Makes the experiment.</summary>
@@ -79,7 +79,7 @@ internal sealed class SwitchbackRun
         var startedAt = Time.GetUtcNow();
         var log = new ExperimentLog(Time);
         _slot = SlotPlan.SlotFor(Shape.Interval);
-        Report("checking the plan on what is there", Options.TimeLimit ?? SlotPlan.DefaultTime);
+        Report("checking the plan on the VM as it is now", Options.TimeLimit ?? SlotPlan.DefaultTime);
         await log.DoAsync(ExperimentStepKind.Check, "check the plan", async () =>
         {
             await Task.Run(Subject.Check, cancellationToken);
@@ -176,7 +176,7 @@ internal sealed class SwitchbackRun
         if (slot > SlotPlan.LongestSlot)
         {
             throw new NotStreamingException(string.Create(
-                CultureInfo.InvariantCulture, $"{Workload.Command?.Path ?? Workload.Name} reports every {often.TotalSeconds:0.#} s only, which is too seldom"));
+                CultureInfo.InvariantCulture, $"{Workload.Command?.Path ?? Workload.Name} reports every {often.TotalSeconds:0.#} s only, which is not often enough"));
         }
 
         _slot = slot;
@@ -241,7 +241,7 @@ internal sealed class SwitchbackRun
                     Take(load, failure);
                     if (failure is null && !loads.IsRunning && Cut().Pairs <= counted)
                     {
-                        RefuseFailedLoads("it ended before there was another pair of slots with its reports");
+                        RefuseFailedLoads("it ended before another pair of slots was complete");
                     }
                 });
             if (Settle(passed > 0, loads) is { } anew)
@@ -392,7 +392,7 @@ internal sealed class SwitchbackRun
     {
         if (Options.TimeLimit is { } limit && limit < _slot * (2 * LookPlan.FewestPairs))
         {
-            throw TooShort($"{LookPlan.FewestPairs} pairs of slots of {Seconds(_slot)}, the fewest that can say anything, take {Seconds(_slot * (2 * LookPlan.FewestPairs))} alone");
+            throw TooShort($"{LookPlan.FewestPairs} pairs of slots of {Seconds(_slot)}, the fewest that give a verdict, take {Seconds(_slot * (2 * LookPlan.FewestPairs))} alone");
         }
     }
 
@@ -427,7 +427,7 @@ internal sealed class SwitchbackRun
         {
             _notes.Add(string.Create(
                 CultureInfo.InvariantCulture,
-                $"The time{(Options.TimeLimit is { } limit ? $" limit of {ExperimentPace.Words(limit)}" : " for switching")} ended the experiment after {counted} of {next.Pairs} pairs: what it says is what these could show."));
+                $"The time{(Options.TimeLimit is { } limit ? $" limit of {ExperimentPace.Words(limit)}" : " for switching")} ended the experiment after {counted} of {next.Pairs} pairs: its verdict rests on these alone."));
         }
     }
 
@@ -467,13 +467,13 @@ internal sealed class SwitchbackRun
         var times = loads.SwitchTimes.Order().ToList();
         var switching = new SwitchingSummary
         {
-            Slot = _slot,
-            Guard = _guard,
+            SlotSeconds = _slot.TotalSeconds,
+            GuardSeconds = _guard.TotalSeconds,
             IsSettled = _isSettled,
             SwitchCount = times.Count,
-            MedianSwitchTime = times[times.Count / 2],
-            LongestSwitchTime = times[^1],
-            ClockError = TimeSpan.FromSeconds(_loads.Count == 0 ? 0 : _loads.Max(load => load.ErrorSeconds)),
+            MedianSwitchTimeSeconds = times[times.Count / 2].TotalSeconds,
+            LongestSwitchTimeSeconds = times[^1].TotalSeconds,
+            ClockErrorSeconds = _loads.Count == 0 ? 0 : _loads.Max(load => load.ErrorSeconds),
         };
         _notes.Add(SwitchbackWords.Of(switching));
         if (runs.Note() is { } left)

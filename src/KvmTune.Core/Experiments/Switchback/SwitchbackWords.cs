@@ -16,17 +16,17 @@ internal static class SwitchbackWords
     private const double WantedPercent = 10;
 
     /// <summary>What it can show, before anything was measured.</summary>
-    public const string Reach = "finds out while it runs how jumpy the load is, and says how long it would take where the time is too short for that";
+    public const string Reach = "measures while it runs how much the load varies, and says how much time it needs where the time is too short";
 
     /// <summary>How it was switched.</summary>
     public static string Of(SwitchingSummary switching) => string.Create(
         CultureInfo.InvariantCulture,
-        $"Slots of {switching.Slot.TotalSeconds:0.##} s, of which the first {switching.Guard.TotalSeconds:0.##} s are not used; {switching.SwitchCount} switches took {switching.MedianSwitchTime.TotalMilliseconds:0.0} ms each (at most {switching.LongestSwitchTime.TotalMilliseconds:0} ms){(switching.ClockError > TimeSpan.Zero ? string.Create(CultureInfo.InvariantCulture, $"; the guest's clock is known to {switching.ClockError.TotalMilliseconds:0} ms") : null)}.");
+        $"Slots of {switching.SlotSeconds:0.##} s, of which the first {switching.GuardSeconds:0.##} s are not used; {switching.SwitchCount} switches took {1000 * switching.MedianSwitchTimeSeconds:0.0} ms each (at most {1000 * switching.LongestSwitchTimeSeconds:0} ms){(switching.ClockErrorSeconds > 0 ? string.Create(CultureInfo.InvariantCulture, $"; the guest's clock is known to {1000 * switching.ClockErrorSeconds:0} ms") : null)}.");
 
     /// <summary>Said where the load never gets over a switch.</summary>
     public static string NotSettled(string workload, TimeSpan slot) => string.Create(
         CultureInfo.InvariantCulture,
-        $"{workload} had not got over a switch {slot.TotalSeconds / 2:0.#} s after it, so that the two sides cannot be told apart inside one load. Try the change with pairs of runs (-Design Pairs).");
+        $"{workload} had not settled {slot.TotalSeconds / 2:0.#} s after a switch, so the two sides cannot be compared inside one load. Try the change with pairs of runs (-Design Pairs).");
 
     /// <summary>Why a guest's own load is too idle to judge, with what it would take; null where it is not.</summary>
     public static string? WhyTooIdle(IReadOnlyList<MeasuredRun> runs, StreamShape shape, TimeSpan slot)
@@ -42,7 +42,7 @@ internal static class SwitchbackWords
             ? null
             : string.Create(
                 CultureInfo.InvariantCulture,
-                $"the guest is too idle. In {idle} of {rates.Count} slots of {slot.TotalSeconds:0.#} s it made less than {shape.IdleBelow:0.#####} {shape.Primary.Unit} (median {Estimators.Median(rates):0.#####}). Try it while the guest works, or with a load that is made, for example -Workload RandomRead or Cpu.");
+                $"the guest is too idle. In {idle} of {rates.Count} slots of {slot.TotalSeconds:0.#} s it made less than {shape.IdleBelow:0.#####} {shape.Primary.Unit} (median {Estimators.Median(rates):0.#####}). Try it while the guest is busy, or with a generated load, for example -Workload RandomRead or Cpu.");
     }
 
     /// <summary>What it would take to find 10 %; null where there are too few pairs to tell.</summary>
@@ -60,11 +60,13 @@ internal static class SwitchbackWords
             return null;
         }
 
+        TimeSpan LoadOf(int count) => TimeSpan.FromSeconds(switching.SlotSeconds * 2 * count);
+
         return Outlook.PairsToFind(pairs, Math.Log(1 + (WantedPercent / 100)), seed) is { } needed
             ? string.Create(
                 CultureInfo.InvariantCulture,
-                $"With a load as jumpy as this, a change of {WantedPercent:0} % takes about {needed} pairs of slots to show, which is {Words(switching.Slot * (2 * needed))} of load: -TimeLimit {Limit(switching.Slot * (2 * needed))}.")
-            : string.Create(CultureInfo.InvariantCulture, $"With a load as jumpy as this, a change of {WantedPercent:0} % cannot be shown in an hour. Try it at another time of day, or with a load that is made.");
+                $"With a load that varies this much, a change of {WantedPercent:0} % takes about {needed} pairs of slots to show, which is {Words(LoadOf(needed))} of load: -TimeLimit {Limit(LoadOf(needed))}.")
+            : string.Create(CultureInfo.InvariantCulture, $"With a load that varies this much, a change of {WantedPercent:0} % cannot be shown in an hour. Try it at another time of day, or with a generated load.");
     }
 
     private static string Words(TimeSpan span) => span.TotalMinutes >= 2

@@ -73,7 +73,7 @@ internal sealed class SwitchedLoads(IStreamingInstance stream, StreamShape shape
     /// <param name="pairs">Whether the candidate comes first, pair by pair.</param>
     /// <param name="firstPair">The number of the first pair.</param>
     /// <param name="slot">The length of a slot.</param>
-    /// <param name="report">Is told which pair has its turn.</param>
+    /// <param name="report">Gets the number of each pair when it begins.</param>
     /// <param name="cancellationToken">Ends it.</param>
     /// <returns>The side that is in force. Where the load has ended by itself, it is not switched any more.</returns>
     public async Task<bool> RunPairsAsync(

@@ -1,4 +1,4 @@
-// Counters around a run: read before it and after it, and told as differences.
+// Counters around a run: read before it and after it, and reported as differences.
 namespace KvmTune.Measurement.Sampling;
 
 /// <summary>Reads one group of the host's counters.</summary>
@@ -12,7 +12,7 @@ public interface IRunSampler
 
 /// <summary>The state of a group of counters at one moment.</summary>
 /// <param name="Counters">Values that only grow; what counts is the difference over the run.</param>
-/// <param name="Gauges">Values of the moment; the one at the run's end is told as it stands.</param>
+/// <param name="Gauges">Values of the moment; the one at the run's end is reported as it is.</param>
 public sealed record CounterReading(IReadOnlyDictionary<string, double> Counters, IReadOnlyDictionary<string, double> Gauges)
 {
     /// <summary>A reading of counters alone.</summary>

@@ -8,7 +8,7 @@ namespace KvmTune.Measurement.Sampling;
 /// <summary>One bulk call for the VM's processors, disks and NICs (some 5 ms).</summary>
 internal sealed class LibvirtSampler(DomainAccess domain) : IRunSampler
 {
-    /// <summary>When the guest's balloon driver told its figures last, in seconds: where this does not move, neither do they.</summary>
+    /// <summary>When the guest's balloon driver reported last, in seconds: if this does not move, its figures do not either.</summary>
     public const string BalloonUpdates = "Balloon.LastUpdateSeconds";
 
     private const DomainStatsGroups Groups =

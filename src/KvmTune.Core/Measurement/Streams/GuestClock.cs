@@ -38,7 +38,7 @@ internal sealed record GuestClock(double GuestFirst, double OffsetFirst, double 
             var result = await channel.RunAsync(GuestScripts.Command(Script), cancellationToken);
             var after = Now(time);
             probes.Add(Parse(result.StandardOutput, before, after) ?? throw new GuestChannelException(
-                GuestChannelReason.AgentCommandFailed, $"The guest was asked for its time and did not tell it: {result.Describe()}"));
+                GuestChannelReason.AgentCommandFailed, $"The guest did not report its time: {result.Describe()}"));
         }
 
         return probes;

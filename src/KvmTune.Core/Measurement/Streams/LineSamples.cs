@@ -9,7 +9,7 @@ internal static partial class LineSamples
 {
     private const RegexOptions Options = RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture;
 
-    // Of the patterns here each reads a line once, so this is for none of them; a host that stands still for a second is no reason to give up.
+    // None of these patterns backtracks, so no line takes long; a host that stands still for a second must not end the load.
     private const int LongestMatch = 60_000;
 
     // A user's pattern may take for ever on a line. Lines are short, so that a whole second is far more than an honest one needs, and three leave

@@ -76,7 +76,7 @@ internal sealed class StampedProgram(IGuestChannel channel, TimeProvider time)
 
     /// <summary>Runs a program for so long, until it ends by itself, or until it is ended.</summary>
     /// <param name="command">The program.</param>
-    /// <param name="length">Past it the program is ended in the guest, which is no failure.</param>
+    /// <param name="length">After that time the program is ended in the guest, which is not a failure.</param>
     /// <param name="endsByItself">Whether the program takes so long by itself: then the guest is asked nothing until then.</param>
     /// <param name="cancellationToken">Ends the program, and the call.</param>
     public async Task<StampedOutput> RunAsync(GuestCommand command, TimeSpan length, bool endsByItself, CancellationToken cancellationToken)

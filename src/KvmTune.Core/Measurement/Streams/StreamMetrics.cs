@@ -27,7 +27,7 @@ internal static class StreamMetrics
     {
         Interval = Workloads.FioJob.StatusInterval,
         Clock = StreamClock.GuestUptime,
-        // The spread of the few reports of a slot says next to nothing, so it is no metric here.
+        // The spread of the few reports of a slot says very little, so it is not a metric here.
         Metrics = [primary, .. isSync ? (MetricDefinition[])[] : [Mean, P99]],
         KnownAtTheEnd = [Mean.Name, P99.Name],
         Summarize = means =>

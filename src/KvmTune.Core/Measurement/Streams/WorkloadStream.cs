@@ -24,7 +24,7 @@ public sealed record StreamShape
     /// <summary>The metrics of a slot. Exactly one of them is primary, and it is a rate among those of the samples.</summary>
     public required IReadOnlyList<MetricDefinition> Metrics { get; init; }
 
-    /// <summary>The values of a slot's metrics; one that cannot be had is left out.</summary>
+    /// <summary>The values of a slot's metrics; one that is not known is left out.</summary>
     public required Func<SlotMeans, IReadOnlyDictionary<string, double>> Summarize { get; init; }
 
     /// <summary>True where only a trial shows whether the program reports while it runs.</summary>

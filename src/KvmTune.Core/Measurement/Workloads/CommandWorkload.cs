@@ -70,7 +70,7 @@ public sealed class CommandWorkload : IWorkload
         if (metric.JsonPath is { } path && !JsonPath.IsValid(path))
         {
             throw new ArgumentException(
-                $"'{path}' is no JSON path that is understood here. It begins with $ and goes on with .name, ['name'] or [0].", nameof(metric));
+                $"'{path}' is not a JSON path that KvmTune reads. Begin with $, and go on with .name, ['name'] or [0].", nameof(metric));
         }
 
         if (metric.Pattern is { } pattern)
@@ -84,7 +84,7 @@ public sealed class CommandWorkload : IWorkload
             }
             catch (RegexParseException exception)
             {
-                throw new ArgumentException($"'{pattern}' is no pattern: {exception.Message}", nameof(metric), exception);
+                throw new ArgumentException($"'{pattern}' is not a valid pattern: {exception.Message}", nameof(metric), exception);
             }
         }
     }

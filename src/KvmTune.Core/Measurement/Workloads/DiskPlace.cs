@@ -140,7 +140,7 @@ internal sealed partial record DiskPlace(
             throw new MeasurementException(
                 MeasurementReason.GuestPathIsDevice,
                 $"{path} in {context.VMName} is a block device{(contents.Count == 0 ? string.Empty : $" with {string.Join(", ", contents)}")}, and a measurement never "
-                + "writes to a device: what it holds would be lost. Name a folder on a file system instead (-GuestPath).");
+                + "writes to a device: the data on it would be lost. Name a folder on a file system instead (-GuestPath).");
         }
 
         if (survey.AskedFolder is not { } folder)
@@ -171,7 +171,7 @@ internal sealed partial record DiskPlace(
             ? found[0]
             : throw new MeasurementException(
                 MeasurementReason.NoWritableFileSystem,
-                $"The guest {context.VMName} has no writable file system on a disk of its own (memory, network, overlay and read-only ones do "
+                $"The guest {context.VMName} has no writable file system on its disks (memory, network, overlay and read-only ones do "
                 + "not count). Mount one, or name a folder (-GuestPath).");
     }
 

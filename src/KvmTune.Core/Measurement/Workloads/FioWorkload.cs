@@ -1,4 +1,4 @@
-// The disk workloads: fio on a file of its own.
+// The disk workloads: fio on a new file.
 using System.Globalization;
 using KvmTune.Guest;
 using KvmTune.Measurement.Streams;
@@ -62,7 +62,7 @@ public sealed class FioWorkload : IWorkload
     {
         if (request.GuestPath is { } path && (!path.StartsWith('/') || path.Contains('\0', StringComparison.Ordinal)))
         {
-            throw new ArgumentException($"A folder in the guest is named from the root on (/data), and this is '{path}'.", nameof(request));
+            throw new ArgumentException($"-GuestPath must be an absolute path in the guest, for example /data, and is '{path}'.", nameof(request));
         }
 
         if (request.FileSizeMiB is { } size && size < DiskPlace.SmallestFileMiB)

@@ -1,7 +1,7 @@
 // How long a workload's program takes, as the runs before tell: until then the guest need not be asked whether it has ended.
 namespace KvmTune.Measurement.Workloads;
 
-/// <summary>The shortest of the runs so far, a little less of it: programs take a while to start and to end, and more than they are told.</summary>
+/// <summary>The shortest of the runs so far, a little less of it: programs take a while to start and to end, and run longer than they are asked to.</summary>
 internal sealed class LearnedDuration
 {
     private TimeSpan? _shortest;
@@ -15,7 +15,7 @@ internal sealed class LearnedDuration
     }
 
     /// <summary>How long the next run takes at least.</summary>
-    /// <param name="known">What the program was told; null where that is its own matter.</param>
+    /// <param name="known">The time that the program was given; null where it decides itself.</param>
     public TimeSpan? AtLeast(TimeSpan? known = null)
     {
         // Where nothing was known, the end of the first was seen late, by a sixth of its time at most: the pauses between questions grow so.

@@ -40,7 +40,7 @@ public sealed class NetworkWorkload : IWorkload
     {
         if (request.HostAddress is { } address && !IPAddress.TryParse(address, out _))
         {
-            throw new ArgumentException($"'{address}' is no IP address.", nameof(request));
+            throw new ArgumentException($"'{address}' is not an IP address.", nameof(request));
         }
 
         if (request.RunTime.Ticks % TimeSpan.TicksPerSecond != 0)
@@ -191,7 +191,7 @@ public sealed class NetworkWorkload : IWorkload
         {
             var variation = PerSecond.VariationPercent(report.PerSecondGbit);
             return double.IsNaN(variation)
-                ? RunOutcome.Failed("iperf3 moved nothing that could be told by the second.")
+                ? RunOutcome.Failed("iperf3 reported no second with data moved.")
                 : new RunOutcome
                 {
                     Values = new Dictionary<string, double>(StringComparer.Ordinal)
@@ -235,7 +235,7 @@ public sealed class NetworkWorkload : IWorkload
             catch (SocketException exception)
             {
                 throw new MeasurementException(
-                    MeasurementReason.NetworkAddressMissing, $"{address} is no address of this machine, so no peer can listen on it.", exception);
+                    MeasurementReason.NetworkAddressMissing, $"{address} is not an address of this machine, so no peer can listen on it.", exception);
             }
         }
     }

@@ -136,7 +136,7 @@ public sealed class ObserveWorkload : IWorkload
                 default:
                     if (!counters.TryGetValue("VcpuDelayNanoseconds", out var delay))
                     {
-                        return RunOutcome.Failed("libvirt does not tell how long the vCPUs waited for a host CPU.");
+                        return RunOutcome.Failed("libvirt does not report how long the vCPUs waited for a host CPU.");
                     }
 
                     values["DelaySharePercent"] = 100 * delay / (delay + counters["GuestCpuNanoseconds"]);

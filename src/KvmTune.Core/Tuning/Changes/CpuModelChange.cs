@@ -100,7 +100,7 @@ public sealed record CpuModelChange : VMChange
             ? new CpuTopology(1, 1, cpus.Count / threads, threads)
             : throw new KvmTuneException(
                 "PinsGiveNoTopology", KvmTuneErrorCategory.InvalidOperation,
-                $"The pins of '{vm.Name}' give no topology: every vCPU must be pinned to one host CPU, and siblings must stand side by side. Pin with Set-VcpuPin -Map first, or say -Topology.");
+                $"The pins of '{vm.Name}' give no topology: every vCPU must be pinned to one host CPU, and siblings must stand side by side. Pin with Set-VcpuPin -Map first, or use -Topology.");
     }
 
     /// <summary>The change with what makes a guest see its threads as such: on AMD topoext goes with a topology that has them.</summary>

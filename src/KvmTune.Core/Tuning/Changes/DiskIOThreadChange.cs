@@ -1,4 +1,4 @@
-// Gives a disk an I/O thread of its own, with queues, or takes both away.
+// Gives a disk its own I/O thread, with queues, or removes both.
 using KvmTune.Hosts;
 using KvmTune.Topology;
 using static KvmTune.NumberText;
@@ -8,7 +8,7 @@ namespace KvmTune.Tuning.Changes;
 /// <summary>
 /// Assigns I/O threads to a virtio disk, or to the virtio-scsi controller that a SCSI disk sits on, and makes or removes the VM's I/O
 /// threads for that in the same change (libvirt formatdomain: iothreads, iothreadids, driver). QEMU takes them at its start. To be made by
-/// <see cref="DiskIOThreadRequest"/>, which knows what is there already.
+/// <see cref="DiskIOThreadRequest"/>, which knows the present threads.
 /// </summary>
 public sealed record DiskIOThreadChange : VMChange
 {
@@ -35,7 +35,7 @@ public sealed record DiskIOThreadChange : VMChange
     /// <summary>The I/O threads in the <c>&lt;driver&gt;</c>'s list, for a disk that several serve: each id, and whether it is in the list.</summary>
     public IReadOnlyDictionary<int, bool> SharedBy { get; init => field = Map.Of(value); } = Map<int, bool>.None;
 
-    /// <summary>The VM's I/O threads that are made or taken away: each id, and whether it is there. One that something else uses by then stays.</summary>
+    /// <summary>The VM's I/O threads that are made or removed: each id, and whether it exists afterwards. A thread that another disk uses by then stays.</summary>
     public IReadOnlyDictionary<int, bool> Threads { get; init => field = Map.Of(value); } = Map<int, bool>.None;
 
     /// <inheritdoc/>

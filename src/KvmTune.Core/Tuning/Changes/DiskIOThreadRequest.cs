@@ -17,7 +17,7 @@ public sealed record DiskIOThreadRequest(string Disk)
     /// <summary>The number of queues; null leaves it as it is.</summary>
     public int? Queues { get; init; }
 
-    /// <summary>Takes the I/O thread away, and the thread itself when nothing else uses it and nothing is said about it.</summary>
+    /// <summary>Removes the I/O thread from the disk, and from the VM too unless another disk uses it or the caller keeps it.</summary>
     public bool IsRelease { get; init; }
 
     /// <summary>For a release: leaves the VM's I/O thread in being.</summary>

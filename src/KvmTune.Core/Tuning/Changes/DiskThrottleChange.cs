@@ -1,4 +1,4 @@
-// Limits the I/O of a disk, or takes limits away.
+// Limits the I/O of a disk, or removes limits.
 using System.Globalization;
 using KvmTune.Hosts;
 using KvmTune.Libvirt;
@@ -9,7 +9,7 @@ namespace KvmTune.Tuning.Changes;
 
 /// <summary>
 /// Sets limits of a disk's <c>&lt;iotune&gt;</c> (virsh <c>blkdeviotune</c>). libvirt takes limits by category (bytes, I/O operations, and
-/// the bursts of each): a category that is touched is set as a whole, and what is not named in it is no limit (libvirt 9.0,
+/// the bursts of each): a category that is touched is set as a whole, which removes limits that are not named in it (libvirt 9.0,
 /// qemuDomainSetBlockIoTuneDefaults). So the change always holds whole categories; <see cref="WholeCategories"/> makes them so.
 /// </summary>
 public sealed record DiskThrottleChange : VMChange

@@ -14,7 +14,7 @@ public sealed record EmulatorPinChange : PinChange
     /// <summary>The number under which the emulator stands in <see cref="PinChange.Pins"/>: there is only one.</summary>
     public const int Emulator = 0;
 
-    /// <summary>A change of the pin; null takes it away.</summary>
+    /// <summary>A change of the pin; null removes it.</summary>
     public static EmulatorPinChange Of(CpuSet? cpus) => new() { Pins = new Dictionary<int, CpuSet?> { [Emulator] = cpus } };
 
     /// <inheritdoc/>

@@ -1,4 +1,4 @@
-// Gives NICs several queues, ring sizes and a backend, or takes them away; and lets the guest follow.
+// Gives NICs several queues, ring sizes and a backend, or removes them; the guest follows.
 using KvmTune.Guest;
 using KvmTune.Hosts;
 using KvmTune.Topology;
@@ -8,7 +8,7 @@ namespace KvmTune.Tuning.Changes;
 
 /// <summary>
 /// Sets attributes of the <c>&lt;driver&gt;</c> of one or more NICs. A running NIC cannot take them (libvirt 9.0 qemuDomainChangeNet).
-/// After the restart the guest is told to use the queues (<c>ethtool -L</c>), and both sides are read back.
+/// After the restart the guest switches the queues on (<c>ethtool -L</c>), and both sides are read back.
 /// </summary>
 public sealed record NicQueuesChange : VMChange
 {

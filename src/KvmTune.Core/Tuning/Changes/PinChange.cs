@@ -9,7 +9,7 @@ namespace KvmTune.Tuning.Changes;
 /// <summary>Sets or clears the pins of some threads of a VM.</summary>
 public abstract record PinChange : VMChange
 {
-    /// <summary>The host CPUs of each thread by its number; null takes the pin away.</summary>
+    /// <summary>The host CPUs of each thread by its number; null removes the pin.</summary>
     public required IReadOnlyDictionary<int, CpuSet?> Pins { get; init => field = Map.Of(value); }
 
     /// <inheritdoc/>
@@ -67,7 +67,7 @@ public abstract record PinChange : VMChange
     /// <inheritdoc/>
     public override IReadOnlyList<string> VirshCommands(VMIdentity vm, bool live, bool config, DomainDocument before, DomainDocument after)
     {
-        // virsh cannot take a pin away: its 'r' writes all host CPUs. In the persistent configuration "no pin" is an edit.
+        // virsh cannot remove a pin: its 'r' writes all host CPUs. In the persistent configuration "no pin" is an edit.
         var clears = Pins.Any(pin => pin.Value is null);
         var commands = new List<string>();
         if (live || !clears)

@@ -86,7 +86,7 @@ public sealed record PlacementChange : VMChange
     /// <inheritdoc/>
     public override IReadOnlyList<string> VirshCommands(VMIdentity vm, bool live, bool config, DomainDocument before, DomainDocument after)
     {
-        // virsh pins in a persistent configuration, but can neither take a pin away there nor set a policy that is not set.
+        // virsh pins in a persistent configuration, but can neither remove a pin there nor set a policy that is not set.
         var isEdited = config && Parts.Any(part => part is not PinChange pins || pins.Pins.Any(pin => pin.Value is null));
         var commands = live || !isEdited ? Parts.SelectMany(part => part.VirshCommands(vm, live, config && !isEdited, before, after)).ToList() : [];
         return isEdited ? [.. commands, VirshEdit.Command(vm, before, after)] : commands;

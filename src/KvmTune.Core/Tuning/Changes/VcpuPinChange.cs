@@ -1,4 +1,4 @@
-// Pins vCPUs to host CPUs, or takes pins away.
+// Pins vCPUs to host CPUs, or removes pins.
 using KvmTune.Hosts;
 using KvmTune.Libvirt;
 using KvmTune.Topology;
@@ -9,7 +9,7 @@ namespace KvmTune.Tuning.Changes;
 /// <summary>Sets or clears the pins of some vCPUs (<c>&lt;cputune&gt;&lt;vcpupin&gt;</c>, virsh <c>vcpupin</c>).</summary>
 public sealed record VcpuPinChange : PinChange
 {
-    /// <summary>A change of these pins; null takes one away.</summary>
+    /// <summary>A change of these pins; null removes one.</summary>
     public static VcpuPinChange Of(IReadOnlyDictionary<int, CpuSet?> pins) => new() { Pins = pins };
 
     /// <inheritdoc/>
@@ -25,7 +25,7 @@ public sealed record VcpuPinChange : PinChange
         {
             throw new KvmTuneException(
                 "VcpuNotFound", KvmTuneErrorCategory.ObjectNotFound,
-                $"The VM '{configuration.Name}' has no vCPU {Text(vcpu)}: it has {Text(configuration.MaxVcpus)} vCPUs, numbered from 0. In its XML libvirt would ignore such a pin without a word.");
+                $"The VM '{configuration.Name}' has no vCPU {Text(vcpu)}: it has {Text(configuration.MaxVcpus)} vCPUs, numbered from 0. In its XML libvirt would ignore such a pin without a message.");
         }
     }
 

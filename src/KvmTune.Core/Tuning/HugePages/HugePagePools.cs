@@ -8,7 +8,7 @@ namespace KvmTune.Tuning.HugePages;
 
 /// <summary>How large a pool is to be.</summary>
 /// <param name="PageSizeKiB">The page size in KiB.</param>
-/// <param name="Count">How many pages the pool is to have.</param>
+/// <param name="Count">The number of pages in the pool.</param>
 /// <param name="Node">The NUMA node; null for the host as a whole, where the kernel spreads the pages over the nodes.</param>
 public sealed record HugePagePoolRequest(long PageSizeKiB, long Count, int? Node)
 {
@@ -49,7 +49,7 @@ public sealed class HugePagePools
         _set = set;
     }
 
-    /// <summary>The pools of all nodes and sizes, read anew.</summary>
+    /// <summary>The pools of all nodes and sizes, read again.</summary>
     /// <exception cref="KvmTuneException">The host cannot be reached.</exception>
     public IReadOnlyList<HugePagePool> Read()
     {
@@ -120,7 +120,7 @@ public sealed class HugePagePools
             Restore(plan.Before);
             throw new KvmTuneException(
                 PoolShort, KvmTuneErrorCategory.InvalidResult,
-                string.Create(CultureInfo.InvariantCulture, $"The kernel found memory for {got} of {PageSize.Pages(request.Count, request.PageSizeKiB)} {Where(request.Node)}{PerNode(after)}. The pool has its former size again. Free memory is too little or in too small pieces: stop what is not needed, or reserve the pages at boot ({KernelCommandLine.For(request.PageSizeKiB, Wanted(plan))})."));
+                string.Create(CultureInfo.InvariantCulture, $"The kernel found memory for {got} of {PageSize.Pages(request.Count, request.PageSizeKiB)} {Where(request.Node)}{PerNode(after)}. The pool has its former size again. There is too little free memory, or it is too fragmented: stop VMs and programs that are not needed, or reserve the pages at boot ({KernelCommandLine.For(request.PageSizeKiB, Wanted(plan))})."));
         }
 
         return new HugePagePoolResult { Plan = plan, After = after };
@@ -160,7 +160,7 @@ public sealed class HugePagePools
             && pools.Sum(pool => pool.NodeFreeMemoryKiB!.Value) is var free
             && growth > free * HeadroomLimit)
         {
-            yield return $"The pool takes {PageSize.Rounded(growth)} of the {PageSize.Rounded(free)} that are free {Where(request.Node)}. Pages in a pool are lost to everything else and cannot be swapped: leave the host headroom.";
+            yield return $"The pool takes {PageSize.Rounded(growth)} of the {PageSize.Rounded(free)} that are free {Where(request.Node)}. Nothing else can use the pages of a pool, and they cannot be swapped: leave the host enough memory.";
         }
 
         if (pools.Sum(pool => pool.InUse ?? 0) is var used && request.Count < used)

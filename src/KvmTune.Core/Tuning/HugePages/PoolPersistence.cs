@@ -21,7 +21,7 @@ public sealed class PoolPersistence(HostMemoryFacts kernel, string root = "/")
     private const string TmpfilesFile = "etc/tmpfiles.d/kvmtune-hugepages.conf";
     private const string SysctlKey = "vm.nr_hugepages = ";
 
-    /// <summary>Whether pages of a size can be had reliably once the system runs.</summary>
+    /// <summary>Whether a running host can reserve pages of a size reliably.</summary>
     public static bool IsPossible(long pageSizeKiB) => pageSizeKiB <= LargestAtRunTimeKiB;
 
     /// <summary>The file that a request is written to.</summary>
@@ -51,7 +51,7 @@ public sealed class PoolPersistence(HostMemoryFacts kernel, string root = "/")
         }
     }
 
-    /// <summary>What a file sets the pool of a request to at the next boot, whoever wrote it; null where no file says anything of it.</summary>
+    /// <summary>What a file sets the pool of a request to at the next boot, also a file of others; null where no file names it.</summary>
     /// <remarks>Of sysctl settings the last file by name counts, and sysctl.conf after all (sysctl.d(5)); of tmpfiles.d entries likewise.</remarks>
     public PoolAtBoot? AtBoot(HugePagePoolRequest request)
     {

@@ -71,7 +71,7 @@ public static class CpuModelRules
                     ? RuleCheck.Kept("the CPU has topoext")
                     : RuleCheck.Broken($"With {context.After.Cpu.Topology} the guest needs the CPU feature topoext on this AMD host, or it takes the threads for cores. Add -Feature topoext{(context.After.Cpu.Mode is null ? ", and a model that it is added to, for example -Model host-model" : null)}, or use a topology of one thread a core."));
 
-    /// <summary>Where topoext cannot be had, a guest on AMD has no threads.</summary>
+    /// <summary>Without topoext a guest on AMD has no threads.</summary>
     public static TuningRule ThreadsBecomeCores { get; } = new(
         nameof(ThreadsBecomeCores), TuningArea.Cpu, RuleSeverity.Warning,
         "QEMU gives a guest with an AMD CPU several threads in a core only with the feature topoext, which an emulated one cannot have.",

@@ -20,7 +20,7 @@ public static class CpuRules
         static context => OfPins<PinChange>(context, static (_, change, pins) => RuleCheck.BrokenBy(
             [.. pins.Where(pin => pin.Value.IsEmpty).Select(pin => $"the list for {change.ThreadName(pin.Key)} is empty")],
             "every pin names a host CPU",
-            "Name at least one host CPU, or take the pin away with the Clear- cmdlet.")));
+            "Name at least one host CPU, or remove the pin with the Clear- cmdlet.")));
 
     /// <summary>A pin may name only host CPUs that are online.</summary>
     public static TuningRule PinToOnlineHostCpu { get; } = new(
@@ -53,7 +53,7 @@ public static class CpuRules
     /// <summary>A host CPU that carries pinned vCPUs of several running VMs is overcommitted.</summary>
     public static TuningRule PinOvercommitsHostCpu { get; } = new(
         nameof(PinOvercommitsHostCpu), TuningArea.Cpu, RuleSeverity.Warning,
-        "Pinned vCPUs cannot evade each other: on a shared host CPU each waits for the other while other CPUs may idle.",
+        "Pinned vCPUs cannot move away from each other: on a shared host CPU each waits for the other while other CPUs may idle.",
         "design rule, after OpenStack Nova's dedicated CPUs",
         static context => OfPins<VcpuPinChange>(context, static (context, _, pins) =>
         {
@@ -108,14 +108,14 @@ public static class CpuRules
     /// <summary>On a host with many running, unpinned VMs, pinning is the wrong tool.</summary>
     public static TuningRule PinningTakesFreedom { get; } = new(
         nameof(PinningTakesFreedom), TuningArea.Cpu, RuleSeverity.Warning,
-        "Pinning takes the scheduler's freedom away: one core can be overloaded while others idle.",
+        "Pins restrict the scheduler: one core can be overloaded while others idle.",
         "the course that the method comes from",
         static context => OfPins<VcpuPinChange>(context, static (context, _, _) =>
         {
             var unpinned = context.Neighbours.CountUnpinned(context.HostCpus.OnlineCpus);
             var evidence = string.Create(CultureInfo.InvariantCulture, $"{unpinned} other running VMs are not pinned");
             return RuleCheck.BrokenBy(
-                unpinned >= ManyUnpinnedVMs ? [$"{evidence}: they share the host CPUs with this one whatever it is pinned to"] : [],
+                unpinned >= ManyUnpinnedVMs ? [$"{evidence}: they run on its host CPUs too"] : [],
                 evidence,
                 "On such a host leave it to the scheduler.");
         }));

@@ -93,7 +93,7 @@ public static class DiskIOThreadRules
     /// <summary>More queues than vCPUs serve nobody.</summary>
     public static TuningRule DiskQueuesAboveVcpus { get; } = new(
         nameof(DiskQueuesAboveVcpus), TuningArea.Disk, RuleSeverity.Warning,
-        "Each vCPU submits to one queue: those beyond the number of vCPUs are accepted without a word and not used.",
+        "Each vCPU submits to one queue: those beyond the number of vCPUs are accepted without a message and not used.",
         "tried on libvirt 9.0.0 with QEMU 7.2",
         static context => For(context, static (context, change, disk) => change.Options.GetValueOrDefault("queues") is not { } text
             || !int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var queues)

@@ -74,7 +74,7 @@ public static class DiskRules
             || context.Disk is not { Cache: "none" or "directsync", Source: { } image } disk
                 ? null
                 : disk.SourceType is not ("file" or "block" or "volume")
-                    ? RuleCheck.Kept($"O_DIRECT was not probed: '{image}' is no file (type '{disk.SourceType}')")
+                    ? RuleCheck.Kept($"O_DIRECT was not probed: '{image}' is not a file (type '{disk.SourceType}')")
                     : context.Abilities.ProbeDirectIO(new(disk.SourceType, disk.Source, disk.Format)) switch
                     {
                         { IsTaken: false } probe => RuleCheck.Broken($"cache='{disk.Cache}' of disk '{disk.Target}' needs O_DIRECT, which the file system refuses: {probe.Evidence}. Move that image, or use -Cache writeback or writethrough with -IO threads."),
@@ -120,7 +120,7 @@ public static class DiskRules
     /// <summary>The I/O mode is one of local images.</summary>
     public static TuningRule IOModeNeedsLocalImage { get; } = new(
         nameof(IOModeNeedsLocalImage), TuningArea.Disk, RuleSeverity.Error,
-        "QEMU reads and writes a network disk by a library of its own: the I/O mode is not even passed to it.",
+        "QEMU reads and writes a network disk with its own library: the I/O mode is not even passed to it.",
         "tried with virsh domxml-to-native, libvirt 9.0.0",
         static context => context.Change is not DiskDriverChange { IsReturn: false } change || change.Options.GetValueOrDefault("io") is not { } mode || context.Disk is not { } disk
             ? null

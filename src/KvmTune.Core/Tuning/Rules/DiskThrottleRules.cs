@@ -34,7 +34,7 @@ public static class DiskThrottleRules
     /// <summary>A burst needs a limit below it.</summary>
     public static TuningRule ThrottleBurstNeedsLimit { get; } = new(
         nameof(ThrottleBurstNeedsLimit), TuningArea.Disk, RuleSeverity.Error,
-        "A burst lifts a limit for a while: it needs that limit, is not below it, and its length needs the burst.",
+        "A burst raises a limit for a while: it needs that limit, must not be below it, and a burst length needs a burst.",
         "libvirt 9.0 qemuDomainSetBlockIoTune (CHECK_MAX); QEMU throttle_check",
         static context => For(context, static (_, disk) => RuleCheck.BrokenBy(
             [
@@ -46,7 +46,7 @@ public static class DiskThrottleRules
                    select missing,
             ],
             "each burst has its limit",
-            "A burst stays where only limits are set: set it anew with them, or take it away (a burst of 0), or begin with -Clear.")));
+            "A burst stays where only limits are set: set it again with them, remove it (a burst of 0), or begin with -Clear.")));
 
     /// <summary>QEMU's highest limit.</summary>
     public static TuningRule ThrottleInRange { get; } = new(
@@ -58,10 +58,10 @@ public static class DiskThrottleRules
             "within QEMU's range",
             $"The most is {MostOfLimit}; for no limit, leave it out.")));
 
-    /// <summary>Setting one limit takes the others of its category away.</summary>
+    /// <summary>Setting one limit removes the others of its category.</summary>
     public static TuningRule ThrottleResetsCategory { get; } = new(
         nameof(ThrottleResetsCategory), TuningArea.Disk, RuleSeverity.Warning,
-        "libvirt sets the limits of one category together: those that are not named become no limit.",
+        "libvirt sets all limits of one category together: it removes those that are not named.",
         "libvirt 9.0 qemuDomainSetBlockIoTuneDefaults",
         static context => For(context, (change, disk) =>
         {
@@ -72,8 +72,8 @@ public static class DiskThrottleRules
 
             var before = DiskSettings.Find(context.VM.Configured ?? context.VM.Current, change.Disk);
             return RuleCheck.BrokenBy(
-                [.. change.Limits.Where(limit => limit.Value is null && before is not null && Has(before, limit.Key)).Select(limit => $"{limit.Key}={before!.Throttle[limit.Key]} of disk '{disk.Target}' becomes no limit")],
-                "no limit that was set is taken away",
+                [.. change.Limits.Where(limit => limit.Value is null && before is not null && Has(before, limit.Key)).Select(limit => $"{limit.Key}={before!.Throttle[limit.Key]} of disk '{disk.Target}' is removed")],
+                "no limit that was set is removed",
                 "Name it too to keep it.");
         }));
 

@@ -145,7 +145,7 @@ public static class MemoryRules
     /// <summary>Pages in a pool are lost to everything else.</summary>
     public static TuningRule HugePagesLeaveHeadroom { get; } = new(
         nameof(HugePagesLeaveHeadroom), TuningArea.Memory, RuleSeverity.Warning,
-        "Pages in a pool are lost to everything else and cannot be swapped: the host needs memory of its own.",
+        "Nothing else can use the pages of a pool, and they cannot be swapped: the host needs memory too.",
         "kernel document hugetlbpage; OpenStack Nova, reserved_huge_pages",
         static context =>
         {
@@ -170,7 +170,7 @@ public static class MemoryRules
         static context => context.Change is not HugePagesChange || !context.After.Memory.Locked || context.After.Memory.HardLimitKiB is not { } limit
             ? null
             : limit < context.After.Memory.MaximumKiB + QemuOverheadKiB
-                ? RuleCheck.Broken($"The hard limit of {PageSize.Rounded(limit)} leaves QEMU less than {PageSize.Rounded(QemuOverheadKiB)} beside the guest's {PageSize.Rounded(context.After.Memory.MaximumKiB)} of locked memory: the kernel may kill the VM. Raise it (virsh memtune --hard-limit) or do without.")
+                ? RuleCheck.Broken($"The hard limit of {PageSize.Rounded(limit)} leaves QEMU less than {PageSize.Rounded(QemuOverheadKiB)} beside the guest's {PageSize.Rounded(context.After.Memory.MaximumKiB)} of locked memory: the kernel may kill the VM. Raise it (virsh memtune --hard-limit), or do not lock the memory.")
                 : RuleCheck.Kept($"the hard limit is {PageSize.Rounded(limit)}"));
 
     /// <summary>Transparent huge pages do the same without a pool.</summary>
@@ -187,7 +187,7 @@ public static class MemoryRules
     /// <summary>Without a pool and without transparent huge pages only small pages are left.</summary>
     public static TuningRule OnlySmallPagesLeft { get; } = new(
         nameof(OnlySmallPagesLeft), TuningArea.Memory, RuleSeverity.Warning,
-        "Without huge pages from a pool, transparent ones are what keeps a guest's memory off small pages.",
+        "Without a pool, only transparent huge pages keep a guest's memory off small pages.",
         "kernel document transhuge",
         static context => context.Change is not HugePagesChange { Enabled: false } || context.HostMemory?.TransparentHugePages is not { } mode
             ? null
@@ -198,7 +198,7 @@ public static class MemoryRules
     /// <summary>Huge pages are not merged.</summary>
     public static TuningRule HugePagesAreNotMerged { get; } = new(
         nameof(HugePagesAreNotMerged), TuningArea.Memory, RuleSeverity.Warning,
-        "The kernel's page merging (KSM) passes huge pages by: what it saved on this VM is needed again, and its work is for nothing.",
+        "The kernel's page merging (KSM) does not merge huge pages: the memory that it saved on this VM is needed again.",
         "kernel document ksm; RHEL 7 Virtualization Tuning and Optimization Guide, KSM",
         static context => context.Change is not HugePagesChange { Enabled: true } || context.HostMemory?.MergesPages is not { } merges
             ? null

@@ -40,7 +40,7 @@ public static class NetworkRules
     /// <summary>From two queues up to what the kernel has.</summary>
     public static TuningRule NicQueuesInRange { get; } = new(
         nameof(NicQueuesInRange), TuningArea.Network, RuleSeverity.Error,
-        "One queue is what a NIC has anyway, and a tap device has 256 at most (8 before Linux 4.0).",
+        "A NIC has one queue without this setting, and a tap device has 256 at most (8 before Linux 4.0).",
         "OpenStack Nova, vif driver; Linux drivers/net/tun.c",
         static context => ForNics(context, static nic => Sets(nic.Options, "queues"), static (context, nics) =>
         {
@@ -48,7 +48,7 @@ public static class NetworkRules
             return RuleCheck.BrokenBy(
                 [.. nics.Where(nic => nic.After.Queues is not { } queues || queues < 2 || queues > most).Select(nic => $"NIC {nic.After.Mac} would have {Text(nic.After.Queues)} queue{(nic.After.Queues == 1 ? null : "s")}")],
                 $"2 to {Text(most)} queues",
-                $"Give it 2 to {Text(most)}: one for each vCPU of the VM, which has {Text(context.After.CurrentVcpus)}. One queue is what Disable-NicMultiqueue leaves.");
+                $"Give it 2 to {Text(most)}: one for each vCPU of the VM, which has {Text(context.After.CurrentVcpus)}. For one queue use Disable-NicMultiqueue.");
         }));
 
     /// <summary>More queues than vCPUs serve nobody.</summary>
@@ -110,14 +110,14 @@ public static class NetworkRules
     /// <summary>Without an explicit backend, a missing vhost goes unnoticed.</summary>
     public static TuningRule VhostFallsBackSilently { get; } = new(
         nameof(VhostFallsBackSilently), TuningArea.Network, RuleSeverity.Warning,
-        "Where no backend is named, libvirt uses vhost if the kernel has it and QEMU itself if not, without a word.",
+        "Where no backend is named, libvirt uses vhost if the kernel has it and QEMU itself if not, without a message.",
         "libvirt formatdomain, driver name",
         static context => ForNics(context, static nic => Sets(nic.Options, "queues"), static (context, nics) => RuleCheck.BrokenBy(
             [.. nics.Where(nic => nic.After.Backend is null && nic.After.InterfaceType is not ("vhostuser" or "vdpa")).Select(nic => $"NIC {nic.After.Mac} names no backend")],
             "the backend is named",
             context.Abilities.HasVhostNet == false
                 ? "This host has no /dev/vhost-net: QEMU itself moves the packets, in one thread for all queues."
-                : "If vhost is missing, QEMU itself moves the packets, in one thread for all queues, and nothing says so. Use -Backend vhost.")));
+                : "If vhost is missing, QEMU itself moves the packets, in one thread for all queues, without a message. Use -Backend vhost.")));
 
     /// <summary>Small messages can get slower.</summary>
     public static TuningRule SmallMessagesCanSlow { get; } = new(

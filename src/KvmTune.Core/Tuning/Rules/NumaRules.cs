@@ -10,7 +10,7 @@ public static class NumaRules
     /// <summary>The nodes must exist.</summary>
     public static TuningRule NumaNodeExists { get; } = new(
         nameof(NumaNodeExists), TuningArea.Memory, RuleSeverity.Error,
-        "A VM that is bound to a node that is not there does not start.",
+        "A VM that is bound to a missing node does not start.",
         "libvirt formatdomain, numatune",
         static context => OfPolicy(context, static (context, change) =>
         {
@@ -39,14 +39,14 @@ public static class NumaRules
     /// <summary>Memory that is placed may stay.</summary>
     public static TuningRule PlacedMemoryMayStay { get; } = new(
         nameof(PlacedMemoryMayStay), TuningArea.Memory, RuleSeverity.Warning,
-        "A live change of nodes rules where new memory comes from; what the guest has already may stay where it is.",
+        "A live change of nodes applies to new memory; memory that the guest has already may stay where it is.",
         "virsh manual, numatune",
         static context => OfPolicy(context, static (context, change) =>
             !context.VM.IsRunning || !change.CanBeLive || context.Change.Scope is ChangeScope.Config
                 ? null
                 : context.VM.Running?.Memory.NumaNodes == change.Nodes
                     ? RuleCheck.Kept("the nodes stay as they are")
-                    : RuleCheck.Broken($"Memory that '{context.After.Name}' has already may stay on node {context.VM.Running?.Memory.NumaNodes?.ToString() ?? "any"}. A restart places it anew.")));
+                    : RuleCheck.Broken($"Memory that '{context.After.Name}' has already may stay on node {context.VM.Running?.Memory.NumaNodes?.ToString() ?? "any"}. A restart places it again.")));
 
     /// <summary>Automatic placement asks numad.</summary>
     public static TuningRule AutoPlacementNeedsNumad { get; } = new(

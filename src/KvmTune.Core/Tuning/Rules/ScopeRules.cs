@@ -40,20 +40,20 @@ public static class ScopeRules
     /// <summary>A saved state brings its own configuration.</summary>
     public static TuningRule SavedStateHidesChange { get; } = new(
         nameof(SavedStateHidesChange), TuningArea.General, RuleSeverity.Error,
-        "A VM that was saved (managed save) goes on at its next start with the configuration that it was saved with; what is configured since comes into force only without the saved state.",
+        "A VM that was saved (managed save) goes on at its next start with the configuration that it was saved with; later changes come into force only without the saved state.",
         "virsh manual, managedsave; libvirt 9.0 qemuDomainObjStart; tried on libvirt 9.0.0",
         static context => !context.VM.HasManagedSave
             ? null
-            : RuleCheck.Broken($"The state of '{context.After.Name}' is saved (managed save), and its next start goes on from there with the configuration of then: this change would not be in force. Start the VM and let its guest shut down (Restart-VMDomain, then virsh shutdown {context.After.Name}), and make the change then; or throw the saved state away with virsh managedsave-remove {context.After.Name}, which loses what the guest had in memory, as a power cut does."));
+            : RuleCheck.Broken($"The state of '{context.After.Name}' is saved (managed save), and its next start resumes it with the saved configuration: this change would not be in force. Start the VM and let its guest shut down (Restart-VMDomain, then virsh shutdown {context.After.Name}), and make the change then; or discard the saved state with virsh managedsave-remove {context.After.Name}, which loses all that the guest had in memory, like a power cut."));
 
-    /// <summary>What a manager owns it writes anew.</summary>
+    /// <summary>What a manager owns it writes again.</summary>
     public static TuningRule ManagerOverwritesChange { get; } = new(
         nameof(ManagerOverwritesChange), TuningArea.General, RuleSeverity.Warning,
-        "A manager keeps the configuration of its VMs elsewhere and defines them from there at each start: what is changed beside it is gone then.",
-        "OpenStack Nova, oVirt and KubeVirt, which define a domain anew at each start",
+        "A manager keeps the configuration of its VMs elsewhere and defines them from there at each start: changes made here are then lost.",
+        "OpenStack Nova, oVirt and KubeVirt, which define a domain again at each start",
         static context => context.After.Manager is not { } manager
             ? null
-            : RuleCheck.Broken($"'{context.After.Name}' belongs to {manager}, which overwrites this change at the next start that it makes. Change the VM there (in its flavor, template or specification) once the change has proved good."));
+            : RuleCheck.Broken($"'{context.After.Name}' belongs to {manager}, which overwrites this change when it next starts the VM. Change the VM there (in its flavor, template or specification) once the change has proved good."));
 
     /// <summary>All rules of this file.</summary>
     public static IReadOnlyList<TuningRule> All { get; } = [LiveNeedsRunningVM, ConfigNeedsPersistentVM, ChangeIsNotLive, SavedStateHidesChange, ManagerOverwritesChange];

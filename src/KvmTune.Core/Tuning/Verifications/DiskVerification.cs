@@ -1,4 +1,4 @@
-// What QEMU was really told about a disk, against what the configuration asks for.
+// Compares the options of a disk on QEMU's command line with the configuration.
 using System.Globalization;
 using KvmTune.Hosts;
 using KvmTune.Topology;

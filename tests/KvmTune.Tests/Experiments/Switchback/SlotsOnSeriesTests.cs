@@ -1,4 +1,4 @@
-// Unchanged loads that were recorded, cut into slots by a coin: what is claimed there is false, and may be so in one of twenty.
+// Unchanged loads that were recorded, cut into slots at random: what is claimed there is false, and may be so in one of twenty.
 using System.Text.Json;
 using KvmTune.Experiments.Switchback;
 using KvmTune.Measurement;

@@ -18,7 +18,7 @@ public sealed class SwitchbackTests
         Assert.Equal(ExperimentDesign.Switchback, result.Design);
         Assert.Equal(Verdict.Improved, result.Verdict);
         Assert.InRange(result.Comparison.PrimaryMetric.ShiftPercent!.Value, 18, 22);
-        Assert.Equal(TimeSpan.FromSeconds(1), result.Switching!.Slot);
+        Assert.Equal(1, result.Switching!.SlotSeconds);
         Assert.False(result.Comparison.IsProvisional);
         Assert.Equal(ExperimentDecision.Kept, result.Decision);
         Assert.True(vm.IsKept);
@@ -48,7 +48,7 @@ public sealed class SwitchbackTests
 
         var result = await vm.RunAsync();
 
-        Assert.InRange(result.Switching!.Guard.TotalSeconds, 0.2, 0.35);
+        Assert.InRange(result.Switching!.GuardSeconds, 0.2, 0.35);
         Assert.InRange(result.Comparison.PrimaryMetric.ShiftPercent!.Value, -51.5, -48.5);
         Assert.Equal(Verdict.Regressed, result.Verdict);
     }
@@ -60,7 +60,7 @@ public sealed class SwitchbackTests
 
         var result = await vm.RunAsync(new ExperimentOptions { Design = ExperimentDesign.Switchback, Seed = 3, TimeLimit = TimeSpan.FromMinutes(5) });
 
-        Assert.Equal(TimeSpan.FromSeconds(4), result.Switching!.Slot);
+        Assert.Equal(4, result.Switching!.SlotSeconds);
         Assert.InRange(result.Comparison.PrimaryMetric.ShiftPercent!.Value, -51.5, -48.5);
         Assert.Contains(result.Notes, note => note.Contains("too short", StringComparison.Ordinal));
         Assert.Contains(result.Baseline.Runs, run => run.IsScreened);
@@ -76,7 +76,7 @@ public sealed class SwitchbackTests
 
         Assert.False(result.Switching!.IsSettled);
         Assert.Equal(Verdict.Inconclusive, result.Verdict);
-        Assert.Contains("not got over a switch", result.Comparison.Sentence, StringComparison.Ordinal);
+        Assert.Contains("had not settled", result.Comparison.Sentence, StringComparison.Ordinal);
         Assert.Equal(ExperimentDecision.Undone, result.Decision);
     }
 
@@ -87,13 +87,13 @@ public sealed class SwitchbackTests
 
         var result = await vm.RunAsync();
 
-        Assert.InRange(result.Switching!.ClockError.TotalSeconds, 0.01, 0.03);
+        Assert.InRange(result.Switching!.ClockErrorSeconds, 0.01, 0.03);
         Assert.InRange(result.Comparison.PrimaryMetric.ShiftPercent!.Value, 28, 32);
-        var zero = result.Baseline.Runs.Concat(result.Candidate.Runs).Select(run => run.StartedAt - run.Slot!.StartsAfter).First();
+        var zero = result.Baseline.Runs.Concat(result.Candidate.Runs).Select(run => run.StartedAt - TimeSpan.FromSeconds(run.Slot!.StartsAfterSeconds)).First();
         var began = (zero - new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero)).TotalSeconds;
         foreach (var run in result.Baseline.Runs.Concat(result.Candidate.Runs))
         {
-            var start = began + run.Slot!.StartsAfter.TotalSeconds;
+            var start = began + run.Slot!.StartsAfterSeconds;
             Assert.All(run.Slot.Samples.Where(sample => sample.IsUsed), sample => Assert.DoesNotContain(
                 vm.Switches, made => start + sample.StartSeconds < made.To && start + sample.EndSeconds > made.From));
         }
@@ -149,7 +149,7 @@ public sealed class SwitchbackTests
 
         var result = await vm.RunAsync();
 
-        Assert.Equal(TimeSpan.FromSeconds(2), result.Switching!.Slot);
+        Assert.Equal(2, result.Switching!.SlotSeconds);
         Assert.Equal(6, result.Baseline.Runs.Concat(result.Candidate.Runs).Count(run => run.Duration < TimeSpan.FromSeconds(1.5)));
         Assert.True(result.PairCount >= 6);
         Assert.Equal(Verdict.Improved, result.Verdict);
@@ -185,7 +185,8 @@ public sealed class SwitchbackTests
     {
         var vm = new ScriptedLoad { Factor = 1.2, LongestLoad = number => number == 1 ? 9 : double.PositiveInfinity };
 
-        var result = await vm.RunAsync();
+        // A seed, since the pairs that two loads leave are few enough for some orders to show nothing.
+        var result = await vm.RunAsync(new ExperimentOptions { Design = ExperimentDesign.Switchback, Seed = 1 });
 
         Assert.Equal(Verdict.Improved, result.Verdict);
         Assert.True(vm.Calls.Count(call => call == "load") >= 2);
@@ -272,7 +273,7 @@ public sealed class SwitchbackTests
     }
 
     [Fact]
-    public async Task A_load_that_is_too_jumpy_is_told_how_long_it_takes()
+    public async Task A_load_that_varies_too_much_gets_the_time_that_it_needs()
     {
         var vm = new ScriptedLoad { Factor = 1.05, Noise = 1.2 };
 
@@ -313,8 +314,8 @@ public sealed class SwitchbackTests
         async Task<string> OrderAsync(int seed)
         {
             var result = await new ScriptedLoad { Factor = 1.2 }.RunAsync(new ExperimentOptions { Design = ExperimentDesign.Switchback, Seed = seed });
-            return string.Concat(result.Baseline.Runs.Select(run => (run.Slot!.StartsAfter, 'A'))
-                .Concat(result.Candidate.Runs.Select(run => (run.Slot!.StartsAfter, 'B'))).OrderBy(slot => slot.StartsAfter).Select(slot => slot.Item2));
+            return string.Concat(result.Baseline.Runs.Select(run => (run.Slot!.StartsAfterSeconds, 'A'))
+                .Concat(result.Candidate.Runs.Select(run => (run.Slot!.StartsAfterSeconds, 'B'))).OrderBy(slot => slot.StartsAfterSeconds).Select(slot => slot.Item2));
         }
 
         var (first, same, other) = (await OrderAsync(1), await OrderAsync(1), await OrderAsync(2));
@@ -360,7 +361,7 @@ public sealed class SwitchbackTests
         Assert.All([atRisk, atEnd, inRuns], experiment => Assert.Equal(ExperimentDesign.Pairs, experiment.Design));
         Assert.Contains("It puts data at risk, so it is tried with pairs of runs.", atRisk.Notes);
         Assert.Contains("Scripted does not report while it runs, so it is tried with pairs of runs.", atEnd.Notes);
-        Assert.Contains(inRuns.Notes, note => note.Contains("length of runs", StringComparison.Ordinal));
+        Assert.Contains(inRuns.Notes, note => note.Contains("-RunTime was given", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -378,7 +379,7 @@ public sealed class SwitchbackTests
     {
         var result = await new ScriptedLoad { Factor = 1.2, Interval = 1 }.RunAsync();
 
-        Assert.Equal(2.1, result.Switching!.Slot.TotalSeconds, 3);
+        Assert.Equal(2.1, result.Switching!.SlotSeconds, 3);
         Assert.Equal(Verdict.Improved, result.Verdict);
         Assert.InRange(result.Comparison.PrimaryMetric.ShiftPercent!.Value, 18, 22);
     }

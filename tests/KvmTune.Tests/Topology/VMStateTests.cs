@@ -1,0 +1,15 @@
+// The states that objects show are libvirt's, of which Topology has names of its own: cmdlets do not show types of the binding.
+using KvmTune.Libvirt;
+using KvmTune.Topology;
+using Xunit;
+
+namespace KvmTune.Tests.Topology;
+
+public sealed class VMStateTests
+{
+    [Fact]
+    public void The_states_of_a_VM_are_those_of_the_binding_by_name_and_number() =>
+        Assert.Equal(
+            Enum.GetValues<DomainState>().Select(state => (state.ToString(), (int)state)),
+            Enum.GetValues<VMState>().Select(state => (state.ToString(), (int)state)));
+}
