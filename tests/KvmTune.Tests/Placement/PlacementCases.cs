@@ -1,4 +1,5 @@
-// Random hosts and VMs to place on them, seeded: 1 to 8 nodes, SMT 1, 2 or 4, split caches, offline, isolated and reserved CPUs, 1 to 200 VMs.
+// Random hosts and VMs to place on them, seeded: 1 to 8 nodes, SMT 1, 2 or 4, split caches, several kinds of core, nodes of memory alone, offline,
+// isolated and reserved CPUs, 1 to 200 VMs, pinned or not.
 using KvmTune.Placement;
 using KvmTune.Topology;
 
@@ -29,7 +30,7 @@ public sealed class PlacementCases(int seed)
             UseIsolatedCpus = !isolated.IsEmpty && Chance(0.3),
             AllowOvercommit = Chance(0.2),
             Neighbours = [.. Enumerable.Range(0, Chance(0.5) ? _random.Next(1, 4) : 0).Select(number => Neighbour(number, online))],
-            VMs = [.. Enumerable.Range(0, vms).Select(number => DrawVM(number, largest))],
+            VMs = [.. Enumerable.Range(0, vms).Select(number => Pinned(DrawVM(number, largest), online))],
         };
     }
 
@@ -44,6 +45,7 @@ public sealed class PlacementCases(int seed)
             host = host with { Nodes = [.. host.Nodes.Select(node => node with { Cpus = [.. node.Cpus.Select(cpu => cpu with { Speed = cpu.Core < coresPerCache ? 1024 : 600 })] })] };
         }
 
+        host = Chance(0.15) ? WithMemoryNode(host) : host;
         var request = Draw(host) with { AllowOvercommit = false, CoreKind = CoreKindChoice.Fast };
         var vms = request.VMs.Take(3).Select(vm => vm with
         {
@@ -56,7 +58,54 @@ public sealed class PlacementCases(int seed)
     }
 
     /// <summary>A host.</summary>
-    public VMHostTopology DrawHost() => DrawHost(Pick(1, 1, 2, 2, 4, 8), Pick(1, 2, 2, 4), Pick(1, 2, 3, 4, 8), Pick(1, 1, 2, 4));
+    public VMHostTopology DrawHost()
+    {
+        var host = DrawHost(Pick(1, 1, 2, 2, 4, 8), Pick(1, 2, 2, 4), Pick(1, 2, 3, 4, 8), Pick(1, 1, 2, 4));
+        host = Chance(0.15) ? WithEfficiencyCores(host) : host;
+        return Chance(0.15) ? WithMemoryNode(host) : host;
+    }
+
+    // The later half of each node's cores is slower and has no second threads: they are not there, as on hybrid processors.
+    private static VMHostTopology WithEfficiencyCores(VMHostTopology host)
+    {
+        var nodes = host.Nodes.Select(node =>
+        {
+            var half = (node.Cpus.Max(cpu => cpu.Core!.Value) + 1) / 2;
+            return node with
+            {
+                Cpus = [.. node.Cpus.Where(cpu => cpu.Core < half || cpu.Id == cpu.Siblings.Numbers[0])
+                    .Select(cpu => cpu.Core < half ? cpu with { Speed = 1024 } : cpu with { Speed = 600, Siblings = new CpuSet(cpu.Id) })],
+            };
+        }).ToList();
+        var there = CpuSet.Of(nodes.SelectMany(node => node.Cpus).Select(cpu => cpu.Id));
+        return host.OnlineCpus.Overlaps(there) ? host with
+        {
+            Nodes = nodes,
+            Caches = [.. host.Caches.Select(cache => cache with { Cpus = cache.Cpus.Intersect(there) })],
+            OnlineCpus = host.OnlineCpus.Intersect(there),
+            OfflineCpus = host.OfflineCpus.Intersect(there),
+        }
+        : host;
+    }
+
+    // A node of memory alone, such as a CXL device.
+    private VMHostTopology WithMemoryNode(VMHostTopology host)
+    {
+        var id = host.Nodes.Count;
+        var nodes = host.Nodes.Select(node => node with { Distances = node.Distances.Append(new(id, 50)).ToDictionary() }).ToList();
+        return host with
+        {
+            Nodes = [.. nodes, new HostNode
+            {
+                Id = id,
+                MemoryKiB = 64 * GiB,
+                FreeMemoryKiB = _random.Next(0, 64) * GiB,
+                Cpus = [],
+                PagePools = [new PagePool(id, 4, 1000, null), new PagePool(id, 2048, 0, 0)],
+                Distances = Enumerable.Range(0, id + 1).ToDictionary(other => other, other => other == id ? 10 : 50),
+            }],
+        };
+    }
 
     private VMHostTopology DrawHost(int nodes, int threads, int coresPerCache, int cachesPerNode)
     {
@@ -128,6 +177,13 @@ public sealed class PlacementCases(int seed)
                 cell, CpuSet.Of(Enumerable.Range(0, vcpus).Where(vcpu => vcpu * cells / vcpus == cell)), memory / cells))],
         };
     }
+
+    // Some are pinned already, well or badly.
+    private PlacementVM Pinned(PlacementVM vm, IReadOnlyList<int> online) => !Chance(0.2) ? vm : vm with
+    {
+        CurrentPins = Enumerable.Range(0, vm.Vcpus).ToDictionary(vcpu => vcpu, _ => online[_random.Next(online.Count)]),
+        CurrentServiceCpus = Chance(0.5) ? new CpuSet(online[_random.Next(online.Count)]) : null,
+    };
 
     private PlacementNeighbour Neighbour(int number, IReadOnlyList<int> online)
     {
