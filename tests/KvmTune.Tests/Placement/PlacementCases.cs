@@ -11,8 +11,23 @@ public sealed class PlacementCases(int seed)
     private const long GiB = 1024 * 1024;
     private readonly Random _random = new(seed);
 
+    // What makes a host odd is drawn apart, so that the other draws stay what they are.
+    private readonly Random _odd = new(~seed);
+
     /// <summary>A request on a drawn host.</summary>
     public PlacementRequest Draw() => Draw(DrawHost());
+
+    /// <summary>A request on a drawn host, of VMs of which some are pinned already, well or badly.</summary>
+    public PlacementRequest DrawPinned()
+    {
+        var request = Draw();
+        var online = request.Host.OnlineCpus.Numbers;
+        return request with { VMs = [.. request.VMs.Select(vm => _odd.NextDouble() < 0.5 ? vm : vm with
+        {
+            CurrentPins = Enumerable.Range(0, vm.Vcpus).ToDictionary(vcpu => vcpu, _ => online[_odd.Next(online.Count)]),
+            CurrentServiceCpus = _odd.NextDouble() < 0.5 ? new CpuSet(online[_odd.Next(online.Count)]) : null,
+        })] };
+    }
 
     /// <summary>A request on a host.</summary>
     public PlacementRequest Draw(VMHostTopology host)
@@ -30,7 +45,7 @@ public sealed class PlacementCases(int seed)
             UseIsolatedCpus = !isolated.IsEmpty && Chance(0.3),
             AllowOvercommit = Chance(0.2),
             Neighbours = [.. Enumerable.Range(0, Chance(0.5) ? _random.Next(1, 4) : 0).Select(number => Neighbour(number, online))],
-            VMs = [.. Enumerable.Range(0, vms).Select(number => Pinned(DrawVM(number, largest), online))],
+            VMs = [.. Enumerable.Range(0, vms).Select(number => DrawVM(number, largest))],
         };
     }
 
@@ -45,7 +60,7 @@ public sealed class PlacementCases(int seed)
             host = host with { Nodes = [.. host.Nodes.Select(node => node with { Cpus = [.. node.Cpus.Select(cpu => cpu with { Speed = cpu.Core < coresPerCache ? 1024 : 600 })] })] };
         }
 
-        host = Chance(0.15) ? WithMemoryNode(host) : host;
+        host = _odd.NextDouble() < 0.15 ? WithMemoryNode(host) : host;
         var request = Draw(host) with { AllowOvercommit = false, CoreKind = CoreKindChoice.Fast };
         var vms = request.VMs.Take(3).Select(vm => vm with
         {
@@ -61,8 +76,8 @@ public sealed class PlacementCases(int seed)
     public VMHostTopology DrawHost()
     {
         var host = DrawHost(Pick(1, 1, 2, 2, 4, 8), Pick(1, 2, 2, 4), Pick(1, 2, 3, 4, 8), Pick(1, 1, 2, 4));
-        host = Chance(0.15) ? WithEfficiencyCores(host) : host;
-        return Chance(0.15) ? WithMemoryNode(host) : host;
+        host = _odd.NextDouble() < 0.15 ? WithEfficiencyCores(host) : host;
+        return _odd.NextDouble() < 0.15 ? WithMemoryNode(host) : host;
     }
 
     // The later half of each node's cores is slower and has no second threads: they are not there, as on hybrid processors.
@@ -99,7 +114,7 @@ public sealed class PlacementCases(int seed)
             {
                 Id = id,
                 MemoryKiB = 64 * GiB,
-                FreeMemoryKiB = _random.Next(0, 64) * GiB,
+                FreeMemoryKiB = _odd.Next(0, 64) * GiB,
                 Cpus = [],
                 PagePools = [new PagePool(id, 4, 1000, null), new PagePool(id, 2048, 0, 0)],
                 Distances = Enumerable.Range(0, id + 1).ToDictionary(other => other, other => other == id ? 10 : 50),
@@ -177,13 +192,6 @@ public sealed class PlacementCases(int seed)
                 cell, CpuSet.Of(Enumerable.Range(0, vcpus).Where(vcpu => vcpu * cells / vcpus == cell)), memory / cells))],
         };
     }
-
-    // Some are pinned already, well or badly.
-    private PlacementVM Pinned(PlacementVM vm, IReadOnlyList<int> online) => !Chance(0.2) ? vm : vm with
-    {
-        CurrentPins = Enumerable.Range(0, vm.Vcpus).ToDictionary(vcpu => vcpu, _ => online[_random.Next(online.Count)]),
-        CurrentServiceCpus = Chance(0.5) ? new CpuSet(online[_random.Next(online.Count)]) : null,
-    };
 
     private PlacementNeighbour Neighbour(int number, IReadOnlyList<int> online)
     {

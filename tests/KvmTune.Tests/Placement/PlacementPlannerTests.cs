@@ -29,6 +29,18 @@ public sealed class PlacementPlannerTests
         Assert.True(results.Sum(result => result.Refused) > results.Length / 10, $"Only {results.Sum(result => result.Refused)} VMs were refused.");
     }
 
+    [Fact]
+    public void The_properties_hold_where_vms_are_pinned_already_well_or_badly()
+    {
+        var results = new string?[Draws(1500)];
+        Parallel.For(0, results.Length, number =>
+        {
+            var placement = PlacementPlanner.Plan(new PlacementCases(Seed + number).DrawPinned());
+            results[number] = PlacementProperties.Broken(placement).FirstOrDefault();
+        });
+        Assert.Empty(results.Select((broken, number) => (broken, number)).Where(entry => entry.broken is not null).Select(entry => $"case {entry.number}: {entry.broken}").Take(5));
+    }
+
     [SkippableFact]
     public void The_properties_hold_on_every_real_host_of_the_corpus()
     {
@@ -82,7 +94,7 @@ public sealed class PlacementPlannerTests
             var request = new PlacementCases(Seed + number).Draw();
             var first = PlacementPlanner.Plan(request);
             var again = PlacementPlanner.Plan(request with { VMs = [.. request.VMs.Select(vm => first.VMs.FirstOrDefault(placed => placed.VMName == vm.Name) is { } placed ? AsPlaced(vm, placed) : vm)] });
-            Assert.True(Words(first).SequenceEqual(Words(again)), $"case {number}: {string.Join("; ", Words(first).Except(Words(again)))} becomes {string.Join("; ", Words(again).Except(Words(first)))}");
+            Assert.True(Words(first).SequenceEqual(Words(again)), $"case {number}: {first.Aims}, then {again.Aims}: {string.Join("; ", Words(first).Except(Words(again)))} becomes {string.Join("; ", Words(again).Except(Words(first)))}");
         }
     }
 
