@@ -29,7 +29,7 @@ fetch() {
     local options=(-q -o "Dir::Etc::SourceList=/dev/null" -o "Dir::Etc::SourceParts=$work/sources" -o "Dir::State::Lists=$work/lists"
         -o "Dir::Cache=$work" -o APT::Sandbox::User=root)
     (cd "$work" && apt-get "${options[@]}" update && apt-get "${options[@]}" --download-only source libvirt) >"$work/log" 2>&1 ||
-        unavailable "apt could not fetch the source package: $(tail -n 1 "$work/log")"
+        unavailable "apt could not fetch the source package: $(grep -m 1 '^E:' "$work/log" || tail -n 1 "$work/log")"
     mkdir "$work/libvirt"
     tar -xf "$work"/libvirt_*.orig.tar.* -C "$work/libvirt" --strip-components=2 --wildcards '*/tests/*data*' '*/tests/*data*/**' 2>/dev/null || true
     [ -d "$work/libvirt/genericxml2xmlindata" ] || [ -d "$work/libvirt/qemuxml2argvdata" ] || unavailable 'the source package holds no test data'

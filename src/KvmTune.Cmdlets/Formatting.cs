@@ -29,9 +29,6 @@ public static class Formatting
     /// <summary>A value in its unit, for example <c>12.3 k IOPS</c>, <c>1.84 ms</c>.</summary>
     public static string Value(double? value, string unit) => MetricText.Value(value, unit);
 
-    /// <summary>A measurement in short, for example <c>11.2 k IOPS</c>.</summary>
-    public static string Median(MeasurementSummary? measurement) => measurement is null ? "-" : Value(measurement.Median, measurement.Unit);
-
     /// <summary>A moment in the time of this machine.</summary>
     public static string Moment(DateTimeOffset? moment) => moment?.ToLocalTime().ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture) ?? "-";
 

@@ -216,11 +216,14 @@ db02,"0,1",4
     }
 
     It 'bind by property name, every one that names a setting' {
-        $commands = Get-Command -Module KvmTune -Noun VcpuPin, IOThreadPin, EmulatorPin, VMCpuModel, DiskCacheMode, DiskIOThread, DiskThrottle, HugePages, VMNumaPolicy, NicMultiqueue
+        # A checkpoint of Restore-VMTuning is no setting.
+        $commands = Get-Command -Module KvmTune | Where-Object { $_.ImplementingType.IsSubclassOf([KvmTune.Cmdlets.Common.VMChangeCmdlet]) -and $_.Name -ne 'Restore-VMTuning' }
+        $commands.Count | Should -BeGreaterThan 10
         $common = 'Scope', 'AsPlan', 'Restart', 'ShutdownTimeLimit', 'AllowPowerOff', 'Force', 'ConnectionUri', 'Map', 'Clear', 'RestartBy' + [System.Management.Automation.PSCmdlet]::CommonParameters + [System.Management.Automation.PSCmdlet]::OptionalCommonParameters
         foreach ($command in $commands) {
             foreach ($parameter in $command.Parameters.Values | Where-Object Name -NotIn $common) {
-                $parameter.Attributes.Where({ $_ -is [System.Management.Automation.ParameterAttribute] }).ValueFromPipelineByPropertyName | Should -Contain $true -Because "$command -$($parameter.Name)"
+                $parameter.Attributes.Where({ $_ -is [System.Management.Automation.ParameterAttribute] }).ValueFromPipelineByPropertyName | Should -Contain $true -Because ("-$($parameter.Name) of $command " +
+                    "has no ValueFromPipelineByPropertyName in src/KvmTune.Cmdlets/*/$($command.ImplementingType.Name).cs. Then: ./bootstrap.sh test fast")
             }
         }
     }

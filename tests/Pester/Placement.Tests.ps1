@@ -16,7 +16,7 @@ Describe 'A placement on a host of the test driver' {
     It 'is one plan with one change for each VM, and touches nothing' {
         $before = (Get-VMTopology db01).Configured.ToString()
         $plan = New-VcpuPinPlan db01 -WarningAction Ignore
-        $plan.GetType().FullName | Should -Be KvmTune.Placement.VcpuPinPlan
+        $plan.GetType().FullName | Should -Be KvmTune.Placement.PlacementPlan
         $plan.Change.GetType().Name | Should -Be PlacementChange
         $plan.Placement.VcpuPins.Count | Should -Be 2
         $plan.HasChanges | Should -BeTrue

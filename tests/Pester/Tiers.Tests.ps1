@@ -27,7 +27,8 @@ Describe 'The tests of every run' {
     It 'run <_> on the lab' -ForEach $cmdlets {
         $name = $_
         $tagged | Where-Object { 'Lab' -in $_.Tags -and 'All' -notin $_.Tags -and $name -in $_.Runs } |
-            Should -Not -BeNullOrEmpty -Because "a cmdlet is proven on a real guest in every run: a test of $name is tagged Lab, and not All"
+            Should -Not -BeNullOrEmpty -Because ("tests/Pester has no test of $name on a real guest: write one in tests/Pester/$($name -replace '^\w+-').Tests.ps1, or in the file of its area, " +
+                'tagged Lab and with its guest, and not All. Then: ./bootstrap.sh test')
     }
 }
 

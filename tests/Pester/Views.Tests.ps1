@@ -65,6 +65,14 @@ Describe 'The view of a <_>' -ForEach 'Connection', 'Host', 'VM', 'Plan', 'Resul
         }
     }
 
+    It 'has heads of one line at 80 characters' {
+        $table = (Get-FormatData $things[$_].GetType().FullName).FormatViewDefinition[0].Control
+        if ($table -is [System.Management.Automation.TableControl]) {
+            $lines = (($things[$_] | Out-String -Width 80) -replace '\e\[[0-9;]*m').Trim() -split "`n"
+            $lines[1] | Should -Match '^[- ]+$'
+        }
+    }
+
     It 'formats as a list without an error' {
         $before = $Error.Count
         ($things[$_] | Format-List | Out-String -Width 100).Trim() | Should -Not -BeNullOrEmpty

@@ -11,7 +11,7 @@ namespace KvmTune.Cmdlets.Placement;
 
 /// <summary>Computes a placement for VMs and explains it. Nothing is touched.</summary>
 [Cmdlet(VerbsCommon.New, "VcpuPinPlan")]
-[OutputType(typeof(VcpuPinPlan))]
+[OutputType(typeof(PlacementPlan))]
 public sealed class NewVcpuPinPlanCommand : VMCmdlet
 {
     private readonly List<(HostConnection Host, VMTopology VM)> _vms = [];
@@ -83,7 +83,7 @@ public sealed class NewVcpuPinPlanCommand : VMCmdlet
             KeepsNumaPolicy = KeepNumaPolicy,
             Scope = Scope,
         };
-        var planned = new VcpuPinPlanner(host).Plan(vms, options, CancellationToken);
+        var planned = new HostPlacementPlanner(host).Plan(vms, options, CancellationToken);
         foreach (var advice in planned.Placement.Advice)
         {
             WriteWarning($"{advice.Evidence} ({advice.RuleId})");

@@ -10,7 +10,7 @@ namespace KvmTune.Cmdlets.Placement;
 public static class PlacementFormatting
 {
     /// <summary>The host CPU of each vCPU, for example <c>0:2 1:3</c>.</summary>
-    public static string Pins(VcpuPinPlan plan) => string.Join(
+    public static string Pins(PlacementPlan plan) => string.Join(
         ' ', plan.Placement.VcpuPins.OrderBy(pin => pin.Key).Select(pin => string.Create(CultureInfo.InvariantCulture, $"{pin.Key}:{pin.Value}")));
 
     /// <summary>The picture of a map, in the colours of the session.</summary>
@@ -21,7 +21,7 @@ public static class PlacementFormatting
     /// <summary>The picture of a plan: the nodes that its VM is on, with everybody who sits there.</summary>
     /// <param name="plan">The plan.</param>
     /// <param name="style">The session's <c>$PSStyle</c>.</param>
-    public static string Picture(VcpuPinPlan plan, object? style)
+    public static string Picture(PlacementPlan plan, object? style)
     {
         var map = HostMap.Of(plan.HostPlacement) with { IsAscii = !SessionStyle.CanDraw(HostMapPicture.UnicodeStrokes) };
         return HostMapPicture.Draw(map, Colours(style), plan.Nodes);

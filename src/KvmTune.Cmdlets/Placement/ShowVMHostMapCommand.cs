@@ -25,7 +25,7 @@ public sealed class ShowVMHostMapCommand : CancellableCmdlet
 
     /// <summary>Plans of New-VcpuPinPlan: their host is drawn as the whole placement would make it.</summary>
     [Parameter(Mandatory = true, ParameterSetName = PlanSet, ValueFromPipeline = true)]
-    public VcpuPinPlan[] Plan { get; set; } = [];
+    public PlacementPlan[] Plan { get; set; } = [];
 
     /// <summary>Host CPUs that are marked as the host's own.</summary>
     [Parameter(ParameterSetName = HostSet)]
@@ -47,7 +47,7 @@ public sealed class ShowVMHostMapCommand : CancellableCmdlet
             return;
         }
 
-        Try(ConnectionUri, () => Write(VcpuPinPlanner.ReadMap(HostConnections.Get(ConnectionUri), ReservedCpu, CancellationToken)));
+        Try(ConnectionUri, () => Write(HostPlacementPlanner.ReadMap(HostConnections.Get(ConnectionUri), ReservedCpu, CancellationToken)));
     }
 
     /// <inheritdoc/>

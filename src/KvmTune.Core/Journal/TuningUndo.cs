@@ -3,6 +3,7 @@ using KvmTune.Hosts;
 using KvmTune.Libvirt;
 using KvmTune.Topology;
 using KvmTune.Tuning;
+using KvmTune.Tuning.Changes;
 using KvmTune.Tuning.Rules;
 using static KvmTune.NumberText;
 
@@ -72,7 +73,7 @@ public sealed class TuningUndo(TuningJournal journal, HostConnection host, TimeP
             throw LibvirtErrors.Calling(exception, $"reading '{entry.VMName}'");
         }
 
-        var plan = planner.Plan(intent.Inverse, cancellationToken);
+        var plan = planner.Plan(WithLeftThreads(entry, intent), cancellationToken);
 
         // A state that an interrupted suspend has left is let go on before the change is taken back.
         return Suspended(entry) is null
@@ -125,6 +126,25 @@ public sealed class TuningUndo(TuningJournal journal, HostConnection host, TimeP
         }
 
         return result with { Notes = notes };
+    }
+
+    // An I/O thread that an earlier change made, and that the undo of that one left since this one used it, goes with this one.
+    private VMChange WithLeftThreads(JournalEntry entry, ChangeIntent intent)
+    {
+        if (intent is not { Inverse: DiskIOThreadChange inverse, Plan.Change: DiskIOThreadChange change })
+        {
+            return intent.Inverse;
+        }
+
+        var left = journal.Entries(new JournalFilter { VMId = entry.VMId, Area = TuningArea.Disk }, static _ => { })
+            .Where(earlier => earlier.Id < entry.Id && earlier.UndoneAt >= entry.StartedAt)
+            .Select(earlier => earlier.Intent?.Plan.Change).OfType<DiskIOThreadChange>()
+            .SelectMany(earlier => earlier.Threads.Where(thread => thread.Value && change.Serves(thread.Key)).Select(thread => thread.Key))
+            .Distinct().Where(thread => !inverse.Threads.ContainsKey(thread)).ToList();
+        return left.Count == 0 ? inverse : inverse with
+        {
+            Threads = inverse.Threads.Concat(left.Select(thread => KeyValuePair.Create(thread, false))).ToDictionary(thread => thread.Key, thread => thread.Value),
+        };
     }
 
     private static VMTuningPlan Nothing(ChangeIntent intent) => intent.Plan with

@@ -61,7 +61,7 @@ internal sealed class ElementOrder
     /// <summary>The place of an element that is to be made.</summary>
     /// <exception cref="InvalidOperationException">The order does not have it: it would be put anywhere.</exception>
     public int RankOf(string name) => RankOfSibling(name) ?? throw new InvalidOperationException(
-        $"Where <{name}> stands in <{(_path.Length == 0 ? "domain" : _path)}> is not known (Topology/ElementOrder.cs), so it cannot be made.");
+        $"Where <{name}> stands in <{(_path.Length == 0 ? "domain" : _path)}> is not known (src/KvmTune.Core/Topology/ElementOrder.cs), so it cannot be made.");
 
     /// <summary>The place of a sibling that is there; null for one that the order does not have, which is passed over.</summary>
     public int? RankOfSibling(string name) => Array.IndexOf(_names, name) is >= 0 and var rank ? rank : null;

@@ -120,7 +120,7 @@ public static class SettingCatalog
     internal static Setting Get(string pattern) => ByPattern.TryGetValue(pattern, out var setting) ? setting : throw NotThere(pattern);
 
     private static InvalidOperationException NotThere(string pattern) =>
-        new($"'{pattern}' is no setting of the catalog (Topology/SettingCatalog.cs), so it would be changed without being seen.");
+        new($"'{pattern}' is no setting of the catalog (src/KvmTune.Core/Topology/SettingCatalog.cs), so it would be changed without being seen.");
 
     private static bool IsSeen(string? before, string? after) => true;
 

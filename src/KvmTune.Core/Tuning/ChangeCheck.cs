@@ -13,7 +13,7 @@ internal static class ChangeCheck
     {
         if (change.RunningPart is { } running && running.GetType() != change.GetType())
         {
-            throw Foreign(change, $"'{TerminalText.Of(running.Title)}' in the running VM");
+            throw Foreign(change, $"'{TerminalText.Line(running.Title)}' in the running VM");
         }
 
         var settings = change.Settings;
@@ -21,14 +21,14 @@ internal static class ChangeCheck
         {
             if (SettingCatalog.Find(setting.Path) is not { IsTunable: true } kind || !change.Kinds.Contains(kind) || !IsWhole(setting.Path))
             {
-                throw Foreign(change, $"'{TerminalText.Of(setting.Path.ToString())}'");
+                throw Foreign(change, $"'{TerminalText.Line(setting.Path.ToString())}'");
             }
 
             if (setting.Value is { } value && (value.Any(char.IsControl) || !IsXml(value)))
             {
                 throw new KvmTuneException(
                     "InvalidSettingValue", KvmTuneErrorCategory.InvalidArgument,
-                    $"'{TerminalText.Of(value)}' cannot be a value of {TerminalText.Of(setting.Path.ToString())}: it has characters that no setting has. Make the change anew.");
+                    $"'{TerminalText.Line(value)}' cannot be a value of {TerminalText.Line(setting.Path.ToString())}: it has characters that no setting has. Make the change anew.");
             }
         }
 
@@ -53,5 +53,5 @@ internal static class ChangeCheck
 
     private static KvmTuneException Foreign(VMChange change, string what) => new(
         "ForeignSetting", KvmTuneErrorCategory.InvalidArgument,
-        $"'{TerminalText.Of(change.Title)}' would also set {what}, which a {change.GetType().Name} cannot set. The plan is not as this module made it; make it anew.");
+        $"'{TerminalText.Line(change.Title)}' would also set {what}, which a {change.GetType().Name} cannot set. The plan is not as this module made it; make it anew.");
 }

@@ -1,5 +1,6 @@
 // Help is held to the cmdlets: a page for each, every parameter in it, nothing that is gone, and the same in every language.
 // Run with KVMTUNE_WRITE_DOCS=1 to write syntax and yaml blocks anew after a parameter changed.
+using System.Text.RegularExpressions;
 using KvmTune.Help;
 using KvmTune.Tests.Corpus;
 using Markdig.Syntax;
@@ -9,6 +10,8 @@ namespace KvmTune.Tests.Documentation;
 
 public sealed class HelpPagesTests
 {
+    private const string ThenRun = "Then: KVMTUNE_WRITE_DOCS=1 dotnet test tests/KvmTune.Tests --filter HelpPages";
+
     private static string Folder => Path.Combine(LibvirtCorpus.RepositoryRoot(), "docs", "help");
 
     public static TheoryData<string> Cmdlets => [.. CmdletFacts.All.Select(cmdlet => cmdlet.Name)];
@@ -19,8 +22,9 @@ public sealed class HelpPagesTests
     public void Every_cmdlet_has_a_page_and_every_page_a_cmdlet()
     {
         Assert.All(CmdletFacts.All, cmdlet => Assert.True(
-            File.Exists(FileOf(cmdlet.Name)), $"docs/help/en-US/{cmdlet.Name}.md is missing: copy a page, write it, then KVMTUNE_WRITE_DOCS=1 dotnet test tests/KvmTune.Tests --filter HelpPages."));
-        Assert.Equal(CmdletFacts.All.Select(cmdlet => cmdlet.Name), Names(HelpBuilder.FullCulture, "*-*.md"));
+            File.Exists(FileOf(cmdlet.Name)), $"docs/help/en-US/{cmdlet.Name}.md is missing: copy a page and write it. {ThenRun}"));
+        Assert.All(Names(HelpBuilder.FullCulture, "*-*.md"), name => Assert.True(
+            CmdletFacts.All.Any(cmdlet => cmdlet.Name == name), $"docs/help/en-US/{name}.md is the page of no cmdlet: remove it in each language. {ThenRun}"));
     }
 
     [Theory]
@@ -28,8 +32,14 @@ public sealed class HelpPagesTests
     public void A_page_describes_every_parameter_and_none_that_is_gone(string name)
     {
         var page = Page(name);
-        Assert.Equal(Cmdlet(name).Parameters.Select(parameter => parameter.Name).Order(StringComparer.Ordinal), page.Parameters.Select(parameter => parameter.Name).Order(StringComparer.Ordinal));
-        Assert.All(page.Parameters, parameter => Assert.NotEmpty(string.Concat(parameter.Description)));
+        var (has, described) = (Cmdlet(name).Parameters.Select(parameter => parameter.Name).ToList(), page.Parameters.Select(parameter => parameter.Name).ToList());
+        Assert.All(has, parameter => Assert.True(
+            described.Contains(parameter, StringComparer.Ordinal), $"docs/help/en-US/{name}.md does not describe -{parameter}: write '### -{parameter}' and its text. {ThenRun}"));
+        Assert.All(described, parameter => Assert.True(
+            has.Contains(parameter, StringComparer.Ordinal), $"docs/help/en-US/{name}.md describes -{parameter}, which the cmdlet does not have: remove it. {ThenRun}"));
+        Assert.True(described.Distinct(StringComparer.Ordinal).Count() == described.Count, $"docs/help/en-US/{name}.md describes a parameter twice: {string.Join(", ", described)}. {ThenRun}");
+        Assert.All(page.Parameters, parameter => Assert.True(
+            string.Concat(parameter.Description).Trim().Length > 0, $"docs/help/en-US/{name}.md has no text for -{parameter.Name}: write it below '### -{parameter.Name}'. {ThenRun}"));
     }
 
     [Theory]
@@ -44,7 +54,7 @@ public sealed class HelpPagesTests
             File.WriteAllText(file, text = expected);
         }
 
-        Assert.True(expected == text, $"Syntax or yaml of {file} do not say what the attributes do. KVMTUNE_WRITE_DOCS=1 dotnet test --filter HelpPages writes them anew.");
+        Assert.True(expected == text, $"Syntax or yaml of docs/help/en-US/{name}.md do not say what the attributes do. KVMTUNE_WRITE_DOCS=1 dotnet test tests/KvmTune.Tests --filter HelpPages writes them anew.");
     }
 
     [Theory]
@@ -52,18 +62,20 @@ public sealed class HelpPagesTests
     public void A_page_says_all_that_a_user_asks(string name)
     {
         var page = Page(name);
-        Assert.Single(page.Synopsis);
-        Assert.NotEmpty(page.Description);
-        Assert.NotEmpty(page.Notes);
-        Assert.NotEmpty(page.Outputs);
-        Assert.NotEmpty(page.Links);
-        Assert.True(page.Examples.Count >= 2, $"{name} has {page.Examples.Count} examples; two are the least.");
-        Assert.All(page.Examples, example =>
+        foreach (var (isThere, missing) in new[]
         {
-            Assert.Matches(@"\AExample \d+: \S", example.Title);
-            Assert.NotEmpty(example.Code);
-        });
-        Assert.Contains(page.Examples, example => example.Code.Any(code => code.Contains(name, StringComparison.Ordinal)));
+            (page.Synopsis.Count == 1, "one paragraph below ## SYNOPSIS"),
+            (page.Description.Count > 0, "a text below ## DESCRIPTION"),
+            (page.Notes.Count > 0, "a text below ## NOTES: what is at risk"),
+            (page.Outputs.Count > 0, "a type below ## OUTPUTS"),
+            (page.Links.Count > 0, "a link below ## RELATED LINKS"),
+            (page.Examples.Count >= 2, "two examples"),
+            (page.Examples.All(example => Regex.IsMatch(example.Title, @"\AExample \d+: \S", RegexOptions.None, TimeSpan.FromSeconds(1)) && example.Code.Count > 0), "titles such as '### Example 1: What it shows', each with a powershell block"),
+            (page.Examples.Any(example => example.Code.Any(code => code.Contains(name, StringComparison.Ordinal))), $"an example of {name}"),
+        })
+        {
+            Assert.True(isThere, $"docs/help/en-US/{name}.md needs {missing}. {ThenRun}");
+        }
     }
 
     [Theory]
@@ -71,7 +83,7 @@ public sealed class HelpPagesTests
     public void A_page_links_only_to_what_is_there(string name)
     {
         var known = Names(HelpBuilder.FullCulture, "*.md").ToHashSet(StringComparer.Ordinal);
-        Assert.All(Page(name).Links, link => Assert.True(link.Address.Length > 0 || known.Contains(link.Text), $"{name} links to '{link.Text}', and there is no such page."));
+        Assert.All(Page(name).Links, link => Assert.True(link.Address.Length > 0 || known.Contains(link.Text), $"docs/help/en-US/{name}.md links to '{link.Text}', and there is no such page. {ThenRun}"));
     }
 
     [Theory]
@@ -80,12 +92,14 @@ public sealed class HelpPagesTests
     {
         Assert.Equal(Names(HelpBuilder.FullCulture, "about_*.md"), Names(language, "about_*.md"));
         Assert.All(CmdletFacts.All, cmdlet => Assert.True(
-            File.Exists(Path.Combine(Folder, language, $"{cmdlet.Name}.md")), $"docs/help/{language}/{cmdlet.Name}.md is missing: a page with the synopsis in that language is enough."));
-        Assert.Equal(Names(HelpBuilder.FullCulture, "*-*.md"), Names(language, "*-*.md"));
+            File.Exists(Path.Combine(Folder, language, $"{cmdlet.Name}.md")), $"docs/help/{language}/{cmdlet.Name}.md is missing: a page with the synopsis in that language is enough. {ThenRun}"));
+        Assert.All(Names(language, "*-*.md"), name => Assert.True(
+            Names(HelpBuilder.FullCulture, $"{name}.md").Any(), $"docs/help/{language}/{name}.md is the page of no cmdlet: remove it. {ThenRun}"));
         if (language != HelpBuilder.FullCulture)
         {
             var full = HelpBuilder.Pages(Folder, HelpBuilder.FullCulture).ToDictionary(page => page.Name, StringComparer.Ordinal);
-            Assert.All(HelpBuilder.Pages(Folder, language), page => Assert.NotEqual(full[page.Name].Synopsis, page.Synopsis));
+            Assert.All(HelpBuilder.Pages(Folder, language), page => Assert.False(
+                full[page.Name].Synopsis.SequenceEqual(page.Synopsis), $"docs/help/{language}/{page.Name}.md has the English synopsis: write it in that language. {ThenRun}"));
         }
     }
 

@@ -8,6 +8,8 @@ namespace KvmTune.Tests.Documentation;
 
 public sealed partial class ManifestTests
 {
+    private const string ThenRun = "Then: dotnet test tests/KvmTune.Tests --filter ManifestTests";
+
     // The verbs that PowerShell approves (Get-Verb, PowerShell 7.4), by group.
     private const string ApprovedVerbs = """
         Add Clear Close Copy Enter Exit Find Format Get Hide Join Lock Move New Open Optimize Push Pop Redo Remove Rename Reset Resize Search Select Set
@@ -30,12 +32,24 @@ public sealed partial class ManifestTests
     [Fact]
     public void It_exports_every_cmdlet_and_alias_by_name_and_nothing_else()
     {
-        Assert.All(CmdletFacts.All, cmdlet => Assert.True(List("CmdletsToExport").Contains(cmdlet.Name, StringComparer.Ordinal), $"module/KvmTune.psd1 does not export {cmdlet.Name}: add it to CmdletsToExport."));
-        Assert.Equal(CmdletFacts.All.Select(cmdlet => cmdlet.Name), List("CmdletsToExport").Order(StringComparer.Ordinal));
+        Assert.All(CmdletFacts.All, cmdlet => Assert.True(List("CmdletsToExport").Contains(cmdlet.Name, StringComparer.Ordinal), $"module/KvmTune.psd1 does not export {cmdlet.Name}: add it to CmdletsToExport. {ThenRun}"));
+        Assert.All(List("CmdletsToExport"), name => Assert.True(CmdletFacts.All.Any(cmdlet => cmdlet.Name == name), $"module/KvmTune.psd1 exports {name}, which src/KvmTune.Cmdlets does not have: remove it from CmdletsToExport. {ThenRun}"));
+        Assert.Equal(CmdletFacts.All.Count, List("CmdletsToExport").Count);
         Assert.Equal(CmdletFacts.All.SelectMany(cmdlet => cmdlet.Aliases).Order(StringComparer.Ordinal), List("AliasesToExport").Order(StringComparer.Ordinal));
         Assert.Empty(List("FunctionsToExport"));
         Assert.Empty(List("VariablesToExport"));
         Assert.DoesNotContain('*', List("CmdletsToExport").SelectMany(name => name));
+    }
+
+    [Theory]
+    [MemberData(nameof(Cmdlets))]
+    public void The_README_and_the_change_log_name_it(string name)
+    {
+        var areas = Lines("README.md").SkipWhile(line => !line.StartsWith("| area | cmdlets |", StringComparison.Ordinal)).TakeWhile(line => line.StartsWith('|'));
+        Assert.True(areas.Any(line => line.Contains($"`{name}`", StringComparison.Ordinal)), $"README.md does not name {name}: add it to the row of its area in the table of cmdlets. {ThenRun}");
+        Assert.True(
+            Lines("CHANGELOG.md").Any(line => line.Contains($"`{name}`", StringComparison.Ordinal)),
+            $"CHANGELOG.md does not name {name}: say what it does in a line below [Unreleased]. {ThenRun}");
     }
 
     [Fact]
@@ -79,12 +93,15 @@ public sealed partial class ManifestTests
     public void A_cmdlet_has_an_approved_verb_says_what_it_emits_and_can_be_asked_WhatIf_if_it_changes_anything(string name)
     {
         var cmdlet = CmdletFacts.All.Single(known => known.Name == name);
-        Assert.Contains(cmdlet.Verb, ApprovedVerbs.Split([' ', '\n'], StringSplitOptions.RemoveEmptyEntries));
-        Assert.True(cmdlet.HasOutputType, $"{name} has no [OutputType].");
-        Assert.True(cmdlet.SupportsShouldProcess || HarmlessVerbs.Contains(cmdlet.Verb, StringComparer.Ordinal), $"{name} changes something and has no SupportsShouldProcess.");
-        Assert.True(cmdlet.Type.IsSealed && cmdlet.Type.IsPublic, $"{name} is not a public sealed class.");
+        var (source, then) = ($"src/KvmTune.Cmdlets/{cmdlet.Type.Namespace!.Split('.')[^1]}/{cmdlet.Type.Name}.cs", ThenRun);
+        Assert.True(ApprovedVerbs.Split([' ', '\n'], StringSplitOptions.RemoveEmptyEntries).Contains(cmdlet.Verb, StringComparer.Ordinal), $"{source}: {cmdlet.Verb} is no approved verb (Get-Verb). {then}");
+        Assert.True(cmdlet.HasOutputType, $"{source}: {name} has no [OutputType]. {then}");
+        Assert.True(cmdlet.SupportsShouldProcess || HarmlessVerbs.Contains(cmdlet.Verb, StringComparer.Ordinal), $"{source}: {name} changes something and has no SupportsShouldProcess. {then}");
+        Assert.True(cmdlet.Type.IsSealed && cmdlet.Type.IsPublic, $"{source}: {name} is not a public sealed class. {then}");
         Assert.Equal($"{name.Replace("-", string.Empty, StringComparison.Ordinal)}Command", cmdlet.Type.Name);
     }
+
+    private static string[] Lines(string file) => File.ReadAllLines(Path.Combine(Root, file));
 
     private static string Value(string name) => Regex.Match(Manifest, $@"^\s*{name}\s*=\s*'(?<value>(?:[^']|'')*)'", RegexOptions.Multiline, TimeSpan.FromSeconds(1)).Groups["value"].Value;
 

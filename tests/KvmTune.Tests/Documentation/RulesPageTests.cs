@@ -1,5 +1,7 @@
 // docs/rules.md is written from the rules themselves. Run with KVMTUNE_WRITE_DOCS=1 to write it anew after a rule changed.
+using System.Reflection;
 using System.Text;
+using System.Text.RegularExpressions;
 using KvmTune.Tests.Corpus;
 using KvmTune.Tuning.Rules;
 using Xunit;
@@ -8,6 +10,12 @@ namespace KvmTune.Tests.Documentation;
 
 public sealed class RulesPageTests
 {
+    private static IReadOnlyList<PropertyInfo> Declared { get; } =
+    [
+        .. typeof(RuleCatalog).Assembly.GetTypes().Where(type => type.Namespace == typeof(RuleCatalog).Namespace)
+            .SelectMany(type => type.GetProperties(BindingFlags.Public | BindingFlags.Static)).Where(property => property.PropertyType == typeof(TuningRule)),
+    ];
+
     private static string Page => Path.Combine(LibvirtCorpus.RepositoryRoot(), "docs", "rules.md");
 
     [Fact]
@@ -25,12 +33,30 @@ public sealed class RulesPageTests
     [Fact]
     public void Every_rule_that_is_declared_is_judged_by()
     {
-        var declared = typeof(RuleCatalog).Assembly.GetTypes().Where(type => type.Namespace == typeof(RuleCatalog).Namespace)
-            .SelectMany(type => type.GetProperties(System.Reflection.BindingFlags.Public | System.Reflection.BindingFlags.Static)).Where(property => property.PropertyType == typeof(TuningRule)).ToList();
-        Assert.True(declared.Count > 50, $"Only {declared.Count} rules were found.");
-        Assert.All(declared, property => Assert.True(
+        Assert.True(Declared.Count > 50, $"Only {Declared.Count} rules were found.");
+        Assert.All(Declared, property => Assert.True(
             RuleCatalog.All.Contains((TuningRule)property.GetValue(null)!),
-            $"No change is judged by {property.Name}: add it to All of src/KvmTune.Core/Tuning/Rules/{property.DeclaringType!.Name}.cs, and that to RuleCatalog.cs."));
+            $"No change is judged by {property.Name}: add it to All of src/KvmTune.Core/Tuning/Rules/{property.DeclaringType!.Name}.cs, and that to RuleCatalog.cs. Then: KVMTUNE_WRITE_DOCS=1 dotnet test tests/KvmTune.Tests --filter RulesPage"));
+    }
+
+    // Read from the tests' text: which rule a scene is judged by is seen there, and not at run time.
+    [Fact]
+    public void Every_rule_has_a_test_that_breaks_it_and_one_that_just_keeps_it()
+    {
+        var folder = Path.Combine(LibvirtCorpus.RepositoryRoot(), "tests", "KvmTune.Tests", "Tuning");
+        var tests = string.Concat(Directory.EnumerateFiles(folder, "*.cs").Select(File.ReadAllText));
+        var calls = Regex.Matches(tests, @"\.(?<how>Breaks|Keeps|IsSilent)\(\w+\.(?<rule>\w+)", RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(10))
+            .Select(call => (Rule: call.Groups["rule"].Value, IsBroken: call.Groups["how"].Value == "Breaks")).ToHashSet();
+        Assert.All(Declared, property =>
+        {
+            var (rules, name) = (property.DeclaringType!.Name, property.Name);
+            foreach (var (isBroken, what, call) in new[] { (true, "breaks", "Breaks"), (false, "just keeps", "Keeps") })
+            {
+                Assert.True(
+                    calls.Contains((name, isBroken)),
+                    $"tests/KvmTune.Tests/Tuning/{rules.TrimEnd('s')}Tests.cs has no test that {what} {name}: add new RuleScene {{ … }}.{call}({rules}.{name}). Then: dotnet test tests/KvmTune.Tests --filter \"RulesPage|{rules.TrimEnd('s')}Tests\"");
+            }
+        });
     }
 
     [Fact]

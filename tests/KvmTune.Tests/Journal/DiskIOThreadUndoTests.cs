@@ -43,5 +43,33 @@ public sealed class DiskIOThreadUndoTests() : JournalledVM("vda", "vdb")
         Assert.Equal(1, vm.Disks[1].IOThread);
     }
 
+    [Theory]
+    [InlineData(0, 1)]
+    [InlineData(1, 0)]
+    public async Task A_thread_that_both_came_to_use_is_gone_when_both_are_undone(int first, int second)
+    {
+        long[] changes = [await GiveAsync(new DiskIOThreadRequest("vda") { IOThreads = [3] }), await GiveAsync(new DiskIOThreadRequest("vdb") { IOThreads = [3] })];
+
+        await UndoAsync(changes[first], force: true);
+        Assert.Equal([3], DomainXmlReader.Read(Persistent()).IOThreadIds);
+        var last = await UndoAsync(changes[second], force: true);
+        Assert.Equal(_before, Persistent());
+
+        // The undo of the undo brings the thread back too.
+        await UndoAsync(last.JournalId!.Value);
+        Assert.Equal([3], DomainXmlReader.Read(Persistent()).IOThreadIds);
+    }
+
+    [Fact]
+    public async Task A_thread_that_somebody_made_by_hand_stays()
+    {
+        await UndoAsync(await GiveAsync(new DiskIOThreadRequest("vda") { IOThreads = [3] }));
+        _host.Write().DefineXml(Persistent().Replace("<vcpu", "<iothreads>1</iothreads><iothreadids><iothread id='3'/></iothreadids><vcpu", StringComparison.Ordinal), validate: false).Dispose();
+
+        await UndoAsync(await GiveAsync(new DiskIOThreadRequest("vdb") { IOThreads = [3] }));
+
+        Assert.Equal([3], DomainXmlReader.Read(Persistent()).IOThreadIds);
+    }
+
     private async Task<long> GiveAsync(DiskIOThreadRequest request) => (await ApplyAsync(request.ToChange(DomainDocument.Parse(Persistent())))).JournalId!.Value;
 }

@@ -102,13 +102,12 @@ public sealed class PlacementPlannerTests
     public void Peers_are_never_better_by_the_order_of_aims()
     {
         var (worse, compared) = (new ConcurrentBag<string>(), 0);
-
-        // All are drawn before it is parallel: where the corpus is missing, the test skips itself from here, and not from within the loop.
-        var requests = Requests(Draws(1500)).Select(request => request with
+        // Read before they are shared out: a skip of this test inside Parallel.ForEach would come out as a failure.
+        PlacementRequest[] requests = [.. Requests(Draws(1500)).Select(request => request with
         {
             AllowOvercommit = false,
             VMs = [.. request.VMs.Select(vm => vm with { UnpluggedVcpus = CpuSet.Empty, IsRealTime = false, Cells = [] })],
-        }).ToList();
+        })];
         Parallel.ForEach(requests, request =>
         {
             var ours = PlacementPlanner.Plan(request).Aims;

@@ -9,6 +9,8 @@ namespace KvmTune.Tests.Topology;
 
 public sealed class SettingCatalogTests
 {
+    private const string ThenRun = "Then: dotnet test tests/KvmTune.Tests --filter \"SettingCatalogTests|ChangeKindTests\"";
+
     [Fact]
     public void The_rich_VM_has_every_tunable_setting_but_those_that_exclude_each_other()
     {
@@ -22,7 +24,7 @@ public sealed class SettingCatalogTests
         var missing = SettingCatalog.All.Where(setting => setting.IsTunable && !found.Contains(setting)).Select(setting => setting.Pattern).Except(excluded).ToList();
         Assert.True(
             missing.Count == 0,
-            $"tests/KvmTune.Tests/Tuning/RichVM.cs has no {string.Join(", ", missing)}: add it to Full as libvirt writes it. Then: dotnet test tests/KvmTune.Tests --filter \"SettingCatalogTests|ChangeKindTests\"");
+            $"tests/KvmTune.Tests/Tuning/RichVM.cs has no {string.Join(", ", missing)}: add it to Full as libvirt writes it. {ThenRun}");
         Assert.All(excluded, pattern => Assert.DoesNotContain(SettingCatalog.Get(pattern.Replace("[#]", string.Empty, StringComparison.Ordinal)), found));
     }
 
@@ -42,7 +44,10 @@ public sealed class SettingCatalogTests
             {
                 if (setting.Elements[length] is { KeyChild: null, Type: null })
                 {
-                    _ = ElementOrder.Of(setting.Elements.Take(length).Select(element => element.Name)).RankOf(setting.Elements[length].Name);
+                    var parent = setting.Elements.Take(length).Select(element => element.Name).ToList();
+                    Assert.True(
+                        ElementOrder.Of(parent).RankOfSibling(setting.Elements[length].Name) is not null,
+                        $"src/KvmTune.Core/Topology/ElementOrder.cs does not say where <{setting.Elements[length].Name}> stands in <{string.Join('/', parent.Prepend("domain"))}>: add it there, where libvirt writes it. {ThenRun}");
                 }
             }
         }
@@ -118,14 +123,14 @@ public sealed class SettingCatalogTests
             var vm = DomainXmlReader.Read(xml);
             foreach (var setting in settings.All.DistinctBy(setting => setting.Path))
             {
-                Assert.True(TypedModel.Has(vm, setting), $"{name}: {setting.Path} is '{setting.Value}', and the typed model says otherwise. See DomainXmlReader.cs and {nameof(TypedModel)} in the tests.");
+                Assert.True(TypedModel.Has(vm, setting), $"{name}: {setting.Path} is '{setting.Value}', and the typed model says otherwise. See src/KvmTune.Core/Topology/DomainXmlReader.cs and tests/KvmTune.Tests/Topology/TypedModel.cs. {ThenRun}");
             }
         }
     }
 
     [Fact]
     public void The_typed_model_is_asked_about_every_setting() =>
-        Assert.All(SettingCatalog.All, setting => Assert.True(TypedModel.Knows(setting), $"{setting.Pattern} is not in {nameof(TypedModel)} (tests/KvmTune.Tests/Topology/TypedModel.cs): say where the model has it, or that it does not."));
+        Assert.All(SettingCatalog.All, setting => Assert.True(TypedModel.Knows(setting), $"{setting.Pattern} is not in tests/KvmTune.Tests/Topology/TypedModel.cs: say there where the model has it, or that it does not. {ThenRun}"));
 
     [Fact]
     public void What_the_guest_can_see_is_said_by_value_where_that_matters()

@@ -9,6 +9,8 @@ namespace KvmTune.Tests.Tuning;
 
 public sealed class ChangeKindTests
 {
+    private const string ThenRun = "Then: dotnet test tests/KvmTune.Tests --filter \"ChangeKindTests|SettingCatalogTests\"";
+
     private static readonly CpuSet HostCpus = new("0-15");
 
     public static TheoryData<string> Kinds => [.. typeof(VMChange).Assembly.GetTypes()
@@ -19,15 +21,15 @@ public sealed class ChangeKindTests
     public void Has_a_sample_that_changes_something(string kind) =>
         Assert.True(
             Samples(kind).Any(sample => sample.After.ToXml() != sample.Before.ToXml()),
-            $"tests/KvmTune.Tests/Corpus/SampleChanges.cs has no {kind} that changes a rich VM. Add one, then: dotnet test tests/KvmTune.Tests --filter ChangeKindTests");
+            $"tests/KvmTune.Tests/Corpus/SampleChanges.cs has no {kind} that changes a rich VM. Add one. {ThenRun}");
 
     [Theory]
     [MemberData(nameof(Kinds))]
     public void Every_setting_of_it_is_in_the_catalog_and_of_its_kind(string kind) => Assert.All(Samples(kind), sample => Assert.All(sample.Change.Settings, setting =>
     {
         var known = SettingCatalog.Find(setting.Path);
-        Assert.True(known is { IsTunable: true }, $"{setting.Path} is no tunable setting of src/KvmTune.Core/Topology/SettingCatalog.cs.");
-        Assert.True(sample.Change.Kinds.Contains(known), $"{kind}.Kinds in src/KvmTune.Core/Tuning/Changes/{kind}.cs lacks {known.Pattern}.");
+        Assert.True(known is { IsTunable: true }, $"{setting.Path} is no tunable setting of src/KvmTune.Core/Topology/SettingCatalog.cs: add its entry there, without IsTunable = false. {ThenRun}");
+        Assert.True(sample.Change.Kinds.Contains(known), $"{kind}.Kinds in src/KvmTune.Core/Tuning/Changes/{kind}.cs lacks {known.Pattern}. {ThenRun}");
     }));
 
     [Theory]
@@ -37,7 +39,7 @@ public sealed class ChangeKindTests
         var isReal = XmlSameness.Normalised(sample.Before.ToXml()) != XmlSameness.Normalised(sample.After.ToXml());
         Assert.True(
             isReal == SettingComparer.Compare(sample.Before.Settings, sample.After.Settings).Count > 0,
-            $"{sample.Change.Title}: the document {(isReal ? "changes" : "does not change")}, and the difference says otherwise. See SettingCatalog.cs.");
+            $"{sample.Change.Title}: the document {(isReal ? "changes" : "does not change")}, and the difference says otherwise: see the entries in src/KvmTune.Core/Topology/SettingCatalog.cs. {ThenRun}");
     });
 
     [SkippableTheory]
@@ -45,7 +47,10 @@ public sealed class ChangeKindTests
     public void It_leads_to_a_document_that_libvirts_schema_takes(string kind)
     {
         Skip.IfNot(LibvirtSchema.IsHere, "xmllint or libvirt's schemas are not installed.");
-        Assert.Empty(LibvirtSchema.Invalid(Samples(kind).Select((sample, index) => ($"{index} {sample.Change.Title}", sample.After.ToXml()))).Select(wrong => $"{wrong.Key}: {wrong.Value}"));
+        var invalid = LibvirtSchema.Invalid(Samples(kind).Select((sample, index) => ($"{index} {sample.Change.Title}", sample.After.ToXml()))).Select(wrong => $"{wrong.Key}: {wrong.Value}").ToList();
+        Assert.True(
+            invalid.Count == 0,
+            $"libvirt's schema refuses what a {kind} makes: see its pattern in src/KvmTune.Core/Topology/SettingCatalog.cs, its place in ElementOrder.cs and its values in Tuning/Changes/{kind}.cs. {ThenRun}\n{string.Join('\n', invalid)}");
     }
 
     [Theory]
@@ -54,7 +59,7 @@ public sealed class ChangeKindTests
     {
         var back = sample.After.Copy();
         sample.Change.Inverse(sample.Before).Edit(back);
-        Assert.Equal(XmlSameness.Normalised(sample.Before.ToXml()), XmlSameness.Normalised(back.ToXml()));
+        Same(sample.Before, back, $"{sample.Change.Title}: its inverse does not give the document back: see WithSettings in src/KvmTune.Core/Tuning/Changes/{kind}.cs");
     });
 
     [Theory]
@@ -63,7 +68,7 @@ public sealed class ChangeKindTests
     {
         var restored = sample.After.Copy();
         Restore(TuningState.Of(sample.Before), restored).Edit(restored);
-        Assert.Equal(XmlSameness.Normalised(sample.Before.ToXml()), XmlSameness.Normalised(restored.ToXml()));
+        Same(sample.Before, restored, $"{sample.Change.Title}: a checkpoint before it does not give the document back: see its entries in src/KvmTune.Core/Topology/SettingCatalog.cs");
     });
 
     [Theory]
@@ -78,7 +83,7 @@ public sealed class ChangeKindTests
             theirs.Set(setting.Path, SettingCatalog.Get(setting.Path).Form == SettingForm.Presence ? (value is null ? string.Empty : null) : value == "7" ? "6" : "7");
             if (theirs.Get(setting.Path) != value)
             {
-                Assert.False(planned.SequenceEqual(Differences(sample.Change, theirs)), $"{sample.Change.Title}: an edit of {setting.Path} by somebody else is not seen.");
+                Assert.False(planned.SequenceEqual(Differences(sample.Change, theirs)), $"{sample.Change.Title}: an edit of {setting.Path} by somebody else is not seen: see its entry in src/KvmTune.Core/Topology/SettingCatalog.cs. {ThenRun}");
             }
         }
     });
@@ -89,15 +94,18 @@ public sealed class ChangeKindTests
     {
         var inverse = sample.Change.Inverse(sample.Before);
         var isReal = SettingComparer.Pending(sample.After.Settings, sample.Before.Settings, HostCpus).Count > 0;
-        Assert.False(VMPlanner.IsPending(sample.Before, inverse, HostCpus), $"{sample.Change.Title}: the running VM never had it, and undoing it would ask for a restart.");
-        Assert.Equal(isReal, VMPlanner.IsPending(sample.After, inverse, HostCpus));
+        Assert.False(VMPlanner.IsPending(sample.Before, inverse, HostCpus), $"{sample.Change.Title}: the running VM never had it, and undoing it would ask for a restart: see its entry in src/KvmTune.Core/Topology/SettingCatalog.cs. {ThenRun}");
+        Assert.True(
+            isReal == VMPlanner.IsPending(sample.After, inverse, HostCpus),
+            $"{sample.Change.Title}: the running VM has it, and undoing it {(isReal ? "would ask for no restart" : "would ask for a restart")}: see WithSettings in src/KvmTune.Core/Tuning/Changes/{kind}.cs. {ThenRun}");
     });
 
     [Theory]
     [MemberData(nameof(Kinds))]
     public void A_rule_speaks_of_it(string kind) => Assert.True(
         kind == nameof(TuningStateChange) || Samples(kind).Any(sample => IsSpokenOf(sample.Change, sample.Before, sample.After)),
-        $"No rule looks at a {kind}: what can go wrong with it? Add its rules in src/KvmTune.Core/Tuning/Rules.");
+        $"No rule looks at a {kind}: what can go wrong with it? Add its rules to a file in src/KvmTune.Core/Tuning/Rules (a new one to RuleCatalog.cs), and a test that breaks each in tests/KvmTune.Tests/Tuning. "
+        + "Then: KVMTUNE_WRITE_DOCS=1 dotnet test tests/KvmTune.Tests --filter \"ChangeKindTests|RulesPage\"");
 
     [Theory]
     [MemberData(nameof(Kinds))]
@@ -108,7 +116,8 @@ public sealed class ChangeKindTests
             .Where(file => file.Contains("KvmTune.Cmdlets", StringComparison.Ordinal) || file.Contains("/Placement/", StringComparison.Ordinal));
         Assert.True(
             sources.Any(file => File.ReadAllText(file).Contains(kind, StringComparison.Ordinal) || (kind == nameof(DiskIOThreadChange) && File.ReadAllText(file).Contains(nameof(DiskIOThreadRequest), StringComparison.Ordinal))),
-            $"No cmdlet in src/KvmTune.Cmdlets makes a {kind}. Add one file there, its name to module/KvmTune.psd1, and docs/help/en-US and docs/help/id-ID.");
+            $"No cmdlet in src/KvmTune.Cmdlets makes a {kind}. Add one file there, its name to module/KvmTune.psd1, and a page of it in docs/help/en-US and docs/help/id-ID. Then: "
+            + "KVMTUNE_WRITE_DOCS=1 dotnet test tests/KvmTune.Tests --filter \"ChangeKindTests|ManifestTests|HelpPages\"");
     }
 
     private static bool IsSpokenOf(VMChange change, DomainDocument before, DomainDocument after)
@@ -128,7 +137,25 @@ public sealed class ChangeKindTests
     private static TuningStateChange Restore(TuningState state, DomainDocument document) =>
         TuningStateChange.To(state, "a test", document);
 
+    private static void Same(DomainDocument expected, DomainDocument actual, string otherwise) => Assert.True(
+        XmlSameness.Normalised(expected.ToXml()) == XmlSameness.Normalised(actual.ToXml()),
+        $"{otherwise}. {ThenRun}\nexpected:\n{XmlSameness.Normalised(expected.ToXml())}\nfound:\n{XmlSameness.Normalised(actual.ToXml())}");
+
+    // A setting that the catalog does not have, or an element without a place, is met while the samples are made.
     private static List<(VMChange Change, DomainDocument Before, DomainDocument After)> Samples(string kind)
+    {
+        try
+        {
+            return Make(kind);
+        }
+        catch (Exception exception) when ((exception is TypeInitializationException ? exception.InnerException : exception) is InvalidOperationException missing)
+        {
+            Assert.Fail($"{missing.Message} Add it there. {ThenRun}\n{exception}");
+            throw;
+        }
+    }
+
+    private static List<(VMChange Change, DomainDocument Before, DomainDocument After)> Make(string kind)
     {
         var samples = new List<(VMChange, DomainDocument, DomainDocument)>();
         foreach (var xml in RichVM.Documents)

@@ -22,6 +22,14 @@ public sealed class CpuRuleTests
     }
 
     [Fact]
+    public void A_change_of_a_managers_VM_says_that_the_manager_overwrites_it()
+    {
+        var managed = RuleScene.Vm(inside: "<metadata><nova:instance xmlns:nova='http://openstack.org/xmlns/libvirt/nova/1.1'><nova:name>db</nova:name></nova:instance></metadata>");
+        new RuleScene { Change = Pin((0, "1")), Xml = managed }.Breaks(ScopeRules.ManagerOverwritesChange, "db01", "Nova");
+        new RuleScene { Change = Pin((0, "1")), Xml = RuleScene.Vm(inside: "<metadata><acme:note xmlns:acme='urn:acme'>nova</acme:note></metadata>") }.IsSilent(ScopeRules.ManagerOverwritesChange);
+    }
+
+    [Fact]
     public void A_pin_to_no_host_cpu_is_refused()
     {
         new RuleScene { Change = Pin((0, "1,^1")) }.Breaks(CpuRules.PinNeedsHostCpu, "vCPU 0");

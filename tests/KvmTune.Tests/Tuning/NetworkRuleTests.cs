@@ -87,17 +87,16 @@ public sealed class NetworkRuleTests
     public void Rings_are_powers_of_two_from_256_to_1024(int size, bool isKept)
     {
         var text = size.ToString(CultureInfo.InvariantCulture);
-        foreach (var (rule, name) in new[] { (NetworkRules.RxQueueSizeInRange, "rx_queue_size"), (NetworkRules.TxQueueSizeInRange, "tx_queue_size") })
+        RuleScene Scene(string name) => new() { Xml = Vm(type: "vhostuser"), Change = Set((name, text)) };
+        if (isKept)
         {
-            var scene = new RuleScene { Xml = Vm(type: "vhostuser"), Change = Set((name, text)) };
-            if (isKept)
-            {
-                scene.Keeps(rule);
-            }
-            else
-            {
-                scene.Breaks(rule, text);
-            }
+            Scene("rx_queue_size").Keeps(NetworkRules.RxQueueSizeInRange);
+            Scene("tx_queue_size").Keeps(NetworkRules.TxQueueSizeInRange);
+        }
+        else
+        {
+            Scene("rx_queue_size").Breaks(NetworkRules.RxQueueSizeInRange, text);
+            Scene("tx_queue_size").Breaks(NetworkRules.TxQueueSizeInRange, text);
         }
     }
 

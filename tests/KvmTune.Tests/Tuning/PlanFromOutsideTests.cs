@@ -111,6 +111,15 @@ public sealed class PlanFromOutsideTests : IDisposable
         Assert.DoesNotContain('\u202e', error.Message);
     }
 
+    // A line of its own could pass for one of ours.
+    [Fact]
+    public void A_value_with_a_line_feed_is_refused_in_one_line()
+    {
+        var error = Assert.Throws<KvmTuneException>(() => Tuner.Planner.Plan(Cache("none\nNothing is at risk.")));
+        Assert.Equal("InvalidSettingValue", error.ErrorId);
+        Assert.DoesNotContain('\n', error.Message);
+    }
+
     [Fact]
     public async Task A_cells_policy_that_somebody_else_edits_is_a_concurrent_edit()
     {

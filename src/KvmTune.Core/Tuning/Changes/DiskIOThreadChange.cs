@@ -121,6 +121,9 @@ public sealed record DiskIOThreadChange : VMChange
         ];
     }
 
+    /// <summary>Whether the change gives the disk this thread.</summary>
+    internal bool Serves(int thread) => SharedBy.GetValueOrDefault(thread) || Options.GetValueOrDefault("iothread") == Text(thread);
+
     /// <summary>The address of a SCSI controller.</summary>
     internal static SettingPath ControllerPath(int index) => SettingPath.Of(
         new SettingElement("devices"), new SettingElement("controller", null, "index", Text(index), Type: "scsi"));

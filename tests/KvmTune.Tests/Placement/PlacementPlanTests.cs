@@ -8,7 +8,7 @@ using Xunit;
 
 namespace KvmTune.Tests.Placement;
 
-public sealed class VcpuPinPlanTests
+public sealed class PlacementPlanTests
 {
     private const long GiB = 1024 * 1024;
 
@@ -29,7 +29,7 @@ public sealed class VcpuPinPlanTests
         var change = Change(Vm("<numatune><memory mode='strict' nodeset='1'/></numatune>"));
         Assert.Null(change.NumaPolicy);
         Assert.True(change.CanBeLive);
-        var one = VcpuPinPlan.ToChange(Vm(string.Empty), Place() with { MemoryNodes = null }, new CpuSet("0-7"), ChangeScope.Auto);
+        var one = PlacementPlan.ToChange(Vm(string.Empty), Place() with { MemoryNodes = null }, new CpuSet("0-7"), ChangeScope.Auto);
         Assert.Null(one.NumaPolicy);
     }
 
@@ -37,11 +37,11 @@ public sealed class VcpuPinPlanTests
     public void Cells_get_the_nodes_that_they_were_split_over()
     {
         var place = Place() with { MemoryNodes = new CpuSet("0-1"), CellNodes = new Dictionary<int, int> { [0] = 1, [1] = 0 } };
-        var policy = VcpuPinPlan.ToChange(Vm(string.Empty), place, new CpuSet("0-7"), ChangeScope.Auto).NumaPolicy!;
+        var policy = PlacementPlan.ToChange(Vm(string.Empty), place, new CpuSet("0-7"), ChangeScope.Auto).NumaPolicy!;
         Assert.Equal(["1", "0"], policy.CellPolicies.Select(cell => cell.NodeSet));
         Assert.Contains("guest cell 1 from host node 0", policy.Title, StringComparison.Ordinal);
         var preferred = Vm("<numatune><memory mode='preferred' nodeset='0'/></numatune>");
-        Assert.Equal("strict", VcpuPinPlan.ToChange(preferred, place, new CpuSet("0-7"), ChangeScope.Auto).NumaPolicy!.Mode);
+        Assert.Equal("strict", PlacementPlan.ToChange(preferred, place, new CpuSet("0-7"), ChangeScope.Auto).NumaPolicy!.Mode);
     }
 
     [Fact]
@@ -112,7 +112,7 @@ public sealed class VcpuPinPlanTests
     private static (string?, string?) Policy(KvmTune.Tuning.Changes.PlacementChange change) => (change.NumaPolicy?.Mode, change.NumaPolicy?.NodeSet);
 
     private static KvmTune.Tuning.Changes.PlacementChange Change(VMTopology vm) =>
-        VcpuPinPlan.ToChange(vm, Place(), new CpuSet("0-7"), ChangeScope.Auto);
+        PlacementPlan.ToChange(vm, Place(), new CpuSet("0-7"), ChangeScope.Auto);
 
     private static VMPlacement Place() => new()
     {

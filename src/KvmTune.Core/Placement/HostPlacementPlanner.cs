@@ -34,11 +34,11 @@ public sealed record PlacementOptions
 /// <summary>A placement with its plans.</summary>
 /// <param name="Placement">The placement of all VMs.</param>
 /// <param name="Plans">The plan of each VM that found a place.</param>
-public sealed record VcpuPinPlans(HostPlacement Placement, IReadOnlyList<VcpuPinPlan> Plans);
+public sealed record PlacementPlans(HostPlacement Placement, IReadOnlyList<PlacementPlan> Plans);
 
 /// <summary>Plans placements on one host. Nothing is touched.</summary>
 /// <param name="host">The host.</param>
-public sealed class VcpuPinPlanner(HostConnection host)
+public sealed class HostPlacementPlanner(HostConnection host)
 {
     /// <summary>Places VMs, and plans the change that carries out each place.</summary>
     /// <param name="vms">The VMs.</param>
@@ -46,7 +46,7 @@ public sealed class VcpuPinPlanner(HostConnection host)
     /// <param name="cancellationToken">Ends it.</param>
     /// <exception cref="KvmTuneException">A reserved host CPU does not exist (<c>HostCpuNotFound</c>), or a VM is gone.</exception>
     /// <exception cref="LibvirtException">The daemon is lost.</exception>
-    public VcpuPinPlans Plan(IReadOnlyList<VMTopology> vms, PlacementOptions options, CancellationToken cancellationToken)
+    public PlacementPlans Plan(IReadOnlyList<VMTopology> vms, PlacementOptions options, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(vms);
         ArgumentNullException.ThrowIfNull(options);
@@ -68,19 +68,19 @@ public sealed class VcpuPinPlanner(HostConnection host)
             cancellationToken);
         var byId = vms.ToDictionary(vm => vm.VMId);
         var changes = placement.VMs.Select(placed => (
-            Placed: placed, Change: VcpuPinPlan.ToChange(byId[placed.VMId], placed, topology.OnlineCpus, options.Scope))).ToList();
+            Placed: placed, Change: PlacementPlan.ToChange(byId[placed.VMId], placed, topology.OnlineCpus, options.Scope))).ToList();
 
         // The rules judge each VM beside the others as they will be, not as they are before their own change.
         var running = new RunningVMs(others.Select(vm => vm.Running).OfType<VMConfiguration>()
             .Concat(changes.Where(change => byId[change.Placed.VMId].Running is not null).Select(change => WithPins(byId[change.Placed.VMId].Running!, change.Placed))));
-        var plans = new List<VcpuPinPlan>();
+        var plans = new List<PlacementPlan>();
         foreach (var (placed, change) in changes)
         {
             using var planner = VMPlanner.Find(host, placed.VMName, placed.VMId);
-            plans.Add(new VcpuPinPlan(planner.Plan(change, () => running.Beside(placed.VMId), cancellationToken), placed, placement));
+            plans.Add(new PlacementPlan(planner.Plan(change, () => running.Beside(placed.VMId), cancellationToken), placed, placement));
         }
 
-        return new VcpuPinPlans(placement, plans);
+        return new PlacementPlans(placement, plans);
     }
 
     /// <summary>The VMs of a host as the map shows them.</summary>

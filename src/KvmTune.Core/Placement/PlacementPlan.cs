@@ -8,14 +8,14 @@ using KvmTune.Tuning.Rules;
 namespace KvmTune.Placement;
 
 /// <summary>The planned placement of one VM.</summary>
-public sealed record VcpuPinPlan : VMTuningPlan
+public sealed record PlacementPlan : VMTuningPlan
 {
     /// <summary>Joins a plan with the placement that it carries out.</summary>
     /// <param name="plan">The plan of the change.</param>
     /// <param name="placement">The VM's place.</param>
     /// <param name="host">The placement of all VMs that were placed together.</param>
     [SetsRequiredMembers]
-    public VcpuPinPlan(VMTuningPlan plan, VMPlacement placement, HostPlacement host)
+    public PlacementPlan(VMTuningPlan plan, VMPlacement placement, HostPlacement host)
         : base(plan)
     {
         Placement = placement;
