@@ -27,7 +27,7 @@ internal sealed class PlacementSearch(HostLayout layout, PlacementRequest reques
     private const int FewestWays = 24;
 
     // Of how many VMs with a place, and of how many without one, exchanges are tried.
-    private const int MostExchanged = 16;
+    private const int MostExchanged = 8;
 
     // How often it is looked for again from what was found.
     private const int MostRepeats = 4;

@@ -137,6 +137,13 @@ public sealed class OddHostTests
     }
 
     [Fact]
+    public void Cores_of_four_threads_are_filled_one_after_the_other_on_a_large_host_too()
+    {
+        var placed = Assert.Single(PlacementPlanner.Plan(new PlacementRequest { Host = RuleScene.Grid(2, 48, 4), VMs = [Vm("db01", 9)], ThreadPolicy = ThreadPolicy.Require }).VMs);
+        Assert.Equal([1, 4, 4], placed.VcpuPins.Values.GroupBy(cpu => cpu / 4).Select(core => core.Count()).Order());
+    }
+
+    [Fact]
     public void A_refusal_does_not_advise_what_was_asked_for_already()
     {
         var refused = Assert.Single(PlacementPlanner.Plan(new PlacementRequest { Host = RuleScene.Flat(4), VMs = [Vm("db01", 2)], ReservedCpus = new CpuSet("0-3"), AllowOvercommit = true }).Refusals);
