@@ -17,10 +17,12 @@ public sealed class PlacementCases(int seed)
     /// <summary>A request on a drawn host.</summary>
     public PlacementRequest Draw() => Draw(DrawHost());
 
-    /// <summary>A request on a drawn host, of VMs of which some are pinned already, well or badly.</summary>
-    public PlacementRequest DrawPinned()
+    /// <summary>A request on a host that may have two kinds of core or a node of memory alone, of VMs of which some are pinned already, well or badly.</summary>
+    public PlacementRequest DrawOdd()
     {
-        var request = Draw();
+        var host = DrawHost();
+        host = _odd.NextDouble() < 0.3 ? WithEfficiencyCores(host) : host;
+        var request = Draw(_odd.NextDouble() < 0.3 ? WithMemoryNode(host) : host);
         var online = request.Host.OnlineCpus.Numbers;
         return request with { VMs = [.. request.VMs.Select(vm => _odd.NextDouble() < 0.5 ? vm : vm with
         {
@@ -50,7 +52,8 @@ public sealed class PlacementCases(int seed)
     }
 
     /// <summary>A request that an exhaustive search can answer: a host of up to 8 cores, up to three VMs, no overcommit.</summary>
-    public PlacementRequest DrawSmall()
+    /// <param name="hasMemoryNode">Whether a node of memory alone stands beside it.</param>
+    public PlacementRequest DrawSmall(bool hasMemoryNode = false)
     {
         var (nodes, cachesPerNode, coresPerCache) = Pick((1, 1, 4), (1, 1, 6), (1, 2, 2), (1, 2, 3), (1, 2, 4), (1, 4, 1), (2, 1, 2), (2, 1, 4), (2, 2, 2), (2, 2, 1));
         var host = DrawHost(nodes, Pick(1, 2, 2), coresPerCache, cachesPerNode);
@@ -60,7 +63,7 @@ public sealed class PlacementCases(int seed)
             host = host with { Nodes = [.. host.Nodes.Select(node => node with { Cpus = [.. node.Cpus.Select(cpu => cpu with { Speed = cpu.Core < coresPerCache ? 1024 : 600 })] })] };
         }
 
-        host = _odd.NextDouble() < 0.15 ? WithMemoryNode(host) : host;
+        host = hasMemoryNode ? WithMemoryNode(host) : host;
         var request = Draw(host) with { AllowOvercommit = false, CoreKind = CoreKindChoice.Fast };
         var vms = request.VMs.Take(3).Select(vm => vm with
         {
@@ -73,12 +76,7 @@ public sealed class PlacementCases(int seed)
     }
 
     /// <summary>A host.</summary>
-    public VMHostTopology DrawHost()
-    {
-        var host = DrawHost(Pick(1, 1, 2, 2, 4, 8), Pick(1, 2, 2, 4), Pick(1, 2, 3, 4, 8), Pick(1, 1, 2, 4));
-        host = _odd.NextDouble() < 0.15 ? WithEfficiencyCores(host) : host;
-        return _odd.NextDouble() < 0.15 ? WithMemoryNode(host) : host;
-    }
+    public VMHostTopology DrawHost() => DrawHost(Pick(1, 1, 2, 2, 4, 8), Pick(1, 2, 2, 4), Pick(1, 2, 3, 4, 8), Pick(1, 1, 2, 4));
 
     // The later half of each node's cores is slower and has no second threads: they are not there, as on hybrid processors.
     private static VMHostTopology WithEfficiencyCores(VMHostTopology host)
