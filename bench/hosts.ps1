@@ -35,7 +35,7 @@ function Measure-Host([int] $Count, [int] $Rounds) {
         Measure-HostCommand $Count 'Set-DiskCacheMode *' {
             param($round) Set-DiskCacheMode * vdb ($round % 2 ? 'writeback' : 'none') -IO threads -Scope Config -Force -Confirm:$false -WarningAction Ignore
         } $define 'reading and defining each' $Rounds '; goal: at most 3'
-        Measure-HostCommand $Count 'New-VcpuPinPlan *' { New-VcpuPinPlan * -WarningAction Ignore -ErrorAction Ignore } $read 'reading each' $Rounds
+        Measure-HostCommand $Count 'New-VcpuPinPlan *' { New-VcpuPinPlan * -WarningAction Ignore -ErrorAction Ignore } $read 'reading each' $Rounds '; goal: at most 3'
     }
     finally {
         foreach ($peer in $read, $define) { $peer.StandardInput.Close(); $peer.WaitForExit() }

@@ -108,6 +108,7 @@ public sealed unsafe partial class LibvirtConnection
 
     private LibvirtDomain? Found(DomainHandle domain, string function, out LibvirtException? error)
     {
+        LibvirtError.Note(function);
         if (domain.IsInvalid)
         {
             error = LibvirtError.Last(function, Handle);

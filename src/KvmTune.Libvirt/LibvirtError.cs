@@ -10,6 +10,10 @@ namespace KvmTune.Libvirt;
 /// </summary>
 internal static unsafe partial class LibvirtError
 {
+    /// <summary>Is told the name of every function that is called on this thread: for tests that count them. Null for nobody.</summary>
+    [ThreadStatic]
+    internal static Action<string>? Watcher;
+
     /// <summary>Passes a result that is not negative; throws for any other.</summary>
     /// <param name="result">What the function returned.</param>
     /// <param name="connection">The connection that was used, to tell whether it is still alive.</param>
@@ -18,14 +22,20 @@ internal static unsafe partial class LibvirtError
         int result,
         ConnectionHandle? connection = null,
         [CallerArgumentExpression(nameof(result))] string call = "")
-        => result >= 0 ? result : throw Last(call, connection);
+    {
+        Note(call);
+        return result >= 0 ? result : throw Last(call, connection);
+    }
 
     /// <summary>Passes a pointer that is not null; throws for null.</summary>
     public static nint Check(
         nint result,
         ConnectionHandle? connection = null,
         [CallerArgumentExpression(nameof(result))] string call = "")
-        => result != 0 ? result : throw Last(call, connection);
+    {
+        Note(call);
+        return result != 0 ? result : throw Last(call, connection);
+    }
 
     /// <summary>Passes a valid handle; throws for an invalid one.</summary>
     public static T CheckHandle<T>(
@@ -34,6 +44,7 @@ internal static unsafe partial class LibvirtError
         [CallerArgumentExpression(nameof(result))] string call = "")
         where T : SafeHandle
     {
+        Note(call);
         if (!result.IsInvalid)
         {
             return result;
@@ -44,11 +55,14 @@ internal static unsafe partial class LibvirtError
         throw error;
     }
 
+    /// <summary>Tells the watcher, if there is one.</summary>
+    /// <param name="call">The call as written, or the function's name.</param>
+    public static void Note(string call) => Watcher?.Invoke(FunctionOf(call));
+
     /// <summary>This thread's last error as an exception; clears it.</summary>
     public static LibvirtException Last(string call, ConnectionHandle? connection)
     {
-        var parenthesis = call.IndexOf('(', StringComparison.Ordinal);
-        var function = parenthesis < 0 ? call : call[..parenthesis];
+        var function = FunctionOf(call);
         var error = (NativeError*)virGetLastError();
         if (error is null)
         {
@@ -62,6 +76,8 @@ internal static unsafe partial class LibvirtError
         virResetLastError();
         return new LibvirtException(message, code, domain, level, function, IsLost(connection));
     }
+
+    private static string FunctionOf(string call) => call.IndexOf('(', StringComparison.Ordinal) is >= 0 and var end ? call[..end] : call;
 
     /// <summary>Forgets this thread's last error.</summary>
     public static void Reset() => virResetLastError();

@@ -25,7 +25,7 @@ internal static class PlanApplication
         }
 
         VMPlanner.RefuseErrors(plan);
-        Show(cmdlet, plan, Unmeasured(plan, options));
+        Show(cmdlet, plan, () => Unmeasured(plan, options));
         var way = WayOf(cmdlet, tuner.Planner, plan, options.Restart, options.RestartOptions);
         if (cmdlet.ShouldProcess(Description(plan, way), Question(plan, way), "KvmTune") && IsAccepted(cmdlet, plan, force))
         {
@@ -94,8 +94,8 @@ internal static class PlanApplication
     /// </summary>
     /// <param name="cmdlet">The cmdlet that warns.</param>
     /// <param name="plan">The plan.</param>
-    /// <param name="unmeasured">What is said of a change before this one that was not measured; null for nothing.</param>
-    public static void Show(CancellableCmdlet cmdlet, VMTuningPlan plan, string? unmeasured = null)
+    /// <param name="unmeasured">Says what is said once a session of a change before this one that was not measured; null for nothing.</param>
+    public static void Show(CancellableCmdlet cmdlet, VMTuningPlan plan, Func<string?>? unmeasured = null)
     {
         foreach (var finding in plan.Findings.Where(finding => finding.IsKept))
         {
@@ -105,9 +105,9 @@ internal static class PlanApplication
         var warnings = cmdlet.IsWhatIf || !plan.HasChanges ? [] : plan.Warnings
             .Where(warning => warning.RuleId != SharedHost || SessionWarnings.IsFirst(plan, warning.RuleId))
             .Select(warning => $"{Sentence(warning.Evidence)} ({warning.RuleId})").ToList();
-        if (unmeasured is not null && !cmdlet.IsWhatIf && SessionWarnings.IsFirst(plan, nameof(Unmeasured)))
+        if (!cmdlet.IsWhatIf && !SessionWarnings.IsGiven(plan, nameof(Unmeasured)) && unmeasured?.Invoke() is { } change && SessionWarnings.IsFirst(plan, nameof(Unmeasured)))
         {
-            warnings.Add(unmeasured);
+            warnings.Add(change);
         }
 
         if (warnings.Count > 0)

@@ -13,4 +13,7 @@ internal static class SessionWarnings
     /// <param name="plan">The plan.</param>
     /// <param name="warning">What is warned of.</param>
     public static bool IsFirst(VMTuningPlan plan, string warning) => Given.TryAdd((plan.ConnectionUri, plan.VMId, warning), true);
+
+    /// <summary>Whether the plan's VM was warned of it already.</summary>
+    public static bool IsGiven(VMTuningPlan plan, string warning) => Given.ContainsKey((plan.ConnectionUri, plan.VMId, warning));
 }

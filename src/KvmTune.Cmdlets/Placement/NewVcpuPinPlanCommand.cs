@@ -15,6 +15,7 @@ namespace KvmTune.Cmdlets.Placement;
 public sealed class NewVcpuPinPlanCommand : VMCmdlet
 {
     private readonly List<(HostConnection Host, VMTopology VM)> _vms = [];
+    private readonly HashSet<(HostConnection Host, Guid VMId)> _known = [];
 
     /// <summary>The VMs: names, wildcards, UUIDs, or objects of this module. All that come are placed together.</summary>
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
@@ -56,7 +57,7 @@ public sealed class NewVcpuPinPlanCommand : VMCmdlet
     /// <inheritdoc/>
     protected override void ProcessRecord() => ForEachVM(VMName, writable: false, vm =>
     {
-        if (!_vms.Exists(known => known.Host == vm.Host && known.VM.VMId == vm.Domain.Id))
+        if (_known.Add((vm.Host, vm.Domain.Id)))
         {
             _vms.Add((vm.Host, VMTopologyReader.Read(vm.Domain, vm.Host.Uri, HostReading.OnlineCpus(vm.Host))));
         }

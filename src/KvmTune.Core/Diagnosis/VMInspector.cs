@@ -18,10 +18,17 @@ public sealed record DetectedFinding(FindingKind Kind, FindingObservation Observ
 /// <param name="time">The clock.</param>
 public sealed class VMInspector(HostConnection host, TimeProvider time)
 {
-    private readonly RunningVMReading _running = new(host);
+    private readonly RunningVMReading _running = new(host, time);
+
+    // What belongs to the host is not read anew for each of its VMs.
+    private readonly KeptReading<VMHostTopology> _topology = new(time);
+    private readonly KeptReading<HostMemoryFacts> _memory = new(time);
+    private readonly Dictionary<(string? Architecture, string? Machine, string DomainType), GuestCpuAbilities?> _guestCpus = [];
 
     // The documents that were planned on last: the findings of a VM come one after the other.
-    private VMSnapshot? _known;
+    private readonly KeptReading<VMSnapshot> _documents = new(time);
+    private Guid _documentsOf;
+    private int _changesSeen;
 
     // An error is not kept: the next VM asks again.
     private readonly Lazy<HostAbilities> _abilities = new(() => HostAbilities.Read(host), LazyThreadSafetyMode.PublicationOnly);
@@ -30,11 +37,12 @@ public sealed class VMInspector(HostConnection host, TimeProvider time)
     /// <exception cref="LibvirtException">libvirt refuses, the VM is gone, or the daemon is lost.</exception>
     public async Task<IReadOnlyList<DetectedFinding>> LookAsync(LibvirtDomain domain, CancellationToken cancellationToken)
     {
-        var hostCpus = HostReading.OnlineCpus(host);
-        var vm = VMTopologyReader.Read(domain, host.Uri, hostCpus);
+        ForgetWhatChanged();
+        var topology = _topology.Get(() => HostReading.Read(host));
+        var vm = VMTopologyReader.Read(domain, host.Uri, topology.OnlineCpus);
         return Look(new FindingContext(
-            vm, () => HostReading.Read(host), () => _running.Beside(vm.VMId),
-            () => host.IsLocalQemu ? HostMemoryFacts.Read() : null)
+            vm, () => topology, () => _running.Beside(vm.VMId),
+            () => host.IsLocalQemu ? _memory.Get(static () => HostMemoryFacts.Read()) : null)
         {
             Abilities = _abilities.Value,
             HasManagedSave = vm.Running is null && domain.HasManagedSave,
@@ -86,9 +94,15 @@ public sealed class VMInspector(HostConnection host, TimeProvider time)
 
         try
         {
-            using var planner = new VMPlanner(host, domain) { Running = _running, Known = _known };
-            var plan = planner.Plan(make, cancellationToken);
-            _known = planner.Known;
+            ForgetWhatChanged();
+            if (_documentsOf != domain.Id)
+            {
+                _documents.Expire();
+            }
+
+            using var planner = new VMPlanner(host, domain) { Running = _running, Known = _documents.Last };
+            var plan = planner.Plan(make, () => _documents.Get(() => planner.Read()), cancellationToken);
+            _documentsOf = domain.Id;
             return plan.Errors.Count > 0 ? (null, string.Join(' ', plan.Errors.Select(error => error.Evidence))) : (plan, null);
         }
         catch (KvmTuneException exception) when (exception.Category is KvmTuneErrorCategory.PermissionDenied)
@@ -97,12 +111,29 @@ public sealed class VMInspector(HostConnection host, TimeProvider time)
         }
     }
 
+    // A change of this process, perhaps one that came of the finding before, is seen at once.
+    private void ForgetWhatChanged()
+    {
+        if (host.VMsChangedSince(ref _changesSeen).Count > 0)
+        {
+            _topology.Expire();
+            _memory.Expire();
+            _documents.Expire();
+        }
+    }
+
     // libvirt tells it only to who may change VMs.
     private GuestCpuAbilities? GuestCpus(VMConfiguration vm)
     {
+        var kind = (vm.Architecture, vm.Machine, vm.DomainType);
+        if (_guestCpus.TryGetValue(kind, out var known))
+        {
+            return known;
+        }
+
         try
         {
-            return GuestCpuAbilities.Read(host, vm.Architecture, vm.Machine, vm.DomainType);
+            return _guestCpus[kind] = GuestCpuAbilities.Read(host, vm.Architecture, vm.Machine, vm.DomainType);
         }
         catch (KvmTuneException exception) when (exception.Category is KvmTuneErrorCategory.PermissionDenied)
         {

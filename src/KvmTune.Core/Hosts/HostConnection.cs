@@ -16,6 +16,7 @@ public sealed class HostConnection : IDisposable
     private LibvirtConnection? _writable;
     private readonly List<Guid> _changedVMs = [];
     private VMHostTopology? _hardware;
+    private CpuReading? _cpus;
 
     /// <summary>Names a host; nothing is opened before the first use.</summary>
     /// <param name="uri">The libvirt URI, for example <c>qemu:///system</c>.</param>
@@ -74,6 +75,22 @@ public sealed class HostConnection : IDisposable
     /// pools are those of then.
     /// </summary>
     public VMHostTopology Hardware() => _hardware ??= CapabilitiesReader.Read(Read().GetCapabilitiesXml(), Uri, Read().HostName);
+
+    /// <summary>The hardware with the state of its CPUs: made anew only where that state is another one than last time.</summary>
+    /// <param name="online">The CPUs that are online.</param>
+    /// <param name="isolated">The CPUs that the kernel isolates.</param>
+    /// <param name="make">Puts the state into the hardware.</param>
+    internal VMHostTopology WithCpuState(CpuSet online, CpuSet? isolated, Func<VMHostTopology, VMHostTopology> make)
+    {
+        var hardware = Hardware();
+        var known = _cpus;
+        if (known is null || !ReferenceEquals(known.Hardware, hardware) || known.Online != online || known.Isolated != isolated)
+        {
+            _cpus = known = new CpuReading(hardware, online, isolated, make(hardware));
+        }
+
+        return known.Now;
+    }
 
     /// <summary>Notes that this process changed a VM, for those who keep what they read of it (<see cref="RunningVMReading"/>).</summary>
     internal void NoteChange(Guid vm)
@@ -174,4 +191,15 @@ public sealed class HostConnection : IDisposable
         System.Uri.TryCreate(uri, UriKind.Absolute, out var parsed)
         && parsed.Scheme is "qemu" or "qemu+unix"
         && string.IsNullOrEmpty(parsed.Host);
+
+    private sealed class CpuReading(VMHostTopology hardware, CpuSet online, CpuSet? isolated, VMHostTopology now)
+    {
+        public VMHostTopology Hardware => hardware;
+
+        public CpuSet Online => online;
+
+        public CpuSet? Isolated => isolated;
+
+        public VMHostTopology Now => now;
+    }
 }

@@ -17,12 +17,18 @@ public static class HostReading
     {
         var connection = host.Read();
         var now = CapabilitiesReader.Read(connection.GetCapabilitiesXml(), host.Uri, connection.HostName);
-        return WithState(now, host) with { Nodes = WithFree(connection, now.Nodes), CpuName = host.IsLocalQemu ? CpuName("/proc/cpuinfo") : null };
+        var (online, mapLength) = Cpus(host);
+        return WithState(now, host, online, mapLength, Isolated(host)) with { Nodes = WithFree(connection, now.Nodes), CpuName = host.IsLocalQemu ? CpuName("/proc/cpuinfo") : null };
     }
 
     /// <summary>The host as far as its CPUs go: what is free on its nodes is not asked for, and its memory and page pools are those of the first reading.</summary>
     /// <exception cref="LibvirtException">libvirt refuses or the daemon is lost.</exception>
-    public static VMHostTopology ReadCpus(HostConnection host) => WithState(host.Hardware(), host);
+    public static VMHostTopology ReadCpus(HostConnection host)
+    {
+        var (online, mapLength) = Cpus(host);
+        var isolated = Isolated(host);
+        return host.WithCpuState(online, isolated, hardware => WithState(hardware, host, online, mapLength, isolated));
+    }
 
     /// <summary>The host CPUs that are online; those of the capabilities where the driver does not say.</summary>
     public static CpuSet OnlineCpus(HostConnection host) => Cpus(host).Online;
@@ -42,9 +48,11 @@ public static class HostReading
         return (online, online.Numbers.DefaultIfEmpty(0).Max() + 1);
     }
 
-    private static VMHostTopology WithState(VMHostTopology topology, HostConnection host)
+    private static CpuSet? Isolated(HostConnection host) =>
+        host.IsLocalQemu ? Isolated("/sys/devices/system/cpu/isolated", "/sys/fs/cgroup/cpuset.cpus.isolated") : null;
+
+    private static VMHostTopology WithState(VMHostTopology topology, HostConnection host, CpuSet online, int mapLength, CpuSet? isolated)
     {
-        var (online, mapLength) = Cpus(host);
         var present = CpuSet.Of(topology.Cpus.Select(cpu => cpu.Id)).Union(online);
         var speeds = host.IsLocalQemu ? Speeds("/sys/devices/system/cpu", online) : new Dictionary<int, int>();
         return topology with
@@ -55,7 +63,7 @@ public static class HostReading
             })],
             OnlineCpus = online,
             OfflineCpus = present.Union(AllOf(mapLength)).Except(online),
-            IsolatedCpus = host.IsLocalQemu ? Isolated("/sys/devices/system/cpu/isolated", "/sys/fs/cgroup/cpuset.cpus.isolated") : null,
+            IsolatedCpus = isolated,
         };
     }
 

@@ -1,59 +1,57 @@
 // Reads a host's running VMs for those who judge many VMs one after the other: once, and again where something may have changed.
-using System.Diagnostics;
 using KvmTune.Libvirt;
 using KvmTune.Topology;
 
 namespace KvmTune.Hosts;
 
 /// <summary>
-/// The running VMs of a host while a command works on it. A VM that this process changes is read again at once. Others may change VMs too, so all
-/// are read again from time to time: as seldom as makes the reading a small part of the work.
+/// The running VMs of a host while a command works on it. A VM that this process changes is read again before another one is judged beside it.
+/// Others may change VMs too, so all are read again from time to time.
 /// </summary>
 /// <param name="host">The host.</param>
-public sealed class RunningVMReading(HostConnection host)
+/// <param name="time">The clock; null for the system's.</param>
+public sealed class RunningVMReading(HostConnection host, TimeProvider? time = null)
 {
-    private static readonly TimeSpan Fresh = TimeSpan.FromSeconds(1);
-
     private readonly object _gate = new();
-    private RunningVMs? _vms;
-    private long _readAt;
-    private TimeSpan _keep;
+    private readonly KeptReading<RunningVMs> _vms = new(time ?? TimeProvider.System);
+
+    // What is not known as it is now: what this process changed, and the VM that the others were read for.
+    private readonly HashSet<Guid> _unread = [];
     private int _changesSeen;
 
-    /// <summary>The running VMs beside one.</summary>
+    /// <summary>The running VMs beside one, which is not read itself.</summary>
     /// <exception cref="LibvirtException">libvirt refuses or the daemon is lost.</exception>
     public VMNeighbours Beside(Guid vm)
     {
         lock (_gate)
         {
-            var changed = host.VMsChangedSince(ref _changesSeen);
-            if (_vms is null || Stopwatch.GetElapsedTime(_readAt) > _keep)
+            _unread.UnionWith(host.VMsChangedSince(ref _changesSeen));
+            var vms = _vms.Get(() => new RunningVMs(ReadAllBut(vm)), out var isNew);
+            if (isNew)
             {
-                _readAt = Stopwatch.GetTimestamp();
-                _vms = new RunningVMs(ReadAll());
-                _keep = Fresh + (10 * Stopwatch.GetElapsedTime(_readAt));
-            }
-            else
-            {
-                foreach (var id in changed.Distinct())
-                {
-                    using var domain = host.Read().TryLookupByUuid(id);
-                    _vms.Renew(id, domain is { IsActive: true } ? TryRead(domain) : null);
-                }
+                _unread.Clear();
+                _unread.Add(vm);
             }
 
-            return _vms.Beside(vm);
+            foreach (var id in _unread.Where(id => id != vm))
+            {
+                using var domain = host.Read().TryLookupByUuid(id);
+                vms.Renew(id, domain is { IsActive: true } ? TryRead(domain) : null);
+            }
+
+            _unread.RemoveWhere(id => id != vm);
+            return vms.Beside(vm);
         }
     }
 
-    private List<VMConfiguration> ReadAll()
+    private List<VMConfiguration> ReadAllBut(Guid vm)
     {
         var configurations = new List<VMConfiguration>();
         foreach (var domain in host.Read().ListDomains(DomainListFlags.Active))
         {
             using (domain)
             {
-                if (TryRead(domain) is { } configuration)
+                if (domain.Id != vm && TryRead(domain) is { } configuration)
                 {
                     configurations.Add(configuration);
                 }

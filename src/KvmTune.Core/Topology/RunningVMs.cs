@@ -13,7 +13,7 @@ public sealed class RunningVMs
     private readonly Dictionary<Guid, VMConfiguration> _vms = [];
     private readonly List<VMConfiguration> _unnamed = [];
     private readonly object _gate = new();
-    private PinIndex? _index;
+    private NeighbourIndex? _index;
 
     /// <summary>Collects running VMs.</summary>
     public RunningVMs(IEnumerable<VMConfiguration> vms)
@@ -51,23 +51,14 @@ public sealed class RunningVMs
         }
     }
 
-    /// <summary>All VMs but one.</summary>
-    internal IReadOnlyList<VMConfiguration> Except(Guid vm)
-    {
-        lock (_gate)
-        {
-            return [.. _vms.Where(entry => entry.Key != vm).Select(entry => entry.Value), .. _unnamed];
-        }
-    }
-
     /// <summary>Asks the index, which is made for the host CPUs that are online.</summary>
-    internal T Ask<T>(CpuSet online, Guid except, Func<PinIndex, VMConfiguration?, T> question)
+    internal T Ask<T>(CpuSet online, Guid except, Func<NeighbourIndex, VMConfiguration?, T> question)
     {
         lock (_gate)
         {
             if (_index is null || _index.Online != online)
             {
-                _index = new PinIndex(online);
+                _index = new NeighbourIndex(online);
                 foreach (var vm in _vms.Values.Concat(_unnamed))
                 {
                     _index.Add(vm);
@@ -78,56 +69,110 @@ public sealed class RunningVMs
         }
     }
 
-    /// <summary>Which vCPUs are really pinned to each host CPU: a pin to all that are online is none.</summary>
-    internal sealed class PinIndex(CpuSet online)
+    /// <summary>What is asked of neighbours, by host CPU and by weight: a pin to all host CPUs that are online is none.</summary>
+    internal sealed class NeighbourIndex(CpuSet online)
     {
-        private readonly Dictionary<int, List<(VMConfiguration VM, NeighbourPin Pin)>> _pins = [];
+        private readonly CpuTable _vcpus = new();
+        private readonly CpuTable _services = new();
+        private readonly HashSet<VMConfiguration> _pinned = NoVMs();
+        private readonly SortedDictionary<long, HashSet<VMConfiguration>> _byShares = new(Comparer<long>.Create(static (left, right) => right.CompareTo(left)));
+        private int _count;
 
         public CpuSet Online { get; } = online;
 
-        public int Unpinned { get; private set; }
-
         public void Add(VMConfiguration vm)
         {
-            var pins = PinsOf(vm);
-            Unpinned += pins.Count == 0 ? 1 : 0;
-            foreach (var (cpu, pin) in pins)
+            _count++;
+            var pins = RealPins(vm);
+            if (pins.Count > 0)
             {
-                if (!_pins.TryGetValue(cpu, out var there))
+                _pinned.Add(vm);
+            }
+
+            _vcpus.Add(vm, pins.Select(pin => pin.Value));
+            _services.Add(vm, RealServicePins(vm));
+            if (vm.Limits.Shares is { } shares)
+            {
+                if (!_byShares.TryGetValue(shares, out var alike))
                 {
-                    _pins[cpu] = there = [];
+                    _byShares[shares] = alike = NoVMs();
                 }
 
-                there.Add((vm, pin));
+                alike.Add(vm);
             }
         }
 
         public void Remove(VMConfiguration vm)
         {
-            var pins = PinsOf(vm);
-            Unpinned -= pins.Count == 0 ? 1 : 0;
-            foreach (var (cpu, _) in pins)
+            _count--;
+            _pinned.Remove(vm);
+            _vcpus.Remove(vm, RealPins(vm).Select(pin => pin.Value));
+            _services.Remove(vm, RealServicePins(vm));
+            if (vm.Limits.Shares is { } shares && _byShares[shares].Remove(vm) && _byShares[shares].Count == 0)
             {
-                _pins[cpu].RemoveAll(there => ReferenceEquals(there.VM, vm));
+                _byShares.Remove(shares);
             }
         }
 
-        public bool IsPinned(VMConfiguration vm) => PinsOf(vm).Count > 0;
+        public IEnumerable<NeighbourPin> PinnedTo(CpuSet cpus, VMConfiguration? except) => cpus.Numbers
+            .SelectMany(cpu => _vcpus.On(cpu, except).SelectMany(vm => RealPins(vm).Where(pin => pin.Value.Contains(cpu)).Select(pin => new NeighbourPin(vm.Name, pin.Key, pin.Value))))
+            .Distinct();
 
-        public IEnumerable<NeighbourPin> On(int cpu, VMConfiguration? except) =>
-            _pins.TryGetValue(cpu, out var there) ? there.Where(pin => !ReferenceEquals(pin.VM, except)).Select(pin => pin.Pin) : [];
+        public IEnumerable<VMConfiguration> Pinned(VMConfiguration? except) => _pinned.Where(vm => !ReferenceEquals(vm, except));
 
-        public CpuSet Taken(VMConfiguration? except) =>
-            CpuSet.Of(_pins.Where(cpu => cpu.Value.Exists(pin => !ReferenceEquals(pin.VM, except))).Select(cpu => cpu.Key));
+        public int CountUnpinned(VMConfiguration? except) => _count - _pinned.Count - (except is null || _pinned.Contains(except) ? 0 : 1);
 
-        private List<(int Cpu, NeighbourPin Pin)> PinsOf(VMConfiguration vm) =>
-        [
-            .. from pin in vm.EffectiveVcpuPins
-               where !Online.IsSubsetOf(pin.Value)
-               let named = new NeighbourPin(vm.Name, pin.Key, pin.Value)
-               from cpu in pin.Value.Numbers
-               select (cpu, named),
-        ];
+        public CpuSet Taken(VMConfiguration? except) => _vcpus.Taken(except);
+
+        public CpuSet TakenByServices(VMConfiguration? except) => _services.Taken(except);
+
+        public IEnumerable<VMConfiguration> WithMoreShares(long than, VMConfiguration? except) =>
+            _byShares.TakeWhile(entry => entry.Key > than).SelectMany(entry => entry.Value).Where(vm => !ReferenceEquals(vm, except));
+
+        private List<KeyValuePair<int, CpuSet>> RealPins(VMConfiguration vm) => [.. vm.EffectiveVcpuPins.Where(pin => IsReal(pin.Value))];
+
+        private IEnumerable<CpuSet> RealServicePins(VMConfiguration vm) =>
+            vm.IOThreadPins.Values.Concat(vm.EmulatorPin is { } emulator ? [emulator] : Array.Empty<CpuSet>()).Where(IsReal);
+
+        private bool IsReal(CpuSet pin) => !Online.IsSubsetOf(pin);
+    }
+
+    // Told apart as objects: to compare the values of two VMs costs more than all else here.
+    private static HashSet<VMConfiguration> NoVMs() => new(ReferenceEqualityComparer.Instance);
+
+    // Which VMs have threads that are pinned to each host CPU.
+    private sealed class CpuTable
+    {
+        private readonly Dictionary<int, HashSet<VMConfiguration>> _vms = [];
+
+        public void Add(VMConfiguration vm, IEnumerable<CpuSet> pins)
+        {
+            foreach (var cpu in CpusOf(pins))
+            {
+                if (!_vms.TryGetValue(cpu, out var there))
+                {
+                    _vms[cpu] = there = NoVMs();
+                }
+
+                there.Add(vm);
+            }
+        }
+
+        public void Remove(VMConfiguration vm, IEnumerable<CpuSet> pins)
+        {
+            foreach (var cpu in CpusOf(pins))
+            {
+                _vms[cpu].Remove(vm);
+            }
+        }
+
+        public IEnumerable<VMConfiguration> On(int cpu, VMConfiguration? except) =>
+            _vms.TryGetValue(cpu, out var there) ? there.Where(vm => !ReferenceEquals(vm, except)) : [];
+
+        public CpuSet Taken(VMConfiguration? except) => CpuSet.Of(
+            _vms.Where(cpu => cpu.Value.Count > (except is not null && cpu.Value.Contains(except) ? 1 : 0)).Select(cpu => cpu.Key));
+
+        private static IReadOnlyList<int> CpusOf(IEnumerable<CpuSet> pins) => pins.Aggregate(CpuSet.Empty, static (all, pin) => all.Union(pin)).Numbers;
     }
 }
 
@@ -142,9 +187,6 @@ public sealed class VMNeighbours
     /// <summary>None.</summary>
     public static VMNeighbours None { get; } = new RunningVMs([]).Beside(Guid.Empty);
 
-    /// <summary>All of them. Looking at each costs as much as there are: for what is asked of few VMs only.</summary>
-    public IReadOnlyList<VMConfiguration> All => _all.Except(_except);
-
     /// <summary>Pins of neighbours to any of these host CPUs.</summary>
     /// <param name="cpus">The host CPUs.</param>
     /// <param name="most">How many to look for at most: on a crowded host every VM is in the way of every other.</param>
@@ -152,15 +194,29 @@ public sealed class VMNeighbours
     public IReadOnlyList<NeighbourPin> PinnedTo(CpuSet cpus, CpuSet online, int most)
     {
         ArgumentNullException.ThrowIfNull(cpus);
-        return _all.Ask(online, _except, (index, self) => cpus.Numbers.SelectMany(cpu => index.On(cpu, self)).Distinct().Take(most).ToList());
+        return _all.Ask(online, _except, (index, self) => index.PinnedTo(cpus, self).Take(most).ToList());
     }
 
     /// <summary>The host CPUs that neighbours are pinned to.</summary>
     /// <param name="online">The host CPUs that are online: a pin to all of them is none.</param>
     public CpuSet Taken(CpuSet online) => _all.Ask(online, _except, static (index, self) => index.Taken(self));
 
+    /// <summary>The host CPUs that emulator and I/O threads of neighbours are pinned to.</summary>
+    /// <param name="online">The host CPUs that are online: a pin to all of them is none.</param>
+    public CpuSet TakenByServices(CpuSet online) => _all.Ask(online, _except, static (index, self) => index.TakenByServices(self));
+
+    /// <summary>The neighbours that have pinned vCPUs.</summary>
+    /// <param name="online">The host CPUs that are online: a pin to all of them is none.</param>
+    public IReadOnlyList<VMConfiguration> Pinned(CpuSet online) => _all.Ask(online, _except, static (index, self) => index.Pinned(self).ToList());
+
+    /// <summary>Neighbours of more weight, those with the most first.</summary>
+    /// <param name="shares">More than this.</param>
+    /// <param name="online">The host CPUs that are online.</param>
+    /// <param name="most">How many to look for at most.</param>
+    public IReadOnlyList<VMConfiguration> WithMoreShares(long shares, CpuSet online, int most) =>
+        _all.Ask(online, _except, (index, self) => index.WithMoreShares(shares, self).Take(most).ToList());
+
     /// <summary>How many neighbours are not pinned.</summary>
     /// <param name="online">The host CPUs that are online: a pin to all of them is none.</param>
-    public int CountUnpinned(CpuSet online) =>
-        _all.Ask(online, _except, static (index, self) => index.Unpinned - (self is null || index.IsPinned(self) ? 0 : 1));
+    public int CountUnpinned(CpuSet online) => _all.Ask(online, _except, static (index, self) => index.CountUnpinned(self));
 }

@@ -58,14 +58,17 @@ public sealed class VMPlanner : IDisposable
         return Reading(() => Plan(change, Read(change.Scope), neighbours));
     }
 
-    /// <summary>Works out what a change would do that depends on how the VM is configured now.</summary>
+    /// <summary>Works out what a change would do that depends on how the VM is configured.</summary>
+    /// <param name="make">Makes the change.</param>
+    /// <param name="read">The VM's documents; they need not be older than a plan may be.</param>
+    /// <param name="cancellationToken">Ends it.</param>
     /// <exception cref="KvmTuneException">The VM, or something in it that the change names, does not exist.</exception>
-    internal VMTuningPlan Plan(Func<DomainDocument, VMChange> make, CancellationToken cancellationToken)
+    internal VMTuningPlan Plan(Func<DomainDocument, VMChange> make, Func<VMSnapshot> read, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
         return Reading(() =>
         {
-            var now = Read();
+            var now = read();
             var change = make((now.Persistent ?? now.Running)!);
             return Plan(change, change.Scope is ChangeScope.Live && now.Running is not null ? now with { Persistent = null } : now);
         });
@@ -206,9 +209,7 @@ public sealed class VMPlanner : IDisposable
         var live = facts.IsRunning && change.CanBeLive && change.Scope is not ChangeScope.Config;
         var config = facts.IsPersistent && change.Scope is not ChangeScope.Live;
 
-        var running = live ? Edit(snapshot.Running!, change.ForRunning) : null;
-        var persistent = config ? Edit(snapshot.Persistent!, change) : null;
-        var edit = persistent ?? running ?? Edit(snapshot.Persistent ?? snapshot.Running!, change);
+        var (running, persistent, edit) = Edits(change, snapshot, live, config);
         var hostCpus = HostReading.ReadCpus(Host);
         var configured = persistent is null ? [] : SettingComparer.Compare(persistent.Before.Settings, persistent.After.Settings);
         var differences = Differences(
@@ -227,10 +228,8 @@ public sealed class VMPlanner : IDisposable
             RequiresRestart = config && facts.IsRunning && !live && ((configured.Count > 0 && !change.IsReturn) || IsPending(snapshot.Running!, change, hostCpus.OnlineCpus)),
             Differences = differences,
             Findings = RuleCatalog.Judge(context),
-            XmlDifference = TerminalText.Of(XmlDifference.Between(edit.Before.ToXml(), edit.After.ToXml())),
+            Texts = new Lazy<PlanTexts>(() => TextsOf(change, Edits(change, snapshot, live, config), preparation)),
             Preparation = preparation,
-            VirshCommand = TerminalText.Of(string.Join(
-                '\n', VirshCommands(change, running, persistent, edit).Prepend(preparation?.VirshCommand).Where(command => command is not null))),
             // A return puts back what means the same, too, such as an attribute that libvirt fills in.
             HasChanges = differences.Count > 0 || (change.IsReturn && persistent is { IsReal: true }) || preparation is not null,
             Snapshot = snapshot,
@@ -275,12 +274,23 @@ public sealed class VMPlanner : IDisposable
         }
     }
 
+    // The edits are made once more for the texts: a plan that is kept holds no second document.
+    private static ChangeEdits Edits(VMChange change, VMSnapshot snapshot, bool live, bool config)
+    {
+        var running = live ? Edit(snapshot.Running!, change.ForRunning) : null;
+        var persistent = config ? Edit(snapshot.Persistent!, change) : null;
+        return new ChangeEdits(running, persistent, persistent ?? running ?? Edit(snapshot.Persistent ?? snapshot.Running!, change));
+    }
+
+    private PlanTexts TextsOf(VMChange change, ChangeEdits edits, HostPreparation? preparation) => new(
+        TerminalText.Of(XmlDifference.Between(edits.Shown.Before.ToXml(), edits.Shown.After.ToXml())),
+        TerminalText.Of(string.Join('\n', VirshCommands(change, edits).Prepend(preparation?.VirshCommand).Where(command => command is not null))));
+
     // The two documents get the same by one command where that is so.
-    private IEnumerable<string> VirshCommands(VMChange change, DocumentEdit? running, DocumentEdit? persistent, DocumentEdit edit) =>
-        change.RunningPart is null || running is null || persistent is null
-            ? change.VirshCommands(VM, running is not null, persistent is not null, edit.Before, edit.After)
-            : change.VirshCommands(VM, live: false, config: true, persistent.Before, persistent.After)
-                .Concat(change.ForRunning.VirshCommands(VM, live: true, config: false, running.Before, running.After));
+    private IEnumerable<string> VirshCommands(VMChange change, ChangeEdits edits) => edits is (not null and var running, not null and var persistent, _) && change.RunningPart is not null
+        ? change.VirshCommands(VM, live: false, config: true, persistent.Before, persistent.After)
+            .Concat(change.ForRunning.VirshCommands(VM, live: true, config: false, running.Before, running.After))
+        : change.VirshCommands(VM, edits.Running is not null, edits.Persistent is not null, edits.Shown.Before, edits.Shown.After);
 
     private static bool HasNothingOf(VMChange change, DomainDocument before, DomainDocument? now, CpuSet? hostCpus) =>
         now is not null && SettingComparer.Compare(now.Settings, Edit(now, change.Inverse(before)).After.Settings, hostCpus).Count == 0;
@@ -333,6 +343,8 @@ public sealed class VMPlanner : IDisposable
 
     private static SettingDifference Where(ConfigurationDifference difference, ChangeScope where) =>
         new(difference.Setting, difference.Running, difference.Configured, where);
+
+    private sealed record ChangeEdits(DocumentEdit? Running, DocumentEdit? Persistent, DocumentEdit Shown);
 
     private sealed record DocumentEdit(DomainDocument Before, DomainDocument After)
     {

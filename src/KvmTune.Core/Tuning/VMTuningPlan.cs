@@ -55,10 +55,10 @@ public record VMTuningPlan
     public required IReadOnlyList<RuleFinding> Findings { get; init => field = Items.Of(value); }
 
     /// <summary>The difference in the domain XML, as lines that begin with <c>-</c> and <c>+</c>.</summary>
-    public required string XmlDifference { get; init; }
+    public string XmlDifference { get => field ?? Texts?.Value.XmlDifference ?? string.Empty; init; }
 
     /// <summary>The virsh commands that would do the same, a line each.</summary>
-    public required string VirshCommand { get; init; }
+    public string VirshCommand { get => field ?? Texts?.Value.VirshCommand ?? string.Empty; init; }
 
     /// <summary>False when the VM is already as asked for.</summary>
     public required bool HasChanges { get; init; }
@@ -71,6 +71,9 @@ public record VMTuningPlan
 
     /// <summary>The broken rules that are only warned about.</summary>
     public IReadOnlyList<RuleFinding> Warnings => Broken(RuleSeverity.Warning);
+
+    /// <summary>The two texts, made when somebody asks: they cost as much as the rest of the plan, and most plans of a whole host are only looked through.</summary>
+    internal Lazy<PlanTexts>? Texts { get; init; }
 
     /// <summary>The VM and document that the plan was made on.</summary>
     internal VMSnapshot Snapshot { get; init; } = new(null, null);
@@ -87,6 +90,11 @@ public record VMTuningPlan
     private Items<RuleFinding> Broken(RuleSeverity severity) =>
         Findings.Where(finding => !finding.IsKept && finding.Severity == severity).ToItems();
 }
+
+/// <summary>What a person reads of a plan beside its differences.</summary>
+/// <param name="XmlDifference">See <see cref="VMTuningPlan.XmlDifference"/>.</param>
+/// <param name="VirshCommand">See <see cref="VMTuningPlan.VirshCommand"/>.</param>
+internal sealed record PlanTexts(string XmlDifference, string VirshCommand);
 
 /// <summary>A VM's documents at one moment.</summary>
 /// <param name="Running">The running document; null when the VM does not run.</param>

@@ -62,6 +62,22 @@ public sealed class VMTunerTests : IDisposable
     }
 
     [Fact]
+    public async Task The_texts_of_a_plan_are_made_when_somebody_asks_and_say_what_was_planned_then()
+    {
+        var plan = Tuner.Planner.Plan(Cache("none", null));
+        await Tuner.ApplyAsync(Tuner.Planner.Plan(Cache("directsync", null)), new ApplyOptions(), CancellationToken.None);
+
+        Assert.False(plan.Texts!.IsValueCreated);
+        Assert.Contains("+      <driver name=\"qemu\" type=\"raw\" cache=\"none\"", plan.XmlDifference, StringComparison.Ordinal);
+        Assert.DoesNotContain("directsync", plan.XmlDifference, StringComparison.Ordinal);
+        Assert.Contains("update-device", plan.VirshCommand, StringComparison.Ordinal);
+        Assert.Equal("other", (plan with { VirshCommand = "other" }).VirshCommand);
+    }
+
+    [Fact]
+    public void The_state_of_the_host_CPUs_is_put_together_once() => Assert.Same(HostReading.ReadCpus(_host), HostReading.ReadCpus(_host));
+
+    [Fact]
     public async Task A_change_that_alters_nothing_says_so_and_writes_nothing()
     {
         await Tuner.ApplyAsync(Tuner.Planner.Plan(Cache("none", null)), new ApplyOptions(), CancellationToken.None);

@@ -61,7 +61,7 @@ internal static class PinRemedies
         {
             Host = context.Host,
             VMs = [PlacementReader.ToVM(context.VM, context.Host, keepsMemory: true, [])],
-            Neighbours = [.. context.Neighbours.All.Select(neighbour => new PlacementNeighbour
+            Neighbours = [.. context.Neighbours.Pinned(context.Host.OnlineCpus).Select(neighbour => new PlacementNeighbour
             {
                 Name = neighbour.Name, Vcpus = neighbour.CurrentVcpus, VcpuPins = RealPins(context, neighbour), IsRealTime = !neighbour.Limits.RealTimeVcpus.IsEmpty,
             })],
@@ -72,8 +72,9 @@ internal static class PinRemedies
     }
 
     // The host CPUs that the VM and its neighbours have emulator and I/O threads on: vCPUs go there last.
-    private static CpuSet ServicePins(FindingContext context) => All(context.Neighbours.All.Append(context.VM.Current)
-        .SelectMany(vm => vm.IOThreadPins.Values.Concat(vm.EmulatorPin is { } emulator ? [emulator] : [])).Where(context.IsRealPin));
+    private static CpuSet ServicePins(FindingContext context) =>
+        All(context.VM.Current.IOThreadPins.Values.Concat(context.VM.Current.EmulatorPin is { } emulator ? [emulator] : []).Where(context.IsRealPin))
+            .Union(context.Neighbours.TakenByServices(context.Host.OnlineCpus));
 
     /// <summary>
     /// Moves some vCPUs to free host CPUs, on the nodes that the VM's pins are on, whole free cores first. Where there are not

@@ -146,14 +146,14 @@ public static class ThreadFindings
         "libvirt formatdomain, shares; kernel document cgroup-v2",
         static context => First(context, static (context, view) =>
         {
-            var above = view.Configuration.Limits.Shares is not { } shares ? [] : context.Neighbours.All.Where(neighbour => neighbour.Limits.Shares > shares).ToList();
+            var above = view.Configuration.Limits.Shares is not { } shares ? [] : context.Neighbours.WithMoreShares(shares, context.Host.OnlineCpus, most: 3);
             return above.Count == 0
                 ? null
                 : new FindingObservation(
                     "CPU shares",
                     [
                         new FindingEvidence("shares", Text(view.Configuration.Limits.Shares!.Value), view.Source),
-                        .. above.Take(3).Select(neighbour => new FindingEvidence($"shares of '{neighbour.Name}'", Text(neighbour.Limits.Shares!.Value), CpuFindings.HostSource)),
+                        .. above.Select(neighbour => new FindingEvidence($"shares of '{neighbour.Name}'", Text(neighbour.Limits.Shares!.Value), CpuFindings.HostSource)),
                     ],
                     "Try the weight of the others, where this VM is meant to be their equal.",
                     FindingRemedy.None("somebody set the weight, perhaps on purpose; virsh schedinfo --set cpu_shares=N changes it"));

@@ -71,9 +71,9 @@ public static class DiskIOThreadRules
         nameof(IOThreadsAboveHostCpus), TuningArea.Disk, RuleSeverity.Warning,
         "I/O threads beyond the number of host CPUs only take turns.",
         "libvirt formatdomain, iothreads (1 or 2 for each host CPU); IBM, KVM I/O threads",
-        static context => Added(context, static context => context.After.IOThreadIds.Count > context.Host.OnlineCpus.Count
-            ? RuleCheck.Broken($"The VM would have {Text(context.After.IOThreadIds.Count)} I/O threads, and the host has {Text(context.Host.OnlineCpus.Count)} CPUs.")
-            : RuleCheck.Kept($"{Text(context.After.IOThreadIds.Count)} I/O threads, {Text(context.Host.OnlineCpus.Count)} host CPUs")));
+        static context => Added(context, static context => context.After.IOThreadIds.Count > context.HostCpus.OnlineCpus.Count
+            ? RuleCheck.Broken($"The VM would have {Text(context.After.IOThreadIds.Count)} I/O threads, and the host has {Text(context.HostCpus.OnlineCpus.Count)} CPUs.")
+            : RuleCheck.Kept($"{Text(context.After.IOThreadIds.Count)} I/O threads, {Text(context.HostCpus.OnlineCpus.Count)} host CPUs")));
 
     /// <summary>I/O threads beyond the disks have nothing to do.</summary>
     public static TuningRule IOThreadsAboveDisks { get; } = new(

@@ -1,0 +1,83 @@
+// What a look at many VMs of one host asks of libvirt: what belongs to the host once, and of each VM its documents.
+using System.Xml.Linq;
+using KvmTune.Diagnosis;
+using KvmTune.Hosts;
+using KvmTune.Tests.Libvirt;
+using KvmTune.Tests.Measurement;
+using KvmTune.Tuning;
+using Xunit;
+
+namespace KvmTune.Tests.Diagnosis;
+
+public sealed class VMInspectorTests : IDisposable
+{
+    private const int Count = 20;
+
+    private readonly NodeFile _file = new(Enumerable.Range(0, Count).Select(number => NodeFile.Domain(
+        $"vm{number}", null,
+        new XElement("cpu", new XElement("topology", new XAttribute("sockets", 1), new XAttribute("cores", 1), new XAttribute("threads", 2))),
+        new XElement(
+            "devices",
+            new XElement(
+                "disk", new XAttribute("type", "file"), new XAttribute("device", "disk"), new XElement("driver", new XAttribute("name", "qemu"), new XAttribute("type", "raw")),
+                new XElement("source", new XAttribute("file", $"/d{number}")), new XElement("target", new XAttribute("dev", "vda"), new XAttribute("bus", "virtio"))),
+            new XElement(
+                "interface", new XAttribute("type", "user"), new XElement("mac", new XAttribute("address", $"52:54:00:00:00:{number:x2}")),
+                new XElement("model", new XAttribute("type", "e1000")))))));
+
+    private readonly FastTime _time = new();
+    private readonly HostConnection _host;
+
+    public VMInspectorTests() => _host = new HostConnection(_file.Uri);
+
+    [Fact]
+    public async Task The_host_is_read_once_for_all_its_VMs_and_the_documents_of_a_VM_once_for_all_its_findings()
+    {
+        var inspector = new VMInspector(_host, _time);
+        var findings = 0;
+        var domains = _host.Write().ListDomains();
+        using var calls = new LibvirtCalls();
+        foreach (var domain in domains)
+        {
+            var found = await inspector.LookAsync(domain, CancellationToken.None);
+            var completed = found.Select(finding => inspector.Complete(finding, domain, CancellationToken.None)).ToList();
+            findings += completed.Count(finding => finding.Plan is not null);
+            Assert.All(completed, finding => Assert.NotEqual(true, finding.Plan?.Texts!.IsValueCreated));
+        }
+
+        // Several for each VM, or this would show nothing.
+        Assert.True(findings >= 2 * Count, $"{findings} findings with a plan");
+        Assert.True(calls.Of("virConnectGetCapabilities") <= 2, $"{calls.Of("virConnectGetCapabilities")} times the capabilities");
+        Assert.True(calls.Of("virConnectGetDomainCapabilities") <= 1);
+        Assert.Equal(0, calls.Of("virDomainLookupByUUID"));
+
+        // Two to look at, two to plan on, and one as a neighbour of the others.
+        Assert.True(calls.Documents <= 5 * Count, $"{calls.Documents} documents for {Count} VMs");
+        foreach (var domain in domains)
+        {
+            domain.Dispose();
+        }
+    }
+
+    [Fact]
+    public async Task A_change_between_two_findings_of_a_VM_is_seen_by_the_plan_of_the_second()
+    {
+        var inspector = new VMInspector(_host, _time);
+        using var domain = _host.Write().TryLookupByName("vm0")!;
+        var finding = (await inspector.LookAsync(domain, CancellationToken.None)).First(found => found.Observation.Remedy.MakeChange is not null);
+        var before = inspector.Complete(finding, domain, CancellationToken.None).Plan!;
+        var tuner = new VMTuner(new VMPlanner(_host, domain), TimeProvider.System, new NoJournal());
+        await tuner.ApplyAsync(before, new ApplyOptions(), CancellationToken.None);
+
+        var after = inspector.Complete(finding, domain, CancellationToken.None).Plan!;
+
+        Assert.NotEmpty(before.Differences);
+        Assert.Empty(after.Differences);
+    }
+
+    public void Dispose()
+    {
+        _host.Dispose();
+        _file.Dispose();
+    }
+}
