@@ -55,6 +55,13 @@ find_chromium() {
     apt_install chromium || loudly 'There is no Chromium here, and apt could not bring one: NO REPORT IS OPENED BY THE TESTS.'
 }
 
+# Reports are checked by axe-core where npm is at hand. Done before the lab is up: that is when the network is needed.
+find_axe() {
+    if ! command -v npm >/dev/null || [ -e src/KvmTune.Report/node_modules/axe-core ]; then return; fi
+    (cd src/KvmTune.Report && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null) ||
+        loudly 'npm could not bring axe-core: NO REPORT IS CHECKED FOR ITS ACCESSIBILITY BY THE TESTS.'
+}
+
 # Whether the pwsh on the PATH runs and is of a version that the module runs in.
 runs_powershell() {
     command -v pwsh >/dev/null &&
@@ -103,6 +110,7 @@ test_tier() {
     case "${1:-}" in '' | fast | all) ;; *) usage ;; esac
     set_up
     find_chromium
+    find_axe
     say 'Building the tests'
     dotnet build tests/KvmTune.Tests -c Release -v quiet
     if [ "${1:-}" = fast ]; then tests/run.sh fast; else tests/lab/lab.sh run tests/run.sh "$@"; fi

@@ -90,6 +90,18 @@ Import-Module '$module'
         [regex]::Matches($run.Text, 'DESKRIPSI SINGKAT').Count | Should -Be 4 -Because $run.Text
     }
 
+    It 'has a whole page, with every parameter and every row of the tables: <_>' -ForEach @(
+        'Measure-VMPerformance', 'Compare-VMPerformance', 'Invoke-VMExperiment', 'Get-VMTopology', 'Set-VcpuPin', 'Set-DiskCacheMode', 'Undo-VMTuning'
+        'Get-VMTuningHistory', 'Test-VMTuning', 'Find-VMBottleneck'
+    ) {
+        # The heads of parameters and what stands first in a row of a table: names, which are the same in both languages.
+        function Get-Name([string] $Page) { [regex]::Matches((Get-Content $Page -Raw), '(?m)^(?:### (-\w+)$|\| ([A-Z][\w, ]+) \|)') | ForEach-Object { $_.Groups[1].Value + $_.Groups[2].Value } | Sort-Object }
+        $own = "$pages/../id-ID/$_.md"
+        Get-Name $own | Should -Be (Get-Name "$pages/$_.md")
+        Get-Content $own -Raw | Should -Match '(?s)## DESCRIPTION\n.{100,}## PARAMETERS.*## NOTES\n.{30,}'
+        Get-Content $own -Raw | Should -Not -Match '(?i)\b(penyetingan|tuning|thread saudara|galat|menala)\b'
+    }
+
     It 'gives way to English in a language that has no help' {
         $run.Output | Should -Contain "no help in Japanese: $((Get-Help Set-VcpuPin).Synopsis.Trim())"
     }

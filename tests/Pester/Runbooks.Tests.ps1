@@ -29,6 +29,25 @@ Describe 'Get-FleetFinding' {
     }
 }
 
+Describe 'The units of the nightly measurement' -Skip:(-not (Get-Command systemd-analyze -ErrorAction Ignore)) {
+    It 'are what systemd takes' {
+        # Where the package has them, and where PowerShell's package has pwsh; here both stand elsewhere.
+        foreach ($unit in Get-ChildItem $runbooks -Filter kvmtune-nightly.*) {
+            (Get-Content $unit -Raw) -replace '/usr/bin/pwsh', (Get-Command pwsh).Source | Set-Content "$TestDrive/$($unit.Name)"
+        }
+        $said = & systemd-analyze verify --man=no "$TestDrive/kvmtune-nightly.service" "$TestDrive/kvmtune-nightly.timer" 2>&1 | Out-String
+        $LASTEXITCODE | Should -Be 0 -Because $said
+        $said | Should -Not -Match 'kvmtune-nightly'
+    }
+
+    It 'name a script and parameters that there are' {
+        $line = (Get-Content "$runbooks/kvmtune-nightly.service" | Where-Object { $_ -like 'ExecStart=*' }) -replace '^.*examples/runbooks/', ''
+        $script, $arguments = $line -split ' '
+        $known = (Get-Command "$runbooks/$script").Parameters.Keys
+        foreach ($word in $arguments -like '-*') { $word.TrimStart('-') | Should -BeIn $known }
+    }
+}
+
 Describe 'Every runbook' {
     It 'has help with an example: <_>' -ForEach (Get-ChildItem "$PSScriptRoot/../../samples" -Recurse -Filter *.ps1).FullName {
         $help = Get-Help $_

@@ -24,6 +24,10 @@ BeforeAll {
     $things.Area = $things.Bottleneck.Areas[0]
     $things.Evidence = $things.Area.Evidence[0]
     $things.Step = $things.Experiment.Steps[0]
+    $answers = @{
+        Experiment = 'Verdict', 'Decision', 'Shift', 'Title'; Bottleneck = 'Area', 'Verdict'; Entry = 'State', 'Verdict', 'What'; VM = 'State', 'PendingRestart'
+        Finding = 'Severity', 'Id', 'Subject'; Plan = 'RequiresRestart', 'Title'; Result = 'Outcome', 'Title'; Performance = 'Median', 'Change'; Evidence = 'IsExceeded', 'Value', 'Threshold'
+    }
 
     # The public types of the module below an object, with the lists whose Count PowerShell does not see.
     function Find-UncountableList($Object, [string] $Path, [int] $Depth = 5, [System.Collections.Generic.HashSet[object]] $Seen = [System.Collections.Generic.HashSet[object]]::new([System.Collections.Generic.ReferenceEqualityComparer]::Instance)) {
@@ -65,11 +69,14 @@ Describe 'The view of a <_>' -ForEach 'Connection', 'Host', 'VM', 'Plan', 'Resul
         }
     }
 
-    It 'has heads of one line at 80 characters' {
+    It 'breaks no head at 80, 100 and 140 characters, and has the answer at 80' {
         $table = (Get-FormatData $things[$_].GetType().FullName).FormatViewDefinition[0].Control
-        if ($table -is [System.Management.Automation.TableControl]) {
-            $lines = (($things[$_] | Out-String -Width 80) -replace '\e\[[0-9;]*m').Trim() -split "`n"
-            $lines[1] | Should -Match '^[- ]+$'
+        if ($table -isnot [System.Management.Automation.TableControl]) { Set-ItResult -Skipped -Because 'it is no table'; return }
+        foreach ($width in 80, 100, 140) {
+            $heads, $rule = (($things[$_] | Out-String -Width $width) -replace '\e\[[0-9;]*m') -split "`n" | Where-Object { $_.Trim() } | Select-Object -First 2
+            $rule | Should -Match '^[- ]+$' -Because "the heads are one line at $width"
+            foreach ($head in $heads.Trim() -split '\s+') { $head | Should -BeIn $table.Headers.Label -Because "it is whole at $width" }
+            foreach ($answer in $answers[$_]) { $heads | Should -Match "\b$answer\b" -Because "it answers, at $width" }
         }
     }
 

@@ -63,6 +63,7 @@ down() {
     local connect_error=''
     if [ ! -e "$lab_dir" ]; then say "down"; return 0; fi
     need_tools
+    if [ -e "$lab_dir/fleet" ]; then "$here/fleet.sh" down; fi
     lock
     # The lab's own daemon may have been killed, with guests still running.
     if [ -e "$state/libvirtd.pid" ] || [ -e "$state/guest" ]; then start_daemon; fi

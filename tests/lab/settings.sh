@@ -21,7 +21,7 @@ fi
 lab_dir=${KVMTUNE_LAB_DIR:-$lab_dir}                                                # (*)
 
 lab_network=kvmtune-lab
-lab_guests=(lab1 lab2)
+read -ra lab_guests <<<"${KVMTUNE_LAB_GUESTS:-lab1 lab2}"                              # (*) one of them, or both
 host_address=$lab_subnet.1
 
 # Whatever is the lab's has a UUID that begins so; of the domains, lab1 and lab2 also have this element in their metadata.

@@ -17,6 +17,9 @@ internal sealed class HtmlText
     /// <summary>A text as it may stand in an element or in an attribute with double quotes.</summary>
     public static string Encode(string? text) => Encoder.Encode(text ?? string.Empty);
 
+    /// <summary>A word or a moment that stays in one piece in a narrow column.</summary>
+    public static string Whole(string? word) => $"<span class=\"whole\">{Encode(word)}</span>";
+
     /// <summary>A number as a data element: exact for machines, rounded for people.</summary>
     public static string Data(double value, double divisor = 1) =>
         string.Create(CultureInfo.InvariantCulture, $"<data value=\"{value:R}\">{ReportSentences.Number(value / divisor)}</data>");
@@ -37,11 +40,13 @@ internal sealed class HtmlText
     }
 
     /// <summary>Adds a list; nothing where it is empty.</summary>
-    public HtmlText List(IReadOnlyList<string> items)
+    /// <param name="items">Its texts.</param>
+    /// <param name="attributes">Attributes of the list, as markup.</param>
+    public HtmlText List(IReadOnlyList<string> items, string? attributes = null)
     {
         if (items.Count > 0)
         {
-            _text.Append("<ul>");
+            _text.Append("<ul").Append(attributes is null ? null : " ").Append(attributes).Append('>');
             foreach (var item in items)
             {
                 Element("li", item);

@@ -39,21 +39,31 @@ internal static class ReportChapterPage
         {
             HtmlText.Encode(difference.Setting), HtmlText.Encode(difference.Before ?? "not set"), HtmlText.Encode(difference.After ?? "not set"),
         }));
-        if (chapter.Reasons.Count > 0)
+        foreach (var broken in chapter.Reasons.Where(reason => !reason.IsKept))
         {
-            page.Markup("<dl class=\"reasons\">");
-            foreach (var reason in chapter.Reasons)
+            page.Markup("<div class=\"warning\" role=\"note\">").Element("strong", "Warning").Element("p", broken.Evidence);
+            Because(page.Markup("<p>"), broken).Markup("</p></div>\n");
+        }
+
+        var kept = chapter.Reasons.Where(reason => reason.IsKept).ToList();
+        if (kept.Count > 0)
+        {
+            page.Markup("<details class=\"kept\"><summary>")
+                .Markup(string.Create(CultureInfo.InvariantCulture, $"{kept.Count} {(kept.Count == 1 ? "rule" : "rules")} kept")).Markup("</summary><dl>\n");
+            foreach (var reason in kept)
             {
-                page.Element("dt", reason.Evidence).Markup("<dd>").Markup(HtmlText.Encode(reason.Reason))
-                    .Element("span", $" {reason.RuleId}; {reason.Source}", "class=\"quiet\"").Markup("</dd>\n");
+                Because(page.Element("dt", reason.Evidence).Markup("<dd>"), reason).Markup("</dd>\n");
             }
 
-            page.Markup("</dl>\n");
+            page.Markup("</dl></details>\n");
         }
 
         Detail(page, "The difference in the domain XML", chapter.XmlDifference);
         Detail(page, "The same with virsh", chapter.VirshCommand);
     }
+
+    private static HtmlText Because(HtmlText page, ReportReason reason) =>
+        page.Markup(HtmlText.Encode(reason.Reason)).Element("span", $" {reason.RuleId}; {reason.Source}", "class=\"quiet\"");
 
     private static void Detail(HtmlText page, string title, string text)
     {
@@ -85,16 +95,25 @@ internal static class ReportChapterPage
         Slots(page, chart, title);
         page.Element("h3", "Along the time line");
         Chart(page, "timeline", $"{title} of each run, and what the host did meanwhile: {string.Join(", ", counters.Select(counter => counter.Name))}. The numbers are in the table of all runs.");
-        var metrics = chapter.Baseline.Metrics;
-        page.Markup("<details><summary>The numbers of all runs</summary>").Table(
+        var metrics = chapter.Baseline.Metrics.Select(each => (Metric: each, Scale: ReportSentences.Scale(each.Unit, Typical(runs, each)))).ToList();
+
+        // A long table: on paper it is where the reader had it open.
+        page.Markup("<details class=\"runs\"><summary>The numbers of all runs <span class=\"quiet\">(printed when open)</span></summary>").Table(
             "Every run in the order they were made, also those that do not count",
-            ["#Run", "Began", "Side", "State", .. metrics.Select(each => $"#{ComparisonSentences.NameOf(each)} ({each.Unit})"), .. counters.Select(counter => $"#{counter.Name} ({counter.Unit})")],
+            ["#Run", "Began", "Side", "State", .. metrics.Select(each => $"#{ComparisonSentences.NameOf(each.Metric)} ({each.Scale.Unit})"), .. counters.Select(counter => $"#{counter.Name} ({counter.Unit})")],
             runs.Select(entry => new[]
             {
-                entry.Run.Number.ToString(CultureInfo.InvariantCulture), ReportPage.Time(entry.Run.StartedAt, offset), entry.Side,
-                HtmlText.Encode(entry.Run.Failure is { } failure ? $"failed: {failure}" : ReportCharts.State(entry.Run)),
-            }.Concat(metrics.Select(each => Cell(entry.Run.Values.TryGetValue(each.Name, out var value) ? value : null)))
+                entry.Run.Number.ToString(CultureInfo.InvariantCulture), HtmlText.Whole(ReportPage.Time(entry.Run.StartedAt, offset)), HtmlText.Whole(entry.Side),
+                entry.Run.Failure is { } failure ? HtmlText.Encode($"failed: {failure}") : HtmlText.Whole(ReportCharts.State(entry.Run)),
+            }.Concat(metrics.Select(each => Cell(entry.Run.Values.TryGetValue(each.Metric.Name, out var value) ? value : null, each.Scale.Divisor)))
                 .Concat(counters.Select(counter => Cell(counter.In(entry.Run.Counters)))).ToArray())).Markup("</details>\n");
+    }
+
+    // What says in which unit the column of a metric is shown.
+    private static double? Typical(IReadOnlyList<(string Side, MeasuredRun Run)> runs, MetricDefinition metric)
+    {
+        var values = runs.Select(entry => entry.Run.Values.TryGetValue(metric.Name, out var value) ? value : double.NaN).Where(double.IsFinite).ToList();
+        return values.Count == 0 ? null : Estimators.Median(values);
     }
 
     // Where the side changed inside one load: the slots in two colours, what is left out of each, and the pairs' differences.
@@ -146,15 +165,12 @@ internal static class ReportChapterPage
                 var (divisor, unit) = ReportSentences.Scale(metric.Metric.Unit, metric.BaselineMedian);
                 return new[]
                 {
-                    HtmlText.Encode(metric.Metric.Name), Part(metric.Role), Cell(metric.BaselineMedian, divisor), Cell(metric.CandidateMedian, divisor), Whole(unit),
-                    Cell(metric.ShiftPercent), Cell(metric.IntervalLowPercent), Cell(metric.IntervalHighPercent), Cell(metric.AdjustedPValue), Whole(VerdictText.Of(metric.Verdict)),
+                    HtmlText.Whole(metric.Metric.Name), HtmlText.Whole(Part(metric.Role)), Cell(metric.BaselineMedian, divisor), Cell(metric.CandidateMedian, divisor), HtmlText.Whole(unit),
+                    Cell(metric.ShiftPercent), Cell(metric.IntervalLowPercent), Cell(metric.IntervalHighPercent), Cell(metric.AdjustedPValue), HtmlText.Whole(VerdictText.Of(metric.Verdict)),
                 };
             }));
-        page.List(chapter.Notes);
+        page.List(chapter.Notes, "class=\"notes\"");
     }
-
-    // A word that stays in one piece in a narrow column.
-    private static string Whole(string word) => $"<span class=\"whole\">{HtmlText.Encode(word)}</span>";
 
     private static string Part(MetricRole role) => role switch
     {
@@ -168,12 +184,12 @@ internal static class ReportChapterPage
     {
         page.Element("h3", "The conditions");
         var rows = Facts(chapter.Baseline).Zip(Facts(chapter.Candidate)).Where(row => row.First.Value is not null || row.Second.Value is not null).ToList();
-        page.Table("What was true of host and guest on each side", ["", "Without", "With"], rows.Select(row => new[]
+        page.Table("What was true of host and guest on each side", ["Condition", "Without", "With"], rows.Select(row => new[]
         {
             HtmlText.Encode(row.First.Name), HtmlText.Encode(row.First.Value ?? None),
             row.First.Value == row.Second.Value ? "<span class=\"quiet\">the same</span>" : HtmlText.Encode(row.Second.Value ?? None),
         }));
-        page.List([.. chapter.Baseline.Notes.Concat(chapter.Candidate.Notes).Distinct(StringComparer.Ordinal)]);
+        page.List([.. chapter.Baseline.Notes.Concat(chapter.Candidate.Notes).Distinct(StringComparer.Ordinal)], "class=\"notes\"");
     }
 
     private static List<(string Name, string? Value)> Facts(VMPerformance side)

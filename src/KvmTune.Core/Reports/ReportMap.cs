@@ -30,7 +30,8 @@ internal static class ReportMap
     {
         var pins = Pins(map);
         var words = pins.Count == 0 ? "no thread is pinned; the scheduler puts them anywhere" : string.Join(", ", pins.Select(pin => $"{pin.Key} on host CPU {pin.Value}"));
-        page.Markup($"<figure class=\"map\" role=\"img\" aria-label=\"{HtmlText.Encode($"{title}: {words}. The pins are in the table below.")}\">").Element("figcaption", $"{title}: {words}");
+        page.Markup("<figure class=\"map\">").Element("figcaption", $"{title}: {words}")
+            .Markup($"<div role=\"img\" aria-label=\"{HtmlText.Encode($"{title}: {words}. The pins are in the table below.")}\">");
         foreach (var node in map.Nodes)
         {
             page.Markup("<div class=\"node\">").Element("span", Invariant($"node {node.Id}"), "class=\"label\"").Markup("<div class=\"caches\">");
@@ -55,7 +56,7 @@ internal static class ReportMap
             page.Markup("</div></div>\n");
         }
 
-        page.Markup("</figure>\n");
+        page.Markup("</div></figure>\n");
     }
 
     private static (string Kind, string Sign) Sign(HostMapCpu cpu)

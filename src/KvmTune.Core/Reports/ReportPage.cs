@@ -82,8 +82,8 @@ public static class ReportPage
                 ["#Entry", "Began", "Change", "By", "How it stands", "Verdict"],
                 report.Changes.Select(entry => new[]
                 {
-                    entry.Id.ToString(CultureInfo.InvariantCulture), Time(entry.StartedAt, report), Change(entry), HtmlText.Encode(entry.User),
-                    HtmlText.Encode(entry.Explanation), HtmlText.Encode(entry.Verdict is { } verdict ? VerdictText.Of(verdict) : "\u2013"),
+                    entry.Id.ToString(CultureInfo.InvariantCulture), HtmlText.Whole(Time(entry.StartedAt, report)), Change(entry), HtmlText.Whole(entry.User),
+                    HtmlText.Encode(entry.Explanation), HtmlText.Whole(entry.Verdict is { } verdict ? VerdictText.Of(verdict) : "\u2013"),
                 })).Markup("</details>\n");
         }
 
@@ -94,7 +94,7 @@ public static class ReportPage
                 ["Began", "Workload", "#Median", "Unit", "#Runs"],
                 report.Measurements.Select(entry => entry.Candidate ?? entry.Baseline).OfType<MeasurementSummary>().Select(measured => new[]
                 {
-                    Time(measured.StartedAt, report), HtmlText.Encode(measured.Workload), measured.Median is { } median ? HtmlText.Data(median) : "\u2013",
+                    HtmlText.Whole(Time(measured.StartedAt, report)), HtmlText.Whole(measured.Workload), measured.Median is { } median ? HtmlText.Data(median) : "\u2013",
                     HtmlText.Encode(measured.Unit), measured.Runs.ToString(CultureInfo.InvariantCulture),
                 })).Markup("</details>\n");
         }

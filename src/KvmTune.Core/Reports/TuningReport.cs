@@ -83,7 +83,8 @@ public sealed record ReportChapter
 
 /// <summary>One thing that speaks for a change or against it.</summary>
 /// <param name="RuleId">The rule's fixed name.</param>
+/// <param name="IsKept">Whether the change keeps the rule; a broken one is a warning.</param>
 /// <param name="Evidence">What was found here.</param>
 /// <param name="Reason">Why that matters.</param>
 /// <param name="Source">Where that is written.</param>
-public sealed record ReportReason(string RuleId, string Evidence, string Reason, string Source);
+public sealed record ReportReason(string RuleId, bool IsKept, string Evidence, string Reason, string Source);

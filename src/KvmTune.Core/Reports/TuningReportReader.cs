@@ -139,7 +139,7 @@ public static class TuningReportReader
     }
 
     private static List<ReportReason> Reasons(VMTuningPlan plan) =>
-        [.. plan.Findings.Select(finding => new ReportReason(finding.RuleId, finding.Evidence, finding.Reason, finding.Source))];
+        [.. plan.Findings.Select(finding => new ReportReason(finding.RuleId, finding.IsKept, finding.Evidence, finding.Reason, finding.Source))];
 
     private static string Joined(List<VMTuningPlan> plans, Func<VMTuningPlan, string> text) =>
         string.Join('\n', plans.Select(text).Where(part => part.Length > 0));

@@ -56,8 +56,8 @@ function drawTimeline(chart, width) {
   return rows.map((row, index) => {
     const points = chart.runs.map((run, i) => ({ ...run, value: row.values[i] })).filter((point) => point.value !== null);
     const isLast = index === rows.length - 1;
-    return plot({
-      width, height: isLast ? 122 : 92, marginLeft: 80, marginRight: 24, marginTop: 26, marginBottom: isLast ? 38 : 10, style,
+    return [heading(`${row.name}${row.unit ? `, ${row.unit}` : ""}`), plot({
+      width, height: isLast ? 106 : 76, marginLeft: 80, marginRight: 24, marginTop: 10, marginBottom: isLast ? 38 : 10, style,
       x: { domain: [0, last], label: isLast ? "seconds since the first run" : null, ticks: isLast ? undefined : [] },
       y: { label: null, zero: index > 0, nice: true, ticks: 3, tickFormat: short },
       color: colours,
@@ -66,9 +66,8 @@ function drawTimeline(chart, width) {
         gridY({ ticks: 3, strokeOpacity: 0.12 }),
         line(points, { x: "seconds", y: "value", stroke: "currentColor", strokeOpacity: 0.25, strokeWidth: 1 }),
         dot(points, { x: "seconds", y: "value", r: 3.5, fill: "side", fillOpacity: filled, stroke: "side", strokeWidth: 1.2, title: titleOf(chart, row) }),
-        heading(`${row.name}${row.unit ? `, ${row.unit}` : ""}`),
       ],
-    });
+    })];
   });
 }
 
@@ -78,42 +77,36 @@ function drawSlots(chart, width) {
   const samples = chart.slots.flatMap((slot) => slot.samples.map((sample) => ({ ...sample, side: slot.side })));
   const last = Math.max(...chart.slots.map((slot) => slot.to));
   const x = { domain: [0, last], label: "seconds since the load began" };
-  const layout = { width, marginLeft: 80, marginRight: 24, marginTop: 26, marginBottom: 38, style, color: colours, opacity };
+  const layout = { width, marginLeft: 80, marginRight: 24, marginTop: 10, marginBottom: 38, style, color: colours, opacity };
   return [
+    heading(labelOf(chart)),
     plot({
-      ...layout, height: 240, x,
+      ...layout, height: 224, x,
       y: { label: null, nice: true, tickFormat: short },
       marks: [
         rectY(chart.slots.filter((slot) => slot.value !== null), { x1: "from", x2: "to", y1: 0, y2: "value", fill: "side", fillOpacity: (slot) => (slot.isCounted ? 0.3 : 0.08) }),
         dot(samples, { x: "at", y: "value", r: 1.6, fill: "side", fillOpacity: (sample) => (sample.isUsed ? 1 : 0), stroke: "side", strokeWidth: 0.8 }),
-        heading(labelOf(chart)),
       ],
     }),
+    heading("with the change against without it in each pair, %"),
     plot({
-      ...layout, height: 150, x,
+      ...layout, height: 134, x,
       y: { label: null, nice: true, tickFormat: short },
       marks: [
         ruleY([0], { strokeOpacity: 0.5 }),
         ruleX(chart.pairs, { x: "at", y1: 0, y2: "percent", strokeOpacity: 0.4 }),
         dot(chart.pairs, { x: "at", y: "percent", r: 3, fill: "var(--with)", title: (pair) => `pair ${pair.number}\n${short(pair.percent)} %` }),
-        heading("with the change against without it in each pair, %"),
       ],
     }),
   ];
 }
 
-// A row's name over its frame, where an axis label would be cut off.
+// A row's name above its frame, where the label of an axis would be cut off. It wraps on a narrow screen.
 function heading(words) {
-  return () => {
-    const text = document.createElementNS("http://www.w3.org/2000/svg", "text");
-    text.setAttribute("x", "80");
-    text.setAttribute("y", "14");
-    text.setAttribute("text-anchor", "start");
-    text.setAttribute("fill", "currentColor");
-    text.setAttribute("font-weight", "600");
-    text.textContent = words;
-    return text;
-  };
+  const text = document.createElement("p");
+  text.className = "row";
+  text.textContent = words;
+  return text;
 }
 
 // A run that does not count is a ring.
@@ -146,8 +139,8 @@ function legend() {
 // The description of a figure says all; what is drawn is not read out beside it.
 function draw(chapter, chart) {
   for (const figure of chapter.querySelectorAll("figure.chart")) {
-    const drawn = [kinds[figure.dataset.chart](chart, Math.max(320, Math.min(figure.clientWidth || 760, 860)))].flat();
-    for (const svg of drawn) svg.setAttribute("aria-hidden", "true");
+    const drawn = [kinds[figure.dataset.chart](chart, Math.max(260, Math.min(figure.clientWidth || 760, 860)))].flat(2);
+    for (const part of drawn) part.setAttribute("aria-hidden", "true");
     figure.replaceChildren(...(figure.dataset.chart === "distribution" ? [] : [legend()]), ...drawn);
   }
 }
@@ -155,10 +148,26 @@ function draw(chapter, chart) {
 const charts = JSON.parse(document.getElementById("charts").textContent);
 for (const chapter of document.querySelectorAll("section.chapter")) draw(chapter, charts[chapter.dataset.chapter]);
 
-// On paper nothing can be unfolded, so all is, but for the licences.
+// A table that is wider than its box is scrolled by the keyboard too, so the keyboard has to reach it.
+function reachTables() {
+  for (const box of document.querySelectorAll(".table")) {
+    if (box.scrollWidth > box.clientWidth) {
+      box.tabIndex = 0;
+      box.setAttribute("role", "group");
+      box.setAttribute("aria-label", box.querySelector("caption").textContent);
+    } else {
+      for (const name of ["tabindex", "role", "aria-label"]) box.removeAttribute(name);
+    }
+  }
+}
+reachTables();
+addEventListener("resize", reachTables);
+for (const details of document.querySelectorAll("details")) details.addEventListener("toggle", reachTables);
+
+// On paper nothing can be unfolded, so all is, but for the licences and the long tables of runs.
 let unfolded = [];
 addEventListener("beforeprint", () => {
-  unfolded = [...document.querySelectorAll("details:not([open]):not(.licences)")];
+  unfolded = [...document.querySelectorAll("details:not([open]):not(.licences):not(.runs)")];
   for (const details of unfolded) details.open = true;
 });
 addEventListener("afterprint", () => {

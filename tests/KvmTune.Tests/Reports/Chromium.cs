@@ -1,5 +1,8 @@
 // Headless Chromium, without a network: what a reader's browser makes of a page.
 using System.Diagnostics;
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using Xunit;
 
 namespace KvmTune.Tests.Reports;
 
@@ -10,13 +13,37 @@ internal static class Chromium
         .SelectMany(folder => new[] { "chromium", "chromium-browser", "google-chrome" }.Select(name => System.IO.Path.Combine(folder, name)))
         .FirstOrDefault(File.Exists);
 
+    /// <summary>Opens a page in a frame of a width, which no window of a headless browser can have below 500 px, and gives what a script says in it.</summary>
+    /// <param name="folder">Where the page and the frame are written.</param>
+    /// <param name="page">The page; its ban on other scripts is lifted.</param>
+    /// <param name="script">JavaScript whose functions are there for <paramref name="expression"/>.</param>
+    /// <param name="expression">JavaScript; what it (or its promise) gives.</param>
+    /// <param name="width">The width of the frame in px.</param>
+    /// <param name="dark">Whether the reader's system prefers dark.</param>
+    public static async Task<JsonElement> AskAsync(string folder, string page, string script, string expression, int width, bool dark)
+    {
+        var open = Regex.Replace(page, "<meta http-equiv=\"Content-Security-Policy\"[^>]*>", string.Empty, RegexOptions.None, TimeSpan.FromSeconds(10));
+        var asks = $"<script>{script}\nPromise.resolve().then(async () => ({expression})).catch(error => String(error)).then(answer => parent.postMessage(JSON.stringify(answer), '*'));</script></body>";
+        await File.WriteAllTextAsync(System.IO.Path.Combine(folder, "page.html"), open.Replace("</body>", asks, StringComparison.Ordinal));
+        var frame = System.IO.Path.Combine(folder, "frame.html");
+        await File.WriteAllTextAsync(frame, $"""
+            <!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><meta name="color-scheme" content="light dark"><title>frame</title></head><body>
+            <pre id="answer"></pre><script>onmessage = (event) => (document.getElementById("answer").textContent = btoa(unescape(encodeURIComponent(event.data))));</script>
+            <iframe src="page.html" style="width: {width}px; height: 3000px; border: 0; color-scheme: light dark"></iframe></body></html>
+            """);
+        var (document, console) = await DumpAsync(frame, dark ? "--blink-settings=preferredColorScheme=0" : "--blink-settings=preferredColorScheme=1", "--window-size=1400,3200");
+        var answer = Regex.Match(document, "<pre id=\"answer\">(?<answer>[^<]+)</pre>", RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(10));
+        Assert.True(answer.Success, $"The page gave no answer. {console}");
+        return JsonSerializer.Deserialize<JsonElement>(Convert.FromBase64String(answer.Groups["answer"].Value));
+    }
+
     /// <summary>Opens a file, runs its scripts, and gives the document as it is then and what the console said.</summary>
-    public static async Task<(string Document, string Console)> DumpAsync(string file)
+    public static async Task<(string Document, string Console)> DumpAsync(string file, params string[] options)
     {
         var profile = Directory.CreateTempSubdirectory("kvmtune-chromium");
         try
         {
-            using var process = Process.Start(new ProcessStartInfo(Path!)
+            var start = new ProcessStartInfo(Path!)
             {
                 UseShellExecute = false,
                 RedirectStandardOutput = true,
@@ -25,9 +52,15 @@ internal static class Chromium
                 {
                     "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking", "--no-first-run",
                     $"--user-data-dir={profile.FullName}", "--host-resolver-rules=MAP * ~NOTFOUND", "--enable-logging=stderr",
-                    "--virtual-time-budget=5000", "--dump-dom", new Uri(file).AbsoluteUri,
+                    "--virtual-time-budget=20000", "--dump-dom",
                 },
-            })!;
+            };
+            foreach (var word in options.Append(new Uri(file).AbsoluteUri))
+            {
+                start.ArgumentList.Add(word);
+            }
+
+            using var process = Process.Start(start)!;
             var (document, console) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
             using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(2));
             await process.WaitForExitAsync(limit.Token);
