@@ -2,13 +2,15 @@
 # names the right area and cause; and how often it names none on an idle guest and on one that is merely busy. What is planted is planted
 # with virsh and a shell in the guest.
 #   bottlenecks.ps1 [-Rounds N] [-Seconds N] [-Kind KIND,…] [-Minutes N] [-Resume] [-Show] [-WriteDocs]
+#   bottlenecks.ps1 -Optimize [-Seconds N] [-Kind KIND,…] [-Minutes N]
 # Every round is a line of out/bench/bottlenecks.csv as soon as it is over. No round begins after -Minutes; -Resume keeps the rounds of the
 # file and makes those that are missing. -Show prints the verdict of every round, not only of those missed. -WriteDocs puts the table of the
-# file into docs/bottlenecks.md; with -Rounds 0 nothing else is done.
+# file into docs/bottlenecks.md; with -Rounds 0 nothing else is done. -Optimize plants each kind once and lets Optimize-VM at it, which is to
+# keep the remedy, to name what lifts a limit, or to keep nothing; what it kept is taken back.
 # The kinds are those of docs/bottlenecks.md. HostSwap needs root and room for a swap file; the host has it only while that kind runs.
 param(
     [ValidateRange(0, 1000)] [int] $Rounds = 20, [ValidateRange(0.5, 60)] [double] $Seconds = 3, [string[]] $Kind,
-    [ValidateRange(0.1, 600)] [double] $Minutes = 60, [switch] $Resume, [switch] $Show, [switch] $WriteDocs)
+    [ValidateRange(0.1, 600)] [double] $Minutes = 60, [switch] $Resume, [switch] $Show, [switch] $WriteDocs, [switch] $Optimize)
 $ErrorActionPreference = 'Stop'
 . $PSScriptRoot/Figures.ps1
 $vm = 'lab2'
@@ -79,28 +81,28 @@ $plants = [ordered]@{
         End = { Stop-Load; $script:server.Kill() }
     }
     VcpuQuota = @{
-        Area = 'Cpu'; Cause = 'CpuQuota'
+        Area = 'Cpu'; Cause = 'CpuQuota'; Lift = 'virsh schedinfo'
         Plant = { Set-Quota vcpu 20000 }
         Begin = { Start-Load $spin }
         End = { Stop-Load }
         Take = { Set-Quota vcpu -1 }
     }
     VMQuota = @{
-        Area = 'Cpu'; Cause = 'CpuQuota'
+        Area = 'Cpu'; Cause = 'CpuQuota'; Lift = 'virsh schedinfo'
         Plant = { Set-Quota global 40000 }
         Begin = { Start-Load "($spin) & $spin" }
         End = { Stop-Load }
         Take = { Set-Quota global -1 }
     }
     VcpusOnOneCpu = @{
-        Area = 'Cpu'; Cause = 'VcpusShareHostCpu'
+        Area = 'Cpu'; Cause = 'VcpusShareHostCpu'; Remedy = 'PinSharesHostCpuWithinVM'
         Plant = { Set-Pin $hostCpu, $hostCpu }
         Begin = { Start-Load "($spin) & $spin" }
         End = { Stop-Load }
         Take = { Set-Pin $everywhere, $everywhere }
     }
     EmulatorStarved = @{
-        Area = 'Cpu'; Cause = 'EmulatorDelay'
+        Area = 'Cpu'; Cause = 'EmulatorDelay'; Remedy = $hostCpu -gt 1 ? 'EmulatorOnVcpuHostCpu' : $null
         Plant = { Set-Pin 0, $hostCpu "$hostCpu" }
         Begin = { Start-Load "($spin) & ($spin) & $fio --rw=randread --bs=64k --iodepth=8" }
         End = { Stop-Load }
@@ -129,7 +131,7 @@ $plants = [ordered]@{
         }
     }
     ThrottleGroup = @{
-        Area = 'Disk'; Cause = 'DiskLimit'
+        Area = 'Disk'; Cause = 'DiskLimit'; Lift = 'Set-DiskThrottle'
         Plant = {
             & qemu-img create -q -f raw "$folder/vdc.img" 64M
             Add-Disk vdc "type='raw'"
@@ -180,7 +182,7 @@ $plants = [ordered]@{
         Take = { foreach ($vcpu in 0, 1) { Invoke-Virsh vcpupin $vm $vcpu "0-$hostCpu" --live } }
     }
     DiskThrottle = @{
-        Area = 'Disk'; Cause = 'DiskLimit'
+        Area = 'Disk'; Cause = 'DiskLimit'; Lift = 'Set-DiskThrottle'
         Plant = { Invoke-Virsh blkdeviotune $vm vdb --total-iops-sec 100 --live }
         Begin = { Start-Load "$fio --rw=randwrite --bs=4k --iodepth=8" }
         End = { Stop-Load }
@@ -205,7 +207,7 @@ $plants = [ordered]@{
         }
     }
     NicLimit = @{
-        Area = 'Network'; Cause = 'NicLimit'
+        Area = 'Network'; Cause = 'NicLimit'; Lift = 'virsh domiftune'
         Plant = { Invoke-Virsh domiftune $vm $mac --inbound 1000 --live }
         Begin = {
             $script:server = Start-Process iperf3 @('-s', '-B', $env:KVMTUNE_LAB_HOST_ADDRESS, '-p', '5301') -PassThru -RedirectStandardOutput /dev/null
@@ -216,12 +218,13 @@ $plants = [ordered]@{
     }
 }
 # With pwsh -File a list comes as one word.
-$Kind = $Kind ? $Kind -split ',' : @($plants.Keys)
+$Kind = $Kind ? $Kind -split ',' : $Optimize ? @($plants.Keys.Where{ $plants[$_].Remedy -or $plants[$_].Lift }) : @($plants.Keys)
+if ($Optimize) { $Rounds = 1 }
 foreach ($name in $Kind) { if (-not $plants.Contains($name)) { throw "There is no kind '$name'. There are: $($plants.Keys -join ', ')." } }
 
 $file = Join-Path $RepositoryRoot 'out/bench/bottlenecks.csv'
 $null = New-Item -ItemType Directory -Force (Split-Path $file)
-if ($Rounds -and -not $Resume) { Remove-Item $file -ErrorAction Ignore }
+if ($Rounds -and -not $Resume -and -not $Optimize) { Remove-Item $file -ErrorAction Ignore }
 $done = [System.Collections.Generic.List[object]]::new()
 if (Test-Path $file) { Import-Csv $file | ForEach-Object { $done.Add($_) } }
 function Get-Done([string] $Name) { @($done.Where{ $_.Kind -eq $Name }) }
@@ -249,13 +252,29 @@ function Invoke-Round([string] $Name, [hashtable] $Plant, [int] $Number) {
     if (-not $isRight) { $report.Areas.Saturation | ForEach-Object { Write-Host "    $_" } }
 }
 
+# The same with Optimize-VM in place of the look: its ledger is what is judged.
+function Invoke-Optimization([string] $Name, [hashtable] $Plant) {
+    if ($Plant.Begin) { & $Plant.Begin }
+    try {
+        Start-Sleep -Milliseconds 1000
+        $ledger = Optimize-VM $vm -ConnectionUri $uri -Interval $Seconds -TimeLimit 4m -Confirm:$false -WarningAction Ignore
+    }
+    finally { if ($Plant.End) { & $Plant.End } }
+    $kept = @($ledger.Kept)
+    $isRight = $Plant.Remedy ? $Plant.Remedy -in $kept.Finding.Id : $Plant.Lift ? $ledger.Outcome -eq 'NothingToTry' -and $ledger.Reason.Contains($Plant.Lift) : -not $kept
+    Write-Host "$Name`: $($isRight ? 'right' : 'MISSED'): $($ledger.Outcome). $($ledger.Reason)"
+    $ledger.Steps | ForEach-Object { Write-Host "    $_" }
+    if ($kept) { $null = $kept.Experiment | Undo-VMTuning -Confirm:$false -WarningAction Ignore }
+    Add-Figure "$Name, Optimize-VM" (100 * [int] $isRight) '%' "$($ledger.Outcome)" | Write-Host
+}
+
 $watch = [System.Diagnostics.Stopwatch]::StartNew()
 function Test-TimeIsOver { $watch.Elapsed.TotalMinutes -ge $Minutes }
 # The loads' file is there before the first round: filling it is a load of its own.
 if ($Rounds) { $null = Invoke-Guest "$fio --rw=randwrite --bs=4k --create_only=1" }
 foreach ($name in $Kind) {
     $plant = $plants[$name]
-    $first = (Get-Done $name).Count + 1
+    $first = $Optimize ? 1 : (Get-Done $name).Count + 1
     if ($first -gt $Rounds -or (Test-TimeIsOver)) { continue }
     try { if ($plant.Plant) { & $plant.Plant | Out-Null } }
     catch {
@@ -266,12 +285,13 @@ foreach ($name in $Kind) {
     try {
         foreach ($round in $first..$Rounds) {
             if (Test-TimeIsOver) { break }
-            Invoke-Round $name $plant $round
+            if ($Optimize) { Invoke-Optimization $name $plant } else { Invoke-Round $name $plant $round }
         }
     }
     finally { if ($plant.Take) { & $plant.Take | Out-Null } }
 }
 
+if ($Optimize) { Save-Figure optimizations; return }
 $rows = foreach ($name in $plants.Keys) {
     $lines = Get-Done $name
     if (-not $lines) { continue }

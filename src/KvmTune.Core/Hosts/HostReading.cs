@@ -48,7 +48,8 @@ public static class HostReading
         return (online, online.Numbers.DefaultIfEmpty(0).Max() + 1);
     }
 
-    private static CpuSet? Isolated(HostConnection host) => host.IsLocalQemu ? LocalList("/sys/devices/system/cpu/isolated") : null;
+    private static CpuSet? Isolated(HostConnection host) =>
+        host.IsLocalQemu ? Isolated("/sys/devices/system/cpu/isolated", "/sys/fs/cgroup/cpuset.cpus.isolated") : null;
 
     private static VMHostTopology WithState(VMHostTopology topology, HostConnection host, CpuSet online, int mapLength, CpuSet? isolated)
     {
@@ -65,6 +66,12 @@ public static class HostReading
             IsolatedCpus = isolated,
         };
     }
+
+    /// <summary>The CPUs that the kernel keeps out of load balancing, by its command line or by a cpuset partition; null where it does not say.</summary>
+    /// <param name="byCommandLine">The kernel's list of those of <c>isolcpus</c>.</param>
+    /// <param name="byPartition">Its list of those of isolated partitions (kernel document cgroup-v2, <c>cpuset.cpus.isolated</c>); older kernels have none.</param>
+    internal static CpuSet? Isolated(string byCommandLine, string byPartition) =>
+        LocalList(byCommandLine) is { } isolated ? isolated.Union(LocalList(byPartition) ?? CpuSet.Empty) : LocalList(byPartition);
 
     /// <summary>The speed of each CPU, all by one measure (kernel: <c>cpu_capacity</c>, else <c>cpufreq/cpuinfo_max_freq</c>); empty where one is missing.</summary>
     /// <param name="folder">The kernel's folder of CPUs.</param>

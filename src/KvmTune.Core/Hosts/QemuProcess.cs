@@ -55,28 +55,9 @@ public sealed class QemuProcess
 
     /// <summary>What keeps a thread from CPUs that it was pinned to: the cpuset control group that it is in; null when none can be found.</summary>
     /// <param name="threadId">The thread's id.</param>
-    public string? CpusetLimit(int threadId)
-    {
-        // A line is "id:controllers:path"; version 2 has one with id 0 and no controllers (cgroups(7)).
-        foreach (var line in (TryRead(ProcPath(string.Create(CultureInfo.InvariantCulture, $"task/{threadId}/cgroup"))) ?? string.Empty).Split('\n'))
-        {
-            var parts = line.Split(':', 3);
-            if (parts.Length < 3)
-            {
-                continue;
-            }
-
-            var file = parts[1].Split(',').Contains("cpuset", StringComparer.Ordinal)
-                ? $"/sys/fs/cgroup/cpuset{parts[2]}/cpuset.cpus"
-                : $"/sys/fs/cgroup{parts[2]}/cpuset.cpus.effective";
-            if (TryRead(file)?.Trim() is { Length: > 0 } cpus)
-            {
-                return $"{file}: {cpus}";
-            }
-        }
-
-        return null;
-    }
+    public string? CpusetLimit(int threadId) =>
+        ControlGroups.CpusOf(TryRead(ProcPath(string.Create(CultureInfo.InvariantCulture, $"task/{threadId}/cgroup"))), TryRead, ControlGroups.Root) is var (file, cpus)
+            ? $"{file}: {cpus}" : null;
 
     /// <summary>The host NUMA nodes that a thread may take memory from; null when the thread is gone.</summary>
     /// <param name="threadId">The thread's id.</param>

@@ -80,8 +80,11 @@ internal sealed class PlaceOptions
             {
                 foreach (var cores in Scopes(offers, units, unit))
                 {
-                    Add(places, Cpus(Spread(cores, units, unit), unit));
-                    Add(places, Cpus(Pack(cores, units, unit), unit));
+                    // Of two that are as good the first one is taken: under Require that with filled cores.
+                    var (spread, packed) = (Cpus(Spread(cores, units, unit), unit), Cpus(Pack(cores, units, unit), unit));
+                    var isPackedFirst = _state.Request.ThreadPolicy == ThreadPolicy.Require;
+                    Add(places, isPackedFirst ? packed : spread);
+                    Add(places, isPackedFirst ? spread : packed);
                 }
             }
         }

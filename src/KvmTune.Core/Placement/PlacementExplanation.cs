@@ -9,8 +9,17 @@ namespace KvmTune.Placement;
 /// <param name="request">What was asked for.</param>
 /// <param name="before">The host before anything was placed.</param>
 /// <param name="sharing">Who sits where afterwards.</param>
-internal sealed class PlacementExplanation(HostLayout layout, PlacementRequest request, PlacementState before, PlacementSharing sharing)
+/// <param name="placed">How many VMs have a place.</param>
+internal sealed class PlacementExplanation(HostLayout layout, PlacementRequest request, PlacementState before, PlacementSharing sharing, int placed)
 {
+    // Of up to how many VMs it is tried what another policy would do: it takes as long as the plan itself.
+    private const int MostTried = 8;
+
+    private const string MatchPins = "Give the guest that topology with Set-VMCpuModel -MatchPins once it is pinned, or it loads siblings as if they were cores.";
+
+    private readonly Lazy<HostPlacement?> _packed = new(() => request.ThreadPolicy == ThreadPolicy.Prefer && request.VMs.Count <= MostTried
+        ? PlacementPlanner.Plan(request with { ThreadPolicy = ThreadPolicy.Require }) : null);
+
     /// <summary>The placement with its reasons.</summary>
     public VMPlacement Explain(PlacementVM vm, VMPlacement placement, ServicePlace service) => placement with
     {
@@ -38,12 +47,18 @@ internal sealed class PlacementExplanation(HostLayout layout, PlacementRequest r
                 : Text($"No node has room for {need}, so the VM is spread over nodes {placement.Nodes} ({figures}). The guest knows nothing of that: give it NUMA cells.");
         }
 
-        var others = layout.Nodes.Where(node => !placement.Nodes.Contains(node.Id)).ToList();
+        // Nodes of memory alone are no choice for vCPUs.
+        var others = layout.Nodes.Where(node => !placement.Nodes.Contains(node.Id) && node.Cores.Count > 0).ToList();
         var unfit = others.Where(node => !before.HasMemory(node, vm, vm.MemoryKiB) || Free(node, vm) < vm.PluggedVcpus.Count)
             .Select(node => before.HasMemory(node, vm, vm.MemoryKiB) ? Text($"node {node.Id} has too few free CPUs ({Free(node, vm)})") : Text($"node {node.Id} has too little memory ({PageSize.Rounded(before.Available(node, vm) ?? 0)})")).ToList();
         var why = vm.RequiredNodes is not null ? "its memory is there and stays"
             : vm.CurrentNodes?.Overlaps(placement.Nodes) == true ? "its memory is there already"
             : unfit.Count == others.Count ? "it is the only one that has room" : "it has the most room where the VM stays together";
+        if (IsMemorySpread(placement))
+        {
+            return Text($"{figures}: room for {Count(vm.PluggedVcpus.Count, "vCPU")}; no node that is left has {PageSize.Rounded(vm.MemoryKiB)} of memory too.");
+        }
+
         return Text($"{figures}: room for {need}; {why}.{(unfit.Count > 0 ? $" Left out: {string.Join(", ", unfit.Take(4))}{(unfit.Count > 4 ? Text($" and {unfit.Count - 4} more") : null)}." : null)}");
     }
 
@@ -61,7 +76,7 @@ internal sealed class PlacementExplanation(HostLayout layout, PlacementRequest r
         var cores = CoresOf(placement);
         var idle = layout.Caches.Max(cache => cache.Cores.Count(before.IsIdle));
         var why = largest < count ? Text($"none has {count} free CPUs (the most is {largest})")
-            : request.ThreadPolicy == ThreadPolicy.Prefer && idle < cores.Count ? Text($"{count} vCPUs would fit under one, but cores of their own come before one cache, and none has {cores.Count} idle cores (the most is {idle}). With -ThreadPolicy Require they share cores and one cache")
+            : request.ThreadPolicy == ThreadPolicy.Prefer && idle < cores.Count ? Text($"{count} vCPUs would fit under one, but cores of their own come before one cache, and none has {cores.Count} idle cores (the most is {idle}){(Packed(vm) is { CrossesCaches: false } ? ". With -ThreadPolicy Require they share cores and one cache" : null)}")
             : Text($"those with {count} free CPUs are taken by VMs of this plan, of another kind of core, or on nodes without the memory");
         return Text($"The vCPUs are on {placement.Caches.Count} last-level caches: {why}.");
     }
@@ -89,25 +104,35 @@ internal sealed class PlacementExplanation(HostLayout layout, PlacementRequest r
             : cores.TrueForAll(core => core.Cpus.Length == 1) ? Text($"{Count(cores.Count, "core")} without sibling threads, one for each vCPU.")
             : request.ThreadPolicy switch
             {
-                ThreadPolicy.Require => Text($"{Count(cores.Count, "whole core")}; no other VM gets a thread of them."),
+                ThreadPolicy.Require => Text($"{Count(cores.Count, "whole core")}; no other VM gets a thread of them.{(ThreadsOf(placement) is > 1 and var threads && threads != vm.GuestThreads ? $" {MatchPins}" : null)}"),
                 ThreadPolicy.Isolate => Text($"One thread on each of {Count(cores.Count, "core")}; their siblings stay idle."),
                 _ when cores.Count == vcpus => Text($"One thread on each of {Count(cores.Count, "core")}."),
                 _ when vm.GuestThreads > 1 && vcpus == cores.Count * vm.GuestThreads => Text($"{Count(cores.Count, "core")} with {vm.GuestThreads} threads each, as the guest sees them."),
-                _ => Text($"{Count(vcpus, "vCPU")} on {Count(cores.Count, "core")}: there were not enough idle cores here for one each, so sibling threads are used. {Topology(vm, placement)}"),
+                _ => Text($"{Count(vcpus, "vCPU")} on {Count(cores.Count, "core")}: there were not enough idle cores here for one each, so sibling threads are used. {TopologyAdvice(vm, placement)}"),
             };
         return request.UseIsolatedCpus ? $"{spread} All of them are isolated by the kernel and carry one vCPU each." : spread;
     }
 
-    // Advice that can be followed: a topology of equal cores is there only where each core has as many vCPUs, side by side.
-    private string Topology(PlacementVM vm, VMPlacement placement)
+    // Advice that can be followed: another policy is named only where it was tried and does what is said of it.
+    private string TopologyAdvice(PlacementVM vm, VMPlacement placement) => ThreadsOf(placement) is > 1
+        ? MatchPins
+        : $"The guest sees all of them as separate cores; no topology of equal cores matches these.{(Packed(vm) is { } packed && ThreadsOf(packed) is > 1 ? " -ThreadPolicy Require gives it whole cores, which can be shown to it." : null)}";
+
+    // The threads of each core that are pinned side by side, of all vCPUs, as Set-VMCpuModel -MatchPins takes them; null where cores differ.
+    private int? ThreadsOf(VMPlacement placement)
     {
         var byCore = placement.VcpuPins.OrderBy(pin => pin.Key).Select(pin => layout.Cpus[pin.Value].Core).ToList();
         var threads = byCore.TakeWhile(core => core == byCore[0]).Count();
         var isRegular = byCore.Count % threads == 0 && byCore.Chunk(threads).All(chunk => Array.TrueForAll(chunk, core => core == chunk[0])) && byCore.Distinct().Count() == byCore.Count / threads;
-        return isRegular && threads > 1 && placement.VcpuPins.Values.Distinct().Count() == byCore.Count
-            ? Text($"Give the guest that topology with Set-VMCpuModel -MatchPins once it is pinned, or it loads siblings as if they were cores.")
-            : Text($"The guest sees all of them as separate cores; no topology of equal cores matches these. {(vm.PluggedVcpus.Count % 2 == 0 ? "-ThreadPolicy Require gives it whole cores, which can be shown to it" : "An even number of vCPUs on whole cores (-ThreadPolicy Require) could be shown to it")}.");
+        return isRegular && placement.VcpuPins.Values.Distinct().Count() == byCore.Count ? threads : null;
     }
+
+    // The VM's place under -ThreadPolicy Require, where that has one for all VMs of the plan that have one now.
+    private VMPlacement? Packed(PlacementVM vm) => _packed.Value is { } packed && packed.Refusals.Count <= request.VMs.Count - placed
+        ? packed.VMs.FirstOrDefault(other => other.VMName == vm.Name) : null;
+
+    // Memory of nodes without vCPUs of the VM.
+    private static bool IsMemorySpread(VMPlacement placement) => placement.MemoryNodes?.IsSubsetOf(placement.Nodes) == false;
 
     private static string Service(VMPlacement placement, ServicePlace service) => service switch
     {
@@ -121,7 +146,11 @@ internal sealed class PlacementExplanation(HostLayout layout, PlacementRequest r
 
     private IEnumerable<string> Memory(PlacementVM vm, VMPlacement placement)
     {
-        if (placement.MemoryNodes is { } nodes)
+        if (placement.MemoryNodes is { } all && IsMemorySpread(placement))
+        {
+            yield return $"Memory comes from node {all}: node {placement.Nodes}, where the vCPUs are, has too little, so some of it is remote.";
+        }
+        else if (placement.MemoryNodes is { } nodes)
         {
             yield return vm.PageSizeKiB is { } size
                 ? Text($"Memory comes from node {nodes}, where {PageSize.Pages((vm.MemoryKiB + size - 1) / size, size)} are free; strictly, since huge pages of another node would be remote.")

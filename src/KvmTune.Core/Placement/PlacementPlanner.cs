@@ -28,7 +28,7 @@ public static class PlacementPlanner
         var placements = placed.Where(entry => entry.Place is not null)
             .ToDictionary(entry => entry.VM, entry => ToPlacement(layout, entry.VM, entry.Place!, entry.Service!, unplugged.PlacesOf(entry.VM, entry.Place!)));
         var explanation = new PlacementExplanation(
-            layout, request, new PlacementState(layout, request), new PlacementSharing(layout, request, placements.Values));
+            layout, request, new PlacementState(layout, request), new PlacementSharing(layout, request, placements.Values), placements.Count);
         var explained = request.VMs.Where(placements.ContainsKey)
             .Select(vm => explanation.Explain(vm, placements[vm], placed.Find(entry => entry.VM == vm).Service!.Place)).ToList();
         return new HostPlacement

@@ -43,6 +43,7 @@ internal static class PlacementRefusals
         var pinned = cpus.Count(cpu => state.LoadOf(cpu) > 0);
         var advice = vm.IsRealTime ? "Its vCPUs have a real-time scheduler, so their host CPUs are never shared."
             : request.UseIsolatedCpus ? "Isolated CPUs are never overcommitted; use the others, or isolate more."
+            : request.AllowOvercommit ? Text($"None is left that several vCPUs may share: reserved and isolated CPUs are not, nor those of real-time vCPUs.{(isolated > 0 ? " -UseIsolatedCpu takes the isolated CPUs." : null)}")
             : Text($"Place fewer VMs, or allow several vCPUs on one host CPU with -AllowOvercommit.{(isolated > 0 ? " -UseIsolatedCpu takes the isolated CPUs." : null)}");
         return Refuse(
             "HostCpusOvercommitted",

@@ -7,7 +7,7 @@ internal sealed class UnpluggedVcpus(Solution solution)
     private readonly Dictionary<int, int> _waiting = [];
     private readonly HashSet<int> _services = [.. solution.Services.OfType<ServiceChoice>().SelectMany(choice => choice.Cpus.Numbers)];
 
-    /// <summary>The host CPU of each vCPU of a VM that is not plugged in: a free one near the others, else one of the VM's own.</summary>
+    /// <summary>The host CPU of each vCPU of a VM that is not plugged in: a free one near the others, else one of the VM's own; the one that it is pinned to now, where that is as good.</summary>
     public IReadOnlyDictionary<int, int> PlacesOf(PlacementVM vm, Place place)
     {
         var state = solution.State;
@@ -21,7 +21,7 @@ internal sealed class UnpluggedVcpus(Solution solution)
         foreach (var vcpu in Enumerable.Range(0, vm.Vcpus).Where(vm.UnpluggedVcpus.Contains))
         {
             var cpu = open.MinBy(cpu => (
-                _waiting.GetValueOrDefault(cpu.Id), own.Contains(cpu.Id), state.IsDisturbed(cpu.Id), state.IsReserve(cpu.Id), !caches.Contains(cpu.Core.Cache), state.GuestsOf(cpu.Core), cpu.Id))!.Id;
+                _waiting.GetValueOrDefault(cpu.Id), own.Contains(cpu.Id), state.IsDisturbed(cpu.Id), state.IsReserve(cpu.Id), !caches.Contains(cpu.Core.Cache), state.GuestsOf(cpu.Core), vm.CurrentPins.GetValueOrDefault(vcpu, -1) != cpu.Id, cpu.Id))!.Id;
             _waiting[cpu] = _waiting.GetValueOrDefault(cpu) + 1;
             pins[vcpu] = cpu;
         }

@@ -9,6 +9,8 @@ internal sealed class DeviceXmlReader(XmlCursor reader)
     private readonly List<DiskConfiguration> _disks = [];
     private readonly List<ControllerConfiguration> _controllers = [];
     private readonly List<NicConfiguration> _nics = [];
+    private bool _isDesktop;
+    private bool _hasNoVideo;
 
     public IReadOnlyList<DiskConfiguration> Disks => _disks;
 
@@ -22,7 +24,7 @@ internal sealed class DeviceXmlReader(XmlCursor reader)
 
     public string? BalloonModel { get; private set; }
 
-    public bool HasSound { get; private set; }
+    public bool IsDesktop => HasPassedThroughDevices ? _isDesktop || _hasNoVideo : _isDesktop;
 
     /// <summary>Reads the devices element that the reader stands on.</summary>
     public void Read()
@@ -50,9 +52,29 @@ internal sealed class DeviceXmlReader(XmlCursor reader)
                     BalloonModel = reader.GetAttribute("model");
                     break;
                 case "sound":
-                    HasSound = true;
+                    _isDesktop = true;
+                    break;
+                case "input":
+                    // A keyboard or mouse of the host's.
+                    _isDesktop |= reader.GetAttribute("type") == "evdev";
+                    break;
+                case "shmem":
+                    // Looking Glass: the guest's screen in a window of the host's.
+                    _isDesktop |= reader.GetAttribute("name") == "looking-glass";
+                    break;
+                case "video":
+                    ReadVideo();
                     break;
             }
+        }
+    }
+
+    // No screen of QEMU's: where devices are passed through, one of them is the screen.
+    private void ReadVideo()
+    {
+        foreach (var element in reader.Children())
+        {
+            _hasNoVideo |= element == "model" && reader.GetAttribute("type") == "none";
         }
     }
 

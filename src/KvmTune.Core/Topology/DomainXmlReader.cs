@@ -92,7 +92,7 @@ public static class DomainXmlReader
                 HasGuestAgentChannel = _devices.HasGuestAgentChannel,
                 HasPassedThroughDevices = _devices.HasPassedThroughDevices,
                 BalloonModel = _devices.BalloonModel,
-                HasSound = _devices.HasSound,
+                IsDesktop = _devices.IsDesktop,
                 Manager = _manager,
             };
         }

@@ -80,8 +80,11 @@ public sealed record VMConfiguration
     /// <summary>The balloon's model: virtio, none and others; null when the document says nothing, which libvirt takes as virtio.</summary>
     public string? BalloonModel { get; init; }
 
-    /// <summary>Whether the guest has a sound card: it is somebody's desktop then.</summary>
-    public bool HasSound { get; init; }
+    /// <summary>
+    /// Whether the guest is somebody's desktop, by its devices: a sound card, a keyboard or mouse of the host's, Looking Glass, or a
+    /// passed-through device in place of QEMU's screen.
+    /// </summary>
+    public bool IsDesktop { get; init; }
 
     /// <summary>The program that owns the VM and writes its configuration anew, by what it left in the metadata; null for none.</summary>
     public string? Manager { get; init; }

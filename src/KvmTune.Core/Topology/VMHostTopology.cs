@@ -34,7 +34,7 @@ public sealed record VMHostTopology
     /// <summary>The host CPUs that are present and offline.</summary>
     public CpuSet OfflineCpus { get; init; } = CpuSet.Empty;
 
-    /// <summary>The host CPUs that the kernel isolates (<c>isolcpus</c>); null when the host is not the local one.</summary>
+    /// <summary>The host CPUs that the kernel isolates (<c>isolcpus</c>, and isolated cpuset partitions); null when the host is not the local one.</summary>
     public CpuSet? IsolatedCpus { get; init; }
 
     /// <summary>The caches of the last level; empty where the host reports none.</summary>

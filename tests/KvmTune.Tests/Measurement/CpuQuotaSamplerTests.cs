@@ -51,8 +51,19 @@ public sealed class CpuQuotaSamplerTests : IDisposable
         Assert.Equal((5, 250), (counters["Vcpu.1.ThrottledPeriods"], counters["Vcpu.1.ThrottledNanoseconds"]));
     }
 
+    // A user's own daemon (qemu:///session) makes no groups: what its session may have is what the VM may have.
+    [Fact]
+    public void A_quota_of_the_session_that_a_user_s_vm_runs_in_is_seen()
+    {
+        Write("/user.slice/user-1000.slice/cpu.stat", "usage_usec 9\nnr_periods 100\nnr_throttled 91\nthrottled_usec 6000000\n");
+        Write("/user.slice/user-1000.slice/session-2.scope/cpu.stat", "usage_usec 9\nuser_usec 8\nsystem_usec 1\n");
+        var counters = CpuQuotaSampler.Create([("Vcpu.0.", Write("/threads", "0::/user.slice/user-1000.slice/session-2.scope\n"))], _root)!.Read().Counters;
+        Assert.Equal((91, 6e9), (counters["AboveVM.2.ThrottledPeriods"], counters["AboveVM.2.ThrottledNanoseconds"]));
+        Assert.DoesNotContain(counters.Keys, name => name.StartsWith("Vcpu.", StringComparison.Ordinal));
+    }
+
     [Theory]
-    [InlineData("0::/user.slice/session.scope\n")]
+    [InlineData("0::/\n")]
     [InlineData("0::/../../etc/vcpu0\n")]
     [InlineData("nonsense")]
     public void A_thread_without_a_group_of_its_own_yields_nothing(string groups) =>

@@ -1,4 +1,5 @@
-// Random hosts and VMs to place on them, seeded: 1 to 8 nodes, SMT 1, 2 or 4, split caches, offline, isolated and reserved CPUs, 1 to 200 VMs.
+// Random hosts and VMs to place on them, seeded: 1 to 8 nodes, SMT 1, 2 or 4, split caches, several kinds of core, nodes of memory alone, offline,
+// isolated and reserved CPUs, 1 to 200 VMs, pinned or not.
 using KvmTune.Placement;
 using KvmTune.Topology;
 
@@ -10,8 +11,25 @@ public sealed class PlacementCases(int seed)
     private const long GiB = 1024 * 1024;
     private readonly Random _random = new(seed);
 
+    // What makes a host odd is drawn apart, so that the other draws stay what they are.
+    private readonly Random _odd = new(~seed);
+
     /// <summary>A request on a drawn host.</summary>
     public PlacementRequest Draw() => Draw(DrawHost());
+
+    /// <summary>A request on a host that may have two kinds of core or a node of memory alone, of VMs of which some are pinned already, well or badly.</summary>
+    public PlacementRequest DrawOdd()
+    {
+        var host = DrawHost();
+        host = _odd.NextDouble() < 0.3 ? WithEfficiencyCores(host) : host;
+        var request = Draw(_odd.NextDouble() < 0.3 ? WithMemoryNode(host) : host);
+        var online = request.Host.OnlineCpus.Numbers;
+        return request with { VMs = [.. request.VMs.Select(vm => _odd.NextDouble() < 0.5 ? vm : vm with
+        {
+            CurrentPins = Enumerable.Range(0, vm.Vcpus).ToDictionary(vcpu => vcpu, _ => online[_odd.Next(online.Count)]),
+            CurrentServiceCpus = _odd.NextDouble() < 0.5 ? new CpuSet(online[_odd.Next(online.Count)]) : null,
+        })] };
+    }
 
     /// <summary>A request on a host.</summary>
     public PlacementRequest Draw(VMHostTopology host)
@@ -34,7 +52,8 @@ public sealed class PlacementCases(int seed)
     }
 
     /// <summary>A request that an exhaustive search can answer: a host of up to 8 cores, up to three VMs, no overcommit.</summary>
-    public PlacementRequest DrawSmall()
+    /// <param name="hasMemoryNode">Whether a node of memory alone stands beside it.</param>
+    public PlacementRequest DrawSmall(bool hasMemoryNode = false)
     {
         var (nodes, cachesPerNode, coresPerCache) = Pick((1, 1, 4), (1, 1, 6), (1, 2, 2), (1, 2, 3), (1, 2, 4), (1, 4, 1), (2, 1, 2), (2, 1, 4), (2, 2, 2), (2, 2, 1));
         var host = DrawHost(nodes, Pick(1, 2, 2), coresPerCache, cachesPerNode);
@@ -44,6 +63,7 @@ public sealed class PlacementCases(int seed)
             host = host with { Nodes = [.. host.Nodes.Select(node => node with { Cpus = [.. node.Cpus.Select(cpu => cpu with { Speed = cpu.Core < coresPerCache ? 1024 : 600 })] })] };
         }
 
+        host = hasMemoryNode ? WithMemoryNode(host) : host;
         var request = Draw(host) with { AllowOvercommit = false, CoreKind = CoreKindChoice.Fast };
         var vms = request.VMs.Take(3).Select(vm => vm with
         {
@@ -57,6 +77,48 @@ public sealed class PlacementCases(int seed)
 
     /// <summary>A host.</summary>
     public VMHostTopology DrawHost() => DrawHost(Pick(1, 1, 2, 2, 4, 8), Pick(1, 2, 2, 4), Pick(1, 2, 3, 4, 8), Pick(1, 1, 2, 4));
+
+    // The later half of each node's cores is slower and has no second threads: they are not there, as on hybrid processors.
+    private static VMHostTopology WithEfficiencyCores(VMHostTopology host)
+    {
+        var nodes = host.Nodes.Select(node =>
+        {
+            var half = (node.Cpus.Max(cpu => cpu.Core!.Value) + 1) / 2;
+            return node with
+            {
+                Cpus = [.. node.Cpus.Where(cpu => cpu.Core < half || cpu.Id == cpu.Siblings.Numbers[0])
+                    .Select(cpu => cpu.Core < half ? cpu with { Speed = 1024 } : cpu with { Speed = 600, Siblings = new CpuSet(cpu.Id) })],
+            };
+        }).ToList();
+        var there = CpuSet.Of(nodes.SelectMany(node => node.Cpus).Select(cpu => cpu.Id));
+        return host.OnlineCpus.Overlaps(there) ? host with
+        {
+            Nodes = nodes,
+            Caches = [.. host.Caches.Select(cache => cache with { Cpus = cache.Cpus.Intersect(there) })],
+            OnlineCpus = host.OnlineCpus.Intersect(there),
+            OfflineCpus = host.OfflineCpus.Intersect(there),
+        }
+        : host;
+    }
+
+    // A node of memory alone, such as a CXL device.
+    private VMHostTopology WithMemoryNode(VMHostTopology host)
+    {
+        var id = host.Nodes.Count;
+        var nodes = host.Nodes.Select(node => node with { Distances = node.Distances.Append(new(id, 50)).ToDictionary() }).ToList();
+        return host with
+        {
+            Nodes = [.. nodes, new HostNode
+            {
+                Id = id,
+                MemoryKiB = 64 * GiB,
+                FreeMemoryKiB = _odd.Next(0, 64) * GiB,
+                Cpus = [],
+                PagePools = [new PagePool(id, 4, 1000, null), new PagePool(id, 2048, 0, 0)],
+                Distances = Enumerable.Range(0, id + 1).ToDictionary(other => other, other => other == id ? 10 : 50),
+            }],
+        };
+    }
 
     private VMHostTopology DrawHost(int nodes, int threads, int coresPerCache, int cachesPerNode)
     {

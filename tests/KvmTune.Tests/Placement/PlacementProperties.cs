@@ -105,6 +105,7 @@ public static class PlacementProperties
         }
 
         var siblings = request.Host.Cpus.ToDictionary(cpu => cpu.Id, cpu => cpu.Siblings.Intersect(request.Host.OnlineCpus));
+        var disturbed = request.Neighbours.SelectMany(neighbour => neighbour.ServicePins.Values).SelectMany(pin => pin.Numbers).ToHashSet();
         foreach (var placed in placement.VMs)
         {
             var others = placement.VMs.Where(other => other != placed).SelectMany(other => other.PluggedPins.Values)
@@ -127,11 +128,14 @@ public static class PlacementProperties
                 yield return $"{placed.VMName}: two vCPUs on a core under Isolate";
             }
 
-            // Cores are filled: of all cores but one in each node and cache, every thread has a vCPU.
-            var unfilled = cores.Count(core => core.Numbers.Any(cpu => !placed.VcpuCpus.Contains(cpu)));
-            if (request.ThreadPolicy == ThreadPolicy.Require && unfilled > placed.Caches.Count + request.VMs.First(vm => vm.Name == placed.VMName).Cells.Count)
+            // Cores are filled: of all cores but one in each node and cache, every thread has a vCPU, if no other VM's emulator is there. A VM
+            // that has as few cores already stays where it is, and one whose memory no node has is on the nodes that have it.
+            var vm = request.VMs.First(vm => vm.Name == placed.VMName);
+            var stays = placed.PluggedPins.All(pin => vm.CurrentPins.TryGetValue(pin.Key, out var cpu) && cpu == pin.Value);
+            var unfilled = cores.Count(core => core.Numbers.Any(cpu => !placed.VcpuCpus.Contains(cpu) && !disturbed.Contains(cpu)));
+            if (request.ThreadPolicy == ThreadPolicy.Require && !stays && placed.MemoryNodes is not { Count: > 1 } && unfilled > placed.Caches.Count + vm.Cells.Count)
             {
-                yield return $"{placed.VMName}: cores are not filled under Require";
+                yield return $"{placed.VMName}: cores are not filled under Require: CPUs {placed.VcpuCpus} on cores {string.Join(", ", cores)}";
             }
         }
     }

@@ -37,7 +37,7 @@ internal static class MemoryJudge
         {
             area.Found(
                 BottleneckCause.HostMemory, "QEMU", CauseRank.ExplainsOthers, null,
-                $"the host reads the VM's memory from its swap, {hostFaults:0} times a second: it promised more memory than it has");
+                $"the host reads the VM's memory from its swap, {hostFaults:0} times a second: {WhySwapped(vm)}");
         }
 
         LookAtHost(area, vm);
@@ -57,6 +57,11 @@ internal static class MemoryJudge
             area.Compare(EvidenceKind.Utilisation, "QEMU", "memory on nodes where no vCPU ran", remote, RemoteMemoryPercent, "/proc/PID/numa_maps");
         }
     }
+
+    // Whose doing it is: the limit that the VM was given, else the host's.
+    private static string WhySwapped(VMObservation vm) => vm.Configuration.Memory is { HardLimitKiB: { } limit, MaximumKiB: var all } && limit < all
+        ? FormattableString.Invariant($"QEMU may have {limit / 1024} MiB (hard_limit), which is less than the VM's {all / 1024} MiB")
+        : "it promised more memory than it has";
 
     private static double? UsedPercent(VMObservation vm) =>
         100 - (100 * vm.InGuest("MemoryAvailableKiB") / vm.InGuest("MemoryTotalKiB")) ?? BalloonFigures.UsedPercent(vm.Counters);

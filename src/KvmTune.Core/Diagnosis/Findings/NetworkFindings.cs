@@ -39,7 +39,7 @@ public static class NetworkFindings
         nameof(MultiqueueMissing), TuningArea.Network, FindingSeverity.Low, WorkloadKinds.Network,
         "With one queue all packets of a NIC go through one vCPU and one thread of the host.",
         "Red Hat, RHEL 7 tuning guide, multi-queue virtio-net",
-        static context => ForNics(context, static (context, source, nic) => !HasQueues(nic) || nic.Queues > 1 || context.Planned.Configuration.HasSound || context.Planned.Configuration.CurrentVcpus < 2
+        static context => ForNics(context, static (context, source, nic) => !HasQueues(nic) || nic.Queues > 1 || context.Planned.Configuration.IsDesktop || context.Planned.Configuration.CurrentVcpus < 2
             ? null
             : new FindingObservation(
                 $"NIC {nic.Mac}",

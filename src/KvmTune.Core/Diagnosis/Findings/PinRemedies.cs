@@ -113,7 +113,7 @@ internal static class PinRemedies
             : FindingRemedy.By(new NumaPolicyChange
             {
                 Mode = vm.Memory.NumaMode ?? "strict",
-                NodeSet = nodes.ToString(),
+                NodeSet = CpuRules.NodesForMemory(context.Host, nodes, vm.Memory.MaximumKiB).ToString(),
                 RunningIsRestrictive = context.VM.Running?.Memory.NumaMode == "restrictive",
             });
     }

@@ -18,8 +18,7 @@ public static class ThreadFindings
         {
             var pins = PinRemedies.RealPins(context, view.Configuration);
             var free = Enumerable.Range(0, view.Configuration.CurrentVcpus).Where(vcpu => !pins.ContainsKey(vcpu)).ToList();
-            var alone = Alone(pins);
-            return pins.Count == 0 || free.Count == 0 || alone.IsEmpty
+            return pins.Count == 0 || free.Count == 0 || Full(pins).IsEmpty
                 ? null
                 : new FindingObservation(
                     "vCPU pins",
@@ -37,8 +36,8 @@ public static class ThreadFindings
         {
             var vm = view.Configuration;
             var pins = PinRemedies.RealPins(context, vm);
-            var alone = Alone(pins);
-            var shared = vm.IOThreadPins.Where(pin => vm.IOThreadIds.Contains(pin.Key) && pin.Value.IsSubsetOf(alone)).OrderBy(pin => pin.Key).ToList();
+            var full = Full(pins.Where(pin => pin.Key < vm.CurrentVcpus).ToDictionary(pin => pin.Key, pin => pin.Value));
+            var shared = vm.IOThreadPins.Where(pin => vm.IOThreadIds.Contains(pin.Key) && pin.Value.IsSubsetOf(full)).OrderBy(pin => pin.Key).ToList();
             return shared.Count == 0
                 ? null
                 : new FindingObservation(
@@ -173,15 +172,16 @@ public static class ThreadFindings
     private static IEnumerable<FindingObservation> First(FindingContext context, Func<FindingContext, ConfigurationView, FindingObservation?> look) =>
         context.Views.Select(view => look(context, view)).OfType<FindingObservation>().Take(1);
 
-    // The host CPUs of vCPUs that have one each.
-    private static CpuSet Alone(IReadOnlyDictionary<int, CpuSet> pins) => PinRemedies.All(pins.Where(pin => pin.Value.Count == 1).Select(pin => pin.Value));
+    // The host CPUs that have as many vCPUs as they are, or more: a vCPU there cannot evade another thread.
+    private static CpuSet Full(IReadOnlyDictionary<int, CpuSet> pins) =>
+        PinRemedies.All(pins.Values.Distinct().Where(cpus => pins.Values.Count(other => other.IsSubsetOf(cpus)) >= cpus.Count));
 
     // vCPUs that are pinned over several groups of CPUs, each to one host CPU or to a range, while one group has as many cores for them that
     // nobody else is pinned to.
     private static FindingObservation? Several(
         FindingContext context, ConfigurationView view, IEnumerable<CpuSet> groups, string what, string suggestion, string noPlan)
     {
-        var pins = PinRemedies.RealPins(context, view.Configuration);
+        var pins = PinRemedies.RealPins(context, view.Configuration).Where(pin => pin.Key < view.Configuration.CurrentVcpus).ToDictionary(pin => pin.Key, pin => pin.Value);
         var all = groups.ToList();
         var used = all.Where(group => pins.Values.Any(group.Overlaps)).ToList();
         if (pins.Count < 2 || used.Count < 2)

@@ -32,7 +32,7 @@ internal sealed class CpuQuotaSampler : IRunSampler
     {
         var threads = process.VcpuThreads().Select(thread => (Prefix: $"Vcpu.{Text(thread.Key)}.", thread.Value))
             .Concat(process.IOThreads().Select(thread => (Prefix: $"IOThread.{Text(thread.Key)}.", thread.Value))).Append((Prefix: "Emulator.", process.ProcessId));
-        return Create(threads.Select(thread => (thread.Prefix, $"/proc/{Text(process.ProcessId)}/task/{Text(thread.Item2)}/cgroup")), "/sys/fs/cgroup");
+        return Create(threads.Select(thread => (thread.Prefix, $"/proc/{Text(process.ProcessId)}/task/{Text(thread.Item2)}/cgroup")), ControlGroups.Root);
     }
 
     /// <summary>The sampler of given threads.</summary>
@@ -44,16 +44,22 @@ internal sealed class CpuQuotaSampler : IRunSampler
         var known = new HashSet<string>(StringComparer.Ordinal);
         foreach (var (prefix, file) in threads)
         {
-            if (FolderOf(LocalHost.ReadAll(file), root) is not var (mount, path))
+            if (ControlGroups.Of(LocalHost.ReadAll(file), "cpu", root) is not { } group)
             {
                 continue;
             }
 
-            sampler.Add(mount, path, prefix);
-            var above = Path.GetDirectoryName(path);
-            for (var level = 0; level <= MostLevels && above is { Length: > 1 } && known.Add(above); level++)
+            // A daemon without the right to make groups, such as a user's own, leaves the threads in the group that it is in itself.
+            var isOwn = IsLibvirts(Path.GetFileName(group.Path));
+            if (isOwn)
             {
-                sampler.Add(mount, above, level == 0 ? OfVM : $"{AboveVM}{Text(level)}.");
+                sampler.Add(group.Mount, group.Path, prefix);
+            }
+
+            var above = isOwn ? Path.GetDirectoryName(group.Path) : group.Path;
+            for (var level = isOwn ? 0 : 1; level <= MostLevels && above is { Length: > 1 } && known.Add(above); level++)
+            {
+                sampler.Add(group.Mount, above, level == 0 ? OfVM : $"{AboveVM}{Text(level)}.");
                 above = Path.GetDirectoryName(above);
             }
         }
@@ -87,34 +93,7 @@ internal sealed class CpuQuotaSampler : IRunSampler
 
     private void Add(string mount, string path, string prefix) => _groups.Add(($"{mount}{path}/cpu.stat", prefix));
 
-    // A line is "id:controllers:path"; version 2 has one with id 0 and no controllers (cgroups(7)). libvirt gives each vCPU and each I/O
-    // thread a group of its own, "vcpu0" and "iothread1", and the other threads one together, "emulator".
-    private static (string Mount, string Path)? FolderOf(string? groups, string root)
-    {
-        (string, string)? folder = null;
-        foreach (var line in groups?.Split('\n') ?? [])
-        {
-            var parts = line.Split(':', 3);
-            if (parts.Length < 3 || !parts[2].StartsWith('/') || !IsLibvirts(Path.GetFileName(parts[2])) || parts[2].Contains("..", StringComparison.Ordinal))
-            {
-                continue;
-            }
-
-            // Version 1 mounts the controller under its name, or under those that share its hierarchy.
-            if (parts[1].Length == 0)
-            {
-                folder ??= (root, parts[2]);
-            }
-            else if (parts[1].Split(',').Contains("cpu", StringComparer.Ordinal)
-                && new[] { parts[1], "cpu" }.Select(mount => $"{root}/{mount}").FirstOrDefault(mount => Directory.Exists(mount + parts[2])) is { } mount)
-            {
-                folder = (mount, parts[2]);
-            }
-        }
-
-        return folder;
-    }
-
+    // libvirt gives each vCPU and each I/O thread a group of its own, "vcpu0" and "iothread1", and the other threads one together, "emulator".
     private static bool IsLibvirts(string group) =>
         group == "emulator" || group.StartsWith("vcpu", StringComparison.Ordinal) || group.StartsWith("iothread", StringComparison.Ordinal);
 }

@@ -87,7 +87,7 @@ public sealed record CpuModelChange : VMChange
     ];
 
     /// <summary>The topology that pins give a guest: siblings on the host become threads in the guest.</summary>
-    /// <exception cref="KvmTuneException">Not every vCPU is pinned to one host CPU, siblings side by side (<c>PinsGiveNoTopology</c>).</exception>
+    /// <exception cref="KvmTuneException">Not every vCPU is pinned to one host CPU, those of a core side by side and no core twice (<c>PinsGiveNoTopology</c>).</exception>
     public static CpuTopology TopologyOfPins(VMConfiguration vm, VMHostTopology host)
     {
         var byId = host.Cpus.ToDictionary(cpu => cpu.Id);
@@ -95,7 +95,8 @@ public sealed record CpuModelChange : VMChange
             .Select(vcpu => vm.VcpuPins.TryGetValue(vcpu, out var pin) && pin.Count == 1 ? byId.GetValueOrDefault(pin.Numbers[0]) : null).ToList();
         var threads = cpus[0] is { } first ? cpus.TakeWhile(cpu => cpu is not null && cpu.Siblings.Contains(first.Id)).Count() : 1;
         var isRegular = cpus.All(cpu => cpu is not null) && cpus.Count % threads == 0
-            && cpus.Chunk(threads).All(core => core.All(cpu => cpu!.Siblings.Contains(core[0]!.Id)) && core.Select(cpu => cpu!.Id).Distinct().Count() == threads);
+            && cpus.Chunk(threads).All(core => core.All(cpu => cpu!.Siblings.Contains(core[0]!.Id)) && core.Select(cpu => cpu!.Id).Distinct().Count() == threads)
+            && cpus.Select(cpu => cpu!.Siblings.Numbers[0]).Distinct().Count() == cpus.Count / threads;
         return isRegular
             ? new CpuTopology(1, 1, cpus.Count / threads, threads)
             : throw new KvmTuneException(

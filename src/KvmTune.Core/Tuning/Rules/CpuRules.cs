@@ -160,11 +160,14 @@ public static class CpuRules
 
             var cpus = pins.Values.Aggregate(CpuSet.Empty, (all, set) => all.Union(set));
             var nodes = CpuSet.Of(context.HostCpus.Nodes.Where(node => node.CpuSet.Overlaps(cpus)).Select(node => node.Id));
+            var near = NodesForMemory(context.HostCpus, nodes, context.After.Memory.MaximumKiB);
             return context.After.Memory.NumaNodes is not { } memory
                 ? RuleCheck.BrokenBy(
                     [$"The vCPUs are pinned to host node {nodes}, and the VM has no NUMA policy for its memory"],
                     string.Empty,
-                    $"Set one with Set-VMNumaPolicy -Nodes {nodes}.")
+                    $"Set one with Set-VMNumaPolicy -Nodes {near}.")
+                : near != nodes && memory.IsSubsetOf(near)
+                    ? RuleCheck.Kept($"the memory is more than node {nodes} of the vCPUs has, and comes from node {memory}")
                 : memory.IsSubsetOf(nodes)
                     ? RuleCheck.Kept($"memory and vCPUs are on node {nodes}")
                     : RuleCheck.Broken($"The vCPUs are pinned to host node {nodes}, and the memory comes from node {memory}.");
@@ -210,6 +213,25 @@ public static class CpuRules
         PinsCrossNumaNodes, PinsWithNumaPolicy, SiblingsMatchGuestTopology, PinningTakesFreedom, TopologyMatchesVcpus, PassthroughNeedsKvm,
         PassthroughHindersMigration,
     ];
+
+    /// <summary>The nodes that memory comes from where vCPUs are on some: these, and the nearest others where all that these have is too little.</summary>
+    internal static CpuSet NodesForMemory(VMHostTopology host, CpuSet nodes, long memoryKiB)
+    {
+        var own = host.Nodes.Where(node => nodes.Contains(node.Id)).ToList();
+        var left = memoryKiB - own.Sum(node => node.MemoryKiB);
+        foreach (var node in host.Nodes.Except(own).OrderBy(node => own.Select(home => home.Distances.GetValueOrDefault(node.Id, 20)).DefaultIfEmpty(0).Min()).ThenBy(node => node.Id))
+        {
+            if (left <= 0)
+            {
+                break;
+            }
+
+            nodes = nodes.Union(new CpuSet(node.Id));
+            left -= node.MemoryKiB;
+        }
+
+        return nodes;
+    }
 
     /// <summary>Host CPUs with more vCPUs that may run on no others than there are of them, the smallest sets first.</summary>
     internal static IReadOnlyList<(CpuSet Cpus, IReadOnlyList<int> Vcpus)> Crowded(IEnumerable<KeyValuePair<int, CpuSet>> pins)

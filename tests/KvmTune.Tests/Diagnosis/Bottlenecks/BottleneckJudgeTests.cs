@@ -334,6 +334,18 @@ public sealed class BottleneckJudgeTests
     }
 
     [Fact]
+    public void A_vm_that_its_own_limit_keeps_in_swap_is_not_blamed_on_the_host()
+    {
+        var swapped = Healthy.With(("QemuMajorFaults", 1000));
+        Assert.Contains("it promised more memory than it has", swapped.Judged().Verdict, StringComparison.Ordinal);
+        Assert.Contains("it promised more", Limited(2 * 1024 * 1024).Verdict, StringComparison.Ordinal);
+        Assert.Contains("QEMU may have 200 MiB (hard_limit), which is less than the VM's 1024 MiB", Limited(200 * 1024).Verdict, StringComparison.Ordinal);
+
+        VMBottleneckReport Limited(long kibibytes) =>
+            (swapped with { Configuration = swapped.Configuration with { Memory = swapped.Configuration.Memory with { HardLimitKiB = kibibytes } } }).Judged();
+    }
+
+    [Fact]
     public void A_group_of_many_threads_that_rarely_stands_still_is_not_held_back_by_its_quota() =>
         Assert.Null(Healthy.With(("VM.QuotaPeriods", 100), ("VM.ThrottledPeriods", 5), ("VM.ThrottledNanoseconds", 8e9)).Judged().Area);
 
