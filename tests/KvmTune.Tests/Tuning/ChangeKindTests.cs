@@ -153,6 +153,12 @@ public sealed class ChangeKindTests
             Assert.Fail($"{missing.Message} Add it there. {ThenRun}\n{exception}");
             throw;
         }
+        catch (KvmTuneException exception) when (exception.ErrorId == "ForeignSetting")
+        {
+            Assert.Fail(
+                $"{kind} sets what is not of its kind: add the setting to Kinds in src/KvmTune.Core/Tuning/Changes/{kind}.cs, and its entry, without IsTunable = false, to src/KvmTune.Core/Topology/SettingCatalog.cs. {ThenRun}\n{exception.Message}");
+            throw;
+        }
     }
 
     private static List<(VMChange Change, DomainDocument Before, DomainDocument After)> Make(string kind)
