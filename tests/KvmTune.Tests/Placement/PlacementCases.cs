@@ -24,11 +24,14 @@ public sealed class PlacementCases(int seed)
         host = _odd.NextDouble() < 0.3 ? WithEfficiencyCores(host) : host;
         var request = Draw(_odd.NextDouble() < 0.3 ? WithMemoryNode(host) : host);
         var online = request.Host.OnlineCpus.Numbers;
-        return request with { VMs = [.. request.VMs.Select(vm => _odd.NextDouble() < 0.5 ? vm : vm with
+        return request with
+        {
+            VMs = [.. request.VMs.Select(vm => _odd.NextDouble() < 0.5 ? vm : vm with
         {
             CurrentPins = Enumerable.Range(0, vm.Vcpus).ToDictionary(vcpu => vcpu, _ => online[_odd.Next(online.Count)]),
             CurrentServiceCpus = _odd.NextDouble() < 0.5 ? new CpuSet(online[_odd.Next(online.Count)]) : null,
-        })] };
+        })]
+        };
     }
 
     /// <summary>A request on a host.</summary>
