@@ -201,7 +201,9 @@ internal sealed class ScriptedLoad : IMeasurementTarget, IWorkload, IWorkloadIns
         var number = ++_loads;
         var start = _start = Time.Seconds + 0.7;
         var end = Time.Seconds + Math.Min(length.TotalSeconds, LongestLoad(number));
-        var over = _over = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        // Its end is seen at the moment of it: the rest of this method runs before virtual time goes on.
+        var over = _over = new TaskCompletionSource();
+        using var cancellation = cancellationToken.Register(() => over.TrySetCanceled(cancellationToken));
         void Look(double now)
         {
             if (now >= end - 1e-6)
@@ -219,7 +221,7 @@ internal sealed class ScriptedLoad : IMeasurementTarget, IWorkload, IWorkloadIns
                 Time.Pass(end - Time.Seconds);
             }
 
-            await over.Task.WaitAsync(cancellationToken);
+            await over.Task.ConfigureAwait(false);
         }
         finally
         {
