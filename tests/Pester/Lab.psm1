@@ -192,8 +192,12 @@ function Get-HostCpuList {
 function Invoke-InGuest {
     param([string] $Name, [string] $Command)
     $address = [Environment]::GetEnvironmentVariable("KVMTUNE_LAB_$($Name.ToUpperInvariant())_ADDRESS")
-    $output = & ssh -q -i $env:KVMTUNE_LAB_SSH_KEY -o IdentitiesOnly=yes -o "UserKnownHostsFile=$env:KVMTUNE_LAB_KNOWN_HOSTS" `
-        -o StrictHostKeyChecking=yes -o ConnectTimeout=20 "root@$address" $Command 2>&1
+    $waited = [System.Diagnostics.Stopwatch]::StartNew()
+    # 255 is ssh's own: the agent of a guest that boots may answer before its SSH server does.
+    do {
+        $output = & ssh -q -i $env:KVMTUNE_LAB_SSH_KEY -o IdentitiesOnly=yes -o "UserKnownHostsFile=$env:KVMTUNE_LAB_KNOWN_HOSTS" `
+            -o StrictHostKeyChecking=yes -o ConnectTimeout=20 "root@$address" $Command 2>&1
+    } while ($LASTEXITCODE -eq 255 -and $waited.Elapsed.TotalSeconds -lt 60 -and -not (Start-Sleep -Milliseconds 500))
     if ($LASTEXITCODE) { throw "in $Name '$Command' ended with $LASTEXITCODE`: $output" }
     @($output | ForEach-Object { "$_" })
 }
