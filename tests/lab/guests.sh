@@ -38,13 +38,30 @@ start_network() {
   <name>$lab_network</name>
   <uuid>${lab_uuid}0000000000ff</uuid>
   <forward mode='open'/>
-  <bridge name='virbr-kvmtune' stp='off' delay='0'/>
+  <bridge name='$lab_bridge' stp='off' delay='0'/>
   <dns enable='no'/>
   <ip address='$host_address' netmask='255.255.255.0'/>
 </network>
 END
     fi
-    if ! virsh_ net-list --name | grep -xF "$lab_network" >/dev/null; then virsh_ net-start "$lab_network" >/dev/null; fi
+    if ! virsh_ net-list --name | grep -xF "$lab_network" >/dev/null; then
+        remove_leftover_bridge
+        virsh_ net-start "$lab_network" >/dev/null ||
+            die "the network of the lab does not start. Where $lab_subnet.0/24 is in use, set KVMTUNE_LAB_SUBNET to one that is free."
+    fi
+}
+
+# A lab that was killed together with its container or its libvirtd leaves its bridge, and libvirt starts no network beside it. A
+# bridge without a port is nobody's.
+remove_leftover_bridge() {
+    case $lab_uri in qemu:///*) ;; *) return 0 ;; esac
+    if ! ip link show dev "$lab_bridge" >/dev/null 2>&1; then return 0; fi
+    if [ -n "$(ip -o link show master "$lab_bridge")" ]; then
+        die "guests of another lab are plugged into the bridge $lab_bridge: one lab at a time on one host. Take that one down first
+(tests/lab/lab.sh down, where it was started)."
+    fi
+    say "removing the bridge $lab_bridge, which a killed lab left behind"
+    as_root ip link delete dev "$lab_bridge"
 }
 
 stop_network() {

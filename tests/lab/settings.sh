@@ -21,6 +21,7 @@ fi
 lab_dir=${KVMTUNE_LAB_DIR:-$lab_dir}                                                # (*)
 
 lab_network=kvmtune-lab
+lab_bridge=virbr-kvmtune
 read -ra lab_guests <<<"${KVMTUNE_LAB_GUESTS:-lab1 lab2}"                              # (*) one of them, or both
 host_address=$lab_subnet.1
 
