@@ -132,6 +132,26 @@ public sealed class DirectIOProbeTests : IDisposable
         Assert.DoesNotContain("not probed: what lies behind", DirectIOProbe.OfDisk(new("file", image, "vdi"), NoVolume).Evidence, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void No_layer_of_a_chain_and_no_volume_has_another_time_stamp_afterwards()
+    {
+        var bottom = Image("bottom.raw", new byte[8192]);
+        var middle = Image("middle.qcow2", Qcow2("bottom.raw", "raw"));
+        var data = Image("data.raw", new byte[8192]);
+        var top = Image("top.qcow2", Qcow2($"json:{{\"file\":{{\"filename\":\"{middle}\"}}}}", "qcow2", dataFile: data));
+        // Long ago: else relatime would note no access anyhow. The folder is not listed afterwards, which would be an access.
+        var longAgo = new DateTime(2001, 2, 3, 4, 5, 6, DateTimeKind.Utc);
+        string[] all = [bottom, middle, data, top, _folder.FullName];
+        Assert.All(all, path => File.SetLastWriteTimeUtc(path, longAgo));
+        Assert.All(all, path => File.SetLastAccessTimeUtc(path, longAgo));
+
+        var probe = DirectIOProbe.OfDisk(new("volume", "pool/top", "qcow2"), (_, _) => top);
+
+        Assert.All(all[..4], layer => Assert.Contains(layer, probe.Evidence, StringComparison.Ordinal));
+        Assert.All(all, path => Assert.Equal((path, longAgo, longAgo), (path, File.GetLastWriteTimeUtc(path), File.GetLastAccessTimeUtc(path))));
+        Assert.Equal(4, Directory.GetFileSystemEntries(_folder.FullName).Length);
+    }
+
     [SkippableFact]
     public void A_name_goes_through_links_as_the_kernel_follows_them()
     {

@@ -1,5 +1,7 @@
 // A pin that a cpuset control group does not let come true: the kernel is asked and not libvirt, the limit is named, and the pin taken back.
 using KvmTune.Hosts;
+using KvmTune.Libvirt;
+using KvmTune.Tests.Libvirt;
 using KvmTune.Tests.Measurement;
 using KvmTune.Topology;
 using KvmTune.Tuning;
@@ -53,6 +55,35 @@ public sealed class LabPinLimitTests(ITestOutputHelper output)
         }
 
         Assert.Equal(HostReading.ReadCpus(host).OnlineCpus, process.Affinity(thread));
+    }
+
+    [SkippableFact]
+    public async Task A_live_pin_asks_libvirt_for_its_document_twice_and_for_the_pin_once()
+    {
+        using var lab = LabGuest.Open("lab1");
+        using var host = new HostConnection(Environment.GetEnvironmentVariable("KVMTUNE_LAB_URI")!);
+        Skip.IfNot(host.IsLocalQemu, "Online CPUs are read of the local kernel only.");
+        var tuner = new VMTuner(new VMPlanner(host, lab.Domain), TimeProvider.System, new NoJournal());
+        var first = await tuner.ApplyAsync(tuner.Planner.Plan(Pin("0")), new ApplyOptions(), CancellationToken.None);
+        try
+        {
+            using var domain = host.Write().LookupByUuid(lab.Domain.Id);
+            var warm = new VMTuner(new VMPlanner(host, domain), TimeProvider.System, new NoJournal());
+            using var calls = new LibvirtCalls();
+            await warm.ApplyAsync(warm.Planner.Plan(VcpuPinChange.Of(new Dictionary<int, CpuSet?> { [0] = null }) with { Scope = ChangeScope.Live }), new ApplyOptions(), CancellationToken.None);
+
+            // Its own when it is planned and when it is applied, and those of its neighbours once.
+            var neighbours = host.Read().ListDomains(DomainListFlags.Active).Count - 1;
+            Assert.InRange(calls.Documents, 2, 2 + neighbours);
+            Assert.Equal((1, 0), (calls.Of("virDomainPinVcpuFlags"), calls.Of("virNodeGetCPUMap")));
+        }
+        finally
+        {
+            foreach (var inverse in first.Inverse)
+            {
+                await tuner.ApplyAsync(tuner.Planner.Plan(inverse), new ApplyOptions(), CancellationToken.None);
+            }
+        }
     }
 
     private static VcpuPinChange Pin(string cpus) => new()
