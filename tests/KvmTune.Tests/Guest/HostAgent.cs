@@ -30,6 +30,7 @@ internal sealed class HostAgent(string temporary) : IAgentTransport
     {
         var start = new ProcessStartInfo(arguments["path"]!.GetValue<string>(), arguments["arg"]!.AsArray().Select(argument => argument!.GetValue<string>()))
         {
+            UseShellExecute = false,
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
