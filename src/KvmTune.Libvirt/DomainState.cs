@@ -29,6 +29,19 @@ public enum DomainState
     PMSuspended = 7,
 }
 
+/// <summary>Why a domain runs (virDomainRunningReason); libvirt has more of these than are named here.</summary>
+public enum DomainRunningReason
+{
+    /// <summary>It is not known.</summary>
+    Unknown = 0,
+
+    /// <summary>It was started, and its guest booted.</summary>
+    Booted = 1,
+
+    /// <summary>It goes on from a state that was saved.</summary>
+    Restored = 3,
+}
+
 /// <summary>Why a domain is paused (virDomainPausedReason); libvirt has more of these than are named here.</summary>
 public enum DomainPausedReason
 {

@@ -205,7 +205,7 @@ function Invoke-InGuest {
 # What a measurement could have left in a guest: fio processes and folders.
 function Get-Leftover {
     param([string] $Name)
-    Invoke-InGuest $Name 'pgrep -a fio; ls -d /data/.kvmtune* /.kvmtune* /root/.kvmtune* /tmp/.kvmtune* 2>/dev/null; true'
+    Invoke-InGuest $Name 'pgrep -a fio; ls -d /data/.kvmtune* /.kvmtune* /root/.kvmtune* /tmp/.kvmtune* /tmp/kvmtune-* 2>/dev/null; true'
 }
 
 # A fresh guest; variants go on its kernel command line.

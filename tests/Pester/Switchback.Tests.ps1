@@ -162,11 +162,16 @@ Describe 'A load that is made' -Tag Lab, lab2 -Skip:(-not $env:KVMTUNE_LAB) {
         "$($experiment.Notes)" | Should -Match 'does not report while it runs'
     }
 
-    It 'is ended and the pin taken back by Ctrl+C' -Tag Lab, lab2, All {
-        $pipeline = Start-Pipeline "Set-VcpuPin lab2 0 0 -ConnectionUri '$(Get-LabUri)' -AsPlan | Invoke-VMExperiment -Design Switchback -Workload RandomRead -FileSizeMiB 64 -Keep Always"
+    It 'is ended and the pin taken back by Ctrl+C: <Name>' -Tag Lab, lab2, All -ForEach @(
+        @{ Name = 'fio'; Load = '-Workload RandomRead -FileSizeMiB 64' }
+        # It starts other programs without a pause, and never ends by itself.
+        @{ Name = 'a program of the user''s'; Load = "-Command sh, '-c', 'while :; do sleep 0; echo n=1; done # never-ends' -Metric @{ Name = 'Count'; Pattern = 'n=(\d+)'; Unit = '1/s'; Direction = 'Higher'; Primary = `$true }" }
+    ) {
+        $pipeline = Start-Pipeline "Set-VcpuPin lab2 0 0 -ConnectionUri '$(Get-LabUri)' -AsPlan | Invoke-VMExperiment -Design Switchback $Load -Keep Always"
         Wait-Activity $pipeline '*pair 3 of*'
         $pipeline.Stop()
         (Wait-Pipeline $pipeline).State | Should -Be Stopped
         Get-VcpuAffinity lab2 0 | Should -Be (Get-HostCpuList)
+        Invoke-InGuest lab2 'pgrep -f "[n]ever-ends" || true' | Should -BeNullOrEmpty
     }
 }

@@ -13,6 +13,7 @@ internal static class ExperimentEnd
     /// <param name="target">The VM.</param>
     /// <param name="cause">What went wrong.</param>
     /// <param name="failure">Why the change could not be taken back; null where it was.</param>
+    /// <param name="left">What is left in the guest, as sentences; null for nothing.</param>
     /// <param name="wasTouched">Whether the VM was changed at all.</param>
     /// <param name="partial">The measurements so far.</param>
     /// <param name="cancellationToken">The token that may have ended it.</param>
@@ -21,21 +22,24 @@ internal static class ExperimentEnd
         IMeasurementTarget target,
         Exception cause,
         Exception? failure,
+        string? left,
         bool wasTouched,
         IReadOnlyList<VMPerformance> partial,
         CancellationToken cancellationToken)
     {
         var isCanceled = cause is OperationCanceledException && cancellationToken.IsCancellationRequested;
         var message = isCanceled ? $"The experiment on '{target.VMName}' was cancelled." : cause.Message;
+        var inGuest = left is null ? null : " " + TerminalText.Of(left);
         if (failure is not null)
         {
             return new ExperimentInterruptedException(
                 ExperimentInterruptedException.UndoFailed, KvmTuneErrorCategory.InvalidResult,
-                $"{message} '{subject.Title}' could not be taken back completely from '{target.VMName}': {failure.Message} Look at it with Get-VMTopology, and take it back with Undo-VMTuning.",
+                $"{message} '{subject.Title}' could not be taken back completely from '{target.VMName}': {failure.Message} Look at it with Get-VMTopology, and take it back with Undo-VMTuning.{inGuest}",
                 partial, isUndone: false, new AggregateException(cause, failure));
         }
 
         message += wasTouched ? $" '{subject.Title}' was taken back; '{target.VMName}' is as it was before." : $" '{target.VMName}' was not changed.";
+        message += inGuest;
         if (isCanceled)
         {
             return new ExperimentCanceledException(message, partial, cause, cancellationToken);

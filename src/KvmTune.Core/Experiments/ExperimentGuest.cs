@@ -31,6 +31,9 @@ internal sealed class ExperimentGuest(
     /// <summary>Whether the VM was changed or restarted at all.</summary>
     public bool WasTouched { get; private set; }
 
+    /// <summary>What could not be removed in the guest, as a sentence; null for nothing.</summary>
+    public string? LeftInGuest { get; private set; }
+
     /// <summary>How many times the VM was restarted.</summary>
     public int RestartCount { get; private set; }
 
@@ -255,13 +258,12 @@ internal sealed class ExperimentGuest(
         _session = null;
         await log.DoAsync(ExperimentStepKind.Prepare, $"remove what {workload.Name} made in the guest", async () =>
         {
-            await session.TryCleanUpAsync();
+            await session.DisposeAsync();
+            LeftInGuest = session.LeftNote;
             foreach (var note in session.ToPerformance()?.Notes ?? [])
             {
                 runs.Note(note);
             }
-
-            await session.DisposeAsync();
         });
     }
 

@@ -85,7 +85,7 @@ internal sealed class ExperimentRun
         catch (Exception exception)
         {
             var failure = await guest.TryAbandonAsync();
-            if (ExperimentEnd.Of(Subject, Target, exception, failure, guest.WasTouched, _runs.ToPerformances(), cancellationToken) is { } ended)
+            if (ExperimentEnd.Of(Subject, Target, exception, failure, guest.LeftInGuest, guest.WasTouched, _runs.ToPerformances(), cancellationToken) is { } ended)
             {
                 throw ended;
             }

@@ -131,7 +131,7 @@ public sealed record SwitchingSummary
     [JsonConverter(typeof(SecondsAsTimeSpan))]
     public double GuardSeconds { get; init; }
 
-    /// <summary>Whether the load settled after a switch, within half of the longest slot: if not, there is no verdict.</summary>
+    /// <summary>Whether the load settled within half of the longest slot after a switch, and reported often enough to tell: if not, there is no verdict.</summary>
     public required bool IsSettled { get; init; }
 
     /// <summary>How many times the side was switched.</summary>

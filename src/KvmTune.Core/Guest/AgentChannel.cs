@@ -1,5 +1,6 @@
 // Runs programs in a guest through the QEMU guest agent: guest-exec starts one, guest-exec-status tells its end and its output.
 using System.Globalization;
+using System.Security.Cryptography;
 using System.Text;
 
 namespace KvmTune.Guest;
@@ -17,16 +18,14 @@ public sealed class AgentChannel : IGuestChannel
     private static readonly TimeSpan LongestPause = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan LifeCheckInterval = TimeSpan.FromSeconds(1);
 
-    // SIGTERM, 3 s, SIGKILL, 3 s: more than fio needs to finish its last requests.
-    private const string EndTenths = "30";
+    // Ending is tried again where the agent was silent: it goes before all else.
+    private const int EndAttempts = 3;
     private static readonly TimeSpan ReconnectLimit = TimeSpan.FromSeconds(10);
 
     private const long MostOutputBytes = 256 * 1024 * 1024;
 
     // The size in GuestScripts.ReadPiece.
     private const long PieceBytes = 1024 * 1024;
-
-    private static readonly TimeSpan EndLimit = TimeSpan.FromSeconds(15);
 
     // What a guest under load needs for a piece, and time to spare: one that takes its time with each answer would be read for hours.
     private static readonly TimeSpan ReadLimit = TimeSpan.FromMinutes(1);
@@ -82,25 +81,28 @@ public sealed class AgentChannel : IGuestChannel
     {
         var started = _time.GetTimestamp();
         var (processId, isOwnSession) = await StartAsync(command);
-        AgentExecStatus status;
+        AgentExecStatus? ended;
         try
         {
-            status = await WaitForEndAsync(command, processId, command.ExpectedDuration, cancellationToken);
+            ended = await WaitForEndAsync(command, processId, command.ExpectedDuration, cancellationToken);
         }
         catch (OperationCanceledException)
         {
             await EndAsync(command, processId);
             throw;
         }
-        catch (GuestChannelException timeout) when (timeout.Reason == GuestChannelReason.CommandTimedOut)
-        {
-            await EndAsync(command, processId);
-            throw;
-        }
-        catch (GuestChannelException loss) when (loss.Reason == GuestChannelReason.ConnectionLost)
+        catch (GuestChannelException loss) when (loss.Reason is GuestChannelReason.ConnectionLost or GuestChannelReason.AgentNotResponding)
         {
             await TryEndOnceReconnectedAsync(command, processId);
             throw;
+        }
+
+        if (ended is not { } status)
+        {
+            await EndAsync(command, processId);
+            throw new GuestChannelException(
+                GuestChannelReason.CommandTimedOut,
+                $"{command.Program} in {_transport.VMName} did not end within {command.TimeLimit.TotalSeconds.ToString("0.#", CultureInfo.InvariantCulture)} s. It was ended there.");
         }
 
         if (status.IsTruncated)
@@ -120,26 +122,50 @@ public sealed class AgentChannel : IGuestChannel
     // The program runs under a script that keeps its output in files; the script's own output is short.
     private async Task<GuestCommandResult> RunLongAsync(GuestCommand command, CancellationToken cancellationToken)
     {
-        var result = await RunShortAsync(
-            command with
+        var folder = "kvmtune-" + RandomNumberGenerator.GetHexString(12, lowercase: true);
+        GuestCommandResult result;
+        try
+        {
+            result = await RunShortAsync(
+                command with
+                {
+                    Path = "/bin/sh",
+                    Arguments = ["-c", GuestScripts.RunIntoFiles, "kvmtune", folder, command.Path, .. command.Arguments],
+                    Wrapped = command.Program,
+                    HasShortOutput = true,
+                },
+                cancellationToken);
+        }
+        catch (Exception exception) when (exception is OperationCanceledException or GuestChannelException)
+        {
+            // Not of a guest that is gone or cannot be asked, of a program that was not started, and of one that still writes there.
+            if (exception is OperationCanceledException or GuestChannelException { Reason: GuestChannelReason.CommandTimedOut or GuestChannelReason.AgentNotResponding })
             {
-                Path = "/bin/sh",
-                Arguments = ["-c", GuestScripts.RunIntoFiles, "kvmtune", command.Path, .. command.Arguments],
-                Wrapped = command.Program,
-                HasShortOutput = true,
-            },
-            cancellationToken);
+                await RemoveFilesAsync(folder, exception);
+            }
+
+            throw;
+        }
+
         var line = result.StandardOutput.Split('\n', 2)[0];
         if (line is "short")
         {
             result = result with { StandardOutput = result.StandardOutput["short\n".Length..] };
         }
-        else if (line.Split(' ', 4) is ["long", var outputBytes, var errorBytes, var folder] && ParseLength(outputBytes) is { } outputLength && ParseLength(errorBytes) is { } errorLength)
+        else if (line.Split(' ', 4) is ["long", var outputBytes, var errorBytes, var path] && ParseLength(outputBytes) is { } outputLength && ParseLength(errorBytes) is { } errorLength)
         {
-            result = await ReadFilesAsync(command, result, folder, outputLength, errorLength, cancellationToken);
+            try
+            {
+                result = await ReadFilesAsync(command, result, path, outputLength, errorLength, cancellationToken);
+            }
+            finally
+            {
+                await RemoveFilesAsync(folder, null);
+            }
         }
         else
         {
+            await RemoveFilesAsync(folder, null);
             throw new GuestChannelException(
                 GuestChannelReason.AgentCommandFailed, $"{command.Path} could not be run in {_transport.VMName}: {result.Describe()}");
         }
@@ -153,21 +179,31 @@ public sealed class AgentChannel : IGuestChannel
     }
 
     private async Task<GuestCommandResult> ReadFilesAsync(
-        GuestCommand command, GuestCommandResult result, string folder, long outputBytes, long errorBytes, CancellationToken cancellationToken)
+        GuestCommand command, GuestCommandResult result, string folder, long outputBytes, long errorBytes, CancellationToken cancellationToken) =>
+        outputBytes + errorBytes > MostOutputBytes
+            ? throw TooMuch(command, "256 MiB")
+            : result with
+            {
+                StandardOutput = await ReadFileAsync(folder + "/out", outputBytes, cancellationToken),
+                StandardError = await ReadFileAsync(folder + "/err", errorBytes, cancellationToken),
+            };
+
+    private async Task RemoveFilesAsync(string folder, Exception? cause)
     {
         try
         {
-            return outputBytes + errorBytes > MostOutputBytes
-                ? throw TooMuch(command, "256 MiB")
-                : result with
-                {
-                    StandardOutput = await ReadFileAsync(folder + "/out", outputBytes, cancellationToken),
-                    StandardError = await ReadFileAsync(folder + "/err", errorBytes, cancellationToken),
-                };
+            var result = await RunShortAsync(GuestScripts.Command(GuestScripts.RemoveFiles, folder), CancellationToken.None);
+            if (!result.Succeeded)
+            {
+                throw new GuestChannelException(GuestChannelReason.AgentCommandFailed, result.Describe());
+            }
         }
-        finally
+        catch (GuestChannelException exception)
         {
-            await RunShortAsync(GuestScripts.Command(GuestScripts.RemoveFiles, folder), CancellationToken.None);
+            throw new GuestChannelException(
+                cause is GuestChannelException first ? first.Reason : exception.Reason,
+                $"{(cause is null or OperationCanceledException ? null : cause.Message + " ")}The folder {folder} with its output could not be removed from /tmp in {_transport.VMName}: {exception.Message}",
+                cause ?? exception);
         }
     }
 
@@ -187,7 +223,10 @@ public sealed class AgentChannel : IGuestChannel
 
             var script = GuestScripts.Command(GuestScripts.ReadPiece, path, piece.ToString(CultureInfo.InvariantCulture));
             var reader = await ExecAsync(script);
-            var status = await WaitForEndAsync(script, reader, null, cancellationToken);
+            var status = await WaitForEndAsync(script, reader, null, cancellationToken)
+                ?? throw new GuestChannelException(
+                    GuestChannelReason.CommandTimedOut,
+                    $"The output in {GuestText.Shown(path, 100)} in {_transport.VMName} could not be read within {script.TimeLimit.TotalSeconds.ToString(CultureInfo.InvariantCulture)} s.");
             // Each piece is full but the last: a file that shrinks or grows, and a guest that hands out crumbs, end here.
             if (status.OutputBytes.Length != Math.Min(PieceBytes, length - bytes.Length))
             {
@@ -255,7 +294,8 @@ public sealed class AgentChannel : IGuestChannel
         }
     }
 
-    private async Task<AgentExecStatus> WaitForEndAsync(
+    // Null where it still runs when its time is over.
+    private async Task<AgentExecStatus?> WaitForEndAsync(
         GuestCommand command, long processId, TimeSpan? expectedDuration, CancellationToken cancellationToken)
     {
         var started = _time.GetTimestamp();
@@ -276,9 +316,7 @@ public sealed class AgentChannel : IGuestChannel
             var left = command.TimeLimit - _time.GetElapsedTime(started);
             if (left <= TimeSpan.Zero)
             {
-                throw new GuestChannelException(
-                    GuestChannelReason.CommandTimedOut,
-                    $"{command.Program} in {_transport.VMName} did not end within {command.TimeLimit.TotalSeconds:0.#} s. It was ended there.");
+                return null;
             }
 
             // A fifth of what has been waited already: few questions, and the end is seen late by a fifth of that at most.
@@ -342,7 +380,7 @@ public sealed class AgentChannel : IGuestChannel
         }
     }
 
-    // A daemon that was restarted answers again after a second or two; the guest went on meanwhile.
+    // A daemon that was restarted answers again after a second or two; the guest went on meanwhile. So may an agent that was silent.
     private async Task TryEndOnceReconnectedAsync(GuestCommand command, long processId)
     {
         var started = _time.GetTimestamp();
@@ -350,7 +388,7 @@ public sealed class AgentChannel : IGuestChannel
         {
             try
             {
-                await EndAsync(command, processId);
+                await EndAsync(command, processId, attempts: 1);
                 return;
             }
             catch (GuestChannelException exception) when (exception.Reason == GuestChannelReason.ConnectionLost
@@ -368,24 +406,22 @@ public sealed class AgentChannel : IGuestChannel
     }
 
     // Ends the program and its children, and waits until they are gone. Not cancellable: this is the clean-up.
-    private async Task EndAsync(GuestCommand command, long processId)
+    private async Task EndAsync(GuestCommand command, long processId, int attempts = EndAttempts)
     {
         try
         {
-            var script = GuestScripts.Command(
-                GuestScripts.EndProcesses, processId.ToString(CultureInfo.InvariantCulture), EndTenths) with
-            { TimeLimit = EndLimit };
-            var ender = await ExecAsync(script);
-            var ended = await WaitForEndAsync(script, ender, null, CancellationToken.None);
-            // Asking once more lets the agent forget the program.
-            var status = await StatusAsync(command, processId, CancellationToken.None);
-            if (ended.ExitCode == 0 || status.Exited)
+            for (var attempt = 1; ; attempt++)
             {
-                return;
+                try
+                {
+                    await TryEndAsync(command, processId);
+                    return;
+                }
+                catch (GuestChannelException exception) when (exception.Reason == GuestChannelReason.AgentNotResponding && attempt < attempts)
+                {
+                    // Two that end the same processes do no harm.
+                }
             }
-
-            throw new GuestChannelException(
-                GuestChannelReason.CommandStillRunning, $"{ended.StandardOutput.Trim()} {ended.StandardError.Trim()}".Trim());
         }
         catch (GuestChannelException exception) when (exception.Reason is GuestChannelReason.GuestLost or GuestChannelReason.GuestNotRunning)
         {
@@ -398,6 +434,25 @@ public sealed class AgentChannel : IGuestChannel
                 $"{command.Program} (process {processId}) may still run in {_transport.VMName}: its end was not confirmed. {exception.Message}",
                 exception);
         }
+    }
+
+    private async Task TryEndAsync(GuestCommand command, long processId)
+    {
+        var script = GuestScripts.End(processId.ToString(CultureInfo.InvariantCulture));
+        var ender = await ExecAsync(script);
+        var ended = await WaitForEndAsync(script, ender, null, CancellationToken.None);
+        // Asking once more lets the agent forget the program.
+        var status = await StatusAsync(command, processId, CancellationToken.None);
+        if (ended is { ExitCode: 0 })
+        {
+            return;
+        }
+
+        throw new GuestChannelException(
+            GuestChannelReason.CommandStillRunning,
+            ended is null
+                ? $"Looking for it and its children took more than {GuestScripts.EndLimit.TotalSeconds.ToString(CultureInfo.InvariantCulture)} s: the guest is too busy."
+                : GuestText.Shown($"{ended.StandardOutput.Trim()} {ended.StandardError.Trim()}".Trim()) + (status.Exited ? " (it has ended itself, and its children have not)" : null));
     }
 
     private Task<string> SendAsync(string message, CancellationToken cancellationToken) =>

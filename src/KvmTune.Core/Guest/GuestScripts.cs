@@ -5,14 +5,24 @@ namespace KvmTune.Guest;
 internal static class GuestScripts
 {
     /// <summary>
-    /// Ends process $1, all its descendants and all members of its session: SIGTERM, up to $2 tenths of a second, then SIGKILL.
+    /// Ends process $1, all its descendants and all members of its session: SIGTERM, up to $2 seconds, then SIGKILL, up to $3 seconds.
     /// Exits 0 when none of them is left (a zombie that waits for its parent counts as gone).
     /// </summary>
+    /// <remarks>
+    /// What is found is stopped at once and goes on when it has its signal: a program that starts others without a pause has new ones at
+    /// each look, and a look takes a second in a busy guest. Times are the guest's clock's, since a sleep of a tenth of a second takes several in a guest under full load.
+    /// </remarks>
     public const string EndProcesses = """
         root=$1
-        tenths=$2
+        limit=$2
+        last=$3
+        clock() {
+            read -r now rest < /proc/uptime
+            now=${now%%.*}
+        }
         collect() {
             all=" $root "
+            kill -s STOP "$root" 2>/dev/null
             grown=1
             while [ "$grown" = 1 ]; do
                 grown=0
@@ -22,9 +32,13 @@ internal static class GuestScripts
                     case $all in *" $p "*) continue ;; esac
                     { read -r line < "$s"; } 2>/dev/null || continue
                     set -- ${line##*) }
-                    case $all in *" $2 "*) all="$all$p "; grown=1; continue ;; esac
-                    if [ "$4" = "$root" ]; then all="$all$p "; grown=1; fi
+                    case $all in *" $2 "*) ;; *) [ "$4" = "$root" ] || continue ;; esac
+                    all="$all$p "
+                    grown=1
+                    kill -s STOP "$p" 2>/dev/null
                 done
+                clock
+                [ "$now" -lt "$until" ] || break
             done
         }
         left() {
@@ -37,15 +51,20 @@ internal static class GuestScripts
             [ -n "$some" ]
         }
         for signal in TERM KILL; do
+            clock
+            until=$((now + limit + 1))
             collect
             left || exit 0
             kill -s "$signal" $some 2>/dev/null
-            n=$tenths
+            kill -s CONT $some 2>/dev/null
+            clock
+            until=$((now + limit + 1))
             while left; do
-                [ "$n" -gt 0 ] || break
-                sleep 0.1 2>/dev/null || { sleep 1; n=$((n - 9)); }
-                n=$((n - 1))
+                clock
+                [ "$now" -lt "$until" ] || break
+                sleep 0.1 2>/dev/null || sleep 1
             done
+            limit=$last
         done
         if left; then
             echo "still running:$some"
@@ -54,12 +73,12 @@ internal static class GuestScripts
         """;
 
     /// <summary>
-    /// Runs "$@" with its outputs in files, and hands on what is short at once; of what is long it tells where it is. The first line of its
-    /// output says which. The exit code is the program's; a signal's is 128 and its number.
+    /// Runs "$@" after $1 with its outputs in the folder $1, which <see cref="OutputFolder"/> makes a path of, and hands on what is short at
+    /// once; of what is long it tells its sizes. The first line of its output says which. The exit code is the program's; a signal's is 128 and its number.
     /// </summary>
-    public const string RunIntoFiles = """
-        d=$(mktemp -d "${TMPDIR:-/tmp}/kvmtune-XXXXXX") || exit 125
-        trap 'rm -f "$d/out" "$d/err"; rmdir "$d"; exit 143' TERM INT HUP
+    /// <remarks>Who started it removes the folder of a long output, and of a program that was ended. Should that process die, the guest does it after ten minutes.</remarks>
+    public const string RunIntoFiles = OutputFolder + """
+        (umask 077; mkdir "$d") || exit 125
         "$@" >"$d/out" 2>"$d/err"
         code=$?
         set -- $(wc -c <"$d/out") $(wc -c <"$d/err")
@@ -71,15 +90,35 @@ internal static class GuestScripts
             rmdir "$d"
         else
             echo "long $1 $2 $d"
+            (
+                trap '' HUP INT
+                left=600
+                while [ -d "$d" ] && [ "$left" -gt 0 ]; do
+                    sleep 5
+                    left=$((left - 5))
+                done
+                rm -f "$d/out" "$d/err"
+                [ ! -d "$d" ] || rmdir "$d"
+            ) </dev/null >/dev/null 2>&1 &
         fi
         exit $code
         """;
 
+    /// <summary>Removes the folder $1 of <see cref="RunIntoFiles"/>, if it is there.</summary>
+    public const string RemoveFiles = OutputFolder + """
+        [ -e "$d" ] || exit 0
+        rm -f "$d/out" "$d/err"
+        rmdir "$d"
+        """;
+
+    private const string OutputFolder = """
+        d=${TMPDIR:-/tmp}/$1
+        shift
+
+        """;
+
     /// <summary>Piece $2 (from 0) of file $1, in pieces of 1 MiB.</summary>
     public const string ReadPiece = """dd if="$1" bs=1048576 skip="$2" count=1 2>/dev/null""";
-
-    /// <summary>Removes the folder $1 of <see cref="RunIntoFiles"/>.</summary>
-    public const string RemoveFiles = """rm -f "$1/out" "$1/err"; rmdir "$1" """;
 
     /// <summary>Prints the name of the network device with the hardware address $1: a real device, nothing that is stacked on one.</summary>
     public const string FindInterface = """
@@ -99,6 +138,17 @@ internal static class GuestScripts
         done
         echo "$n"
         """;
+
+    /// <summary>How long <see cref="EndProcesses"/> may take: twice what it gives the processes, for a guest under full load.</summary>
+    public static readonly TimeSpan EndLimit = TimeSpan.FromMinutes(1);
+
+    // fio needs a moment for its last requests; a process that waits for a slow disk does not even hear SIGKILL before that has answered.
+    private const string TermSeconds = "5";
+    private const string KillSeconds = "20";
+
+    /// <summary>The command that ends a process with all that belongs to it.</summary>
+    public static GuestCommand End(string processId) =>
+        Command(EndProcesses, processId, TermSeconds, KillSeconds) with { TimeLimit = EndLimit };
 
     /// <summary>The command that runs a script, whose output is short.</summary>
     public static GuestCommand Command(string script, params IReadOnlyList<string> parameters) =>

@@ -6,13 +6,30 @@ namespace KvmTune.Guest;
 
 /// <summary>A folder that a workload keeps its files in.</summary>
 /// <remarks>
-/// It is removed by <see cref="RemoveAsync"/>. Should this process die before that, a small watcher in the guest removes it
-/// when it has not been renewed for <see cref="Lease"/>. Only a guest that is powered off meanwhile keeps it.
+/// It is removed by <see cref="RemoveAsync"/>. Should this process die before that, a small watcher in the guest ends the program
+/// that it names (<see cref="NoteProcess"/>) and removes it, when it has not been renewed for <see cref="Lease"/>. Only a guest that is powered off meanwhile keeps it.
 /// </remarks>
 public sealed class GuestTestFolder
 {
     /// <summary>How long the folder outlives a measurement that no longer renews it.</summary>
     public static readonly TimeSpan Lease = TimeSpan.FromMinutes(5);
+
+    /// <summary>
+    /// For a script that runs a program in the folder $folder: notes the script's process there, so that the watcher ends it with all that belongs to it. The
+    /// time at which it began tells it from a later process of the same number.
+    /// </summary>
+    internal const string NoteProcess = """
+        began() {
+            read -r line < "/proc/$1/stat" || return
+            set -- ${line##*) }
+            began=${20}
+        }
+        began "$$"
+        echo "$$ $began" > "$folder/rate_process"
+
+        """;
+
+    private static readonly TimeSpan RemoveLimit = TimeSpan.FromMinutes(2);
 
     // Files are removed by name: nothing but what we made can be hit. The watcher has no output open, so the agent does not wait for it.
     private const string MakeScript = """
@@ -25,6 +42,13 @@ public sealed class GuestTestFolder
             while [ -d "$1" ]; do
                 if [ -e "$1/lease" ]; then rm -f -- "$1/lease"; left=$2; fi
                 if [ "$left" -le 0 ]; then
+                    if read -r process began < "$1/rate_process" && read -r line < "/proc/$process/stat"; then
+                        folder=$1
+                        end=$3
+                        set -- ${line##*) }
+                        if [ "${20}" = "$began" ]; then sh -c "$end" kvmtune "$process" 5 20; fi
+                        set -- "$folder"
+                    fi
                     rm -f -- "$1/data" "$1"/rate_* "$1/lease"
                     rmdir -- "$1"
                     exit
@@ -44,6 +68,8 @@ public sealed class GuestTestFolder
         sync "${1%/*}/" 2>/dev/null
         exit 0
         """;
+
+    private const int RemoveAttempts = 3;
 
     private readonly IGuestChannel _channel;
 
@@ -73,15 +99,20 @@ public sealed class GuestTestFolder
         var lease = ((int)leaseTime.TotalSeconds).ToString(CultureInfo.InvariantCulture);
         try
         {
-            var result = await channel.RunAsync(GuestScripts.Command(MakeScript, folder.Path, lease), cancellationToken);
+            var result = await channel.RunAsync(GuestScripts.Command(MakeScript, folder.Path, lease, GuestScripts.EndProcesses), cancellationToken);
             if (!result.Succeeded)
             {
                 throw new IOException($"The folder {folder.Path} could not be made in the guest: {result.Describe()}");
             }
         }
-        catch (OperationCanceledException)
+        catch (Exception exception) when (exception is OperationCanceledException or GuestChannelException
+            {
+                Reason: GuestChannelReason.CommandTimedOut or GuestChannelReason.CommandStillRunning or GuestChannelReason.AgentNotResponding
+                    or GuestChannelReason.ConnectionLost
+            })
         {
-            await folder.RemoveAsync();
+            // It may have come through.
+            await folder.RemoveAfterAsync(exception);
             throw;
         }
 
@@ -99,18 +130,45 @@ public sealed class GuestTestFolder
     public async Task RemoveAsync()
     {
         // A program that is just ending can still hold or make a file, so a refused removal is tried again.
+        // So is one of a guest that is too busy to answer in time.
         for (var attempt = 1; ; attempt++)
         {
-            var result = await _channel.RunAsync(GuestScripts.Command(RemoveScript, Path), CancellationToken.None);
-            if (result.Succeeded)
+            try
             {
-                return;
+                var result = await _channel.RunAsync(GuestScripts.Command(RemoveScript, Path) with { TimeLimit = RemoveLimit }, CancellationToken.None);
+                if (result.Succeeded)
+                {
+                    return;
+                }
+
+                if (attempt == RemoveAttempts)
+                {
+                    throw new IOException($"{Path} could not be removed in the guest: {result.Describe()}");
+                }
+            }
+            catch (GuestChannelException exception) when (attempt < RemoveAttempts
+                && exception.Reason is GuestChannelReason.AgentNotResponding or GuestChannelReason.CommandTimedOut)
+            {
+                // Once more.
+            }
+        }
+    }
+
+    private async Task RemoveAfterAsync(Exception cause)
+    {
+        try
+        {
+            await RemoveAsync();
+        }
+        catch (Exception exception) when (exception is GuestChannelException or IOException)
+        {
+            if (cause is GuestChannelException first)
+            {
+                // What kept it from being removed kept it from being made, most likely: the first error says it.
+                throw new GuestChannelException(first.Reason, $"{first.Message} Whether {Path} was made in the guest is not known.", first);
             }
 
-            if (attempt == 3)
-            {
-                throw new IOException($"{Path} could not be removed in the guest: {result.Describe()}");
-            }
+            throw;
         }
     }
 

@@ -13,7 +13,7 @@ public interface IGuestChannel : IAsyncDisposable
 
     /// <summary>
     /// Runs a program and waits for its end. On cancellation and past the time limit the program and its children are
-    /// ended in the guest, and the call returns when they are gone (bounded: some 15 s).
+    /// ended in the guest, and the call returns when they are gone (bounded: a minute or so where the guest does not let them end).
     /// </summary>
     /// <returns>The program's end and whole output, whatever its exit code.</returns>
     /// <exception cref="GuestChannelException">The program could not be run, or not to its end.</exception>

@@ -15,7 +15,6 @@ public sealed class SshChannel : IGuestChannel
     private const string ProcessMark = "kvmtune-process ";
     private const string ExitMark = "\nkvmtune-exit ";
     private const string Script = """echo "kvmtune-process $$" >&2; "$0" "$@"; printf '\nkvmtune-exit %s\n' $? >&2""";
-    private const string EndTenths = "30";
 
     // What a guest may write is bounded: past it the program is ended, and it is an error of this guest.
     private const int MostOutput = 256 * 1024 * 1024;
@@ -23,7 +22,6 @@ public sealed class SshChannel : IGuestChannel
     private const int MostBefore = 64 * 1024;
 
     private static readonly TimeSpan ConnectLimit = TimeSpan.FromSeconds(30);
-    private static readonly TimeSpan EndLimit = TimeSpan.FromSeconds(15);
 
     private readonly SshEndpoint _endpoint;
     private readonly TimeProvider _time;
@@ -85,12 +83,18 @@ public sealed class SshChannel : IGuestChannel
     {
         GuestCommand.Validate(command);
         cancellationToken.ThrowIfCancellationRequested();
+        return await RunAsync(command, endsWhenLost: true, cancellationToken);
+    }
+
+    private async Task<GuestCommandResult> RunAsync(GuestCommand command, bool endsWhenLost, CancellationToken cancellationToken)
+    {
         var started = _time.GetTimestamp();
         var line = "exec " + string.Join(' ', ((string[])["sh", "-c", Script, command.Path, .. command.Arguments]).Select(Quote));
         var process = Start(command.StandardInput is null ? ["-n"] : [], line, command.StandardInput);
         await using (process)
         {
-            var (processId, first) = await ReadProcessIdAsync(process, command, cancellationToken);
+            // A start is not cancelled half-way: its process id would be lost, and with it the means to end the program.
+            var (processId, first) = await ReadProcessIdAsync(process, command);
             var rest = process.ReadErrorsAsync();
             using var limit = new CancellationTokenSource(command.TimeLimit, _time);
             using var both = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, limit.Token);
@@ -118,7 +122,14 @@ public sealed class SshChannel : IGuestChannel
                     + "It was ended there.");
             }
 
-            return Result(command, exitCode, await process.OutputAsync(), first + await rest, _time.GetElapsedTime(started));
+            try
+            {
+                return Result(command, exitCode, await process.OutputAsync(), first + await rest, _time.GetElapsedTime(started));
+            }
+            catch (GuestChannelException loss) when (loss.Reason == GuestChannelReason.GuestLost && endsWhenLost)
+            {
+                throw new GuestChannelException(loss.Reason, $"{loss.Message} {await EndLostAsync(command, processId)}", loss);
+            }
         }
     }
 
@@ -168,14 +179,13 @@ public sealed class SshChannel : IGuestChannel
 
     // What ssh itself says before (a banner, a warning) is passed over.
     private async Task<(string ProcessId, string Before)> ReadProcessIdAsync(
-        HostProcess process, GuestCommand command, CancellationToken cancellationToken)
+        HostProcess process, GuestCommand command)
     {
         var before = "";
         using var limit = new CancellationTokenSource(ConnectLimit, _time);
-        using var both = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, limit.Token);
         try
         {
-            while (before.Length < MostBefore && await process.ReadErrorLineAsync(MostBefore).WaitAsync(both.Token) is { } line)
+            while (before.Length < MostBefore && await process.ReadErrorLineAsync(MostBefore).WaitAsync(limit.Token) is { } line)
             {
                 if (line.StartsWith(ProcessMark, StringComparison.Ordinal)
                     && int.TryParse(line.AsSpan(ProcessMark.Length).Trim(), NumberStyles.None, CultureInfo.InvariantCulture, out var processId))
@@ -186,7 +196,7 @@ public sealed class SshChannel : IGuestChannel
                 before += line + "\n";
             }
         }
-        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        catch (OperationCanceledException)
         {
             before += $"no answer within {ConnectLimit.TotalSeconds.ToString(CultureInfo.InvariantCulture)} s, starting {command.Path}";
         }
@@ -199,8 +209,7 @@ public sealed class SshChannel : IGuestChannel
     {
         try
         {
-            var ended = await RunAsync(
-                GuestScripts.Command(GuestScripts.EndProcesses, processId, EndTenths) with { TimeLimit = EndLimit }, CancellationToken.None);
+            var ended = await RunAsync(GuestScripts.End(processId), endsWhenLost: false, CancellationToken.None);
             if (!ended.Succeeded)
             {
                 throw new GuestChannelException(GuestChannelReason.CommandStillRunning, ended.Describe());
@@ -212,6 +221,20 @@ public sealed class SshChannel : IGuestChannel
                 GuestChannelReason.CommandStillRunning,
                 $"{command.Program} (process {processId}) may still run in {_endpoint.HostName}: its end was not confirmed. {exception.Message}",
                 exception);
+        }
+    }
+
+    // The guest may go on without the connection, and the program in it. Where the shared one is gone, ssh opens another.
+    private async Task<string> EndLostAsync(GuestCommand command, string processId)
+    {
+        try
+        {
+            await EndAsync(command, processId);
+            return "It was ended there.";
+        }
+        catch (GuestChannelException exception)
+        {
+            return exception.Message;
         }
     }
 

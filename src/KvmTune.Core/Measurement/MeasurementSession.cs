@@ -196,6 +196,9 @@ public sealed class MeasurementSession : IAsyncDisposable
             : 0;
     }
 
+    /// <summary>What could not be removed in the guest, and why, as a sentence; null where all was, or nobody has tried.</summary>
+    public string? LeftNote { get; private set; }
+
     /// <summary>Removes what was made in the guest. A failure of it becomes a note of the result.</summary>
     /// <returns>What is left in the guest; null for nothing.</returns>
     public async Task<string?> TryCleanUpAsync()
@@ -208,15 +211,15 @@ public sealed class MeasurementSession : IAsyncDisposable
         try
         {
             await instance.CleanUpAsync();
+            LeftNote = null;
         }
 #pragma warning disable CA1031 // Any error: it is reported, with the files that are left.
         catch (Exception exception)
 #pragma warning restore CA1031
         {
-            if (instance.LeftInGuest is { } left)
-            {
-                _notes.Add($"{left} is left in the guest {_target.VMName}, since it could not be removed: {exception.Message}");
-            }
+            LeftNote = instance.LeftInGuest is { } left
+                ? $"{left} could not be removed from the guest {_target.VMName}: {exception.Message.TrimEnd('.')}.{WhoRemoves(exception)}"
+                : null;
         }
 
         return instance.LeftInGuest;
@@ -254,7 +257,7 @@ public sealed class MeasurementSession : IAsyncDisposable
         Conditions = _conditions,
         StartedAt = StartedAt,
         Elapsed = _time.GetElapsedTime(_started),
-        Notes = _notes.Concat(_instance?.Notes ?? []).Select(TerminalText.Of).ToList(),
+        Notes = _notes.Concat(LeftNote is { } left ? [left] : []).Concat(_instance?.Notes ?? []).Select(TerminalText.Of).ToList(),
     };
 
     /// <summary>Adds a sentence to the result's notes.</summary>
@@ -263,13 +266,7 @@ public sealed class MeasurementSession : IAsyncDisposable
     /// <summary>The error of a measurement that ended before its end, with the samples so far.</summary>
     internal Exception Interrupted(Exception cause, string? left, CancellationToken cancellationToken)
     {
-        var where = left is null
-            ? ""
-            : cause is GuestChannelException { Reason: GuestChannelReason.GuestLost or GuestChannelReason.GuestNotRunning }
-                ? $" {left} is left in the guest: remove it when the guest runs again."
-                : string.Create(
-                    System.Globalization.CultureInfo.InvariantCulture,
-                    $" {left} is left in the guest, which removes it by itself within {GuestTestFolder.Lease.TotalMinutes:0} minutes while it runs.");
+        var where = left is null ? "" : $" {left} is left in the guest.{WhoRemoves(cause)}";
         var kept = _runs.Count == 0 ? "" : $" {_runs.Count.ToString(System.Globalization.CultureInfo.InvariantCulture)} runs were made before it and are kept.";
         if (cause is OperationCanceledException)
         {
@@ -290,6 +287,12 @@ public sealed class MeasurementSession : IAsyncDisposable
             left,
             cause);
     }
+
+    private static string WhoRemoves(Exception cause) => cause is GuestChannelException { Reason: GuestChannelReason.GuestLost or GuestChannelReason.GuestNotRunning }
+        ? " Remove it when the guest runs again."
+        : string.Create(
+            System.Globalization.CultureInfo.InvariantCulture,
+            $" The guest removes it by itself within {GuestTestFolder.Lease.TotalMinutes:0} minutes while it runs.");
 
     private async Task PrepareAsync(Action<string, TimeSpan?> report, CancellationToken cancellationToken)
     {

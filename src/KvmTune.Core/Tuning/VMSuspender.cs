@@ -40,6 +40,8 @@ internal sealed class VMSuspender(LibvirtDomain domain, TimeProvider time, Resta
     /// <summary>The error id of a VM whose state is saved and that did not go on, neither with the new settings nor with the old ones.</summary>
     public const string NotResumed = "ResumeFailed";
 
+    private const string ReadFunction = "virDomainManagedSaveGetXMLDesc";
+
     // How long to wait for a guest agent that ran before. Taking longer is not an error.
     private static readonly TimeSpan AgentLimit = TimeSpan.FromSeconds(10);
 
@@ -81,7 +83,9 @@ internal sealed class VMSuspender(LibvirtDomain domain, TimeProvider time, Resta
     /// the guest go on.
     /// </summary>
     /// <returns>What a person is to know; empty where no state was saved.</returns>
-    /// <exception cref="KvmTuneException">It did not (<see cref="NotResumed"/>); its state stays saved.</exception>
+    /// <exception cref="KvmTuneException">
+    /// It did not (<see cref="NotResumed"/>); this user may not read what is saved (<c>PermissionDenied</c>); the daemon is gone (<c>ConnectionLost</c>). Its state stays saved.
+    /// </exception>
     public async Task<IReadOnlyList<string>> EndAsync(Action<DomainDocument> edit, CancellationToken cancellationToken)
     {
         await WaitUntilSavedAsync(cancellationToken);
@@ -97,39 +101,57 @@ internal sealed class VMSuspender(LibvirtDomain domain, TimeProvider time, Resta
         }
 
         var mayHaveAgent = true;
-        string? unreadable = null;
+        string? unedited = null;
+        string? damage = null;
         try
         {
-            var saved = DomainDocument.Parse(ReadSaved(ref unreadable));
+            var saved = DomainDocument.Parse(domain.GetManagedSaveXml(DomainXmlFlags.Secure));
             mayHaveAgent = saved.ToConfiguration().HasGuestAgentChannel;
             edit(saved);
             domain.DefineManagedSaveXml(saved.ToXml());
         }
-        catch (Exception exception) when (exception is KvmTuneException or System.Xml.XmlException or LibvirtException { IsConnectionLost: false })
+        catch (LibvirtException exception)
         {
-            // The start goes on with the saved definition as it is: keeping the guest's state matters most.
+            var said = exception.Message.TrimEnd('.');
+            switch (SavedStateProblems.Of(exception, () => domain.HasManagedSave))
+            {
+                case SavedStateProblem.ConnectionLost:
+                    throw Lost(exception, "its saved definition was being read");
+                case SavedStateProblem.NotPermitted:
+                    throw NotPermitted(exception);
+                case SavedStateProblem.Absent:
+                    return [];
+                case SavedStateProblem.Damaged when exception.Function == ReadFunction:
+                    damage = said;
+                    break;
+                default:
+                    // The start goes on with the saved definition as it is: keeping the guest's state matters most.
+                    unedited = said;
+                    break;
+            }
+        }
+        catch (Exception exception) when (exception is KvmTuneException or System.Xml.XmlException)
+        {
+            unedited = exception.Message.TrimEnd('.');
         }
 
         using var agent = new AgentWait(domain, mayHaveAgent);
         options.Progress?.Report(RestartStep.Resuming);
-        Resume(former: null);
+        Resume(former: null, damage);
         // libvirt marks a file that it has not written to its end, and boots the VM in its place.
-        return unreadable is null
-            ? [$"The state of '{domain.Name}' was saved since its suspend was interrupted; the guest goes on from there.", .. await SetClockAsync(agent, mayHaveAgent, pause: null)]
-            : [$"What was saved of '{domain.Name}' is not whole ({unreadable}): the machine went down, or QEMU was ended, before it was. The VM was started, and its guest boots."];
-    }
+        var state = domain.GetState(out var reason);
+        if (state == DomainState.Running && (DomainRunningReason)reason is var why && (why == DomainRunningReason.Booted || (damage is not null && why != DomainRunningReason.Restored)))
+        {
+            return [$"What was saved of '{domain.Name}' is not whole ({damage ?? "libvirt did not use it"}): the machine went down, or QEMU was ended, before it was. The VM was started, and its guest boots."];
+        }
 
-    private string ReadSaved(ref string? unreadable)
-    {
-        try
+        List<string> notes = [$"The state of '{domain.Name}' was saved since its suspend was interrupted; the guest goes on from there."];
+        if (unedited is not null)
         {
-            return domain.GetManagedSaveXml(DomainXmlFlags.Secure);
+            notes.Add($"Its saved definition could not be edited ({unedited}), so it goes on with the settings with which it was saved.");
         }
-        catch (LibvirtException exception) when (!exception.IsConnectionLost)
-        {
-            unreadable = exception.Message.TrimEnd('.');
-            throw;
-        }
+
+        return [.. notes, .. await SetClockAsync(agent, mayHaveAgent, pause: null)];
     }
 
     /// <summary>Whether the guest agent is connected, by the running document.</summary>
@@ -179,7 +201,7 @@ internal sealed class VMSuspender(LibvirtDomain domain, TimeProvider time, Resta
     }
 
     // Lets a saved guest go on; with its former definition where it does not with the one that it has now.
-    private void Resume(string? former)
+    private void Resume(string? former, string? damage = null)
     {
         try
         {
@@ -207,7 +229,7 @@ internal sealed class VMSuspender(LibvirtDomain domain, TimeProvider time, Resta
         }
         catch (LibvirtException exception) when (!TryIsActive())
         {
-            throw NotGoingOn(exception);
+            throw damage is null ? NotGoingOn(exception) : IsDamaged(exception, damage);
         }
         catch (LibvirtException)
         {
@@ -314,6 +336,14 @@ internal sealed class VMSuspender(LibvirtDomain domain, TimeProvider time, Resta
     private KvmTuneException NotGoingOn(LibvirtException exception) => new(
         NotResumed, KvmTuneErrorCategory.InvalidResult,
         $"'{domain.Name}' is suspended and did not go on: {exception.Message.TrimEnd('.')}. Nothing is lost: its whole state is saved, and its next start goes on from there. Remove the cause, then start it (virsh start {VirshText.Domain(domain.Name, domain.Id)}, Restart-VMDomain or Undo-VMTuning). virsh managedsave-remove would discard the state.", exception);
+
+    private KvmTuneException IsDamaged(LibvirtException exception, string damage) => new(
+        NotResumed, KvmTuneErrorCategory.InvalidResult,
+        $"'{domain.Name}' is suspended and did not go on: {exception.Message.TrimEnd('.')}. What is saved of it is damaged ({damage}). Look at the file and the disk that it is on (by default in /var/lib/libvirt/qemu/save); where it cannot be mended, virsh managedsave-remove {VirshText.Domain(domain.Name, domain.Id)} discards it, and the next start boots the guest.", exception);
+
+    private KvmTuneException NotPermitted(LibvirtException exception) => new(
+        "PermissionDenied", KvmTuneErrorCategory.PermissionDenied,
+        $"The saved state of '{domain.Name}' may not be read or changed: {exception.Message.TrimEnd('.')}. It stays saved, and nothing of it is lost. Try again with the rights that virsh managedsave-edit needs (root, or membership of the group libvirt); a start (virsh start {VirshText.Domain(domain.Name, domain.Id)}) lets the guest go on with the change.", exception);
 
     private KvmTuneException Lost(LibvirtException exception, string when) => new(
         "ConnectionLost", KvmTuneErrorCategory.ConnectionError,

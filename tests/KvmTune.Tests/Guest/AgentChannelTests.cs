@@ -144,6 +144,54 @@ public sealed class AgentChannelTests
         Assert.Contains("still running: 7", exception.Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task A_silent_agent_is_asked_again_to_end_a_program()
+    {
+        var (silences, isEnded) = (2, false);
+        using var cancellation = new CancellationTokenSource();
+        var agent = new ScriptedAgent
+        {
+            OnExec = (_, arguments) =>
+            {
+                if (!arguments.Contains("kvmtune"))
+                {
+                    return 7;
+                }
+
+                if (silences-- > 0)
+                {
+                    throw Silent();
+                }
+
+                isEnded = true;
+                return 8;
+            },
+            OnStatus = id =>
+            {
+                cancellation.Cancel();
+                return isEnded ? Exited(0, "") : Running;
+            },
+        };
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => new AgentChannel(agent, new FastTime()).RunAsync(Short, cancellation.Token));
+
+        Assert.True(isEnded);
+    }
+
+    [Fact]
+    public async Task A_guest_too_busy_to_look_for_a_program_is_told_and_nothing_is_said_to_have_ended()
+    {
+        var agent = new ScriptedAgent { OnExec = (_, arguments) => arguments.Contains("kvmtune") ? 8 : 7, OnStatus = _ => Running };
+
+        var exception = await Assert.ThrowsAsync<GuestChannelException>(
+            () => new AgentChannel(agent, new FastTime()).RunAsync(Short with { TimeLimit = TimeSpan.FromSeconds(1) }, CancellationToken.None));
+
+        Assert.Equal(GuestChannelReason.CommandStillRunning, exception.Reason);
+        Assert.Contains("tool (process 7) may still run in vm", exception.Message, StringComparison.Ordinal);
+        Assert.Contains("too busy", exception.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("was ended", exception.Message, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("""{"return": {"version": "9.0", "supported_commands": [{"name": "guest-exec", "enabled": false, "success-response": true}, {"name": "guest-exec-status", "enabled": true}]}}""")]
     [InlineData("""{"return": {"version": "9.0", "supported_commands": [{"name": "guest-exec-status", "enabled": true}]}}""")]

@@ -97,6 +97,25 @@ public sealed class LabChannelTests
     [SkippableTheory]
     [InlineData(GuestChannelKind.Agent)]
     [InlineData(GuestChannelKind.Ssh)]
+    public async Task A_program_that_starts_others_without_a_pause_is_ended_in_a_busy_guest_and_leaves_nothing(GuestChannelKind kind)
+    {
+        using var lab = LabGuest.Open();
+        await using var channel = await lab.ChannelAsync(kind);
+
+        var exception = await Assert.ThrowsAsync<GuestChannelException>(() => channel.RunAsync(
+            new GuestCommand("/bin/sh", ["-c", "(while :; do sleep 0; done) & while :; do sleep 0; echo line; done # sleep 37 restless"]) { TimeLimit = TimeSpan.FromSeconds(3) },
+            CancellationToken.None));
+
+        Assert.Equal(GuestChannelReason.CommandTimedOut, exception.Reason);
+        var left = await channel.RunAsync(
+            new GuestCommand("/bin/sh", ["-c", "for p in /proc/[0-9]*; do tr '\\0' ' ' < $p/cmdline 2>/dev/null | grep 'restles[s]'; done; ls -d /tmp/kvmtune-*; true"]) { HasShortOutput = true },
+            CancellationToken.None);
+        Assert.Empty(left.StandardOutput);
+    }
+
+    [SkippableTheory]
+    [InlineData(GuestChannelKind.Agent)]
+    [InlineData(GuestChannelKind.Ssh)]
     public async Task A_long_output_is_collected_whole(GuestChannelKind kind)
     {
         using var lab = LabGuest.Open();

@@ -131,6 +131,42 @@ public sealed class SuspendKillTests(ITestOutputHelper output)
 
     [SkippableFact]
     [Trait(Tier.Trait, Tier.All)]
+    public async Task A_saved_state_that_is_damaged_is_told_and_goes_on_when_it_is_mended()
+    {
+        using var lab = LabGuest.Open("lab1");
+        var vm = lab.Domain;
+        var (boot, before) = (await BootAsync(lab), Configured(vm));
+        using var folder = new JournalFolder();
+        using var host = new HostConnection(vm.Connection.Uri);
+        Assert.Empty(await TuningChild.KilledAtAsync(host.Uri, vm.Id, folder.Path, "none", ChangeStep.Saved, RestartBy.Suspend));
+        using (var file = File.Open("/var/lib/libvirt/qemu/save/lab1.save", FileMode.Open))
+        {
+            var first = (byte)file.ReadByte();
+            file.Position = 0;
+            file.WriteByte((byte)~first);
+            file.Flush();
+            try
+            {
+                var stuck = await Assert.ThrowsAsync<KvmTuneException>(() => new TuningUndo(folder.Journal, host, TimeProvider.System)
+                    .UndoAsync(folder.Journal.LastStanding(vm.Id)!.Id, new UndoOptions { Restart = true }, CancellationToken.None));
+
+                Assert.Equal(VMSuspender.NotResumed, stuck.ErrorId);
+                Assert.Contains("is damaged", stuck.Message, StringComparison.Ordinal);
+                Assert.DoesNotContain("Nothing is lost", stuck.Message, StringComparison.Ordinal);
+                Assert.True(vm.HasManagedSave);
+            }
+            finally
+            {
+                file.Position = 0;
+                file.WriteByte(first);
+            }
+        }
+
+        await AssertGoesBackAsync(lab, host, folder, boot, before, "after it was mended");
+    }
+
+    [SkippableFact]
+    [Trait(Tier.Trait, Tier.All)]
     public async Task Cancelling_a_save_leaves_the_guest_running()
     {
         using var lab = LabGuest.Open("lab1");

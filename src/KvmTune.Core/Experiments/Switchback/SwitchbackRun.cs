@@ -30,7 +30,7 @@ internal sealed class SwitchbackRun
     private int _countsFrom = 1;
     private double _levels = 1;
     private TimeSpan _loadTime = SlotPlan.DefaultTime;
-    private bool _isSettled = true;
+    private string? _whyNotSettled;
     private bool _isIdle;
     private int _failed;
     private long _started;
@@ -121,22 +121,26 @@ internal sealed class SwitchbackRun
                 },
                 CancellationToken.None));
             await CloseAsync(session, log);
+            if (session.LeftNote is { } leftNote)
+            {
+                _notes.Add(TerminalText.Of(leftNote));
+            }
+
             session = null;
             return Experiment(comparison, decision, loads, log, startedAt);
         }
         catch (Exception exception)
         {
             var wasTouched = _live is not null;
-            var left = loads is null ? null : await TryAsync(loads.AbandonAsync);
+            // The change first: with it the guest may be too slow to end a load. Each is done, whatever became of those before it.
             var failure = await TryAsync(() => Task.Run(() => _live?.TakeBack(exception)));
-            failure ??= left;
-            failure ??= session is null ? null : await TryAsync(() => CloseAsync(session, log));
-            if (exception is NotStreamingException && failure is null)
+            var left = await LeaveGuestAsync(session, loads, log, exception);
+            if (exception is NotStreamingException && failure is null && left is null)
             {
                 throw;
             }
 
-            if (ExperimentEnd.Of(Subject, Target, exception, failure, wasTouched, Performances(), cancellationToken) is { } ended)
+            if (ExperimentEnd.Of(Subject, Target, exception, failure, left, wasTouched, Performances(), cancellationToken) is { } ended)
             {
                 throw ended;
             }
@@ -162,6 +166,17 @@ internal sealed class SwitchbackRun
         {
             return exception;
         }
+    }
+
+    // Ends the load and removes what was made in the guest; what is left there, in words, and null for nothing.
+    private static async Task<string?> LeaveGuestAsync(MeasurementSession? session, SwitchedLoads? loads, ExperimentLog log, Exception cause)
+    {
+        var running = loads is null ? null : await TryAsync(loads.AbandonAsync);
+        var unclean = session is null ? null : await TryAsync(() => CloseAsync(session, log));
+        // A load that failed does so again when it is waited for.
+        List<string?> left = [running == cause ? null : running?.Message, session?.LeftNote, unclean?.Message];
+        left.RemoveAll(sentence => sentence is null);
+        return left.Count == 0 ? null : string.Join(' ', left);
     }
 
     private async Task TryAsync(SwitchedLoads loads, CancellationToken cancellationToken)
@@ -268,7 +283,7 @@ internal sealed class SwitchbackRun
                 }
             }
 
-            if (!_isSettled)
+            if (_whyNotSettled is not null)
             {
                 break;
             }
@@ -324,16 +339,18 @@ internal sealed class SwitchbackRun
             return null;
         }
 
+        // Two causes that ask for different things. Without a report in most pairs nobody knows how long the load needs after a switch.
+        var isSeldom = isShort && (found.IsEnough || Cut(TimeSpan.Zero).Pairs * 2 < usable / 2);
         if (_slot * 2 > SlotPlan.LongestSlot)
         {
-            _isSettled = false;
-            _guard = _slot / 2;
+            _whyNotSettled = isSeldom ? SwitchbackWords.TooSeldom(Workload.Name, _slot, _guard, Cut().Pairs, usable / 2) : SwitchbackWords.NotSettled(Workload.Name, _slot);
+            _guard = isSeldom ? _guard : _slot / 2;
             return null;
         }
 
         _notes.Add(string.Create(
             CultureInfo.InvariantCulture,
-            $"Slots of {_slot.TotalSeconds:0.#} s were too short: {(isShort ? "most had no whole report of the load" : "half a slot after a switch the load still showed the side before")}. They were doubled, and the pairs made so far do not count."));
+            $"Slots of {_slot.TotalSeconds:0.#} s were too short: {(isSeldom ? "most had no whole report of the load" : "half a slot after a switch the load still showed the side before")}. They were doubled, and the pairs made so far do not count."));
         _countsFrom = _loads.SelectMany(load => load.Slots).Select(slot => slot.Pair).DefaultIfEmpty().Max() + 1;
         // What the looks so far have spent of the 5 % is gone: the next ones share half of it.
         _levels = wasLookedAt ? _levels / 2 : _levels;
@@ -431,7 +448,7 @@ internal sealed class SwitchbackRun
         }
     }
 
-    private SlotRuns Cut() => SlotRuns.Of(_loads, _countsFrom, Shape, _guard, _zero);
+    private SlotRuns Cut(TimeSpan? guard = null) => SlotRuns.Of(_loads, _countsFrom, Shape, guard ?? _guard, _zero);
 
     private Task<VMComparison> LookAsync(ExperimentLog log, LookPlan plan, int counted, bool isLast, CancellationToken cancellationToken) => log.DoAsync(
         ExperimentStepKind.Compare,
@@ -453,9 +470,7 @@ internal sealed class SwitchbackRun
         });
         var counted = baseline.CountedRuns.Concat(candidate.CountedRuns).ToList();
         _isIdle = SwitchbackWords.WhyTooIdle(counted, Shape, _slot) is not null;
-        var why = !_isSettled
-            ? SwitchbackWords.NotSettled(Workload.Name, _slot)
-            : SwitchbackWords.WhyTooIdle(counted, Shape, _slot);
+        var why = _whyNotSettled ?? SwitchbackWords.WhyTooIdle(counted, Shape, _slot);
         return why is null
             ? comparison
             : comparison with { Verdict = Verdict.Inconclusive, Sentence = $"{Workload.Name} is inconclusive: {why}" };
@@ -469,7 +484,7 @@ internal sealed class SwitchbackRun
         {
             SlotSeconds = _slot.TotalSeconds,
             GuardSeconds = _guard.TotalSeconds,
-            IsSettled = _isSettled,
+            IsSettled = _whyNotSettled is null,
             SwitchCount = times.Count,
             MedianSwitchTimeSeconds = times[times.Count / 2].TotalSeconds,
             LongestSwitchTimeSeconds = times[^1].TotalSeconds,
@@ -481,7 +496,7 @@ internal sealed class SwitchbackRun
             _notes.Add(left);
         }
 
-        if (comparison.Verdict == Verdict.Inconclusive && _isSettled && !_isIdle && SwitchbackWords.WhatItTakes(comparison, switching, Seed) is { } outlook)
+        if (comparison.Verdict == Verdict.Inconclusive && _whyNotSettled is null && !_isIdle && SwitchbackWords.WhatItTakes(comparison, switching, Seed) is { } outlook)
         {
             _notes.Add(outlook);
         }

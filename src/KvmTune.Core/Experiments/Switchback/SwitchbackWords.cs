@@ -28,6 +28,16 @@ internal static class SwitchbackWords
         CultureInfo.InvariantCulture,
         $"{workload} had not settled {slot.TotalSeconds / 2:0.#} s after a switch, so the two sides cannot be compared inside one load. Try the change with pairs of runs (-Design Pairs).");
 
+    /// <summary>Said where the load reports too seldom even for the longest slots.</summary>
+    /// <param name="workload">Its name.</param>
+    /// <param name="slot">The length of a slot.</param>
+    /// <param name="guard">How much of a slot's beginning is not used.</param>
+    /// <param name="whole">In how many pairs there was a whole report in both slots.</param>
+    /// <param name="pairs">Of how many.</param>
+    public static string TooSeldom(string workload, TimeSpan slot, TimeSpan guard, int whole, int pairs) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"{workload} reports too seldom: only {whole} of {pairs} pairs of slots of {slot.TotalSeconds:0.#} s have a whole report of it in both{(guard > TimeSpan.Zero ? string.Create(CultureInfo.InvariantCulture, $" after the first {guard.TotalSeconds:0.#} s, which still show the side before") : null)}, so the two sides cannot be compared inside one load. The guest or its host may be too busy. Try the change with pairs of runs (-Design Pairs).");
+
     /// <summary>Why a guest's own load is too idle to judge, with what it would take; null where it is not.</summary>
     public static string? WhyTooIdle(IReadOnlyList<MeasuredRun> runs, StreamShape shape, TimeSpan slot)
     {

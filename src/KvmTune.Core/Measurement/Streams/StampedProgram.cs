@@ -39,8 +39,7 @@ internal sealed class StampedProgram(IGuestChannel channel, TimeProvider time)
     private static readonly TimeSpan Margin = TimeSpan.FromSeconds(30);
 
     // Both are builtins of every shell: no process is started for a line. stdbuf, where the guest has it, lets a program write line by line.
-    private const string Script = """
-        folder=$1
+    private const string Script = "folder=$1\n" + GuestTestFolder.NoteProcess + """
         : > "$folder/lease"
         buffer=$2
         shift 2
@@ -61,10 +60,11 @@ internal sealed class StampedProgram(IGuestChannel channel, TimeProvider time)
     private const string EndScript = """
         { read -r pid < "$1/rate_pid"; } 2>/dev/null || exit 0
         kill -s TERM "$pid" 2>/dev/null
-        left=50
-        while [ -e "$1/rate_pid" ] && [ "$left" -gt 0 ]; do
-            sleep 0.1 2>/dev/null || { sleep 1; left=$((left - 9)); }
-            left=$((left - 1))
+        read -r now rest < /proc/uptime
+        until=$((${now%%.*} + 10))
+        while [ -e "$1/rate_pid" ] && [ "${now%%.*}" -lt "$until" ]; do
+            sleep 0.1 2>/dev/null || sleep 1
+            read -r now rest < /proc/uptime
         done
         """;
 

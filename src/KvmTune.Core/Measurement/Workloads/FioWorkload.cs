@@ -103,7 +103,11 @@ public sealed class FioWorkload : IWorkload
 
         public IReadOnlyList<string> Notes => _notes;
 
-        public string? LeftInGuest => _folder?.Path ?? _program?.Folder;
+        public string? LeftInGuest => (_folder?.Path, _program?.Folder) switch
+        {
+            ({ } file, { } lines) => $"{file} and {lines}",
+            var (file, lines) => file ?? lines,
+        };
 
         public async Task PrepareAsync(CancellationToken cancellationToken)
         {

@@ -122,7 +122,10 @@ internal sealed class ScriptedLoad : IMeasurementTarget, IWorkload, IWorkloadIns
 
     public IReadOnlyList<string> SwitchedNotes => ["Of slots."];
 
-    public string? LeftInGuest => null;
+    public string? LeftInGuest { get; init; }
+
+    /// <summary>Whether a load that is cancelled cannot be seen to end.</summary>
+    public bool CannotBeEnded { get; init; }
 
     public VMTuningResult Result { get; } = Performances.Pin(TuningOutcome.Applied);
 
@@ -223,6 +226,10 @@ internal sealed class ScriptedLoad : IMeasurementTarget, IWorkload, IWorkloadIns
 
             await over.Task.ConfigureAwait(false);
         }
+        catch (OperationCanceledException) when (CannotBeEnded)
+        {
+            throw new GuestChannelException(GuestChannelReason.CommandStillRunning, "sh (process 7) may still run in db01.");
+        }
         finally
         {
             Time.Passed -= Look;
@@ -296,7 +303,7 @@ internal sealed class ScriptedLoad : IMeasurementTarget, IWorkload, IWorkloadIns
     public Task CleanUpAsync()
     {
         Call("clean");
-        return Task.CompletedTask;
+        return LeftInGuest is null ? Task.CompletedTask : throw new GuestChannelException(GuestChannelReason.AgentNotResponding, "The agent does not answer.");
     }
 
     public Task CheckAsync(CancellationToken cancellationToken) => Task.CompletedTask;

@@ -81,6 +81,21 @@ public sealed class SwitchbackTests
     }
 
     [Fact]
+    public async Task A_load_that_reports_too_seldom_for_any_slots_is_told_so_and_not_that_it_never_settles()
+    {
+        // A fifth of a second is reported of each twenty.
+        var vm = new ScriptedLoad { Factor = 1.4, IsLost = number => number % 200 >= 2 };
+
+        var result = await vm.RunAsync(new ExperimentOptions { Design = ExperimentDesign.Switchback, Seed = 3, TimeLimit = TimeSpan.FromMinutes(10) });
+
+        Assert.False(result.Switching!.IsSettled);
+        Assert.Equal(Verdict.Inconclusive, result.Verdict);
+        Assert.Matches("reports too seldom: only [0-9]+ of [0-9]+ pairs of slots of 8 s have a whole report of it in both, so", result.Comparison.Sentence);
+        Assert.DoesNotContain("settled", result.Comparison.Sentence, StringComparison.Ordinal);
+        Assert.All(result.Notes.Where(note => note.Contains("too short:", StringComparison.Ordinal)), note => Assert.Contains("no whole report", note, StringComparison.Ordinal));
+    }
+
+    [Fact]
     public async Task The_guests_clock_may_lie_elsewhere_and_drift_and_no_used_sample_has_a_switch_in_it()
     {
         var vm = new ScriptedLoad { Factor = 1.3, ClockOffset = host => 1e6 + (host * 2e-4) };
@@ -244,6 +259,40 @@ public sealed class SwitchbackTests
         Assert.False(vm.IsCandidate);
         Assert.False(vm.IsLoadRunning);
         Assert.Equal("clean", vm.Calls[^1]);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_load_that_cannot_be_ended_keeps_nothing_else_from_being_taken_back_and_is_told(bool isCanceled)
+    {
+        using var cancel = new CancellationTokenSource();
+        var vm = new ScriptedLoad
+        {
+            CannotBeEnded = true,
+            SwitchFails = made => !isCanceled && made == 9,
+            OnCall = call => CancelAt(call, isCanceled ? "look" : "none", cancel),
+        };
+
+        var error = await Assert.ThrowsAnyAsync<Exception>(() => vm.RunAsync(cancellationToken: cancel.Token));
+
+        Assert.Equal(isCanceled ? typeof(ExperimentCanceledException) : typeof(ExperimentInterruptedException), error.GetType());
+        Assert.Contains("was taken back; 'db01' is as it was before. sh (process 7) may still run in db01.", error.Message, StringComparison.Ordinal);
+        Assert.False(vm.IsCandidate);
+        Assert.Equal(["take back", "clean"], vm.Calls.Where(call => call is "take back" or "clean"));
+    }
+
+    [Fact]
+    public async Task What_is_left_in_the_guest_is_told_with_the_result_and_with_an_error()
+    {
+        var whole = await new ScriptedLoad { Factor = 1.2, LeftInGuest = "/data/.kvmtune-x" }.RunAsync();
+        var failed = await Assert.ThrowsAsync<ExperimentInterruptedException>(
+            () => new ScriptedLoad { SwitchFails = made => made == 9, LeftInGuest = "/data/.kvmtune-x" }.RunAsync());
+
+        const string said = "/data/.kvmtune-x could not be removed from the guest db01: The agent does not answer. The guest removes it by itself within 5 minutes while it runs.";
+        Assert.Single(whole.Notes, said);
+        Assert.EndsWith(said, failed.Message, StringComparison.Ordinal);
+        Assert.True(failed.IsUndone);
     }
 
     [Fact]
