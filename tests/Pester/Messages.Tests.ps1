@@ -37,7 +37,7 @@ Describe 'A message' {
     }
 
     It 'of a failed experiment has each sentence by itself' {
-        $text = "$((Invoke-Captured { Set-EmulatorPin db01 0 -AsPlan -Scope Live | Invoke-VMExperiment -Workload Cpu }).Errors[0])"
+        $text = "$((Invoke-Captured { Set-EmulatorPin db01 2 -AsPlan -Scope Live | Invoke-VMExperiment -Workload Cpu }).Errors[0])"
         $text | Should -BeLike "*. 'db01' was not changed."
     }
 
