@@ -35,6 +35,7 @@ Describe 'Changes of the CPU area on a host that cannot do them live' {
         @{ What = 'a live NUMA mode'; Command = { Set-VMNumaPolicy db01 0 -Scope Live }; Id = 'ChangeIsNotLive' }
         @{ What = 'a topology of 7 CPUs'; Command = { Set-VMCpuModel db01 -Topology 1x7x1 }; Id = 'TopologyMatchesVcpus' }
         @{ What = 'to set nothing'; Command = { Set-VMCpuModel db01 }; Id = 'NothingToSet' }
+        @{ What = 'to set nothing, in many words'; Command = { Set-VMCpuModel db01 -Model '' -Feature '' -Topology '' }; Id = 'NothingToSet' }
         @{ What = 'a topology from pins that are not there'; Command = { Set-VMCpuModel db01 -MatchPins }; Id = 'PinsGiveNoTopology' }
     ) {
         $before = (Get-VMTopology db01).Configured.ToString()
@@ -46,6 +47,7 @@ Describe 'Changes of the CPU area on a host that cannot do them live' {
 
     It '-WhatIf shows <What> and touches nothing' -ForEach @(
         @{ What = 'an emulator pin'; Command = { Set-EmulatorPin db01 2 -WhatIf }; Says = 'emulatorpin db01 2' }
+        @{ What = 'a CPU mode in capitals'; Command = { Set-VMCpuModel db01 Host-Passthrough -WhatIf }; Says = 'mode="host-passthrough"' }
         @{ What = 'a CPU topology'; Command = { Set-VMCpuModel db01 -Topology 1x1x2 -WhatIf }; Says = 'topology sockets="1" dies="1" cores="1" threads="2"' }
     ) {
         Get-PrintedText $Command | Should -Match ([regex]::Escape($Says))
@@ -85,7 +87,7 @@ Describe 'The CPU area on a real guest' -Tag Lab, lab1 {
         Get-Content "/proc/$(Get-QemuProcessId lab1)/numa_maps" | Where-Object { $_ -match 'bind:0' } | Should -Not -BeNullOrEmpty
         # What this host cannot give is known before anything is shut down.
         $process = Get-QemuProcessId lab1
-        foreach ($wrong in @{ Model = 'EPIC' }, @{ Model = 'host-passthrough' }, @{ Model = 'maximum'; Feature = 'toopext' }) {
+        foreach ($wrong in @{ Model = 'EPIC' }, @{ Model = 'host-passthrough' }, @{ Model = 'maximum'; Feature = 'toopext' }, @{ Model = 'maximum'; WithoutFeature = 'toopext' }) {
             $captured = Invoke-Captured { Set-VMCpuModel lab1 @wrong -Restart }
             $captured.Ids | Should -Match '^(CpuModelIsUsable|CpuFeatureIsUsable|PassthroughNeedsKvm)$'
             Get-QemuProcessId lab1 | Should -Be $process

@@ -9,17 +9,17 @@ internal static class NumberLists
 {
     /// <summary>The numbers that texts name, in order and each once.</summary>
     /// <param name="texts">Numbers, libvirt's lists, or *.</param>
-    /// <param name="all">The numbers that * means.</param>
+    /// <param name="all">Reads the numbers that * means: asked only where somebody says so.</param>
     /// <param name="thing">What is numbered, for the error: <c>vCPU</c>.</param>
     /// <exception cref="KvmTuneException">A text is not a list of numbers (<c>InvalidNumber</c>).</exception>
-    public static IReadOnlyList<int> Of(IEnumerable<string> texts, IEnumerable<int> all, string thing)
+    public static IReadOnlyList<int> Of(IEnumerable<string> texts, Func<IEnumerable<int>> all, string thing)
     {
         var numbers = new List<int>();
         foreach (var text in texts)
         {
             if (text.Trim() == "*")
             {
-                numbers.AddRange(all);
+                numbers.AddRange(all());
             }
             else if (CpuSet.TryParse(text, out var set) && !set.IsEmpty)
             {

@@ -18,12 +18,10 @@ internal sealed class PipedSettings
     public PipedSettings(PSCmdlet cmdlet)
     {
         _cmdlet = cmdlet;
+        ForgetEmptyOnes();
         _open = !cmdlet.MyInvocation.ExpectingInput ? [] :
         [
-            .. cmdlet.GetType().GetProperties()
-                .Where(property => property.GetCustomAttributes<ParameterAttribute>().Any(parameter => parameter.ValueFromPipelineByPropertyName && !parameter.ValueFromPipeline)
-                    && !cmdlet.MyInvocation.BoundParameters.ContainsKey(property.Name))
-                .Select(property => (property, property.GetValue(cmdlet))),
+            .. Settings().Where(property => !cmdlet.MyInvocation.BoundParameters.ContainsKey(property.Name)).Select(property => (property, property.GetValue(cmdlet))),
         ];
     }
 
@@ -40,6 +38,28 @@ internal sealed class PipedSettings
                 _cmdlet.MyInvocation.BoundParameters.Remove(property.Name);
             }
         }
+    }
+
+    private IEnumerable<PropertyInfo> Settings() => _cmdlet.GetType().GetProperties()
+        .Where(property => property.GetCustomAttributes<ParameterAttribute>().Any(parameter => parameter.ValueFromPipelineByPropertyName && !parameter.ValueFromPipeline));
+
+    // A script hands an empty cell on by itself, too: -Cache $row.Cache.
+    private void ForgetEmptyOnes()
+    {
+        var bound = _cmdlet.MyInvocation.BoundParameters;
+        if (!bound.Values.Any(value => value is null or ""))
+        {
+            return;
+        }
+
+        var fresh = Activator.CreateInstance(_cmdlet.GetType());
+        foreach (var property in Settings().Where(property => bound.TryGetValue(property.Name, out var value) && value is null or ""))
+        {
+            property.SetValue(_cmdlet, property.GetValue(fresh));
+            bound.Remove(property.Name);
+        }
+
+        (fresh as IDisposable)?.Dispose();
     }
 
     private static bool IsPart(object? source) => source is VMPart

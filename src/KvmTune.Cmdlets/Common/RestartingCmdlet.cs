@@ -26,5 +26,5 @@ public abstract class RestartingCmdlet : VMCmdlet
     public SwitchParameter AllowPowerOff { get; set; }
 
     /// <summary>How a restart is done.</summary>
-    private protected RestartOptions RestartOptions => new() { By = RestartBy, TimeLimit = ShutdownTimeLimit, AllowPowerOff = AllowPowerOff };
+    private protected RestartOptions RestartOptions => new() { By = RestartBy, TimeLimit = ShutdownTimeLimit, AllowPowerOff = AllowPowerOff, WritesNothing = IsWhatIf };
 }

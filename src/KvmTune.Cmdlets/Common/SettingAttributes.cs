@@ -38,17 +38,20 @@ internal sealed class BetweenAttribute(int least, int most) : ValidateArgumentsA
     }
 }
 
-/// <summary>The form of a text, said in words: PowerShell's own attribute shows the regular expression.</summary>
+/// <summary>The form of a text, or of each of several, said in words: PowerShell's own attribute shows the regular expression. Null counts as not given.</summary>
 /// <param name="pattern">The regular expression of the whole text.</param>
 /// <param name="words">The form in words.</param>
-internal sealed class FormAttribute(string pattern, string words) : ValidateEnumeratedArgumentsAttribute
+internal sealed class FormAttribute(string pattern, string words) : ValidateArgumentsAttribute
 {
     /// <inheritdoc/>
-    protected override void ValidateElement(object element)
+    protected override void Validate(object arguments, EngineIntrinsics engineIntrinsics)
     {
-        if (element is string text && !Regex.IsMatch(text, pattern, RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(1)))
+        foreach (var text in arguments as IEnumerable<string?> ?? [arguments as string])
         {
-            throw new ValidationMetadataException($"'{text}' does not have the required form: {words}.");
+            if (text is not null && !Regex.IsMatch(text, pattern, RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(1)))
+            {
+                throw new ValidationMetadataException($"'{text}' does not have the required form: {words}.");
+            }
         }
     }
 }

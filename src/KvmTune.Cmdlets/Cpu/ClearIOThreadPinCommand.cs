@@ -28,7 +28,7 @@ public sealed class ClearIOThreadPinCommand : VMChangeCmdlet
         {
             Scope = Scope,
             HostCpus = HostReading.OnlineCpus(vm.Host),
-            Pins = NumberLists.Of(IOThread ?? ["*"], SetIOThreadPinCommand.All(vm), "I/O thread").ToDictionary(thread => thread, _ => (CpuSet?)null),
+            Pins = NumberLists.Of(IOThread ?? ["*"], () => SetIOThreadPinCommand.All(vm), "I/O thread").ToDictionary(thread => thread, _ => (CpuSet?)null),
         },
     ];
 }

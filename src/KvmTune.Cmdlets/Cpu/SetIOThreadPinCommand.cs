@@ -37,7 +37,7 @@ public sealed class SetIOThreadPinCommand : VMChangeCmdlet
         {
             Scope = Scope,
             HostCpus = HostReading.OnlineCpus(vm.Host),
-            Pins = NumberLists.Of(IOThread, All(vm), "I/O thread").ToDictionary(thread => thread, _ => (CpuSet?)HostCpu),
+            Pins = NumberLists.Of(IOThread, () => All(vm), "I/O thread").ToDictionary(thread => thread, _ => (CpuSet?)HostCpu),
         },
     ];
 }

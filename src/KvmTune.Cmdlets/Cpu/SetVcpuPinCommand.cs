@@ -46,7 +46,7 @@ public sealed class SetVcpuPinCommand : VMChangeCmdlet
         {
             Scope = Scope,
             Pins = ParameterSetName == OneSet
-                ? NumberLists.Of(Vcpu, All(vm), "vCPU").ToDictionary(vcpu => vcpu, _ => (CpuSet?)HostCpu)
+                ? NumberLists.Of(Vcpu, () => All(vm), "vCPU").ToDictionary(vcpu => vcpu, _ => (CpuSet?)HostCpu)
                 : Map!.Cast<DictionaryEntry>().ToDictionary(entry => ToVcpu(entry.Key), entry => (CpuSet?)ToHostCpus(entry)),
         },
     ];

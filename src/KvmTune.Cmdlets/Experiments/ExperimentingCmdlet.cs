@@ -39,5 +39,5 @@ public abstract class ExperimentingCmdlet : WorkloadCmdlet
     public SwitchParameter Force { get; set; }
 
     /// <summary>How a restart is done.</summary>
-    private protected RestartOptions RestartOptions => new() { By = RestartBy, TimeLimit = ShutdownTimeLimit, AllowPowerOff = AllowPowerOff };
+    private protected RestartOptions RestartOptions => new() { By = RestartBy, TimeLimit = ShutdownTimeLimit, AllowPowerOff = AllowPowerOff, WritesNothing = IsWhatIf };
 }

@@ -28,6 +28,10 @@ public sealed class AgentChannel : IGuestChannel
 
     private static readonly TimeSpan EndLimit = TimeSpan.FromSeconds(15);
 
+    // What a guest under load needs for a piece, and time to spare: one that takes its time with each answer would be read for hours.
+    private static readonly TimeSpan ReadLimit = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan ReadLimitOfPiece = TimeSpan.FromSeconds(2);
+
     private readonly IAgentTransport _transport;
     private readonly TimeProvider _time;
     private volatile bool _guestHasNoSetsid;
@@ -169,9 +173,18 @@ public sealed class AgentChannel : IGuestChannel
 
     private async Task<string> ReadFileAsync(string path, long length, CancellationToken cancellationToken)
     {
-        using var bytes = new MemoryStream((int)length);
+        // It grows with what has really come: the length is only what the guest says.
+        using var bytes = new MemoryStream();
+        var started = _time.GetTimestamp();
         for (var piece = 0; bytes.Length < length; piece++)
         {
+            if (_time.GetElapsedTime(started) is var gone && gone > ReadLimit + (piece * ReadLimitOfPiece))
+            {
+                throw new GuestChannelException(
+                    GuestChannelReason.AgentCommandFailed,
+                    string.Create(CultureInfo.InvariantCulture, $"Reading the output in {GuestText.Shown(path, 100)} in {_transport.VMName} was given up: {bytes.Length} of {length} bytes came in {gone.TotalSeconds:0} s."));
+            }
+
             var script = GuestScripts.Command(GuestScripts.ReadPiece, path, piece.ToString(CultureInfo.InvariantCulture));
             var reader = await ExecAsync(script);
             var status = await WaitForEndAsync(script, reader, null, cancellationToken);

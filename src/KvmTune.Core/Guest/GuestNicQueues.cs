@@ -124,10 +124,13 @@ internal sealed class GuestNicQueues(IGuestChannel channel, IAgentTransport agen
     {
         var result = await channel.RunAsync(GuestScripts.Command(GuestScripts.FindInterface, mac.ToLowerInvariant()), cancellationToken);
 
-        // Linux takes up to 15 characters but blanks, slashes and colons (net/core/dev.c, dev_valid_name).
-        return result is { Succeeded: true } && result.StandardOutput.Trim() is { Length: > 0 and < 16 } name
-            && name.All(character => char.IsAscii(character) && !char.IsControl(character) && character is not (' ' or '/' or ':')) ? name : null;
+        return result is { Succeeded: true } ? Name(result.StandardOutput.Trim()) : null;
     }
+
+    // Linux takes up to 15 characters but blanks, slashes and colons (net/core/dev.c, dev_valid_name). A person may paste the name into a
+    // shell, so nothing that means something there is taken.
+    private static string? Name(string? text) => text is { Length: > 0 and < 16 } && text[0] != '-'
+        && text.All(character => char.IsAsciiLetterOrDigit(character) || character is '.' or '_' or '-' or '@') ? text : null;
 
     private async Task<int?> CountQueuesAsync(string name, CancellationToken cancellationToken)
     {
@@ -163,10 +166,10 @@ internal sealed class GuestNicQueues(IGuestChannel channel, IAgentTransport agen
             using var reply = JsonDocument.Parse(agent.Send(Interfaces, ReplyLimit));
             return reply.RootElement.GetProperty("return").EnumerateArray()
                 .Where(entry => entry.TryGetProperty("hardware-address", out var address) && string.Equals(address.GetString(), mac, StringComparison.OrdinalIgnoreCase))
-                .Select(entry => entry.GetProperty("name").GetString())
+                .Select(entry => Name(entry.GetProperty("name").GetString()))
                 .FirstOrDefault();
         }
-        catch (Exception exception) when (exception is GuestChannelException or JsonException or KeyNotFoundException or InvalidOperationException)
+        catch (Exception exception) when (exception is GuestChannelException || GuestText.IsUnreadable(exception))
         {
             return null;
         }

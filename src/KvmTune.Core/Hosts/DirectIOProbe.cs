@@ -48,7 +48,8 @@ public sealed record DirectIOProbe(bool? IsTaken, string Evidence)
 
     /// <summary>
     /// Probes one file: it is opened with O_DIRECT and a block of it is read, without its access time being noted. Where this user may not
-    /// read it, a file without a name is opened in its folder, which does not change by that. Nothing is written.
+    /// read it, a file without a name is opened in its folder, which does not change by that; the folder of a device says nothing of it.
+    /// Nothing is written.
     /// </summary>
     /// <param name="image">The file's path.</param>
     public static DirectIOProbe OfImage(string image)
@@ -66,6 +67,12 @@ public sealed record DirectIOProbe(bool? IsTaken, string Evidence)
             {
                 return Found($"opening {image} with O_DIRECT", error);
             }
+        }
+
+        // An inactive logical volume or a path that is not up is not there yet.
+        if (image.StartsWith("/dev/", StringComparison.Ordinal) && !image.StartsWith("/dev/shm/", StringComparison.Ordinal))
+        {
+            return Unknown($"not probed: the device {image} cannot be opened");
         }
 
         return ImageFile.OpenNamelessDirectly(folder) switch

@@ -30,6 +30,9 @@ public sealed record GuestCpuAbilities
     /// <summary>All features that a guest can have on this host; null where libvirt does not tell.</summary>
     public IReadOnlySet<string>? Features { get; init; }
 
+    /// <summary>Says whether libvirt knows a feature of that name at all; null where that cannot be found out.</summary>
+    internal Func<string, bool?> KnowsFeature { get; init; } = static _ => null;
+
     /// <summary>Asks a host.</summary>
     /// <param name="host">The host. libvirt tells it only to a writable connection.</param>
     /// <param name="architecture">The guest's architecture; null for the host's.</param>
@@ -44,7 +47,17 @@ public sealed record GuestCpuAbilities
         try
         {
             var abilities = Parse(connection.GetDomainCapabilitiesXml(null, architecture, machine, domainType), out var hostModel);
-            return hostModel is null ? abilities : abilities with { Features = Expand(connection, hostModel, architecture, machine, domainType) };
+            if (abilities.Modes.Count == 0)
+            {
+                // A driver that says nothing of CPUs.
+                return null;
+            }
+
+            return hostModel is null || Expand(connection, hostModel, architecture, machine, domainType) is not { } features ? abilities : abilities with
+            {
+                Features = features,
+                KnowsFeature = name => features.Contains(name) || Expand(connection, Without(hostModel, name), architecture, machine, domainType) is not null,
+            };
         }
         catch (LibvirtException exception) when (exception.ErrorCode is LibvirtErrorCode.NoSupport or LibvirtErrorCode.ArgumentUnsupported or LibvirtErrorCode.InvalidArgument)
         {
@@ -75,6 +88,13 @@ public sealed record GuestCpuAbilities
     }
 
     private static string Name(XElement element) => (string?)element.Attribute("name") ?? string.Empty;
+
+    // libvirt expands no CPU that names a feature which it does not know, be it to take it away.
+    private static string Without(string hostModel, string feature)
+    {
+        var cpu = new XElement("cpu", XElement.Parse(hostModel).Element("model"), new XElement("feature", new XAttribute("policy", "disable"), new XAttribute("name", feature)));
+        return cpu.ToString();
+    }
 
     // What the host's model has without saying so.
     private static HashSet<string>? Expand(LibvirtConnection connection, string hostModel, string? architecture, string? machine, string? domainType)

@@ -20,6 +20,9 @@ internal sealed record ImageChain(IReadOnlyList<string> Files, IReadOnlyList<str
     private const uint BackingFormatExtension = 0xE2792ACA;
     private const ulong HasDataFile = 1 << 2;
 
+    // Formats that name no other file, or none that QEMU would open.
+    private static readonly string[] WithoutChain = ["raw", "luks", "vdi", "vpc", "vhdx", "iso", "dmg", "cloop", "bochs", "ploop", "parallels"];
+
     /// <summary>Follows an image.</summary>
     /// <param name="image">Its path.</param>
     /// <param name="format">Its format, as the domain XML says it; libvirt takes an image without one for raw, and follows no raw one.</param>
@@ -32,13 +35,19 @@ internal sealed record ImageChain(IReadOnlyList<string> Files, IReadOnlyList<str
 
         void Follow(string path, string? format)
         {
-            if (files.Contains(path, StringComparer.Ordinal) || files.Count == Longest)
+            if (files.Contains(path, StringComparer.Ordinal))
             {
                 return;
             }
 
+            if (files.Count == Longest)
+            {
+                unknown.Add($"{path}, since the chain before it is longer than libvirt follows one");
+                return;
+            }
+
             files.Add(path);
-            if (format == "raw")
+            if (format is not null && WithoutChain.Contains(format, StringComparer.Ordinal))
             {
                 return;
             }
@@ -49,7 +58,13 @@ internal sealed record ImageChain(IReadOnlyList<string> Files, IReadOnlyList<str
                 return;
             }
 
-            foreach (var (name, itsFormat) in Named(header))
+            var named = Named(header, out var isWhole);
+            if (!isWhole && (format is not null || IsQcow(header)))
+            {
+                unknown.Add($"what lies behind {path}, whose header cannot be read to its end{(format is null ? null : $" (format {TerminalText.Line(format)})")}");
+            }
+
+            foreach (var (name, itsFormat) in named)
             {
                 if (Resolve(name, path) is { } next)
                 {
@@ -64,14 +79,17 @@ internal sealed record ImageChain(IReadOnlyList<string> Files, IReadOnlyList<str
     }
 
     /// <summary>The files that a qcow2 or qcow header names, with the format where it says it.</summary>
-    internal static IReadOnlyList<(string Name, string? Format)> Named(ReadOnlySpan<byte> header)
+    /// <param name="header">The beginning of the image.</param>
+    /// <param name="isWhole">Whether all was read that the header names; false also where it is no such header.</param>
+    internal static IReadOnlyList<(string Name, string? Format)> Named(ReadOnlySpan<byte> header, out bool isWhole)
     {
-        // "QFI\xfb", version, offset and length of the backing file's name: the same in qcow and qcow2.
-        if (header.Length < 104 || BinaryPrimitives.ReadUInt32BigEndian(header) != Magic)
+        isWhole = IsQcow(header);
+        if (!isWhole)
         {
             return [];
         }
 
+        // Magic, version, offset and length of the backing file's name: the same in qcow and qcow2.
         var version = BinaryPrimitives.ReadUInt32BigEndian(header[4..]);
         var offset = BinaryPrimitives.ReadUInt64BigEndian(header[8..]);
         var length = BinaryPrimitives.ReadUInt32BigEndian(header[16..]);
@@ -80,13 +98,23 @@ internal sealed record ImageChain(IReadOnlyList<string> Files, IReadOnlyList<str
         if (version >= 2)
         {
             var features = version >= 3 ? BinaryPrimitives.ReadUInt64BigEndian(header[72..]) : 0;
-            var at = version >= 3 ? BinaryPrimitives.ReadUInt32BigEndian(header[100..]) : 72;
-            while (at <= header.Length - 8)
+            long at = version >= 3 ? BinaryPrimitives.ReadUInt32BigEndian(header[100..]) : 72;
+            isWhole = version < 3 || at >= 104;
+
+            // The extensions end where the name of the backing file begins, where there is one.
+            var end = offset > 0 ? (long)Math.Min(offset, (ulong)header.Length) : header.Length;
+            while (isWhole && at <= end - 8)
             {
                 var type = BinaryPrimitives.ReadUInt32BigEndian(header[(int)at..]);
                 var size = BinaryPrimitives.ReadUInt32BigEndian(header[((int)at + 4)..]);
-                if (type == 0 || size > header.Length - at - 8)
+                if (type == 0)
                 {
+                    break;
+                }
+
+                if (size > end - at - 8)
+                {
+                    isWhole = false;
                     break;
                 }
 
@@ -103,15 +131,28 @@ internal sealed record ImageChain(IReadOnlyList<string> Files, IReadOnlyList<str
 
                 at += 8 + ((size + 7) & ~7u);
             }
+
+            isWhole &= (features & HasDataFile) == 0 || named.Count > 0;
         }
 
-        if (offset > 0 && length is > 0 and < 1024 && offset + length <= (ulong)header.Length)
+        if (offset == 0)
+        {
+            return named;
+        }
+
+        if (length is > 0 and < 1024 && offset < (ulong)header.Length && offset + length <= (ulong)header.Length)
         {
             named.Add((Encoding.UTF8.GetString(header.Slice((int)offset, (int)length)), backingFormat));
+        }
+        else
+        {
+            isWhole = false;
         }
 
         return named;
     }
+
+    private static bool IsQcow(ReadOnlySpan<byte> header) => header.Length >= 104 && BinaryPrimitives.ReadUInt32BigEndian(header) == Magic;
 
     // A name is a path from the image's folder, "file:PATH", or "json:{…}" with a file in it; anything with a protocol is elsewhere.
     private static string? Resolve(string name, string image)
@@ -130,7 +171,8 @@ internal sealed record ImageChain(IReadOnlyList<string> Files, IReadOnlyList<str
         var colon = path.IndexOf(':', StringComparison.Ordinal);
         return path.Length == 0 || (colon >= 0 && path.IndexOf('/', StringComparison.Ordinal) is var slash && (slash < 0 || colon < slash))
             ? null
-            : Path.GetFullPath(path, Path.GetDirectoryName(image) ?? "/");
+            // As QEMU does it: after a link, ".." is for the kernel to follow.
+            : Path.Combine(Path.GetDirectoryName(image) ?? "/", path);
     }
 
     private static string? FileIn(string json)

@@ -103,7 +103,7 @@ public sealed class QemuProcess
     private Dictionary<int, int> Threads(string prefix, char end)
     {
         var threads = new Dictionary<int, int>();
-        foreach (var folder in Directory.EnumerateDirectories(ProcPath("task")))
+        foreach (var folder in Tasks())
         {
             if (TryRead(Path.Combine(folder, "comm"))?.Trim() is not { } name || !name.StartsWith(prefix, StringComparison.Ordinal))
             {
@@ -119,6 +119,19 @@ public sealed class QemuProcess
         }
 
         return threads;
+    }
+
+    // Empty once the process has ended.
+    private string[] Tasks()
+    {
+        try
+        {
+            return Directory.GetDirectories(ProcPath("task"));
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            return [];
+        }
     }
 
     private string? StatusField(int threadId, string field) =>

@@ -14,9 +14,16 @@ public static class VMTopologyReader
     public static VMTopology Read(LibvirtDomain domain, string connectionUri, CpuSet hostCpus)
     {
         var state = domain.GetState();
-        var isRunning = state is not (DomainState.ShutOff or DomainState.Crashed or DomainState.NoState);
         var isPersistent = domain.IsPersistent;
-        using var runningXml = isRunning ? domain.GetXmlUtf8(DomainXmlFlags.None) : null;
+        using var asked = state is DomainState.ShutOff or DomainState.Crashed or DomainState.NoState ? null : domain.GetXmlUtf8(DomainXmlFlags.None);
+        var isRunning = asked is not null && IsOfRunning(asked.Span);
+        if (asked is not null && !isRunning)
+        {
+            // It has stopped in between, and libvirt has answered with its configuration.
+            state = DomainState.ShutOff;
+        }
+
+        var runningXml = isRunning ? asked : null;
         using var configuredXml = isPersistent || runningXml is null ? domain.GetXmlUtf8(DomainXmlFlags.Inactive) : null;
         var running = runningXml is null ? null : DomainXmlReader.Read(runningXml.Span);
         var configured = configuredXml is null ? null : DomainXmlReader.Read(configuredXml.Span);
@@ -39,6 +46,9 @@ public static class VMTopologyReader
                 : SettingComparer.Pending(DomainSettings.Read(runningXml.Span), DomainSettings.Read(configuredXml.Span), hostCpus),
         };
     }
+
+    // Only a running VM's document has an id.
+    private static bool IsOfRunning(ReadOnlySpan<byte> xml) => xml[..(xml.IndexOf((byte)'>') + 1)].IndexOf(" id='"u8) >= 0;
 
     // They were only just read, and nobody else has them yet.
     private static void Own(VMConfiguration? configuration, VMOwner vm)

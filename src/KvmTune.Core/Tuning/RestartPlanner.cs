@@ -32,7 +32,7 @@ internal static class RestartPlanner
             return Instead(obstacle);
         }
 
-        var forecast = SuspendForecast.Of(host, domain, running);
+        var forecast = SuspendForecast.Of(host, domain, running, measure: !options.WritesNothing);
         if (!forecast.HasRoom)
         {
             return Instead(string.Create(

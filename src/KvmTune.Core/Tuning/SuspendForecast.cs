@@ -18,7 +18,7 @@ public sealed record SuspendForecast
     // QEMU's end and start, as on the lab.
     private static readonly TimeSpan FixedPart = TimeSpan.FromSeconds(1.5);
 
-    // Where the folder's speed cannot be measured: from afar, or for a user who may not write there. An SSD has twice that.
+    // Where the folder's speed is not measured: from afar, with -WhatIf, or for a user who may not write there. An SSD has twice that.
     private const double AssumedBytesPerSecond = 200 * MiB;
 
     /// <summary>The memory that the guest has in use, at most, in bytes: what is written to the disk.</summary>
@@ -51,11 +51,15 @@ public sealed record SuspendForecast
         $"a pause of about {Math.Ceiling(Pause.TotalSeconds):0} s: {MemoryInUseBytes / MiB} MiB at {(IsMeasured ? null : "an assumed ")}{WriteBytesPerSecond / MiB:0} MiB/s");
 
     /// <summary>Foretells a suspend of a running VM.</summary>
+    /// <param name="host">The host.</param>
+    /// <param name="domain">The VM.</param>
+    /// <param name="running">Its running document.</param>
+    /// <param name="measure">Whether the disk may be written to, so that its speed is known.</param>
     /// <exception cref="LibvirtException">libvirt cannot be asked.</exception>
-    internal static SuspendForecast Of(HostConnection host, LibvirtDomain domain, DomainDocument running)
+    internal static SuspendForecast Of(HostConnection host, LibvirtDomain domain, DomainDocument running, bool measure)
     {
         var folder = host.IsLocalQemu ? FolderOf(host.Uri) : null;
-        var speed = folder is null ? null : SpeedOf(folder);
+        var speed = folder is null || !measure ? null : SpeedOf(folder);
         return new SuspendForecast
         {
             MemoryInUseBytes = MemoryInUse(domain, running),

@@ -211,7 +211,10 @@ public sealed class VMPlanner : IDisposable
         var live = facts.IsRunning && change.CanBeLive && change.Scope is not ChangeScope.Config;
         var config = facts.IsPersistent && change.Scope is not ChangeScope.Live;
 
-        var (running, persistent, edit) = Edits(change, snapshot, live, config);
+        var edits = Edits(change, snapshot, live, config);
+        var (running, persistent, edit) = edits;
+        // For the texts: a plan that is kept holds no second document, and makes the edits again where they are gone.
+        var made = new WeakReference<ChangeEdits>(edits);
         var hostCpus = HostReading.ReadCpus(Host);
         var configured = persistent is null ? [] : SettingComparer.Compare(persistent.Before.Settings, persistent.After.Settings);
         var differences = Differences(
@@ -230,7 +233,7 @@ public sealed class VMPlanner : IDisposable
             RequiresRestart = config && facts.IsRunning && !live && ((configured.Count > 0 && !change.IsReturn) || IsPending(snapshot.Running!, change, hostCpus.OnlineCpus)),
             Differences = differences,
             Findings = RuleCatalog.Judge(context),
-            Texts = new Lazy<PlanTexts>(() => TextsOf(change, Edits(change, snapshot, live, config), preparation)),
+            Texts = new Lazy<PlanTexts>(() => TextsOf(change, made.TryGetTarget(out var same) ? same : Edits(change, snapshot, live, config), preparation)),
             Preparation = preparation,
             // A return puts back what means the same, too, such as an attribute that libvirt fills in.
             HasChanges = differences.Count > 0 || (change.IsReturn && persistent is { IsReal: true }) || preparation is not null,
@@ -276,7 +279,6 @@ public sealed class VMPlanner : IDisposable
         }
     }
 
-    // The edits are made once more for the texts: a plan that is kept holds no second document.
     private static ChangeEdits Edits(VMChange change, VMSnapshot snapshot, bool live, bool config)
     {
         var running = live ? Edit(snapshot.Running!, change.ForRunning) : null;
@@ -319,11 +321,16 @@ public sealed class VMPlanner : IDisposable
         }
 
         var anew = Plan(plan.Change, now);
-        return anew.Differences.SequenceEqual(plan.Differences)
-            ? anew
-            : throw new KvmTuneException(
-                "ConcurrentEdit", KvmTuneErrorCategory.ResourceBusy,
-                $"'{plan.VMName}' was changed by somebody else since this was planned. Planned: {Describe(plan.Differences)}. Now it would be: {Describe(anew.Differences)}. Look at it with Get-VMTopology and plan again.");
+        if (anew.Differences.SequenceEqual(plan.Differences))
+        {
+            return anew;
+        }
+
+        // What forbids it now tells more: the VM was saved or stopped since, and nobody changed a setting.
+        RefuseErrors(anew);
+        throw new KvmTuneException(
+            "ConcurrentEdit", KvmTuneErrorCategory.ResourceBusy,
+            $"'{plan.VMName}' was changed by somebody else since this was planned. Planned: {Describe(plan.Differences)}. Now it would be: {Describe(anew.Differences)}. Look at it with Get-VMTopology and plan again.");
     }
 
     private static string Describe(IReadOnlyList<SettingDifference> differences) =>

@@ -16,6 +16,12 @@ public sealed record RestartOptions
     /// <summary>Whether a guest that does not shut down in that time is powered off. What it has not written is then lost.</summary>
     public bool AllowPowerOff { get; init; }
 
+    /// <summary>
+    /// Whether nothing may be written, as with <c>-WhatIf</c>: then the speed of the disk that a suspend writes to is assumed, and not measured
+    /// by writing.
+    /// </summary>
+    public bool WritesNothing { get; init; }
+
     /// <summary>Gets each step when it begins; null for none.</summary>
     public IProgress<RestartStep>? Progress { get; init; }
 }

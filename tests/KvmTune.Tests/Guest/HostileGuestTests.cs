@@ -5,6 +5,7 @@ using KvmTune.Guest;
 using KvmTune.Hosts;
 using KvmTune.Measurement.Workloads;
 using KvmTune.Tests.Measurement;
+using NSubstitute;
 using Xunit;
 
 namespace KvmTune.Tests.Guest;
@@ -98,6 +99,47 @@ public sealed class HostileGuestTests
     }
 
     [Fact]
+    public async Task Output_of_which_each_piece_comes_late_is_given_up_and_not_read_for_hours()
+    {
+        var time = new FastTime();
+        var questions = 0;
+        var agent = new ScriptedAgent
+        {
+            OnExec = (_, _) => 7,
+            OnStatus = _ =>
+            {
+                time.Pass(TimeSpan.FromSeconds(9));
+                return questions++ == 0 ? Exited("long 200000000 0 /tmp/x\n") : Exited(new string('x', 1024 * 1024));
+            },
+        };
+
+        var error = await Assert.ThrowsAsync<GuestChannelException>(() => new AgentChannel(agent, time).RunAsync(new GuestCommand("tool", []), CancellationToken.None));
+
+        Assert.Equal(GuestChannelReason.AgentCommandFailed, error.Reason);
+        Assert.Contains("was given up", error.Message, StringComparison.Ordinal);
+        Assert.InRange(time.Gone, TimeSpan.FromMinutes(1), TimeSpan.FromMinutes(5));
+    }
+
+    [Theory]
+    [InlineData("eth0; reboot")]
+    [InlineData("$(reboot)")]
+    [InlineData("`reboot`")]
+    [InlineData("--help")]
+    [InlineData("\\u001b[2J")]
+    [InlineData("eth012345678901234567890")]
+    public async Task A_name_that_a_guest_gives_its_interface_stands_in_no_command_that_a_person_is_to_run(string name)
+    {
+        var agent = Substitute.For<IAgentTransport>();
+        agent.VMName.Returns("db01");
+        agent.Send(default!, default).ReturnsForAnyArgs($$"""{"return":[{"name":"{{name}}","hardware-address":"52:54:00:00:00:01"}]}""");
+
+        var result = await new GuestNicQueues(new Refuses(), agent).SetAsync("52:54:00:00:00:01", 2, CancellationToken.None);
+
+        Assert.Contains("IF (the interface with the address 52:54:00:00:00:01)", Assert.Single(result.Notes), StringComparison.Ordinal);
+        Assert.DoesNotContain(name, result.Notes[0], StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task What_a_program_writes_is_kept_up_to_a_bound_and_read_to_its_end()
     {
         await using var process = HostProcess.Start("sh", ["-c", "head -c 5000000 /dev/zero | tr '\\0' x; echo done >&2"], mostOutput: 1000)!;
@@ -188,6 +230,17 @@ public sealed class HostileGuestTests
 
     private static string Exited(string output) =>
         $$"""{"exited": true, "exitcode": 0, "out-data": "{{Convert.ToBase64String(Encoding.UTF8.GetBytes(output))}}"}""";
+
+    private sealed class Refuses : IGuestChannel
+    {
+        public string Name => "Test";
+
+        public Task CheckAsync(CancellationToken cancellationToken) => throw new GuestChannelException(GuestChannelReason.GuestExecDisabled, "no");
+
+        public Task<GuestCommandResult> RunAsync(GuestCommand command, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+        public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+    }
 
     private sealed class Says(string output) : IGuestChannel
     {

@@ -84,7 +84,8 @@ public sealed class DirectIOProbeTests : IDisposable
     public void Damaged_headers_name_nothing_and_are_no_error()
     {
         var header = Qcow2("base.raw", "raw", dataFile: "data.raw");
-        Assert.Equal([("data.raw", "raw"), ("base.raw", "raw")], ImageChain.Named(header));
+        Assert.Equal([("data.raw", "raw"), ("base.raw", "raw")], ImageChain.Named(header, out var isWhole));
+        Assert.True(isWhole);
         var random = new Random(14);
         for (var round = 0; round < 2000; round++)
         {
@@ -94,9 +95,62 @@ public sealed class DirectIOProbeTests : IDisposable
                 damaged[random.Next(damaged.Length)] = (byte)random.Next(256);
             }
 
-            _ = ImageChain.Named(damaged.AsSpan(0, random.Next(damaged.Length + 1)));
+            _ = ImageChain.Named(damaged.AsSpan(0, random.Next(damaged.Length + 1)), out _);
         }
     }
+
+    [Theory]
+    [InlineData(8, new byte[] { 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF })]
+    [InlineData(8, new byte[] { 0, 0, 0, 0, 0, 0x10, 0, 0 })]
+    [InlineData(16, new byte[] { 0, 0, 3, 0xFF })]
+    [InlineData(16, new byte[] { 0, 0, 0, 0 })]
+    [InlineData(100, new byte[] { 0, 0, 0, 0 })]
+    [InlineData(100, new byte[] { 0xFF, 0xFF, 0xFF, 0xF0 })]
+    [InlineData(108, new byte[] { 0x7F, 0xFF, 0xFF, 0xFF })]
+    public void A_header_that_names_what_was_not_read_is_not_taken_for_the_end_of_a_chain(int at, byte[] bytes)
+    {
+        var header = Qcow2("base.raw", "raw", dataFile: "data.raw")[..1000];
+        bytes.CopyTo(header, at);
+
+        _ = ImageChain.Named(header, out var isWhole);
+
+        Assert.False(isWhole);
+        var probe = DirectIOProbe.OfDisk(new("file", Image("damaged.qcow2", header), "qcow2"), NoVolume);
+        Assert.NotEqual(true, probe.IsTaken);
+        Assert.Contains("damaged.qcow2", probe.Evidence, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("vmdk")]
+    [InlineData("qed")]
+    [InlineData("qcow2")]
+    public void A_format_whose_chain_is_not_known_is_said_to_be_so(string format)
+    {
+        var image = Image("image", new byte[4096]);
+
+        Assert.Contains("not probed: what lies behind", DirectIOProbe.OfDisk(new("file", image, format), NoVolume).Evidence, StringComparison.Ordinal);
+        Assert.DoesNotContain("not probed: what lies behind", DirectIOProbe.OfDisk(new("file", image, "vdi"), NoVolume).Evidence, StringComparison.Ordinal);
+    }
+
+    [SkippableFact]
+    public void A_name_goes_through_links_as_the_kernel_follows_them()
+    {
+        Skip.IfNot(OperatingSystem.IsLinux(), "Links are those of Linux.");
+        var far = Directory.CreateDirectory(Path.Combine(_folder.FullName, "far/away"));
+        File.CreateSymbolicLink(Path.Combine(_folder.FullName, "link"), far.FullName);
+        var image = Path.Combine(_folder.FullName, "link/top.qcow2");
+        File.WriteAllBytes(image, Qcow2("../base.raw", "raw"));
+        File.WriteAllBytes(Path.Combine(_folder.FullName, "far/base.raw"), new byte[4096]);
+
+        var chain = ImageChain.Of(image, "qcow2");
+
+        Assert.Equal(Path.Combine(_folder.FullName, "link/../base.raw"), chain.Files[1]);
+        Assert.True(ImageFile.IsImage(chain.Files[1]));
+    }
+
+    [Fact]
+    public void The_folder_of_a_device_that_is_not_there_says_nothing_of_it() =>
+        Assert.Null(DirectIOProbe.OfDisk(new("block", $"/dev/kvmtune-{Guid.NewGuid():N}", "raw"), NoVolume).IsTaken);
 
     [SkippableFact]
     public void What_is_no_file_is_not_opened()

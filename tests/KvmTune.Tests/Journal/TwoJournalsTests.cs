@@ -50,6 +50,59 @@ public sealed class TwoJournalsTests : IDisposable
     }
 
     [Fact]
+    public async Task Two_that_want_the_same_setting_otherwise_are_told_so_and_each_that_was_applied_began_where_the_one_before_ended()
+    {
+        using var otherHost = new HostConnection(_host.Uri);
+        using var first = _first.Open(wait: TimeSpan.FromMinutes(10));
+        using var second = _second.Open(wait: TimeSpan.FromMinutes(10));
+        string? now = null;
+        for (var round = 0; round < 60; round++)
+        {
+            var others = Modes.Where(mode => mode != now).ToArray();
+            using var start = new Barrier(2);
+            var results = await Task.WhenAll(
+                Task.Run(() => TryAsync(start, _host, first, others[0])),
+                Task.Run(() => TryAsync(start, otherHost, second, others[1])));
+
+            var applied = results.OfType<VMTuningResult>().Where(result => result.Outcome == TuningOutcome.Applied).Select(result => Assert.Single(result.Plan.Differences)).ToList();
+            Assert.NotEmpty(applied);
+            var began = Assert.Single(applied, difference => difference.Before == now);
+            var after = began.After;
+            if (applied.Count == 2)
+            {
+                after = Assert.Single(applied, difference => difference.Before == began.After).After;
+            }
+
+            now = DomainXmlReader.Read(_vm.GetXml(DomainXmlFlags.Inactive)).Disks[0].Cache;
+            Assert.Equal((round, after), (round, now));
+        }
+    }
+
+    [Fact]
+    public async Task A_change_that_one_takes_back_while_another_is_made_takes_nothing_of_that_along()
+    {
+        using var otherHost = new HostConnection(_host.Uri);
+        using var first = _first.Open(wait: TimeSpan.FromMinutes(10));
+        using var second = _second.Open(wait: TimeSpan.FromMinutes(10));
+        for (var round = 0; round < 60; round++)
+        {
+            var change = await Tuner(_host, first).ApplyAsync(Tuner(_host, first).Planner.Plan(Cache("vda", "none")), new ApplyOptions(), CancellationToken.None);
+            var mode = Modes[round % 3];
+            using var start = new Barrier(2);
+            await Task.WhenAll(
+                Task.Run(async () =>
+                {
+                    start.SignalAndWait();
+                    await new TuningUndo(first, _host, TimeProvider.System).UndoAsync(change.JournalId!.Value, new UndoOptions(), CancellationToken.None);
+                }),
+                Task.Run(() => ApplyAsync(start, otherHost, second, "vdb", mode)));
+
+            var disks = DomainXmlReader.Read(_vm.GetXml(DomainXmlFlags.Inactive)).Disks;
+            Assert.Equal((round, (string?)null, mode), (round, disks[0].Cache, disks[1].Cache));
+        }
+    }
+
+    [Fact]
     public async Task Who_comes_second_learns_which_process_holds_the_vm()
     {
         using var impatient = _second.Open(wait: TimeSpan.FromMilliseconds(50));
@@ -104,6 +157,20 @@ public sealed class TwoJournalsTests : IDisposable
         var tuner = Tuner(host, journal);
         start.SignalAndWait();
         await tuner.ApplyAsync(tuner.Planner.Plan(Cache(disk, mode)), new ApplyOptions(), CancellationToken.None);
+    }
+
+    private async Task<VMTuningResult?> TryAsync(Barrier start, HostConnection host, IChangeJournal journal, string mode)
+    {
+        var tuner = Tuner(host, journal);
+        start.SignalAndWait();
+        try
+        {
+            return await tuner.ApplyAsync(tuner.Planner.Plan(Cache("vda", mode)), new ApplyOptions(), CancellationToken.None);
+        }
+        catch (KvmTuneException exception) when (exception.ErrorId == "ConcurrentEdit")
+        {
+            return null;
+        }
     }
 
     private static DiskDriverChange Cache(string disk, string mode) => TuningChild.Cache(mode) with { Disk = disk };

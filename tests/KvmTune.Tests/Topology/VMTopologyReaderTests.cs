@@ -12,8 +12,10 @@ public sealed class VMTopologyReaderTests
     public async Task A_vm_that_starts_and_stops_meanwhile_is_read_every_time()
     {
         using var connection = LibvirtConnection.Open("test:///default", ConnectionAccess.ReadWrite);
-        using var domain = connection.DefineXml(
-            $"<domain type='test'><name>restless {Guid.NewGuid():N}</name><memory>1024</memory><vcpu>2</vcpu><os><type>hvm</type></os></domain>", validate: false);
+        var (name, id) = ($"restless {Guid.NewGuid():N}", Guid.NewGuid());
+        // It starts with a pin, and is configured without one while it runs: what has the pin runs, and nothing else does.
+        var (started, configured) = (Xml("<cputune><vcpupin vcpu='0' cpuset='0'/></cputune>"), Xml(""));
+        using var domain = connection.DefineXml(started, validate: false);
         using var ended = new CancellationTokenSource();
         // A thread: the pool's may all be taken by other tests until the readings are over.
         var restless = Task.Factory.StartNew(
@@ -21,7 +23,9 @@ public sealed class VMTopologyReaderTests
             {
                 while (!ended.IsCancellationRequested)
                 {
+                    connection.DefineXml(started, validate: false).Dispose();
                     domain.Start();
+                    connection.DefineXml(configured, validate: false).Dispose();
                     domain.Destroy();
                 }
             },
@@ -36,6 +40,8 @@ public sealed class VMTopologyReaderTests
             {
                 var topology = VMTopologyReader.Read(domain, "test:///default", CpuSet.Of([0, 1]));
                 Assert.Equal(2, topology.Vcpus.Count);
+                Assert.Equal(topology.State == VMState.Running, topology.Running is not null);
+                Assert.True(topology.Running is not { VcpuPins.Count: 0 }, "A configuration was taken for the running VM.");
                 seen.Add(topology.State == VMState.Running);
             }
 
@@ -47,5 +53,7 @@ public sealed class VMTopologyReaderTests
             await restless;
             domain.Undefine();
         }
+
+        string Xml(string pins) => $"<domain type='test'><name>{name}</name><uuid>{id}</uuid><memory>1024</memory><vcpu>2</vcpu><os><type>hvm</type></os>{pins}</domain>";
     }
 }

@@ -23,6 +23,7 @@ public sealed class CpuModelRuleTests
     private static readonly GuestCpuAbilities Amd = GuestCpuAbilities.Parse(Capabilities, out _) with
     {
         Features = new HashSet<string>(StringComparer.Ordinal) { "topoext", "sse2", "pdpe1gb" },
+        KnowsFeature = static name => name != "nonsense",
     };
 
     [Fact]
@@ -57,8 +58,23 @@ public sealed class CpuModelRuleTests
         Scene(Model("EPYC", "toopext")).Breaks(CpuModelRules.CpuFeatureIsUsable, "'toopext'", "topoext");
         Scene(Model("EPYC", "topoext")).Keeps(CpuModelRules.CpuFeatureIsUsable);
         Scene(Model("EPYC")).IsSilent(CpuModelRules.CpuFeatureIsUsable);
+        Scene(Without("avx512f")).Keeps(CpuModelRules.CpuFeatureIsUsable);
+        Scene(Without("nonsense")).Breaks(CpuModelRules.CpuFeatureIsUsable, "libvirt knows no CPU feature 'nonsense'");
+        new RuleScene { Change = Without("nonsense"), Xml = Xml(), GuestCpus = Amd with { KnowsFeature = _ => null } }.Keeps(CpuModelRules.CpuFeatureIsUsable);
+        new RuleScene { Change = Without("nonsense"), Xml = Xml(), GuestCpus = Amd with { Features = null } }.IsSilent(CpuModelRules.CpuFeatureIsUsable);
         Scene(Change([CpuModelChange.OfFeature("sse2", "require")])).Breaks(CpuModelRules.CpuFeatureNeedsModel, "-Model");
         Scene(Model("EPYC", "sse2")).Keeps(CpuModelRules.CpuFeatureNeedsModel);
+    }
+
+    [Theory]
+    [InlineData("Host-Passthrough", "host-passthrough", "none")]
+    [InlineData("HOST-MODEL", "host-model", "partial")]
+    [InlineData("Maximum", "maximum", "none")]
+    public void A_mode_is_one_however_it_is_written(string written, string mode, string check)
+    {
+        var values = CpuModelChange.OfModel(written).ToDictionary(value => value.Path.ToString(), value => value.Value, StringComparer.Ordinal);
+        Assert.Equal<(string?, string?, string?)>((mode, check, null), (values["cpu/@mode"], values["cpu/@check"], values["cpu/model"]));
+        Assert.Equal(CpuModelChange.OfModel(mode), CpuModelChange.OfModel(written));
     }
 
     [Theory]
@@ -120,6 +136,8 @@ public sealed class CpuModelRuleTests
 
     private static CpuModelChange Model(string model, params string[] features) =>
         Change([.. CpuModelChange.OfModel(model), .. features.Select(feature => CpuModelChange.OfFeature(feature, "require"))]);
+
+    private static CpuModelChange Without(string feature) => Change([.. CpuModelChange.OfModel("EPYC"), CpuModelChange.OfFeature(feature, "disable")]);
 
     private static CpuModelChange Change(IReadOnlyList<SettingValue> values) => new()
     {

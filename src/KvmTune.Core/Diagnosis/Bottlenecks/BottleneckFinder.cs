@@ -57,24 +57,32 @@ public sealed class BottleneckFinder(TimeProvider time)
         ArgumentNullException.ThrowIfNull(host);
         ArgumentNullException.ThrowIfNull(domains);
         ArgumentNullException.ThrowIfNull(options);
-        var running = domains.Where(domain => domain.IsActive).ToList();
+        var configurations = new Dictionary<Guid, VMConfiguration>();
+        foreach (var domain in domains)
+        {
+            if (Configuration(domain) is { } configuration)
+            {
+                configurations[domain.Id] = configuration;
+            }
+        }
+
+        var running = domains.Where(domain => configurations.ContainsKey(domain.Id)).ToList();
         if (running.Count == 0)
         {
             return [];
         }
 
-        var configurations = running.ToDictionary(domain => domain.Id, Configuration);
         var observer = new HostObserver(host, time, KernelCounters.OfHostAndVMs);
         var label = running.Count == 1 ? running[0].Name : $"{running.Count} VMs";
         progress?.Report(new MeasurementProgress(label, "first reading", 0, options.Interval));
 
         // The guest's readings are outside the host's: what asking costs is not in the host's counters.
-        var guestsBefore = await AskGuestsAsync(host, running, configurations, options, cancellationToken);
+        var guestsBefore = await AskGuestsAsync(host, running, configurations, null, options, cancellationToken);
         var startedAt = time.GetUtcNow();
         var before = await Task.Run(() => observer.Read(running), cancellationToken);
         await WaitAsync(label, options.Interval, progress, cancellationToken);
         var after = await Task.Run(() => observer.Read(running), cancellationToken);
-        var guestsAfter = await AskGuestsAsync(host, running, configurations, options, cancellationToken);
+        var guestsAfter = await AskGuestsAsync(host, running, configurations, guestsBefore, options, cancellationToken);
 
         var nodes = NodesOf(host);
         var online = HostReading.OnlineCpus(host);
@@ -114,10 +122,23 @@ public sealed class BottleneckFinder(TimeProvider time)
         return result;
     }
 
-    private static VMConfiguration Configuration(LibvirtDomain domain)
+    // Null for a VM that has ended, the transient one too that is gone with it: the others are still watched.
+    private static VMConfiguration? Configuration(LibvirtDomain domain)
     {
-        using var xml = domain.GetXmlUtf8(DomainXmlFlags.None);
-        return DomainXmlReader.Read(xml.Span);
+        try
+        {
+            if (!domain.IsActive)
+            {
+                return null;
+            }
+
+            using var xml = domain.GetXmlUtf8(DomainXmlFlags.None);
+            return DomainXmlReader.Read(xml.Span);
+        }
+        catch (LibvirtException exception) when (exception.ErrorCode == LibvirtErrorCode.NoDomain)
+        {
+            return null;
+        }
     }
 
     private static Dictionary<int, int> NodesOf(HostConnection host) =>
@@ -134,10 +155,13 @@ public sealed class BottleneckFinder(TimeProvider time)
     }
 
     private async Task<IReadOnlyDictionary<Guid, GuestAnswer>> AskGuestsAsync(
-        HostConnection host, List<LibvirtDomain> domains, Dictionary<Guid, VMConfiguration> configurations, BottleneckOptions options,
-        CancellationToken cancellationToken)
+        HostConnection host, List<LibvirtDomain> domains, Dictionary<Guid, VMConfiguration> configurations, IReadOnlyDictionary<Guid, GuestAnswer>? before,
+        BottleneckOptions options, CancellationToken cancellationToken)
     {
-        var answers = await Task.WhenAll(domains.Select(async domain => (domain.Id, Answer: !options.AsksGuests
+        // A guest that gave no counters at the beginning is not waited for again: there would be nothing to compare with.
+        var answers = await Task.WhenAll(domains.Select(async domain => (domain.Id, Answer: before?[domain.Id] is { Reading: null } none
+            ? none
+            : !options.AsksGuests
             ? GuestAnswer.Unknown("it was not asked")
             : !configurations[domain.Id].HasGuestAgentChannel
                 ? GuestAnswer.Unknown("the VM has no channel for a guest agent")

@@ -10,6 +10,7 @@ namespace KvmTune.Tuning.Changes;
 public sealed record CpuModelChange : VMChange
 {
     private static readonly Setting[] CpuSettings = [.. SettingCatalog.All.Where(setting => setting.Elements[0].Name == "cpu")];
+    private static readonly string[] Modes = ["host-passthrough", "host-model", "maximum"];
     private static readonly SettingPath Cpu = SettingPath.Of(new SettingElement("cpu"));
     private static readonly SettingPath Model = Cpu.Child("model");
     private static readonly SettingPath TopologyPath = Cpu.Child("topology");
@@ -55,16 +56,17 @@ public sealed record CpuModelChange : VMChange
 
     /// <summary>
     /// The settings of a CPU mode: host-passthrough, host-model, maximum, or a named model. They are written as libvirt itself
-    /// completes them (libvirt 9.0 virDomainDefPostParse), so that what is read back is what was asked for.
+    /// completes them (libvirt 9.0 virDomainDefPostParse), so that what is read back is what was asked for. A mode may be written in capitals.
     /// </summary>
     public static IReadOnlyList<SettingValue> OfModel(string modeOrModel)
     {
-        var isMode = modeOrModel is "host-passthrough" or "host-model" or "maximum";
+        var mode = Modes.FirstOrDefault(mode => mode.Equals(modeOrModel, StringComparison.OrdinalIgnoreCase));
+        var isMode = mode is not null;
         return
         [
-            new(Cpu.At("mode"), isMode ? modeOrModel : "custom"),
+            new(Cpu.At("mode"), mode ?? "custom"),
             new(Cpu.At("match"), isMode ? null : "exact"),
-            new(Cpu.At("check"), modeOrModel is "host-passthrough" or "maximum" ? "none" : "partial"),
+            new(Cpu.At("check"), mode is "host-passthrough" or "maximum" ? "none" : "partial"),
             new(Model.At("fallback"), isMode ? null : "allow"),
             new(Model.At("vendor_id"), null),
             new(Model, isMode ? null : modeOrModel),

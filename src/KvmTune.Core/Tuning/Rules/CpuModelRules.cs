@@ -30,23 +30,27 @@ public static class CpuModelRules
                 _ => RuleCheck.Kept($"the host supports the mode {mode}"),
             });
 
-    /// <summary>A feature must be one that the host can give.</summary>
+    /// <summary>A feature must be one that the host can give, or that libvirt at least knows where it is taken away.</summary>
     public static TuningRule CpuFeatureIsUsable { get; } = new(
         nameof(CpuFeatureIsUsable), TuningArea.Cpu, RuleSeverity.Error,
-        "A VM that requires a CPU feature which the host does not have does not start.",
-        "libvirt formatdomain, CPU feature; libvirt formatdomaincaps",
+        "A VM that requires a CPU feature which the host does not have does not start, nor does one that names a feature which libvirt does not know.",
+        "libvirt formatdomain, CPU feature; libvirt formatdomaincaps; tried on libvirt 9.0.0",
         static context =>
         {
-            if (context.Change is not CpuModelChange || context.After.Cpu.Features.Count == 0 || context.GuestCpus is not { Features: { } known })
+            if (context.Change is not CpuModelChange || context.After.Cpu.Features.Count == 0 || context.GuestCpus is not { Features: { } known } host)
             {
                 return null;
             }
 
             var required = context.After.Cpu.Features.Where(feature => feature.Value is "require").Select(feature => feature.Key).ToList();
+            var unknown = context.After.Cpu.Features.Keys.Except(required, StringComparer.Ordinal).Where(feature => host.KnowsFeature(feature) == false).ToList();
             return RuleCheck.BrokenBy(
-                [.. required.Where(feature => !known.Contains(feature)).Select(feature => $"this host cannot give the CPU feature '{feature}'")],
-                $"the host can give {string.Join(", ", required)}",
-                $"Leave it out, or use one of: {Few(known, required.Find(feature => !known.Contains(feature)) ?? string.Empty)}.");
+                [
+                    .. required.Where(feature => !known.Contains(feature)).Select(feature => $"this host cannot give the CPU feature '{feature}'"),
+                    .. unknown.Select(feature => $"libvirt knows no CPU feature '{feature}'"),
+                ],
+                required.Count > 0 ? $"the host can give {string.Join(", ", required)}" : $"libvirt knows {string.Join(", ", context.After.Cpu.Features.Keys)}",
+                $"Leave it out, or use one of: {Few(known, required.Find(feature => !known.Contains(feature)) ?? unknown.FirstOrDefault() ?? string.Empty)}.");
         });
 
     /// <summary>A feature needs a mode or model that it is added to.</summary>

@@ -44,7 +44,7 @@ public static class ScopeRules
         "virsh manual, managedsave; libvirt 9.0 qemuDomainObjStart; tried on libvirt 9.0.0",
         static context => !context.VM.HasManagedSave
             ? null
-            : RuleCheck.Broken($"The state of '{context.After.Name}' is saved (managed save), and its next start resumes it with the saved configuration: this change would not be in force. Start the VM and let its guest shut down (Restart-VMDomain, then virsh shutdown {context.After.Name}), and make the change then; or discard the saved state with virsh managedsave-remove {context.After.Name}, which loses all that the guest had in memory, like a power cut."));
+            : RuleCheck.Broken($"The state of '{context.After.Name}' is saved (managed save), and its next start resumes it with the saved configuration: this change would not be in force. Start the VM and let its guest shut down (Restart-VMDomain, then virsh shutdown {VirshName(context)}), and make the change then; or discard the saved state with virsh managedsave-remove {VirshName(context)}, which loses all that the guest had in memory, like a power cut."));
 
     /// <summary>What a manager owns it writes again.</summary>
     public static TuningRule ManagerOverwritesChange { get; } = new(
@@ -57,4 +57,7 @@ public static class ScopeRules
 
     /// <summary>All rules of this file.</summary>
     public static IReadOnlyList<TuningRule> All { get; } = [LiveNeedsRunningVM, ConfigNeedsPersistentVM, ChangeIsNotLive, SavedStateHidesChange, ManagerOverwritesChange];
+
+    private static string VirshName(RuleContext context) =>
+        VirshText.Quote(context.After.Id is { } id ? VirshText.Domain(context.After.Name, id) : context.After.Name);
 }
