@@ -38,9 +38,11 @@ apt_install() {
     "${apt[@]}" update </dev/null >&2 && "${apt[@]}" install -y --no-install-recommends "$@" </dev/null >&2
 }
 
-# npm bundles the page that Export-VMTuningReport writes, for those who change it. Asked for by command: Node.js's own package for Debian has npm in it.
+has_npm() { command -v npm >/dev/null; }
+
+# npm bundles the page that Export-VMTuningReport writes, for those who change it: only './bootstrap.sh report' installs it.
 need_npm() {
-    if command -v npm >/dev/null; then return; fi
+    if has_npm; then return; fi
     say 'Installing Node.js and npm, by which the page of reports is bundled'
     if ! apt_install nodejs npm; then
         echo "bootstrap.sh: Node.js 18 or newer with npm is needed on the PATH (https://nodejs.org), and apt could not bring it." >&2
@@ -57,7 +59,7 @@ find_chromium() {
 
 # Reports are checked by axe-core where npm is at hand. Done before the lab is up: that is when the network is needed.
 find_axe() {
-    if ! command -v npm >/dev/null || [ -e src/KvmTune.Report/node_modules/axe-core ]; then return; fi
+    if ! has_npm || [ -e src/KvmTune.Report/node_modules/axe-core ]; then return; fi
     (cd src/KvmTune.Report && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null) ||
         loudly 'npm could not bring axe-core: NO REPORT IS CHECKED FOR ITS ACCESSIBILITY BY THE TESTS.'
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes the picture of the README: the report of the recorded experiments (journal.db beside this file), in the module as it is built in
-# out/KvmTune, by headless Chromium without a network. Needs pwsh and chromium.
+# out/KvmTune, by headless Chromium without a network; its height ends below a chart. Needs pwsh and chromium.
 #   samples/report/make-image.sh [light|dark] [FILE]     docs/images/report.png by default
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -19,6 +19,6 @@ colours=()
 if [ "$scheme" = dark ]; then colours=(--blink-settings=preferredColorScheme=0); fi
 mkdir -p "$(dirname "$picture")"
 chromium --headless --no-sandbox --disable-gpu --disable-dev-shm-usage --hide-scrollbars --user-data-dir="$folder/profile" \
-    --host-resolver-rules='MAP * ~NOTFOUND' --virtual-time-budget=5000 --window-size="${WINDOW:-1000,2500}" "${colours[@]}" \
+    --host-resolver-rules='MAP * ~NOTFOUND' --virtual-time-budget=5000 --window-size="${WINDOW:-1000,2466}" "${colours[@]}" \
     --screenshot="$picture" "file://$folder/report.html${FRAGMENT:-}" 2>/dev/null
 echo "$picture"

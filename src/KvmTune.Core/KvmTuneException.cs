@@ -65,4 +65,11 @@ public class KvmTuneException : Exception
 
     /// <summary>The kind of failure.</summary>
     public KvmTuneErrorCategory Category { get; }
+
+    /// <summary>Somebody else's message as a sentence: libvirt's and the guest agent's have no full stop, and more text follows them.</summary>
+    internal static string Sentence(string message)
+    {
+        var text = message.TrimEnd();
+        return text.EndsWith('?') || text.EndsWith('!') ? text : $"{text.TrimEnd('.', ' ')}.";
+    }
 }

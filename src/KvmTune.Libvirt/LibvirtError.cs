@@ -10,7 +10,7 @@ namespace KvmTune.Libvirt;
 /// </summary>
 internal static unsafe partial class LibvirtError
 {
-    /// <summary>Is told the name of every function that is called on this thread: for tests that count them. Null for nobody.</summary>
+    /// <summary>Gets the name of every libvirt function that is called on this thread, for tests that count them; null for none.</summary>
     [ThreadStatic]
     internal static Action<string>? Watcher;
 

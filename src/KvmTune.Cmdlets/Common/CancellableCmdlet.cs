@@ -25,7 +25,7 @@ public abstract class CancellableCmdlet : PSCmdlet, IDisposable
         GC.SuppressFinalize(this);
     }
 
-    /// <summary>As PowerShell's own, but where nobody can be asked the error says what to say.</summary>
+    /// <summary>As PowerShell's own, but where nobody can be asked the error names -Confirm:$false.</summary>
     /// <exception cref="KvmTuneException">Nobody can be asked (<c>NobodyToAsk</c>).</exception>
     protected internal new bool ShouldProcess(string target, string action) => Ask(
         () => base.ShouldProcess(TerminalText.Line(target), TerminalText.Line(action)), cause => NobodyToAsk($"{action}: {target}", cause), AsksToConfirm);
@@ -157,7 +157,7 @@ public abstract class CancellableCmdlet : PSCmdlet, IDisposable
         }
     }
 
-    // A pipeline that is stopped takes no warning any more, but what became of the VM is to be known: it goes to the host by itself.
+    // A stopped pipeline takes no warning any more, but the user must know the state of the VM: the text goes straight to the host.
     private void ShowAfterStop(string text)
     {
         try

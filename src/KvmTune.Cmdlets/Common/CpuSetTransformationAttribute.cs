@@ -1,4 +1,4 @@
-// Lets a parameter take host CPUs as 2, '2-3,^8' or 2,3.
+// Lets a parameter take host CPUs or NUMA nodes as 2, '2-3,^8' or 2,3.
 using System.Globalization;
 using System.Management.Automation;
 using KvmTune.Topology;
@@ -17,7 +17,7 @@ internal sealed class CpuSetTransformationAttribute : ArgumentTransformationAttr
     {
         CpuSet set => set,
         object[] several => CpuSet.Parse(string.Join(',', several.Select(ToCpuSet))),
-        null => throw new FormatException("A list of host CPUs is needed, for example 2 or 0-3,^1."),
+        null => throw new FormatException("A list of numbers is needed, for example 2 or 0-3,^1."),
         var other => CpuSet.Parse(Convert.ToString(other, CultureInfo.InvariantCulture)!),
     };
 

@@ -6,7 +6,7 @@ using KvmTune.Topology;
 namespace KvmTune.Cmdlets.Common;
 
 /// <summary>
-/// Tells a wish from a state. A row of a CSV file says what is wished for; a part of a VM (a disk of Get-VMTopology) has properties of the
+/// Separates requests from present values. A row of a CSV file is a request; a part of a VM (a disk of Get-VMTopology) has properties of the
 /// same names that say how it is, and is taken for its name only. An empty cell says nothing.
 /// </summary>
 internal sealed class PipedSettings
@@ -14,7 +14,7 @@ internal sealed class PipedSettings
     private readonly List<(PropertyInfo Property, object? Default)> _open;
     private readonly PSCmdlet _cmdlet;
 
-    /// <summary>Make it before the first object comes: parameters that are bound by then were on the command line.</summary>
+    /// <summary>Create it before the first object comes: parameters that are bound then were on the command line.</summary>
     public PipedSettings(PSCmdlet cmdlet)
     {
         _cmdlet = cmdlet;

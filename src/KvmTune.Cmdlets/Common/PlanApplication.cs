@@ -173,8 +173,8 @@ internal static class PlanApplication
     private static string Sentence(string evidence) => evidence.EndsWith('.') ? evidence : $"{evidence}.";
 
     private static string AlreadyThere(VMTuningPlan plan) => plan.RequiresRestart
-        ? $"{plan.VMName}: {plan.Title} is configured already, and comes into force with a restart of the VM (-Restart)."
-        : $"{plan.VMName}: nothing to do: {plan.Title} is set already.";
+        ? $"{plan.VMName}: configured already, in force only after a restart of the VM (-Restart): {plan.Title}."
+        : $"{plan.VMName}: nothing to do, the VM already has this setting: {plan.Title}.";
 
     /// <summary>A plan as a question.</summary>
     public static string Question(VMTuningPlan plan, RestartWay? way) => $"{plan.VMName}: {plan.Title}{And(way)}?";

@@ -21,7 +21,7 @@ internal sealed class PlanCollector
         Ambient.Value = collector;
         try
         {
-            // A plan that was made elsewhere, by a finding for example, is handed in by being written out.
+            // A plan that was made elsewhere, by a finding for example, is collected where the block writes it out.
             foreach (var plan in action().OfType<VMTuningPlan>())
             {
                 collector.Add(plan);

@@ -1,4 +1,4 @@
-// Get-VMTuningHistory: what was changed, when, by whom, what was measured on each side, and what came of it.
+// Get-VMTuningHistory: what was changed, when, by whom, what was measured on each side, and the outcome.
 using System.Management.Automation;
 using KvmTune.Cmdlets.Common;
 using KvmTune.Cmdlets.Completion;
@@ -70,7 +70,7 @@ public sealed class GetVMTuningHistoryCommand : CancellableCmdlet
 
         foreach (var unknown in VMName.Where(vm => !WildcardPattern.ContainsWildcardCharacters(vm.Name) && !entries.Exists(entry => vm.Means(entry.VMName, entry.VMId))))
         {
-            WriteVerbose($"There is no such entry of '{unknown.Name}'.");
+            WriteVerbose($"The journal has no such entry of '{unknown.Name}'.");
         }
 
         foreach (var unknown in Id.Where(id => !entries.Exists(entry => entry.Id == id) && !unreadable.Exists(entry => entry.Id == id)))
@@ -78,7 +78,7 @@ public sealed class GetVMTuningHistoryCommand : CancellableCmdlet
             WriteError(ErrorRecords.Make(
                 new KvmTuneException(
                     "JournalEntryNotFound", KvmTuneErrorCategory.ObjectNotFound,
-                    FormattableString.Invariant($"The journal in {Journals.Current.Folder} has no such entry {unknown}.")),
+                    FormattableString.Invariant($"The journal in {Journals.Current.Folder} has no entry {unknown}.")),
                 unknown));
         }
     });

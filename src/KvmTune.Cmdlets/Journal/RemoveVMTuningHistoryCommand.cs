@@ -62,9 +62,9 @@ public sealed class RemoveVMTuningHistoryCommand : VMCmdlet
         var count = Journals.Current.CountOlder(OlderThan, vmId);
         if (count.IsNone)
         {
-            WriteVerbose($"There is nothing of {what} older than {OlderThan.ToLocalTime():g}.");
+            WriteVerbose($"There is nothing of {what} older than {Formatting.Moment(OlderThan)}.");
         }
-        else if (ShouldProcess(what, $"forget {count}, older than {OlderThan.ToLocalTime():g}; they cannot be undone any more"))
+        else if (ShouldProcess(what, $"forget {count}, older than {Formatting.Moment(OlderThan)}; they cannot be undone any more"))
         {
             WriteVerbose($"{what}: {Journals.Current.Remove(OlderThan, vmId)} removed.");
         }

@@ -49,7 +49,7 @@ public sealed class UndoVMTuningCommand : TuningCmdlet
     [ArgumentCompleter(typeof(VMNameCompleter))]
     public VMReference[] VMName { get; set; } = [];
 
-    /// <summary>Takes back the last change of the VM that still stands. Said again, the one before it.</summary>
+    /// <summary>Takes back the last change of the VM that still stands. Repeated, the one before it.</summary>
     [Parameter(ParameterSetName = ByVM)]
     public SwitchParameter Last { get; set; }
 
@@ -60,7 +60,7 @@ public sealed class UndoVMTuningCommand : TuningCmdlet
     /// <inheritdoc/>
     protected override void BeginProcessing()
     {
-        // Which change is meant is never guessed, and never asked for in a form that says nothing.
+        // A change is never guessed, and PowerShell's prompt for a mandatory parameter would not show the choices.
         if (ParameterSetName == ByVM && !Last)
         {
             ThrowTerminatingError(ErrorRecords.Make(
@@ -201,7 +201,7 @@ public sealed class UndoVMTuningCommand : TuningCmdlet
         PlanApplication.Show(this, plan);
         foreach (var risk in plan.Confirmations)
         {
-            // The way back is not barred by a question; what the VM goes back to is said.
+            // An undo is not held up by a question; a warning says what the VM goes back to.
             WriteWarning($"{plan.VMName}: {risk.Evidence} ({risk.RuleId})");
         }
 

@@ -59,7 +59,8 @@ public sealed class SetHugePagePoolCommand : CancellableCmdlet
         var persistence = Persist ? PersistenceOn(host) : null;
         var pools = new HugePagePools(host);
         var plan = pools.Plan(new HugePagePoolRequest(PageSize, Count, Node));
-        foreach (var warning in plan.Warnings)
+        // -WhatIf shows the warnings with the plan.
+        foreach (var warning in IsWhatIf ? [] : plan.Warnings)
         {
             WriteWarning($"{host.Uri}: {warning}");
         }
@@ -69,7 +70,7 @@ public sealed class SetHugePagePoolCommand : CancellableCmdlet
             return;
         }
 
-        WriteVerbose($"{host.Uri}: {(plan.HasChanges ? $"the same with virsh:\n{plan.VirshCommand}" : $"nothing to do: {plan.Title} is the present size.")}");
+        WriteVerbose($"{host.Uri}: {(plan.HasChanges ? $"the same with virsh:\n{plan.VirshCommand}" : $"nothing to do, the pool already has this size: {plan.Title}.")}");
         if (!PoolPersistence.IsPossible(PageSize))
         {
             persistence = null;

@@ -100,7 +100,8 @@ public sealed class ExportVMTuningReportCommand : CancellableCmdlet
         }
 
         _written.Add(path);
-        WriteObject(new FileInfo(path));
+        // As Get-Item gives it, so that its table has the mode and the owner.
+        WriteObject(InvokeProvider.Item.Get([path], force: true, literalPath: true), enumerateCollection: true);
     }
 
     private static string FileName(string vm)

@@ -113,7 +113,7 @@ public sealed class SerializationTypes : IModuleAssemblyInitializer
 
         public IEnumerable<TypeData> Data()
         {
-            // A moment or a word of ours comes back as something that cannot be sorted or compared: those are in the document only.
+            // A date or an enum comes back as something that cannot be sorted or compared, so those are in the document only.
             string[] kept = ["VMName", "VMId", "ConnectionUri", .. Readable.Where(IsPlain), .. Parts, DocumentName, ComputerName];
             var living = new TypeData(Type.FullName!)
             {
@@ -132,7 +132,7 @@ public sealed class SerializationTypes : IModuleAssemblyInitializer
             living.Members.Add(DocumentName, new CodePropertyData(DocumentName, Getter, null) { IsHidden = true });
 
             // A remote session does not make living objects of what it brings (its type table is not this session's). Whatever was not
-            // sent beside the document is taken out of it when somebody asks.
+            // sent beside the document is read from it when it is asked for.
             var serialized = new TypeData(Name) { TargetTypeForDeserialization = Type };
             foreach (var name in Type.GetProperties().Select(property => property.Name).Except(kept.Except(Parts, StringComparer.Ordinal), StringComparer.Ordinal))
             {

@@ -32,7 +32,10 @@ public sealed class RestartVMDomainCommand : RestartingCmdlet
         PlanCollector.Refuse("Restart-VMDomain");
         var restart = new DomainRestart(vm.Host, vm.Domain, TimeProvider.System);
         var way = restart.WayOf(RestartOptions);
-        if (!ShouldProcess($"{vm.Domain.Name} on {vm.Host.Uri}", way.By == RestartBy.Suspend ? $"suspend and resume: {way.Description}" : way.Reason is { } why ? $"shut down and start ({why})" : "shut down and start"))
+        var action = way.By == RestartBy.Suspend ? $"suspend and resume: {way.Description}"
+            : !vm.Domain.IsActive ? "start"
+            : way.Reason is { } why ? $"shut down and start ({why})" : "shut down and start";
+        if (!ShouldProcess($"{vm.Domain.Name} on {vm.Host.Uri}", action))
         {
             return;
         }

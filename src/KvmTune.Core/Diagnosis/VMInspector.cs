@@ -122,7 +122,7 @@ public sealed class VMInspector(HostConnection host, TimeProvider time)
         }
     }
 
-    // libvirt tells it only to who may change VMs.
+    // libvirt answers this only on a writable connection.
     private GuestCpuAbilities? GuestCpus(VMConfiguration vm)
     {
         var kind = (vm.Architecture, vm.Machine, vm.DomainType);

@@ -53,7 +53,7 @@ public sealed record VMTuningFinding
     /// <summary>A fixed PascalCase word that scripts can rely on. Where a rule of changes says the same, it is the rule's.</summary>
     public required string Id { get; init; }
 
-    /// <summary>The part of the VM that it speaks of, for example <c>disk vdb</c>.</summary>
+    /// <summary>The part of the VM that it is about, for example <c>disk vdb</c>.</summary>
     public required string Subject { get; init; }
 
     /// <summary>The values that it rests on, with their sources.</summary>

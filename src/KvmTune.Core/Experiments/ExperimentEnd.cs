@@ -28,13 +28,13 @@ internal static class ExperimentEnd
         CancellationToken cancellationToken)
     {
         var isCanceled = cause is OperationCanceledException && cancellationToken.IsCancellationRequested;
-        var message = isCanceled ? $"The experiment on '{target.VMName}' was cancelled." : cause.Message;
+        var message = isCanceled ? $"The experiment on '{target.VMName}' was cancelled." : KvmTuneException.Sentence(cause.Message);
         var inGuest = left is null ? null : " " + TerminalText.Of(left);
         if (failure is not null)
         {
             return new ExperimentInterruptedException(
                 ExperimentInterruptedException.UndoFailed, KvmTuneErrorCategory.InvalidResult,
-                $"{message} '{subject.Title}' could not be taken back completely from '{target.VMName}': {failure.Message} Look at it with Get-VMTopology, and take it back with Undo-VMTuning.{inGuest}",
+                $"{message} '{subject.Title}' could not be taken back completely from '{target.VMName}': {KvmTuneException.Sentence(failure.Message)} Look at it with Get-VMTopology, and take it back with Undo-VMTuning.{inGuest}",
                 partial, isUndone: false, new AggregateException(cause, failure));
         }
 

@@ -56,7 +56,7 @@ internal sealed class ExperimentPace(
     /// <summary>How long it is likely to take to leave the VM in the state that will be decided, at worst.</summary>
     public TimeSpan SettlingTime => _switch.Value;
 
-    /// <summary>Tells what begins now.</summary>
+    /// <summary>Reports what begins now.</summary>
     /// <param name="activity">What it is.</param>
     /// <param name="remaining">How long the experiment is likely to take from here.</param>
     public void Report(string activity, TimeSpan remaining)

@@ -86,7 +86,7 @@ internal sealed class ExperimentSchedule
     /// <summary>Pairs, or counted runs a side, that are made at most.</summary>
     public int MostValues => Design == ExperimentDesign.Pairs ? Looks.Looks[^1].Pairs : _blocks.Where(block => block.Units[0].IsCandidate).Sum(block => block.Units[0].Runs);
 
-    /// <summary>The design that the comparison goes by.</summary>
+    /// <summary>The design that the comparison uses.</summary>
     public ComparisonDesign ComparisonDesign => Design switch
     {
         ExperimentDesign.Pairs => ComparisonDesign.Pairs,
@@ -109,7 +109,7 @@ internal sealed class ExperimentSchedule
             return Checked(new(options.Design, needsRestart, options.Runs, seed, isResumed));
         }
 
-        // Sixteen boots are dear, but fewer show nothing: they are left out only where a time limit leaves no time for them.
+        // Sixteen boots take long, but fewer show nothing: they are left out only where a time limit leaves no time for them.
         var pairs = new ExperimentSchedule(ExperimentDesign.Pairs, needsRestart, options.Runs, seed, isResumed);
         return needsRestart && options.TimeLimit is { } limit && timeOf(pairs, pairs.Looks.Looks[0].Pairs) > limit
             ? Checked(new(ExperimentDesign.Blocks, needsRestart, options.Runs, seed, isResumed))

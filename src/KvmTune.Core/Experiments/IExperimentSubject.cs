@@ -1,4 +1,4 @@
-// What an experiment does to a VM. The real one goes by the path of changes; tests put their own in its place.
+// What an experiment does to a VM. The real one uses the path of changes; tests have one of their own.
 using KvmTune.Tuning;
 
 namespace KvmTune.Experiments;

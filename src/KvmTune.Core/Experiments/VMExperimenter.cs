@@ -37,7 +37,7 @@ public sealed class VMExperimenter(HostConnection host, VMTuner tuner, IMeasurem
     /// <param name="plans">The change.</param>
     /// <param name="workload">What loads the guest.</param>
     /// <param name="options">How.</param>
-    /// <param name="last">The last measurement of that workload on the VM, whose noise tells what can be shown; null for a typical noise.</param>
+    /// <param name="last">The last measurement of that workload on the VM, whose noise decides what can be shown; null for a typical noise.</param>
     /// <exception cref="KvmTuneException">It would be refused, for the reasons that <see cref="RunAsync"/> names.</exception>
     /// <exception cref="ArgumentException">A setting makes no sense.</exception>
     public ExperimentOutline Outline(

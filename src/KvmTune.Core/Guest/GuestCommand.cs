@@ -1,4 +1,4 @@
-// One program to be run in a guest, and what came of it. Arguments are a list and stay one: no shell of ours joins or splits them.
+// One program to run in a guest, and its result. Arguments are a list and stay one: no shell of ours joins or splits them.
 namespace KvmTune.Guest;
 
 /// <summary>A program to run in a guest.</summary>

@@ -48,6 +48,9 @@ internal sealed class LibvirtAgentTransport(DomainAccess domain) : IAgentTranspo
             + "qemu-guest-agent | dnf install qemu-guest-agent | zypper install qemu-guest-agent, then systemctl enable --now "
             + "qemu-guest-agent; or use SSH (-Channel Ssh).",
             exception),
-        _ => new GuestChannelException(GuestChannelReason.AgentCommandFailed, $"The guest agent in {VMName}: {exception.Message}", exception),
+        LibvirtErrorCode.NoSupport => new GuestChannelException(
+            GuestChannelReason.AgentNotConfigured, $"libvirt's driver for {VMName} has no guest agent. Use SSH (-Channel Ssh).", exception),
+        _ => new GuestChannelException(
+            GuestChannelReason.AgentCommandFailed, $"The guest agent in {VMName} refused: {KvmTuneException.Sentence(exception.Message)}", exception),
     };
 }

@@ -5,7 +5,7 @@ namespace KvmTune.Hosts;
 
 /// <summary>What a probe for O_DIRECT found.</summary>
 /// <param name="IsTaken">Whether O_DIRECT works; null when that could not be found out.</param>
-/// <param name="Evidence">What was done and what came of it.</param>
+/// <param name="Evidence">What was tried, and the result.</param>
 public sealed record DirectIOProbe(bool? IsTaken, string Evidence)
 {
     // Enough for every sector size.

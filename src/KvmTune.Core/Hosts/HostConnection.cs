@@ -92,7 +92,7 @@ public sealed class HostConnection : IDisposable
         return known.Now;
     }
 
-    /// <summary>Notes that this process changed a VM, for those who keep what they read of it (<see cref="RunningVMReading"/>).</summary>
+    /// <summary>Notes that this process changed a VM, so that kept readings of it are dropped (<see cref="RunningVMReading"/>).</summary>
     internal void NoteChange(Guid vm)
     {
         lock (_gate)
@@ -101,7 +101,7 @@ public sealed class HostConnection : IDisposable
         }
     }
 
-    /// <summary>The VMs that this process changed since somebody looked last.</summary>
+    /// <summary>The VMs that this process changed since the last call.</summary>
     internal IReadOnlyList<Guid> VMsChangedSince(ref int seen)
     {
         lock (_gate)
@@ -185,7 +185,7 @@ public sealed class HostConnection : IDisposable
 
     /// <summary>
     /// Whether the VMs of a libvirt URI are processes of this machine: it is QEMU's, names no host, and its transport, if any, is a local
-    /// socket (libvirt: https://libvirt.org/uri.html). The one idea of "local" there is; the test driver's hosts are made up.
+    /// socket (libvirt: https://libvirt.org/uri.html). Nothing else decides what is local; the test driver's hosts do not exist.
     /// </summary>
     public static bool IsLocalQemuUri(string uri) =>
         System.Uri.TryCreate(uri, UriKind.Absolute, out var parsed)

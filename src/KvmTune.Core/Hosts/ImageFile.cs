@@ -1,4 +1,4 @@
-// Reads an image file so that nobody can tell: no time stamp moves, nothing is written, and nothing but files and block devices is opened.
+// Reads an image file without a trace: no time stamp moves, nothing is written, and only files and block devices are opened.
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 

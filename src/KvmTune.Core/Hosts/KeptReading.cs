@@ -1,7 +1,7 @@
-// What was read of a host, for those who judge many VMs one after the other: read again from time to time.
+// Keeps what was read of a host for a command that judges many VMs in turn, and reads it again from time to time.
 namespace KvmTune.Hosts;
 
-/// <summary>A reading that is kept a second, or ten times as long as it took: so it is a small part of the work, however large the host.</summary>
+/// <summary>A reading that is kept for a second, or for ten times as long as it took: reading is then a small part of the work, also on a large host.</summary>
 /// <param name="time">The clock.</param>
 internal sealed class KeptReading<T>(TimeProvider time)
     where T : class
@@ -14,10 +14,10 @@ internal sealed class KeptReading<T>(TimeProvider time)
     /// <summary>What was read last, however old; null for nothing.</summary>
     public T? Last { get; private set; }
 
-    /// <summary>What is there: as it was read last, or as it is read now.</summary>
+    /// <summary>The kept reading while it is fresh, else a new one.</summary>
     public T Get(Func<T> read) => Get(read, out _);
 
-    /// <summary>What is there, and whether it was read now.</summary>
+    /// <summary>The reading, and whether it is a new one.</summary>
     public T Get(Func<T> read, out bool isNew)
     {
         isNew = Last is null || time.GetElapsedTime(_readAt) > _keep;
@@ -32,6 +32,6 @@ internal sealed class KeptReading<T>(TimeProvider time)
         return Last!;
     }
 
-    /// <summary>Something has changed: the next one who asks reads it.</summary>
+    /// <summary>Drops the kept reading, since something has changed: the next caller reads again.</summary>
     public void Expire() => _keep = TimeSpan.MinValue;
 }

@@ -17,6 +17,13 @@ public static class LibvirtErrors
     /// <summary>The error for a connection that could not be opened.</summary>
     public static KvmTuneException Opening(LibvirtException exception, string uri, ConnectionAccess access)
     {
+        if (MissingFile(uri) is { } file)
+        {
+            return new KvmTuneException(
+                "ConnectionUriInvalid", KvmTuneErrorCategory.InvalidArgument,
+                $"The host {uri} could not be opened: there is no file '{file}'. A test host is described by an XML file; test:///default needs none.", exception);
+        }
+
         var (id, category, advice) = exception.ErrorCode switch
         {
             // What the system's resolver, ssh and libvirt say of a name that nobody knows.
@@ -35,7 +42,7 @@ public static class LibvirtErrors
             LibvirtErrorCode.AuthenticationFailed or LibvirtErrorCode.AuthenticationCancelled or LibvirtErrorCode.AuthenticationUnavailable
                 or LibvirtErrorCode.AccessDenied or LibvirtErrorCode.OperationDenied => PermissionDenied(access),
             _ when exception.Message.Contains("Permission denied", StringComparison.Ordinal) => PermissionDenied(access),
-            // The test driver needs no daemon, only the file that the URI names; libvirt 9 says of a missing one that it is no XML.
+            // The test driver needs no daemon, only the file that the URI names.
             _ when !IsKnown(uri) || exception.Domain == UriDomain || exception.ErrorCode is LibvirtErrorCode.NoConnect or LibvirtErrorCode.ConfigUnsupported
                 or LibvirtErrorCode.XmlError || uri.StartsWith("test:", StringComparison.Ordinal) => (
                 "ConnectionUriInvalid", KvmTuneErrorCategory.InvalidArgument,
@@ -44,7 +51,7 @@ public static class LibvirtErrors
                 "DaemonNotReachable", KvmTuneErrorCategory.ConnectionError,
                 "Is the libvirt daemon running there? On the host: systemctl start libvirtd (or virtqemud.socket)."),
         };
-        return new KvmTuneException(id, category, $"The host {uri} could not be opened: {exception.Message.TrimEnd('.')}. {advice}", exception);
+        return new KvmTuneException(id, category, $"The host {uri} could not be opened: {KvmTuneException.Sentence(Cause(exception, uri))} {advice}", exception);
     }
 
     /// <summary>The error for a call on an open connection that failed.</summary>
@@ -71,10 +78,21 @@ public static class LibvirtErrors
                 "VMStateInvalid", KvmTuneErrorCategory.InvalidOperation, "Look at the VM's state with Get-VMTopology."),
             _ => (
                 "LibvirtError", KvmTuneErrorCategory.InvalidOperation,
-                $"{exception.Function} failed with libvirt's error {exception.Code.ToString(System.Globalization.CultureInfo.InvariantCulture)}."),
+                "libvirt's log on the host may say more: journalctl -u libvirtd -u virtqemud."),
         };
-        return new KvmTuneException(id, category, $"{Capitalised(attempt)} failed: {exception.Message.TrimEnd('.')}. {advice}", exception);
+        return new KvmTuneException(id, category, $"{Capitalised(attempt)} failed: {KvmTuneException.Sentence(exception.Message)} {advice}", exception);
     }
+
+    // The file of a test host that is missing: libvirt 9 says of it only that it is no XML.
+    private static string? MissingFile(string uri) =>
+        Uri.TryCreate(uri, UriKind.Absolute, out var parsed) && parsed.Scheme == "test" && parsed.Host.Length == 0 && parsed.AbsolutePath is not ("/" or "/default")
+            && Uri.UnescapeDataString(parsed.AbsolutePath) is var file && !File.Exists(file)
+            ? file
+            : null;
+
+    // libvirt 9 puts two messages together here: "no connection driver available for URI 'web' does not include a driver name".
+    private static string Cause(LibvirtException exception, string uri) =>
+        Says(exception, "does not include a driver name") ? $"'{uri}' is neither a URI nor an alias in libvirt.conf" : exception.Message;
 
     private static (string Id, KvmTuneErrorCategory Category, string Advice) PermissionDenied(ConnectionAccess access) => (
         "PermissionDenied", KvmTuneErrorCategory.PermissionDenied,

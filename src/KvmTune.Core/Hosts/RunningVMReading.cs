@@ -1,4 +1,4 @@
-// Reads a host's running VMs for those who judge many VMs one after the other: once, and again where something may have changed.
+// Reads a host's running VMs for a command that judges many VMs in turn: once, and again where something may have changed.
 using KvmTune.Libvirt;
 using KvmTune.Topology;
 

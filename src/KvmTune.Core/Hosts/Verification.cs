@@ -1,7 +1,7 @@
 // What was read back from libvirt, the kernel or the guest after something was asked for.
 namespace KvmTune.Hosts;
 
-/// <summary>Who was asked what a change came to: the later, the nearer to the guest.</summary>
+/// <summary>Where the effect of a change was read back; each is nearer to the guest than the one before it.</summary>
 [JsonText(typeof(EnumName))]
 public enum VerifiedBy
 {

@@ -48,7 +48,7 @@ public enum JournalOutcome
 }
 
 /// <summary>A measurement in short.</summary>
-/// <param name="Id">What tells it from others.</param>
+/// <param name="Id">Its id.</param>
 /// <param name="StartedAt">When it began.</param>
 /// <param name="Workload">The workload.</param>
 /// <param name="Metric">The metric that decides.</param>

@@ -102,7 +102,7 @@ public sealed partial class TuningJournal
 
     private static void Ignore(UnreadableEntry entry)
     {
-        // It is said where somebody looks at the history.
+        // Get-VMTuningHistory reports it.
     }
 
     /// <summary>The last measurement of a VM under a workload that has enough runs to tell its noise.</summary>

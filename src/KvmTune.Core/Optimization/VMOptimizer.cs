@@ -14,7 +14,7 @@ public sealed record OptimizationOptions
     /// <summary>How long it may take in all; null for as long as it needs. No experiment begins that could not end in it.</summary>
     public TimeSpan? TimeLimit { get; init; }
 
-    /// <summary>The one area that is to be optimized; null for whichever holds the VM back.</summary>
+    /// <summary>The one area that is to be optimized; null for the one that holds the VM back.</summary>
     public TuningArea? Area { get; init; }
 
     /// <summary>Whether the VM may be restarted. What needs it is passed over without.</summary>

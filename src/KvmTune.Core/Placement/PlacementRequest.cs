@@ -60,7 +60,7 @@ public sealed record PlacementRequest
 
     /// <summary>
     /// Whether vCPUs go on the CPUs that the kernel isolates, one each, and on no others. Without it isolated CPUs get nothing:
-    /// somebody isolated them for a purpose that cannot be seen from here.
+    /// they were isolated for a purpose that the planner cannot know.
     /// </summary>
     public bool UseIsolatedCpus { get; init; }
 

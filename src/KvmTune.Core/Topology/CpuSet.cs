@@ -242,7 +242,7 @@ public sealed class CpuSet : IEquatable<CpuSet>
             var last = dash < 0 ? first : ParseNumber(item[(dash + 1)..], list);
             if (last < first)
             {
-                throw new FormatException($"'{list}' is not a CPU list: the range {first}-{last} runs backwards.");
+                throw new FormatException($"'{list}' is not a list of numbers: the range {first}-{last} runs backwards. Write {last}-{first}.");
             }
 
             for (var number = first; number <= last; number++)
@@ -265,7 +265,7 @@ public sealed class CpuSet : IEquatable<CpuSet>
         if (!int.TryParse(digits.Trim(), NumberStyles.None, CultureInfo.InvariantCulture, out var number) || number > MaxNumber)
         {
             throw new FormatException(
-                $"'{list}' is not a CPU list: '{digits}' is not a number from 0 to {MaxNumber}. Write numbers, ranges and exclusions, for example 0-3,^1,8.");
+                $"'{list}' is not a list of numbers{(digits.Trim().SequenceEqual(list) ? null : $": '{digits}' is not a number")} from 0 to {MaxNumber}. Write numbers, ranges and exclusions, for example 0-3,^1,8.");
         }
 
         return number;

@@ -137,7 +137,7 @@ public sealed class RunningVMs
         private bool IsReal(CpuSet pin) => !Online.IsSubsetOf(pin);
     }
 
-    // Told apart as objects: to compare the values of two VMs costs more than all else here.
+    // Compared as objects: comparing the values of two VMs costs more than everything else here.
     private static HashSet<VMConfiguration> NoVMs() => new(ReferenceEqualityComparer.Instance);
 
     // Which VMs have threads that are pinned to each host CPU.

@@ -4,7 +4,7 @@ using System.Text.Json.Serialization;
 namespace KvmTune.Topology;
 
 /// <summary>
-/// A VM with its place on the host. The members at the top speak of what is in force: of the running VM where it runs,
+/// A VM with its place on the host. The members at the top show what is in force: the running VM where it runs,
 /// else of the persistent configuration. What a restart would change stands in <see cref="PendingRestart"/>.
 /// </summary>
 public sealed record VMTopology

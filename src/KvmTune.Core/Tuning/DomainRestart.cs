@@ -20,7 +20,7 @@ public sealed class DomainRestart(HostConnection host, LibvirtDomain domain, Tim
             return RestartWay.Reboot;
         }
 
-        // A guest is rebooted for more reasons than settings. Where it is left to this module, there must be something that a suspend is good for.
+        // A reboot may be wanted for other reasons than settings. Auto takes a suspend only where settings wait that it can put in force.
         var (configured, cpus) = (domain.IsPersistent ? VMReading.Persistent(domain) : running, HostReading.OnlineCpus(host));
         return options.By == RestartBy.Auto && SavedState.Waiting(running, configured, cpus).Count == 0
             ? new RestartWay(RestartBy.Reboot, "no pending setting can be put in force by a suspend", null)

@@ -4,6 +4,6 @@ namespace KvmTune.Tuning;
 /// <summary>What was measured before a change.</summary>
 public interface IChangeBaseline
 {
-    /// <summary>What tells the measurement from all others; null in one that was not made by the measuring loop.</summary>
+    /// <summary>The id of the measurement; null in one that was not made by the measuring loop.</summary>
     Guid? Id { get; }
 }

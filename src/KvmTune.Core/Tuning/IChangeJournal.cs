@@ -1,4 +1,4 @@
-// What the path of changes needs of a journal: to hold the VM, to record what will be done before it is done, and what came of it.
+// What the path of changes needs of a journal: to hold the VM, to record what will be done before it is done, and the result.
 using KvmTune.Topology;
 
 namespace KvmTune.Tuning;

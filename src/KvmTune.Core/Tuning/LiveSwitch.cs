@@ -21,7 +21,7 @@ internal interface ILiveSwitch : IDisposable
     VMTuningResult Keep();
 
     /// <summary>Leaves the VM without the change. Once that is done, or the change is kept, nothing more is.</summary>
-    /// <param name="cause">Why, where something went wrong; null where that was decided.</param>
+    /// <param name="cause">The error behind it; null where it was a decision.</param>
     void TakeBack(Exception? cause);
 }
 

@@ -1,4 +1,4 @@
-// The journal of those who use the engine as a library and keep no record: nothing is written, and no VM is held.
+// The journal of a program that uses the engine as a library and keeps no record: nothing is written, and no VM is held.
 namespace KvmTune.Tuning;
 
 /// <summary>Records nothing. What is changed so can be undone only by the result's own <see cref="VMTuningResult.Inverse"/>.</summary>

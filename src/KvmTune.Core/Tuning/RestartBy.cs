@@ -1,7 +1,7 @@
-// By which way a VM gets a new QEMU process, and why by that one.
+// How a VM gets a new QEMU process, and why in this way.
 namespace KvmTune.Tuning;
 
-/// <summary>By which way a VM gets the new QEMU process that a change needs to come into force.</summary>
+/// <summary>How a VM gets the new QEMU process that a change needs to come into force.</summary>
 [JsonText(typeof(EnumName))]
 public enum RestartBy
 {
@@ -33,7 +33,7 @@ public sealed record RestartWay(RestartBy By, string? Reason, SuspendForecast? F
     internal static RestartWay Reboot { get; } = new(RestartBy.Reboot, null, null);
 }
 
-/// <summary>What a restart came to.</summary>
+/// <summary>The result of a restart.</summary>
 /// <param name="By">Suspend or Reboot.</param>
 /// <param name="Pause">How long the guest stood still for a suspend; null for a reboot.</param>
 /// <param name="Reason">Why it was not a suspend; null where it was, and where a reboot was asked for.</param>

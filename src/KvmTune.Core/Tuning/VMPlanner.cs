@@ -28,7 +28,7 @@ public sealed class VMPlanner : IDisposable
     /// <summary>The VM's host.</summary>
     public HostConnection Host { get; }
 
-    /// <summary>The running VMs of the host, which a change is judged beside. Who works on many VMs hands the same reading to the planner of each.</summary>
+    /// <summary>The other running VMs of the host, which rules look at too. A command for many VMs gives the same reading to each planner.</summary>
     public RunningVMReading Running { get; init; }
 
     /// <summary>The documents that were read last.</summary>
@@ -50,7 +50,7 @@ public sealed class VMPlanner : IDisposable
     public VMTuningPlan Plan(VMChange change, CancellationToken cancellationToken = default) =>
         Plan(change, () => Running.Beside(VM.Id), cancellationToken);
 
-    /// <summary>Works out what a change would do beside other VMs that the caller knows already, or knows to be otherwise by then.</summary>
+    /// <summary>Works out what a change would do beside other VMs as the caller knows them, or expects them to be by then.</summary>
     /// <exception cref="KvmTuneException">The VM, or something in it that the change names, does not exist.</exception>
     internal VMTuningPlan Plan(VMChange change, Func<VMNeighbours> neighbours, CancellationToken cancellationToken)
     {
@@ -76,7 +76,7 @@ public sealed class VMPlanner : IDisposable
 
     /// <summary>
     /// The plan on the VM as it is now. For a plan from outside (a file, a job, another host) this plan is shown and asked about: such
-    /// a plan brings a wish, and its texts and findings may be anything.
+    /// a plan counts only as a request, since its texts and findings may be anything.
     /// </summary>
     /// <exception cref="KvmTuneException">The VM is gone, or somebody else changed the same settings since (<c>ConcurrentEdit</c>).</exception>
     public VMTuningPlan CheckAnew(VMTuningPlan plan)
@@ -123,13 +123,15 @@ public sealed class VMPlanner : IDisposable
         ArgumentNullException.ThrowIfNull(plan);
         if (plan.Errors.Count > 0)
         {
+            // A call for many VMs has an error for each, so each names its VM.
+            var text = string.Join(' ', plan.Errors.Select(error => error.Evidence));
             throw new KvmTuneException(
                 plan.Errors[0].RuleId, KvmTuneErrorCategory.InvalidArgument,
-                string.Join(' ', plan.Errors.Select(error => error.Evidence)));
+                text.Contains($"'{plan.VMName}'", StringComparison.Ordinal) ? text : $"{plan.VMName}: {text}");
         }
     }
 
-    /// <summary>Refuses what was not there when somebody was asked: nobody has agreed to it.</summary>
+    /// <summary>Refuses a risk that the user was not asked about.</summary>
     internal static void RefuseNewRisks(VMTuningPlan asked, VMTuningPlan anew)
     {
         if (anew.HasChanges && anew.Confirmations.FirstOrDefault(risk => asked.Confirmations.All(known => known.RuleId != risk.RuleId)) is { } risk)
@@ -310,7 +312,7 @@ public sealed class VMPlanner : IDisposable
         };
     }
 
-    /// <summary>The plan on documents that were read now. Others' edits elsewhere are kept and no matter; edits of the same settings are an error.</summary>
+    /// <summary>The plan on documents that were read now. Others' edits of other settings are kept; edits of the same settings are an error.</summary>
     internal VMTuningPlan CheckAnew(VMTuningPlan plan, VMSnapshot now)
     {
         if (plan.VMId != VM.Id)

@@ -17,7 +17,7 @@ internal sealed class SuspendRefusedException(string message, string cause, Exce
     public string Cause => cause;
 }
 
-/// <summary>What a suspend came to.</summary>
+/// <summary>The result of a suspend.</summary>
 /// <param name="Pause">From asking libvirt to save the state until the guest ran again.</param>
 /// <param name="Notes">What is left for a person to know or do.</param>
 internal sealed record SuspendOutcome(TimeSpan Pause, IReadOnlyList<string> Notes);
@@ -79,7 +79,7 @@ internal sealed class VMSuspender(LibvirtDomain domain, TimeProvider time, Resta
     }
 
     /// <summary>
-    /// Ends what another process left of a suspend: waits for a save that libvirt is still at, puts settings into the saved definition, and lets
+    /// Ends what another process left of a suspend: waits for a save that libvirt is still making, puts settings into the saved definition, and lets
     /// the guest go on.
     /// </summary>
     /// <returns>What a person is to know; empty where no state was saved.</returns>
@@ -299,7 +299,7 @@ internal sealed class VMSuspender(LibvirtDomain domain, TimeProvider time, Resta
             }
             catch (Exception exception) when (exception is LibvirtException or TimeoutException)
             {
-                // Told below.
+                // The note below says so.
             }
         }
 

@@ -72,7 +72,7 @@ public record VMTuningPlan
     /// <summary>The broken rules that are only warned about.</summary>
     public IReadOnlyList<RuleFinding> Warnings => Broken(RuleSeverity.Warning);
 
-    /// <summary>The two texts, made when somebody asks: they cost as much as the rest of the plan, and most plans of a whole host are only looked through.</summary>
+    /// <summary>The two texts, made when they are read: they cost as much as the rest of the plan, and few plans of a whole host are read.</summary>
     internal Lazy<PlanTexts>? Texts { get; init; }
 
     /// <summary>The VM and document that the plan was made on.</summary>

@@ -17,7 +17,7 @@ public enum TuningOutcome
     /// <summary>The VM was already as asked for; nothing was touched.</summary>
     NoChange,
 
-    /// <summary>The change was to be taken back unless it was worth keeping, and it is kept; nothing was touched.</summary>
+    /// <summary>The change is kept, since it was worth keeping (<c>-Unless</c>); nothing was touched.</summary>
     Kept,
 }
 
@@ -60,7 +60,7 @@ public sealed record VMTuningResult
     /// <summary>How long the guest stood still for a suspend, in seconds; null for anything else.</summary>
     public double? PauseSeconds { get; init; }
 
-    /// <summary>Why it was a reboot where a suspend was wished for if possible (<see cref="RestartBy.Auto"/>); null for anything else.</summary>
+    /// <summary>Why it was a reboot where a suspend was preferred (<see cref="RestartBy.Auto"/>); null for anything else.</summary>
     public string? RebootReason { get; init; }
 
     /// <summary>The journal's entry of the change; null where nothing was touched.</summary>

@@ -10,7 +10,7 @@ namespace KvmTune.Tuning;
 
 /// <summary>
 /// Writes an edit as <c>virsh dumpxml | sed | virsh define</c>. libvirt writes its XML in one fixed layout, an element a line,
-/// which is what the sed script goes by: an element is found by how it begins where only it begins so, else by its line.
+/// which the sed script relies on: an element is found by its beginning where that is unique, else by its line.
 /// </summary>
 internal static partial class VirshEdit
 {

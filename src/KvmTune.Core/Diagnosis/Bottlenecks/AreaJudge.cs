@@ -10,7 +10,7 @@ internal enum CauseRank
     /// <summary>It brings about what is seen in other areas: a failed disk, a guest that swaps.</summary>
     ExplainsOthers,
 
-    /// <summary>A limit that somebody set is reached: more cannot come, whatever else is the matter.</summary>
+    /// <summary>A limit that was set is reached: it holds the VM back, whatever else is slow.</summary>
     ConfiguredLimit,
 
     /// <summary>Time was lost: the more, the weightier.</summary>

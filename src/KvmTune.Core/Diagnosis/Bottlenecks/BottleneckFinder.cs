@@ -48,7 +48,7 @@ public sealed class BottleneckFinder(TimeProvider time)
     public static KvmTuneException NotRunning(string vmName) => new(
         "GuestNotRunning", KvmTuneErrorCategory.InvalidOperation, $"'{vmName}' does not run, so there is nothing to watch. Start it first.");
 
-    /// <summary>Watches VMs of one host and hands over what was counted, unjudged.</summary>
+    /// <summary>Watches VMs of one host and returns what was counted, without a judgement.</summary>
     /// <inheritdoc cref="FindAsync"/>
     public async Task<IReadOnlyList<VMObservation>> ObserveAsync(
         HostConnection host, IReadOnlyList<LibvirtDomain> domains, BottleneckOptions options, IProgress<MeasurementProgress>? progress,

@@ -1,4 +1,4 @@
-// CPU quotas: threads that stood still since the time was used up that somebody gave them, a vCPU, the whole VM, or a group that it is in.
+// CPU quotas: threads that stood still because a quota was used up, that of a vCPU, of the whole VM, or of a group that it is in.
 using KvmTune.Measurement.Sampling;
 using KvmTune.Topology;
 using static KvmTune.Diagnosis.Bottlenecks.BottleneckThresholds;

@@ -18,13 +18,17 @@ public static class ThreadFindings
         {
             var pins = PinRemedies.RealPins(context, view.Configuration);
             var free = Enumerable.Range(0, view.Configuration.CurrentVcpus).Where(vcpu => !pins.ContainsKey(vcpu)).ToList();
-            return pins.Count == 0 || free.Count == 0 || Full(pins).IsEmpty
-                ? null
-                : new FindingObservation(
-                    "vCPU pins",
-                    [PinRemedies.Evidence(pins, view.Source), new FindingEvidence("vCPUs without a pin", string.Join(", ", free), view.Source)],
-                    "Try the other vCPUs on host CPUs of their own too.",
-                    PinRemedies.Pinned(context, PinRemedies.Spread(context, pins, free), "the host has no free CPU for each of them"));
+            if (pins.Count == 0 || free.Count == 0 || Full(pins).IsEmpty)
+            {
+                return null;
+            }
+
+            var spread = PinRemedies.Spread(context, pins, free);
+            return new FindingObservation(
+                "vCPU pins",
+                [PinRemedies.Evidence(pins, view.Source), new FindingEvidence("vCPUs without a pin", string.Join(", ", free), view.Source)],
+                "Try the other vCPUs on host CPUs of their own too.",
+                spread.Values.Any(cpus => cpus is null) ? FindingRemedy.None("the host has no free CPU for each of them") : FindingRemedy.By(VcpuPinChange.Of(spread)));
         }));
 
     /// <summary>I/O threads pinned to the host CPUs of vCPUs.</summary>

@@ -7,7 +7,7 @@ namespace KvmTune.Experiments.Switchback;
 /// <param name="IsKnown">False where slots had too few samples to tell.</param>
 internal sealed record CarryOver(TimeSpan Guard, bool IsEnough, bool IsKnown)
 {
-    // Ten tests or so are made. Too long a guard costs a few samples, too short a one makes the effect look smaller, so neither is dear.
+    // Ten tests or so are made. Too long a guard costs a few samples, too short a one makes the effect look smaller: neither does much harm.
     private const double Certain = 3.5;
     private const double Matters = 0.02;
     private const int FewestSlots = 5;

@@ -383,7 +383,7 @@ internal sealed class SwitchbackRun
         return new() { Looks = [.. looks.Looks.Select(look => look with { Alpha = look.Alpha * _levels })] };
     }
 
-    // How long a load is started for: as long as there is to measure, and a little, since ending it is dearer than letting it run.
+    // How long a load is started for: as long as there is to measure, and a little, since ending it costs more than letting it run.
     private TimeSpan LoadLength(SwitchedLoads loads, int counted) => TimeSpan.FromSeconds(5) + (Options is { Runs: { } runs, TimeLimit: null }
         ? ((_slot + loads.SwitchTime) * (2.2 * Math.Max(1, runs - counted))) + (loads.LookTime * 2)
         : Left());

@@ -4,7 +4,7 @@ using static KvmTune.NumberText;
 
 namespace KvmTune.Tuning.Changes;
 
-/// <summary>A wish for I/O threads and queues of a disk.</summary>
+/// <summary>What a user asks for: I/O threads and queues of a disk.</summary>
 /// <param name="Disk">The disk's target name.</param>
 public sealed record DiskIOThreadRequest(string Disk)
 {
@@ -20,10 +20,10 @@ public sealed record DiskIOThreadRequest(string Disk)
     /// <summary>Removes the I/O thread from the disk, and from the VM too unless another disk uses it or the caller keeps it.</summary>
     public bool IsRelease { get; init; }
 
-    /// <summary>For a release: leaves the VM's I/O thread in being.</summary>
+    /// <summary>With a removal: keeps the VM's I/O thread.</summary>
     public bool KeepThread { get; init; }
 
-    /// <summary>For a release: leaves the number of queues as it is.</summary>
+    /// <summary>With a removal: keeps the number of queues.</summary>
     public bool KeepQueues { get; init; }
 
     /// <summary>The change that this means.</summary>

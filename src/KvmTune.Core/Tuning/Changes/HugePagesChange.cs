@@ -45,7 +45,7 @@ public sealed record HugePagesChange : VMChange
     public required bool Enabled { get; init; }
 
     /// <summary>
-    /// The pages, a place each; places behind the last page are for those that the document has and that go. No page at all
+    /// The pages by their place; empty places at the end remove pages that the document has. No page at all
     /// means the host's default size.
     /// </summary>
     public IReadOnlyList<HugePageElement> Pages { get; init => field = Items.Of(value); } = Items<HugePageElement>.None;

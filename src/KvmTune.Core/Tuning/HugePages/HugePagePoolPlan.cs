@@ -1,4 +1,4 @@
-// Setting a pool of huge pages, planned, and what came of it.
+// The plan for the size of a pool of huge pages, and its result.
 using System.Globalization;
 using KvmTune.Topology;
 

@@ -6,7 +6,7 @@ using static KvmTune.NumberText;
 
 namespace KvmTune.Tuning.Rules;
 
-/// <summary>Rules of the disk area that speak of I/O threads.</summary>
+/// <summary>Rules of the disk area about I/O threads.</summary>
 public static class DiskIOThreadRules
 {
     private static readonly Version LibvirtOfSharedDisks = new(10, 0);

@@ -4,7 +4,7 @@ using KvmTune.Tuning.Changes;
 
 namespace KvmTune.Tuning.Rules;
 
-/// <summary>Rules of the disk area that speak of limits.</summary>
+/// <summary>Rules of the disk area about limits.</summary>
 public static class DiskThrottleRules
 {
     /// <summary>The most that QEMU takes for a limit.</summary>
@@ -26,7 +26,7 @@ public static class DiskThrottleRules
                    where Has(disk, total)
                    from part in new[] { $"read_{kind}{suffix}", $"write_{kind}{suffix}" }
                    where Has(disk, part)
-                   select $"{total} and {part}",
+                   select $"{total} and {part} of disk '{disk.Target}' would both be set",
             ],
             "no total stands beside its parts",
             "Limit either the total, or reads and writes.")));

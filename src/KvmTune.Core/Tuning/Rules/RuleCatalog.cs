@@ -16,7 +16,7 @@ public static class RuleCatalog
     /// <param name="only">Only rules of this severity; null for all.</param>
     public static IReadOnlyList<RuleFinding> Judge(RuleContext context, RuleSeverity? only = null)
     {
-        // A change of several kinds is judged as a whole and in its parts, except by rules that speak of any change; what they say twice counts once.
+        // A change of several kinds is judged as a whole and in its parts, except by rules about any change; what they find twice counts once.
         var parts = context.Change.Parts.Where(part => !ReferenceEquals(part, context.Change)).Select(context.For).ToList();
         return
         [
