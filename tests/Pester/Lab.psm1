@@ -216,12 +216,18 @@ function Reset-Guest {
     if ($LASTEXITCODE) { throw "lab.sh $arguments failed: $output" }
 }
 
-# The guest answers.
+# The guest answers. An emulated one hangs in its boot, as rarely happens on a busy machine, no matter how it is defined: it is reset once.
 function Wait-Guest {
     param([string] $Name)
-    $null = Wait-Until -What "$Name answers" -Condition {
+    $answers = {
         & virsh -q -c (Get-LabUri) qemu-agent-command $Name --timeout 5 '{"execute":"guest-ping"}' 2>$null
         $LASTEXITCODE -eq 0
+    }
+    try { $null = Wait-Until -What "$Name answers" -Condition $answers }
+    catch {
+        Write-Host "${Name}: $_; it is reset. $(Get-DomainState $Name); the end of its console:`n$(Get-Content (Join-Path $env:KVMTUNE_LAB_DIR "$Name-console.log") -Tail 15 | Out-String)"
+        $null = Invoke-Virsh reset $Name
+        $null = Wait-Until -What "$Name answers" -Condition $answers
     }
 }
 

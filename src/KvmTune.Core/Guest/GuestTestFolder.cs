@@ -106,10 +106,10 @@ public sealed class GuestTestFolder
             }
         }
         catch (Exception exception) when (exception is OperationCanceledException or GuestChannelException
-            {
-                Reason: GuestChannelReason.CommandTimedOut or GuestChannelReason.CommandStillRunning or GuestChannelReason.AgentNotResponding
+        {
+            Reason: GuestChannelReason.CommandTimedOut or GuestChannelReason.CommandStillRunning or GuestChannelReason.AgentNotResponding
                     or GuestChannelReason.ConnectionLost
-            })
+        })
         {
             // It may have come through.
             await folder.RemoveAfterAsync(exception);

@@ -36,8 +36,10 @@ internal static class SavedStateProblems
     public static SavedStateProblem Of(LibvirtException exception, Func<bool> hasState) => exception switch
     {
         { IsConnectionLost: true } => SavedStateProblem.ConnectionLost,
-        { ErrorCode: LibvirtErrorCode.AccessDenied or LibvirtErrorCode.OperationDenied or LibvirtErrorCode.AuthenticationFailed
-            or LibvirtErrorCode.AuthenticationCancelled or LibvirtErrorCode.AuthenticationUnavailable } => SavedStateProblem.NotPermitted,
+        {
+            ErrorCode: LibvirtErrorCode.AccessDenied or LibvirtErrorCode.OperationDenied or LibvirtErrorCode.AuthenticationFailed
+            or LibvirtErrorCode.AuthenticationCancelled or LibvirtErrorCode.AuthenticationUnavailable
+        } => SavedStateProblem.NotPermitted,
         _ when !hasState() => SavedStateProblem.Absent,
         { ErrorCode: LibvirtErrorCode.OperationFailed or LibvirtErrorCode.XmlError or LibvirtErrorCode.XmlDetail or LibvirtErrorCode.XmlInvalidSchema } => SavedStateProblem.Damaged,
         _ => SavedStateProblem.Unreadable,
