@@ -1,13 +1,27 @@
-// Plays experiments that switch inside one load on a recorded series: with the slots, the coin, the looks and the test that an experiment has.
+// Plays experiments that switch inside one load on a recorded series: with the slots, the coin, the guard, the looks and the test that an
+// experiment has.
 using KvmTune.Experiments.Switchback;
+using KvmTune.Measurement.Streams;
 using KvmTune.Statistics;
 
 namespace KvmTune.Bench.Decide;
 
-/// <summary>Plays experiments.</summary>
-internal static class SwitchbackSimulation
+/// <summary>Plays experiments on one series, which is a circle.</summary>
+/// <param name="series">The series.</param>
+/// <param name="shift">The shift that is planted in the candidate's slots, as a share.</param>
+/// <param name="time">How long an experiment may go on.</param>
+/// <param name="chance">Draws places and coins.</param>
+internal sealed class SwitchbackSimulation(StreamSeries series, double shift, TimeSpan time, Random chance)
 {
     private const double Threshold = 0.03;
+    private const string Rate = "rate";
+
+    // What a pin took under load on the lab, and how well the guest's clock is known by its agent.
+    private static readonly TimeSpan SwitchTime = TimeSpan.FromMilliseconds(12);
+    private const double ErrorSeconds = 0.015;
+
+    private readonly TimeSpan _interval = TimeSpan.FromSeconds(series.Seconds);
+    private readonly TimeSpan _slot = SlotPlan.SlotFor(TimeSpan.FromSeconds(series.Seconds));
 
     /// <summary>How often something is claimed.</summary>
     /// <param name="series">The series.</param>
@@ -18,59 +32,85 @@ internal static class SwitchbackSimulation
     /// <returns>The share of experiments that claimed, the share that was right, and the mean time until it was known.</returns>
     public static (double Claimed, double Right, TimeSpan Known) Play(StreamSeries series, double shift, TimeSpan time, int times, int seed)
     {
-        var chance = new Random(seed);
-        var interval = TimeSpan.FromSeconds(series.Seconds);
-        // Values a second apart begin where a slot does, so two seconds are enough for a whole one after the guard of one.
-        var slot = interval < TimeSpan.FromSeconds(1) ? SlotPlan.SlotFor(interval) : interval * 2;
-        var perSlot = (int)Math.Round(slot / interval);
-        var looks = SlotPlan.Looks(SlotPlan.PairsIn(time, slot, TimeSpan.FromMilliseconds(5), TimeSpan.Zero)).Looks;
         var (claimed, right, known) = (0, 0, TimeSpan.Zero);
         for (var i = 0; i < times; i++)
         {
-            var (found, pairs) = Experiment(series, shift, perSlot, looks, chance);
+            var (found, after) = new SwitchbackSimulation(series, shift, time, new Random(seed + i)).Experiment();
             claimed += found == 0 ? 0 : 1;
             right += found != 0 && Math.Sign(found) == Math.Sign(shift) ? 1 : 0;
-            known += slot * (2 * pairs);
+            known += after;
         }
 
         return (claimed / (double)times, right / (double)times, known / times);
     }
 
-    // Which way it claims, 0 for nothing, and after how many pairs it knew. Half of each slot is guard, which is the longest there is.
-    private static (int Found, int Pairs) Experiment(StreamSeries series, double shift, int perSlot, IReadOnlyList<Look> looks, Random chance)
+    // Which way it claims, 0 for nothing, and when it knew.
+    private (int Found, TimeSpan After) Experiment()
     {
-        var at = chance.Next(series.Values.Length);
-        var guard = perSlot / 2;
-        List<double> baseline = [], candidate = [];
-        double Slot()
-        {
-            var sum = 0.0;
-            for (var k = guard; k < perSlot; k++)
-            {
-                sum += series.Values[(at + k) % series.Values.Length];
-            }
-
-            at += perSlot;
-            return Math.Log(sum / (perSlot - guard));
-        }
-
+        var looks = SlotPlan.Looks(SlotPlan.PairsIn(time, _slot, SwitchTime, TimeSpan.Zero)).Looks;
+        var load = Load(looks[^1].Pairs);
+        var guard = TimeSpan.Zero;
         foreach (var look in looks)
         {
-            while (baseline.Count < look.Pairs)
+            SlottedLoad soFar = load with { Slots = [.. load.Slots.Take(2 * look.Pairs)] };
+            var carried = CarryOver.Measure([soFar], Rate, _interval, _slot, 1);
+            // Where slots would have to grow, the longest guard stands for the pairs that are lost.
+            var needed = carried.IsEnough ? carried.Guard : _slot / 2;
+            guard = needed > guard ? needed : guard;
+            List<double> baseline = [], candidate = [];
+            foreach (var pair in soFar.Slots.Chunk(2))
             {
-                var isFirst = chance.Next(2) == 1;
-                var (one, other) = (Slot(), Slot());
-                baseline.Add(isFirst ? other : one);
-                candidate.Add((isFirst ? one : other) + Math.Log(1 + shift));
+                var values = pair.ToDictionary(slot => slot.IsCandidate, slot => soFar.Of(slot, guard.TotalSeconds));
+                if (values[false].Count > 0 && values[true].Count > 0)
+                {
+                    baseline.Add(Mean(values[false]));
+                    candidate.Add(Mean(values[true]));
+                }
             }
 
-            var moved = Estimators.HodgesLehmannShift(baseline, candidate);
+            var moved = baseline.Count == 0 ? 0 : Estimators.HodgesLehmannShift(baseline, candidate);
             if (Math.Abs(moved) >= Math.Log(1 + Threshold) && SwapTest.PValue(baseline, candidate) <= look.Alpha)
             {
-                return (Math.Sign(moved), look.Pairs);
+                return (Math.Sign(moved), TimeSpan.FromSeconds(soFar.Slots[^1].End));
             }
         }
 
-        return (0, looks[^1].Pairs);
+        return (0, TimeSpan.FromSeconds(load.Slots[^1].End));
+    }
+
+    private static double Mean(IReadOnlyList<StreamSample> samples) => Math.Log(samples.Average(sample => sample.Rates[Rate]));
+
+    // Slots do not begin where samples do. A sample is of the side that was in force when it ended: one that has a switch in it is never used.
+    private SlottedLoad Load(int pairs)
+    {
+        var slots = new List<SlotSpan>();
+        var at = 0.0;
+        for (var pair = 1; pair <= pairs; pair++)
+        {
+            var isFirst = chance.Next(2) == 1;
+            foreach (var isCandidate in (bool[])[isFirst, !isFirst])
+            {
+                var isSwitched = slots.Count > 0 && slots[^1].IsCandidate != isCandidate;
+                var start = isSwitched ? at + SwitchTime.TotalSeconds : at;
+                slots.Add(new(pair, isCandidate, at, start, start + _slot.TotalSeconds, isSwitched));
+                at = start + _slot.TotalSeconds;
+            }
+        }
+
+        var samples = new List<StreamSample>();
+        var value = chance.Next(series.Values.Length);
+        var inForce = 0;
+        for (var from = -chance.NextDouble() * series.Seconds; from < at; from += series.Seconds)
+        {
+            while (inForce < slots.Count - 1 && slots[inForce + 1].Start <= from + series.Seconds)
+            {
+                inForce++;
+            }
+
+            var rate = series.Values[value++ % series.Values.Length] * (slots[inForce].IsCandidate ? 1 + shift : 1);
+            samples.Add(new(from, from + series.Seconds, new Dictionary<string, double>(StringComparer.Ordinal) { [Rate] = rate }));
+        }
+
+        return new(slots, samples, ErrorSeconds);
     }
 }
