@@ -37,7 +37,7 @@ public sealed class ExperimentLabTests(ITestOutputHelper output)
             lab,
             plan,
             new WorkloadRequest { Name = "RandomWrite", RunTime = TimeSpan.FromSeconds(2), FileSizeMiB = 64 },
-            new ExperimentOptions { Runs = 8, Seed = 2 });
+            new ExperimentOptions { Design = ExperimentDesign.Pairs, Runs = 8, Seed = 2 });
 
         Assert.Equal(ExperimentDesign.Pairs, result.Design);
         Assert.Equal(8, result.PairCount);
