@@ -32,7 +32,7 @@ Describe 'The Debian package' -Tag Package {
         function Get-Name([string] $Folder) { Get-ChildItem $Folder -Recurse -File | ForEach-Object { [System.IO.Path]::GetRelativePath($Folder, $_.FullName) } | Sort-Object }
         $expected = Get-Name "$root/out/KvmTune" | Where-Object { $_ -ne 'LICENSE' -and $_ -notlike '*linux-musl*' }
         Get-Name "$unpacked/usr/lib/kvmtune/KvmTune" | Should -Be $expected
-        Get-Name "$unpacked/usr/share/doc/kvmtune/examples" | Should -Be (Get-ChildItem "$root/samples/*.ps1").Name
+        Get-Name "$unpacked/usr/share/doc/kvmtune/examples" | Should -Be (@((Get-ChildItem "$root/samples/*.ps1").Name) + (Get-ChildItem "$root/samples/runbooks").Name.ForEach{ "runbooks/$_" } | Sort-Object)
         Get-Content "$unpacked/usr/share/doc/kvmtune/copyright" -Raw | Should -Match 'Permission is hereby granted'
         (& dpkg-deb -c $package.FullName | ForEach-Object { ($_ -split '\s+')[0, 1] -join ' ' } | Sort-Object -Unique) |
             Should -BeIn '-rw-r--r-- root/root', '-rwxr-xr-x root/root', 'drwxr-xr-x root/root'
@@ -125,8 +125,7 @@ $measured.VMName; $measured.CountedRuns.Count; $measured.Median -gt 0
     It 'runs the sample <_> from where it is installed' -ForEach @((Get-ChildItem "$PSScriptRoot/../../samples/*.ps1").Name) {
         $said = Invoke-PowerShellInRoot @"
 `$PSDefaultParameterValues = @{
-    'Measure-VMPerformance:Runs' = 2; 'Measure-VMPerformance:RunTime' = '2s'; 'Invoke-VMExperiment:Design' = 'Sequential'
-    'Invoke-VMExperiment:Runs' = 2; 'Invoke-VMExperiment:RunTime' = '2s'; 'Experiment-*.ps1:RunTime' = 2
+    'Measure-VMPerformance:Runs' = 2; 'Measure-VMPerformance:RunTime' = '2s'; 'Demo-OwnLoad.ps1:Confirm' = `$false; 'Experiment-DiskCacheMode.ps1:RunTime' = 2
     'Experiment-DiskCacheMode.ps1:Runs' = 2; 'Experiment-DiskCacheMode.ps1:Design' = 'Sequential'; 'Experiment-DiskCacheMode.ps1:Force' = `$true
 }
 & /usr/share/doc/kvmtune/examples/$_
