@@ -42,12 +42,13 @@ try {
     $bare = @()
     foreach ($round in 1..$rounds) {
         $ours += Measure-Pin 1 Live
-        $theirs += Measure-Program $virsh @('-c', $uri, 'vcpupin', $vm, '0', '0', '--live')
         # Six rounds of the peer in each of ours: only the first pays for opening the connection and the file, and the median leaves it out.
         $whole, $pinAlone = (& $peer $uri $vm (Join-Path $env:KVMTUNE_HOME 'pin-peer.db') 6).Split(' ')
         if ($LASTEXITCODE -ne 0) { throw "pin-peer ended with $LASTEXITCODE" }
         $must += [double]::Parse($whole, [cultureinfo]::InvariantCulture)
         $bare += [double]::Parse($pinAlone, [cultureinfo]::InvariantCulture)
+        # The peer leaves the vCPU on host CPU 1, and virsh moves it back.
+        $theirs += Measure-Program $virsh @('-c', $uri, 'vcpupin', $vm, '0', '0', '--live')
     }
 
     $oursConfig = @()
