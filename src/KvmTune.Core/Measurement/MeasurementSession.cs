@@ -218,7 +218,7 @@ public sealed class MeasurementSession : IAsyncDisposable
 #pragma warning restore CA1031
         {
             LeftNote = instance.LeftInGuest is { } left
-                ? $"{left} could not be removed from the guest {_target.VMName}: {exception.Message.TrimEnd('.')}.{WhoRemoves(exception)}"
+                ? $"{left} could not be removed from the guest {_target.VMName}: {KvmTuneException.Sentence(exception.Message)}{WhoRemoves(exception)}"
                 : null;
         }
 

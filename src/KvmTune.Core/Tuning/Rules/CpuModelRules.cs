@@ -43,14 +43,15 @@ public static class CpuModelRules
             }
 
             var required = context.After.Cpu.Features.Where(feature => feature.Value is "require").Select(feature => feature.Key).ToList();
+            var missing = required.Where(feature => !known.Contains(feature)).ToList();
             var unknown = context.After.Cpu.Features.Keys.Except(required, StringComparer.Ordinal).Where(feature => host.KnowsFeature(feature) == false).ToList();
             return RuleCheck.BrokenBy(
                 [
-                    .. required.Where(feature => !known.Contains(feature)).Select(feature => $"this host cannot give the CPU feature '{feature}'"),
+                    .. missing.Select(feature => $"this host cannot give the CPU feature '{feature}'"),
                     .. unknown.Select(feature => $"libvirt knows no CPU feature '{feature}'"),
                 ],
                 required.Count > 0 ? $"the host can give {string.Join(", ", required)}" : $"libvirt knows {string.Join(", ", context.After.Cpu.Features.Keys)}",
-                $"Leave it out, or use one of: {Few(known, required.Find(feature => !known.Contains(feature)) ?? unknown.FirstOrDefault() ?? string.Empty)}.");
+                $"Leave it out, or use one of: {Few(known, missing.Concat(unknown).FirstOrDefault() ?? string.Empty)}.");
         });
 
     /// <summary>A feature needs a mode or model that it is added to.</summary>
