@@ -102,7 +102,13 @@ for name in "${parts[@]}"; do awk -v name="${about[$name]}" '{ printf "%8.1f %8.
 
 # The failures once more: other long output came after them.
 if [ -f "$results/xunit.trx" ]; then
-    grep -o '<UnitTestResult [^>]*outcome="Failed"' "$results/xunit.trx" | sed 's/.* testName="\([^"]*\)".*/FAILED \1/' || true
+    # With what each said, up to twenty lines of it.
+    awk '
+        /<UnitTestResult [^>]*outcome="Failed"/ { name = $0; sub(/.* testName="/, "", name); sub(/".*/, "", name); print "FAILED " name; lines = 0; failed = 1 }
+        failed && /<Message>/ { said = 1; sub(/.*<Message>/, "") }
+        said && lines < 20 { line = $0; sub(/<\/Message>.*/, "", line); print "    " line; lines++ }
+        /<\/Message>/ { said = failed = 0 }
+    ' "$results/xunit.trx"
 fi
 cat "$results"/*.log | grep -a '^FAILED ' || true
 if [ "${KVMTUNE_WITHOUT_POWERSHELL:-}" = 1 ]; then

@@ -202,10 +202,10 @@ function Invoke-InGuest {
     @($output | ForEach-Object { "$_" })
 }
 
-# What a measurement could have left in a guest: fio processes and folders.
+# What a measurement could have left in a guest: fio processes and folders. A zombie has ended; the guest's init reaps once a second.
 function Get-Leftover {
     param([string] $Name)
-    Invoke-InGuest $Name 'pgrep -a fio; ls -d /data/.kvmtune* /.kvmtune* /root/.kvmtune* /tmp/.kvmtune* /tmp/kvmtune-* 2>/dev/null; true'
+    Invoke-InGuest $Name 'pgrep -r D,R,S,T -a fio; ls -d /data/.kvmtune* /.kvmtune* /root/.kvmtune* /tmp/.kvmtune* /tmp/kvmtune-* 2>/dev/null; true'
 }
 
 # A fresh guest; variants go on its kernel command line.

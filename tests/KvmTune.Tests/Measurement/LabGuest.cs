@@ -19,6 +19,9 @@ internal sealed class LabGuest : IDisposable
         Target = new LibvirtMeasurementTarget(domain, TimeProvider.System);
     }
 
+    /// <summary>A run so long that a test can open a channel, find fio and act while it lasts, on a host that computes beside it too.</summary>
+    public static readonly TimeSpan TimeToReact = TimeSpan.FromSeconds(6);
+
     public LibvirtDomain Domain { get; }
 
     public LibvirtMeasurementTarget Target { get; }
@@ -78,12 +81,13 @@ internal sealed class LabGuest : IDisposable
         Assert.True((await channel.RunAsync(command, CancellationToken.None)).Succeeded, "fio was not started.");
     }
 
-    /// <summary>What a measurement may have left: folders of its own, and processes of fio.</summary>
+    /// <summary>What a measurement may have left: folders of its own, and processes of fio. A zombie has ended: the guest's init takes its time to ask for it.</summary>
     public async Task<string> LeftoversAsync()
     {
         var channel = await ChannelAsync();
-        var result = await channel.RunAsync(
-            new GuestCommand("/bin/sh", ["-c", "ls -d /data/.kvmtune-* /.kvmtune-* 2>/dev/null; pidof fio sysbench; true"]), CancellationToken.None);
+        const string script = "ls -d /data/.kvmtune-* /.kvmtune-* 2>/dev/null;"
+            + " for p in $(pidof fio sysbench); do grep -q '^State:.Z' /proc/$p/status || cat /proc/$p/status; done; true";
+        var result = await channel.RunAsync(new GuestCommand("/bin/sh", ["-c", script]), CancellationToken.None);
         return result.StandardOutput;
     }
 
