@@ -88,7 +88,7 @@ domain_type() {
 }
 
 # Whether a guest did not come up with KVM since this machine was started; to have it tried anew, the file is removed.
-kvm_failed() { [ -e "$lab_cache/kvm-failed" ] && cmp -s "$lab_cache/kvm-failed" /proc/sys/kernel/random/boot_id; }
+kvm_failed() { [ "$(cat "$lab_cache/kvm-failed" 2>/dev/null)" = "$(cat /proc/sys/kernel/random/boot_id)" ]; }
 
 # Tried and not asked: libvirt reports KVM too where QEMU's user may not open /dev/kvm, or where a nested one refuses the host's CPU.
 starts_kvm() {
