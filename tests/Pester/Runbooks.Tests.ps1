@@ -57,22 +57,22 @@ Describe 'Every runbook' {
     }
 }
 
-Describe 'On a guest' -Tag Lab, lab1 -Skip:(-not $env:KVMTUNE_LAB) {
-    BeforeAll { Restore-Guest lab1 }
-    AfterAll { Restore-Guest lab1 }
+Describe 'On a guest' -Tag Lab, lab2 -Skip:(-not $env:KVMTUNE_LAB) {
+    BeforeAll { Restore-Guest lab2 }
+    AfterAll { Restore-Guest lab2 }
 
     It 'Invoke-ChangeWindow says what it would try, and leaves the VM as it is' {
-        $before = Get-DomainText lab1
-        $run = Invoke-Runbook "Invoke-ChangeWindow.ps1 lab1 -Area Cpu -TimeLimit 30 -ConnectionUri '$(Get-LabUri)' -WhatIf"
+        $before = Get-DomainText lab2
+        $run = Invoke-Runbook "Invoke-ChangeWindow.ps1 lab2 -Area Cpu -TimeLimit 30 -ConnectionUri '$(Get-LabUri)' -WhatIf"
         $run.ExitCode | Should -Be 0
-        Get-DomainText lab1 | Should -Be $before
+        Get-DomainText lab2 | Should -Be $before
     }
 
     It 'Measure-Nightly keeps a measurement, and compares the next one with it' {
-        $line = "Measure-Nightly.ps1 lab1 -Workload Observe -Folder '$TestDrive/nightly' -Runs 5 -RunTime 2 -ConnectionUri '$(Get-LabUri)'"
+        $line = "Measure-Nightly.ps1 lab2 -Workload Observe -Folder '$TestDrive/nightly' -Runs 5 -RunTime 2 -ConnectionUri '$(Get-LabUri)'"
         $first, $second = (Invoke-Runbook $line), (Invoke-Runbook $line)
         $first.ExitCode | Should -Be 0 -Because $first.Text
         $second.ExitCode | Should -BeIn 0, 1 -Because $second.Text
-        @(Import-Csv "$TestDrive/nightly/history.csv").VMName | Should -Be lab1
+        @(Import-Csv "$TestDrive/nightly/history.csv").VMName | Should -Be lab2
     }
 }
