@@ -10,6 +10,9 @@ public sealed class GuestScriptTests : IDisposable
     // It never comes to rest: at each look into /proc it has another child.
     private const string Restless = "while :; do /bin/sleep 0; done # {0}";
 
+    // Long enough for a load to begin in it, beside other work too.
+    private static readonly TimeSpan ShortLease = TimeSpan.FromSeconds(4);
+
     private readonly string _folder = Directory.CreateTempSubdirectory("tests-of-scripts").FullName;
     private readonly string _mark = Guid.NewGuid().ToString("N");
     private readonly AgentChannel _channel;
@@ -94,7 +97,7 @@ public sealed class GuestScriptTests : IDisposable
     [Fact]
     public async Task A_load_that_nobody_renews_is_ended_by_the_guest_itself()
     {
-        var folder = await GuestTestFolder.MakeAsync(_channel, _folder, TimeSpan.FromSeconds(1), CancellationToken.None);
+        var folder = await GuestTestFolder.MakeAsync(_channel, _folder, ShortLease, CancellationToken.None);
         var script = "folder=$1\n" + GuestTestFolder.NoteProcess + Restless.Replace("{0}", _mark, StringComparison.Ordinal);
 
         var result = await _channel.RunAsync(GuestScripts.Command(script, folder.Path) with { TimeLimit = TimeSpan.FromMinutes(2) }, CancellationToken.None);
@@ -108,7 +111,7 @@ public sealed class GuestScriptTests : IDisposable
     [Fact]
     public async Task Another_process_with_the_number_of_the_load_is_left_alone()
     {
-        var folder = await GuestTestFolder.MakeAsync(_channel, _folder, TimeSpan.FromSeconds(1), CancellationToken.None);
+        var folder = await GuestTestFolder.MakeAsync(_channel, _folder, ShortLease, CancellationToken.None);
         using var cancellation = new CancellationTokenSource();
         var running = _channel.RunAsync(Shell("echo \"$$ 1\" > \"$1/rate_process\"; while :; do sleep 0.1; done # {0}", folder.Path) with { TimeLimit = TimeSpan.FromMinutes(2) }, cancellation.Token);
 
