@@ -44,7 +44,7 @@ internal sealed class RunFrame
         {
             return sampler.Read();
         }
-#pragma warning disable CA1031 // Whatever a counter's source throws: the run is worth more than the counter.
+#pragma warning disable CA1031 // Any error of a counter's source: the run is worth more than the counter.
         catch (Exception)
 #pragma warning restore CA1031
         {

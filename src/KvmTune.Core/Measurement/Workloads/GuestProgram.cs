@@ -19,7 +19,7 @@ public sealed record GuestProgram(
     /// <summary>iperf3.</summary>
     public static GuestProgram Iperf3 { get; } = new("iperf3", "iperf3", "iperf3", "iperf");
 
-    /// <summary>What to do where the program is missing.</summary>
+    /// <summary>How to install the missing program, for a message.</summary>
     public string HowToInstall() =>
         $"Install it there: apt install {AptPackages} | dnf install {DnfPackages} | zypper install {ZypperPackages}."
         + (Remark is null ? "" : " " + Remark);
