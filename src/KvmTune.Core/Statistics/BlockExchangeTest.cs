@@ -15,7 +15,7 @@ public sealed record RunBlock(bool IsCandidate, IReadOnlyList<double> Values);
 public static class BlockExchangeTest
 {
     /// <summary>The two-sided p-value of "the candidate lies above the baseline by <paramref name="shift"/>".</summary>
-    /// <returns>Above 0 and at most 1; 1 where all values are equal.</returns>
+    /// <returns>Above 0 and at most 1; 1 if all values are equal.</returns>
     /// <exception cref="ArgumentException">A side has no block, a block has no runs, or a value is not finite.</exception>
     public static double PValue(IReadOnlyList<RunBlock> blocks, double shift = 0)
     {
