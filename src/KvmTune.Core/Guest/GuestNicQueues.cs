@@ -24,7 +24,7 @@ public sealed record GuestNicQueuesReading(int? InUse, string? Interface, string
 }
 
 /// <summary>Sets and reads the queues of a guest's network interface (Red Hat, RHEL 7 tuning guide, multi-queue virtio-net).</summary>
-/// <param name="channel">The way into the guest.</param>
+/// <param name="channel">The channel into the guest.</param>
 /// <param name="agent">The guest's agent, which can name interfaces even if it may not run programs.</param>
 internal sealed class GuestNicQueues(IGuestChannel channel, IAgentTransport agent)
 {
