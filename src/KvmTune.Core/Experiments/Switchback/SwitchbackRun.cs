@@ -160,7 +160,7 @@ internal sealed class SwitchbackRun
             await action();
             return null;
         }
-#pragma warning disable CA1031 // Whatever went wrong: the caller tells it beside what ended the experiment, and the rest is still taken back.
+#pragma warning disable CA1031 // Any error: the caller reports it with the one that ended the experiment, and the other steps still run.
         catch (Exception exception)
 #pragma warning restore CA1031
         {

@@ -10,7 +10,7 @@ namespace KvmTune.Experiments.Switchback;
 /// <summary>Runs loads on one VM, one at a time.</summary>
 /// <param name="stream">The load.</param>
 /// <param name="shape">How it reports.</param>
-/// <param name="channel">The way into the guest; null where nothing runs in it.</param>
+/// <param name="channel">The channel into the guest; null if nothing runs in it.</param>
 /// <param name="time">The clock.</param>
 internal sealed class SwitchedLoads(IStreamingInstance stream, StreamShape shape, IGuestChannel? channel, TimeProvider time)
 {
