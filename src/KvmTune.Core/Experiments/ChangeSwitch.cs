@@ -1,4 +1,4 @@
-// Switches a VM between "without the change" and "with it", by the one path of changes, and always knows the way back.
+// Switches a VM between "without the change" and "with it", with the same code as every other change, and always knows how to undo it.
 using KvmTune.Hosts;
 using KvmTune.Libvirt;
 using KvmTune.Topology;
@@ -6,20 +6,20 @@ using KvmTune.Tuning;
 
 namespace KvmTune.Experiments;
 
-/// <summary>The change of an experiment on its VM: one plan, or several that are meant as one.</summary>
+/// <summary>The change of an experiment on its VM: one plan, or several that count as one.</summary>
 internal sealed class ChangeSwitch(
     HostConnection host, VMTuner tuner, IReadOnlyList<VMTuningPlan> asked, ApplyOptions options) : IExperimentSubject
 {
-    // The way of the restarts is chosen once: units of two kinds could not be compared.
+    // The way of restarting is chosen only once, because boots and resumes cannot be compared.
     private ApplyOptions _options = options;
 
     private readonly List<HostPreparation> _preparations = [];
     private readonly List<long> _journalIds = [];
 
-    // The journal's entry of each plan that is in force: what undoing refers to.
+    // The journal entry of each plan in force, for undoing it.
     private readonly Dictionary<VMTuningPlan, long> _entries = new(ReferenceEqualityComparer.Instance);
 
-    // As they are judged against the VM as it is now; those that need a restart come last, so that one restart serves all.
+    // The plans for the VM's present state. Those that need a restart come last, so that one restart serves all.
     private List<VMTuningPlan> _plans = InOrder(asked);
     private List<VMChange> _inverse = [];
 
@@ -73,8 +73,8 @@ internal sealed class ChangeSwitch(
         _inverse = [.. _plans.Select(ChangeApplication.InverseOf)];
     }
 
-    /// <summary>Chooses the way of the restarts, where there are any and none is chosen yet.</summary>
-    /// <exception cref="KvmTuneException">A suspend is asked for and is not possible (<c>CannotSuspend</c>).</exception>
+    /// <summary>Chooses the way of restarting, if a restart is needed and no way is chosen yet.</summary>
+    /// <exception cref="KvmTuneException">A suspend was requested but is not possible (<c>CannotSuspend</c>).</exception>
     public void ChooseWay(IReadOnlyList<VMTuningPlan> plans)
     {
         if (Way is null && _options.Restart && plans.Any(plan => plan.RequiresRestart))
@@ -105,7 +105,7 @@ internal sealed class ChangeSwitch(
             }
         }
 
-        // The restart for the last of them put the others in force too.
+        // The restart for the last plan put the others in force too.
         return results[^1].Restarted
             ? [.. results.Select(result => result.Outcome == TuningOutcome.RestartPending ? result with { Outcome = TuningOutcome.Applied, Restarted = true, RestartedBy = results[^1].RestartedBy } : result)]
             : results;
@@ -131,7 +131,7 @@ internal sealed class ChangeSwitch(
 
     /// <inheritdoc/>
     public Task RestartAsync(CancellationToken cancellationToken) =>
-        // With the change in force, it is that change's entry that undo looks for.
+        // With the change in force, undo looks for the entry of that change.
         tuner.RestartAsync(_plans[^1], _options with { Undoes = EntryOf(_plans[^1]) }, cancellationToken);
 
     /// <inheritdoc/>
@@ -173,7 +173,7 @@ internal sealed class ChangeSwitch(
         }
         catch (Exception exception) when (restart && exception is KvmTuneException or LibvirtException)
         {
-            // A restart that fails takes the step before it back, which here is the undo. Rather the old configuration, waiting for a restart.
+            // A failed restart takes back the step before it, which here is the undo. So the undo is made again, and its restart stays pending.
             Recorded(await tuner.ApplyAsync(tuner.Planner.Plan(_inverse[index], cancellationToken), undo with { Restart = false }, cancellationToken));
             throw;
         }
@@ -191,7 +191,7 @@ internal sealed class ChangeSwitch(
         return result;
     }
 
-    // A restart for this change would bring them into force too, and then two things would have changed.
+    // A restart for this change would put them in force too, so that more than one thing would have changed.
     private void RefuseOtherPendingChanges()
     {
         using var domain = host.Write().TryLookupByUuid(asked[0].VMId) ?? throw host.VMNotFound(asked[0].VMName, asked[0].VMId);

@@ -1,22 +1,22 @@
-// The error of an experiment that ended early: what went wrong, and what became of the change.
+// The error of an experiment that ended early: what went wrong, and whether the change is still in force.
 using KvmTune.Hosts;
 using KvmTune.Libvirt;
 using KvmTune.Measurement;
 
 namespace KvmTune.Experiments;
 
-/// <summary>The error of an experiment that did not come to its end.</summary>
+/// <summary>Builds the error of an experiment that ended early.</summary>
 internal static class ExperimentEnd
 {
-    /// <summary>The error that a caller sees; null for a defect, which is let through as it is.</summary>
+    /// <summary>The error for the caller; null for a bug in KvmTune, whose exception is thrown unchanged.</summary>
     /// <param name="subject">The change.</param>
     /// <param name="target">The VM.</param>
     /// <param name="cause">What went wrong.</param>
-    /// <param name="failure">Why the change could not be taken back; null where it was.</param>
-    /// <param name="left">What is left in the guest, as sentences; null for nothing.</param>
+    /// <param name="failure">Why the change could not be taken back; null if it was taken back.</param>
+    /// <param name="left">The files left in the guest, as sentences; null for none.</param>
     /// <param name="wasTouched">Whether the VM was changed at all.</param>
     /// <param name="partial">The measurements so far.</param>
-    /// <param name="cancellationToken">The token that may have ended it.</param>
+    /// <param name="cancellationToken">The token that may have cancelled the experiment.</param>
     public static Exception? Of(
         IExperimentSubject subject,
         IMeasurementTarget target,

@@ -1,19 +1,19 @@
-// How an experiment can end before its end. The change is taken back in every case, and the runs that were made are kept.
+// The errors of an experiment that ended early. The change is taken back in every case, and the runs are kept.
 using KvmTune.Measurement;
 
 namespace KvmTune.Experiments;
 
-/// <summary>An experiment ended by an error; the VM is as it was before, unless <see cref="IsUndone"/> is false.</summary>
+/// <summary>An experiment ended with an error; the VM is as it was before, unless <see cref="IsUndone"/> is false.</summary>
 public sealed class ExperimentInterruptedException : KvmTuneException
 {
-    /// <summary>The error id where the change could not be taken back.</summary>
+    /// <summary>The error id if the change could not be taken back.</summary>
     public const string UndoFailed = "ExperimentUndoFailed";
 
     /// <summary>Creates the exception.</summary>
     /// <param name="errorId">The id of the cause, or <see cref="UndoFailed"/>.</param>
     /// <param name="category">The kind of failure.</param>
-    /// <param name="message">What went wrong, and what became of the change.</param>
-    /// <param name="partial">The measurements so far: baseline, candidate, or none.</param>
+    /// <param name="message">What went wrong, and whether the change is still in force.</param>
+    /// <param name="partial">The measurements so far: baseline and candidate, only the baseline, or none.</param>
     /// <param name="isUndone">Whether the VM is as it was before.</param>
     /// <param name="innerException">What caused it.</param>
     public ExperimentInterruptedException(
@@ -24,7 +24,7 @@ public sealed class ExperimentInterruptedException : KvmTuneException
         IsUndone = isUndone;
     }
 
-    /// <summary>The measurements so far, with every run that was made: baseline and candidate, the former alone, or none.</summary>
+    /// <summary>The measurements so far, with every run that was made: baseline and candidate, only the baseline, or none.</summary>
     public IReadOnlyList<VMPerformance> Partial { get; }
 
     /// <summary>Whether the VM is as it was before.</summary>
@@ -35,13 +35,13 @@ public sealed class ExperimentInterruptedException : KvmTuneException
 public sealed class ExperimentCanceledException : OperationCanceledException
 {
     /// <summary>Creates the exception.</summary>
-    /// <param name="message">What became of the change.</param>
-    /// <param name="partial">The measurements so far: baseline, candidate, or none.</param>
+    /// <param name="message">What happened to the change.</param>
+    /// <param name="partial">The measurements so far: baseline and candidate, only the baseline, or none.</param>
     /// <param name="innerException">What caused it.</param>
     /// <param name="cancellationToken">The token that was cancelled.</param>
     public ExperimentCanceledException(string message, IReadOnlyList<VMPerformance> partial, Exception? innerException, CancellationToken cancellationToken)
         : base(message, innerException, cancellationToken) => Partial = partial;
 
-    /// <summary>The measurements so far, with every run that was made: baseline and candidate, the former alone, or none.</summary>
+    /// <summary>The measurements so far, with every run that was made: baseline and candidate, only the baseline, or none.</summary>
     public IReadOnlyList<VMPerformance> Partial { get; }
 }

@@ -1,4 +1,4 @@
-// The VM while an experiment is made on it: switches sides, opens and closes the workload, makes runs, and keeps track of where it is.
+// The VM during an experiment: switches sides, opens and closes the workload, makes runs, and keeps track of the current side.
 using System.Globalization;
 using KvmTune.Guest;
 using KvmTune.Measurement;
@@ -7,7 +7,7 @@ using KvmTune.Tuning;
 
 namespace KvmTune.Experiments;
 
-/// <summary>The VM of an experiment under way.</summary>
+/// <summary>The VM of a running experiment.</summary>
 internal sealed class ExperimentGuest(
     IExperimentSubject subject,
     IMeasurementTarget target,
@@ -19,7 +19,7 @@ internal sealed class ExperimentGuest(
     ExperimentLog log,
     ExperimentRuns runs)
 {
-    // As for a measurement: a guest's journal on a sparse image is allocated after some 30 s; copy-on-write file systems never end.
+    // The same limit as in a measurement: a guest's journal on a sparse image is allocated after about 30 s; copy-on-write file systems never end.
     private const int MostExtraWarmups = 10;
 
     private static readonly TimeSpan BootLimit = TimeSpan.FromMinutes(2);
@@ -31,13 +31,13 @@ internal sealed class ExperimentGuest(
     /// <summary>Whether the VM was changed or restarted at all.</summary>
     public bool WasTouched { get; private set; }
 
-    /// <summary>What could not be removed in the guest, as a sentence; null for nothing.</summary>
+    /// <summary>What could not be removed in the guest, as a sentence; null if all was removed.</summary>
     public string? LeftInGuest { get; private set; }
 
     /// <summary>How many times the VM was restarted.</summary>
     public int RestartCount { get; private set; }
 
-    /// <summary>What the last making of the change did.</summary>
+    /// <summary>The results of the last time that the change was made.</summary>
     public IReadOnlyList<VMTuningResult> Changes { get; private set; } = [];
 
     /// <summary>Makes one stage: a pair, or a block.</summary>
@@ -57,7 +57,7 @@ internal sealed class ExperimentGuest(
         }
     }
 
-    /// <summary>Leaves the VM with the change, or without it.</summary>
+    /// <summary>Leaves the VM with the change or without it, as decided.</summary>
     public async Task SettleAsync(bool isKept, CancellationToken cancellationToken)
     {
         pace.Report(isKept ? "leaving the VM with the change" : "leaving the VM as it was before", pace.SettlingTime);
@@ -78,12 +78,12 @@ internal sealed class ExperimentGuest(
         }
     }
 
-    /// <summary>Takes the change back after an error or a cancelled token, and removes what is in the guest.</summary>
-    /// <returns>Why that failed; null where it did not.</returns>
+    /// <summary>Takes the change back after an error or a cancellation, and removes the workload's files from the guest.</summary>
+    /// <returns>Why that failed; null if it succeeded.</returns>
     public async Task<Exception?> TryAbandonAsync()
     {
         pace.Report("taking everything back", pace.SettlingTime);
-        // While the guest still runs, where taking back restarts it: a shutdown would leave the file in it.
+        // If taking back restarts the guest, the clean-up comes first: after a shutdown the file would stay in the guest.
         var unclean = schedule.NeedsRestart ? await TryAsync(CloseSessionAsync) : null;
         var failure = await TryAsync(async () =>
         {
@@ -105,7 +105,7 @@ internal sealed class ExperimentGuest(
             await action();
             return null;
         }
-#pragma warning disable CA1031 // Whatever went wrong: the caller tells it beside what ended the experiment, and the rest is still taken back.
+#pragma warning disable CA1031 // Any error: the caller reports it with the one that ended the experiment, and the other steps still run.
         catch (Exception exception)
 #pragma warning restore CA1031
         {
@@ -156,7 +156,7 @@ internal sealed class ExperimentGuest(
         runs.AddElapsed(unit.IsCandidate, time.GetElapsedTime(started));
     }
 
-    // Whether the VM was started or switched: then its first run is warm-up.
+    // Returns whether the VM was started or switched. Then its first run is a warm-up.
     private async Task<bool> MoveToAsync(string name, ExperimentUnit unit, CancellationToken cancellationToken)
     {
         var isOther = unit.IsCandidate != _isCandidate;
@@ -165,7 +165,7 @@ internal sealed class ExperimentGuest(
             return false;
         }
 
-        // What was prepared stays in a guest that is only suspended.
+        // A guest that is only suspended keeps the workload's files.
         if (schedule.NeedsRestart && !(schedule.IsResumed && _session?.StandsSuspend == true))
         {
             await CloseSessionAsync();
@@ -188,7 +188,7 @@ internal sealed class ExperimentGuest(
         WasTouched = true;
         if (toCandidate)
         {
-            // Until it is known to be taken back: an error in the middle may leave a part of it.
+            // Set before the change is made, and until it is taken back: an error in the middle may leave a part of it.
             _isCandidate = true;
             Changes = await log.DoAsync(ExperimentStepKind.Switch, name, () => subject.ApplyAsync(cancellationToken));
         }
@@ -229,7 +229,7 @@ internal sealed class ExperimentGuest(
         pace.PreparationTook(log.Last);
     }
 
-    // A guest without an agent cannot say when it is up, and an agent needs a moment after a resume.
+    // A guest without an agent cannot report that it is up, and an agent needs a moment after a resume.
     private async Task<T> WhenItAnswersAsync<T>(Func<Task<T>> action, CancellationToken cancellationToken)
     {
         var started = time.GetTimestamp();
@@ -267,7 +267,7 @@ internal sealed class ExperimentGuest(
         });
     }
 
-    // The conditions of this side, as they are while it is in force.
+    // Reads the conditions of this side while it is in force.
     private async Task LearnAsync(bool isCandidate, bool isFresh, CancellationToken cancellationToken)
     {
         if (runs.Knows(isCandidate) && !(isFresh && schedule.NeedsRestart))
@@ -307,7 +307,7 @@ internal sealed class ExperimentGuest(
             return run;
         }
 
-        // As in a measurement, half as many runs again as are planned until the next look.
+        // As in a measurement, half as many failed runs are tolerated as runs are planned until the next look.
         var planned = Enumerable.Range(0, Math.Max(index + 1, schedule.NextLook(index))).Sum(stage => schedule.Stage(stage).Units.Sum(unit => unit.Runs));
         if (runs.FailedCount > Math.Max(1, planned / 2))
         {

@@ -1,7 +1,7 @@
 // Times the steps of an experiment.
 namespace KvmTune.Experiments;
 
-/// <summary>The steps so far.</summary>
+/// <summary>The steps so far, with their times.</summary>
 internal sealed class ExperimentLog(TimeProvider time)
 {
     private readonly List<ExperimentStep> _steps = [];
@@ -9,7 +9,7 @@ internal sealed class ExperimentLog(TimeProvider time)
     /// <summary>The steps in order.</summary>
     public IReadOnlyList<ExperimentStep> Steps => _steps.ToList();
 
-    /// <summary>Does something as a step; one that fails is a step too.</summary>
+    /// <summary>Does something as a step; a failed step is recorded too.</summary>
     public async Task<T> DoAsync<T>(ExperimentStepKind kind, string name, Func<Task<T>> action)
     {
         var (at, started) = (time.GetUtcNow(), time.GetTimestamp());
@@ -23,7 +23,7 @@ internal sealed class ExperimentLog(TimeProvider time)
         }
     }
 
-    /// <summary>Does something as a step; one that fails is a step too.</summary>
+    /// <summary>Does something as a step; a failed step is recorded too.</summary>
     public Task DoAsync(ExperimentStepKind kind, string name, Func<Task> action) => DoAsync(kind, name, async () =>
     {
         await action();

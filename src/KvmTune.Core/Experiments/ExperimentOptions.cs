@@ -1,4 +1,4 @@
-// What a caller may choose about an experiment: the order of its runs, what is kept, and what it may cost.
+// The options of an experiment: the order of its runs, when the change is kept, and how long it may take.
 using KvmTune.Tuning;
 
 namespace KvmTune.Experiments;
@@ -8,48 +8,48 @@ namespace KvmTune.Experiments;
 public enum ExperimentDesign
 {
     /// <summary>
-    /// Switchback, where the change can be made live and the workload reports while it runs; else pairs; and blocks, where the change needs a
+    /// Switchback if the change can be made live and the workload reports while it runs; otherwise pairs; or blocks, if the change needs a
     /// restart and the time limit is too short for pairs.
     /// </summary>
     Auto,
 
-    /// <summary>Runs in pairs, one of each side, the order inside each pair by a random coin; where the change needs a restart, a pair is two boots.</summary>
+    /// <summary>Runs in pairs, one of each side, the order inside each pair by a coin. If the change needs a restart, a pair is two boots.</summary>
     Pairs,
 
     /// <summary>
-    /// The express form: A B B A, each letter some runs. Its verdict is provisional; where the change needs a restart these are four boots, and
-    /// four boots give a direction only.
+    /// The short form: A B B A, each letter several runs. Its verdict is provisional. If the change needs a restart, these are four boots, and
+    /// four boots only give a direction.
     /// </summary>
     Blocks,
 
     /// <summary>
-    /// All runs of the baseline, then all of the candidate. Its verdict is provisional: drift of the host is not excluded. Where the change needs a
-    /// restart these are two boots, and give a direction only.
+    /// All runs of the baseline, then all of the candidate. Its verdict is provisional: drift of the host is not excluded. If the change needs a
+    /// restart, these are two boots, which only give a direction.
     /// </summary>
     Sequential,
 
-    /// <summary>One load that runs without a pause, while the side changes every second or two, the order inside each pair of slots by a random coin.</summary>
+    /// <summary>One load without a pause, while the side changes every second or two, the order inside each pair of slots by a random coin.</summary>
     Switchback,
 }
 
-/// <summary>When a change that was tried is kept.</summary>
+/// <summary>When to keep a change after an experiment.</summary>
 [JsonText(typeof(EnumName))]
 public enum KeepRule
 {
-    /// <summary>When the verdict is that it improved.</summary>
+    /// <summary>If the verdict is that it improved.</summary>
     Improved,
 
-    /// <summary>When it improved, or was shown to make no difference; neither is so where another metric got worse. What is inconclusive is not kept.</summary>
+    /// <summary>If it improved, or was shown to make no difference; not if another metric got worse, or the verdict is inconclusive.</summary>
     NotWorse,
 
     /// <summary>Whatever the verdict.</summary>
     Always,
 
-    /// <summary>Never: the experiment is made to know.</summary>
+    /// <summary>Never: the experiment is made only to learn the effect.</summary>
     Never,
 }
 
-/// <summary>What became of the change.</summary>
+/// <summary>What happened to the change.</summary>
 [JsonText(typeof(EnumName))]
 public enum ExperimentDecision
 {
@@ -66,39 +66,41 @@ public sealed record ExperimentOptions
     /// <summary>The order of the runs.</summary>
     public ExperimentDesign Design { get; init; } = ExperimentDesign.Auto;
 
-    /// <summary>When the change is kept.</summary>
+    /// <summary>When to keep the change.</summary>
     public KeepRule Keep { get; init; } = KeepRule.Improved;
 
-    /// <summary>Whether the VM may be restarted. A change that needs it is refused without.</summary>
+    /// <summary>Whether the VM may be restarted. Otherwise a change that needs a restart is refused.</summary>
     public bool Restart { get; init; }
 
-    /// <summary>How a restart is done.</summary>
+    /// <summary>How to restart the VM.</summary>
     public RestartOptions RestartOptions { get; init; } = new();
 
     /// <summary>
-    /// A fixed number: of pairs (at least 6), or of counted runs a side for the other designs. Null: for Switchback, as many pairs as the time
-    /// allows, looked at a few times; for pairs of runs, looks after 8, 12 and 20 of them; for the others 8 runs a side.
+    /// A fixed number of pairs (at least 6), or of counted runs a side for the other designs. Null: for Switchback, as many pairs as the time
+    /// allows, with a few looks; for pairs of runs, looks after 8, 12 and 20 of them; for the others, 8 runs a side.
     /// </summary>
     public int? Runs { get; init; }
 
     /// <summary>
-    /// How long the experiment may take; null for as long as it needs, and for Switchback for 60 s of load. It ends with what was measured by
-    /// then, and says so.
+    /// How long the experiment may take; null for no limit, and for Switchback for 60 s of load. At the limit the experiment ends with the runs
+    /// so far, and adds a note.
     /// </summary>
     public TimeSpan? TimeLimit { get; init; }
 
-    /// <summary>Whether runs are asked for, since they were given a length: then Auto does not switch inside one load.</summary>
+    /// <summary>Whether the user set the length of a run and so wants runs: then Auto does not switch inside one load.</summary>
     public bool InRuns { get; init; }
 
-    /// <summary>How long the side is switched at most, for Switchback; null for the whole of the time limit, or 60 s where there is none.</summary>
+    /// <summary>The longest time of the switched load, for Switchback; null for the whole time limit, or 60 s without a limit.</summary>
     public TimeSpan? LoadTime { get; init; }
 
-    /// <summary>The name of the metric that decides, for example a latency where the question is whether the guest is steadier; null for the workload's primary one.</summary>
+    /// <summary>
+    /// The name of the metric that decides, for example a latency to learn whether the guest is steadier; null for the workload's primary one.
+    /// </summary>
     public string? Metric { get; init; }
 
     /// <summary>The smallest rise in per cent that matters, for every metric, at most 50; null for the thresholds of the verdict rule.</summary>
     public double? ThresholdPercent { get; init; }
 
-    /// <summary>The seed of the coin that orders the runs inside each pair; null lets one be chosen. The result has it.</summary>
+    /// <summary>The seed of the coin that orders the runs inside each pair; null for a random seed. The result contains it.</summary>
     public int? Seed { get; init; }
 }

@@ -1,10 +1,10 @@
-// How fast an experiment gets on: the times of its parts as measured so far, for a time left that is honest and for time limits.
+// Measures how long the parts of an experiment take, for a realistic estimate of the remaining time and for time limits.
 using System.Globalization;
 using KvmTune.Measurement;
 
 namespace KvmTune.Experiments;
 
-/// <summary>The mean times of an experiment's parts: guesses at first, measured ones as soon as there are any.</summary>
+/// <summary>The mean times of an experiment's parts: guesses at first, measured times as soon as there are any.</summary>
 internal sealed class ExperimentPace(
     TimeProvider time, ExperimentPace.Guess guess, string vmName, IProgress<MeasurementProgress>? progress)
 {
@@ -14,19 +14,19 @@ internal sealed class ExperimentPace(
     private Mean _preparation = new(guess.Preparation);
     private double _fraction;
 
-    /// <summary>How long it takes so far.</summary>
+    /// <summary>How long the experiment has taken so far.</summary>
     public TimeSpan Elapsed => time.GetElapsedTime(_started);
 
-    /// <summary>Takes the time of a run.</summary>
+    /// <summary>Records the time of a run.</summary>
     public void RunTook(TimeSpan elapsed) => _run = _run.With(elapsed);
 
-    /// <summary>Takes the time of a switch, or of a restart where a switch is one.</summary>
+    /// <summary>Records the time of a switch, or of a restart if a switch needs one.</summary>
     public void SwitchTook(TimeSpan elapsed) => _switch = _switch.With(elapsed);
 
-    /// <summary>Takes the time that opening and closing a session took.</summary>
+    /// <summary>Records the time of opening a session.</summary>
     public void PreparationTook(TimeSpan elapsed) => _preparation = _preparation.With(elapsed);
 
-    /// <summary>How long so many runs are likely to take.</summary>
+    /// <summary>How long this many runs are likely to take.</summary>
     public TimeSpan TimeOfRuns(int runs) => _run.Value * runs;
 
     /// <summary>How long a unit is likely to take.</summary>
@@ -53,12 +53,12 @@ internal sealed class ExperimentPace(
         return sum;
     }
 
-    /// <summary>How long it is likely to take to leave the VM in the state that will be decided, at worst.</summary>
+    /// <summary>How long the last switch is likely to take, at worst, after the decision to keep the change or not.</summary>
     public TimeSpan SettlingTime => _switch.Value;
 
-    /// <summary>Reports what begins now.</summary>
-    /// <param name="activity">What it is.</param>
-    /// <param name="remaining">How long the experiment is likely to take from here.</param>
+    /// <summary>Reports the step that begins now.</summary>
+    /// <param name="activity">The step.</param>
+    /// <param name="remaining">How long the rest of the experiment is likely to take.</param>
     public void Report(string activity, TimeSpan remaining)
     {
         var whole = Elapsed + remaining;
@@ -71,20 +71,20 @@ internal sealed class ExperimentPace(
         ? string.Create(CultureInfo.InvariantCulture, $"{span.TotalMinutes:0} min")
         : string.Create(CultureInfo.InvariantCulture, $"{Math.Max(1, span.TotalSeconds):0} s");
 
-    /// <summary>What is assumed before anything was measured.</summary>
+    /// <summary>The assumed times before anything is measured.</summary>
     /// <param name="Run">The time of a run.</param>
     /// <param name="Switch">The time of a switch.</param>
-    /// <param name="Preparation">The time that it takes to prepare the workload and to remove it.</param>
+    /// <param name="Preparation">The time for preparing the workload and removing it.</param>
     internal sealed record Guess(TimeSpan Run, TimeSpan Switch, TimeSpan Preparation)
     {
-        /// <summary>For a workload whose runs take so long, and a suspend that is likely to take so long.</summary>
+        /// <summary>For a workload with runs of this length, and a suspend of this length if there is one.</summary>
         public static Guess Of(TimeSpan runLength, bool needsRestart, TimeSpan? pause = null) => new(
             runLength + TimeSpan.FromMilliseconds(150),
             pause is { } suspend ? suspend + TimeSpan.FromSeconds(1) : needsRestart ? TimeSpan.FromSeconds(30) : TimeSpan.FromMilliseconds(50),
             TimeSpan.FromSeconds(4));
     }
 
-    // The guess stands until the first measured time takes its place.
+    // The guess is used until the first time is measured.
     private sealed record Mean(TimeSpan Assumed, TimeSpan Sum = default, int Count = 0)
     {
         public TimeSpan Value => Count == 0 ? Assumed : Sum / Count;

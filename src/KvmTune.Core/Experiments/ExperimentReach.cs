@@ -1,12 +1,12 @@
-// What an experiment can show, said before its first run: how small a change after how many pairs and how long, and which of the
-// questions that are asked it cannot answer at all.
+// What an experiment can show, before its first run: how small a change it can find after how many pairs and how much time, and which of
+// the user's questions it cannot answer.
 using System.Globalization;
 using KvmTune.Measurement;
 using KvmTune.Statistics;
 
 namespace KvmTune.Experiments;
 
-/// <summary>Says what an experiment can show.</summary>
+/// <summary>Describes what an experiment can show.</summary>
 internal sealed class ExperimentReach(
     ExperimentSchedule schedule,
     WorkloadRequest workload,
@@ -14,19 +14,19 @@ internal sealed class ExperimentReach(
     ExperimentOptions options,
     Func<int, TimeSpan> timeOf)
 {
-    // Runs of a steady workload on a host with other work on it (docs/measuring.md), as a standard deviation of the logarithm.
+    // The noise of a steady workload on a host with other work (docs/measuring.md), as a standard deviation of the logarithm.
     private const double TypicalRate = 0.05;
     private const double TypicalLatency = 0.15;
     private const double TypicalVariation = 0.3;
     private const int TypicalRuns = 40;
 
-    // The spread of fewer seconds than that says next to nothing.
+    // The spread of fewer seconds says very little.
     private const double FewestSecondsForVariation = 10;
 
     private readonly MetricDefinition _deciding = VMComparer.DecidingMetric(metrics, workload.Name, options.Metric);
 
-    /// <summary>How small a change it can show, as a sentence.</summary>
-    /// <param name="last">The last measurement of this workload on this VM, whose noise is taken; null for a typical noise.</param>
+    /// <summary>How small a change the experiment can show, as words that follow "it".</summary>
+    /// <param name="last">The last measurement of this workload on this VM, for its noise; null for a typical noise.</param>
     public string Describe(VMPerformance? last)
     {
         if (schedule.IsDirectionOnly)
@@ -41,7 +41,7 @@ internal sealed class ExperimentReach(
         var chance = new Random(1);
         double[] noise = isKnown ? [.. values.Select(value => Math.Log(value))] : [.. Enumerable.Range(0, TypicalRuns).Select(_ => Typical(_deciding.Kind) * Normal(chance))];
         var isPairs = schedule.Design == ExperimentDesign.Pairs;
-        // Runs that follow each other are the sides of a pair, as they would be; halves are the sides of a sequence.
+        // For pairs, neighbouring runs are the two sides of a pair, as in the experiment; for a sequence, the halves are the two sides.
         var one = noise.Where((_, i) => isPairs ? i % 2 == 0 : i < noise.Length / 2).Take(noise.Length / 2).ToList();
         var other = noise.Where((_, i) => isPairs ? i % 2 == 1 : i >= noise.Length / 2).Take(noise.Length / 2).ToList();
         var looks = isPairs ? schedule.Looks.Looks : [new Look(schedule.MostValues, VerdictLimits.ProvisionalAlpha, LookPlan.FixedSamenessLevel)];
@@ -54,7 +54,7 @@ internal sealed class ExperimentReach(
             : $"shows a change of {_deciding.Name} of {string.Join(", or ", found)}, {from}" + (schedule.Unit == ComparisonUnit.Run ? null : $", where {schedule.Unit.ToString().ToLowerInvariant()}s differ no more than runs do");
     }
 
-    /// <summary>What it cannot answer, each as a sentence.</summary>
+    /// <summary>The questions that the experiment cannot answer, each as a sentence.</summary>
     public IEnumerable<string> Warnings()
     {
         var pairs = schedule.Design == ExperimentDesign.Pairs;

@@ -1,4 +1,4 @@
-// One experiment under way: checks, measures stage by stage, compares, decides, and leaves the VM as was decided, whatever happens.
+// Runs one experiment: checks, measures stage by stage, compares, decides, and leaves the VM as decided, also after an error.
 using System.Globalization;
 using KvmTune.Hosts;
 using KvmTune.Libvirt;
@@ -9,7 +9,7 @@ using KvmTune.Tuning;
 
 namespace KvmTune.Experiments;
 
-/// <summary>One experiment. Used once.</summary>
+/// <summary>One experiment. Use an instance once.</summary>
 internal sealed class ExperimentRun
 {
     private readonly ExperimentRuns _runs = new();
@@ -54,7 +54,7 @@ internal sealed class ExperimentRun
             var decision = KeepDecision.Of(Options.Keep, comparison);
             await guest.SettleAsync(decision.IsKept, cancellationToken);
             cancellationToken.ThrowIfCancellationRequested();
-            // Compared again for the notes that came with the end of the sessions; the numbers are the same.
+            // Compares again for the notes added when the sessions were closed; the numbers are the same.
             comparison = Compare(guest, stages);
             return new VMExperiment
             {
@@ -112,7 +112,7 @@ internal sealed class ExperimentRun
             {
                 var look = await log.DoAsync(
                     ExperimentStepKind.Compare, string.Create(CultureInfo.InvariantCulture, $"look after {stage} pairs"), () => Task.Run(() => Compare(guest, stage, isLook: true), cancellationToken));
-                // By the metric that decides alone: guards have the whole 5 % once, at the end, and not at every look.
+                // Only the deciding metric stops the experiment. Guards are judged once at the end with the whole 5 %, and not at every look.
                 if (Schedule.Looks.ShouldStop(stage, look.PrimaryMetric.Verdict))
                 {
                     return (look, stage);
@@ -123,7 +123,7 @@ internal sealed class ExperimentRun
         return (await log.DoAsync(ExperimentStepKind.Compare, "compare", () => Task.Run(() => Compare(guest, stage), cancellationToken)), stage);
     }
 
-    // A disturbed pair is made again whole, never one side of it, and at most half as many again.
+    // A disturbed pair is repeated as a whole, never one side of it, and at most half as many pairs again.
     private bool IsRepeated(int stage, int mark)
     {
         if (Schedule.Design != ExperimentDesign.Pairs
@@ -160,7 +160,7 @@ internal sealed class ExperimentRun
         return true;
     }
 
-    // The least that can say anything: both sides once, with nothing but the runs themselves.
+    // The least useful experiment: each side once, counting only the time of the runs.
     private void RefuseTooShortLimit()
     {
         if (Options.TimeLimit is not { } limit)
@@ -188,7 +188,7 @@ internal sealed class ExperimentRun
         var candidate = _runs.ToPerformance(isCandidate: true)! with { Change = guest.Changes[0], Baseline = baseline };
         return VMComparer.Compare(baseline, candidate, new ComparisonOptions
         {
-            // Blocks that the time limit cut short are no blocks any more.
+            // If the time limit cut the blocks short, they are not A B B A any more.
             Design = Schedule.Design == ExperimentDesign.Blocks && stages < Schedule.MostStages ? ComparisonDesign.Sequential : Schedule.ComparisonDesign,
             Unit = Schedule.Unit,
             Metric = Options.Metric,

@@ -1,4 +1,4 @@
-// Collects the runs of both sides of an experiment over all its sessions, and puts them together as two measurements.
+// Collects the runs of both sides of an experiment over all its sessions, and combines them into two measurements.
 using System.Globalization;
 using KvmTune.Measurement;
 using KvmTune.Statistics;
@@ -13,32 +13,32 @@ internal sealed class ExperimentRuns
     private readonly Dictionary<bool, TimeSpan> _elapsed = new() { [false] = TimeSpan.Zero, [true] = TimeSpan.Zero };
     private readonly Dictionary<bool, Guid> _ids = new() { [false] = Guid.NewGuid(), [true] = Guid.NewGuid() };
     private readonly List<string> _notes = [];
-    // Where each pair begins.
+    // The index of the first run of each pair.
     private readonly List<int> _pairs = [];
     private readonly HashSet<string> _stoppedCounters = new(StringComparer.Ordinal);
     private VMPerformance? _template;
 
-    /// <summary>How many runs were made: the mark that a stage begins at.</summary>
+    /// <summary>The number of runs so far, which marks the beginning of a stage.</summary>
     public int Count => _entries.Count;
 
     /// <summary>How many runs failed.</summary>
     public int FailedCount => _entries.Count(entry => entry.Run.Failure is not null);
 
-    /// <summary>What a reader must know, each a sentence.</summary>
+    /// <summary>Facts that a reader needs, each a sentence.</summary>
     public IReadOnlyList<string> Notes => _notes.ToList();
 
     /// <summary>Whether the conditions of a side are known already.</summary>
     public bool Knows(bool isCandidate) => _conditions.ContainsKey(isCandidate);
 
-    /// <summary>Adds a run. One that failed is flagged as repeated, so that it takes no place among those that count.</summary>
+    /// <summary>Adds a run. A failed run is flagged as screened, so that it takes no place among the counted runs.</summary>
     public void Add(MeasuredRun run, bool isCandidate) => _entries.Add(new Entry(
         run with { Number = _entries.Count + 1, IsScreened = run is { Failure: not null, IsWarmup: false } }, isCandidate));
 
-    /// <summary>Adds to the time that a side took.</summary>
+    /// <summary>Adds to the time of a side.</summary>
     public void AddElapsed(bool isCandidate, TimeSpan elapsed) => _elapsed[isCandidate] += elapsed;
 
-    /// <summary>Takes what a session knows: conditions of a side, where they are like those of that side before; and its notes.</summary>
-    /// <exception cref="ComparisonException">The conditions changed since the side was measured last.</exception>
+    /// <summary>Records the conditions of a side, and checks that they are the same as before on that side.</summary>
+    /// <exception cref="ComparisonException">The conditions have changed since the side was last measured.</exception>
     public void Learn(VMPerformance session, bool isCandidate, MeasurementConditions conditions)
     {
         _template ??= session;
@@ -55,7 +55,7 @@ internal sealed class ExperimentRuns
         }
     }
 
-    /// <summary>Adds a sentence, once.</summary>
+    /// <summary>Adds a note, unless it is there already.</summary>
     public void Note(string note)
     {
         if (!_notes.Contains(note, StringComparer.Ordinal))
@@ -64,7 +64,7 @@ internal sealed class ExperimentRuns
         }
     }
 
-    /// <summary>Takes the runs since a mark as a pair. Why it counts as disturbed, in words; null where it does not.</summary>
+    /// <summary>Treats the runs since a mark as a pair. Returns why it counts as disturbed, in words; null if it does not.</summary>
     public string? WhyDisturbed(int mark)
     {
         _pairs.Add(mark);
@@ -72,7 +72,7 @@ internal sealed class ExperimentRuns
         return ScreeningRule.WhyDisturbed(session[^1], session, _stoppedCounters);
     }
 
-    /// <summary>Flags all runs since a mark as repeated: they are a pair.</summary>
+    /// <summary>Flags the good runs since a mark, which are a pair, as screened.</summary>
     public void Screen(int mark)
     {
         for (var i = mark; i < _entries.Count; i++)
@@ -84,7 +84,10 @@ internal sealed class ExperimentRuns
         }
     }
 
-    /// <summary>Stops screening by counters that moved with the side. What was set aside for them stays so: see <see cref="ScreeningRule.MovedWithSide"/>.</summary>
+    /// <summary>
+    /// Stops screening by counters that differ between the sides. Pairs that they already screened stay screened: see
+    /// <see cref="ScreeningRule.MovedWithSide"/>.
+    /// </summary>
     public void StopWhereCounterMoved()
     {
         var sides = _entries.ConvertAll(entry => (entry.Run, entry.IsCandidate));
@@ -95,7 +98,7 @@ internal sealed class ExperimentRuns
         }
     }
 
-    /// <summary>One side as a measurement; null before a run of it was made.</summary>
+    /// <summary>One side as a measurement; null before its first run.</summary>
     public VMPerformance? ToPerformance(bool isCandidate)
     {
         var runs = _entries.Where(entry => entry.IsCandidate == isCandidate).Select(entry => entry.Run).ToList();
@@ -118,7 +121,7 @@ internal sealed class ExperimentRuns
         };
     }
 
-    /// <summary>The measurements so far: baseline, candidate, or none.</summary>
+    /// <summary>The measurements so far: baseline and candidate, one of them, or none.</summary>
     public IReadOnlyList<VMPerformance> ToPerformances() =>
         [.. new[] { ToPerformance(isCandidate: false), ToPerformance(isCandidate: true) }.OfType<VMPerformance>()];
 

@@ -1,37 +1,37 @@
-// The order of an experiment's runs: which side when, how many runs each time, and after how many pairs it is looked at.
+// The order of an experiment's runs: which side comes when, how many runs it makes each time, and after how many pairs to look.
 using System.Globalization;
 using KvmTune.Statistics;
 
 namespace KvmTune.Experiments;
 
-/// <summary>Consecutive runs of one side. Its first run is a warm-up where the VM was started or switched for it.</summary>
+/// <summary>Consecutive runs of one side. The first run is a warm-up if the VM was started or switched for it.</summary>
 /// <param name="IsCandidate">Whether the change is in force.</param>
-/// <param name="Runs">How many runs count.</param>
+/// <param name="Runs">The number of counted runs.</param>
 internal sealed record ExperimentUnit(bool IsCandidate, int Runs)
 {
-    /// <summary>The side in a word.</summary>
+    /// <summary>The side as a word.</summary>
     public string Side => IsCandidate ? "candidate" : "baseline";
 }
 
-/// <summary>What is made, and repeated, as a whole: a pair, or one block.</summary>
+/// <summary>The part that is made, and repeated, as a whole: a pair, or one block.</summary>
 /// <param name="Name">For example <c>pair 3</c>.</param>
 /// <param name="Units">Its parts in order.</param>
 internal sealed record ExperimentStage(string Name, IReadOnlyList<ExperimentUnit> Units);
 
 /// <summary>The order of an experiment.</summary>
 /// <remarks>
-/// Pairs: the order inside each pair is random, since a fixed A B B A follows the host's own rhythm (13 % false verdicts on one recorded
-/// series, against 4 %). For a live change a unit is one run; a switch to the other side makes a warm-up run first, and where the next pair
-/// begins with the present side, nothing is switched and nothing is dropped. For a change that needs a restart a unit is a boot
-/// of its own with the median of three runs, since runs of one boot are not independent. Blocks: A B B A once, which cancels a steady drift; with
+/// Pairs: the order inside each pair is random, since a fixed A B B A can follow the host's own rhythm (13 % false verdicts on one recorded
+/// series, against 4 %). For a live change a unit is one run. A switch to the other side makes a warm-up run first; if the next pair begins with
+/// the present side, nothing is switched and no run is dropped. For a change that needs a restart a unit is a boot, whose value is the median of
+/// three runs, since runs of one boot are not independent. Blocks: A B B A once, which cancels a steady drift; with
 /// restarts each block is a boot, and four boots give a direction, never a verdict.
 /// </remarks>
 internal sealed class ExperimentSchedule
 {
-    /// <summary>Counted runs a side where the design has no pairs and no number was given.</summary>
+    /// <summary>Counted runs a side if the design has no pairs and no number was set.</summary>
     public const int DefaultRunsASide = 8;
 
-    /// <summary>Runs of one boot that make one value, in pairs of boots.</summary>
+    /// <summary>The number of runs in one boot that make one value, in pairs of boots.</summary>
     public const int RunsOfABoot = 3;
 
     private readonly bool[] _candidateFirst;
@@ -56,34 +56,34 @@ internal sealed class ExperimentSchedule
     /// <summary>The design; never Auto.</summary>
     public ExperimentDesign Design { get; }
 
-    /// <summary>Whether a switch is a restart.</summary>
+    /// <summary>Whether a switch needs a restart.</summary>
     public bool NeedsRestart { get; }
 
-    /// <summary>Whether that restart is a suspend: the guest goes on, and a unit is a resume.</summary>
+    /// <summary>Whether that restart is a suspend: the guest continues, and a unit is a resume.</summary>
     public bool IsResumed { get; }
 
-    /// <summary>After how many pairs it is looked at.</summary>
+    /// <summary>After how many pairs to look.</summary>
     public LookPlan Looks { get; }
 
     /// <summary>How many runs make one value.</summary>
     public int RunsPerUnit { get; }
 
-    /// <summary>Whether every unit gets its own boot, also where the side stays.</summary>
+    /// <summary>Whether every unit gets its own boot, even if the side stays the same.</summary>
     public bool BootsForEachUnit => NeedsRestart && Design != ExperimentDesign.Sequential;
 
-    /// <summary>Whether every unit begins with a warm-up run, also where nothing was switched: that separates a block from the one before.</summary>
+    /// <summary>Whether every unit begins with a warm-up run, even without a switch, to separate a block from the one before.</summary>
     public bool WarmsUpEachUnit => Design == ExperimentDesign.Blocks;
 
-    /// <summary>How many stages there are at most.</summary>
+    /// <summary>The largest number of stages.</summary>
     public int MostStages => Design == ExperimentDesign.Pairs ? _candidateFirst.Length : _blocks.Count;
 
-    /// <summary>What the sides are compared by.</summary>
+    /// <summary>What one value of the comparison stands for.</summary>
     public ComparisonUnit Unit => !NeedsRestart ? ComparisonUnit.Run : IsResumed ? ComparisonUnit.Resume : ComparisonUnit.Boot;
 
-    /// <summary>Whether so few units can show neither a difference nor sameness: then the result is a direction.</summary>
+    /// <summary>Whether there are too few units to show a difference or sameness, so that the result is only a direction.</summary>
     public bool IsDirectionOnly => Unit != ComparisonUnit.Run && Design != ExperimentDesign.Pairs;
 
-    /// <summary>Pairs, or counted runs a side, that are made at most.</summary>
+    /// <summary>The largest number of pairs, or of counted runs a side.</summary>
     public int MostValues => Design == ExperimentDesign.Pairs ? Looks.Looks[^1].Pairs : _blocks.Where(block => block.Units[0].IsCandidate).Sum(block => block.Units[0].Runs);
 
     /// <summary>The design that the comparison uses.</summary>
@@ -94,13 +94,13 @@ internal sealed class ExperimentSchedule
         _ => ComparisonDesign.Sequential,
     };
 
-    /// <summary>Makes the schedule that the options mean.</summary>
+    /// <summary>Makes the schedule for the options.</summary>
     /// <param name="options">The options.</param>
-    /// <param name="needsRestart">Whether a switch is a restart.</param>
+    /// <param name="needsRestart">Whether a switch needs a restart.</param>
     /// <param name="seed">The seed of the coin.</param>
-    /// <param name="timeOf">How long so many stages of a schedule are likely to take.</param>
+    /// <param name="timeOf">How long the first stages of a schedule, up to a number, are likely to take.</param>
     /// <param name="isResumed">Whether that restart is a suspend.</param>
-    /// <exception cref="KvmTuneException">The number of runs makes no sense for the design (<c>InvalidSetting</c>).</exception>
+    /// <exception cref="KvmTuneException">The number of runs does not fit the design (<c>InvalidSetting</c>).</exception>
     public static ExperimentSchedule Create(
         ExperimentOptions options, bool needsRestart, int seed, Func<ExperimentSchedule, int, TimeSpan> timeOf, bool isResumed = false)
     {
@@ -109,14 +109,14 @@ internal sealed class ExperimentSchedule
             return Checked(new(options.Design, needsRestart, options.Runs, seed, isResumed));
         }
 
-        // Sixteen boots take long, but fewer show nothing: they are left out only where a time limit leaves no time for them.
+        // Sixteen boots take long, but fewer show nothing. So pairs are given up only if the time limit is too short for them.
         var pairs = new ExperimentSchedule(ExperimentDesign.Pairs, needsRestart, options.Runs, seed, isResumed);
         return needsRestart && options.TimeLimit is { } limit && timeOf(pairs, pairs.Looks.Looks[0].Pairs) > limit
             ? Checked(new(ExperimentDesign.Blocks, needsRestart, options.Runs, seed, isResumed))
             : pairs;
     }
 
-    // Runs that cannot reach the level are refused before the first of them is made. A direction is given by however few.
+    // Too few runs to reach the level are refused before the first run. A direction needs no minimum.
     private static ExperimentSchedule Checked(ExperimentSchedule schedule)
     {
         if (schedule.Design == ExperimentDesign.Pairs || schedule.IsDirectionOnly)
@@ -146,10 +146,10 @@ internal sealed class ExperimentSchedule
             [new(first, RunsPerUnit), new(!first, RunsPerUnit)]);
     }
 
-    /// <summary>The number of stages until the next planned look, after so many.</summary>
+    /// <summary>The number of stages at the next planned look after this many.</summary>
     public int NextLook(int stages) => Design == ExperimentDesign.Pairs ? Looks.NextAfter(stages)?.Pairs ?? stages : MostStages;
 
-    /// <summary>The design in words, for a person who is asked.</summary>
+    /// <summary>The design in words, for a question to the user.</summary>
     public string Describe() => Design switch
     {
         ExperimentDesign.Pairs => (Looks.Looks.Count == 1

@@ -1,43 +1,43 @@
-// What an experiment does to a VM. The real one uses the path of changes; tests have one of their own.
+// The operations of an experiment on a VM. The real one uses the code of all changes; tests use a fake.
 using KvmTune.Tuning;
 
 namespace KvmTune.Experiments;
 
-/// <summary>The VM of an experiment, with the change that is tried on it.</summary>
+/// <summary>The VM of an experiment, with the change to try.</summary>
 internal interface IExperimentSubject
 {
     /// <summary>What the change does, in words.</summary>
     string Title { get; }
 
-    /// <summary>Whether the change is in force only after a restart of the VM.</summary>
+    /// <summary>Whether the change takes effect only after a restart of the VM.</summary>
     bool NeedsRestart { get; }
 
-    /// <summary>By which way it is restarted; null where nothing needs that, and before it was checked.</summary>
+    /// <summary>How the VM is restarted; null if no restart is needed, or before <see cref="Check"/>.</summary>
     RestartWay? Way => null;
 
-    /// <summary>The records of the journal that were made so far.</summary>
+    /// <summary>The journal entries so far.</summary>
     IReadOnlyList<long> JournalIds { get; }
 
-    /// <summary>Checks, against the VM as it is now, that the change can be tried as it was planned. Nothing is touched.</summary>
-    /// <exception cref="KvmTuneException">It cannot.</exception>
+    /// <summary>Checks, against the VM's present state, that the change can be tried as planned. Nothing is changed.</summary>
+    /// <exception cref="KvmTuneException">It cannot be tried.</exception>
     void Check();
 
-    /// <summary>Makes the change. When it throws, part of it may be made: take it back.</summary>
+    /// <summary>Makes the change. If it throws, part of the change may be made: call <see cref="UndoAsync"/>.</summary>
     Task<IReadOnlyList<VMTuningResult>> ApplyAsync(CancellationToken cancellationToken);
 
-    /// <summary>Takes the change back, as far as it is there. It can be called again.</summary>
+    /// <summary>Takes the change back, also if only a part of it was made. It can be called again.</summary>
     Task UndoAsync(CancellationToken cancellationToken);
 
-    /// <summary>Restarts the VM, as it is configured.</summary>
+    /// <summary>Restarts the VM with its present configuration.</summary>
     Task RestartAsync(CancellationToken cancellationToken);
 
-    /// <summary>Why the change cannot be switched in the running VM, after <see cref="Check"/>; null where it can.</summary>
+    /// <summary>Why the change cannot be switched in the running VM, after <see cref="Check"/>; null if it can.</summary>
     string? WhyNotSwitched => "it is made by a test";
 
-    /// <summary>Takes the VM for switching: from here on it is held, and the journal has what undo needs.</summary>
-    /// <exception cref="KvmTuneException">It cannot be taken, or the journal cannot record it; nothing was changed.</exception>
+    /// <summary>Reserves the VM for switching. From here on it is locked, and the journal has the data for undo.</summary>
+    /// <exception cref="KvmTuneException">It cannot be reserved, or the journal cannot record it; nothing was changed.</exception>
     Task<ILiveSwitch> OpenSwitchAsync(CancellationToken cancellationToken) => throw new NotSupportedException();
 
-    /// <summary>Gives back what was done on the host for the change, once it is taken back for good.</summary>
+    /// <summary>Takes back the host's preparations for the change, once the change is taken back for good.</summary>
     void TakeBackPreparations();
 }

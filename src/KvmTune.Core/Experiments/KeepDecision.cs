@@ -1,4 +1,4 @@
-// Turns a verdict into a decision: what is kept, and the sentence that says why.
+// Decides from a verdict whether the change is kept, with a sentence that says why.
 using KvmTune.Statistics;
 
 namespace KvmTune.Experiments;
@@ -8,7 +8,7 @@ namespace KvmTune.Experiments;
 /// <param name="Reason">Why, as a sentence.</param>
 internal sealed record KeepDecision(bool IsKept, string Reason)
 {
-    /// <summary>Decides.</summary>
+    /// <summary>Decides by the rule.</summary>
     public static KeepDecision Of(KeepRule rule, VMComparison comparison)
     {
         var verdict = VerdictText.Of(comparison.Verdict, comparison.IsProvisional);

@@ -9,7 +9,7 @@ namespace KvmTune.Experiments;
 /// <summary>A baseline, one change, a candidate, a comparison and a decision.</summary>
 public sealed record VMExperiment
 {
-    /// <summary>What names this experiment in the journal: all its changes carry it.</summary>
+    /// <summary>The id of this experiment in the journal; the entries of all its changes have it.</summary>
     public required Guid ExperimentId { get; init; }
 
     /// <summary>The VM's name (libvirt: domain name).</summary>
@@ -18,16 +18,16 @@ public sealed record VMExperiment
     /// <summary>The VM's UUID.</summary>
     public required Guid VMId { get; init; }
 
-    /// <summary>The libvirt connection that the VM was reached by.</summary>
+    /// <summary>The URI of the libvirt connection to the VM.</summary>
     public required string ConnectionUri { get; init; }
 
     /// <summary>What the change does, in words.</summary>
     public required string Title { get; init; }
 
-    /// <summary>The change as it was last made; one, unless several were meant as one.</summary>
+    /// <summary>The change as it was last made; one element, unless several changes counted as one.</summary>
     public required IReadOnlyList<VMTuningResult> Changes { get; init => field = Items.Of(value); }
 
-    /// <summary>The first of <see cref="Changes"/>: the only one, unless several were meant as one.</summary>
+    /// <summary>The first of <see cref="Changes"/>: the only one, unless several changes counted as one.</summary>
     public VMTuningResult Change => Changes[0];
 
     /// <summary>The plan of <see cref="Change"/>.</summary>
@@ -39,19 +39,19 @@ public sealed record VMExperiment
     /// <summary>The runs with the change.</summary>
     public required VMPerformance Candidate { get; init; }
 
-    /// <summary>What the two say of the change.</summary>
+    /// <summary>The comparison of the two.</summary>
     public required VMComparison Comparison { get; init; }
 
     /// <summary>The verdict of <see cref="Comparison"/>.</summary>
     public Verdict Verdict => Comparison.Verdict;
 
-    /// <summary>What became of the change.</summary>
+    /// <summary>What happened to the change.</summary>
     public required ExperimentDecision Decision { get; init; }
 
-    /// <summary>Why, as a sentence.</summary>
+    /// <summary>The reason for the decision, as a sentence.</summary>
     public required string Reason { get; init; }
 
-    /// <summary>When it was to be kept.</summary>
+    /// <summary>The rule for keeping the change.</summary>
     public required KeepRule Keep { get; init; }
 
     /// <summary>The order of the runs; never <see cref="ExperimentDesign.Auto"/>.</summary>
@@ -60,35 +60,35 @@ public sealed record VMExperiment
     /// <summary>The seed of the coin that ordered the runs inside each pair.</summary>
     public required int Seed { get; init; }
 
-    /// <summary>How many pairs were made and count; 0 for a design without pairs.</summary>
+    /// <summary>The number of counted pairs; 0 for a design without pairs.</summary>
     public required int PairCount { get; init; }
 
-    /// <summary>How many pairs were repeated since the host was disturbed; their runs are kept with <see cref="MeasuredRun.IsScreened"/>.</summary>
+    /// <summary>How many pairs were repeated because the host was disturbed; their runs are kept with <see cref="MeasuredRun.IsScreened"/>.</summary>
     public required int ScreenedPairCount { get; init; }
 
-    /// <summary>How many times the VM was restarted for it.</summary>
+    /// <summary>How many times the experiment restarted the VM.</summary>
     public required int RestartCount { get; init; }
 
     /// <summary>How the side was switched inside one load; null for every other design.</summary>
     public SwitchingSummary? Switching { get; init; }
 
-    /// <summary>What was done, in order, and how long each took.</summary>
+    /// <summary>The steps in order, each with its time.</summary>
     public required IReadOnlyList<ExperimentStep> Steps { get; init => field = Items.Of(value); }
 
-    /// <summary>What a reader must know of this experiment, each a sentence, for example what the time limit did not allow.</summary>
+    /// <summary>Facts that a reader needs about this experiment, each a sentence, for example what the time limit did not allow.</summary>
     public IReadOnlyList<string> Notes { get; init => field = Items.Of(value); } = Items<string>.None;
 
-    /// <summary>The records of the journal that the experiment's changes made, in order; empty where no journal is kept.</summary>
+    /// <summary>The journal entries of the experiment's changes, in order; empty if no journal is kept.</summary>
     public IReadOnlyList<long> JournalIds { get; init => field = Items.Of(value); } = Items<long>.None;
 
-    /// <summary>When it began.</summary>
+    /// <summary>When the experiment began.</summary>
     public required DateTimeOffset StartedAt { get; init => field = value.ToLocalTime(); }
 
-    /// <summary>How long it took in all.</summary>
+    /// <summary>How long the experiment took.</summary>
     [JsonInclude]
     internal TimeSpan Elapsed { get; init; }
 
-    /// <summary>How long it took in all, in seconds.</summary>
+    /// <summary>How long the experiment took, in seconds.</summary>
     public double ElapsedSeconds => Elapsed.TotalSeconds;
 
     /// <summary>The medians of both sides, for example <c>1200 -> 1500 IOPS</c>.</summary>
@@ -104,16 +104,16 @@ public sealed record VMExperiment
         }
     }
 
-    /// <summary>The difference of the metric that decides, with its interval, for example <c>+18 % [+12, +25]</c>.</summary>
+    /// <summary>The shift of the primary metric with its interval, for example <c>+18 % [+12, +25]</c>.</summary>
     public string Shift => ComparisonPicture.Shift(Comparison.PrimaryMetric);
 
-    /// <summary>The difference of the metric that decides, in per cent; null where there is none.</summary>
+    /// <summary>The shift of the primary metric, in per cent; null if there is none.</summary>
     public double? ShiftPercent => Comparison.PrimaryMetric.ShiftPercent;
 
     /// <summary>For example <c>db01: pin vCPU 0 to host CPU 2 (Improved, Kept)</c>.</summary>
     public override string ToString() => $"{VMName}: {Title} ({Verdict}, {Decision})";
 
-    /// <summary>How long the steps of a kind took together.</summary>
+    /// <summary>How long all steps of a kind took together.</summary>
     public TimeSpan ElapsedOf(ExperimentStepKind kind) =>
         TimeSpan.FromTicks(Steps.Where(step => step.Kind == kind).Sum(step => step.Elapsed.Ticks));
 }
@@ -121,7 +121,7 @@ public sealed record VMExperiment
 /// <summary>How the side was switched inside one load.</summary>
 public sealed record SwitchingSummary
 {
-    /// <summary>How many seconds a slot was.</summary>
+    /// <summary>The length of a slot, in seconds.</summary>
     [JsonPropertyName("Slot")]
     [JsonConverter(typeof(SecondsAsTimeSpan))]
     public double SlotSeconds { get; init; }
@@ -131,7 +131,9 @@ public sealed record SwitchingSummary
     [JsonConverter(typeof(SecondsAsTimeSpan))]
     public double GuardSeconds { get; init; }
 
-    /// <summary>Whether the load settled within half of the longest slot after a switch, and reported often enough to tell: if not, there is no verdict.</summary>
+    /// <summary>
+    /// Whether the load settled within half of the longest slot after a switch, and reported often enough to tell. If not, there is no verdict.
+    /// </summary>
     public required bool IsSettled { get; init; }
 
     /// <summary>How many times the side was switched.</summary>
@@ -147,7 +149,7 @@ public sealed record SwitchingSummary
     [JsonConverter(typeof(SecondsAsTimeSpan))]
     public double LongestSwitchTimeSeconds { get; init; }
 
-    /// <summary>How many seconds the guest's reports may be from where they are placed on the host's clock.</summary>
+    /// <summary>How many seconds the guest's reports may be from their real time on the host's clock.</summary>
     [JsonPropertyName("ClockError")]
     [JsonConverter(typeof(SecondsAsTimeSpan))]
     public double ClockErrorSeconds { get; init; }
@@ -156,11 +158,11 @@ public sealed record SwitchingSummary
     public override string ToString() => FormattableString.Invariant($"{SwitchCount} switches, slots of {SlotSeconds:0.##} s");
 }
 
-/// <summary>What a step of an experiment is for.</summary>
+/// <summary>The purpose of a step in an experiment.</summary>
 [JsonText(typeof(EnumName))]
 public enum ExperimentStepKind
 {
-    /// <summary>Checking the plan against the VM as it is.</summary>
+    /// <summary>Checking the plan against the VM's present state.</summary>
     Check,
 
     /// <summary>Noting the conditions and preparing the workload in the guest, and removing it.</summary>
@@ -177,15 +179,15 @@ public enum ExperimentStepKind
 }
 
 /// <summary>One step of an experiment.</summary>
-/// <param name="Kind">What it is for.</param>
-/// <param name="Name">What was done, in words, for example <c>pair 3: candidate</c>.</param>
+/// <param name="Kind">Its purpose.</param>
+/// <param name="Name">The step in words, for example <c>pair 3: candidate</c>.</param>
 /// <param name="StartedAt">When it began.</param>
 [method: JsonConstructor]
 public sealed record ExperimentStep(ExperimentStepKind Kind, string Name, DateTimeOffset StartedAt)
 {
-    /// <summary>A step that took its time.</summary>
-    /// <param name="kind">What it is for.</param>
-    /// <param name="name">What was done, in words, for example <c>pair 3: candidate</c>.</param>
+    /// <summary>Creates a step with its duration.</summary>
+    /// <param name="kind">Its purpose.</param>
+    /// <param name="name">The step in words, for example <c>pair 3: candidate</c>.</param>
     /// <param name="startedAt">When it began.</param>
     /// <param name="elapsed">How long it took.</param>
     public ExperimentStep(ExperimentStepKind kind, string name, DateTimeOffset startedAt, TimeSpan elapsed)

@@ -1,4 +1,4 @@
-// The entry: tries a change on a VM. What it measures, in which order, and what becomes of the change is decided in the files beside it.
+// The entry point: tries a change on a VM. The files beside it measure, choose the order, and decide whether the change is kept.
 using KvmTune.Experiments.Switchback;
 using KvmTune.Hosts;
 using KvmTune.Measurement;
@@ -9,37 +9,37 @@ using KvmTune.Tuning;
 
 namespace KvmTune.Experiments;
 
-/// <summary>What an experiment will do, before it does it.</summary>
+/// <summary>The outline of an experiment before it is made.</summary>
 /// <param name="Design">The order of its runs; never Auto.</param>
-/// <param name="Description">The same in words.</param>
-/// <param name="EstimatedTime">How long it is likely to take, to the first look where there are several. A guess: nothing was measured yet.</param>
+/// <param name="Description">The design in words.</param>
+/// <param name="EstimatedTime">How long it is likely to take, up to the first look if there are several. A guess: nothing was measured yet.</param>
 /// <param name="Reach">How small a change it can show, and when, as words that follow "it".</param>
 /// <param name="Warnings">The questions that it cannot answer, each a sentence.</param>
 public sealed record ExperimentOutline(
     ExperimentDesign Design, string Description, TimeSpan EstimatedTime, string Reach, IReadOnlyList<string> Warnings)
 {
-    /// <summary>By which way the VM is restarted; null where nothing needs that.</summary>
+    /// <summary>How the VM is restarted; null if no restart is needed.</summary>
     public RestartWay? Way { get; init; }
 }
 
 /// <summary>Tries changes: baseline, exactly one change, candidate, comparison, decision.</summary>
 /// <param name="host">The host.</param>
-/// <param name="tuner">What makes changes on that host.</param>
-/// <param name="target">The VM as something to measure.</param>
+/// <param name="tuner">Makes changes on that host.</param>
+/// <param name="target">The VM for measuring.</param>
 /// <param name="catalog">The workloads.</param>
 /// <param name="time">The clock.</param>
 public sealed class VMExperimenter(HostConnection host, VMTuner tuner, IMeasurementTarget target, WorkloadCatalog catalog, TimeProvider time)
 {
-    // Noting the conditions and preparing a workload; a guess.
+    // A guess of the time for noting the conditions and preparing a workload.
     private static readonly TimeSpan PreparationTime = TimeSpan.FromSeconds(5);
 
-    /// <summary>Says what an experiment would do and can show, after checking that it can be made. Nothing is touched.</summary>
+    /// <summary>Describes what an experiment would do and can show, after checking that it can be made. Nothing is changed.</summary>
     /// <param name="plans">The change.</param>
-    /// <param name="workload">What loads the guest.</param>
-    /// <param name="options">How.</param>
-    /// <param name="last">The last measurement of that workload on the VM, whose noise decides what can be shown; null for a typical noise.</param>
-    /// <exception cref="KvmTuneException">It would be refused, for the reasons that <see cref="RunAsync"/> names.</exception>
-    /// <exception cref="ArgumentException">A setting makes no sense.</exception>
+    /// <param name="workload">The workload in the guest.</param>
+    /// <param name="options">The options.</param>
+    /// <param name="last">The last measurement of that workload on the VM, for its noise; null for a typical noise.</param>
+    /// <exception cref="KvmTuneException">It would be refused, for the reasons listed at <see cref="RunAsync"/>.</exception>
+    /// <exception cref="ArgumentException">A setting is invalid.</exception>
     public ExperimentOutline Outline(
         IReadOnlyList<VMTuningPlan> plans, WorkloadRequest workload, ExperimentOptions options, VMPerformance? last = null)
     {
@@ -65,20 +65,21 @@ public sealed class VMExperimenter(HostConnection host, VMTuner tuner, IMeasurem
     }
 
     /// <summary>
-    /// Makes one experiment. Whatever way it ends, the VM is left as it was before or, where that was decided, with the change:
-    /// an error or a cancelled token takes the change back first, and the token does not stop that.
+    /// Makes one experiment. However it ends, the VM is left as it was before or, if that was decided, with the change:
+    /// after an error or a cancellation the change is taken back first, and the token does not stop that.
     /// </summary>
-    /// <param name="plans">The change: one plan, or several of one VM that are meant as one.</param>
-    /// <param name="workload">What loads the guest. Its number of runs does not count; that of the options does.</param>
-    /// <param name="options">How.</param>
-    /// <param name="progress">Gets each step and the time it is likely to take.</param>
-    /// <param name="cancellationToken">Ends it.</param>
-    /// <exception cref="ArgumentException">A setting makes no sense, or the plans are none or of several VMs; nothing was touched.</exception>
+    /// <param name="plans">The change: one plan, or several of one VM that count as one.</param>
+    /// <param name="workload">The workload in the guest. Its number of runs is ignored; the number in the options is used.</param>
+    /// <param name="options">The options.</param>
+    /// <param name="progress">Receives each step and how long it is likely to take.</param>
+    /// <param name="cancellationToken">Ends the experiment.</param>
+    /// <exception cref="ArgumentException">A setting is invalid, or there are no plans or plans of several VMs; nothing was changed.</exception>
     /// <exception cref="KvmTuneException">
-    /// Refused before anything was touched: a rule forbids the change (its id), somebody changed the same settings (<c>ConcurrentEdit</c>), there is
-    /// <c>NothingToTry</c>, a restart is needed and not allowed (<c>RestartRequired</c>), <c>OtherChangesPending</c>, <c>TimeLimitTooShort</c>.
+    /// Refused before anything was changed: a rule forbids the change (its id), somebody changed the same settings (<c>ConcurrentEdit</c>), the VM
+    /// already has the setting (<c>NothingToTry</c>), a restart is needed and not allowed (<c>RestartRequired</c>), <c>OtherChangesPending</c>,
+    /// <c>TimeLimitTooShort</c>.
     /// </exception>
-    /// <exception cref="ExperimentInterruptedException">It ended before its end; the runs that were made are kept in it.</exception>
+    /// <exception cref="ExperimentInterruptedException">The experiment ended early; it contains the runs.</exception>
     /// <exception cref="ExperimentCanceledException">Cancelled; the change was taken back.</exception>
     public Task<VMExperiment> RunAsync(
         IReadOnlyList<VMTuningPlan> plans,
@@ -93,7 +94,7 @@ public sealed class VMExperimenter(HostConnection host, VMTuner tuner, IMeasurem
         return RunOnAsync(subject, experimentId, workload, options, progress, cancellationToken);
     }
 
-    /// <summary>The same with a subject of the caller's.</summary>
+    /// <summary>Makes one experiment on the caller's own subject.</summary>
     internal async Task<VMExperiment> RunOnAsync(
         IExperimentSubject subject,
         Guid experimentId,
@@ -164,12 +165,12 @@ public sealed class VMExperimenter(HostConnection host, VMTuner tuner, IMeasurem
 
     private static string Sentence(string words) => $"{char.ToUpperInvariant(words[0])}{words[1..]}.";
 
-    // Switchback is not known to the other designs.
+    // The other designs do not know Switchback, so pairs take its place.
     private static ExperimentOptions Otherwise(ExperimentOptions options) =>
         options.Design == ExperimentDesign.Switchback ? options with { Design = ExperimentDesign.Pairs } : options;
 
-    // How the workload reports where the side is switched inside one load; else null, with the reason where that is worth a word: a change that
-    // needs a restart is no news.
+    // How the workload reports if the side can be switched inside one load; else null, with the reason if the user should know it. A change that
+    // needs a restart gives no reason, because that is expected.
     private (StreamShape? Shape, string? Why) Streams(IExperimentSubject subject, WorkloadRequest workload, ExperimentOptions options)
     {
         if (options.Design is not (ExperimentDesign.Auto or ExperimentDesign.Switchback))

@@ -1,4 +1,4 @@
-// Notices what was done to a VM beside the path of changes while a script block ran that should only plan, and takes it back.
+// Detects changes that a script block made to a VM directly although it should only plan, and takes them back.
 using KvmTune.Hosts;
 using KvmTune.Libvirt;
 using KvmTune.Topology;
@@ -7,14 +7,14 @@ using KvmTune.Tuning.Changes;
 
 namespace KvmTune.Experiments;
 
-/// <summary>A VM's documents at one moment, and the way back to them.</summary>
+/// <summary>The configuration of a VM at one moment, and the way back to it.</summary>
 public sealed class VMStateGuard
 {
     private readonly HostConnection _host;
     private readonly LibvirtDomain _domain;
     private readonly VMSnapshot _before;
 
-    /// <summary>Notes how a VM is now.</summary>
+    /// <summary>Records the VM's present state.</summary>
     /// <param name="host">The host.</param>
     /// <param name="domain">The VM, on a writable connection; it stays the caller's.</param>
     public VMStateGuard(HostConnection host, LibvirtDomain domain)
@@ -23,7 +23,7 @@ public sealed class VMStateGuard
         _before = VMReading.Snapshot(domain);
     }
 
-    /// <summary>Takes back what was changed since: the persistent configuration whole, and the pins of the running VM.</summary>
+    /// <summary>Takes back all later changes: the whole persistent configuration, and the pins of the running VM.</summary>
     /// <returns>The changes in words; empty for none. A change that could not be taken back is marked.</returns>
     public async Task<IReadOnlyList<string>> TakeBackAsync(CancellationToken cancellationToken)
     {
@@ -35,7 +35,7 @@ public sealed class VMStateGuard
             changed.AddRange(differences.Count > 0 ? differences.Select(difference => difference.ToString()) : ["something in the persistent configuration"]);
             using (_host.Write().DefineXml(before.ToXml(), validate: true))
             {
-                // The new handle names the domain that is held here already.
+                // Disposes the new handle: this object already has one for the VM.
             }
         }
 
@@ -76,7 +76,7 @@ public sealed class VMStateGuard
         return differences.Select(difference => stillDiffering.Contains(difference) ? $"{difference} (in the running VM, where it still is)" : difference.ToString());
     }
 
-    // The pins of a kind that differ, as they were before.
+    // The pins of one kind that differ, with their earlier values.
     private static PinChange Differing(PinChange kind, VMConfiguration before, VMConfiguration now)
     {
         var (was, isNow) = (kind.PinsOf(before), kind.PinsOf(now));

@@ -1,4 +1,4 @@
-// Runs programs in a guest through the QEMU guest agent: guest-exec starts one, guest-exec-status tells its end and its output.
+// Runs programs in a guest with the QEMU guest agent: guest-exec starts a program, guest-exec-status returns its end and its output.
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
@@ -7,18 +7,18 @@ namespace KvmTune.Guest;
 
 /// <summary>The guest agent as a channel.</summary>
 /// <remarks>
-/// A question to the agent wakes it in the guest, so a run is left alone until its expected end, and then asked after with growing
-/// pauses. Programs are started through <c>setsid</c> (util-linux, busybox) where the guest has it, so that all of them can be ended.
+/// Every question to the agent wakes it in the guest. So nothing is asked before the program's expected end, and then with growing
+/// pauses. Programs are started with <c>setsid</c> (util-linux, busybox) if the guest has it, so that their child processes can be ended too.
 /// </remarks>
 public sealed class AgentChannel : IGuestChannel
 {
-    // One answer of a living agent takes milliseconds; a guest under full load has needed up to 2 s.
+    // A working agent answers within milliseconds; a guest under full load has needed up to 2 s.
     private static readonly TimeSpan ReplyLimit = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(4);
     private static readonly TimeSpan LongestPause = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan LifeCheckInterval = TimeSpan.FromSeconds(1);
 
-    // Ending is tried again where the agent was silent: it goes before all else.
+    // If the agent does not answer, ending the program is tried again, because nothing may be left running.
     private const int EndAttempts = 3;
     private static readonly TimeSpan ReconnectLimit = TimeSpan.FromSeconds(10);
 
@@ -27,7 +27,7 @@ public sealed class AgentChannel : IGuestChannel
     // The size in GuestScripts.ReadPiece.
     private const long PieceBytes = 1024 * 1024;
 
-    // What a guest under load needs for a piece, and time to spare: one that takes its time with each answer would be read for hours.
+    // What a guest under load needs for a piece, with a margin. Without a limit, slow answers would make the reading take hours.
     private static readonly TimeSpan ReadLimit = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan ReadLimitOfPiece = TimeSpan.FromSeconds(2);
 
@@ -74,7 +74,7 @@ public sealed class AgentChannel : IGuestChannel
             : await RunLongAsync(command, cancellationToken);
     }
 
-    /// <summary>Nothing is held open.</summary>
+    /// <summary>Does nothing: the channel holds nothing open.</summary>
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
     private async Task<GuestCommandResult> RunShortAsync(GuestCommand command, CancellationToken cancellationToken)
@@ -119,7 +119,7 @@ public sealed class AgentChannel : IGuestChannel
             status.ExitCode, status.Signal, status.StandardOutput, status.StandardError, _time.GetElapsedTime(started));
     }
 
-    // The program runs under a script that keeps its output in files; the script's own output is short.
+    // Runs the program under a script that writes its output to files; the script's own output is short.
     private async Task<GuestCommandResult> RunLongAsync(GuestCommand command, CancellationToken cancellationToken)
     {
         var folder = "kvmtune-" + RandomNumberGenerator.GetHexString(12, lowercase: true);
@@ -138,7 +138,7 @@ public sealed class AgentChannel : IGuestChannel
         }
         catch (Exception exception) when (exception is OperationCanceledException or GuestChannelException)
         {
-            // Not of a guest that is gone or cannot be asked, of a program that was not started, and of one that still writes there.
+            // Only if the files may exist and the guest can be asked. If the program still runs, it still writes there.
             if (exception is OperationCanceledException or GuestChannelException { Reason: GuestChannelReason.CommandTimedOut or GuestChannelReason.AgentNotResponding })
             {
                 await RemoveFilesAsync(folder, exception);
@@ -209,7 +209,7 @@ public sealed class AgentChannel : IGuestChannel
 
     private async Task<string> ReadFileAsync(string path, long length, CancellationToken cancellationToken)
     {
-        // It grows with what has really come: the length is only what the guest says.
+        // The stream grows with the received bytes, because the guest's length may be wrong.
         using var bytes = new MemoryStream();
         var started = _time.GetTimestamp();
         for (var piece = 0; bytes.Length < length; piece++)
@@ -227,7 +227,7 @@ public sealed class AgentChannel : IGuestChannel
                 ?? throw new GuestChannelException(
                     GuestChannelReason.CommandTimedOut,
                     $"The output in {GuestText.Shown(path, 100)} in {_transport.VMName} could not be read within {script.TimeLimit.TotalSeconds.ToString(CultureInfo.InvariantCulture)} s.");
-            // Each piece is full but the last: a file that shrinks or grows, and a guest that hands out crumbs, end here.
+            // Each piece but the last must be full. So a file that shrinks or grows ends the reading, and so does a guest that sends tiny pieces.
             if (status.OutputBytes.Length != Math.Min(PieceBytes, length - bytes.Length))
             {
                 throw new GuestChannelException(
@@ -245,7 +245,7 @@ public sealed class AgentChannel : IGuestChannel
 
     private async Task<(long ProcessId, bool IsOwnSession)> StartAsync(GuestCommand command)
     {
-        // A start is not cancelled half-way: its process id would be lost, and with it the means to end the program.
+        // A start is not cancelled half-way: without the process id nobody could end the program.
         if (!_guestHasNoSetsid)
         {
             try
@@ -286,15 +286,15 @@ public sealed class AgentChannel : IGuestChannel
         }
         catch (GuestChannelException exception) when (exception.Reason == GuestChannelReason.AgentNotResponding)
         {
-            // The agent of a guest that is powered off is gone a moment before libvirt says that the guest is. The start is not tried
-            // again: it may have come through.
+            // When a guest powers off, its agent is gone a moment before libvirt reports the guest as off. The start is not tried again, because the
+            // agent may have carried it out.
             await Task.Delay(LifeCheckInterval, _time);
             await ThrowIfLostAsync(command, exception);
             throw;
         }
     }
 
-    // Null where it still runs when its time is over.
+    // Returns null if the program still runs after its time limit.
     private async Task<AgentExecStatus?> WaitForEndAsync(
         GuestCommand command, long processId, TimeSpan? expectedDuration, CancellationToken cancellationToken)
     {
@@ -319,13 +319,13 @@ public sealed class AgentChannel : IGuestChannel
                 return null;
             }
 
-            // A fifth of what has been waited already: few questions, and the end is seen late by a fifth of that at most.
+            // A fifth of the time waited so far: few questions, and the end is seen late by a fifth of that time at most.
             var pause = TimeSpan.FromTicks(Math.Clamp(_time.GetElapsedTime(asking).Ticks / 5, FirstPause.Ticks, LongestPause.Ticks));
             await SleepWatchingAsync(pause < left ? pause : left, command, cancellationToken);
         }
     }
 
-    // Waits without a word to the guest; libvirt alone is asked now and then whether the VM still runs.
+    // Waits without asking the guest. Only libvirt is asked now and then whether the VM still runs.
     private async Task SleepWatchingAsync(TimeSpan duration, GuestCommand command, CancellationToken cancellationToken)
     {
         while (duration > TimeSpan.Zero)
@@ -350,7 +350,7 @@ public sealed class AgentChannel : IGuestChannel
             }
             catch (GuestChannelException exception) when (exception.Reason is GuestChannelReason.AgentNotResponding && attempt == 1)
             {
-                // An agent can fall silent under load: once is forgiven, unless the guest itself is gone.
+                // An agent can fail to answer under load. One time is tolerated, unless the guest itself is gone.
                 await ThrowIfLostAsync(command, exception);
                 await Task.Delay(LifeCheckInterval, _time, cancellationToken);
             }
@@ -380,7 +380,7 @@ public sealed class AgentChannel : IGuestChannel
         }
     }
 
-    // A daemon that was restarted answers again after a second or two; the guest went on meanwhile. So may an agent that was silent.
+    // A restarted libvirt daemon answers again after a second or two, and the guest kept running. A silent agent may answer again too.
     private async Task TryEndOnceReconnectedAsync(GuestCommand command, long processId)
     {
         var started = _time.GetTimestamp();
@@ -394,12 +394,12 @@ public sealed class AgentChannel : IGuestChannel
             catch (GuestChannelException exception) when (exception.Reason == GuestChannelReason.ConnectionLost
                 || exception.InnerException is GuestChannelException { Reason: GuestChannelReason.AgentNotResponding })
             {
-                // A daemon that is back needs a moment more until it has found the guest's agent.
+                // A daemon that is back needs a moment until it has found the guest's agent.
                 await Task.Delay(LifeCheckInterval, _time);
             }
             catch (GuestChannelException)
             {
-                // The caller gets the error of the loss.
+                // The caller already gets the error of the lost connection.
                 return;
             }
         }
@@ -419,13 +419,13 @@ public sealed class AgentChannel : IGuestChannel
                 }
                 catch (GuestChannelException exception) when (exception.Reason == GuestChannelReason.AgentNotResponding && attempt < attempts)
                 {
-                    // Two that end the same processes do no harm.
+                    // Trying again does no harm, even if the first script still ends the same processes.
                 }
             }
         }
         catch (GuestChannelException exception) when (exception.Reason is GuestChannelReason.GuestLost or GuestChannelReason.GuestNotRunning)
         {
-            // A guest that does not run, runs no program either.
+            // A guest that does not run has no program to end.
         }
         catch (GuestChannelException exception)
         {
@@ -441,7 +441,7 @@ public sealed class AgentChannel : IGuestChannel
         var script = GuestScripts.End(processId.ToString(CultureInfo.InvariantCulture));
         var ender = await ExecAsync(script);
         var ended = await WaitForEndAsync(script, ender, null, CancellationToken.None);
-        // Asking once more lets the agent forget the program.
+        // After a status query for an ended program the agent frees its record.
         var status = await StatusAsync(command, processId, CancellationToken.None);
         if (ended is { ExitCode: 0 })
         {

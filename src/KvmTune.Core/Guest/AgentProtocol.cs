@@ -1,11 +1,11 @@
-// The guest agent's JSON: builds the commands that are used here and reads their replies (QEMU: qga/qapi-schema.json).
+// The guest agent's JSON: builds the commands of KvmTune and reads their replies (QEMU: qga/qapi-schema.json).
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 
 namespace KvmTune.Guest;
 
-/// <summary>The state of a program that the agent runs, as <c>guest-exec-status</c> tells it.</summary>
+/// <summary>The state of a program of the agent, from <c>guest-exec-status</c>.</summary>
 internal sealed record AgentExecStatus(
     bool Exited, int? ExitCode, int? Signal, byte[] OutputBytes, byte[] ErrorBytes, bool IsTruncated)
 {
@@ -14,7 +14,7 @@ internal sealed record AgentExecStatus(
     public string StandardError => Encoding.UTF8.GetString(ErrorBytes);
 }
 
-/// <summary>What <c>guest-info</c> tells.</summary>
+/// <summary>The answer to <c>guest-info</c>.</summary>
 internal sealed record AgentInfo(string Version, IReadOnlyDictionary<string, bool> Commands);
 
 /// <summary>Builds and reads the messages of the QEMU guest agent.</summary>

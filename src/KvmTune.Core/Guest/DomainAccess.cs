@@ -1,9 +1,9 @@
-// Calls on one libvirt domain that survive a lost connection: the call that meets the loss fails, and the next one connects again.
+// Calls one libvirt domain, also after a lost connection: the call that meets the loss fails, and the next one connects again.
 using KvmTune.Libvirt;
 
 namespace KvmTune.Guest;
 
-/// <summary>A domain together with the means to find it again.</summary>
+/// <summary>A domain that is looked up again after a lost connection.</summary>
 internal sealed class DomainAccess : IDisposable
 {
     private readonly object _gate = new();
@@ -26,7 +26,7 @@ internal sealed class DomainAccess : IDisposable
     public string Uri { get; }
 
     /// <summary>Calls libvirt.</summary>
-    /// <exception cref="GuestChannelException">The connection is lost and could not be opened again, or the user may not do this.</exception>
+    /// <exception cref="GuestChannelException">The connection is lost and could not be opened again, or libvirt denies the call.</exception>
     /// <exception cref="LibvirtException">Any other error of libvirt.</exception>
     public T Call<T>(Func<LibvirtDomain, T> call)
     {
@@ -52,7 +52,7 @@ internal sealed class DomainAccess : IDisposable
         }
     }
 
-    /// <summary>Lets go of what was opened here; the domain that was handed in stays its owner's.</summary>
+    /// <summary>Closes the new connection, if one was opened. The domain passed in stays the caller's.</summary>
     public void Dispose()
     {
         lock (_gate)

@@ -1,4 +1,4 @@
-// Why a program could not be run in a guest: a fixed reason that serves as an error id, and a message that says what to do.
+// Why a program could not run in a guest: a fixed reason that serves as an error id, and a message that says what to do.
 namespace KvmTune.Guest;
 
 /// <summary>Why a guest channel failed. The names are stable: they are used as error ids.</summary>
@@ -11,7 +11,7 @@ public enum GuestChannelReason
     /// <summary>The agent does not run in the guest, or does not answer.</summary>
     AgentNotResponding,
 
-    /// <summary>The agent runs, and its configuration forbids <c>guest-exec</c>.</summary>
+    /// <summary>The agent runs, but its configuration forbids <c>guest-exec</c>.</summary>
     GuestExecDisabled,
 
     /// <summary>The agent refused or failed a command for another reason.</summary>
@@ -20,7 +20,7 @@ public enum GuestChannelReason
     /// <summary>The VM does not run.</summary>
     GuestNotRunning,
 
-    /// <summary>The guest was powered off, restarted, or its agent was, while a program ran in it.</summary>
+    /// <summary>The guest was powered off or restarted, or its agent was restarted, while a program ran in it.</summary>
     GuestLost,
 
     /// <summary>The connection to libvirt was lost.</summary>
@@ -35,7 +35,7 @@ public enum GuestChannelReason
     /// <summary>The program did not end within its time limit; it was ended in the guest.</summary>
     CommandTimedOut,
 
-    /// <summary>A program that had to be ended could not be seen to end.</summary>
+    /// <summary>A program was ended, but its end could not be confirmed.</summary>
     CommandStillRunning,
 
     /// <summary>The program wrote more than the channel can carry.</summary>
@@ -50,7 +50,7 @@ public enum GuestChannelReason
     /// <summary>The guest could not be reached by SSH.</summary>
     SshUnreachable,
 
-    /// <summary>The guest's host key is unknown, or is not the known one.</summary>
+    /// <summary>The guest's host key is unknown, or differs from the known one.</summary>
     SshHostKeyRefused,
 
     /// <summary>The guest did not accept any key.</summary>
@@ -70,7 +70,7 @@ public sealed class GuestChannelException : KvmTuneException
     /// <summary>The fixed reason.</summary>
     public GuestChannelReason Reason { get; }
 
-    /// <summary>True where nothing more can be expected of the guest through this channel: trying again is of no use.</summary>
+    /// <summary>True if trying again through this channel does not help.</summary>
     public bool IsFatal => Reason is not (GuestChannelReason.CommandTimedOut or GuestChannelReason.AgentCommandFailed
         or GuestChannelReason.OutputTooLarge);
 

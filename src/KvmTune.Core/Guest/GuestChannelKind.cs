@@ -1,11 +1,11 @@
-// Which way into a guest is taken.
+// The choice of the channel into a guest.
 namespace KvmTune.Guest;
 
-/// <summary>The ways into a guest.</summary>
+/// <summary>The channels into a guest.</summary>
 [JsonText(typeof(EnumName))]
 public enum GuestChannelKind
 {
-    /// <summary>The guest agent where it can run programs, else SSH where an address is known.</summary>
+    /// <summary>The guest agent if it can run programs, else SSH if an address is known.</summary>
     Auto,
 
     /// <summary>The QEMU guest agent.</summary>

@@ -1,33 +1,33 @@
-// One program to run in a guest, and its result. Arguments are a list and stay one: no shell of ours joins or splits them.
+// A program to run in a guest, and its result. Arguments stay a list: KvmTune never joins them for a shell to split.
 namespace KvmTune.Guest;
 
 /// <summary>A program to run in a guest.</summary>
 /// <param name="Path">The program: an absolute path, or a name that the guest's <c>PATH</c> finds.</param>
-/// <param name="Arguments">Its arguments, each handed over as it stands. None of them may hold a NUL character.</param>
+/// <param name="Arguments">Its arguments, each passed unchanged. None of them may contain a NUL character.</param>
 public sealed record GuestCommand(string Path, IReadOnlyList<string> Arguments)
 {
-    /// <summary>How long the program may run. Past it the program and its children are ended in the guest.</summary>
+    /// <summary>How long the program may run. After that the program and its children are ended in the guest.</summary>
     public TimeSpan TimeLimit { get; init; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>How long the program is expected to run, where that is known: until then the guest is not disturbed by questions.</summary>
+    /// <summary>How long the program is expected to run, if known: before that time the guest is not asked about it.</summary>
     public TimeSpan? ExpectedDuration { get; init; }
 
-    /// <summary>What the program gets on its standard input, as UTF-8; null for an empty one.</summary>
+    /// <summary>The program's standard input, as UTF-8; null for an empty one.</summary>
     public string? StandardInput { get; init; }
 
     /// <summary>
-    /// True promises that the program writes little (below 1 MiB in all): then the agent keeps its output in memory. Otherwise it goes to a
-    /// temporary file in the guest and is read piece by piece, since libvirt drops its connection to an agent that answers too much at once.
+    /// True promises that the program writes little (below 1 MiB in all), so that the agent keeps its output in memory. Otherwise the output goes
+    /// to a temporary file in the guest and is read in pieces, because libvirt closes its connection to an agent whose answer is too long.
     /// </summary>
     public bool HasShortOutput { get; init; }
 
-    /// <summary>The program that <see cref="Path"/>, a shell of ours, runs; null where it is the program itself.</summary>
+    /// <summary>The user's program, if <see cref="Path"/> is a shell of KvmTune that runs it; else null.</summary>
     internal string? Wrapped { get; init; }
 
-    /// <summary>The program that is meant, for messages.</summary>
+    /// <summary>The program's name for messages.</summary>
     internal string Program => Wrapped ?? Path;
 
-    /// <summary>The command as a person reads it, for messages only.</summary>
+    /// <summary>The command for people to read; for messages only.</summary>
     public override string ToString() => string.Join(' ', [Path, .. Arguments]);
 
     internal static void Validate(GuestCommand command)
@@ -50,21 +50,21 @@ public sealed record GuestCommand(string Path, IReadOnlyList<string> Arguments)
     }
 }
 
-/// <summary>What came of a <see cref="GuestCommand"/> that ended by itself.</summary>
+/// <summary>The result of a <see cref="GuestCommand"/> that ended by itself.</summary>
 /// <param name="ExitCode">The exit code; null when a signal ended the program.</param>
 /// <param name="Signal">The signal that ended the program; null when it exited.</param>
-/// <param name="StandardOutput">All that it wrote to its standard output, read as UTF-8.</param>
-/// <param name="StandardError">All that it wrote to its standard error, read as UTF-8.</param>
-/// <param name="Duration">From the start of the call until its end was seen, on the host's clock.</param>
+/// <param name="StandardOutput">Its whole standard output, read as UTF-8.</param>
+/// <param name="StandardError">Its whole standard error, read as UTF-8.</param>
+/// <param name="Duration">The time from the start of the call until the end was seen, on the host's clock.</param>
 public sealed record GuestCommandResult(int? ExitCode, int? Signal, string StandardOutput, string StandardError, TimeSpan Duration)
 {
     /// <summary>True for exit code 0.</summary>
     public bool Succeeded => ExitCode == 0;
 
-    /// <summary>The end of the program that a shell ran and whose exit code it took over: an end by a signal is reported as 128 and its number (POSIX 2.8.2).</summary>
+    /// <summary>Converts the exit code of a shell that passes on its program's one: 128 plus a number means that signal (POSIX 2.8.2).</summary>
     internal GuestCommandResult OfShell() => ExitCode > 128 ? this with { ExitCode = null, Signal = ExitCode - 128 } : this;
 
-    /// <summary>The end in words: <c>exit code 3</c> or <c>signal 9</c>, with the first lines of what the program said about it.</summary>
+    /// <summary>The end in words: <c>exit code 3</c> or <c>signal 9</c>, with the first lines of the program's own messages.</summary>
     public string Describe()
     {
         var end = ExitCode is { } code ? $"exit code {code}" : $"signal {Signal}";

@@ -1,18 +1,18 @@
-// One file system of a guest with its size and the disk under it: where a disk workload may put its file.
+// A file system of a guest with its size and its disk, as a place for the file of a disk workload.
 using System.Globalization;
 
 namespace KvmTune.Guest;
 
-/// <summary>A file system of the guest, seen from the folder that was asked for.</summary>
+/// <summary>A file system of the guest, seen from one folder.</summary>
 /// <param name="Mount">The mounted file system.</param>
 /// <param name="Folder">The folder on it, absolute, without symbolic links.</param>
-/// <param name="FreeKiB">What an ordinary user can still write on it.</param>
-/// <param name="IsWritable">Whether the channel's user can make files in the folder.</param>
-/// <param name="DevicePaths">The sysfs paths of the disks under it (<c>/sys/devices/pci…/block/vdb</c>); empty where there are none.</param>
+/// <param name="FreeKiB">How much an ordinary user can still write on it, in KiB.</param>
+/// <param name="IsWritable">Whether the channel's user can create files in the folder.</param>
+/// <param name="DevicePaths">The sysfs paths of the disks below it (<c>/sys/devices/pci…/block/vdb</c>); empty if there are none.</param>
 public sealed record GuestFileSystem(
     GuestMount Mount, string Folder, long FreeKiB, bool IsWritable, IReadOnlyList<string> DevicePaths)
 {
-    // For each folder $1 with its device number $2 and its source $3. A mapped device (LVM, crypt, RAID) is followed down to its disks.
+    // Runs for each folder $1 with its device number $2 and its source $3. A mapped device (LVM, crypt, RAID) is followed down to its disks.
     private const string Script = """
         under() {
             for s in "$1"/slaves/*; do
@@ -32,8 +32,8 @@ public sealed record GuestFileSystem(
         echo "@end"
         """;
 
-    /// <summary>Looks at the file systems that folders lie on, in one call.</summary>
-    /// <exception cref="GuestChannelException">The guest could not be asked.</exception>
+    /// <summary>Reads the file systems of several folders in one call.</summary>
+    /// <exception cref="GuestChannelException">The guest did not answer.</exception>
     public static async Task<IReadOnlyList<GuestFileSystem>> LookAsync(
         IGuestChannel channel, IReadOnlyList<(GuestMount Mount, string Folder)> folders, CancellationToken cancellationToken)
     {
@@ -50,10 +50,10 @@ public sealed record GuestFileSystem(
     }
 
     /// <summary>
-    /// The writable file systems of the guest's own disks, largest free space first; one that is mounted at several places is taken
-    /// once.
+    /// The writable file systems on the guest's own disks except /boot, largest free space first. A file system with several mount points
+    /// is listed once.
     /// </summary>
-    /// <exception cref="GuestChannelException">The guest could not be asked.</exception>
+    /// <exception cref="GuestChannelException">The guest did not answer.</exception>
     public static async Task<IReadOnlyList<GuestFileSystem>> FindWritableAsync(
         IGuestChannel channel, GuestSurvey survey, CancellationToken cancellationToken)
     {
@@ -89,7 +89,7 @@ public sealed record GuestFileSystem(
         var free = 0L;
         foreach (var line in lines)
         {
-            // "/dev/vdb  1015792  24  946956  1% /data": six fields, the last of which may hold blanks.
+            // "/dev/vdb  1015792  24  946956  1% /data": six fields, the last of which may contain blanks.
             var words = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
             if (words.Length >= 6 && words[4].EndsWith('%')
                 && long.TryParse(words[3], NumberStyles.None, CultureInfo.InvariantCulture, out var value))

@@ -1,4 +1,4 @@
-// The guest's side of a NIC with several queues: finds the interface, tells it to use them (ethtool -L), and reads back what it uses.
+// The guest's part of a NIC with several queues: finds the interface, sets its queues (ethtool -L), and reads them back.
 using System.Globalization;
 using System.Text.Json;
 using KvmTune.Hosts;
@@ -6,26 +6,26 @@ using static KvmTune.NumberText;
 
 namespace KvmTune.Guest;
 
-/// <summary>What came of the step in the guest.</summary>
-/// <param name="QueuesInUse">How many queues the guest uses; null when that could not be read.</param>
-/// <param name="Verifications">What was read back.</param>
-/// <param name="Notes">What is left for a person to do.</param>
+/// <summary>The result of the step in the guest.</summary>
+/// <param name="QueuesInUse">How many queues the guest uses; null if that could not be read.</param>
+/// <param name="Verifications">The values read back.</param>
+/// <param name="Notes">The steps that the user has to do.</param>
 internal sealed record GuestNicQueuesResult(int? QueuesInUse, IReadOnlyList<Verification> Verifications, IReadOnlyList<string> Notes);
 
-/// <summary>What a guest says of the queues of one NIC.</summary>
-/// <param name="InUse">How many it uses; null when that is not known.</param>
-/// <param name="Interface">The interface's name in the guest; null when that is not known.</param>
-/// <param name="Source">Where it was read, or would have been.</param>
-/// <param name="Unknown">Why it is not known; null when it is.</param>
+/// <summary>How many queues of one NIC a guest uses.</summary>
+/// <param name="InUse">The number of queues in use; null if it is unknown.</param>
+/// <param name="Interface">The interface's name in the guest; null if it is unknown.</param>
+/// <param name="Source">Where the number was read, or would have been.</param>
+/// <param name="Unknown">Why the number is unknown; null if it is known.</param>
 public sealed record GuestNicQueuesReading(int? InUse, string? Interface, string Source, string? Unknown)
 {
-    /// <summary>A reading that could not be made.</summary>
+    /// <summary>A failed reading.</summary>
     public static GuestNicQueuesReading NotKnown(string why, string? name) => new(null, name, "guest: agent", why.TrimEnd('.'));
 }
 
 /// <summary>Sets and reads the queues of a guest's network interface (Red Hat, RHEL 7 tuning guide, multi-queue virtio-net).</summary>
-/// <param name="channel">The way into the guest.</param>
-/// <param name="agent">The guest's agent, which can name interfaces even where it runs no programs.</param>
+/// <param name="channel">The channel into the guest.</param>
+/// <param name="agent">The guest's agent, which can name interfaces even if it may not run programs.</param>
 internal sealed class GuestNicQueues(IGuestChannel channel, IAgentTransport agent)
 {
     private const string Interfaces = """{"execute":"guest-network-get-interfaces"}""";
@@ -33,7 +33,7 @@ internal sealed class GuestNicQueues(IGuestChannel channel, IAgentTransport agen
 
     /// <summary>Makes the guest use that many queues.</summary>
     /// <param name="mac">The NIC's hardware address.</param>
-    /// <param name="queues">How many.</param>
+    /// <param name="queues">The number of queues.</param>
     /// <param name="cancellationToken">Ends the step; the NIC then works with the queues that it has.</param>
     public async Task<GuestNicQueuesResult> SetAsync(string mac, int queues, CancellationToken cancellationToken)
     {
@@ -55,9 +55,9 @@ internal sealed class GuestNicQueues(IGuestChannel channel, IAgentTransport agen
         }
     }
 
-    /// <summary>How many queues the guest uses; nothing is changed. What cannot be found out is said, and no error.</summary>
+    /// <summary>Reads how many queues the guest uses. A failure is part of the reading, not an exception.</summary>
     /// <param name="mac">The NIC's hardware address.</param>
-    /// <param name="cancellationToken">Ends the question.</param>
+    /// <param name="cancellationToken">Ends the reading.</param>
     public async Task<GuestNicQueuesReading> ReadAsync(string mac, CancellationToken cancellationToken)
     {
         try
@@ -119,7 +119,7 @@ internal sealed class GuestNicQueues(IGuestChannel channel, IAgentTransport agen
         return new GuestNicQueuesResult(combined ?? after, verifications, notes);
     }
 
-    // The device itself, not a bond, bridge or VLAN on top of it that has taken its address over.
+    // Finds the device itself, not a bond, bridge or VLAN on top of it with the same address.
     private async Task<string?> FindInterfaceAsync(string mac, CancellationToken cancellationToken)
     {
         var result = await channel.RunAsync(GuestScripts.Command(GuestScripts.FindInterface, mac.ToLowerInvariant()), cancellationToken);
@@ -127,8 +127,8 @@ internal sealed class GuestNicQueues(IGuestChannel channel, IAgentTransport agen
         return result is { Succeeded: true } ? Name(result.StandardOutput.Trim()) : null;
     }
 
-    // Linux takes up to 15 characters but blanks, slashes and colons (net/core/dev.c, dev_valid_name). A person may paste the name into a
-    // shell, so nothing that means something there is taken.
+    // Linux allows up to 15 characters except blanks, slashes and colons (net/core/dev.c, dev_valid_name). Users may paste the name into a
+    // shell, so names with characters that a shell interprets are refused.
     private static string? Name(string? text) => text is { Length: > 0 and < 16 } && text[0] != '-'
         && text.All(character => char.IsAsciiLetterOrDigit(character) || character is '.' or '_' or '-' or '@') ? text : null;
 
@@ -151,7 +151,7 @@ internal sealed class GuestNicQueues(IGuestChannel channel, IAgentTransport agen
         }
     }
 
-    // "Combined:" stands once among the maximums and once among the current settings, which come second.
+    // "Combined:" appears twice: first among the maximums, then among the current settings.
     internal static int? ReadCombined(string channels)
     {
         var current = channels[Math.Max(channels.IndexOf("Current", StringComparison.Ordinal), 0)..];

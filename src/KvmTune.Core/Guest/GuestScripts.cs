@@ -1,4 +1,4 @@
-// The few fixed shell scripts that KvmTune runs in a guest. They are constants: what varies is passed as positional parameters.
+// The few fixed shell scripts of KvmTune in a guest. They are constants; variable parts are passed as positional parameters.
 namespace KvmTune.Guest;
 
 /// <summary>Fixed POSIX shell scripts, tried with dash, bash and busybox ash.</summary>
@@ -9,8 +9,9 @@ internal static class GuestScripts
     /// Exits 0 when none of them is left (a zombie that waits for its parent counts as gone).
     /// </summary>
     /// <remarks>
-    /// What is found is stopped at once and goes on when it has its signal: a program that starts others without a pause has new ones at
-    /// each look, and a look takes a second in a busy guest. Times are the guest's clock's, since a sleep of a tenth of a second takes several in a guest under full load.
+    /// Each process is stopped when it is found, and continues when it has its signal. Otherwise a program that starts others without a pause would
+    /// have new ones at each look, and a look takes a second in a busy guest. Times are read from the guest's clock, because a sleep of a tenth of a
+    /// second takes several seconds in a guest under full load.
     /// </remarks>
     public const string EndProcesses = """
         root=$1
@@ -73,10 +74,13 @@ internal static class GuestScripts
         """;
 
     /// <summary>
-    /// Runs "$@" after $1 with its outputs in the folder $1, which <see cref="OutputFolder"/> makes a path of, and hands on what is short at
-    /// once; of what is long it tells its sizes. The first line of its output says which. The exit code is the program's; a signal's is 128 and its number.
+    /// Runs "$@" after $1 with its outputs in the folder $1, to which <see cref="OutputFolder"/> adds the path. It prints a short output
+    /// at once, and of a long one only the sizes. The first line of its own output tells which. The exit code is the program's; for a signal it is
+    /// 128 plus its number.
     /// </summary>
-    /// <remarks>Who started it removes the folder of a long output, and of a program that was ended. Should that process die, the guest does it after ten minutes.</remarks>
+    /// <remarks>
+    /// The caller removes the folder of a long output, and of a program that it ended. If the caller dies, the guest removes it after ten minutes.
+    /// </remarks>
     public const string RunIntoFiles = OutputFolder + """
         (umask 077; mkdir "$d") || exit 125
         "$@" >"$d/out" 2>"$d/err"
@@ -104,7 +108,7 @@ internal static class GuestScripts
         exit $code
         """;
 
-    /// <summary>Removes the folder $1 of <see cref="RunIntoFiles"/>, if it is there.</summary>
+    /// <summary>Removes the folder $1 of <see cref="RunIntoFiles"/>, if it exists.</summary>
     public const string RemoveFiles = OutputFolder + """
         [ -e "$d" ] || exit 0
         rm -f "$d/out" "$d/err"
@@ -117,10 +121,10 @@ internal static class GuestScripts
 
         """;
 
-    /// <summary>Piece $2 (from 0) of file $1, in pieces of 1 MiB.</summary>
+    /// <summary>Prints piece $2 (from 0) of file $1, in pieces of 1 MiB.</summary>
     public const string ReadPiece = """dd if="$1" bs=1048576 skip="$2" count=1 2>/dev/null""";
 
-    /// <summary>Prints the name of the network device with the hardware address $1: a real device, nothing that is stacked on one.</summary>
+    /// <summary>Prints the name of the network device with the hardware address $1: a real device, not one stacked on it.</summary>
     public const string FindInterface = """
         for folder in /sys/class/net/*; do
             [ -e "$folder/device" ] || continue
@@ -139,18 +143,18 @@ internal static class GuestScripts
         echo "$n"
         """;
 
-    /// <summary>How long <see cref="EndProcesses"/> may take: twice what it gives the processes, for a guest under full load.</summary>
+    /// <summary>How long <see cref="EndProcesses"/> may take: twice the time that it gives the processes, for a guest under full load.</summary>
     public static readonly TimeSpan EndLimit = TimeSpan.FromMinutes(1);
 
-    // fio needs a moment for its last requests; a process that waits for a slow disk does not even hear SIGKILL before that has answered.
+    // fio needs a moment for its last requests. A process that waits for a slow disk does not even react to SIGKILL before the disk answers.
     private const string TermSeconds = "5";
     private const string KillSeconds = "20";
 
-    /// <summary>The command that ends a process with all that belongs to it.</summary>
+    /// <summary>The command that ends a process, its descendants and its session.</summary>
     public static GuestCommand End(string processId) =>
         Command(EndProcesses, processId, TermSeconds, KillSeconds) with { TimeLimit = EndLimit };
 
-    /// <summary>The command that runs a script, whose output is short.</summary>
+    /// <summary>The command that runs a script with a short output.</summary>
     public static GuestCommand Command(string script, params IReadOnlyList<string> parameters) =>
         new("/bin/sh", ["-c", script, "kvmtune", .. parameters]) { HasShortOutput = true };
 }

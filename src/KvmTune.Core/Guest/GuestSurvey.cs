@@ -1,4 +1,4 @@
-// Looks at a guest once, before anything is written in it: kernel, memory, processors, mounted file systems.
+// Looks at a guest once before anything is written in it: kernel, memory, processors, mounted file systems.
 using System.Globalization;
 using System.Text.RegularExpressions;
 
@@ -9,7 +9,7 @@ namespace KvmTune.Guest;
 /// <param name="Type">Its type, for example <c>ext4</c>.</param>
 /// <param name="Source">Its device or other source, for example <c>/dev/vdb</c>.</param>
 /// <param name="DeviceNumber">Its device as <c>major:minor</c>.</param>
-/// <param name="IsReadOnly">True when nothing can be written on it.</param>
+/// <param name="IsReadOnly">True if it is mounted read-only.</param>
 public sealed record GuestMount(string MountPoint, string Type, string Source, string DeviceNumber, bool IsReadOnly)
 {
     private static readonly string[] MemoryTypes = ["tmpfs", "ramfs", "rootfs", "devtmpfs", "hugetlbfs"];
@@ -20,23 +20,23 @@ public sealed record GuestMount(string MountPoint, string Type, string Source, s
     private static readonly string[] DiskTypes =
         ["ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs", "zfs", "jfs", "reiserfs", "bcachefs", "nilfs2"];
 
-    /// <summary>True where the files are in the guest's memory, not on a disk.</summary>
+    /// <summary>True if the files are in the guest's memory, not on a disk.</summary>
     public bool IsMemory => MemoryTypes.Contains(Type, StringComparer.Ordinal);
 
-    /// <summary>True where the files are on another machine, or on the host by a shared folder.</summary>
+    /// <summary>True if the files are on another machine, or on the host in a shared folder.</summary>
     public bool IsNetwork => NetworkTypes.Contains(Type, StringComparer.Ordinal);
 
-    /// <summary>True for a file system on a disk of the guest's own, of a type that disk workloads are run on unasked.</summary>
+    /// <summary>True for a file system on the guest's own disk, of a type that disk workloads may choose by themselves.</summary>
     public bool IsOnDisk => DiskTypes.Contains(Type, StringComparer.Ordinal);
 }
 
-/// <summary>What a guest is like.</summary>
-/// <param name="KernelRelease">The guest's kernel, as <c>uname -r</c> says it.</param>
+/// <summary>The facts about a guest.</summary>
+/// <param name="KernelRelease">The guest's kernel, from <c>uname -r</c>.</param>
 /// <param name="MemoryKiB">The guest's memory, as its kernel sees it.</param>
-/// <param name="AvailableMemoryKiB">What of it could be used now without swapping.</param>
+/// <param name="AvailableMemoryKiB">How much memory could be used now without swapping.</param>
 /// <param name="OnlineProcessors">How many processors are online in the guest.</param>
-/// <param name="Mounts">What is mounted, in the order of the mounts.</param>
-/// <param name="AskedFolder">The folder that was asked for, with symbolic links resolved; null where none was, or it is no folder.</param>
+/// <param name="Mounts">The mounted file systems, in the order of the mounts.</param>
+/// <param name="AskedFolder">The requested folder, with symbolic links resolved; null if none was requested, or it is not a folder.</param>
 public sealed partial record GuestSurvey(
     string KernelRelease,
     long MemoryKiB,
@@ -48,7 +48,7 @@ public sealed partial record GuestSurvey(
     // CONFIG_NR_CPUS goes up to 8192 on x86.
     private const int MostProcessors = 8192;
 
-    // A device that was asked for is only looked at: util-linux' blkid reads its signatures again, busybox' knows no -p.
+    // A requested device is only read: blkid of util-linux reads its signatures again; blkid of busybox has no -p.
     private const string Script = """
         contents() {
             name=$(readlink -f "$1"); name=${name##*/}
@@ -65,14 +65,14 @@ public sealed partial record GuestSurvey(
         echo "@end"
         """;
 
-    /// <summary>What was found on the block device that was asked for, in words; null where no block device was asked for.</summary>
+    /// <summary>The contents of the requested block device, in words; null if none was requested.</summary>
     public IReadOnlyList<string>? AskedDevice { get; init; }
 
     /// <summary>Looks at the guest.</summary>
-    /// <param name="channel">The way into it.</param>
+    /// <param name="channel">The channel into it.</param>
     /// <param name="folder">A folder to look for; null for none.</param>
-    /// <param name="cancellationToken">Ends the look.</param>
-    /// <exception cref="GuestChannelException">The guest could not be asked, or is no Linux.</exception>
+    /// <param name="cancellationToken">Ends the call.</param>
+    /// <exception cref="GuestChannelException">The guest did not answer, or is not Linux.</exception>
     public static async Task<GuestSurvey> TakeAsync(IGuestChannel channel, string? folder, CancellationToken cancellationToken)
     {
         var result = await channel.RunAsync(GuestScripts.Command(Script, folder ?? ""), cancellationToken);
@@ -81,13 +81,13 @@ public sealed partial record GuestSurvey(
                 GuestChannelReason.AgentCommandFailed, $"The guest could not be examined; does it run Linux? {result.Describe()}");
     }
 
-    /// <summary>The mounted file system that an absolute path without symbolic links lies on.</summary>
+    /// <summary>The mounted file system of an absolute path without symbolic links.</summary>
     public GuestMount? MountOf(string path) => Mounts
         .Where(mount => mount.MountPoint is "/" || $"{path}/".StartsWith(mount.MountPoint + "/", StringComparison.Ordinal))
         .OrderBy(mount => mount.MountPoint.Length)
         .LastOrDefault();
 
-    /// <summary>Reads what the script printed; null where it is not that. Any guest may print anything.</summary>
+    /// <summary>Reads the script's output; null if it has another form. A guest may print anything.</summary>
     internal static GuestSurvey? Parse(string output)
     {
         var sections = new Dictionary<string, List<string>>(StringComparer.Ordinal);
@@ -123,7 +123,7 @@ public sealed partial record GuestSurvey(
         };
     }
 
-    // blkid's "TYPE=ext4", or all on one line as '/dev/vdb: LABEL="data" TYPE="ext4"'; and the lines of our own.
+    // The lines of blkid: "TYPE=ext4", or all in one as '/dev/vdb: LABEL="data" TYPE="ext4"'; and the lines of our own script.
     private static IEnumerable<string> ContentsOf(string line) => Signature().Matches(line).Select(match => match.Groups["name"].Value switch
     {
         "PTTYPE" => $"a partition table ({match.Groups["value"].Value})",
@@ -143,7 +143,7 @@ public sealed partial record GuestSurvey(
         return words is [_, var number, ..] && long.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out var value) ? value : 0;
     }
 
-    // "0-3,6": ranges and single numbers, rising. Null for anything else, and for more than Linux can have.
+    // "0-3,6": ranges and single numbers, rising. Null for anything else, and for more processors than Linux can have.
     private static int? CountProcessors(string? list)
     {
         var (count, next) = (0, 0);
@@ -180,7 +180,7 @@ public sealed partial record GuestSurvey(
             words[5].Split(',').Contains("ro", StringComparer.Ordinal) || words[dash + 3].Split(',').Contains("ro", StringComparer.Ordinal));
     }
 
-    // Blanks, tabs, line ends and backslashes stand as three octal digits; other bytes as they are.
+    // Blanks, tabs, line ends and backslashes are written as three octal digits; other bytes are unchanged.
     private static string Unescape(string text)
     {
         if (!text.Contains('\\', StringComparison.Ordinal))

@@ -1,22 +1,23 @@
-// A folder of our own in the guest, made exclusively and removed in every way a measurement can end.
+// KvmTune's own folder in the guest. It must not exist before, and is removed however a measurement ends.
 using System.Globalization;
 using System.Security.Cryptography;
 
 namespace KvmTune.Guest;
 
-/// <summary>A folder that a workload keeps its files in.</summary>
+/// <summary>A folder for a workload's files.</summary>
 /// <remarks>
-/// It is removed by <see cref="RemoveAsync"/>. Should this process die before that, a small watcher in the guest ends the program
-/// that it names (<see cref="NoteProcess"/>) and removes it, when it has not been renewed for <see cref="Lease"/>. Only a guest that is powered off meanwhile keeps it.
+/// <see cref="RemoveAsync"/> removes it. If this process dies before that, and the folder has not been renewed for <see cref="Lease"/>, a small
+/// watcher in the guest ends the noted process (<see cref="NoteProcess"/>) and removes the folder. It only stays if the guest is powered off
+/// meanwhile.
 /// </remarks>
 public sealed class GuestTestFolder
 {
-    /// <summary>How long the folder outlives a measurement that no longer renews it.</summary>
+    /// <summary>How long the folder outlives a measurement that does not renew it.</summary>
     public static readonly TimeSpan Lease = TimeSpan.FromMinutes(5);
 
     /// <summary>
-    /// For a script that runs a program in the folder $folder: notes the script's process there, so that the watcher ends it with all that belongs to it. The
-    /// time at which it began tells it from a later process of the same number.
+    /// Part of a script that runs a program in the folder $folder. It notes the script's process there, so that the watcher can end it with its
+    /// children. The start time of the process distinguishes it from a later process with the same number.
     /// </summary>
     internal const string NoteProcess = """
         began() {
@@ -31,7 +32,7 @@ public sealed class GuestTestFolder
 
     private static readonly TimeSpan RemoveLimit = TimeSpan.FromMinutes(2);
 
-    // Files are removed by name: nothing but what we made can be hit. The watcher has no output open, so the agent does not wait for it.
+    // Files are removed by name, so that only our own files are hit. The watcher has no output open, so the agent does not wait for it.
     private const string MakeScript = """
         umask 077
         mkdir -- "$1" || exit 1
@@ -59,7 +60,7 @@ public sealed class GuestTestFolder
         ) </dev/null >/dev/null 2>&1 &
         """;
 
-    // The folder above is brought to the disk, or a power-off in the next seconds would bring the removed files back.
+    // The parent folder is synced. Otherwise a power-off in the next seconds would bring the removed files back.
     private const string RemoveScript = """
         [ -e "$1" ] || exit 0
         rm -f -- "$1/data" "$1"/rate_* "$1/lease"
@@ -85,9 +86,9 @@ public sealed class GuestTestFolder
     /// <summary>The path of the data file in it.</summary>
     public string DataFile => Path + "/data";
 
-    /// <summary>Makes the folder <c>.kvmtune-…</c>, exclusively, readable by its owner only.</summary>
-    /// <exception cref="GuestChannelException">The guest could not be asked.</exception>
-    /// <exception cref="IOException">The folder could not be made; the message has the guest's words.</exception>
+    /// <summary>Makes a new folder <c>.kvmtune-…</c> that only its owner can read.</summary>
+    /// <exception cref="GuestChannelException">The guest did not answer.</exception>
+    /// <exception cref="IOException">The folder could not be made; the message has the guest's error.</exception>
     public static Task<GuestTestFolder> MakeAsync(IGuestChannel channel, string parent, CancellationToken cancellationToken) =>
         MakeAsync(channel, parent, Lease, cancellationToken);
 
@@ -111,7 +112,7 @@ public sealed class GuestTestFolder
                     or GuestChannelReason.ConnectionLost
         })
         {
-            // It may have come through.
+            // The folder may exist although the call failed.
             await folder.RemoveAfterAsync(exception);
             throw;
         }
@@ -120,17 +121,17 @@ public sealed class GuestTestFolder
     }
 
     /// <summary>Renews the lease.</summary>
-    /// <exception cref="GuestChannelException">The guest could not be asked.</exception>
+    /// <exception cref="GuestChannelException">The guest did not answer.</exception>
     public Task RenewAsync(CancellationToken cancellationToken) =>
         _channel.RunAsync(GuestScripts.Command(""": > "$1/lease" """, Path), cancellationToken);
 
     /// <summary>Removes the folder and makes sure that it is gone. Not cancellable: this is the clean-up.</summary>
-    /// <exception cref="GuestChannelException">The guest could not be asked.</exception>
-    /// <exception cref="IOException">The folder is still there; the message has the guest's words.</exception>
+    /// <exception cref="GuestChannelException">The guest did not answer.</exception>
+    /// <exception cref="IOException">The folder still exists; the message has the guest's error.</exception>
     public async Task RemoveAsync()
     {
-        // A program that is just ending can still hold or make a file, so a refused removal is tried again.
-        // So is one of a guest that is too busy to answer in time.
+        // A program that is just ending can still hold or create a file, so a failed removal is tried again.
+        // So is a removal that a busy guest did not answer in time.
         for (var attempt = 1; ; attempt++)
         {
             try
@@ -149,7 +150,7 @@ public sealed class GuestTestFolder
             catch (GuestChannelException exception) when (attempt < RemoveAttempts
                 && exception.Reason is GuestChannelReason.AgentNotResponding or GuestChannelReason.CommandTimedOut)
             {
-                // Once more.
+                // Try again.
             }
         }
     }
@@ -164,7 +165,7 @@ public sealed class GuestTestFolder
         {
             if (cause is GuestChannelException first)
             {
-                // What kept it from being removed kept it from being made, most likely: the first error says it.
+                // The same cause probably prevented the creation and the removal, so the first error explains it.
                 throw new GuestChannelException(first.Reason, $"{first.Message} Whether {Path} was made in the guest is not known.", first);
             }
 
@@ -173,10 +174,10 @@ public sealed class GuestTestFolder
     }
 
     /// <summary>
-    /// Runs a program that leaves a small file in the folder; in the same call the file is read and removed, and the lease is renewed, since
-    /// each call costs a guest the start of a process.
+    /// Runs a program that writes a small file into the folder. The same call reads and removes the file, and renews the lease, because
+    /// every call starts another process in the guest.
     /// </summary>
-    /// <returns>What came of the program, and the file's text; null where it left none.</returns>
+    /// <returns>The program's result, and the file's text; null if there is no file.</returns>
     /// <exception cref="GuestChannelException">The program could not be run.</exception>
     public async Task<(GuestCommandResult Result, string? File)> RunAndTakeAsync(
         GuestCommand command, string name, CancellationToken cancellationToken)

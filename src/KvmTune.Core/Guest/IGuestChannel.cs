@@ -1,22 +1,22 @@
-// The way into a guest: runs one program there and hands back all that it wrote.
+// The channel into a guest: runs a program there and returns its whole output.
 namespace KvmTune.Guest;
 
-/// <summary>Runs programs in one guest. Implementations may be used by several callers at the same time.</summary>
+/// <summary>Runs programs in one guest. Several callers may use an implementation at the same time.</summary>
 public interface IGuestChannel : IAsyncDisposable
 {
     /// <summary>The kind of channel: <c>Agent</c> or <c>Ssh</c>.</summary>
     string Name { get; }
 
-    /// <summary>Finds out whether programs can be run in the guest by this channel.</summary>
-    /// <exception cref="GuestChannelException">They cannot; the reason says why, and the message what to do.</exception>
+    /// <summary>Checks whether this channel can run programs in the guest.</summary>
+    /// <exception cref="GuestChannelException">It cannot; the reason says why, and the message what to do.</exception>
     Task CheckAsync(CancellationToken cancellationToken);
 
     /// <summary>
-    /// Runs a program and waits for its end. On cancellation and past the time limit the program and its children are
-    /// ended in the guest, and the call returns when they are gone (bounded: a minute or so where the guest does not let them end).
+    /// Runs a program and waits for its end. On cancellation or after the time limit the program and its children are
+    /// ended in the guest, and the call returns when they are gone (after about a minute at most, if they do not end).
     /// </summary>
-    /// <returns>The program's end and whole output, whatever its exit code.</returns>
-    /// <exception cref="GuestChannelException">The program could not be run, or not to its end.</exception>
+    /// <returns>The program's exit and its whole output, for any exit code.</returns>
+    /// <exception cref="GuestChannelException">The program could not be run or not be finished.</exception>
     /// <exception cref="OperationCanceledException">Cancelled; the program is no longer running in the guest.</exception>
     Task<GuestCommandResult> RunAsync(GuestCommand command, CancellationToken cancellationToken);
 }

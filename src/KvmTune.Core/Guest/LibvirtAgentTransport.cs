@@ -1,4 +1,4 @@
-// Carries agent commands through libvirt (virDomainQemuAgentCommand), and tells libvirt's errors apart.
+// Sends agent commands through libvirt (virDomainQemuAgentCommand), and translates libvirt's errors into reasons.
 using KvmTune.Libvirt;
 
 namespace KvmTune.Guest;

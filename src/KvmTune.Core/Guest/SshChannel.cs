@@ -1,4 +1,4 @@
-// Runs programs in a guest through the system's own ssh: its keys, its agent, its configuration, its host key checks.
+// Runs programs in a guest with the system's own ssh, with its keys, its agent, its configuration and its host key checks.
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using KvmTune.Hosts;
@@ -7,8 +7,8 @@ namespace KvmTune.Guest;
 
 /// <summary>SSH as a channel. One connection is opened and shared by all commands; <see cref="DisposeAsync"/> closes it.</summary>
 /// <remarks>
-/// ssh hands the remote side one line for the login shell (ssh(1)), so every argument is quoted for a POSIX shell here. The far side
-/// writes the process id before the program starts and its exit code after it, on standard error; both are taken out again.
+/// ssh passes one line to the login shell in the guest (ssh(1)), so every argument is quoted for a POSIX shell here. In the guest, a script
+/// writes the process id before the program starts and its exit code after it, both to standard error, from which they are removed again.
 /// </remarks>
 public sealed class SshChannel : IGuestChannel
 {
@@ -16,7 +16,7 @@ public sealed class SshChannel : IGuestChannel
     private const string ExitMark = "\nkvmtune-exit ";
     private const string Script = """echo "kvmtune-process $$" >&2; "$0" "$@"; printf '\nkvmtune-exit %s\n' $? >&2""";
 
-    // What a guest may write is bounded: past it the program is ended, and it is an error of this guest.
+    // A limit on the output, because a guest may write any amount. Above it the program is ended with an error.
     private const int MostOutput = 256 * 1024 * 1024;
     private const int MostErrors = 16 * 1024 * 1024;
     private const int MostBefore = 64 * 1024;
@@ -29,7 +29,7 @@ public sealed class SshChannel : IGuestChannel
     private HostProcess? _master;
 
     /// <summary>Creates the channel; nothing is connected yet.</summary>
-    /// <exception cref="ArgumentException">The endpoint's names or its port make no sense.</exception>
+    /// <exception cref="ArgumentException">The endpoint's names or its port are invalid.</exception>
     public SshChannel(SshEndpoint endpoint, TimeProvider timeProvider)
     {
         foreach (var name in (string?[])[endpoint.HostName, endpoint.UserName])
@@ -93,7 +93,7 @@ public sealed class SshChannel : IGuestChannel
         var process = Start(command.StandardInput is null ? ["-n"] : [], line, command.StandardInput);
         await using (process)
         {
-            // A start is not cancelled half-way: its process id would be lost, and with it the means to end the program.
+            // A start is not cancelled half-way: without the process id nobody could end the program.
             var (processId, first) = await ReadProcessIdAsync(process, command);
             var rest = process.ReadErrorsAsync();
             using var limit = new CancellationTokenSource(command.TimeLimit, _time);
@@ -148,11 +148,11 @@ public sealed class SshChannel : IGuestChannel
         }
         catch (IOException)
         {
-            // Deleted already, or ssh is just removing its socket: an empty folder under /tmp does no harm.
+            // It is already deleted, or ssh is just removing its socket. An empty folder in /tmp does no harm.
         }
     }
 
-    /// <summary>Quotes a text for a POSIX shell: nothing in it is special to the shell then.</summary>
+    /// <summary>Quotes a text for a POSIX shell, so that no character in it is special.</summary>
     internal static string Quote(string text) => "'" + text.Replace("'", "'\\''", StringComparison.Ordinal) + "'";
 
     private string ControlPath => Path.Combine(_folder.FullName, "c");
@@ -177,7 +177,7 @@ public sealed class SshChannel : IGuestChannel
         return new GuestCommandResult(code, null, output, said, duration).OfShell();
     }
 
-    // What ssh itself says before (a banner, a warning) is passed over.
+    // Skips the lines that ssh itself writes before (a banner, a warning).
     private async Task<(string ProcessId, string Before)> ReadProcessIdAsync(
         HostProcess process, GuestCommand command)
     {
@@ -224,7 +224,7 @@ public sealed class SshChannel : IGuestChannel
         }
     }
 
-    // The guest may go on without the connection, and the program in it. Where the shared one is gone, ssh opens another.
+    // The guest and the program in it may go on after the connection is lost. Without the shared connection, ssh opens another one.
     private async Task<string> EndLostAsync(GuestCommand command, string processId)
     {
         try
@@ -267,7 +267,7 @@ public sealed class SshChannel : IGuestChannel
             arguments.AddRange(["-i", identity, "-o", "IdentitiesOnly=yes"]);
         }
 
-        // In ssh's own quotes, since the option is a list of files.
+        // Quoted for ssh, because the option is a list of files.
         Add("-o", _endpoint.KnownHostsFile is { } known ? $"UserKnownHostsFile=\"{known}\"" : null);
         arguments.Add(_endpoint.HostName);
         if (remoteLine is not null)

@@ -1,15 +1,15 @@
-// Under emulation the guest's timers are coarse: percentiles of latencies that lie below their step are not to be believed.
+// The timers of an emulated guest are coarse: latency percentiles below their step are not reliable.
 using System.Globalization;
 
 namespace KvmTune.Measurement;
 
-/// <summary>Says which percentiles are too small for an emulated guest's clock.</summary>
+/// <summary>Names the latency percentiles that are too small for an emulated guest's clock.</summary>
 internal static class CoarseTimers
 {
-    /// <summary>Latencies below this are not believed in an emulated guest.</summary>
+    /// <summary>Latencies below this are not reliable in an emulated guest.</summary>
     public const double SmallestNanoseconds = 100_000;
 
-    /// <summary>The sentence about a measurement; null where all of it can be believed.</summary>
+    /// <summary>The note for a measurement, as a sentence; null if all its percentiles are reliable.</summary>
     public static string? NoteFor(VMPerformance performance)
     {
         if (performance.Conditions.DomainType is not "qemu" || performance.CountedRuns.Count == 0)

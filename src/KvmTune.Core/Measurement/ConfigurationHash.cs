@@ -1,4 +1,4 @@
-// A fingerprint of a VM's running configuration: equal for equal configurations, whatever differs from start to start.
+// A fingerprint of a VM's running configuration. It ignores the parts that libvirt chooses anew at each start.
 using System.Security.Cryptography;
 using System.Text;
 using System.Xml.Linq;
@@ -8,15 +8,15 @@ namespace KvmTune.Measurement;
 /// <summary>Hashes a VM's running XML.</summary>
 public static class ConfigurationHash
 {
-    // Named by libvirt at each start, or by others for their own use (metadata); none of them changes how fast the VM is.
+    // libvirt sets these at each start, or other programs keep their own data in them (metadata). None of them changes how fast the VM is.
     private static readonly string[] IgnoredElements = ["alias", "seclabel", "metadata", "title", "description", "resource"];
 
-    /// <summary>SHA-256 over the XML without what differs at each start, in upper-case hex.</summary>
+    /// <summary>SHA-256 over the XML without the parts that differ at each start, in upper-case hex.</summary>
     /// <remarks>
     /// Left out: the domain's id, aliases, security labels, metadata, tap device names and port ids that libvirt chose, automatically chosen
     /// display ports, terminal names, paths and states of channels, and the numbers of block nodes. Attribute order and blanks do not count.
     /// </remarks>
-    /// <exception cref="System.Xml.XmlException">The text is no XML.</exception>
+    /// <exception cref="System.Xml.XmlException">The text is not XML.</exception>
     public static string Of(string runningXml)
     {
         var root = new XElement(XElement.Parse(runningXml));

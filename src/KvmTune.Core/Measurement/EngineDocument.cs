@@ -1,4 +1,4 @@
-// Any record of the engine as text and back: what went to a file, a job or another computer is the same thing again when it returns.
+// Writes any record of the engine as text and reads it back unchanged, for files, jobs and other computers.
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using KvmTune.Tuning;
@@ -8,12 +8,12 @@ namespace KvmTune.Measurement;
 /// <summary>Writes records of the engine as JSON and reads them.</summary>
 /// <remarks>
 /// An experiment holds its measurements several times: by itself, in its comparison, and as the baselines of its changes. Here each is
-/// written once, and every place that holds it has its number. A host preparation of a plan is left out, as are the documents that a
-/// plan was made on, which have secrets in them: such a plan is checked against the VM when it is applied.
+/// written once, and every other place holds its number. The host preparation of a plan is left out. So are the documents that a plan was
+/// made from, because they contain secrets: such a plan is checked against the VM when it is applied.
 /// </remarks>
 public static class EngineDocument
 {
-    // What these know of the types takes a second to find out, so they are made once; whose measurements are meant belongs to each call.
+    // The options are static because they cache type metadata, which takes a second to build. The pool belongs to one call, so it is AsyncLocal.
     private static readonly AsyncLocal<Pool?> Measurements = new();
     private static readonly JsonSerializerOptions Options = new(TuningJson.Options) { Converters = { new NumberedMeasurements(), new NumberedBaselines() } };
 
@@ -26,7 +26,7 @@ public static class EngineDocument
         var record = JsonSerializer.SerializeToElement(value, Options);
         var measurements = new List<PooledMeasurement>();
 
-        // A baseline that is met for the first time here goes to the end of the pool, and has its turn.
+        // Writing a measurement can add its baseline to the end of the pool; the loop reaches it later.
         for (var i = 0; i < pool.Items.Count; i++)
         {
             var measurement = pool.Items[i];
@@ -39,8 +39,8 @@ public static class EngineDocument
         return JsonSerializer.Serialize(new Document { Measurements = measurements, Record = record }, TuningJson.Options);
     }
 
-    /// <summary>The record that was written.</summary>
-    /// <exception cref="FormatException">The text is none of ours.</exception>
+    /// <summary>Reads a record back.</summary>
+    /// <exception cref="FormatException">The text was not written by this class.</exception>
     public static T Read<T>(string json)
         where T : class
     {
@@ -58,7 +58,7 @@ public static class EngineDocument
         }
     }
 
-    // Puts measurements and their baselines together again, each baseline once.
+    // Links the measurements to their baselines again, each baseline once.
     private static VMPerformance[] Linked(IReadOnlyList<PooledMeasurement> measurements)
     {
         var linked = new VMPerformance?[measurements.Count];
@@ -117,7 +117,7 @@ public static class EngineDocument
                 return null;
             }
 
-            // By identity: equal ones that are not the same would have to be compared run by run.
+            // Compares by reference: comparing by value would compare run by run.
             var at = Items.FindIndex(item => ReferenceEquals(item, measurement));
             if (at < 0)
             {
@@ -129,7 +129,7 @@ public static class EngineDocument
         }
     }
 
-    // The path of changes knows a measurement by its id only.
+    // The tuning code knows a measurement only by its id.
     private sealed class NumberedBaselines : JsonConverter<IChangeBaseline>
     {
         public override IChangeBaseline? Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => Measurements.Value!.Items[reader.GetInt32()];

@@ -1,4 +1,4 @@
-// What the measuring loop needs of one VM. The real one talks to libvirt; tests put their own in its place.
+// The operations that the measuring loop needs on one VM. The real one talks to libvirt; tests use a fake.
 using KvmTune.Guest;
 using KvmTune.Measurement.Sampling;
 
@@ -17,16 +17,16 @@ public interface IMeasurementTarget
     string ConnectionUri { get; }
 
     /// <summary>Makes sure that the VM runs and reads its running XML.</summary>
-    /// <exception cref="GuestChannelException">It does not run (<see cref="GuestChannelReason.GuestNotRunning"/>), or libvirt could not be asked.</exception>
+    /// <exception cref="GuestChannelException">The VM does not run (<see cref="GuestChannelReason.GuestNotRunning"/>), or libvirt failed.</exception>
     Task<string> ReadRunningXmlAsync(CancellationToken cancellationToken);
 
-    /// <summary>Opens a way into the guest and checks that programs can be run by it.</summary>
-    /// <exception cref="GuestChannelException">There is no way.</exception>
+    /// <summary>Opens a channel into the guest and checks that it can run programs.</summary>
+    /// <exception cref="GuestChannelException">No channel works.</exception>
     Task<IGuestChannel> OpenChannelAsync(WorkloadRequest request, CancellationToken cancellationToken);
 
-    /// <summary>The samplers of the counters that this host keeps.</summary>
+    /// <summary>Opens the samplers for the counters that this host keeps.</summary>
     Task<IReadOnlyList<IRunSampler>> OpenSamplersAsync(string runningXml, CancellationToken cancellationToken);
 
-    /// <summary>What is true of the host now. Channel, workload version and guest file are filled in by the measurement.</summary>
+    /// <summary>The conditions on the host now. The measurement fills in channel, workload version and guest file.</summary>
     Task<MeasurementConditions> ReadConditionsAsync(string runningXml, CancellationToken cancellationToken);
 }

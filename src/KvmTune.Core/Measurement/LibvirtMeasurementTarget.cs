@@ -1,4 +1,4 @@
-// A libvirt domain as something that can be measured.
+// Measures a libvirt domain.
 using System.Xml.Linq;
 using KvmTune.Guest;
 using KvmTune.Hosts;
@@ -8,8 +8,8 @@ using KvmTune.Measurement.Sampling;
 namespace KvmTune.Measurement;
 
 /// <summary>
-/// One libvirt domain. It is reached by a writable connection, since a read-only one may not send commands to the guest agent. Should the
-/// connection be lost in the middle, it is opened again for the clean-up. Dispose it after the measurement; the domain stays its owner's.
+/// One libvirt domain. It needs a writable connection, because a read-only one may not send commands to the guest agent. If the connection
+/// is lost, it is opened again for the clean-up. Dispose this object after the measurement; the domain passed in stays the caller's.
 /// </summary>
 public sealed class LibvirtMeasurementTarget : IMeasurementTarget, IDisposable
 {
@@ -67,7 +67,7 @@ public sealed class LibvirtMeasurementTarget : IMeasurementTarget, IDisposable
             List<IRunSampler> samplers = [new LibvirtSampler(_domain)];
             if (HostConnection.IsLocalQemuUri(ConnectionUri))
             {
-                // The first of a frame is read outermost, so that the canary's own work is in nobody's counters.
+                // A frame reads its first sampler first and last, so the canary's own work is not in the counters of the others.
                 samplers.Insert(0, new HostCanary(_time));
                 samplers.Add(new HostSampler());
                 if (QemuProcess.Find(VMName, VMId) is { } process && ThreadSampler.Create(process) is { } threads)
@@ -105,7 +105,7 @@ public sealed class LibvirtMeasurementTarget : IMeasurementTarget, IDisposable
         }),
         cancellationToken);
 
-    /// <summary>Closes what was opened here.</summary>
+    /// <summary>Closes the connection that this object opened.</summary>
     public void Dispose() => _domain.Dispose();
 
     private T Call<T>(Func<LibvirtDomain, T> call)

@@ -1,9 +1,9 @@
-// What the local host's kernel tells about itself, where the measured VM runs on this very machine.
+// Reads facts about the local host's kernel, for a VM that runs on this machine.
 using System.Globalization;
 
 namespace KvmTune.Measurement;
 
-/// <summary>Reads /proc and /sys of this machine. What is not there is null.</summary>
+/// <summary>Reads /proc and /sys of this machine. A value that does not exist is null.</summary>
 internal static class LocalHost
 {
     public static string? Kernel() => ReadLine("/proc/sys/kernel/osrelease");
@@ -17,7 +17,7 @@ internal static class LocalHost
         _ => null,
     };
 
-    /// <summary>"always [madvise] never": the one in brackets.</summary>
+    /// <summary>The active mode: the word in brackets of "always [madvise] never".</summary>
     public static string? TransparentHugePages()
     {
         var line = ReadLine("/sys/kernel/mm/transparent_hugepage/enabled");
@@ -27,10 +27,10 @@ internal static class LocalHost
     public static double? LoadAverage() =>
         double.TryParse(ReadLine("/proc/loadavg")?.Split(' ')[0], NumberStyles.Float, CultureInfo.InvariantCulture, out var load) ? load : null;
 
-    /// <summary>The first line of a file; null where it cannot be read.</summary>
+    /// <summary>The first line of a file; null if it cannot be read.</summary>
     public static string? ReadLine(string path) => ReadAll(path)?.Split('\n')[0];
 
-    /// <summary>The text of a file; null where it cannot be read.</summary>
+    /// <summary>The text of a file; null if it cannot be read.</summary>
     public static string? ReadAll(string path)
     {
         try

@@ -1,13 +1,13 @@
-// What was true of host and guest while a measurement was made, so that unlike results are not compared.
+// The conditions on host and guest during a measurement, so that a comparison can refuse measurements under different ones.
 namespace KvmTune.Measurement;
 
-/// <summary>The conditions of a measurement. A value that could not be known is null, never a guess.</summary>
+/// <summary>The conditions of a measurement. An unknown value is null, never a guess.</summary>
 public sealed record MeasurementConditions
 {
     /// <summary>The host's name as libvirt reports it.</summary>
     public required string HostName { get; init; }
 
-    /// <summary>The host's kernel release, where the host is the local one.</summary>
+    /// <summary>The host's kernel release, if the host is the local one.</summary>
     public string? HostKernel { get; init; }
 
     /// <summary>The version of the libvirt daemon, as <c>major.minor.release</c>.</summary>
@@ -19,7 +19,7 @@ public sealed record MeasurementConditions
     /// <summary>The type of the domain: <c>kvm</c>, <c>qemu</c> (emulation), <c>test</c>.</summary>
     public required string DomainType { get; init; }
 
-    /// <summary>The CPU frequency governor, where the host is local and has one.</summary>
+    /// <summary>The CPU frequency governor, if the host is local and has one.</summary>
     public string? CpuGovernor { get; init; }
 
     /// <summary>Whether simultaneous multithreading is active on the local host.</summary>
@@ -31,25 +31,25 @@ public sealed record MeasurementConditions
     /// <summary>How many other VMs ran on the host when the measurement began.</summary>
     public int? OtherRunningVMs { get; init; }
 
-    /// <summary>The host's one-minute load average when the measurement began, where the host is local.</summary>
+    /// <summary>The host's one-minute load average when the measurement began, if the host is local.</summary>
     public double? HostLoadAverage { get; init; }
 
-    /// <summary>SHA-256 over the VM's running XML without what differs at each start (ids, aliases, labels, tap names), in hex.</summary>
+    /// <summary>SHA-256 over the VM's running XML without the parts that differ at each start (ids, aliases, labels, tap names), in hex.</summary>
     public required string ConfigurationHash { get; init; }
 
-    /// <summary>The channel that the workload was run by: <c>Agent</c>, <c>Ssh</c>, or <c>None</c>.</summary>
+    /// <summary>The channel that ran the workload: <c>Agent</c>, <c>Ssh</c>, or <c>None</c>.</summary>
     public required string Channel { get; init; }
 
     /// <summary>The workload program and its version in the guest, for example <c>fio-3.33</c>.</summary>
     public string? WorkloadVersion { get; init; }
 
-    /// <summary>The guest's kernel release, where the workload looked at the guest.</summary>
+    /// <summary>The guest's kernel release, if the workload read it.</summary>
     public string? GuestKernel { get; init; }
 
-    /// <summary>What was free on the file system of the disk workload's file before that was made, in MiB; null where there was no file.</summary>
+    /// <summary>The free space on the file system of the disk workload's file before the file was made, in MiB; null without a file.</summary>
     public long? GuestFreeMiB { get; init; }
 
-    /// <summary>Where in the guest a disk workload worked, and how large its file was; null where there was no file.</summary>
+    /// <summary>The path, disk and size of the disk workload's file in the guest; null for a workload without a file.</summary>
     public string? GuestFile { get; init; }
 
     /// <summary>For example <c>host1, qemu, by Agent</c>.</summary>

@@ -1,4 +1,4 @@
-// The errors of a measurement: each with a fixed id, and with the samples that were taken before it.
+// The errors of a measurement. Each has a fixed id and carries the samples taken before it.
 namespace KvmTune.Measurement;
 
 /// <summary>Why a measurement cannot be made. The names are stable: they are used as error ids.</summary>
@@ -14,38 +14,38 @@ public enum MeasurementReason
     /// <summary>The file system in the guest has too little free space for the test file.</summary>
     GuestDiskFull,
 
-    /// <summary>The folder that was named is not in the guest.</summary>
+    /// <summary>The guest does not have the given folder.</summary>
     GuestPathNotFound,
 
-    /// <summary>A block device was named: no measurement writes to one, whether there is anything on it or not.</summary>
+    /// <summary>The given path is a block device. No measurement writes to one, empty or not.</summary>
     GuestPathIsDevice,
 
-    /// <summary>Nothing can be written in the folder that was named.</summary>
+    /// <summary>The given folder is not writable.</summary>
     GuestPathNotWritable,
 
     /// <summary>The guest has no writable file system on its disks.</summary>
     NoWritableFileSystem,
 
-    /// <summary>The file system in the guest does not take O_DIRECT.</summary>
+    /// <summary>The file system in the guest does not support O_DIRECT.</summary>
     DirectIoUnsupported,
 
     /// <summary>The preparation of the workload failed in another way.</summary>
     PreparationFailed,
 
-    /// <summary>More runs failed than are repeated.</summary>
+    /// <summary>More runs failed than may be repeated.</summary>
     TooManyFailedRuns,
 
-    /// <summary>The guest, or the way to it, was lost in the middle.</summary>
+    /// <summary>The guest, or the channel to it, was lost during the measurement.</summary>
     Interrupted,
 
-    /// <summary>The address of the guest or the peer is not known.</summary>
+    /// <summary>The address of the guest or of the peer is unknown.</summary>
     NetworkAddressMissing,
 
-    /// <summary>The host does not have the workload's program for its side.</summary>
+    /// <summary>The host does not have the program that the workload needs on the host.</summary>
     HostProgramMissing,
 }
 
-/// <summary>A measurement could not be made, or not to its end.</summary>
+/// <summary>A measurement could not be made or not be finished.</summary>
 public class MeasurementException : KvmTuneException
 {
     /// <summary>Creates the exception.</summary>
@@ -77,15 +77,15 @@ public class MeasurementException : KvmTuneException
     };
 }
 
-/// <summary>A measurement ended before its end; the samples so far are kept.</summary>
+/// <summary>A measurement ended early; the samples so far are kept.</summary>
 public sealed class MeasurementInterruptedException : MeasurementException
 {
     /// <summary>Creates the exception.</summary>
     /// <param name="reason">The fixed reason.</param>
-    /// <param name="errorId">The error id, where the cause has a more telling one (for example <c>GuestLost</c>).</param>
+    /// <param name="errorId">The error id, if the cause has a more specific one (for example <c>GuestLost</c>).</param>
     /// <param name="message">What was wrong, and what to do.</param>
-    /// <param name="partial">The measurement so far; its runs may be none.</param>
-    /// <param name="leftInGuest">The folder that could not be removed in the guest; null when nothing is left there.</param>
+    /// <param name="partial">The measurement so far; it may have no runs.</param>
+    /// <param name="leftInGuest">The folder that could not be removed in the guest; null if nothing is left there.</param>
     /// <param name="innerException">What caused it.</param>
     public MeasurementInterruptedException(
         MeasurementReason reason, string errorId, string message, VMPerformance? partial, string? leftInGuest, Exception? innerException)
@@ -95,10 +95,10 @@ public sealed class MeasurementInterruptedException : MeasurementException
         LeftInGuest = leftInGuest;
     }
 
-    /// <summary>The measurement so far, with every run that was made; null when it ended before its conditions were known.</summary>
+    /// <summary>The measurement so far, with every run that was made; null if it ended before its conditions were known.</summary>
     public VMPerformance? Partial { get; }
 
-    /// <summary>The folder that could not be removed in the guest; null when nothing is left there.</summary>
+    /// <summary>The folder that could not be removed in the guest; null if nothing is left there.</summary>
     public string? LeftInGuest { get; }
 }
 
@@ -114,9 +114,9 @@ public sealed class MeasurementCanceledException : OperationCanceledException
         LeftInGuest = leftInGuest;
     }
 
-    /// <summary>The measurement so far, with every run that was made; null when it ended before its conditions were known.</summary>
+    /// <summary>The measurement so far, with every run that was made; null if it ended before its conditions were known.</summary>
     public VMPerformance? Partial { get; }
 
-    /// <summary>The folder that could not be removed in the guest; null when nothing is left there.</summary>
+    /// <summary>The folder that could not be removed in the guest; null if nothing is left there.</summary>
     public string? LeftInGuest { get; }
 }

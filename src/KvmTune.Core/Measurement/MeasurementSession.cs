@@ -7,7 +7,7 @@ namespace KvmTune.Measurement;
 
 /// <summary>
 /// A workload that is ready in a guest. <see cref="RunAsync"/> makes one run at a time, so that a caller can change something between
-/// them. Always dispose it: that removes what was made in the guest.
+/// runs. Always dispose the session: that removes the workload's files from the guest.
 /// </summary>
 public sealed class MeasurementSession : IAsyncDisposable
 {
@@ -37,7 +37,7 @@ public sealed class MeasurementSession : IAsyncDisposable
         Metrics = workload.MetricsFor(request);
     }
 
-    /// <summary>What was asked for.</summary>
+    /// <summary>The requested workload.</summary>
     public WorkloadRequest Request { get; }
 
     /// <summary>When the session began.</summary>
@@ -49,20 +49,20 @@ public sealed class MeasurementSession : IAsyncDisposable
     /// <summary>The runs so far, in order.</summary>
     public IReadOnlyList<MeasuredRun> Runs => _runs;
 
-    /// <summary>The load that can run without a pause; null where the workload has none, or the session is not open.</summary>
+    /// <summary>The load that can run without a pause; null if the workload has none, or the session is not open.</summary>
     internal Streams.IStreamingInstance? Stream => _instance as Streams.IStreamingInstance;
 
-    /// <summary>The way into the guest; null where the workload needs none.</summary>
+    /// <summary>The channel into the guest; null if the workload needs none.</summary>
     internal IGuestChannel? Channel => _channel;
 
-    /// <summary>Whether it stands a suspend of the guest: no connection into the guest is held meanwhile.</summary>
+    /// <summary>Whether the session survives a suspend of the guest: SSH holds a connection into the guest, the other channels do not.</summary>
     internal bool StandsSuspend => _channel is not SshChannel;
 
-    /// <summary>What would be left in the guest if nobody cleaned up now; null for nothing.</summary>
+    /// <summary>The path that would stay in the guest without a clean-up now; null for nothing.</summary>
     public string? LeftInGuest => _instance?.LeftInGuest;
 
     /// <summary>Checks the settings that all workloads share, and those of the workload.</summary>
-    /// <exception cref="ArgumentException">A setting makes no sense; the message has its value.</exception>
+    /// <exception cref="ArgumentException">A setting is invalid; the message has its value.</exception>
     public static IWorkload Validate(WorkloadCatalog catalog, WorkloadRequest request)
     {
         var culture = System.Globalization.CultureInfo.InvariantCulture;
@@ -87,12 +87,12 @@ public sealed class MeasurementSession : IAsyncDisposable
         return workload;
     }
 
-    /// <summary>Opens the way into the guest, notes the conditions and prepares the workload.</summary>
-    /// <exception cref="ArgumentException">A setting makes no sense; nothing was started.</exception>
-    /// <exception cref="MeasurementException">The workload cannot be run in this guest; nothing is left in it.</exception>
-    /// <exception cref="MeasurementInterruptedException">As above, and something is left in it.</exception>
-    /// <exception cref="GuestChannelException">There is no way into the guest.</exception>
-    /// <exception cref="MeasurementCanceledException">Cancelled; it says whether anything is left in the guest.</exception>
+    /// <summary>Opens the channel into the guest, notes the conditions and prepares the workload.</summary>
+    /// <exception cref="ArgumentException">A setting is invalid; nothing was started.</exception>
+    /// <exception cref="MeasurementException">The workload cannot run in this guest; nothing is left in it.</exception>
+    /// <exception cref="MeasurementInterruptedException">The workload cannot run in this guest, and something is left in it.</exception>
+    /// <exception cref="GuestChannelException">No channel into the guest works.</exception>
+    /// <exception cref="MeasurementCanceledException">Cancelled; the exception says whether anything is left in the guest.</exception>
     public static async Task<MeasurementSession> OpenAsync(
         IMeasurementTarget target,
         WorkloadRequest request,
@@ -122,9 +122,9 @@ public sealed class MeasurementSession : IAsyncDisposable
     }
 
     /// <summary>
-    /// Goes on in a guest that was suspended and resumed: what was prepared is still in it, and the counters are those of another QEMU process.
+    /// Continues in a guest that was suspended and resumed. Its files are still there, but the counters are those of a new QEMU process.
     /// </summary>
-    /// <exception cref="GuestChannelException">The guest does not answer, or not yet.</exception>
+    /// <exception cref="GuestChannelException">The guest does not answer yet, or at all.</exception>
     internal async Task GoOnAsync(CancellationToken cancellationToken)
     {
         var instance = _instance ?? throw new InvalidOperationException("The session is not open.");
@@ -138,13 +138,13 @@ public sealed class MeasurementSession : IAsyncDisposable
         instance.GoOn(xml);
     }
 
-    /// <summary>Makes one run and keeps it. A run that failed is kept and returned as such.</summary>
-    /// <exception cref="GuestChannelException">The guest, or the way to it, was lost.</exception>
+    /// <summary>Makes one run and keeps it. A failed run is kept too, and returned as failed.</summary>
+    /// <exception cref="GuestChannelException">The guest, or the channel to it, was lost.</exception>
     public async Task<MeasuredRun> RunAsync(bool isWarmup, CancellationToken cancellationToken)
     {
         var instance = _instance ?? throw new InvalidOperationException("The session is not open.");
         cancellationToken.ThrowIfCancellationRequested();
-        // The samplers call libvirt, which blocks.
+        // The samplers make blocking calls to libvirt.
         var frame = await Task.Run(() => RunFrame.Open(_samplers, _time), cancellationToken);
         var startedAt = _time.GetUtcNow();
         var started = _time.GetTimestamp();
@@ -182,9 +182,12 @@ public sealed class MeasurementSession : IAsyncDisposable
     }
 
     /// <summary>
-    /// How much the image of the workload's disk grew during a run, in bytes, where it grew so much that first writes were measured; 0 otherwise.
+    /// How much the image of the workload's disk grew during a run, in bytes, if it grew so much that the run measured first writes; else 0.
     /// </summary>
-    /// <remarks>The guest's own small writes (logs, a journal that wraps) make some growth on a sparse image: 1 MiB and a twentieth of what was written.</remarks>
+    /// <remarks>
+    /// The guest's own small writes (logs, a journal that wraps) make a sparse image grow too. So growth counts only above 1 MiB and above a
+    /// twentieth of the written bytes.
+    /// </remarks>
     public double ImageGrowthBytes(MeasuredRun run)
     {
         const double tolerated = 1024 * 1024;
@@ -196,11 +199,11 @@ public sealed class MeasurementSession : IAsyncDisposable
             : 0;
     }
 
-    /// <summary>What could not be removed in the guest, and why, as a sentence; null where all was, or nobody has tried.</summary>
+    /// <summary>What could not be removed in the guest, and why, as a sentence; null if all was removed, or the clean-up has not run.</summary>
     public string? LeftNote { get; private set; }
 
-    /// <summary>Removes what was made in the guest. A failure of it becomes a note of the result.</summary>
-    /// <returns>What is left in the guest; null for nothing.</returns>
+    /// <summary>Removes the workload's files from the guest. A failure becomes a note of the result.</summary>
+    /// <returns>The path that is left in the guest; null for nothing.</returns>
     public async Task<string?> TryCleanUpAsync()
     {
         if (_instance is not { } instance)
@@ -263,7 +266,7 @@ public sealed class MeasurementSession : IAsyncDisposable
     /// <summary>Adds a sentence to the result's notes.</summary>
     public void AddNote(string note) => _notes.Add(note);
 
-    /// <summary>The error of a measurement that ended before its end, with the samples so far.</summary>
+    /// <summary>The error for a measurement that ended early, with the samples so far.</summary>
     internal Exception Interrupted(Exception cause, string? left, CancellationToken cancellationToken)
     {
         var where = left is null ? "" : $" {left} is left in the guest.{WhoRemoves(cause)}";
@@ -335,13 +338,13 @@ public sealed class MeasurementSession : IAsyncDisposable
     {
         _samplers = await _target.OpenSamplersAsync(xml, cancellationToken);
         _quietSamplers.Clear();
-        // The canary is for around a run: a workload that reads counters during its run would load the host with it.
+        // The canary only runs around a run: a workload that reads counters during its run would put the canary's load on the host.
         _quietSamplers.AddRange(_samplers.Where(sampler => sampler is not HostCanary));
     }
 
     private static string? Shown(string? text) => text is null ? null : GuestText.Shown(text);
 
-    // What makes a run no sample even though its program was content. A variation may be absent: too few seconds were reported for one.
+    // Why a run does not count although its program succeeded. The variation may be missing: a short run reports too few seconds for it.
     private string? WhyInvalid(RunOutcome outcome)
     {
         if (outcome.PerSecondRates.Count > MostSeconds)

@@ -1,4 +1,4 @@
-// How measured values are written for people: few digits, in a unit of a size that fits. Properties stay exact; only what is looked at rounds.
+// Formats measured values for people: few digits, in a unit of fitting size. Only the text is rounded; properties stay exact.
 using System.Globalization;
 
 namespace KvmTune.Measurement;
@@ -8,7 +8,7 @@ public static class MetricText
 {
     private static readonly string[] Prefixes = ["", "k ", "M ", "G ", "T "];
 
-    /// <summary>A value in its unit, for example <c>12.3 k IOPS</c>, <c>1.84 ms</c>; <c>-</c> where there is none.</summary>
+    /// <summary>A value in its unit, for example <c>12.3 k IOPS</c>, <c>1.84 ms</c>; <c>-</c> for null.</summary>
     public static string Value(double? value, string unit)
     {
         if (value is not { } number || !double.IsFinite(number))
@@ -20,7 +20,7 @@ public static class MetricText
         return $"{Digits(number / divisor)} {scaled}";
     }
 
-    /// <summary>The unit that values of a magnitude are written in, and what they are divided by for it.</summary>
+    /// <summary>The unit to write values of this magnitude in, and the divisor for it.</summary>
     public static (double Divisor, string Unit) Scale(double magnitude, string unit)
     {
         magnitude = Math.Abs(magnitude);
@@ -45,7 +45,7 @@ public static class MetricText
         return (divisor, $"{Prefixes[power]}{unit}");
     }
 
-    /// <summary>A number with three digits that count.</summary>
+    /// <summary>A number with three significant digits.</summary>
     public static string Digits(double number) => Math.Abs(number) switch
     {
         >= 100 or 0 => number.ToString("0", CultureInfo.InvariantCulture),

@@ -1,11 +1,11 @@
-// Keeps a number of seconds as a time span in the engine's documents, the form that journals have had from the beginning.
+// Stores a number of seconds as a time span in the engine's documents, the form of the journal since its first version.
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
 
 namespace KvmTune.Measurement;
 
-/// <summary>Seconds as a property has them, as text such as <c>00:00:01.5000000</c>.</summary>
+/// <summary>A property in seconds, written as text such as <c>00:00:01.5000000</c>.</summary>
 internal sealed class SecondsAsTimeSpan : JsonConverter<double>
 {
     /// <inheritdoc/>

@@ -1,12 +1,12 @@
-// Several VMs at once, for when disturbing each other is the point.
+// Several VMs measured at the same time, to see how they disturb each other.
 namespace KvmTune.Measurement;
 
 /// <summary>Marks measurements that were made at the same time.</summary>
 public static class SimultaneousMeasurement
 {
-    /// <summary>The same measurement with a note of the VMs that were loaded meanwhile.</summary>
+    /// <summary>Returns the measurement with a note that names the VMs that were under load at the same time.</summary>
     /// <param name="performance">The measurement.</param>
-    /// <param name="vmNames">All VMs of the call, this one among them.</param>
+    /// <param name="vmNames">All VMs of the call, this one too.</param>
     public static VMPerformance Mark(VMPerformance performance, IEnumerable<string> vmNames)
     {
         var others = vmNames.Where(name => !name.Equals(performance.VMName, StringComparison.Ordinal)).ToList();

@@ -1,4 +1,4 @@
-// The measuring loop: a warm-up, then runs until enough of them are good, then the clean-up, in every way it can end.
+// The measuring loop: a warm-up, then runs until enough are good, and a clean-up in every case.
 using System.Globalization;
 using KvmTune.Guest;
 using KvmTune.Measurement.Workloads;
@@ -24,13 +24,13 @@ public sealed class VMMeasurer
     }
 
     /// <summary>
-    /// Measures one VM: notes the conditions, prepares the workload, makes one warm-up run (kept, not counted) and the asked number of
-    /// runs, and removes what it made in the guest. Failed runs are kept, and repeated at most half as many times as runs were asked for.
+    /// Measures one VM: notes the conditions, prepares the workload, makes one warm-up run (kept, not counted) and the requested number of
+    /// runs, and removes the workload's files from the guest. Failed runs are kept, and repeated at most half as many times as runs were requested.
     /// </summary>
-    /// <exception cref="ArgumentException">A setting makes no sense; nothing was started.</exception>
-    /// <exception cref="GuestChannelException">There is no way into the guest.</exception>
-    /// <exception cref="MeasurementException">The workload cannot be run in this guest.</exception>
-    /// <exception cref="MeasurementInterruptedException">It ended before its end: guest or connection lost, too many failed runs.</exception>
+    /// <exception cref="ArgumentException">A setting is invalid; nothing was started.</exception>
+    /// <exception cref="GuestChannelException">No channel into the guest works.</exception>
+    /// <exception cref="MeasurementException">The workload cannot run in this guest.</exception>
+    /// <exception cref="MeasurementInterruptedException">The measurement ended early: guest or connection lost, too many failed runs.</exception>
     /// <exception cref="MeasurementCanceledException">Cancelled; the workload no longer runs in the guest.</exception>
     public async Task<VMPerformance> MeasureAsync(
         IMeasurementTarget target, WorkloadRequest request, IProgress<MeasurementProgress>? progress, CancellationToken cancellationToken)

@@ -1,5 +1,5 @@
-// The test for runs made in blocks (A B B A, each letter some runs): runs inside a block share the host's mood, so only whole
-// blocks may change places. With 4 blocks there are but 6 ways to deal them, so that few blocks can never be proof alone.
+// The test for runs made in blocks (A B B A, each letter several runs). Runs inside a block share the host's condition, so only whole blocks
+// are exchanged. 4 blocks have only 6 arrangements, so a few blocks alone never prove anything.
 namespace KvmTune.Statistics;
 
 /// <summary>Consecutive runs of one side.</summary>
@@ -9,13 +9,13 @@ public sealed record RunBlock(bool IsCandidate, IReadOnlyList<double> Values);
 
 /// <summary>The exact exchange test for blocks, on ranks.</summary>
 /// <remarks>
-/// The rank sum of the candidate's runs is compared with that under every way to give as many of the blocks to the candidate:
+/// The rank sum of the candidate's runs is compared with the rank sums of all ways to assign the same number of blocks to the candidate:
 /// a randomisation test with the block as its unit (Edgington and Onghena, "Randomization Tests", 4th edition 2007, chapter 3).
 /// </remarks>
 public static class BlockExchangeTest
 {
     /// <summary>The two-sided p-value of "the candidate lies above the baseline by <paramref name="shift"/>".</summary>
-    /// <returns>Above 0 and at most 1; 1 where all values are equal.</returns>
+    /// <returns>Above 0 and at most 1; 1 if all values are equal.</returns>
     /// <exception cref="ArgumentException">A side has no block, a block has no runs, or a value is not finite.</exception>
     public static double PValue(IReadOnlyList<RunBlock> blocks, double shift = 0)
     {
@@ -23,12 +23,12 @@ public static class BlockExchangeTest
         return PValueOf(baseline, Samples.Shifted(candidate, -shift), order, shift);
     }
 
-    /// <summary>The smallest p-value that so many blocks can give, taken as equally long.</summary>
+    /// <summary>The smallest p-value that this many blocks of equal length can give.</summary>
     public static double SmallestPValue(int baselineBlocks, int candidateBlocks)
         => RankSumTest.SmallestPValue(baselineBlocks, candidateBlocks);
 
     /// <summary>All shifts that the test does not reject.</summary>
-    /// <returns>The interval; null where so few blocks reject no shift at that level.</returns>
+    /// <returns>The interval; null if so few blocks reject no shift at that level.</returns>
     /// <exception cref="ArgumentException">As for the p-value, or the level does not lie between 0 and 1.</exception>
     public static ShiftInterval? Interval(IReadOnlyList<RunBlock> blocks, double confidenceLevel)
     {
@@ -57,7 +57,7 @@ public static class BlockExchangeTest
 
     private static double PValueOf(double[] baseline, double[] candidate, (bool IsCandidate, int Length)[] order, double shift)
     {
-        // Each block weighs the sum of its doubled ranks, less what a block of its length would have by chance.
+        // The weight of a block is the sum of its doubled ranks, minus the sum that a block of its length has on average.
         var ranks = Ranks.Doubled(baseline, candidate, shift);
         var weights = new int[order.Length];
         var (nextBaseline, nextCandidate, observed) = (0, baseline.Length, 0);
@@ -74,7 +74,7 @@ public static class BlockExchangeTest
         return observed == 0 ? 1 : ShareAtLeast(Math.Abs(observed), weights, order.Count(block => block.IsCandidate));
     }
 
-    // The share of all ways to choose so many weights whose sum is at least as far from 0.
+    // The share of all selections of this many weights whose sum is at least as far from 0.
     private static double ShareAtLeast(int away, int[] weights, int chosen)
     {
         var ways = new Dictionary<int, double>[chosen + 1];

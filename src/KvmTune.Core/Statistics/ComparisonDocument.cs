@@ -1,12 +1,12 @@
-// A comparison as text and back, without its two measurements, which are kept by themselves: so that a later reader shows the
-// comparison that was made, with its plan and thresholds, and not another one.
+// Writes a comparison as text without its two measurements, which are stored separately, and reads it back. So a later reader shows the
+// original comparison with its plan and thresholds, and does not compare again.
 using System.Text.Json;
 using KvmTune.Measurement;
 using KvmTune.Tuning;
 
 namespace KvmTune.Statistics;
 
-/// <summary>What is kept of a comparison.</summary>
+/// <summary>The stored part of a comparison.</summary>
 internal sealed record ComparisonDocument
 {
     public required ComparisonDesign Design { get; init; }
@@ -46,11 +46,11 @@ internal sealed record ComparisonDocument
         },
         TuningJson.Options);
 
-    /// <summary>The comparison that was written.</summary>
+    /// <summary>Reads a comparison back.</summary>
     /// <param name="json">The text.</param>
     /// <param name="baseline">Its baseline.</param>
     /// <param name="candidate">Its candidate.</param>
-    /// <exception cref="FormatException">The text is none of ours.</exception>
+    /// <exception cref="FormatException">The text was not written by this class.</exception>
     public static VMComparison Read(string json, VMPerformance baseline, VMPerformance candidate)
     {
         try

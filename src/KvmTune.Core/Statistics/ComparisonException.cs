@@ -5,7 +5,7 @@ namespace KvmTune.Statistics;
 [JsonText(typeof(EnumName))]
 public enum ComparisonRefusal
 {
-    /// <summary>Both are one measurement.</summary>
+    /// <summary>Baseline and candidate are the same measurement.</summary>
     SameMeasurement,
 
     /// <summary>The measurements are of different VMs.</summary>
@@ -20,17 +20,17 @@ public enum ComparisonRefusal
     /// <summary>The measurements were made under different conditions; <see cref="ComparisonOptions.Force"/> compares them anyway.</summary>
     DifferentConditions,
 
-    /// <summary>The options make no sense for these measurements.</summary>
+    /// <summary>The options do not fit these measurements.</summary>
     InvalidComparison,
 }
 
 /// <summary>Two measurements cannot be compared. The message names what differs and what to do.</summary>
 public sealed class ComparisonException : KvmTuneException
 {
-    /// <summary>Makes a refusal.</summary>
-    /// <param name="refusal">Why; its name is the error id.</param>
+    /// <summary>Creates the exception.</summary>
+    /// <param name="refusal">The reason; its name is the error id.</param>
     /// <param name="message">What differs, with the values, and what to do.</param>
-    /// <param name="differences">Each difference as a phrase.</param>
+    /// <param name="differences">Each difference as a phrase, for example <c>host kernel 6.1 against 6.12</c>.</param>
     public ComparisonException(ComparisonRefusal refusal, string message, IReadOnlyList<string>? differences = null)
         : base(
             refusal.ToString(),
@@ -41,7 +41,7 @@ public sealed class ComparisonException : KvmTuneException
         Differences = differences ?? [];
     }
 
-    /// <summary>Why.</summary>
+    /// <summary>The reason.</summary>
     public ComparisonRefusal Refusal { get; }
 
     /// <summary>Each difference as a phrase, for example <c>host kernel 6.1 against 6.12</c>.</summary>

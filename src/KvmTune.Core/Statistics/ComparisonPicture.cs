@@ -1,14 +1,14 @@
-// Draws a comparison in a terminal of 80 columns: a dot a run, median and interval of both sides below each other, one axis.
+// Draws a comparison in a terminal of 80 columns: a dot for each run, median and interval of both sides one below the other, one axis.
 using System.Text;
 using KvmTune.Measurement;
 using static System.FormattableString;
 
 namespace KvmTune.Statistics;
 
-/// <summary>The colours of a plot, as the sequences that begin them and the one that ends them.</summary>
+/// <summary>The colours of a plot: the sequences that start them, and the one that resets them.</summary>
 /// <param name="Better">For a candidate that improved.</param>
-/// <param name="Worse">For one that regressed.</param>
-/// <param name="Unclear">For one of which neither is shown.</param>
+/// <param name="Worse">For a candidate that regressed.</param>
+/// <param name="Unclear">For a candidate that did neither.</param>
 /// <param name="Quiet">For axes and the baseline.</param>
 /// <param name="Reset">Ends a colour.</param>
 public sealed record ComparisonColours(string Better, string Worse, string Unclear, string Quiet, string Reset)
@@ -20,17 +20,17 @@ public sealed record ComparisonColours(string Better, string Worse, string Uncle
 /// <summary>Draws plots.</summary>
 public static class ComparisonPicture
 {
-    /// <summary>What is drawn with where the encoding has it: a plot falls back to ASCII where it has not.</summary>
+    /// <summary>The characters of a plot. If the encoding lacks one of them, the plot uses ASCII.</summary>
     public const string UnicodeStrokes = "•├─┼┤│└┬";
 
-    /// <summary>The same for the time line of slots.</summary>
+    /// <summary>The characters of the time line of slots.</summary>
     public const string TimelineStrokes = SwitchbackPicture.UnicodeBars;
 
     private const int LabelWidth = 10;
     private const int AxisWidth = 50;
     private const int Width = 79;
 
-    /// <summary>The picture.</summary>
+    /// <summary>Draws the plot.</summary>
     /// <param name="plot">What to draw.</param>
     /// <param name="colours">The colours; null for none.</param>
     public static string Draw(ComparisonPlot plot, ComparisonColours? colours = null)
@@ -119,7 +119,7 @@ public static class ComparisonPicture
                 dots[axis.Column(value)]++;
             }
 
-            // Runs that fall on one place are counted there: 2 is two runs.
+            // Runs in the same place are shown as their number: 2 is two runs.
             var first = string.Concat(dots.Select(count => count switch { 0 => ' ', 1 => strokes.Dot, > 9 => '#', _ => (char)('0' + count) }));
             var second = Enumerable.Repeat(' ', AxisWidth).ToArray();
             if (side.Interval is { } interval)
@@ -150,7 +150,7 @@ public static class ComparisonPicture
             {
                 var column = axis.Column(tick);
                 line[column] = strokes.Tick;
-                // Over several powers of ten no unit fits all.
+                // On an axis over several powers of ten no single unit fits.
                 var (divisor, scaled) = axis.IsLogarithmic ? MetricText.Scale(tick, unit) : whole;
                 var label = Invariant($"{tick / divisor:0.###}{(axis.IsLogarithmic ? $" {scaled}" : null)}");
                 var start = Math.Max(0, column - (label.Length / 2));

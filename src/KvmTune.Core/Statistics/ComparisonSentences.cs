@@ -1,4 +1,4 @@
-// The words for a comparison: what happened, how sure that is, and what would make it surer.
+// Puts a comparison into words: the result, its certainty, and how to make it more certain.
 using System.Globalization;
 using KvmTune.Measurement;
 
@@ -7,16 +7,16 @@ namespace KvmTune.Statistics;
 /// <summary>Writes results as sentences.</summary>
 internal static class ComparisonSentences
 {
-    /// <summary>The name of a metric in a sentence: its unit where that is the same word (IOPS), else its name.</summary>
+    /// <summary>The name of a metric in a sentence: its unit if that is the same word (IOPS), else its name.</summary>
     internal static string NameOf(MetricDefinition metric)
         => string.Equals(metric.Name, metric.Unit, StringComparison.OrdinalIgnoreCase) ? metric.Unit : metric.Name;
 
-    /// <summary>The result for one metric.</summary>
+    /// <summary>The sentence for one metric.</summary>
     /// <param name="workload">The workload's name.</param>
-    /// <param name="result">What was found.</param>
+    /// <param name="result">The comparison of the metric.</param>
     /// <param name="test">The test.</param>
-    /// <param name="unit">What a value is of.</param>
-    /// <param name="correctedFor">For how many metrics together the p-value was corrected.</param>
+    /// <param name="unit">What one value stands for.</param>
+    /// <param name="correctedFor">How many metrics the p-value was corrected for.</param>
     internal static string OfMetric(string workload, MetricComparison result, ShiftTest test, ComparisonUnit unit, int correctedFor)
     {
         var subject = $"{workload} {NameOf(result.Metric)}";
@@ -42,12 +42,12 @@ internal static class ComparisonSentences
         };
     }
 
-    /// <summary>The verdict on all metrics together.</summary>
+    /// <summary>The sentence for the verdict on all metrics together.</summary>
     /// <param name="verdict">The verdict.</param>
     /// <param name="metrics">All metrics.</param>
-    /// <param name="shiftedControls">The negative controls that moved.</param>
-    /// <param name="failedRuns">The runs that failed.</param>
-    /// <param name="design">The design; null where the result is a direction, which says so itself.</param>
+    /// <param name="shiftedControls">The negative controls that shifted.</param>
+    /// <param name="failedRuns">The failed runs.</param>
+    /// <param name="design">The design; null if the result is only a direction, because that sentence names the design itself.</param>
     internal static string OfComparison(
         Verdict verdict,
         IReadOnlyList<MetricComparison> metrics,
@@ -92,7 +92,7 @@ internal static class ComparisonSentences
         return string.Join(" ", parts);
     }
 
-    // A few boots: where they point, that this proves nothing, and what would.
+    // For a few boots: their direction, that it proves nothing, and which experiment would.
     private static string Direction(string subject, MetricComparison result, ShiftTest test, ComparisonUnit unit) =>
         $"{subject} {(test.Shift == 0 ? "was the same" : $"was {Size(result)} {(test.Shift > 0 ? "higher" : "lower")} with the change")} in {Count(result, test, unit)}: "
             + $"a direction, not a verdict. Only {Noun(unit)}s count here, since the runs of one are not independent, and so few cannot show anything (their smallest "
@@ -133,7 +133,7 @@ internal static class ComparisonSentences
         return string.Join(", ", parts);
     }
 
-    // The shift is estimated over pairs of values, and need not be what lies between the two medians.
+    // The shift is estimated from pairs of values, so it can differ from the difference of the two medians.
     private static string Between(ShiftTest test, ComparisonUnit unit) =>
         test.Design == ComparisonDesign.Pairs ? " in typical pairs" : $" between typical {Noun(unit)}s";
 
@@ -164,7 +164,7 @@ internal static class ComparisonSentences
         return result.DetectablePercent is { } detectable ? $"{why} At this noise, this many find a shift of {Number(detectable)} % about 4 times in 5." : why;
     }
 
-    // A factor up and the same factor down.
+    // The margin as a factor upwards and the same factor downwards.
     private static string Margin(MetricComparison result) => result.ShiftInUnits is null
         ? $"{Signed((100 / (1 + (result.Limits.MarginPercent / 100))) - 100)} to {Signed(result.Limits.MarginPercent)}"
         : $"±{Number(result.Limits.MarginPercent)} %";
@@ -181,7 +181,7 @@ internal static class ComparisonSentences
 
     private static string Sign(double value) => Number(Math.Abs(value)) is "0" ? string.Empty : value < 0 ? "-" : "+";
 
-    // Two significant digits, and whole numbers from 10 on: more would claim more than runs can show.
+    // Two significant digits, and whole numbers from 10 on: runs do not support more.
     private static string Number(double value)
     {
         var size = Math.Abs(value);

@@ -1,33 +1,33 @@
-// What a comparison can find: the smallest shift that its design, at this many values and this noise, finds 4 times in 5. It is played,
-// not calculated: the values at hand are drawn again and again, and the same test and threshold judge them.
+// The smallest shift that a comparison finds 4 times in 5, for its design, number of values and noise. It is simulated, not calculated:
+// values are drawn from the measured ones again and again, and judged by the same test and threshold.
 namespace KvmTune.Statistics;
 
-/// <summary>The smallest shifts that comparisons find.</summary>
+/// <summary>Computes the smallest shift that a comparison finds.</summary>
 /// <remarks>
-/// A bootstrap of the noise (Efron, "Bootstrap methods: another look at the jackknife", Ann. Stat. 7 (1979) 1–26) with the shift taken out. A
-/// few values seldom hold the tails that many have, so the noise is taken as wider by <see cref="Widening"/>; <c>bench verdict</c> plays how
-/// often the shifts that were named so are found.
+/// A bootstrap of the noise (Efron, "Bootstrap methods: another look at the jackknife", Ann. Stat. 7 (1979) 1–26) with the shift removed. A few
+/// values seldom contain the tails of many, so the noise is widened by <see cref="Widening"/>. <c>bench verdict</c> checks by simulation how
+/// often shifts of the computed size are found.
 /// </remarks>
 public static class Detectability
 {
-    /// <summary>The power that "would have found" means: 4 times in 5.</summary>
+    /// <summary>The power behind "would have found": 4 times in 5.</summary>
     public const double Power = 0.8;
 
     private const int Plays = 150;
     private const int Steps = 7;
 
-    /// <summary>The largest shift that is worth naming: a tenfold rise, in per cent.</summary>
+    /// <summary>The largest shift that is reported: a tenfold rise, in per cent.</summary>
     public const double LargestPercent = 900;
 
-    /// <summary>The smallest shift that a comparison of so many pairs, or runs a side, finds.</summary>
+    /// <summary>The smallest shift that a comparison of this many pairs, or runs a side, finds.</summary>
     /// <param name="design">The design; blocks of runs count as runs.</param>
-    /// <param name="baseline">Values at hand on the scale of the test; for pairs, one a pair.</param>
-    /// <param name="candidate">Values at hand; for pairs, in the same order.</param>
-    /// <param name="count">How many pairs, or runs a side, are compared.</param>
+    /// <param name="baseline">Measured values on the scale of the test; for pairs, one value for each pair.</param>
+    /// <param name="candidate">Measured values on the scale of the test; for pairs, in the same order.</param>
+    /// <param name="count">The number of pairs, or of runs a side, in the comparison.</param>
     /// <param name="alpha">The level.</param>
     /// <param name="threshold">The practical threshold on the scale of the test.</param>
-    /// <param name="largest">The largest shift that is worth naming, on the scale of the test; null for that of logarithms.</param>
-    /// <returns>A shift of at least the threshold, on the scale of the test; null where there is none, or none that is worth naming.</returns>
+    /// <param name="largest">The largest shift that is reported, on the scale of the test; null for the one on the logarithmic scale.</param>
+    /// <returns>A shift of at least the threshold, on the scale of the test; null if there is none up to the largest.</returns>
     public static double? Shift(
         ComparisonDesign design,
         IReadOnlyList<double> baseline,
@@ -52,14 +52,14 @@ public static class Detectability
                 && Estimators.HodgesLehmannShift(play.Baseline, shifted) >= threshold;
         }
 
-        // Until enough missed it, which for shifts that are far too small is soon.
+        // Stops when enough simulations missed the shift, which is early for a shift that is far too small.
         bool IsFound(double shift)
         {
             var missed = 0;
             return plays.TrueForAll(play => (missed += Finds(play, shift) ? 0 : 1) <= (1 - Power) * plays.Count);
         }
 
-        // Twice the threshold first, which is all that a quiet guest needs.
+        // Starts with twice the threshold, which is enough for a quiet guest.
         var (low, high) = (0.0, Math.Max(2 * threshold, 1e-9));
         while (!IsFound(high))
         {
@@ -79,7 +79,7 @@ public static class Detectability
         return Math.Max(high, threshold);
     }
 
-    /// <summary>The fewest pairs, or runs a side, that can reach a level at all.</summary>
+    /// <summary>The smallest number of pairs, or runs a side, that can reach the level.</summary>
     public static int FewestToReach(ComparisonDesign design, double alpha)
     {
         var count = 1;
@@ -91,7 +91,7 @@ public static class Detectability
         return count;
     }
 
-    /// <summary>How much wider the noise of so many values is taken than they show.</summary>
+    /// <summary>The factor by which the noise of this many values is widened.</summary>
     internal static double Widening(int count) => Math.Sqrt((count + 2.0) / Math.Max(1, count - 1));
 
     private static List<(double[] Baseline, double[] Candidate)> OfPairs(IReadOnlyList<double> baseline, IReadOnlyList<double> candidate, int count)

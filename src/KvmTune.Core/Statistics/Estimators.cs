@@ -1,5 +1,5 @@
-// Robust estimators of place, shift and spread: what a sample says in one number. Perfolizer computes them; this file gives
-// them the sign, the checks and the names that the rest of the tool uses.
+// Robust estimators of location, shift and spread. Perfolizer computes them; this file adds the sign, the checks and the names that KvmTune
+// uses.
 using Perfolizer;
 using Perfolizer.Mathematics.GenericEstimators;
 using Perfolizer.Mathematics.QuantileEstimators;
@@ -7,7 +7,7 @@ using Perfolizer.Mathematics.ScaleEstimators;
 
 namespace KvmTune.Statistics;
 
-/// <summary>Robust estimators of place, shift and spread.</summary>
+/// <summary>Robust estimators of location, shift and spread.</summary>
 public static class Estimators
 {
     private static readonly HarrellDavisQuantileEstimator HarrellDavis = new();
@@ -57,7 +57,7 @@ public static class Estimators
     public static double ShamosSpread(IReadOnlyList<double> values)
         => ShamosEstimator.Instance.Scale(new Sample(Samples.Checked(values, nameof(values), atLeast: 2)));
 
-    /// <summary>The standard deviation with n − 1, for where a robust spread is 0 because most values are tied.</summary>
+    /// <summary>The standard deviation with n − 1, for samples whose robust spread is 0 because most values are tied.</summary>
     /// <exception cref="ArgumentException">The sample has fewer than two values or one that is not finite.</exception>
     public static double StandardDeviation(IReadOnlyList<double> values)
         => MathNet.Numerics.Statistics.ArrayStatistics.StandardDeviation(Samples.Checked(values, nameof(values), atLeast: 2));

@@ -1,4 +1,4 @@
-// Runs that failed are a result too: a side that fails more often did not improve, however fast its good runs were.
+// Compares the failed runs. A side that fails more often did not improve, however fast its good runs were.
 using System.Globalization;
 using KvmTune.Measurement;
 using MathNet.Numerics.Distributions;
@@ -6,20 +6,20 @@ using MathNet.Numerics.Distributions;
 namespace KvmTune.Statistics;
 
 /// <summary>How many runs failed on either side.</summary>
-/// <param name="Baseline">The failed runs without the change, warm-up runs among them.</param>
+/// <param name="Baseline">The failed runs without the change, with warm-up runs.</param>
 /// <param name="BaselineRuns">All runs without the change.</param>
-/// <param name="Candidate">The failed runs with the change.</param>
+/// <param name="Candidate">The failed runs with the change, with warm-up runs.</param>
 /// <param name="CandidateRuns">All runs with the change.</param>
 /// <param name="PValue">
-/// How likely it is that at least so many of the failures fall to the candidate by chance (Fisher's exact test, one-sided: "The logic of
+/// How likely it is by chance that at least this many of the failures are the candidate's (Fisher's exact test, one-sided: "The logic of
 /// inductive inference", J. R. Stat. Soc. 98 (1935) 39–82).
 /// </param>
 public sealed record FailedRuns(int Baseline, int BaselineRuns, int Candidate, int CandidateRuns, double PValue)
 {
-    /// <summary>Whether the candidate failed more often, as a share of its runs: then it did not improve.</summary>
+    /// <summary>Whether the candidate failed more often, as a share of its runs. Then it did not improve.</summary>
     public bool IsMoreOften => (long)Candidate * BaselineRuns > (long)Baseline * CandidateRuns;
 
-    /// <summary>Whether it failed more often than chance explains at 5 %: then it got worse.</summary>
+    /// <summary>Whether it failed more often than chance explains at 5 %. Then it got worse.</summary>
     public bool IsWorse => IsMoreOften && PValue <= LookPlan.FixedAlpha;
 
     /// <summary>Counts the runs of two measurements.</summary>

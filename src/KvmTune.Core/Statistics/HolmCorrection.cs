@@ -1,11 +1,11 @@
-// Several metrics are several chances to be wrong: Holm's correction keeps the chance of any false claim at the level.
+// Every metric is another chance of a false claim. Holm's correction keeps the chance of any false claim at the level.
 namespace KvmTune.Statistics;
 
 /// <summary>Holm's step-down correction.</summary>
 /// <remarks>Source: Holm, "A simple sequentially rejective multiple test procedure", Scand. J. Stat. 6 (1979) 65–70.</remarks>
 public static class HolmCorrection
 {
-    /// <summary>The adjusted p-values, in the order given: reject where one is at most the level.</summary>
+    /// <summary>The adjusted p-values, in the given order. A metric differs if its adjusted p-value is at most the level.</summary>
     /// <param name="pValues">The p-values, each from 0 to 1.</param>
     /// <exception cref="ArgumentException">A p-value does not lie between 0 and 1.</exception>
     public static IReadOnlyList<double> Adjust(IReadOnlyList<double> pValues)

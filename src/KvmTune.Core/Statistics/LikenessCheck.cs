@@ -1,15 +1,15 @@
-// Whether two measurements may be compared at all: the same VM, the same work, the same metrics, the same conditions. Only what
-// a change itself alters may differ, and that is the VM's configuration.
+// Checks whether two measurements may be compared: same VM, same work, same metrics, same conditions. Only the VM's configuration may
+// differ, since the change alters it.
 using System.Globalization;
 using KvmTune.Measurement;
 using KvmTune.Tuning;
 
 namespace KvmTune.Statistics;
 
-/// <summary>Refuses to compare what is unlike.</summary>
+/// <summary>Refuses to compare measurements that do not match.</summary>
 internal static class LikenessCheck
 {
-    // Conditions of which a VM's tuning alters none: a difference in one of them is another experiment.
+    // Conditions that tuning a VM does not alter. If one of them differs, another experiment was made.
     private static readonly (string Name, Func<MeasurementConditions, string?> Value)[] Conditions =
     [
         ("host", conditions => conditions.HostName),
@@ -31,7 +31,7 @@ internal static class LikenessCheck
         ("guest file", conditions => conditions.GuestFile),
     ];
 
-    /// <summary>Checks that both are of one VM, ran the same work and yielded the same metrics.</summary>
+    /// <summary>Checks that both measurements are of one VM, ran the same work and have the same metrics.</summary>
     /// <exception cref="ComparisonException">They are not.</exception>
     internal static void CheckSameSubject(VMPerformance baseline, VMPerformance candidate)
     {
@@ -81,7 +81,7 @@ internal static class LikenessCheck
         }
     }
 
-    /// <summary>Checks that both were made under the same conditions, and says what else a reader should know.</summary>
+    /// <summary>Checks that both measurements were made under the same conditions, and returns further facts for the reader.</summary>
     /// <returns>Notes, each a sentence.</returns>
     /// <exception cref="ComparisonException">Conditions differ and <paramref name="force"/> is not set.</exception>
     internal static IEnumerable<string> CheckConditions(VMPerformance baseline, VMPerformance candidate, bool force)
@@ -167,7 +167,7 @@ internal static class LikenessCheck
         }
     }
 
-    // The number of runs may differ; everything else is the work.
+    // The number of runs may differ; all other settings define the work.
     private static List<string> DifferentWork(WorkloadRequest before, WorkloadRequest after)
     {
         var differences = new List<string>();

@@ -1,4 +1,4 @@
-// How sure the median of one side is: an interval between two of the values themselves, which asks nothing of their distribution.
+// An interval for the median of one side, between two of its values. It makes no assumption about their distribution.
 using MathNet.Numerics.Distributions;
 
 namespace KvmTune.Statistics;
@@ -7,13 +7,13 @@ namespace KvmTune.Statistics;
 /// <param name="Median">The sample median, in the unit of the values.</param>
 /// <param name="Low">The lower end, a value of the sample.</param>
 /// <param name="High">The upper end, a value of the sample.</param>
-/// <param name="Coverage">How often such an interval holds the median, at least the level that was asked for.</param>
+/// <param name="Coverage">How often such an interval contains the median; at least the requested level.</param>
 public sealed record MedianInterval(double Median, double Low, double High, double Coverage)
 {
     /// <summary>The interval of a sample.</summary>
     /// <param name="values">The sample; its values must be independent of each other.</param>
     /// <param name="confidenceLevel">The level, for example 0.95.</param>
-    /// <returns>Null where so few values give none: below 6 values at a level of 0.95.</returns>
+    /// <returns>Null if there are too few values: below 6 values at a level of 0.95.</returns>
     /// <remarks>
     /// The values j and n + 1 − j in order, with 1 − 2 P(B ≤ j − 1) for B binomial (n, ½). Source: Thompson, "On confidence ranges
     /// for the median and other expectation distributions for populations of unknown distribution form", Ann. Math. Stat. 7 (1936) 122–128.

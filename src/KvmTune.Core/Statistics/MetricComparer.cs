@@ -1,5 +1,5 @@
-// Compares one metric: takes the values, tests them, and writes down all that is reported of it. Guards are judged in a second
-// step, once the p-values of all of them are known.
+// Compares one metric: takes the values, tests them, and fills the result. Guards are judged in a second step, when the p-values of all of
+// them are known.
 using System.Globalization;
 using KvmTune.Measurement;
 
@@ -35,17 +35,17 @@ internal sealed class MetricComparer
     /// <summary>The p-value; 1 without values.</summary>
     internal double PValue => _test?.PValue ?? 1;
 
-    /// <summary>Whether so few values can show anything at all.</summary>
+    /// <summary>Whether this many values can reach the level at all.</summary>
     internal bool CanShow => _test is { } test && test.SmallestPValue <= _limits.Alpha;
 
-    /// <summary>What a reader must know of these values.</summary>
+    /// <summary>Facts about these values that a reader needs.</summary>
     internal IEnumerable<string> Notes => HasValues && !_scale.IsLogarithmic
         ? [.. _samples.Notes, $"{_metric.Name} has values of zero or below, which have no logarithm; it was compared by differences in {_metric.Unit}."]
         : _samples.Notes;
 
     /// <summary>The result.</summary>
     /// <param name="adjustedPValue">The p-value after correction for several metrics; null for the test's own.</param>
-    /// <param name="correctedFor">For how many metrics together it was corrected.</param>
+    /// <param name="correctedFor">How many metrics it was corrected for.</param>
     internal MetricComparison Compare(double? adjustedPValue = null, int correctedFor = 1)
     {
         var result = new MetricComparison
@@ -111,8 +111,8 @@ internal sealed class MetricComparer
 
     private double[] OnScale(IReadOnlyList<double> values) => [.. values.Select(_scale.ToScale)];
 
-    // A guard is asked once, when the deciding metric is settled, so it has the whole 5 % (with Holm's correction) and not a
-    // look's share of it: at 8 pairs no p-value under 0.008 would survive the correction.
+    // Guards are judged once, after the deciding metric. So they have the whole 5 % (with Holm's correction) and not the share of one look: at 8
+    // pairs no p-value under 0.008 would survive the correction.
     private VerdictLimits LimitsAt(int values)
     {
         var isPairs = _options.Design == ComparisonDesign.Pairs;

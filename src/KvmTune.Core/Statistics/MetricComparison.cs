@@ -1,4 +1,4 @@
-// What a comparison found for one metric.
+// The comparison of one metric.
 using KvmTune.Measurement;
 
 namespace KvmTune.Statistics;
@@ -25,26 +25,26 @@ public sealed record MetricComparison
     public required int CandidateCount { get; init; }
 
     /// <summary>
-    /// How far the candidate's values lie above the baseline's (Hodges–Lehmann), in per cent; negative when they are lower,
-    /// whichever way is better. Null where there is no value, or the baseline is 0.
+    /// How far the candidate's values lie above the baseline's (Hodges–Lehmann), in per cent; negative if they are lower, no matter which
+    /// direction is better. Null if there is no value, or the baseline is 0.
     /// </summary>
     public double? ShiftPercent { get; init; }
 
-    /// <summary>The same in the metric's unit, where values that are zero or negative leave no other way; else null.</summary>
+    /// <summary>The shift in the metric's unit, if zero or negative values rule out logarithms; else null.</summary>
     public double? ShiftInUnits { get; init; }
 
-    /// <summary>The lower end of the interval of the shift, in per cent; null where so few runs give none.</summary>
+    /// <summary>The lower end of the interval of the shift, in per cent; null if there are too few runs.</summary>
     public double? IntervalLowPercent { get; init; }
 
-    /// <summary>The upper end of the interval of the shift, in per cent; null where so few runs give none.</summary>
+    /// <summary>The upper end of the interval of the shift, in per cent; null if there are too few runs.</summary>
     public double? IntervalHighPercent { get; init; }
 
     /// <summary>The level of the interval, for example 0.95.</summary>
     public required double ConfidenceLevel { get; init; }
 
     /// <summary>
-    /// The lower end of the interval that <see cref="Verdict.NoDifference"/> is judged by, in per cent, at the level that
-    /// <see cref="Limits"/> has.
+    /// The lower end of the interval that decides <see cref="Verdict.NoDifference"/>, in per cent, at the level in
+    /// <see cref="Limits"/>.
     /// </summary>
     public double? EquivalenceLowPercent { get; init; }
 
@@ -57,19 +57,19 @@ public sealed record MetricComparison
     /// <summary>The p-value after Holm's correction, for a guard; else the same as <see cref="PValue"/>.</summary>
     public double? AdjustedPValue { get; init; }
 
-    /// <summary>What was asked for: the level, the practical threshold and the margin.</summary>
+    /// <summary>The limits of the verdict: the level, the practical threshold and the margin.</summary>
     public required VerdictLimits Limits { get; init; }
 
     /// <summary>The verdict for this metric alone.</summary>
     public required Verdict Verdict { get; init; }
 
     /// <summary>
-    /// The smallest rise, in per cent, that this many values at this noise find 4 times in 5; never below the
-    /// practical threshold. Null where so few cannot find any.
+    /// The smallest rise, in per cent, that this many values with this noise find 4 times in 5; never below the
+    /// practical threshold. Null if this few values find none.
     /// </summary>
     public double? DetectablePercent { get; init; }
 
-    /// <summary>The run-to-run spread of the candidate over that of the baseline, with its interval; null where there are too few runs.</summary>
+    /// <summary>The run-to-run spread of the candidate divided by the baseline's, with its interval; null if there are too few runs.</summary>
     public SpreadRatio? SpreadRatio { get; init; }
 
     /// <summary>The result in words.</summary>

@@ -1,13 +1,13 @@
-// Takes the values of one metric out of two measurements, as the design pairs or groups them, and says which runs it could not use.
+// Takes the values of one metric from two measurements, in pairs or groups as the design requires, and notes the unusable runs.
 using System.Globalization;
 using KvmTune.Measurement;
 
 namespace KvmTune.Statistics;
 
 /// <summary>The values of one metric on both sides.</summary>
-/// <param name="Baseline">The baseline's values; for pairs, one a pair.</param>
-/// <param name="Candidate">The candidate's values; for pairs, one a pair, in the same order.</param>
-/// <param name="Blocks">For blocks, the same values in blocks; else empty.</param>
+/// <param name="Baseline">The baseline's values; for pairs, one value for each pair.</param>
+/// <param name="Candidate">The candidate's values; for pairs, one value for each pair, in the same order.</param>
+/// <param name="Blocks">For blocks, the same values grouped by block; else empty.</param>
 /// <param name="Notes">What was left out, each a sentence.</param>
 internal sealed record MetricSamples(
     double[] Baseline, double[] Candidate, IReadOnlyList<RunBlock> Blocks, IReadOnlyList<string> Notes)
@@ -32,7 +32,7 @@ internal sealed record MetricSamples(
         };
     }
 
-    // One value a boot, by its median: a boot begins at its warm-up run.
+    // One value for each boot, the median of its runs: a boot begins at its warm-up run.
     private static List<Unit> OfBoots(List<Unit> runs) =>
     [
         .. runs.GroupBy(run => run.Warmups).Select(boot => new Unit(
@@ -41,7 +41,7 @@ internal sealed record MetricSamples(
             boot.Key)),
     ];
 
-    // One value for every so many runs that are neither warm-up nor screened, failed ones included, so that the places of both sides
+    // One value for each group of runs that are neither warm-up nor screened. Failed runs keep their place, so that the places of both sides
     // correspond: a screened pair has its flag on both sides.
     private static List<Unit> Units(
         MetricDefinition metric, VMPerformance performance, string side, int runsPerUnit, List<string> notes)
@@ -84,7 +84,7 @@ internal sealed record MetricSamples(
 
     private static double[] Usable(List<Unit> units) => [.. units.Where(unit => unit.Value is not null).Select(unit => unit.Value!.Value)];
 
-    // The i-th run of one side belongs to the i-th of the other. A pair without a value on one side is left out whole.
+    // Run i of one side belongs to run i of the other. A pair without a value on one side is left out as a whole.
     private static MetricSamples Paired(List<Unit> baseline, List<Unit> candidate, List<string> notes)
     {
         if (baseline.Count != candidate.Count)
@@ -99,8 +99,8 @@ internal sealed record MetricSamples(
             [.. pairs.Select(pair => pair.First.Value!.Value)], [.. pairs.Select(pair => pair.Second.Value!.Value)], [], notes);
     }
 
-    // In order of time, a block lasts until the other side has its turn, or until a warm-up run says that the VM was started again. Runs that do not
-    // have the metric still belong to their block.
+    // In time order, a block ends when a run of the other side follows, or when a warm-up run shows that the VM was started again. Runs without
+    // the metric still belong to their block.
     private static MetricSamples InBlocks(List<Unit> baseline, List<Unit> candidate, List<string> notes)
     {
         var blocks = new List<(bool IsCandidate, int Warmups, List<double> Values)>();

@@ -1,10 +1,10 @@
-// The scale that a metric is compared on: its logarithm, so that a shift is a ratio; differences in units where a value is zero or
-// negative and has no logarithm.
+// The scale of a comparison: the logarithm, so that a shift is a ratio; or the metric's unit, if a value is zero or negative and has no
+// logarithm.
 namespace KvmTune.Statistics;
 
-/// <summary>The scale of a comparison, and the way back to per cent.</summary>
-/// <param name="IsLogarithmic">Whether values are compared by their logarithm.</param>
-/// <param name="Reference">Without logarithms: what 100 % is, the size of the baseline's median; 0 where that is 0.</param>
+/// <summary>The scale of a comparison, with the conversion to per cent.</summary>
+/// <param name="IsLogarithmic">Whether the logarithms of the values are compared.</param>
+/// <param name="Reference">Without logarithms: the value of 100 %, which is the size of the baseline's median; 0 if that is 0.</param>
 public sealed record MetricScale(bool IsLogarithmic, double Reference)
 {
     /// <summary>The scale for two samples.</summary>
@@ -18,7 +18,7 @@ public sealed record MetricScale(bool IsLogarithmic, double Reference)
     public double ToScale(double value) => IsLogarithmic ? Math.Log(value) : value;
 
     /// <summary>
-    /// A shift on this scale in per cent of the baseline; null where that has no finite value, as from a baseline of 0.
+    /// A shift on this scale in per cent of the baseline; null if the result is not finite, for example with a baseline of 0.
     /// </summary>
     public double? ToPercent(double? shift)
     {
@@ -31,6 +31,6 @@ public sealed record MetricScale(bool IsLogarithmic, double Reference)
         return double.IsFinite(percent) ? percent : null;
     }
 
-    /// <summary>A rise in per cent as a shift on this scale; 0 where the baseline is 0.</summary>
+    /// <summary>A rise in per cent as a shift on this scale; 0 if the baseline is 0.</summary>
     public double FromPercent(double percent) => IsLogarithmic ? Math.Log(1 + (percent / 100)) : percent / 100 * Reference;
 }

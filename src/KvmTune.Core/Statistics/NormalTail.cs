@@ -1,4 +1,4 @@
-// The tails of the normal and Student's distribution, where a test is too large to count exactly and where power is planned.
+// Tails of the normal and Student's distribution, for tests that are too large to count exactly, and for planning power.
 using MathNet.Numerics.Distributions;
 
 namespace KvmTune.Statistics;
@@ -6,7 +6,7 @@ namespace KvmTune.Statistics;
 /// <summary>Tails and quantiles.</summary>
 internal static class NormalTail
 {
-    /// <summary>The probability of a standard normal value above z; exact far out, where 1 − Φ(z) would round to 0.</summary>
+    /// <summary>The probability of a standard normal value above z; exact for large z, where 1 − Φ(z) would round to 0.</summary>
     internal static double Above(double z) => Normal.CDF(0, 1, -z);
 
     /// <summary>The standard normal quantile.</summary>

@@ -1,29 +1,29 @@
-// The axis of a plot in a terminal: which column a value falls in, and where round numbers stand.
+// The axis of a plot in a terminal: the column of a value, and the round numbers on it.
 namespace KvmTune.Statistics;
 
 /// <summary>An axis over values.</summary>
 /// <param name="Low">The value at the left end.</param>
 /// <param name="High">The value at the right end.</param>
-/// <param name="Width">How many columns it has.</param>
-/// <param name="IsLogarithmic">Whether equal distances are equal ratios.</param>
+/// <param name="Width">The number of columns.</param>
+/// <param name="IsLogarithmic">Whether equal distances mean equal ratios.</param>
 internal sealed record PlotAxis(double Low, double High, int Width, bool IsLogarithmic)
 {
-    // From this ratio between the largest and the smallest value, one end of a linear axis would be a single heap.
+    // If the largest value is this many times the smallest, a linear axis would put the small values into one heap.
     private const double LogarithmicFrom = 30;
     private const int MostTicks = 6;
 
     /// <summary>The round numbers on it, rising.</summary>
     public IReadOnlyList<double> Ticks => IsLogarithmic ? OfPowers() : OfSteps();
 
-    /// <summary>An axis that has every value on it.</summary>
+    /// <summary>An axis that contains all values.</summary>
     /// <param name="values">The values; at least one, all finite.</param>
-    /// <param name="width">How many columns it has.</param>
+    /// <param name="width">The number of columns.</param>
     public static PlotAxis Over(IReadOnlyCollection<double> values, int width)
     {
         var (low, high) = (values.Min(), values.Max());
         if (low == high)
         {
-            // Something to the left and right of the one value.
+            // All values are equal, so the axis gets some room on both sides.
             var around = low == 0 ? 1 : Math.Abs(low) / 10;
             return new(low - around, high + around, width, IsLogarithmic: false);
         }
@@ -31,7 +31,7 @@ internal sealed record PlotAxis(double Low, double High, int Width, bool IsLogar
         return new(low, high, width, low > 0 && high / low >= LogarithmicFrom);
     }
 
-    /// <summary>The column of a value, from 0; values beyond an end are at the end.</summary>
+    /// <summary>The column of a value, from 0; values outside the axis get the column at its end.</summary>
     public int Column(double value) => (int)Math.Clamp(Math.Round((Place(value) - Place(Low)) / (Place(High) - Place(Low)) * (Width - 1)), 0, Width - 1);
 
     private double Place(double value) => IsLogarithmic ? Math.Log(value) : value;

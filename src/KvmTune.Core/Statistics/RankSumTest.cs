@@ -1,12 +1,12 @@
-// The test for a plain sequence of runs, all of the baseline and then all of the candidate: the exact Mann–Whitney test. It takes
-// the runs as independent, which a drifting host breaks; so a verdict by it is provisional.
+// The test for a plain sequence of runs, all of the baseline and then all of the candidate: the exact Mann–Whitney test. It assumes
+// independent runs, which drift of the host violates, so its verdict is provisional.
 namespace KvmTune.Statistics;
 
 /// <summary>The exact Mann–Whitney (Wilcoxon rank-sum) test, ties included.</summary>
 /// <remarks>
-/// Sources: Mann and Whitney, Ann. Math. Stat. 18 (1947) 50–60; the interval by ordered differences: Hollander and Wolfe,
-/// "Nonparametric Statistical Methods" (1973), section 4.3. Perfolizer's Mann–Whitney is exact without ties only (with ties it
-/// uses the distribution for none) and has no interval; it is the oracle in the tests where both apply.
+/// Sources: Mann and Whitney, Ann. Math. Stat. 18 (1947) 50–60; the interval from ordered differences: Hollander and Wolfe,
+/// "Nonparametric Statistical Methods" (1973), section 4.3. Perfolizer's Mann–Whitney is exact only without ties (with ties it
+/// uses the distribution without ties) and has no interval; the tests compare with it where both apply.
 /// </remarks>
 public static class RankSumTest
 {
@@ -15,8 +15,8 @@ public static class RankSumTest
 
     /// <summary>The two-sided p-value of "the candidate lies above the baseline by <paramref name="shift"/>".</summary>
     /// <returns>
-    /// Above 0 and at most 1; 1 where all values are equal. Exact over all ways to deal the ranks to the two sides, up to 400
-    /// values (100 with ties); beyond, normal with the variance corrected for ties and with continuity.
+    /// Above 0 and at most 1; 1 if all values are equal. Exact over all assignments of the ranks to the two sides, up to 400
+    /// values (100 with ties); for more, the normal approximation with corrections for ties and continuity.
     /// </returns>
     /// <exception cref="ArgumentException">A sample is empty or has a value that is not finite.</exception>
     public static double PValue(IReadOnlyList<double> baseline, IReadOnlyList<double> candidate, double shift = 0)
@@ -30,7 +30,7 @@ public static class RankSumTest
             sum += ranks[i];
         }
 
-        // The candidate's doubled rank sum has the mean m (N + 1), with and without ties.
+        // The mean of the candidate's doubled rank sum is m (N + 1), with and without ties.
         var away = Math.Abs(sum - (c.Length * (ranks.Length + 1)));
         if (away == 0)
         {
@@ -43,14 +43,14 @@ public static class RankSumTest
             : ranks.Length <= LargestExact ? Untied(b.Length, c.Length, away) : Normal(ranks, c.Length, away);
     }
 
-    /// <summary>The smallest p-value that samples of these sizes can give: the two sides wholly apart.</summary>
+    /// <summary>The smallest p-value that samples of these sizes can give: all values of one side above all of the other.</summary>
     public static double SmallestPValue(int baselineCount, int candidateCount)
         => baselineCount < 1 || candidateCount < 1
             ? 1
             : Math.Min(1, 2 / MathNet.Numerics.SpecialFunctions.Binomial(baselineCount + candidateCount, candidateCount));
 
     /// <summary>All shifts that the test does not reject: from one ordered difference to the one as far from the other end.</summary>
-    /// <returns>The interval; null where so few values reject no shift at that level (below 4 against 4 at 95 %).</returns>
+    /// <returns>The interval; null if so few values reject no shift at that level (below 4 against 4 at 95 %).</returns>
     /// <exception cref="ArgumentException">As for the p-value, or the level does not lie between 0 and 1.</exception>
     public static ShiftInterval? Interval(IReadOnlyList<double> baseline, IReadOnlyList<double> candidate, double confidenceLevel)
     {
@@ -68,8 +68,8 @@ public static class RankSumTest
     }
 
     /// <summary>
-    /// The level that a test without ties really keeps where this one is asked for: the largest p-value, of the few that small
-    /// samples have, that is not above it. 0 where there is none.
+    /// The real level of a test without ties at this nominal level. Small samples have only a few p-values; it is the largest one that is
+    /// not above the nominal level. 0 if there is none.
     /// </summary>
     internal static double AttainedLevel(int n, int m, double alpha)
     {
@@ -105,7 +105,7 @@ public static class RankSumTest
 
     private static double Untied(int n, int m, int away)
     {
-        // Twice the distance of U from n m / 2; the doubled rank sum is twice that of U.
+        // Half of this is the distance of U from n m / 2, because the doubled rank sum is twice that of U.
         var counts = LowerHalfOfU(n, m);
         var largest = ((n * m) - away) / 2;
         var sum = 0.0;
@@ -117,8 +117,8 @@ public static class RankSumTest
         return Math.Min(1, 2 * sum / MathNet.Numerics.SpecialFunctions.Binomial(n + m, m));
     }
 
-    // In how many ways U takes each value up to n m / 2: the coefficients of the Gaussian binomial, the product over i ≤ n of
-    // (1 − q^(m+i)) / (1 − q^i). Low coefficients depend on lower ones only, so the small counts of the tail stay exact.
+    // The number of ways to get each value of U up to n m / 2: the coefficients of the Gaussian binomial, the product over i ≤ n of
+    // (1 − q^(m+i)) / (1 − q^i). A coefficient depends only on lower ones, so the small counts of the tail stay exact.
     private static double[] LowerHalfOfU(int n, int m)
     {
         var counts = new double[(n * m / 2) + 1];
@@ -139,7 +139,7 @@ public static class RankSumTest
         return counts;
     }
 
-    // With ties: in how many ways m of the ranks add up to each sum.
+    // With ties: the number of ways in which m of the ranks add up to each sum.
     private static double Counted(int[] ranks, int m, int away)
     {
         var largest = ranks.Sum();

@@ -1,4 +1,4 @@
-// Ranks as whole numbers: the mid-rank of a tie can be a half, so all ranks are doubled, and sums of them stay exact.
+// Ranks as whole numbers: the mid-rank of a tie can be a half, so all ranks are doubled, and their sums stay exact.
 namespace KvmTune.Statistics;
 
 /// <summary>Doubled mid-ranks.</summary>
@@ -11,7 +11,7 @@ internal static class Ranks
     /// <param name="baseline">The baseline's values.</param>
     /// <param name="candidate">The candidate's values, with <paramref name="shift"/> subtracted from them already.</param>
     /// <param name="shift">
-    /// What was subtracted: values that the subtraction's rounding alone holds apart are equal. Without a shift only equal values are.
+    /// The subtracted shift. Values that differ only by the rounding of the subtraction are equal. With a shift of 0 only equal values are.
     /// </param>
     internal static int[] Doubled(double[] baseline, double[] candidate, double shift = 0)
     {

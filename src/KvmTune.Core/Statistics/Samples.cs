@@ -1,4 +1,4 @@
-// Checks that every estimator and test here makes of what it is given, so that no result can be NaN.
+// Input checks of every estimator and test here, so that no result can be NaN.
 using System.Globalization;
 
 namespace KvmTune.Statistics;

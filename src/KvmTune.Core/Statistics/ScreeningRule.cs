@@ -1,4 +1,4 @@
-// Which pairs of runs the host disturbed so much that they are repeated. Never judged by the vCPUs' delay, since pinning changes it.
+// Decides which pairs of runs the host disturbed so much that they are repeated. The vCPUs' delay is never used, since pinning changes it.
 using System.Globalization;
 using KvmTune.Measurement;
 using KvmTune.Measurement.Sampling;
@@ -6,46 +6,46 @@ using KvmTune.Measurement.Sampling;
 namespace KvmTune.Statistics;
 
 /// <summary>
-/// The screening of pairs. A disturbed pair is repeated whole, and the runs of the first try are kept with
-/// <see cref="MeasuredRun.IsScreened"/> set: repeating one side alone would favour it. A pair is judged by the mean of its counters, never by one
-/// of its runs. So which side was which plays no part where the change moves no counter, and a change that moves one moves it in all pairs alike.
+/// The screening of pairs. A disturbed pair is repeated as a whole, because repeating one side alone would favour it. The runs of the first try
+/// are kept with <see cref="MeasuredRun.IsScreened"/> set. A pair is judged by the mean of its counters, never by one of its runs. So the sides
+/// play no part if the change moves no counter, and a change that moves a counter moves it equally in all pairs.
 /// </summary>
 public static class ScreeningRule
 {
-    /// <summary>How much busier than in the lower quartile of the session's pairs the host may be outside the guest, in processors.</summary>
+    /// <summary>How much processor time others may use above the lower quartile of the session's pairs, in processors.</summary>
     public const double BusyMarginCores = 0.25;
 
-    /// <summary>How much longer than in the median of the session's pairs the canary may take.</summary>
+    /// <summary>The canary may take this many times the median of the session's pairs.</summary>
     public const double CanaryRatio = 1.25;
 
-    /// <summary>The fewest pairs whose counters tell what is usual.</summary>
+    /// <summary>With fewer pairs than this, the usual value of a counter is unknown.</summary>
     public const int FewestPairs = 3;
 
     private const string BusyCounter = "HostBusyOutsideGuestCores";
 
-    // The p-value below which a counter moved with the side.
+    // The p-value below which a counter differs between the sides.
     private const double MovedLevel = 0.01;
 
-    /// <summary>At most so many pairs are repeated in a comparison of so many: half as many again.</summary>
+    /// <summary>The largest number of repeated pairs in a comparison of this many: half as many again.</summary>
     public static int MostRepeats(int pairs) => pairs / 2;
 
-    /// <summary>The counters that runs are screened by.</summary>
+    /// <summary>The counters for screening.</summary>
     public static IReadOnlyList<string> Counters { get; } = [BusyCounter, HostCanary.Counter];
 
     /// <summary>
-    /// Whether a counter moved with the side: then the change itself moves it, and screening by it ends. It ends for the pairs to come. Those that
-    /// were set aside stay so: the sides' counters differ by luck too, and to take back what was set aside where they do makes 7.5 % of
-    /// experiments claim a difference that is none.
+    /// Whether a counter differs between the sides. Then the change itself moves it, and no later pair is screened by it. Pairs that were already
+    /// screened stay screened: the sides' counters also differ by luck, and counting such pairs again after a difference makes 7.5 % of
+    /// experiments claim a false difference.
     /// </summary>
     /// <param name="counter">One of <see cref="Counters"/>.</param>
-    /// <param name="runs">The runs of both sides so far, with their side: those that were set aside too, but no warm-up and no failed ones.</param>
+    /// <param name="runs">The runs of both sides so far, with their side: screened ones too, but no warm-up and no failed runs.</param>
     public static bool MovedWithSide(string counter, IEnumerable<(MeasuredRun Run, bool IsCandidate)> runs)
     {
         var sides = Sides(counter, runs);
         return sides.Values.All(side => side.Count > 0) && RankSumTest.PValue(sides[false], sides[true]) <= MovedLevel;
     }
 
-    /// <summary>That screening by a counter was stopped, as a sentence with the counter of both sides.</summary>
+    /// <summary>A sentence that screening by a counter was stopped, with the counter of both sides.</summary>
     public static string WhyStopped(string counter, IEnumerable<(MeasuredRun Run, bool IsCandidate)> runs)
     {
         var sides = Sides(counter, runs);
@@ -56,10 +56,10 @@ public static class ScreeningRule
         return $"From then on no pair was repeated for {what}: the change itself moves it.";
     }
 
-    /// <summary>Why a pair counts as disturbed, in words; null where it does not, or where the host keeps no counters to tell.</summary>
+    /// <summary>Why a pair counts as disturbed, in words; null if it does not, or the host does not keep the counters.</summary>
     /// <param name="pair">The runs of the pair, both sides.</param>
-    /// <param name="session">The runs of each pair so far, this one among them, and those that were set aside too.</param>
-    /// <param name="stopped">Counters that do not count any more.</param>
+    /// <param name="session">The runs of each pair so far, with this one and the screened ones.</param>
+    /// <param name="stopped">Counters that are no longer used.</param>
     public static string? WhyDisturbed(
         IReadOnlyCollection<MeasuredRun> pair, IReadOnlyCollection<IReadOnlyCollection<MeasuredRun>> session, IReadOnlyCollection<string>? stopped = null)
     {
@@ -75,7 +75,7 @@ public static class ScreeningRule
         bool Counts(string counter) => stopped?.Contains(counter, StringComparer.Ordinal) is not true;
     }
 
-    // Of the runs that count; null where one of them has no such counter.
+    // The mean over the counted runs; null if one of them lacks the counter.
     private static double? Mean(IReadOnlyCollection<MeasuredRun> pair, string counter)
     {
         var runs = pair.Where(run => run is { IsWarmup: false, Failure: null }).ToList();

@@ -1,8 +1,8 @@
-// One comparison of two samples, whatever the design: the test, its interval, the shift, and how noisy it was. The verdict rule
-// and the planning of further runs see this, and need not know which design it came from.
+// One comparison of two samples for any design: the test, its interval and the shift. The verdict rule and the planning of further runs use
+// this class, and need not know the design.
 namespace KvmTune.Statistics;
 
-/// <summary>A test of a shift between two samples, by the design that they were taken in.</summary>
+/// <summary>A test of a shift between two samples, for the design of their runs.</summary>
 public sealed class ShiftTest
 {
     private readonly Func<double, ShiftInterval?> _interval;
@@ -29,10 +29,10 @@ public sealed class ShiftTest
     /// <summary>The design.</summary>
     public ComparisonDesign Design { get; }
 
-    /// <summary>The baseline's values, on the scale that is tested.</summary>
+    /// <summary>The baseline's values, on the scale of the test.</summary>
     public IReadOnlyList<double> Baseline { get; }
 
-    /// <summary>The candidate's values, on the scale that is tested.</summary>
+    /// <summary>The candidate's values, on the scale of the test.</summary>
     public IReadOnlyList<double> Candidate { get; }
 
     /// <summary>The p-value of "nothing changed".</summary>
@@ -41,14 +41,14 @@ public sealed class ShiftTest
     /// <summary>The smallest p-value that this many runs can give.</summary>
     public double SmallestPValue { get; }
 
-    /// <summary>The Hodges–Lehmann shift, candidate above baseline.</summary>
+    /// <summary>The Hodges–Lehmann shift, positive if the candidate is higher.</summary>
     public double Shift { get; }
 
-    /// <summary>All shifts that the test does not reject; null where so few runs reject none at that level.</summary>
+    /// <summary>All shifts that the test does not reject; null if so few runs reject none at that level.</summary>
     public ShiftInterval? Interval(double confidenceLevel) => _interval(confidenceLevel);
 
-    /// <summary>Whether a shift is rejected: it lies outside of the interval at that level.</summary>
-    /// <param name="shift">The shift, on the scale that is tested.</param>
+    /// <summary>Whether a shift is rejected: it lies outside the interval at that level.</summary>
+    /// <param name="shift">The shift, on the scale of the test.</param>
     /// <param name="confidenceLevel">The level, above 0 and below 1.</param>
     public bool Rejects(double shift, double confidenceLevel) => _pValueAt(shift) <= (1 - confidenceLevel) * (1 + 1e-9);
 
@@ -73,15 +73,15 @@ public sealed class ShiftTest
         level => SwapTest.Interval(baseline, candidate, level));
 
     /// <summary>
-    /// Blocks. Where there are enough of them to reach <paramref name="alpha"/>, the exchange of blocks alone. Where there are
-    /// too few (A B B A has 4, and its smallest p is 1/3), Mann–Whitney over the runs, and only if the blocks are as far apart
-    /// as blocks can be; else its p-value is that of the exchange. The interval is then that of the runs, and provisional.
-    /// Where a block is a boot, the exchange of blocks alone, however few: boots that differ by 5 % and runs by 3 % make 16 to 24 % of
-    /// the verdicts on four of them false where the runs are taken as independent.
+    /// Blocks. If there are enough blocks to reach <paramref name="alpha"/>, the exchange test of blocks decides. With fewer (A B B A has 4, and
+    /// its smallest p is 1/3), Mann–Whitney over the runs decides, but only if the blocks are as far apart as blocks can be; otherwise the
+    /// p-value is that of the exchange test. The interval is then that of the runs, and provisional. If a block is a boot or a resume, the exchange
+    /// test always decides, even with few blocks: with boots that differ by 5 % and runs by 3 %, Mann–Whitney over the runs makes 16 to 24 % of the
+    /// verdicts on four boots false, because it takes the runs as independent.
     /// </summary>
     /// <param name="blocks">The blocks in order.</param>
-    /// <param name="alpha">The level that the verdict will ask for.</param>
-    /// <param name="unit">What a value is of.</param>
+    /// <param name="alpha">The level of the verdict.</param>
+    /// <param name="unit">What one value stands for.</param>
     /// <exception cref="ArgumentException">A side has no block, a block is empty, or a value is not finite.</exception>
     public static ShiftTest OfBlocks(IReadOnlyList<RunBlock> blocks, double alpha, ComparisonUnit unit = ComparisonUnit.Run)
     {

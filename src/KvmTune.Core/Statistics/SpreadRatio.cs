@@ -1,23 +1,23 @@
-// How the run-to-run spread of the candidate compares with that of the baseline. It is shown, with its interval, and not judged:
-// to see a doubling of it takes more than 30 runs a side.
+// Compares the run-to-run spread of both sides. The ratio is shown with its interval, but has no verdict: detecting a doubling takes more
+// than 30 runs a side.
 namespace KvmTune.Statistics;
 
 /// <summary>The Shamos spread of the candidate over that of the baseline.</summary>
-/// <param name="Ratio">The ratio; 1 means as steady as before, below 1 steadier.</param>
+/// <param name="Ratio">The ratio; 1 means as steady as the baseline, below 1 steadier.</param>
 /// <param name="Low">The lower end of its interval.</param>
 /// <param name="High">The upper end of its interval.</param>
 /// <param name="ConfidenceLevel">The level of the interval.</param>
 public sealed record SpreadRatio(double Ratio, double Low, double High, double ConfidenceLevel)
 {
-    /// <summary>From how many runs a side the ratio can be judged.</summary>
+    /// <summary>The number of runs a side from which the ratio can be judged.</summary>
     public const int FewestRunsToJudge = 30;
 
     /// <summary>Estimates the ratio.</summary>
-    /// <returns>Null where a side has fewer than 3 values, or so many ties that a spread is 0.</returns>
+    /// <returns>Null if a side has fewer than 3 values, or so many ties that a spread is 0.</returns>
     /// <remarks>
-    /// The interval takes ln(spread) as normal, with the variance that the jackknife gives it (Efron and Stein, "The jackknife
-    /// estimate of variance", Ann. Stat. 9 (1981) 586–596), and Student's t with n + m − 2. The formula for normal values covers
-    /// only 87 % where tails are heavy, as they are beside busy neighbours; this one covers 95 to 97 % of both.
+    /// The interval assumes that ln(spread) is normal, with the variance from the jackknife (Efron and Stein, "The jackknife
+    /// estimate of variance", Ann. Stat. 9 (1981) 586–596), and uses Student's t with n + m − 2. The formula for normal values covers
+    /// only 87 % with heavy tails, which busy neighbours cause; this one covers 95 to 97 % in both cases.
     /// </remarks>
     /// <exception cref="ArgumentException">A value is not finite, or the level does not lie between 0 and 1.</exception>
     public static SpreadRatio? Of(IReadOnlyList<double> baseline, IReadOnlyList<double> candidate, double confidenceLevel)
@@ -34,7 +34,7 @@ public sealed record SpreadRatio(double Ratio, double Low, double High, double C
         return double.IsFinite(ratio * factor) ? new(ratio, ratio / factor, ratio * factor, confidenceLevel) : null;
     }
 
-    // ln(spread), and its variance by leaving out one value after the other.
+    // ln(spread), and its variance from leaving out one value at a time.
     private static (double Spread, double Variance)? Logarithm(IReadOnlyList<double> values)
     {
         if (values.Count < 3)

@@ -1,4 +1,4 @@
-// Draws the time line of slots in a terminal of 80 columns: a bar a slot in the colour of its side, and below it the differences of the pairs.
+// Draws the time line of slots in a terminal of 80 columns: a bar for each slot in the colour of its side, and the pairs' differences below it.
 using System.Globalization;
 using System.Text;
 using KvmTune.Measurement;
@@ -8,7 +8,7 @@ namespace KvmTune.Statistics;
 /// <summary>Draws time lines.</summary>
 internal static class SwitchbackPicture
 {
-    /// <summary>What is drawn with where the encoding has it.</summary>
+    /// <summary>The characters of the bars, if the encoding has them.</summary>
     public const string UnicodeBars = "▁▂▃▄▅▆▇█";
 
     private const string AsciiBars = "_.-~=+*#";

@@ -1,5 +1,5 @@
-// The slots of an experiment that switched inside one load, in the order of time, and the differences of their pairs: from the runs that a
-// comparison holds, so that a picture, a report and a reader years later have the same.
+// The slots of an experiment that switched inside one load, in time order, with the differences of their pairs. It is computed from the stored
+// runs of a comparison, so that the picture, the report and a much later reader show the same.
 using KvmTune.Measurement;
 
 namespace KvmTune.Statistics;
@@ -7,16 +7,16 @@ namespace KvmTune.Statistics;
 /// <summary>The time line of a comparison whose side changed inside one load.</summary>
 public sealed record SwitchbackTimeline
 {
-    /// <summary>The metric that is shown: the one that decides.</summary>
+    /// <summary>The shown metric: the primary one of the comparison.</summary>
     public required MetricDefinition Metric { get; init; }
 
-    /// <summary>The slots in the order of time.</summary>
+    /// <summary>The slots in time order.</summary>
     public required IReadOnlyList<TimelineSlot> Slots { get; init => field = Items.Of(value); }
 
-    /// <summary>By how much the candidate's slot lies above the baseline's in each pair that counts, in per cent, in the order of time.</summary>
+    /// <summary>How far the candidate's slot lies above the baseline's in each counted pair, in per cent, in time order.</summary>
     public required IReadOnlyList<double> PairShiftsPercent { get; init => field = Items.Of(value); }
 
-    /// <summary>The time line of a comparison; null where the side did not change inside one load.</summary>
+    /// <summary>The time line of a comparison; null if the side did not change inside one load.</summary>
     public static SwitchbackTimeline? Of(VMComparison comparison)
     {
         ArgumentNullException.ThrowIfNull(comparison);
@@ -58,12 +58,12 @@ public sealed record SwitchbackTimeline
 /// <param name="Pair">Its pair, from 1.</param>
 /// <param name="Load">Its load, from 1.</param>
 /// <param name="IsCandidate">Whether the change was in force.</param>
-/// <param name="StartSeconds">When it began, from the first load's beginning on.</param>
-/// <param name="Seconds">How long it was.</param>
-/// <param name="GuardSeconds">How much of its beginning is not used.</param>
-/// <param name="Value">The value of the metric in the rest; null where there is none.</param>
+/// <param name="StartSeconds">When it began, in seconds after the start of the first load.</param>
+/// <param name="Seconds">Its length.</param>
+/// <param name="GuardSeconds">How many seconds at its beginning are not used.</param>
+/// <param name="Value">The value of the metric in the rest of the slot; null if there is none.</param>
 /// <param name="IsCounted">Whether its pair counts.</param>
-/// <param name="Samples">What the load reported in it.</param>
+/// <param name="Samples">The reports of the load in it.</param>
 public sealed record TimelineSlot(
     int Pair, int Load, bool IsCandidate, double StartSeconds, double Seconds, double GuardSeconds, double? Value, bool IsCounted, IReadOnlyList<SlotSample> Samples)
 {

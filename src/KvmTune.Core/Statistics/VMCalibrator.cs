@@ -1,4 +1,4 @@
-// Takes the measurement of an unchanged VM for an experiment with two equal sides, and says what such experiments can show there.
+// Treats the measurement of an unchanged VM as an experiment with two equal sides, and says what such experiments can show there.
 using System.Globalization;
 using KvmTune.Measurement;
 
@@ -10,16 +10,16 @@ public static class VMCalibrator
     /// <summary>The fewest runs: 6 pairs, below which no comparison in pairs can claim anything.</summary>
     public const int FewestRuns = 2 * LookPlan.FewestPairs;
 
-    /// <summary>As many runs as the first planned look takes.</summary>
+    /// <summary>As many runs as the first planned look needs.</summary>
     public static int DefaultRuns => 2 * LookPlan.Planned.Looks[0].Pairs;
 
-    /// <summary>Calibrates with the runs of one measurement.</summary>
+    /// <summary>Calibrates from the runs of one measurement.</summary>
     /// <param name="performance">The measurement.</param>
-    /// <param name="seed">The seed of the coin that deals the two runs of each pair to the sides; null lets one be chosen.</param>
+    /// <param name="seed">The seed of the coin that assigns the two runs of each pair to the sides; null for a random seed.</param>
     /// <exception cref="ComparisonException">It has fewer than <see cref="FewestRuns"/> usable runs.</exception>
     public static VMCalibration Calibrate(VMPerformance performance, int? seed = null) => Calibrate(performance, seed, forecasts: true);
 
-    /// <summary>The same; without forecasts, which take the longest, only the checks.</summary>
+    /// <summary>Calibrates; without forecasts, which take the longest, only the checks are made.</summary>
     internal static VMCalibration Calibrate(VMPerformance performance, int? seed, bool forecasts)
     {
         ArgumentNullException.ThrowIfNull(performance);
@@ -32,7 +32,7 @@ public static class VMCalibrator
                 string.Create(CultureInfo.InvariantCulture, $"A calibration needs at least {FewestRuns} good runs, and '{performance.VMName}' has {runs.Count}."));
         }
 
-        // The coin of an experiment in pairs: always the first of two would make an effect of a steady drift.
+        // The same coin as in an experiment in pairs. With a fixed order a steady drift would look like an effect.
         var coin = seed ?? Random.Shared.Next();
         var chance = new Random(coin);
         var isSwapped = Enumerable.Range(0, runs.Count / 2).Select(_ => chance.Next(2) == 1).ToList();
@@ -78,14 +78,14 @@ public static class VMCalibrator
         };
     }
 
-    // Pooled over both halves, so that a drift between them is not noise.
+    // Pooled over both halves, so that a drift between them does not count as noise.
     private static double Deviation(double[] first, double[] second) => Math.Sqrt((Math.Pow(Spread(first), 2) + Math.Pow(Spread(second), 2)) / 2);
 
-    // By Shamos, or by the standard deviation where most values are tied.
+    // By Shamos, or by the standard deviation if most values are tied.
     private static double Spread(IReadOnlyList<double> values) =>
         Estimators.ShamosSpread(values) is > 0 and var spread ? spread : Estimators.StandardDeviation(values);
 
-    // What the measurement took besides the runs that count is paid once again.
+    // Time besides the counted runs, for example for the preparation, is needed once again.
     private static TimeSpan Time(VMPerformance performance, List<MeasuredRun> runs, int count)
     {
         var one = TimeSpan.FromTicks((long)runs.Average(run => run.Duration.Ticks));

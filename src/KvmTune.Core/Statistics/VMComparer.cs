@@ -1,4 +1,4 @@
-// The one entry: compares two measurements of a VM, metric by metric, and says what that means together.
+// The entry point: compares two measurements of a VM metric by metric, and derives one verdict.
 using KvmTune.Measurement;
 using KvmTune.Tuning;
 using static KvmTune.NumberText;
@@ -11,14 +11,14 @@ public static class VMComparer
     /// <summary>Compares a candidate with its baseline.</summary>
     /// <param name="baseline">The measurement before the change.</param>
     /// <param name="candidate">The measurement after the change, of the same work on the same VM.</param>
-    /// <param name="options">How; null for the rule of a plain sequence.</param>
+    /// <param name="options">The options; null for a plain sequence.</param>
     /// <remarks>
-    /// One metric decides: the workload's primary one, or the one that was asked about. The others are guards: their p-values are corrected
-    /// together (Holm), and one that got worse while the deciding one did not makes the verdict mixed; so do failed runs. Mean latency beside
-    /// a rate is shown only: at a fixed depth the one is the other's inverse (Little, Oper. Res. 9 (1961) 383–387). For pairs, the i-th run of
-    /// one side belongs to the i-th of the other; for blocks, the times of the runs tell the blocks.
+    /// One metric decides: the workload's primary one, or the one in the options. The others are guards: their p-values are corrected
+    /// together (Holm). If a guard got worse and the deciding metric did not, the verdict is mixed; failed runs count like a guard. Mean latency next
+    /// to a rate is only shown: at a fixed depth one is the inverse of the other (Little, Oper. Res. 9 (1961) 383–387). For pairs, run i of
+    /// one side belongs to run i of the other; for blocks, the times of the runs define the blocks.
     /// </remarks>
-    /// <exception cref="ComparisonException">The measurements are not comparable, or the options make no sense for them.</exception>
+    /// <exception cref="ComparisonException">The measurements are not comparable, or the options do not fit them.</exception>
     public static VMComparison Compare(VMPerformance baseline, VMPerformance candidate, ComparisonOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(baseline);
@@ -39,7 +39,7 @@ public static class VMComparer
             notes.Add("The candidate was measured before the baseline.");
         }
 
-        // A percentile that the guest's clock cannot tell is compared like any other, so the reader must know.
+        // A percentile too small for the guest's clock is compared like any other, so the reader needs this note.
         if ((CoarseTimers.NoteFor(candidate) ?? CoarseTimers.NoteFor(baseline)) is { } coarse)
         {
             notes.Add(coarse);
@@ -87,9 +87,9 @@ public static class VMComparer
         };
     }
 
-    /// <summary>The metric that decides: the primary one, or the one that is named.</summary>
+    /// <summary>The metric that decides: the primary one, or the one with this name.</summary>
     /// <param name="metrics">The metrics of a workload.</param>
-    /// <param name="workload">Its name, for the message.</param>
+    /// <param name="workload">The workload's name, for the message.</param>
     /// <param name="name">The metric's name in any case; null for the primary one.</param>
     /// <exception cref="ComparisonException">There is no metric of that name.</exception>
     public static MetricDefinition DecidingMetric(IReadOnlyList<MetricDefinition> metrics, string workload, string? name)
@@ -101,10 +101,10 @@ public static class VMComparer
                 $"The workload {workload} has no metric '{name}' to decide by. It has: {string.Join(", ", metrics.Select(metric => metric.Name))}.");
     }
 
-    /// <summary>The part that a metric plays where another one decides.</summary>
+    /// <summary>The role of a metric when another one decides.</summary>
     internal static MetricRole RoleOf(MetricDefinition metric, MetricDefinition deciding, IReadOnlyList<MetricDefinition> all) =>
         metric == deciding ? MetricRole.Primary
-        // The rate and the mean latency of a workload are one metric in two words: the one that is not asked about is shown.
+        // The rate and the mean latency of a workload express the same thing, so the one that does not decide is only shown.
         : IsMeanBesideRate(metric, all) || (IsMeanBesideRate(deciding, all) && metric.IsPrimary) ? MetricRole.Shown
         : MetricRole.Guard;
 

@@ -1,4 +1,4 @@
-// The result of comparing two measurements of a VM: a verdict, every metric behind it, and the words for it.
+// The result of comparing two measurements of a VM: a verdict, every metric behind it, and the words for them.
 using KvmTune.Measurement;
 using KvmTune.Tuning;
 
@@ -13,7 +13,7 @@ public sealed record VMComparison
     /// <summary>The VM's UUID.</summary>
     public required Guid VMId { get; init; }
 
-    /// <summary>The libvirt connection that the VM was reached by.</summary>
+    /// <summary>The URI of the libvirt connection to the VM.</summary>
     public required string ConnectionUri { get; init; }
 
     /// <summary>The measurement before the change.</summary>
@@ -22,42 +22,42 @@ public sealed record VMComparison
     /// <summary>The measurement after the change.</summary>
     public required VMPerformance Candidate { get; init; }
 
-    /// <summary>The change between the two, where the candidate carries it.</summary>
+    /// <summary>The change between the two measurements, if the candidate has it.</summary>
     public VMTuningResult? Change => Candidate.Change;
 
     /// <summary>In which order the runs were made.</summary>
     public required ComparisonDesign Design { get; init; }
 
-    /// <summary>What one value of it is of.</summary>
+    /// <summary>What one value of the comparison stands for.</summary>
     public ComparisonUnit Unit { get; init; }
 
-    /// <summary>In pairs, how many consecutive runs of a side made one value, by their median: 1, or the runs of one boot.</summary>
+    /// <summary>In pairs, how many consecutive runs of a side make one value, by their median: 1, or the runs of one boot.</summary>
     public int RunsPerUnit { get; init; } = 1;
 
-    /// <summary>True where the design lets drift of the host look like an effect: everything but pairs, where there is a verdict at all.</summary>
+    /// <summary>True if drift of the host can look like an effect: for all designs except pairs, unless the result is only a direction.</summary>
     public required bool IsProvisional { get; init; }
 
     /// <summary>
-    /// True where so few units can show neither a difference nor sameness (four boots, or one boot before and one after): the result is a
+    /// True if there are too few units to show a difference or sameness (four boots, or one boot before and one after). The result is then a
     /// direction, and the verdict is inconclusive.
     /// </summary>
     public bool IsDirectionOnly { get; init; }
 
-    /// <summary>The runs that failed on either side; null in a record from before they were compared.</summary>
+    /// <summary>The failed runs of both sides; null in a record of an earlier version, which did not compare them.</summary>
     public FailedRuns? FailedRuns { get; init; }
 
-    /// <summary>Every metric of the workload, the one that decides first.</summary>
+    /// <summary>Every metric of the workload, the deciding one first.</summary>
     public required IReadOnlyList<MetricComparison> Metrics { get; init => field = Items.Of(value); }
 
     /// <summary>
-    /// The verdict: that of the metric that decides, unless a guard got worse and it did not, runs failed more often, or a control shifted.
+    /// The verdict of the deciding metric, unless a guard got worse and it did not, runs failed more often, or a negative control shifted.
     /// </summary>
     public required Verdict Verdict { get; init; }
 
     /// <summary>The verdict in words.</summary>
     public required string Sentence { get; init; }
 
-    /// <summary>What a reader must know to trust it as far as it goes, each a sentence.</summary>
+    /// <summary>Facts that a reader needs to know how far to trust the verdict, each a sentence.</summary>
     public IReadOnlyList<string> Notes { get; init => field = Items.Of(value); } = Items<string>.None;
 
     /// <summary>The metric that decides.</summary>

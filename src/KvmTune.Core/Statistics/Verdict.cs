@@ -1,20 +1,20 @@
-// What a comparison can say.
+// The possible results of a comparison.
 namespace KvmTune.Statistics;
 
-/// <summary>What a comparison says of a change.</summary>
+/// <summary>The result of a comparison.</summary>
 [JsonText(typeof(EnumName))]
 public enum Verdict
 {
-    /// <summary>Better: the test shows it at its level, and by at least the practical threshold.</summary>
+    /// <summary>Better: significant at the test's level, and by at least the practical threshold.</summary>
     Improved,
 
-    /// <summary>Worse: the test shows it at its level, and by at least the practical threshold.</summary>
+    /// <summary>Worse: significant at the test's level, and by at least the practical threshold.</summary>
     Regressed,
 
-    /// <summary>Shown to be the same: the interval of the shift lies within the margin.</summary>
+    /// <summary>The same: the interval of the shift lies within the margin.</summary>
     NoDifference,
 
-    /// <summary>Neither shown: more or quieter runs are needed, or a design that can show something at all.</summary>
+    /// <summary>Neither a difference nor sameness is shown. More or quieter runs are needed, or a design that can show one of them.</summary>
     Inconclusive,
 
     /// <summary>
@@ -24,7 +24,7 @@ public enum Verdict
     Mixed,
 }
 
-/// <summary>In which order the runs of two sides were made, which decides what can be said of them.</summary>
+/// <summary>In which order the runs of the two sides were made, which limits the conclusions.</summary>
 [JsonText(typeof(EnumName))]
 public enum ComparisonDesign
 {
@@ -39,23 +39,23 @@ public enum ComparisonDesign
 }
 
 /// <summary>
-/// What one value of a comparison is of: what may differ by luck as a whole, and what the two sides are therefore compared by. However many
-/// runs a boot has, it is one draw of the guest's memory layout and of the host's mood.
+/// What one value of a comparison stands for: the unit that may differ by luck as a whole, and so the unit of the comparison. A boot is one
+/// random draw of the guest's memory layout and of the host's condition, no matter how many runs it has.
 /// </summary>
 [JsonText(typeof(EnumName))]
 public enum ComparisonUnit
 {
-    /// <summary>A run, where the side changes while the guest runs on.</summary>
+    /// <summary>A run, if the side changes while the guest runs.</summary>
     Run,
 
-    /// <summary>A boot of the guest, where the side changes by a reboot.</summary>
+    /// <summary>A boot of the guest, if the side changes by a reboot.</summary>
     Boot,
 
-    /// <summary>A resume of the guest by a new QEMU process, where the side changes by a suspend: the guest is the same, its memory is placed again.</summary>
+    /// <summary>A resume in a new QEMU process, if the side changes by a suspend: the guest is the same, but its memory is placed again.</summary>
     Resume,
 }
 
-/// <summary>The part that a metric plays in a comparison.</summary>
+/// <summary>The role of a metric in a comparison.</summary>
 [JsonText(typeof(EnumName))]
 public enum MetricRole
 {
@@ -65,9 +65,9 @@ public enum MetricRole
     /// <summary>A metric that must not get worse while the primary one gets better.</summary>
     Guard,
 
-    /// <summary>Shown, and not judged on: it says the same as the primary metric in other words.</summary>
+    /// <summary>Shown but not judged: it expresses the same as the primary metric.</summary>
     Shown,
 
-    /// <summary>A metric that the change cannot affect: if it shifts, something else did.</summary>
+    /// <summary>A metric that the change cannot affect: if it shifts, there is another cause.</summary>
     NegativeControl,
 }

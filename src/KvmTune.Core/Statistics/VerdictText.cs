@@ -1,4 +1,4 @@
-// A verdict as people read it.
+// A verdict in words for people.
 namespace KvmTune.Statistics;
 
 /// <summary>Writes verdicts.</summary>

@@ -1,13 +1,13 @@
-// How long a load still shows the side before, after a switch: measured, not assumed.
+// Measures how long a load still shows the side before, after a switch.
 namespace KvmTune.Experiments.Switchback;
 
-/// <summary>What was found about the time after a switch.</summary>
-/// <param name="Guard">How much of a slot's beginning is not to be used: the shortest that leaves no carry-over.</param>
-/// <param name="IsEnough">False where half a slot is not enough, so that slots must grow.</param>
-/// <param name="IsKnown">False where slots had too few samples to tell.</param>
+/// <summary>The effect of a switch on the beginning of a slot.</summary>
+/// <param name="Guard">How much of a slot's beginning must not be used: the shortest time without carry-over after it.</param>
+/// <param name="IsEnough">False if half a slot is not enough, so that slots must be longer.</param>
+/// <param name="IsKnown">False if the slots had too few samples to tell.</param>
 internal sealed record CarryOver(TimeSpan Guard, bool IsEnough, bool IsKnown)
 {
-    // Ten tests or so are made. Too long a guard costs a few samples, too short a one makes the effect look smaller: neither does much harm.
+    // About ten tests are made. A guard that is too long costs a few samples, one that is too short makes the effect look smaller: a small harm.
     private const double Certain = 3.5;
     private const double Matters = 0.02;
     private const int FewestSlots = 5;
@@ -15,10 +15,10 @@ internal sealed record CarryOver(TimeSpan Guard, bool IsEnough, bool IsKnown)
 
     /// <summary>Compares the samples after the switches with the rest of their slots, by side.</summary>
     /// <param name="loads">The loads.</param>
-    /// <param name="primary">The rate that is looked at.</param>
+    /// <param name="primary">The rate to compare.</param>
     /// <param name="interval">How often the load reports.</param>
     /// <param name="slot">The length of a slot.</param>
-    /// <param name="fromPair">The number of the first pair that counts.</param>
+    /// <param name="fromPair">The number of the first counted pair.</param>
     public static CarryOver Measure(IReadOnlyList<SlottedLoad> loads, string primary, TimeSpan interval, TimeSpan slot, int fromPair)
     {
         var step = (interval > ShortestStep ? interval : ShortestStep).TotalSeconds;
@@ -46,7 +46,7 @@ internal sealed record CarryOver(TimeSpan Guard, bool IsEnough, bool IsKnown)
         return new(TimeSpan.FromSeconds(guard), isSettled && guard < half - 1e-9, isKnown);
     }
 
-    // Whether the rates in a part of the slots differ from those in another: a mean of logarithms over the slots that is far from 0. Null where
+    // Whether the rates in one part of the slots differ from those in another: the mean of the logarithms of their ratios is far from 0. Null if
     // too few slots have samples in both.
     private static bool? Differs(List<IReadOnlyList<(double Middle, double Rate)>> slots, double from, double to, double restFrom, double restTo)
     {

@@ -1,5 +1,5 @@
-// A workload that turned out not to report while it runs: its experiment is made with pairs of runs.
+// For a workload that does not report while it runs: its experiment is then made with pairs of runs.
 namespace KvmTune.Experiments.Switchback;
 
-/// <summary>The load cannot be switched inside.</summary>
+/// <summary>The side cannot be switched inside the load.</summary>
 internal sealed class NotStreamingException(string message) : Exception(message);

@@ -1,9 +1,9 @@
-// What it would take to know: simulated from the pairs at hand, not computed by a formula for another noise.
+// How many pairs it would take to find an effect, simulated from the measured pairs and not computed for an assumed noise.
 using KvmTune.Statistics;
 
 namespace KvmTune.Experiments.Switchback;
 
-/// <summary>How many pairs would find an effect.</summary>
+/// <summary>Computes how many pairs would find an effect.</summary>
 internal static class Outlook
 {
     private const int Times = 100;
@@ -11,8 +11,9 @@ internal static class Outlook
     private const int MostPairs = 2000;
 
     /// <summary>
-    /// How many pairs find a shift 4 times in 5 where pairs differ as these did: drawn from them with their middle taken out, either sign, with
-    /// the shift put in, and tested by signed ranks at 4 % (Wilcoxon; normal). Null where more than 2,000 would be needed, or there are too few to tell.
+    /// How many pairs like the measured ones find a shift 4 times in 5. Pairs are drawn from the measured ones without their median, with a random
+    /// sign and with the shift added, and tested by signed ranks at 4 % (Wilcoxon; normal). Null if more than 2,000 would be needed, or there are
+    /// too few measured pairs.
     /// </summary>
     /// <param name="differences">The pairs' differences of logarithms.</param>
     /// <param name="shift">The shift, as a difference of logarithms.</param>

@@ -1,21 +1,21 @@
-// Makes runs of slots: each slot is a run of its side, so that pairs are compared, recorded and shown as pairs of runs are.
+// Turns slots into runs: each slot is a run of its side, so that pairs of slots are compared, recorded and shown like pairs of runs.
 using System.Globalization;
 using KvmTune.Measurement;
 using KvmTune.Measurement.Streams;
 
 namespace KvmTune.Experiments.Switchback;
 
-/// <summary>The runs of both sides.</summary>
+/// <summary>The runs of both sides, one for each slot.</summary>
 /// <param name="Baseline">The slots without the change.</param>
 /// <param name="Candidate">The slots with it.</param>
-/// <param name="Pairs">How many pairs count.</param>
+/// <param name="Pairs">The number of counted pairs.</param>
 internal sealed record SlotRuns(IReadOnlyList<MeasuredRun> Baseline, IReadOnlyList<MeasuredRun> Candidate, int Pairs)
 {
     /// <summary>Cuts loads into runs.</summary>
     /// <param name="loads">The loads.</param>
-    /// <param name="countsFrom">The number of the first pair that counts: those before it had slots that turned out to be too short.</param>
+    /// <param name="countsFrom">The number of the first counted pair: the pairs before it had slots that were too short.</param>
     /// <param name="shape">How the workload reports.</param>
-    /// <param name="guard">What is not used of each slot's beginning.</param>
+    /// <param name="guard">How much of each slot's beginning is not used.</param>
     /// <param name="zero">The host's monotonic time when the first load began, and the time of day then.</param>
     public static SlotRuns Of(
         IReadOnlyList<SlottedLoad> loads, int countsFrom, StreamShape shape, TimeSpan guard, (double Seconds, DateTimeOffset At) zero)
@@ -30,7 +30,7 @@ internal sealed record SlotRuns(IReadOnlyList<MeasuredRun> Baseline, IReadOnlyLi
             {
                 var counts = pair.Key >= countsFrom;
                 var made = pair.Select(slot => (slot.IsCandidate, Run: RunOf(load, i + 1, slot, shape, guard, zero))).ToList();
-                // A pair without one of its slots is left out whole, never one side of it.
+                // If one slot of a pair is missing, the whole pair is left out, never one side of it.
                 var isWhole = made.Count == 2 && made.TrueForAll(slot => slot.Run.Values.ContainsKey(shape.Primary.Name));
                 counted += isWhole && counts ? 1 : 0;
                 runs.AddRange(made.Select(slot => (slot.IsCandidate, slot.Run with { Number = ++number, IsScreened = !(isWhole && counts) })));
@@ -73,7 +73,7 @@ internal sealed record SlotRuns(IReadOnlyList<MeasuredRun> Baseline, IReadOnlyLi
         };
     }
 
-    /// <summary>What was left out, as a sentence; null for nothing.</summary>
+    /// <summary>How many pairs were left out, as a sentence; null for none.</summary>
     public string? Note()
     {
         var left = Baseline.Concat(Candidate).Where(run => run.IsScreened).Select(run => run.Slot!.Pair).Distinct().Count();

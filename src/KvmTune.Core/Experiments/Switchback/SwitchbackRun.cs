@@ -1,4 +1,4 @@
-// One experiment that switches sides inside one load: pair by pair and look by look until it is clear, then decided, and the VM left as decided.
+// Runs one experiment that switches sides inside one load: pair by pair and look by look until the verdict is clear, then leaves the VM as decided.
 using System.Globalization;
 using KvmTune.Measurement;
 using KvmTune.Measurement.Streams;
@@ -8,20 +8,20 @@ using KvmTune.Tuning;
 
 namespace KvmTune.Experiments.Switchback;
 
-/// <summary>One experiment. Used once.</summary>
+/// <summary>One experiment. Use an instance once.</summary>
 internal sealed class SwitchbackRun
 {
     private const int MostFailedLoads = 2;
 
-    // So many pairs tell whether the load reports at all, and whether its reports fit into slots of that length.
+    // This many pairs tell whether the load reports at all, and whether its reports fit into slots of this length.
     private const int FirstPairs = 3;
 
-    // So many pairs of longer slots are given their time where none was given.
+    // After slots were made longer, the time is extended for this many pairs, unless the user set a time.
     private const int LongerPairs = 12;
 
     private static readonly TimeSpan SettlingTime = TimeSpan.FromSeconds(1);
 
-    // The last one may still run: then it is as it was seen at the last look.
+    // The last load may still run; then its entry is from the last look.
     private readonly List<SlottedLoad> _loads = [];
     private readonly List<string> _notes = [];
     private (double Seconds, DateTimeOffset At) _zero;
@@ -58,7 +58,7 @@ internal sealed class SwitchbackRun
 
     public IProgress<MeasurementProgress>? Progress { get; init; }
 
-    /// <summary>The design in words, before anything was measured.</summary>
+    /// <summary>The design in words, before anything is measured.</summary>
     public static string Describe(StreamShape shape, ExperimentOptions options)
     {
         var slot = SlotPlan.SlotFor(shape.Interval);
@@ -132,7 +132,7 @@ internal sealed class SwitchbackRun
         catch (Exception exception)
         {
             var wasTouched = _live is not null;
-            // The change first: with it the guest may be too slow to end a load. Each is done, whatever became of those before it.
+            // The change comes first, because with it the guest may be too slow to end a load. Each step is done even if one before it failed.
             var failure = await TryAsync(() => Task.Run(() => _live?.TakeBack(exception)));
             var left = await LeaveGuestAsync(session, loads, log, exception);
             if (exception is NotStreamingException && failure is null && left is null)
@@ -160,7 +160,7 @@ internal sealed class SwitchbackRun
             await action();
             return null;
         }
-#pragma warning disable CA1031 // Whatever went wrong: the caller tells it beside what ended the experiment, and the rest is still taken back.
+#pragma warning disable CA1031 // Any error: the caller reports it with the one that ended the experiment, and the other steps still run.
         catch (Exception exception)
 #pragma warning restore CA1031
         {
@@ -168,12 +168,12 @@ internal sealed class SwitchbackRun
         }
     }
 
-    // Ends the load and removes what was made in the guest; what is left there, in words, and null for nothing.
+    // Ends the load and removes the workload's files from the guest. Returns what is left there, in words; null for nothing.
     private static async Task<string?> LeaveGuestAsync(MeasurementSession? session, SwitchedLoads? loads, ExperimentLog log, Exception cause)
     {
         var running = loads is null ? null : await TryAsync(loads.AbandonAsync);
         var unclean = session is null ? null : await TryAsync(() => CloseAsync(session, log));
-        // A load that failed does so again when it is waited for.
+        // Awaiting a failed load throws its error again, which is already the cause.
         List<string?> left = [running == cause ? null : running?.Message, session?.LeftNote, unclean?.Message];
         left.RemoveAll(sentence => sentence is null);
         return left.Count == 0 ? null : string.Join(' ', left);
@@ -197,7 +197,7 @@ internal sealed class SwitchbackRun
         _slot = slot;
     }
 
-    // Both ways once before the load: that a switch works, and how long it takes, is known before anything is measured.
+    // Switches there and back once before the load, to know that it works and how long it takes before anything is measured.
     private async Task OpenAsync(SwitchedLoads loads, CancellationToken cancellationToken)
     {
         _live = await Subject.OpenSwitchAsync(cancellationToken);
@@ -266,7 +266,7 @@ internal sealed class SwitchbackRun
             }
 
             counted = Cut().Pairs;
-            // A pair that is missing is not worth a load of its own: the look is held early then, at its own level.
+            // One missing pair is not worth starting another load, so the look is taken one pair early, at its own level.
             if (counted >= LookPlan.FewestPairs && counted >= due.Pairs - 1)
             {
                 passed = due.Pairs;
@@ -275,7 +275,7 @@ internal sealed class SwitchbackRun
                     break;
                 }
 
-                // By the metric that decides alone: the others have the whole 5 % once, at the end, and not at every look.
+                // Only the deciding metric stops the experiment. The others are judged once at the end with the whole 5 %, and not at every look.
                 var look = await LookAsync(log, plan, counted, isLast: false, cancellationToken);
                 if (look.PrimaryMetric.Verdict != Verdict.Inconclusive || _isIdle)
                 {
@@ -298,7 +298,7 @@ internal sealed class SwitchbackRun
         return await LookAsync(log, plan, Cut().Pairs, isLast: true, cancellationToken);
     }
 
-    // Takes what a load has reported in place of what it had before. A load that fails keeps what was seen of it at the look before.
+    // Replaces the load's entry by its reports so far. A load that fails keeps its entry from the look before.
     private void Take(SlottedLoad load, string? failure)
     {
         if (failure is null)
@@ -326,8 +326,8 @@ internal sealed class SwitchbackRun
         }
     }
 
-    // After each part of the slots: what of a slot's beginning still shows the side before. Slots that are too short for that are made longer, and
-    // the pairs made so far do not count.
+    // After each series of slots, measures how long a slot still shows the side before. If slots are too short for that, they are doubled, and
+    // the pairs so far do not count.
     private LookPlan? Settle(bool wasLookedAt, SwitchedLoads loads)
     {
         var usable = _loads.SelectMany(load => load.Slots).Count(slot => slot.Pair >= _countsFrom);
@@ -339,7 +339,7 @@ internal sealed class SwitchbackRun
             return null;
         }
 
-        // Two causes that ask for different things. Without a report in most pairs nobody knows how long the load needs after a switch.
+        // The two causes have different remedies. If most pairs lack a report, nobody knows how long the load needs after a switch.
         var isSeldom = isShort && (found.IsEnough || Cut(TimeSpan.Zero).Pairs * 2 < usable / 2);
         if (_slot * 2 > SlotPlan.LongestSlot)
         {
@@ -352,11 +352,11 @@ internal sealed class SwitchbackRun
             CultureInfo.InvariantCulture,
             $"Slots of {_slot.TotalSeconds:0.#} s were too short: {(isSeldom ? "most had no whole report of the load" : "half a slot after a switch the load still showed the side before")}. They were doubled, and the pairs made so far do not count."));
         _countsFrom = _loads.SelectMany(load => load.Slots).Select(slot => slot.Pair).DefaultIfEmpty().Max() + 1;
-        // What the looks so far have spent of the 5 % is gone: the next ones share half of it.
+        // The part of the 5 % that earlier looks spent is gone, so the next looks share half of it.
         _levels = wasLookedAt ? _levels / 2 : _levels;
         _slot *= 2;
         _guard = TimeSpan.Zero;
-        // What was to take a minute may take longer where the load needs longer slots; a time that was given stays.
+        // Longer slots may need more than the default minute. A time that the user set stays.
         var needed = TimeSpan.FromSeconds(GuestClock.Now(Time) - _zero.Seconds) + (loads.LookTime * 3) + ((_slot + loads.SwitchTime) * (2 * LongerPairs));
         _loadTime = needed > _loadTime ? needed : _loadTime;
         return Plan(loads);
@@ -377,13 +377,13 @@ internal sealed class SwitchbackRun
             return LookPlan.Fixed(LookPlan.FewestPairs);
         }
 
-        // What is known only when the load has ended cannot be looked at before.
+        // A metric that is known only after the load ends rules out earlier looks.
         var isKnown = !Shape.KnownAtTheEnd.Contains(Options.Metric ?? Shape.Primary.Name, StringComparer.OrdinalIgnoreCase);
         var looks = Options.Runs is null && isKnown ? SlotPlan.Looks(pairs) : LookPlan.Fixed(pairs);
         return new() { Looks = [.. looks.Looks.Select(look => look with { Alpha = look.Alpha * _levels })] };
     }
 
-    // How long a load is started for: as long as there is to measure, and a little, since ending it costs more than letting it run.
+    // How long to run the load: the remaining time for measuring and a margin, because ending a load costs more than letting it run.
     private TimeSpan LoadLength(SwitchedLoads loads, int counted) => TimeSpan.FromSeconds(5) + (Options is { Runs: { } runs, TimeLimit: null }
         ? ((_slot + loads.SwitchTime) * (2.2 * Math.Max(1, runs - counted))) + (loads.LookTime * 2)
         : Left());
@@ -392,7 +392,7 @@ internal sealed class SwitchbackRun
         ? Math.Max(0, runs - Cut().Pairs)
         : SlotPlan.PairsIn(Left(), _slot, loads.SwitchTime, loads.IsRunning ? loads.LookTime : loads.Overhead);
 
-    // What is left for loads.
+    // The remaining time for loads.
     private TimeSpan Left()
     {
         var whole = Options.TimeLimit is { } limit ? limit - Time.GetElapsedTime(_started) - SettlingTime : TimeSpan.MaxValue;
@@ -426,7 +426,7 @@ internal sealed class SwitchbackRun
             return;
         }
 
-        // It has the guest's own words in it.
+        // The text contains the guest's own words, so it is cleaned for the terminal.
         var failure = TerminalText.Of(said);
 
         _notes.Add($"A load failed and does not count: {failure}");

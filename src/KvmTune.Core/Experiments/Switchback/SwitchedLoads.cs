@@ -1,5 +1,5 @@
-// The load of an experiment that switches inside it: starts one, changes the side slot by slot, looks at what it has reported without a pause,
-// and puts that on the host's clock.
+// The loads of an experiment that switches inside them: starts a load, changes the side slot by slot, reads its reports while it runs, and
+// converts their times to the host's clock.
 using System.Globalization;
 using KvmTune.Guest;
 using KvmTune.Measurement.Streams;
@@ -10,14 +10,14 @@ namespace KvmTune.Experiments.Switchback;
 /// <summary>Runs loads on one VM, one at a time.</summary>
 /// <param name="stream">The load.</param>
 /// <param name="shape">How it reports.</param>
-/// <param name="channel">The way into the guest; null where nothing runs in it.</param>
+/// <param name="channel">The channel into the guest; null if nothing runs in it.</param>
 /// <param name="time">The clock.</param>
 internal sealed class SwitchedLoads(IStreamingInstance stream, StreamShape shape, IGuestChannel? channel, TimeProvider time)
 {
-    /// <summary>The longest that a load goes on: its reports are bounded, and so is what a process that is killed leaves running in a guest.</summary>
+    /// <summary>The longest load. It limits the size of the reports, and how long a load goes on in a guest if this process is killed.</summary>
     public static readonly TimeSpan LongestLoad = TimeSpan.FromMinutes(3);
 
-    // What a load is given to start: an emulated guest takes a second to start fio. It is learnt from the first load.
+    // How long a load may take to start: an emulated guest needs a second to start fio. The first load shows the real time.
     private static readonly TimeSpan FirstLead = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan Ramp = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LongestLead = TimeSpan.FromSeconds(15);
@@ -31,10 +31,10 @@ internal sealed class SwitchedLoads(IStreamingInstance stream, StreamShape shape
     /// <summary>Whether a load runs.</summary>
     public bool IsRunning => _running is not null;
 
-    /// <summary>What starting a load and looking at it costs beside its slots.</summary>
+    /// <summary>How long it takes to start a load and look at it, besides its slots.</summary>
     public TimeSpan Overhead => _lead + (LookTime * 3);
 
-    /// <summary>How long a look at what the load has reported takes; a guess before the first.</summary>
+    /// <summary>How long a look at the load's reports takes; a guess before the first look.</summary>
     public TimeSpan LookTime { get; private set; } = shape.Clock == StreamClock.Host ? shape.Interval : TimeSpan.FromSeconds(0.7);
 
     /// <summary>How long a switch is likely to take.</summary>
@@ -50,8 +50,8 @@ internal sealed class SwitchedLoads(IStreamingInstance stream, StreamShape shape
         return took;
     }
 
-    /// <summary>Starts a load and waits until it is under way.</summary>
-    /// <param name="length">For how long there are slots in it; at most the longest load.</param>
+    /// <summary>Starts a load and waits until its start-up time is over.</summary>
+    /// <param name="length">How long the load is needed for slots; at most <see cref="LongestLoad"/> is used.</param>
     /// <param name="cancellationToken">Ends it.</param>
     public async Task StartAsync(TimeSpan length, CancellationToken cancellationToken)
     {
@@ -63,19 +63,19 @@ internal sealed class SwitchedLoads(IStreamingInstance stream, StreamShape shape
         await WaitAsync(_running, started + _lead.TotalSeconds, cancellationToken);
     }
 
-    /// <summary>How many pairs of slots still fit into the load that runs.</summary>
+    /// <summary>How many pairs of slots still fit into the running load.</summary>
     public int PairsLeft(TimeSpan slot) =>
         (int)Math.Max(0, (_running!.Ends - GuestClock.Now(time)) / ((slot + SwitchTime) * 2).TotalSeconds);
 
-    /// <summary>Changes the side inside the load that runs, for some pairs of slots.</summary>
+    /// <summary>Changes the side inside the running load, for some pairs of slots.</summary>
     /// <param name="live">The switch.</param>
-    /// <param name="current">The side that is in force.</param>
+    /// <param name="current">The side in force.</param>
     /// <param name="pairs">Whether the candidate comes first, pair by pair.</param>
     /// <param name="firstPair">The number of the first pair.</param>
     /// <param name="slot">The length of a slot.</param>
-    /// <param name="report">Gets the number of each pair when it begins.</param>
+    /// <param name="report">Called with the index of each pair, from 0, when it begins.</param>
     /// <param name="cancellationToken">Ends it.</param>
-    /// <returns>The side that is in force. Where the load has ended by itself, it is not switched any more.</returns>
+    /// <returns>The side in force at the end. If the load ends by itself, no further pair begins.</returns>
     public async Task<bool> RunPairsAsync(
         ILiveSwitch live, bool current, IReadOnlyList<bool> pairs, int firstPair, TimeSpan slot, Action<int> report, CancellationToken cancellationToken)
     {
@@ -102,8 +102,8 @@ internal sealed class SwitchedLoads(IStreamingInstance stream, StreamShape shape
         return current;
     }
 
-    /// <summary>Looks at what the load has reported so far. It goes on, unless it has ended by itself.</summary>
-    /// <returns>The load; or why it cannot be used, and then it is ended.</returns>
+    /// <summary>Reads the load's reports so far. The load goes on, unless it has ended by itself.</summary>
+    /// <returns>The load; or the reason why it cannot be used, and then it is ended.</returns>
     public async Task<(SlottedLoad Load, string? Failure)> LookAsync(CancellationToken cancellationToken)
     {
         var began = time.GetTimestamp();
@@ -119,7 +119,7 @@ internal sealed class SwitchedLoads(IStreamingInstance stream, StreamShape shape
         return (load, failure);
     }
 
-    /// <summary>Ends the load, and reads all that it has reported.</summary>
+    /// <summary>Ends the load, and reads all its reports.</summary>
     public async Task<(SlottedLoad Load, string? Failure)> EndAsync(CancellationToken cancellationToken)
     {
         var running = _running!;
@@ -134,7 +134,7 @@ internal sealed class SwitchedLoads(IStreamingInstance stream, StreamShape shape
         return await PlaceAsync(running, told, cancellationToken);
     }
 
-    /// <summary>Ends the load that runs, if there is one, whatever it has reported.</summary>
+    /// <summary>Ends the running load, if there is one, without reading its reports.</summary>
     public async Task AbandonAsync()
     {
         if (_running is not { } running)
@@ -150,7 +150,7 @@ internal sealed class SwitchedLoads(IStreamingInstance stream, StreamShape shape
         }
         catch (OperationCanceledException)
         {
-            // That is how it ends.
+            // The cancellation above ends the load this way.
         }
         finally
         {
@@ -158,13 +158,13 @@ internal sealed class SwitchedLoads(IStreamingInstance stream, StreamShape shape
         }
     }
 
-    /// <summary>Runs a load for a short time without switching, and tells how often it reported.</summary>
-    /// <returns>The mean time between two reports; null where there were hardly any.</returns>
+    /// <summary>Runs a load for a short time without switching, and measures how often it reports.</summary>
+    /// <returns>The longest time between two reports; null if there were hardly any.</returns>
     public async Task<(TimeSpan? Interval, string? Failure)> TryAsync(CancellationToken cancellationToken)
     {
         const int fewest = 3;
         var told = await stream.StreamAsync(TimeSpan.FromSeconds(6), cancellationToken);
-        // Lines that came at the same moment were held back by the program, and are about no time of their own.
+        // Lines that arrive at the same moment give no sample: the program held them back, so they have no time of their own.
         var samples = told.Samples;
         return told.Failure is not null ? (null, told.Failure)
             : samples.Count < fewest ? (null, string.Create(CultureInfo.InvariantCulture, $"in 6 s it wrote {samples.Count + (samples.Count > 0 ? 1 : 0)} lines with a value"))
@@ -199,7 +199,7 @@ internal sealed class SwitchedLoads(IStreamingInstance stream, StreamShape shape
     private async Task<IReadOnlyList<ClockProbe>> AskAsync(CancellationToken cancellationToken) =>
         shape.Clock == StreamClock.Host || channel is null ? [] : await GuestClock.AskAsync(channel, time, cancellationToken);
 
-    // Until a moment, or until the load has ended by itself.
+    // Waits until a moment, or until the load has ended by itself.
     private async Task WaitAsync(Running running, double until, CancellationToken cancellationToken)
     {
         var left = TimeSpan.FromSeconds(until - GuestClock.Now(time));
@@ -220,7 +220,6 @@ internal sealed class SwitchedLoads(IStreamingInstance stream, StreamShape shape
         }
     }
 
-    // A load under way.
     private sealed record Running(
         IReadOnlyList<ClockProbe> Before, CancellationTokenSource Ending, Task<StreamReport> Load, double Started, double Ends)
     {

@@ -1,4 +1,4 @@
-// What the kernel took from a VM's threads since a CPU quota was used up: the control groups of each thread, of the whole VM, and above it.
+// How long the kernel stopped a VM's threads for CPU quotas: in the control group of each thread, of the whole VM, and of the groups above.
 using System.Globalization;
 using KvmTune.Hosts;
 using static KvmTune.NumberText;
@@ -6,19 +6,19 @@ using static KvmTune.NumberText;
 namespace KvmTune.Measurement.Sampling;
 
 /// <summary>
-/// Reads <c>cpu.stat</c> (kernel documents cgroup-v2 and sched-bwc): <c>nr_throttled</c> are the periods, of <c>nr_periods</c>, in which a
-/// group stood still, <c>throttled_usec</c> (version 2) and <c>throttled_time</c> (version 1, in ns) for how long. A group of several
-/// threads counts that for each host CPU, so the VM's own is a sum.
+/// Reads <c>cpu.stat</c> (kernel documents cgroup-v2 and sched-bwc). <c>nr_throttled</c> is the number of periods, of <c>nr_periods</c>, in
+/// which a group was stopped; <c>throttled_usec</c> (version 2) and <c>throttled_time</c> (version 1, in ns) are how long. A group of several
+/// threads adds up the time of each host CPU, so the number for the whole VM is a sum.
 /// </summary>
 internal sealed class CpuQuotaSampler : IRunSampler
 {
-    /// <summary>The names of the counters of the VM's own group.</summary>
+    /// <summary>The prefix of the counters of the VM's own group.</summary>
     public const string OfVM = "VM.";
 
-    /// <summary>The names of the counters of the groups that the VM's own one is in, the nearest first: a level follows.</summary>
+    /// <summary>The prefix of the counters of the groups above the VM's own one; the level follows, 1 for the nearest.</summary>
     public const string AboveVM = "AboveVM.";
 
-    /// <summary>How many levels above the VM's group are looked at: machine.slice, and those of a container that the VM runs in.</summary>
+    /// <summary>How many levels above the VM's group are read: machine.slice, and the groups of a container that the VM runs in.</summary>
     public const int MostLevels = 8;
 
     private readonly List<(string File, string Prefix)> _groups = [];
@@ -27,7 +27,7 @@ internal sealed class CpuQuotaSampler : IRunSampler
     {
     }
 
-    /// <summary>The sampler of a QEMU process; null where none of its groups can be seen.</summary>
+    /// <summary>The sampler of a QEMU process; null if none of its groups is readable.</summary>
     public static CpuQuotaSampler? Create(QemuProcess process)
     {
         var threads = process.VcpuThreads().Select(thread => (Prefix: $"Vcpu.{Text(thread.Key)}.", thread.Value))
@@ -36,7 +36,7 @@ internal sealed class CpuQuotaSampler : IRunSampler
     }
 
     /// <summary>The sampler of given threads.</summary>
-    /// <param name="threads">How the counters of each thread are named, and the kernel's file with the groups that it is in.</param>
+    /// <param name="threads">The prefix of each thread's counters, and the kernel's file that lists the thread's groups.</param>
     /// <param name="root">Where control groups are mounted.</param>
     internal static CpuQuotaSampler? Create(IEnumerable<(string Prefix, string GroupsFile)> threads, string root)
     {
@@ -49,7 +49,7 @@ internal sealed class CpuQuotaSampler : IRunSampler
                 continue;
             }
 
-            // A daemon without the right to make groups, such as a user's own, leaves the threads in the group that it is in itself.
+            // A daemon without the right to make groups, for example a user's own, leaves the threads in its own group.
             var isOwn = IsLibvirts(Path.GetFileName(group.Path));
             if (isOwn)
             {
@@ -93,7 +93,7 @@ internal sealed class CpuQuotaSampler : IRunSampler
 
     private void Add(string mount, string path, string prefix) => _groups.Add(($"{mount}{path}/cpu.stat", prefix));
 
-    // libvirt gives each vCPU and each I/O thread a group of its own, "vcpu0" and "iothread1", and the other threads one together, "emulator".
+    // libvirt makes one group for each vCPU ("vcpu0") and each I/O thread ("iothread1"), and one for all other threads ("emulator").
     private static bool IsLibvirts(string group) =>
         group == "emulator" || group.StartsWith("vcpu", StringComparison.Ordinal) || group.StartsWith("iothread", StringComparison.Ordinal);
 }

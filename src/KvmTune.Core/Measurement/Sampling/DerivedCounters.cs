@@ -1,12 +1,12 @@
-// Figures that follow from several counters of one run, so that a reader need not compute them.
+// Figures computed from several counters of one run, so that a reader need not compute them.
 namespace KvmTune.Measurement.Sampling;
 
-/// <summary>Computes shares from the differences of a run, where all that they need is there.</summary>
+/// <summary>Computes shares from the differences of a run, if all their inputs are known.</summary>
 internal static class DerivedCounters
 {
     public static void Add(IDictionary<string, double> counters)
     {
-        // Processor time that others than this guest took, as a number of processors: what a run is screened by.
+        // Processor time that others than this guest used, as a number of processors. Runs are screened by it.
         if (counters.TryGetValue("HostCpuBusyNanoseconds", out var busy)
             && counters.TryGetValue("GuestCpuNanoseconds", out var guest)
             && counters.TryGetValue("FrameNanoseconds", out var frame)

@@ -1,12 +1,12 @@
-// A little fixed work on all processors of the local host at once: it feels slow spells that no counter shows.
+// A little fixed work on all processors of the local host at once. It detects slow phases that no counter shows.
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
 
 namespace KvmTune.Measurement.Sampling;
 
 /// <summary>
-/// Tells how long work took that takes 35 ms on this host when it is quiet: on every processor at once, the slowest counting. A run
-/// is given the slower of the canaries before and after it; consecutive runs share the one between them.
+/// Times work that takes 35 ms on a quiet host. The work runs on every processor at once, and the slowest one counts. A run gets the
+/// slower of the canaries before and after it; consecutive runs share the one between them.
 /// </summary>
 internal sealed class HostCanary(TimeProvider time) : IRunSampler
 {
@@ -36,7 +36,7 @@ internal sealed class HostCanary(TimeProvider time) : IRunSampler
         return Tell(Math.Max(now, before ?? 0));
     }
 
-    /// <summary>The nanoseconds until every processor has done so many steps.</summary>
+    /// <summary>Does the steps on every processor, and returns the nanoseconds until the last one has finished.</summary>
     internal static double Fly(long steps)
     {
         var threads = new Thread[Environment.ProcessorCount];
@@ -66,7 +66,7 @@ internal sealed class HostCanary(TimeProvider time) : IRunSampler
         new Dictionary<string, double>(StringComparer.Ordinal),
         new Dictionary<string, double>(StringComparer.Ordinal) { [Counter] = nanoseconds });
 
-    // The quickest of several: what disturbs this host now must not become the measure of it.
+    // Takes the quickest of several tries, so that load on the host at this moment does not become the reference.
     private static long Calibrate()
     {
         const long probe = 2_000_000;
@@ -81,7 +81,7 @@ internal sealed class HostCanary(TimeProvider time) : IRunSampler
         return (long)(probe * Length.TotalNanoseconds / quickest);
     }
 
-    // Each step waits for the one before (xorshift: Marsaglia, J. Stat. Softw. 8 (2003) 14), so that nothing of it can be skipped.
+    // Each step depends on the one before (xorshift: Marsaglia, J. Stat. Softw. 8 (2003) 14), so the compiler and the CPU can skip none.
     [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
     private static void Work(long steps)
     {

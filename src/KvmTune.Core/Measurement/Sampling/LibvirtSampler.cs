@@ -5,10 +5,10 @@ using KvmTune.Libvirt;
 
 namespace KvmTune.Measurement.Sampling;
 
-/// <summary>One bulk call for the VM's processors, disks and NICs (some 5 ms).</summary>
+/// <summary>One bulk call for the VM's processors, disks and NICs (about 5 ms).</summary>
 internal sealed class LibvirtSampler(DomainAccess domain) : IRunSampler
 {
-    /// <summary>When the guest's balloon driver reported last, in seconds: if this does not move, its figures do not either.</summary>
+    /// <summary>When the guest's balloon driver last reported, in seconds. While this does not change, its other values are old.</summary>
     public const string BalloonUpdates = "Balloon.LastUpdateSeconds";
 
     private const DomainStatsGroups Groups =
@@ -100,7 +100,7 @@ internal sealed class LibvirtSampler(DomainAccess domain) : IRunSampler
             wait += statistics.GetDouble(vcpu + "wait") ?? 0;
         }
 
-        // Without the kernel's schedstats the wait is always 0: then it is not known, and not none.
+        // Without the kernel's schedstats the wait is always 0, which means unknown and not none.
         if (wait > 0)
         {
             counters["VcpuWaitNanoseconds"] = wait;

@@ -1,12 +1,12 @@
-// The QEMU process's memory on the local host: what the host swapped of it, what lies on huge pages, and on which nodes it is.
+// The QEMU process's memory on the local host: how much the host swapped out, how much is on huge pages, and on which nodes it is.
 using System.Globalization;
 using KvmTune.Hosts;
 
 namespace KvmTune.Measurement.Sampling;
 
 /// <summary>
-/// Reads <c>/proc/PID/stat</c> (major faults) and <c>status</c> (swap, huge pages); where it is asked to, <c>numa_maps</c> too, for which the
-/// kernel walks all of the process's pages (sources: proc(5), numa(7)).
+/// Reads <c>/proc/PID/stat</c> (major faults) and <c>status</c> (swap, huge pages); on request <c>numa_maps</c> too, for which the
+/// kernel walks all pages of the process (sources: proc(5), numa(7)).
 /// </summary>
 internal sealed class QemuMemorySampler(QemuProcess process, bool readsNodes) : IRunSampler
 {
@@ -29,7 +29,7 @@ internal sealed class QemuMemorySampler(QemuProcess process, bool readsNodes) : 
         return new CounterReading(counters, gauges);
     }
 
-    // The 12th field; the second is the name in brackets, which may hold blanks.
+    // The 12th field. The second field is the name in brackets, which may contain blanks.
     internal static void AddFaults(Dictionary<string, double> counters, string? line)
     {
         var rest = line?[(line.LastIndexOf(')') + 2)..].Split(' ');

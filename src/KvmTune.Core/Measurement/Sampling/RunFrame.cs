@@ -1,8 +1,8 @@
-// Frames one run: all samplers before it and after it, and the differences.
+// Reads all samplers before and after a run, and computes the differences.
 namespace KvmTune.Measurement.Sampling;
 
 /// <summary>The counters around one run.</summary>
-/// <remarks>A sampler that fails at either end yields nothing for this run: a measurement does not fail for want of a counter.</remarks>
+/// <remarks>If a sampler fails before or after the run, its counters are missing; the measurement goes on.</remarks>
 internal sealed class RunFrame
 {
     private readonly List<(IRunSampler Sampler, CounterReading Before)> _readings = [];
@@ -22,7 +22,7 @@ internal sealed class RunFrame
 
     public static RunFrame Open(IReadOnlyList<IRunSampler> samplers, TimeProvider time) => new(samplers, time);
 
-    /// <summary>Reads again; the last sampler first, so that each one's span is as near to the run's as can be.</summary>
+    /// <summary>Reads again, the last sampler first, so that the span of each one is as close to the run's as possible.</summary>
     public IReadOnlyDictionary<string, double> Close()
     {
         var result = new SortedDictionary<string, double>(StringComparer.Ordinal)
@@ -44,7 +44,7 @@ internal sealed class RunFrame
         {
             return sampler.Read();
         }
-#pragma warning disable CA1031 // Whatever a counter's source throws: the run is worth more than the counter.
+#pragma warning disable CA1031 // Any error of a counter's source: the run is worth more than the counter.
         catch (Exception)
 #pragma warning restore CA1031
         {

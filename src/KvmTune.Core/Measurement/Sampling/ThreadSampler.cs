@@ -17,7 +17,7 @@ internal sealed class ThreadSampler : IRunSampler
 
     private ThreadSampler(string tasks) => _tasks = tasks;
 
-    /// <summary>The sampler of a QEMU process; null where its threads cannot be seen.</summary>
+    /// <summary>The sampler of a QEMU process; null if its threads are not readable.</summary>
     public static ThreadSampler? Create(QemuProcess process)
     {
         var sampler = new ThreadSampler(string.Create(CultureInfo.InvariantCulture, $"/proc/{process.ProcessId}/task"));
@@ -28,7 +28,7 @@ internal sealed class ThreadSampler : IRunSampler
             sampler._vcpuIds.Add(task);
         }
 
-        // The main loop is the thread that the process began with: it does the work of all devices that have no I/O thread.
+        // The main loop is the first thread of the process. It does the work of all devices without an I/O thread.
         sampler._services.Add((string.Create(CultureInfo.InvariantCulture, $"{sampler._tasks}/{process.ProcessId}"), "MainLoop."));
         sampler._services.AddRange(process.IOThreads().Select(thread => (
             string.Create(CultureInfo.InvariantCulture, $"{sampler._tasks}/{thread.Value}"), string.Create(CultureInfo.InvariantCulture, $"IOThread.{thread.Key}."))));
@@ -72,7 +72,7 @@ internal sealed class ThreadSampler : IRunSampler
             }
         }
 
-        // The others: main loop, I/O threads, workers. Workers come and go, so theirs is the sum of those that are there.
+        // The other threads: main loop, I/O threads, workers. Workers come and go, so their counters are the sum over the present ones.
         foreach (var task in Tasks())
         {
             if (!_vcpuIds.Contains(task) && ReadSchedstat(task) is { } times)
@@ -111,7 +111,7 @@ internal sealed class ThreadSampler : IRunSampler
         return double.TryParse(line?.Split(':')[^1], NumberStyles.AllowLeadingWhite, CultureInfo.InvariantCulture, out var count) ? count : null;
     }
 
-    // The 39th field; the second is the name in brackets, which may hold blanks.
+    // The 39th field. The second field is the name in brackets, which may contain blanks.
     private static double? ReadProcessor(string task)
     {
         var line = LocalHost.ReadLine(task + "/stat");

@@ -1,21 +1,21 @@
-// The guest's own load as a stream: the host's counters, read five times a second for as long as it is asked.
+// The guest's own load as a stream: the host's counters, read five times a second until the stream ends.
 using KvmTune.Measurement.Sampling;
 
 namespace KvmTune.Measurement.Streams;
 
-/// <summary>Reads counters at even times. Used once.</summary>
-/// <param name="samplers">What reads.</param>
-/// <param name="area">What is looked at.</param>
-/// <param name="interval">How often.</param>
+/// <summary>Reads counters at even intervals. Use an instance once.</summary>
+/// <param name="samplers">The samplers to read.</param>
+/// <param name="area">The area to report.</param>
+/// <param name="interval">The time between two readings.</param>
 /// <param name="time">The clock.</param>
 internal sealed class CounterStream(IReadOnlyList<IRunSampler> samplers, ObservedArea area, TimeSpan interval, TimeProvider time)
 {
     private readonly List<StreamSample> _samples = [];
     private volatile bool _isEnding;
 
-    /// <summary>Reads for so long, or until it is ended.</summary>
-    /// <param name="length">How long.</param>
-    /// <param name="cancellationToken">Gives it up.</param>
+    /// <summary>Reads for the given time, or until <see cref="End"/>.</summary>
+    /// <param name="length">How long to read.</param>
+    /// <param name="cancellationToken">Stops the reading.</param>
     public async Task<StreamReport> RunAsync(TimeSpan length, CancellationToken cancellationToken)
     {
         var started = GuestClock.Now(time);
@@ -43,7 +43,7 @@ internal sealed class CounterStream(IReadOnlyList<IRunSampler> samplers, Observe
         return SoFar() with { HasEnded = true };
     }
 
-    /// <summary>What was read so far.</summary>
+    /// <summary>The samples so far.</summary>
     public StreamReport SoFar()
     {
         lock (_samples)
@@ -52,10 +52,10 @@ internal sealed class CounterStream(IReadOnlyList<IRunSampler> samplers, Observe
         }
     }
 
-    /// <summary>Ends it with its next reading.</summary>
+    /// <summary>Ends the stream with its next reading.</summary>
     public void End() => _isEnding = true;
 
-    /// <summary>What two readings say; null where the counters of the area are not kept.</summary>
+    /// <summary>The sample between two readings; null if the host does not keep the counters of the area.</summary>
     internal static StreamSample? SampleOf(Reading before, Reading now, ObservedArea area)
     {
         var grown = new Dictionary<string, double>(StringComparer.Ordinal);
@@ -89,7 +89,7 @@ internal sealed class CounterStream(IReadOnlyList<IRunSampler> samplers, Observe
                 break;
             default:
                 Add("CpuCores", grown.TryGetValue("GuestCpuNanoseconds", out var cpu) ? cpu / 1e9 / seconds : null);
-                // The kernel's own run-queue delay moves with every wait; libvirt's is the same number, where it tells it.
+                // The kernel's own run-queue delay is updated at every wait. libvirt's number is the same, if it reports one.
                 Add(StreamMetrics.DelayRate, (grown.TryGetValue("VcpuRunQueueDelayNanoseconds", out var delay)
                     ? delay
                     : grown.TryGetValue("VcpuDelayNanoseconds", out var told) ? told : (double?)null) / seconds);
@@ -114,7 +114,7 @@ internal sealed class CounterStream(IReadOnlyList<IRunSampler> samplers, Observe
 
             if (first)
             {
-                // libvirt comes first and takes the longest: over a network half of its round trip is when it counted.
+                // libvirt is read first and takes the longest. Over a network it reads its counters about half a round trip after the call.
                 at = (before + GuestClock.Now(time)) / 2;
                 first = false;
             }

@@ -1,13 +1,14 @@
-// The processor workload as a script of sysbench's: the same prime numbers as its own test, reported more often than its shortest interval.
+// The processor workload as a sysbench script: the same prime numbers as sysbench's own test, with more frequent reports.
 using System.Globalization;
 
 namespace KvmTune.Measurement.Streams;
 
-/// <summary>A sysbench script that tells of its events ten times a second, by thread and by the guest's own clock.</summary>
+/// <summary>A sysbench script that reports its events ten times a second, by thread and by the guest's own clock.</summary>
 /// <remarks>
-/// sysbench reports each second at most. The script counts the events of its thread and how long each took, in bins an eighth of a doubling
-/// wide, and writes a line when a tenth of a second is over and an event has just ended: so no event counts for two lines. Its loops count in
-/// whole numbers, which LuaJIT divides as sysbench's own test does: by fractions it takes twice as long, and ten times under emulation.
+/// sysbench itself reports once a second at most. The script counts the events of its thread and how long each took, in bins an eighth of a
+/// doubling wide. It writes a line when a tenth of a second is over and an event has just ended, so that no event counts for two lines. Its
+/// loops count in whole numbers, because LuaJIT then divides as sysbench's own test does; fractions take twice as long, and ten times as long
+/// under emulation.
 /// </remarks>
 internal static class CpuScript
 {
@@ -17,7 +18,7 @@ internal static class CpuScript
     /// <summary>The name of the file that it writes to.</summary>
     public const string LogName = "rate_cpu.log";
 
-    // CLOCK_BOOTTIME (7) is what /proc/uptime shows.
+    // CLOCK_BOOTTIME (7) is the clock of /proc/uptime.
     public const string Lua = """
         local ffi = require("ffi")
         ffi.cdef[[
@@ -60,7 +61,7 @@ internal static class CpuScript
         """;
 
     /// <summary>Reads the lines.</summary>
-    /// <param name="text">What the script wrote.</param>
+    /// <param name="text">The script's output.</param>
     /// <param name="rate">The name of the rate.</param>
     public static IReadOnlyList<StreamSample> Parse(string text, string rate)
     {

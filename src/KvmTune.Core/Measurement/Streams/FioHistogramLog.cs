@@ -1,13 +1,13 @@
-// Reads fio's log of latency histograms: from it come means and percentiles of any stretch of time.
+// Reads fio's log of latency histograms. It gives means and percentiles over any time span.
 using System.Globalization;
 
 namespace KvmTune.Measurement.Streams;
 
 /// <summary>fio's <c>--write_hist_log</c>.</summary>
 /// <remarks>
-/// A line is "time in ms, direction, block size, count, count, …": how many requests took how long since the line before it of the same
-/// direction. The bins are those of fio's <c>stat.h</c>: 29 groups of 64, each group twice as wide as the one before; a coarseness of n puts
-/// 2ⁿ of them together.
+/// A line is "time in ms, direction, block size, count, count, …": for each latency bin, the number of requests since the last line of the same
+/// direction. The bins are those of fio's <c>stat.h</c>: 29 groups of 64, each group twice as wide as the one before; a coarseness of n
+/// merges 2ⁿ of them.
 /// </remarks>
 internal static class FioHistogramLog
 {
@@ -15,13 +15,13 @@ internal static class FioHistogramLog
     private const int FirstBins = 128;
     private static readonly Dictionary<string, double> NoRates = [];
 
-    // Beyond this a line is about no short time any more: the disk stood still, which counts, but not for ten minutes.
+    // A longer gap gives no sample. A stalled disk counts, but not a stall of ten minutes.
     private const double LongestSeconds = 600;
 
     /// <summary>Reads a log.</summary>
     /// <param name="text">The log.</param>
-    /// <param name="start">When fio began, on the clock that the samples are to be on.</param>
-    /// <returns>Samples of latencies alone; what is no line of the log is left out.</returns>
+    /// <param name="start">When fio began, on the clock of the returned samples.</param>
+    /// <returns>Samples with latencies only; lines in another format are skipped.</returns>
     public static IReadOnlyList<StreamSample> Parse(string text, double start)
     {
         ArgumentNullException.ThrowIfNull(text);
@@ -40,7 +40,7 @@ internal static class FioHistogramLog
             }
 
             var end = milliseconds / 1000.0;
-            // When the first one of a direction began is not known.
+            // The first line of a direction has no known begin.
             if (ends.TryGetValue(direction, out var before) && end > before && end - before < LongestSeconds)
             {
                 samples.Add(new(start + before, start + end, NoRates) { Source = direction, Latencies = latencies });
@@ -52,7 +52,7 @@ internal static class FioHistogramLog
         return samples;
     }
 
-    /// <summary>The time at which a bin begins, in ns (fio's <c>plat_idx_to_val</c> with its edge at 0).</summary>
+    /// <summary>The lower edge of a bin, in ns (fio's <c>plat_idx_to_val</c> with its edge at 0).</summary>
     internal static double Start(int index)
     {
         if (index < FirstBins)

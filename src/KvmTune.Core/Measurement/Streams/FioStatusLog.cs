@@ -1,23 +1,23 @@
-// Reads what fio says of itself while it runs, five times a second, and places its histograms beside that.
+// Reads the status lines that fio writes five times a second while it runs, and adds the samples of its histograms.
 using System.Globalization;
 
 namespace KvmTune.Measurement.Streams;
 
-/// <summary>fio's <c>--status-interval</c> in its terse form, with reads and writes as one.</summary>
+/// <summary>fio's <c>--status-interval</c> in its terse form, with reads and writes merged.</summary>
 /// <remarks>
-/// fio keeps its logs until it ends, so they cannot be looked at before; its status can. Of a line (fio, HOWTO, "Terse output", version 3) counts
-/// how much was done since the start (field 6, KiB) and how long that took (field 9, ms). Both are of the same moment.
+/// fio writes its logs only when it ends, but its status while it runs. Two fields of a line (fio, HOWTO, "Terse output", version 3) are used:
+/// the amount since the start (field 6, KiB) and the time since the start (field 9, ms). Both are of the same moment.
 /// </remarks>
 internal static class FioStatusLog
 {
     private const double MiB = 1024;
 
     /// <summary>Reads the lines.</summary>
-    /// <param name="lines">What fio wrote.</param>
+    /// <param name="lines">fio's output.</param>
     /// <param name="blockBytes">The size of a request, for a rate in requests; null for one in MiB/s.</param>
     /// <param name="rate">The name of the rate.</param>
-    /// <param name="histograms">Its log of histograms, which it writes at its end; null where there is none yet.</param>
-    /// <returns>The samples, on the clock of the lines; what is no line of fio's is left out.</returns>
+    /// <param name="histograms">fio's log of histograms, which it writes when it ends; null before that.</param>
+    /// <returns>The samples, on the clock of the lines; lines in another format are skipped.</returns>
     public static IReadOnlyList<StreamSample> Parse(IReadOnlyList<StampedLine> lines, int? blockBytes, string rate, string? histograms)
     {
         ArgumentNullException.ThrowIfNull(lines);
@@ -39,7 +39,7 @@ internal static class FioStatusLog
 
         var start = LineSamples.StartOf(found.Select(line => (line.Uptime, line.To)));
         var unit = blockBytes is { } bytes ? 1024.0 / bytes : 1 / MiB;
-        // All of it before the first line is what was done while it started: how much of that time is not known.
+        // The work before the first line is left out: fio did it while it started, in an unknown part of that time.
         return
         [
             .. found.Zip(found.Skip(1), (before, now) => new StreamSample(

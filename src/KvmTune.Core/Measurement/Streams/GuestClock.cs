@@ -1,33 +1,33 @@
-// Places a guest's times on the host's clock, by asking the guest for its time around a load.
+// Converts a guest's times to the host's clock. It asks the guest for its time before and after a load.
 using System.Globalization;
 using KvmTune.Guest;
 
 namespace KvmTune.Measurement.Streams;
 
-/// <summary>One question for the guest's time. All in seconds, the host's on its monotonic clock.</summary>
+/// <summary>One query of the guest's time. All times are in seconds; the host's are on its monotonic clock.</summary>
 /// <param name="Before">The host's time before it was asked.</param>
 /// <param name="After">The host's time after the answer.</param>
 /// <param name="Uptime">The guest's time since its start.</param>
 internal sealed record ClockProbe(double Before, double After, double Uptime);
 
-/// <summary>How a guest's clock lies to the host's.</summary>
+/// <summary>The offset between the guest's clock and the host's.</summary>
 /// <remarks>
-/// The guest's answer was given some time between question and arrival, so half of the round trip is the error (Cristian, "Probabilistic clock
-/// synchronization", Distributed Computing 3 (1989) 146–158). Of several questions the one with the shortest round trip counts, one before the
-/// load and one after it; in between the clock is taken to drift evenly.
+/// The guest reads its time at some moment of the round trip, so the error is half of the round trip (Cristian, "Probabilistic clock
+/// synchronization", Distributed Computing 3 (1989) 146–158). Of several queries the one with the shortest round trip counts, one before the
+/// load and one after it; between them the clock is assumed to drift evenly.
 /// </remarks>
 internal sealed record GuestClock(double GuestFirst, double OffsetFirst, double GuestLast, double OffsetLast, double ErrorSeconds)
 {
-    // /proc/uptime has hundredths of a second, which are cut off and not rounded.
+    // /proc/uptime has hundredths of a second, truncated and not rounded.
     private const double UptimeStep = 0.01;
 
-    // 500 parts in a million is the most that the kernel slews a clock by (adjtimex(2)); what is beyond it was set.
+    // The kernel slews a clock by at most 500 parts in a million (adjtimex(2)). A larger difference means that the clock was set.
     private const double LargestDrift = 500e-6;
 
     private const string Script = "read -r up rest < /proc/uptime; echo \"$up\"";
 
     /// <summary>Asks the guest a few times.</summary>
-    /// <exception cref="GuestChannelException">The guest could not be asked, or its answer is no time.</exception>
+    /// <exception cref="GuestChannelException">The guest did not answer, or its answer is not a time.</exception>
     public static async Task<IReadOnlyList<ClockProbe>> AskAsync(IGuestChannel channel, TimeProvider time, CancellationToken cancellationToken)
     {
         const int times = 3;
@@ -47,18 +47,18 @@ internal sealed record GuestClock(double GuestFirst, double OffsetFirst, double 
     /// <summary>The host's monotonic clock in seconds.</summary>
     public static double Now(TimeProvider time) => time.GetElapsedTime(0).TotalSeconds;
 
-    /// <summary>Reads an answer; null for one that is no time.</summary>
+    /// <summary>Reads an answer; null if it is not a time.</summary>
     public static ClockProbe? Parse(string output, double before, double after) =>
         ReadUptime(output.AsSpan().Trim()) is { } uptime ? new(before, after, uptime) : null;
 
-    /// <summary>Reads a time since the guest's start, as the middle of what it may have been; null for what is none.</summary>
+    /// <summary>Reads a time since the guest's start, as the middle of its possible range; null if the text is not a time.</summary>
     public static double? ReadUptime(ReadOnlySpan<char> text) =>
         double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var uptime) && uptime is >= 0 and < 1e10
             ? uptime + (UptimeStep / 2)
             : null;
 
-    /// <summary>How the clock lies, by questions before a load and after what is looked at of it.</summary>
-    /// <returns>The clock; or null with the reason where it cannot be used.</returns>
+    /// <summary>The clock's offset, from queries before a load and queries after it.</summary>
+    /// <returns>The clock; or null with the reason why it cannot be used.</returns>
     public static (GuestClock? Clock, string? Failure) Of(IReadOnlyList<ClockProbe> before, IReadOnlyList<ClockProbe> after)
     {
         var (first, last) = (Best(before), Best(after));
@@ -76,7 +76,7 @@ internal sealed record GuestClock(double GuestFirst, double OffsetFirst, double 
         return guest + OffsetFirst + (share * (OffsetLast - OffsetFirst));
     }
 
-    // What bears the guest's time as a line of its own is known to half a hundredth too.
+    // The step of /proc/uptime also affects the lines of a load, by half a hundredth; so the error has a whole one.
     private static (double Guest, double Offset, double Error) Best(IReadOnlyList<ClockProbe> probes)
     {
         var best = probes.MinBy(probe => probe.After - probe.Before)!;

@@ -1,4 +1,4 @@
-// Makes samples of lines: those of sysbench and iperf3, whose lines say which time they are about, and those of a user's own program.
+// Turns lines into samples: lines of sysbench and iperf3, which contain their time span, and lines of a user's own program.
 using System.Globalization;
 using System.Text.RegularExpressions;
 
@@ -9,17 +9,17 @@ internal static partial class LineSamples
 {
     private const RegexOptions Options = RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture;
 
-    // None of these patterns backtracks, so no line takes long; a host that stands still for a second must not end the load.
+    // In ms. None of these patterns backtracks, so a line is quick; the limit is high so that a host that stalls does not end the load.
     private const int LongestMatch = 60_000;
 
-    // A user's pattern may take for ever on a line. Lines are short, so that a whole second is far more than an honest one needs, and three leave
-    // room for a host that is busy.
+    // A user's pattern may backtrack for ever on a line. Lines are short, so a good pattern needs far less than a second; three seconds leave room
+    // for a busy host.
     private static readonly TimeSpan MatchLimit = TimeSpan.FromSeconds(3);
 
-    /// <summary>sysbench's reports of a second: <c>[ 3s ] thds: 2 eps: 178.52 lat (ms,99%): 61.08</c>, or <c>[ 3s ] 512.00 MiB/sec</c>.</summary>
+    /// <summary>sysbench's reports every second: <c>[ 3s ] thds: 2 eps: 178.52 lat (ms,99%): 61.08</c>, or <c>[ 3s ] 512.00 MiB/sec</c>.</summary>
     /// <param name="lines">The lines.</param>
     /// <param name="rate">The name of the rate.</param>
-    /// <param name="percentile">The name of the latency percentile; null where it is not wanted.</param>
+    /// <param name="percentile">The name of the latency percentile; null to leave it out.</param>
     public static IReadOnlyList<StreamSample> OfSysbench(IReadOnlyList<StampedLine> lines, string rate, string? percentile)
     {
         var found = new List<(double Uptime, double From, double To, double Rate, double? Latency)>();
@@ -34,12 +34,12 @@ internal static partial class LineSamples
         return Placed(found.Select(sample => (sample.Uptime, sample.From, sample.To, Rates(rate, sample.Rate, percentile, sample.Latency))), 0);
     }
 
-    /// <summary>iperf3's reports: the line of all streams of a direction, or of the only one. Its summary names sender and receiver.</summary>
+    /// <summary>iperf3's reports: the line for the sum of a direction's streams, or for its only one. iperf3's final summary is skipped.</summary>
     /// <param name="lines">The lines.</param>
-    /// <param name="streams">How many streams there are in a direction.</param>
+    /// <param name="streams">How many streams each direction has.</param>
     /// <param name="rate">The name of the rate of both directions together.</param>
-    /// <param name="sent">The name of the rate of what the guest sends.</param>
-    /// <param name="received">The name of the rate of what it receives.</param>
+    /// <param name="sent">The name of the rate that the guest sends.</param>
+    /// <param name="received">The name of the rate that the guest receives.</param>
     public static IReadOnlyList<StreamSample> OfIperf(IReadOnlyList<StampedLine> lines, int streams, string rate, string sent, string received)
     {
         var byDirection = new[] { new List<(double, double, double, Dictionary<string, double>)>(), [] };
@@ -61,7 +61,7 @@ internal static partial class LineSamples
         return [.. byDirection.SelectMany((found, source) => Placed(found, source)).OrderBy(sample => sample.StartSeconds)];
     }
 
-    /// <summary>Lines of a user's own program: a line is about the time since the one before it.</summary>
+    /// <summary>Lines of a user's own program. The value of a line holds for the time since the line before it.</summary>
     /// <param name="lines">The lines.</param>
     /// <param name="metrics">The metrics with their patterns.</param>
     /// <exception cref="RegexMatchTimeoutException">A pattern took too long on a line.</exception>
@@ -102,10 +102,10 @@ internal static partial class LineSamples
         return samples;
     }
 
-    /// <summary>When a tool began, by the time that each line is about at its end and when it came: a line can only come late, so the least delay counts.</summary>
+    /// <summary>When a tool started: a line's arrival minus the end time in it. Lines can only come late, so the least value counts.</summary>
     public static double StartOf(IEnumerable<(double Uptime, double To)> lines) => lines.Min(line => line.Uptime - line.To);
 
-    // By the tool's own clock.
+    // Places the samples by the tool's own clock.
     private static List<StreamSample> Placed(IEnumerable<(double Uptime, double From, double To, Dictionary<string, double> Rates)> found, int source)
     {
         var all = found.ToList();

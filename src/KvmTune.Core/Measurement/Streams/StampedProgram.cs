@@ -1,44 +1,44 @@
-// Runs a program in a guest whose output lines are the samples: each line gets the guest's time as it comes, and goes to a file that is read
-// now and then while the program goes on, and when it has ended.
+// Runs a program in a guest and reads its output lines as samples. Each line gets the guest's time when it arrives, and goes to a file.
+// The file is read now and then while the program runs, and again when it has ended.
 using System.Globalization;
 using KvmTune.Guest;
 
 namespace KvmTune.Measurement.Streams;
 
 /// <summary>A line of a program's output.</summary>
-/// <param name="Uptime">When it came, in seconds since the guest's start.</param>
+/// <param name="Uptime">When the line arrived, in seconds since the guest's start.</param>
 /// <param name="Text">The line.</param>
 internal sealed record StampedLine(double Uptime, string Text);
 
-/// <summary>What a program wrote.</summary>
+/// <summary>A program's output.</summary>
 /// <param name="Lines">Its lines.</param>
-/// <param name="ExitCode">Its exit code (a signal's is 128 and its number); null where it has not ended by itself.</param>
-/// <param name="WasEnded">Whether it was ended here since its time was over.</param>
+/// <param name="ExitCode">Its exit code (for a signal 128 plus its number); null if it has not ended by itself.</param>
+/// <param name="WasEnded">Whether KvmTune ended it, because its time was over.</param>
 internal sealed record StampedOutput(IReadOnlyList<StampedLine> Lines, int? ExitCode, bool WasEnded)
 {
-    /// <summary>Whether the program is seen to have ended by itself, and not well.</summary>
+    /// <summary>Whether the program has ended by itself with an error.</summary>
     public bool HasFailed => !WasEnded && ExitCode is not (null or 0);
 
-    /// <summary>Whether the program is seen to have ended.</summary>
+    /// <summary>Whether the program has ended.</summary>
     public bool HasEnded => WasEnded || ExitCode is not null;
 
     /// <summary>The last lines, for an error.</summary>
     public string Tail => string.Join(" / ", Lines.TakeLast(3).Select(line => line.Text.Length <= 200 ? line.Text : line.Text[..200]));
 }
 
-/// <summary>Runs programs in one guest, with a folder for what they write.</summary>
+/// <summary>Runs programs in one guest, with a folder for their output.</summary>
 internal sealed class StampedProgram(IGuestChannel channel, TimeProvider time)
 {
     private const string LogName = "rate_lines.log";
     private const string ExitMark = "kvmtune-exit ";
 
-    // What a guest writes is bounded, whatever it is.
+    // A limit on the output, because a guest may write any amount.
     private const int MostBytes = 32 * 1024 * 1024;
     private const int LongestLine = 4096;
 
     private static readonly TimeSpan Margin = TimeSpan.FromSeconds(30);
 
-    // Both are builtins of every shell: no process is started for a line. stdbuf, where the guest has it, lets a program write line by line.
+    // read and printf are builtins of every shell, so no line starts a process. stdbuf, if the guest has it, makes a program write line by line.
     private const string Script = "folder=$1\n" + GuestTestFolder.NoteProcess + """
         : > "$folder/lease"
         buffer=$2
@@ -56,7 +56,7 @@ internal sealed class StampedProgram(IGuestChannel channel, TimeProvider time)
         done > "$folder/rate_lines.log"
         """;
 
-    // SIGTERM alone, and time to write what is left to write (fio's histograms); whatever does not end by it is ended with the script.
+    // Sends only SIGTERM and waits, so that fio can write its histograms. A program that does not end then is killed together with the script.
     private const string EndScript = """
         { read -r pid < "$1/rate_pid"; } 2>/dev/null || exit 0
         kill -s TERM "$pid" 2>/dev/null
@@ -71,13 +71,13 @@ internal sealed class StampedProgram(IGuestChannel channel, TimeProvider time)
     private GuestTestFolder? _folder;
     private CancellationTokenSource? _over;
 
-    /// <summary>The folder's path while there is one.</summary>
+    /// <summary>The folder's path; null if there is none.</summary>
     public string? Folder => _folder?.Path;
 
-    /// <summary>Runs a program for so long, until it ends by itself, or until it is ended.</summary>
+    /// <summary>Runs a program for the given time, until it ends by itself, or until <see cref="EndAsync"/>.</summary>
     /// <param name="command">The program.</param>
-    /// <param name="length">After that time the program is ended in the guest, which is not a failure.</param>
-    /// <param name="endsByItself">Whether the program takes so long by itself: then the guest is asked nothing until then.</param>
+    /// <param name="length">The time after which the program is ended in the guest, which is not a failure.</param>
+    /// <param name="endsByItself">Whether the program ends by itself after that time. Then it gets more time, and is not watched before.</param>
     /// <param name="cancellationToken">Ends the program, and the call.</param>
     public async Task<StampedOutput> RunAsync(GuestCommand command, TimeSpan length, bool endsByItself, CancellationToken cancellationToken)
     {
@@ -117,10 +117,10 @@ internal sealed class StampedProgram(IGuestChannel channel, TimeProvider time)
         return wasEnded ? output with { WasEnded = true } : output;
     }
 
-    /// <summary>What the program has written so far; it goes on meanwhile.</summary>
+    /// <summary>The program's output so far; the program goes on.</summary>
     public async Task<StampedOutput> SoFarAsync(CancellationToken cancellationToken) => Parse(await ReadAsync(LogName, cancellationToken));
 
-    /// <summary>Ends the program that runs, as its user would.</summary>
+    /// <summary>Ends the running program with SIGTERM first.</summary>
     public async Task EndAsync(CancellationToken cancellationToken)
     {
         if (_over is { } over)
@@ -130,8 +130,8 @@ internal sealed class StampedProgram(IGuestChannel channel, TimeProvider time)
         }
     }
 
-    /// <summary>Reads a file of the folder, as far as it is read at all; the folder's lease is renewed.</summary>
-    /// <returns>Its text; an empty one where there is no such file.</returns>
+    /// <summary>Reads a file of the folder, up to 32 MiB, and renews the folder's lease.</summary>
+    /// <returns>Its text; empty if the file does not exist.</returns>
     public async Task<string> ReadAsync(string name, CancellationToken cancellationToken)
     {
         var folder = await OpenAsync(cancellationToken);
@@ -141,7 +141,7 @@ internal sealed class StampedProgram(IGuestChannel channel, TimeProvider time)
         return result.Succeeded ? result.StandardOutput : string.Empty;
     }
 
-    /// <summary>Reads a file of the folder and removes it; null where there is none.</summary>
+    /// <summary>Reads a file of the folder and removes it; null if the file does not exist or is empty.</summary>
     public async Task<string?> TakeAsync(string name, CancellationToken cancellationToken)
     {
         var text = await ReadAsync(name, cancellationToken);
@@ -149,7 +149,7 @@ internal sealed class StampedProgram(IGuestChannel channel, TimeProvider time)
         return text.Length > 0 ? text : null;
     }
 
-    /// <summary>Writes a file of the folder; its name begins with <c>rate_</c>, as all that is removed with it.</summary>
+    /// <summary>Writes a file into the folder. Its name must begin with <c>rate_</c>, since those files are removed with the folder.</summary>
     /// <returns>Its path in the guest.</returns>
     public async Task<string> WriteAsync(string name, string text, CancellationToken cancellationToken)
     {
@@ -171,7 +171,7 @@ internal sealed class StampedProgram(IGuestChannel channel, TimeProvider time)
         }
     }
 
-    /// <summary>Reads the file of stamped lines; what is none is left out.</summary>
+    /// <summary>Reads the file of stamped lines; lines in another format are skipped.</summary>
     internal static StampedOutput Parse(string text)
     {
         var lines = new List<StampedLine>();
@@ -200,7 +200,7 @@ internal sealed class StampedProgram(IGuestChannel channel, TimeProvider time)
         return new(lines, exit, WasEnded: false);
     }
 
-    /// <summary>Makes the folder where there is none yet.</summary>
+    /// <summary>Makes the folder if there is none yet.</summary>
     /// <returns>Its path in the guest.</returns>
     /// <exception cref="MeasurementException">It cannot be made.</exception>
     public async Task<string> OpenAsync(CancellationToken cancellationToken)

@@ -1,18 +1,18 @@
-// The metrics of a slot, as each workload that reports while it runs has them.
+// The metrics of a slot, for each workload that reports while it runs.
 namespace KvmTune.Measurement.Streams;
 
-/// <summary>Shapes of streams, by workload.</summary>
+/// <summary>The shapes of streams, by workload.</summary>
 internal static class StreamMetrics
 {
-    /// <summary>The share of time that vCPUs waited, among the rates of Observe: ns a second.</summary>
+    /// <summary>The rate of Observe for the time that vCPUs waited, in ns a second.</summary>
     public const string DelayRate = "DelayNanoseconds";
 
-    /// <summary>The time that requests took, among the rates of Observe: ns a second.</summary>
+    /// <summary>The rate of Observe for the time that requests took, in ns a second.</summary>
     public const string RequestTimeRate = "RequestNanoseconds";
 
     private static readonly TimeSpan Tenth = TimeSpan.FromMilliseconds(100);
 
-    // Below these a second of a guest's own load says nothing: a few requests, a fiftieth of a core, ten kilobits.
+    // Below these rates the guest is too idle to judge: a few requests a second, a fiftieth of a core, ten kilobits a second.
     private const double IdleRequests = 5;
     private const double IdleCores = 0.02;
     private const double IdleGigabits = 1e-5;
@@ -20,14 +20,14 @@ internal static class StreamMetrics
     private static readonly MetricDefinition P99 = new("LatencyP99", "ns", MetricDirection.LowerIsBetter, MetricKind.LatencyPercentile);
     private static readonly MetricDefinition Mean = new("LatencyMean", "ns", MetricDirection.LowerIsBetter, MetricKind.MeanLatency);
 
-    /// <summary>A disk workload: rates five times a second, and histograms at the end.</summary>
+    /// <summary>A disk workload: rates five times a second, and the histograms when it ends.</summary>
     /// <param name="primary">The rate.</param>
-    /// <param name="isSync">Whether each write is followed by an fsync: then the histogram has not the time that counts.</param>
+    /// <param name="isSync">Whether each write is followed by an fsync. The histogram lacks the time of the fsync, so it is not used then.</param>
     public static StreamShape OfFio(MetricDefinition primary, bool isSync) => new()
     {
         Interval = Workloads.FioJob.StatusInterval,
         Clock = StreamClock.GuestUptime,
-        // The spread of the few reports of a slot says very little, so it is not a metric here.
+        // A slot has too few reports to tell their spread, so the variation is not a metric here.
         Metrics = [primary, .. isSync ? (MetricDefinition[])[] : [Mean, P99]],
         KnownAtTheEnd = [Mean.Name, P99.Name],
         Summarize = means =>
@@ -43,7 +43,7 @@ internal static class StreamMetrics
         },
     };
 
-    /// <summary>The processor workload by its script.</summary>
+    /// <summary>The processor workload run by its script.</summary>
     public static StreamShape OfCpuScript(MetricDefinition primary) => new()
     {
         Interval = Tenth,
@@ -57,19 +57,19 @@ internal static class StreamMetrics
         },
     };
 
-    /// <summary>A sysbench test of its own, once a second.</summary>
+    /// <summary>One of sysbench's own tests, once a second.</summary>
     public static StreamShape OfSysbench(MetricDefinition primary) => OfLines([primary], TimeSpan.FromSeconds(1));
 
     /// <summary>iperf3, ten times a second.</summary>
     public static StreamShape OfIperf(IReadOnlyList<MetricDefinition> metrics) => OfLines(metrics, Tenth);
 
-    /// <summary>A user's own program with a line a sample; null where its metrics are in a report at its end.</summary>
+    /// <summary>A user's own program that writes a line for each sample; null if its metrics are in a report at its end.</summary>
     public static StreamShape? OfCommand(CommandSettings settings) =>
         settings.Metrics.All(metric => metric.Pattern is not null)
             ? OfLines([.. settings.Metrics.Select(metric => metric.Definition)], TimeSpan.FromSeconds(1)) with { NeedsTrial = true }
             : null;
 
-    /// <summary>The guest's own load by the host's counters, five times a second.</summary>
+    /// <summary>The guest's own load from the host's counters, five times a second.</summary>
     public static StreamShape OfObserve(ObservedArea area, IReadOnlyList<MetricDefinition> metrics)
     {
         var primary = metrics.Single(metric => metric.IsPrimary).Name;

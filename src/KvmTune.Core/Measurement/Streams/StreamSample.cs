@@ -1,37 +1,37 @@
-// What a load reports while it runs: rates over short times, and how long requests took.
+// The reports of a load while it runs: rates over short times, and latencies of requests.
 namespace KvmTune.Measurement.Streams;
 
 /// <summary>One report of a load.</summary>
-/// <param name="StartSeconds">When the time that it is about began, on the stream's clock.</param>
-/// <param name="EndSeconds">When that ended.</param>
-/// <param name="Rates">What was done in it, per second of it, by name; empty where it tells of latencies alone.</param>
+/// <param name="StartSeconds">When the reported time began, on the stream's clock.</param>
+/// <param name="EndSeconds">When the reported time ended, on the stream's clock.</param>
+/// <param name="Rates">The work per second in that time, by name; empty for a report of latencies only.</param>
 public sealed record StreamSample(double StartSeconds, double EndSeconds, IReadOnlyDictionary<string, double> Rates)
 {
-    /// <summary>Which of several that report side by side (threads, directions); their rates add up.</summary>
+    /// <summary>The number of the source (thread, direction), if several report in parallel; their rates add up.</summary>
     public int Source { get; init; }
 
-    /// <summary>How long its requests took; empty where that is not reported.</summary>
+    /// <summary>The latencies of its requests; empty if they are not reported.</summary>
     public IReadOnlyList<HistogramBin> Latencies { get; init; } = [];
 
-    /// <summary>Whether it tells how much was done, and not of latencies alone.</summary>
+    /// <summary>Whether it reports rates, and not only latencies.</summary>
     public bool HasRates => Rates.Count > 0;
 
-    /// <summary>How long the time is that it is about, in seconds.</summary>
+    /// <summary>The length of the reported time, in seconds.</summary>
     public double Seconds => EndSeconds - StartSeconds;
 }
 
-/// <summary>How many requests took between two times.</summary>
-/// <param name="LowNanoseconds">The shorter time.</param>
-/// <param name="HighNanoseconds">The longer time.</param>
-/// <param name="Count">How many.</param>
+/// <summary>The number of requests whose latency lies between two times.</summary>
+/// <param name="LowNanoseconds">The lower time.</param>
+/// <param name="HighNanoseconds">The upper time.</param>
+/// <param name="Count">The number of requests.</param>
 public sealed record HistogramBin(double LowNanoseconds, double HighNanoseconds, double Count);
 
-/// <summary>The samples of a slot taken together.</summary>
+/// <summary>The mean rates and all latencies of a slot's samples.</summary>
 /// <param name="Rates">The mean rates by name.</param>
-/// <param name="Latencies">All requests by the time that they took, rising.</param>
+/// <param name="Latencies">All requests by their latency, rising.</param>
 public sealed record SlotMeans(IReadOnlyDictionary<string, double> Rates, IReadOnlyList<HistogramBin> Latencies)
 {
-    /// <summary>Takes samples together: each source's by the time that they are about, and the sources' rates added.</summary>
+    /// <summary>Combines samples: a source's rates are averaged, weighted by time, and the averages of the sources are added.</summary>
     public static SlotMeans Of(IReadOnlyList<StreamSample> samples)
     {
         ArgumentNullException.ThrowIfNull(samples);
@@ -55,7 +55,7 @@ public sealed record SlotMeans(IReadOnlyDictionary<string, double> Rates, IReadO
         return new(rates, latencies);
     }
 
-    /// <summary>The time within which a share of the requests was done, in ns, linear inside a bin; NaN without requests.</summary>
+    /// <summary>The latency that a share of the requests does not exceed, in ns, linear inside a bin; NaN without requests.</summary>
     public double PercentileNanoseconds(double share)
     {
         var wanted = share * Latencies.Sum(bin => bin.Count);
@@ -72,7 +72,7 @@ public sealed record SlotMeans(IReadOnlyDictionary<string, double> Rates, IReadO
         return Latencies.Count > 0 ? Latencies[^1].HighNanoseconds : double.NaN;
     }
 
-    /// <summary>The mean time of the requests, in ns, by the middle of each bin; NaN without requests.</summary>
+    /// <summary>The mean latency of the requests, in ns, by the middle of each bin; NaN without requests.</summary>
     public double MeanNanoseconds() =>
         Latencies.Sum(bin => bin.Count * (bin.LowNanoseconds + bin.HighNanoseconds) / 2) / Latencies.Sum(bin => bin.Count);
 }

@@ -6,7 +6,7 @@ using KvmTune.Measurement.Streams;
 
 namespace KvmTune.Measurement.Workloads;
 
-/// <summary>Runs what the user names. How long a run takes is the program's own matter.</summary>
+/// <summary>Runs the user's program. The program itself decides how long a run takes.</summary>
 public sealed class CommandWorkload : IWorkload
 {
     private static readonly TimeSpan MatchLimit = TimeSpan.FromSeconds(5);
@@ -104,7 +104,7 @@ public sealed class CommandWorkload : IWorkload
 
         public string? LeftInGuest => _program?.Folder;
 
-        // Whether the program is there shows in the warm-up run: asking it for a version could do anything.
+        // The warm-up run shows whether the program exists. Running it with --version instead could do anything.
         public Task PrepareAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
         public async Task<RunOutcome> RunAsync(CancellationToken cancellationToken)

@@ -1,4 +1,4 @@
-// Chooses where in the guest a disk workload puts its file and how large the file is, and finds the VM's disk under it.
+// Chooses the folder and the size of a disk workload's file in the guest, and finds the VM's disk below it.
 using System.Globalization;
 using System.Text.RegularExpressions;
 using System.Xml.Linq;
@@ -9,9 +9,9 @@ namespace KvmTune.Measurement.Workloads;
 /// <summary>The place of a test file.</summary>
 /// <param name="FileSystem">The file system, with the folder on it.</param>
 /// <param name="FileSizeMiB">The size of the file.</param>
-/// <param name="DiskTarget">The target name of the VM's disk under it (<c>vdb</c>), where it is one disk and could be found out.</param>
+/// <param name="DiskTarget">The target name of the VM's disk under it (<c>vdb</c>); null if there are several or it is unknown.</param>
 /// <param name="GuestKernel">The guest's kernel release.</param>
-/// <param name="Notes">What a reader must know about the place.</param>
+/// <param name="Notes">Facts about the place that a reader needs.</param>
 internal sealed partial record DiskPlace(
     GuestFileSystem FileSystem, int FileSizeMiB, string? DiskTarget, string GuestKernel, IReadOnlyList<string> Notes)
 {
@@ -20,8 +20,8 @@ internal sealed partial record DiskPlace(
     public const int DefaultFileMiB = 1024;
 
     /// <summary>Finds the place.</summary>
-    /// <exception cref="MeasurementException">There is none.</exception>
-    /// <exception cref="GuestChannelException">The guest could not be asked.</exception>
+    /// <exception cref="MeasurementException">The guest has no suitable place.</exception>
+    /// <exception cref="GuestChannelException">The guest did not answer.</exception>
     public static async Task<DiskPlace> FindAsync(WorkloadContext context, CancellationToken cancellationToken)
     {
         var survey = await GuestSurvey.TakeAsync(context.RequiredChannel, context.Request.GuestPath, cancellationToken);
@@ -45,7 +45,7 @@ internal sealed partial record DiskPlace(
 
     internal static int ChooseSize(WorkloadContext context, GuestFileSystem fileSystem)
     {
-        // A hundredth of the file system, and 4 MiB, stay free for the file system's own records and the logs.
+        // A hundredth of the file system and 4 MiB stay free, for the file system's metadata and the logs.
         var usable = (int)Math.Min(int.MaxValue, (fileSystem.FreeKiB / 1024 * 99 / 100) - 4);
         var size = context.Request.FileSizeMiB ?? DefaultSize(fileSystem.FreeKiB / 1024);
         if (size > usable || size < SmallestFileMiB)
@@ -63,7 +63,7 @@ internal sealed partial record DiskPlace(
         return size;
     }
 
-    // At most half of what is free, in steps of two, so that a repetition some blocks later takes the same size.
+    // At most half of the free space, by halving, so that a repetition with slightly less free space gets the same size.
     private static int DefaultSize(long freeMiB)
     {
         var size = DefaultFileMiB;
@@ -75,7 +75,7 @@ internal sealed partial record DiskPlace(
         return size;
     }
 
-    /// <summary>The target of the one disk that has the device paths, found by its PCI or drive address in the running XML.</summary>
+    /// <summary>The target of the one disk with these device paths, found by its PCI or drive address in the running XML.</summary>
     internal static string? DiskTargetOf(IReadOnlyList<string> devicePaths, string runningXml)
     {
         if (devicePaths.Count == 0)
@@ -109,7 +109,7 @@ internal sealed partial record DiskPlace(
         if (disk is null && ScsiAddress().Match(devicePath) is { Success: true } scsi
             && devices.Elements("controller").FirstOrDefault(IsThere) is { } controller)
         {
-            // Linux numbers host:channel:target:lun; libvirt's virtio-scsi disks are controller, bus, target, unit.
+            // Linux numbers SCSI disks host:channel:target:lun; libvirt's virtio-scsi disks have controller, bus, target, unit.
             disk = disks.FirstOrDefault(candidate => candidate.Elements("address").Any(address =>
                 (string?)address.Attribute("type") is "drive"
                 && Same(address, "controller", (string?)controller.Attribute("index"))

@@ -1,4 +1,4 @@
-// The fio command lines: what each fio workload asks of fio.
+// The fio command line of each disk workload.
 using System.Globalization;
 using KvmTune.Guest;
 
@@ -7,33 +7,33 @@ namespace KvmTune.Measurement.Workloads;
 /// <summary>One fio job.</summary>
 /// <param name="ReadWrite">fio's <c>rw</c>.</param>
 /// <param name="BlockSize">fio's <c>bs</c>.</param>
-/// <param name="Depth">How many requests are under way at a time.</param>
-/// <param name="Section">The section of fio's report that has the result: read, write, or mixed (both as one).</param>
-/// <param name="IsSync">True when every write is followed by an fsync, whose latency is a metric.</param>
+/// <param name="Depth">How many requests are under way at the same time.</param>
+/// <param name="Section">The section of fio's report with the result: read, write, or mixed (both as one).</param>
+/// <param name="IsSync">True if every write is followed by an fsync, whose latency is a metric.</param>
 internal sealed record FioJob(string ReadWrite, string BlockSize, int Depth, string Section, bool IsSync = false)
 {
-    /// <summary>The start of the names of fio's log files in the test folder.</summary>
+    /// <summary>The prefix of fio's log files in the test folder.</summary>
     public const string LogPrefix = "rate";
 
-    /// <summary>The one log file that a job with one thread writes.</summary>
+    /// <summary>The only log file of a job with one thread.</summary>
     public const string LogFile = LogPrefix + "_iops.1.log";
 
-    /// <summary>The one file of histograms that a job with one thread writes.</summary>
+    /// <summary>The only histogram file of a job with one thread.</summary>
     public const string HistogramFile = LogPrefix + "_clat_hist.1.log";
 
-    /// <summary>How often a load that goes on without a pause says how much was done.</summary>
+    /// <summary>How often a load without a pause reports its progress.</summary>
     public static readonly TimeSpan StatusInterval = TimeSpan.FromMilliseconds(200);
 
     public static readonly TimeSpan Ramp = TimeSpan.FromSeconds(1);
 
-    /// <summary>The length of a window of the log of rates: half a second, since fio leaves the last window of a run out of its log now and then.</summary>
+    /// <summary>The length of a window in the log of rates: half a second, because fio sometimes leaves out the last window of a run.</summary>
     public static readonly TimeSpan LogWindow = TimeSpan.FromMilliseconds(500);
 
     /// <summary>The block size in bytes.</summary>
     public int BlockBytes => int.Parse(BlockSize.AsSpan(0, BlockSize.Length - 1), CultureInfo.InvariantCulture) * (BlockSize[^1] is 'M' ? 1024 * 1024 : 1024);
 
     /// <summary>
-    /// The command of one run. One thread in one process (<c>--thread</c>), so that its end ends everything; no file is ever made by it.
+    /// The command of one run. It uses one thread in one process (<c>--thread</c>), so that ending the process ends the job. It never creates a file.
     /// </summary>
     public GuestCommand Run(string folder, int fileSizeMiB, TimeSpan runTime)
     {
@@ -74,13 +74,13 @@ internal sealed record FioJob(string ReadWrite, string BlockSize, int Depth, str
     }
 
     /// <summary>
-    /// The command of a load that goes on without a pause: five times a second a line that says how much was done, and, written at its end, ten
-    /// times a second the histogram of how long requests took, in bins an eighth of a doubling wide.
+    /// The command of a load without a pause. Five times a second it writes a line with its progress. When it ends, it writes histograms of the
+    /// latencies, ten for each second, in bins an eighth of a doubling wide.
     /// </summary>
     /// <param name="folder">Where the data file is.</param>
-    /// <param name="logFolder">Where the histograms go: not to the disk that is measured.</param>
+    /// <param name="logFolder">The folder of the histograms, which must not be on the measured disk.</param>
     /// <param name="fileSizeMiB">The size of the data file.</param>
-    /// <param name="length">How long it goes on, unless it is ended.</param>
+    /// <param name="length">How long the load runs, unless it is ended.</param>
     public GuestCommand Stream(string folder, string logFolder, int fileSizeMiB, TimeSpan length)
     {
         string[] others = ["--ramp_time", "--write_iops_log", "--log_avg_msec", "--percentile_list", "--output-format", "--unified_rw_reporting"];
@@ -90,7 +90,8 @@ internal sealed record FioJob(string ReadWrite, string BlockSize, int Depth, str
             Arguments =
             [
                 .. run.Arguments.Where(argument => !Array.Exists(others, other => argument.StartsWith(other, StringComparison.Ordinal))),
-                // Short lines, since a shell reads them byte by byte: reads and writes as one, and one percentile, without which there are no histograms.
+                // A shell reads the lines byte by byte, so they are short: reads and writes merged, and one percentile.
+                // Without any percentile fio makes no histograms.
                 "--output-format=terse",
                 "--terse-version=3",
                 $"--status-interval={((long)StatusInterval.TotalMilliseconds).ToString(CultureInfo.InvariantCulture)}ms",
@@ -103,7 +104,7 @@ internal sealed record FioJob(string ReadWrite, string BlockSize, int Depth, str
         };
     }
 
-    /// <summary>Writes the file once, so that the first write's allocation is over before the first run, and brings it to the disk.</summary>
+    /// <summary>Writes the file once and flushes it, so that the first run does not measure the allocation of first writes.</summary>
     public static GuestCommand Fill(string folder, int fileSizeMiB) =>
         new("fio",
         [
@@ -121,11 +122,11 @@ internal sealed record FioJob(string ReadWrite, string BlockSize, int Depth, str
         ])
         {
             HasShortOutput = true,
-            // A disk that writes less than 2 MiB/s is not worth a measurement.
+            // Allows for 2 MiB/s: a slower disk is not worth a measurement.
             TimeLimit = TimeSpan.FromSeconds(60 + (fileSizeMiB / 2)),
         };
 
-    // fio takes a colon in a file name as the border of two names.
+    // fio treats a colon in a file name as a separator of two names.
     private static string Escape(string path) =>
         path.Replace("\\", "\\\\", StringComparison.Ordinal).Replace(":", "\\:", StringComparison.Ordinal);
 }

@@ -1,4 +1,4 @@
-// Reads fio's JSON report and its rate log, strictly: a report without the expected fields is no result.
+// Reads fio's JSON report and its rate log, strictly: a report without an expected field is an error.
 using System.Globalization;
 using System.Text.Json;
 using KvmTune.Guest;
@@ -30,11 +30,11 @@ internal sealed record FioReport
 
     public required double LatencyP999Nanoseconds { get; init; }
 
-    /// <summary>The 99th percentile of the fsyncs' latency; null for a job without them.</summary>
+    /// <summary>The 99th percentile of the fsyncs' latency; null for a job without fsyncs.</summary>
     public double? FlushP99Nanoseconds { get; init; }
 
-    /// <summary>Reads a report. fio can put messages before and after the JSON; they are skipped.</summary>
-    /// <returns>The report, or why there is none.</returns>
+    /// <summary>Reads a report. fio can write messages before and after the JSON; they are skipped.</summary>
+    /// <returns>The report, or the reason why it is not usable.</returns>
     public static (FioReport? Report, string? Failure) Parse(string output, string section)
     {
         var start = output.StartsWith('{') ? 0 : output.IndexOf("\n{", StringComparison.Ordinal);
@@ -93,7 +93,7 @@ internal sealed record FioReport
     }
 
     /// <summary>Reads fio's log of rates: lines of "end in ms, rate, direction, …".</summary>
-    /// <returns>The windows; the rates of several directions in one window are added up.</returns>
+    /// <returns>The windows; rates of several directions in the same window are added.</returns>
     public static IReadOnlyList<(double EndSeconds, double Rate)> ParseLog(string log)
     {
         var windows = new List<(double EndSeconds, double Rate)>();
@@ -107,7 +107,7 @@ internal sealed record FioReport
                 continue;
             }
 
-            // Times only rise; what is no number of a real clock or rate says nothing.
+            // Both numbers must be finite, and a rate is never negative.
             if (!double.IsFinite(end) || !double.IsFinite(rate) || rate < 0)
             {
                 continue;

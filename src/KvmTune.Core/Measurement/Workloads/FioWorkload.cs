@@ -1,4 +1,4 @@
-// The disk workloads: fio on a new file.
+// The disk workloads: fio on a new file in the guest.
 using System.Globalization;
 using KvmTune.Guest;
 using KvmTune.Measurement.Streams;
@@ -125,7 +125,7 @@ public sealed class FioWorkload : IWorkload
             GoOn(context.RunningXml);
         }
 
-        // The two sides may have different cache modes; each is named once.
+        // The two sides may have different cache modes, each with its own note.
         public void GoOn(string runningXml)
         {
             if (_place is { DiskTarget: { } disk } place)
@@ -156,7 +156,7 @@ public sealed class FioWorkload : IWorkload
                     CultureInfo.InvariantCulture, $"fio ended after {report.RunTime.TotalSeconds:0.0} s of {context.Request.RunTime.TotalSeconds:0.0} s."));
             }
 
-            // The rates of each second are worked out of it.
+            // A wrong run time would give a list of as many seconds.
             if (report.RunTime > (context.Request.RunTime * 2) + TimeSpan.FromMinutes(1))
             {
                 return RunOutcome.Failed(string.Create(

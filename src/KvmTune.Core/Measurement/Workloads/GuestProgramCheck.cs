@@ -1,4 +1,4 @@
-// Makes sure that a workload's program is in the guest, and learns its version.
+// Checks that the guest has a workload's program, and reads its version.
 using KvmTune.Guest;
 
 namespace KvmTune.Measurement.Workloads;
@@ -6,7 +6,7 @@ namespace KvmTune.Measurement.Workloads;
 /// <summary>Asks a guest's program for its version.</summary>
 internal static class GuestProgramCheck
 {
-    /// <returns>The first line that the program says, for example <c>fio-3.33</c>.</returns>
+    /// <returns>The first line of the program's output, for example <c>fio-3.33</c>.</returns>
     /// <exception cref="MeasurementException">The guest does not have the program.</exception>
     public static async Task<string> VersionAsync(WorkloadContext context, GuestProgram program, CancellationToken cancellationToken)
     {

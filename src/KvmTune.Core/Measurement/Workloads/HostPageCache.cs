@@ -1,17 +1,17 @@
-// What the host's page cache does to a disk workload: under writeback and unsafe it keeps what was read and written, so that reads need
-// not come from the disk, nor writes have reached it.
+// The effect of the host's page cache on a disk workload. With the cache modes writeback and unsafe the host keeps data in memory: reads may not
+// come from the disk, and writes may not have reached it.
 using System.Globalization;
 using System.Xml.Linq;
 
 namespace KvmTune.Measurement.Workloads;
 
-/// <summary>Names the effect of the host's page cache.</summary>
+/// <summary>Writes notes about the host's page cache.</summary>
 internal static class HostPageCache
 {
-    /// <summary>What a reader must know, each a sentence.</summary>
+    /// <summary>The notes for a reader, each a sentence.</summary>
     /// <param name="runningXml">The VM's running configuration.</param>
     /// <param name="target">The disk that the test file is on.</param>
-    /// <param name="job">What fio does with it.</param>
+    /// <param name="job">The fio job on it.</param>
     /// <param name="fileSizeMiB">The size of the file.</param>
     public static IEnumerable<string> Notes(string runningXml, string target, FioJob job, int fileSizeMiB)
     {

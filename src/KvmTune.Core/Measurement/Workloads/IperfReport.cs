@@ -4,12 +4,12 @@ using KvmTune.Guest;
 
 namespace KvmTune.Measurement.Workloads;
 
-/// <summary>The figures of one iperf3 run, seen from the guest. Rates are what arrived, in Gbit/s.</summary>
+/// <summary>The figures of one iperf3 run, seen from the guest. Rates are measured at the receiver, in Gbit/s.</summary>
 internal sealed record IperfReport(
     double SentGbit, double ReceivedGbit, double GuestRetransmits, double HostRetransmits, IReadOnlyList<double> PerSecondGbit)
 {
     /// <summary>Reads a report.</summary>
-    /// <returns>The report, or why there is none.</returns>
+    /// <returns>The report, or the reason why it is not usable.</returns>
     public static (IperfReport? Report, string? Failure) Parse(string output)
     {
         try
@@ -25,7 +25,7 @@ internal sealed record IperfReport(
             var rates = new List<double>();
             foreach (var interval in root.GetProperty("intervals").EnumerateArray())
             {
-                // The ramp's seconds are marked as omitted; a shred at the end is no second.
+                // The seconds of the ramp are marked as omitted, and a shorter interval at the end is not a whole second.
                 var sum = interval.GetProperty("sum");
                 if (!sum.GetProperty("omitted").GetBoolean() && sum.GetProperty("seconds").GetDouble() > 0.5)
                 {

@@ -1,4 +1,4 @@
-// Finds a number in a JSON report by a small part of JSONPath (RFC 9535): names, names in quotes, and indexes.
+// Finds a number in a JSON report by a subset of JSONPath (RFC 9535): names, names in quotes, and indexes.
 using System.Globalization;
 using System.Text.Json;
 using System.Text.RegularExpressions;
@@ -8,11 +8,11 @@ namespace KvmTune.Measurement.Workloads;
 /// <summary>A path such as <c>$.result.tps</c>, <c>$.runs[0]['mean time']</c> or <c>$.runs[-1]</c> (the last).</summary>
 internal static partial class JsonPath
 {
-    /// <summary>Whether the text is such a path.</summary>
+    /// <summary>Whether the text is a valid path.</summary>
     public static bool IsValid(string path) => Whole().IsMatch(path);
 
-    /// <summary>The number at the path; a text that is a number counts. Null where there is none.</summary>
-    /// <param name="json">The report; what stands before its first brace or bracket and after its last is skipped.</param>
+    /// <summary>The number at the path, also if it is written as a string; null if there is none.</summary>
+    /// <param name="json">The report; text before its first brace or bracket and after its last one is skipped.</param>
     /// <param name="path">The path.</param>
     public static double? Find(string json, string path)
     {

@@ -1,4 +1,4 @@
-// The network workload: iperf3 between guest and host, both directions at a time.
+// The network workload: iperf3 between guest and host, in both directions at the same time.
 using System.Globalization;
 using System.Net;
 using System.Net.NetworkInformation;
@@ -10,7 +10,7 @@ using KvmTune.Measurement.Streams;
 
 namespace KvmTune.Measurement.Workloads;
 
-/// <summary>Runs iperf3 in the guest against an iperf3 on this machine, which takes one test and ends.</summary>
+/// <summary>Runs iperf3 in the guest against an iperf3 on this machine, which accepts one test and ends.</summary>
 public sealed class NetworkWorkload : IWorkload
 {
     private const int RampSeconds = 1;
@@ -61,7 +61,7 @@ public sealed class NetworkWorkload : IWorkload
     /// <inheritdoc/>
     public IWorkloadInstance Create(WorkloadContext context) => new Instance(context);
 
-    /// <summary>This machine's address on one of the bridges that the VM's NICs are on; null where there is none.</summary>
+    /// <summary>This machine's address on one of the bridges of the VM's NICs; null if there is none.</summary>
     internal static string? FindHostAddress(string runningXml)
     {
         var bridges = XElement.Parse(runningXml).Element("devices")?.Elements("interface")
@@ -210,7 +210,7 @@ public sealed class NetworkWorkload : IWorkload
                 };
         }
 
-        // A connection to find out would be taken for the one test, so the kernel's list of listeners is read instead.
+        // The server accepts one test, and a connection to probe it would be that test. So this reads the kernel's list of listeners.
         private async Task WaitUntilListeningAsync(HostProcess peer, int port, CancellationToken cancellationToken)
         {
             for (var attempt = 0; attempt < 200 && !peer.Ended.IsCompleted; attempt++)

@@ -1,10 +1,10 @@
-// No load of our own: what the guest really does, seen from libvirt's counters.
+// No load from KvmTune: the guest's own load, read from libvirt's counters.
 using KvmTune.Measurement.Sampling;
 using KvmTune.Measurement.Streams;
 
 namespace KvmTune.Measurement.Workloads;
 
-/// <summary>Watches the guest's own load. Nothing is run in it, so it needs neither agent nor SSH.</summary>
+/// <summary>Watches the guest's own load. It runs nothing in the guest, so it needs neither agent nor SSH.</summary>
 public sealed class ObserveWorkload : IWorkload
 {
     private static readonly MetricDefinition RateVariation = new("RateVariation", "%", MetricDirection.LowerIsBetter, MetricKind.Variation);
@@ -56,7 +56,7 @@ public sealed class ObserveWorkload : IWorkload
     /// <inheritdoc/>
     public TimeSpan RunLength(WorkloadRequest request) => request.RunTime;
 
-    /// <summary>What to look at for a change of an area: processors for memory too, since a guest that waits for memory computes less.</summary>
+    /// <summary>The area to watch for a change. For memory it is the processors: a guest that waits for memory computes less.</summary>
     public static ObservedArea AreaOf(Tuning.TuningArea area) => area switch
     {
         Tuning.TuningArea.Disk => ObservedArea.Disk,
@@ -97,7 +97,7 @@ public sealed class ObserveWorkload : IWorkload
             var rates = new List<double>();
             for (var end = TimeSpan.Zero; end < context.Request.RunTime;)
             {
-                // Until the second's end by the clock, so that what reading takes does not add up.
+                // Each second ends by the clock, so that the time for reading does not add up.
                 end = TimeSpan.FromTicks(Math.Min(end.Ticks + TimeSpan.TicksPerSecond, context.Request.RunTime.Ticks));
                 var second = await Task.Run(() => RunFrame.Open(context.Samplers, context.TimeProvider), cancellationToken);
                 var left = end - context.TimeProvider.GetElapsedTime(started);
@@ -166,7 +166,7 @@ public sealed class ObserveWorkload : IWorkload
         {
             ObservedArea.Disk => Sum(counters, "Disk.", ".ReadRequests", ".WriteRequests") / Seconds(counters),
             ObservedArea.Network => Sum(counters, "Nic.", ".ReceivedBytes", ".SentBytes") * 8 / 1e9 / Seconds(counters),
-            // The process's time is kept to the nanosecond, the vCPUs' own only to 10 ms.
+            // The kernel counts the process's time in nanoseconds, but the vCPUs' own time only in steps of 10 ms.
             _ => counters.TryGetValue("GuestCpuNanoseconds", out var time) ? time / 1e9 / Seconds(counters) : null,
         };
 

@@ -1,4 +1,4 @@
-// Reads what sysbench 1.0 writes, strictly. It has no JSON: lines are found by their fixed words.
+// Reads the output of sysbench 1.0, strictly. It has no JSON, so lines are found by their fixed words.
 using System.Globalization;
 using System.Text.RegularExpressions;
 
@@ -10,20 +10,20 @@ internal sealed partial record SysbenchReport
     /// <summary>Events a second (cpu) or MiB a second (memory).</summary>
     public required double Rate { get; init; }
 
-    /// <summary>The rates that were reported each second, with the second at whose end they were, from the start of the program.</summary>
+    /// <summary>The rates reported each second, and the end of that second, counted from the start of the program.</summary>
     public required IReadOnlyList<(double Second, double Rate)> Windows { get; init; }
 
     /// <summary>The longest event.</summary>
     public required double LatencyMaxNanoseconds { get; init; }
 
-    /// <summary>The distribution of the events' times, rising; empty where it was not asked for.</summary>
+    /// <summary>The distribution of the events' times, rising; empty if no histogram was requested.</summary>
     public required IReadOnlyList<(double Nanoseconds, long Count)> Histogram { get; init; }
 
     /// <summary>Reads the report of a cpu or memory test.</summary>
-    /// <returns>The report, or why there is none.</returns>
+    /// <returns>The report, or the reason why it is not usable.</returns>
     public static (SysbenchReport? Report, string? Failure) Parse(string output)
     {
-        // The checkpoint writes a report of its own; the last one is the run's.
+        // The checkpoint at the ramp's end writes a report too; the last report is the run's.
         var rate = LastNumber(EventsPerSecond(), output) ?? LastNumber(MiBPerSecond(), output);
         var longest = LastNumber(LatencyMax(), output);
         if (rate is null || longest is null)
@@ -43,7 +43,7 @@ internal sealed partial record SysbenchReport
         }, null);
     }
 
-    /// <summary>The time within which a share of the events was done, as the upper end of its class; NaN without a histogram.</summary>
+    /// <summary>The time that a share of the events does not exceed, as the upper end of its class; NaN without a histogram.</summary>
     public double PercentileNanoseconds(double share)
     {
         var wanted = share * Histogram.Sum(bucket => bucket.Count);

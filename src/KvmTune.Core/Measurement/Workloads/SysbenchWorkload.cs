@@ -11,8 +11,8 @@ public sealed class SysbenchWorkload : IWorkload
 {
     private const int RampSeconds = 1;
 
-    // All threads together go beyond most processors' caches, and a second still sees many passes, which the rates need: sysbench counts
-    // whole passes only. Measured on 2 vCPUs: 64 MiB a thread takes 57 ms a pass natively and 2 s under emulation, 4 MiB 30 ms there.
+    // The blocks of all threads together exceed the caches of most processors. A second still has many passes: sysbench counts only whole
+    // passes. Measured on 2 vCPUs: 64 MiB a thread takes 57 ms a pass natively and 2 s under emulation, 4 MiB 30 ms there.
     private const int BlockMiBWithKvm = 64;
     private const int BlockMiBEmulated = 4;
 
@@ -177,7 +177,7 @@ public sealed class SysbenchWorkload : IWorkload
                 };
         }
 
-        // The script's lines go to a file of their own: they bear the guest's time already.
+        // The script's lines already contain the guest's time, so they go to their own file.
         private static GuestCommand ScriptCommand(GuestCommand command, string script, string folder, int seconds) => command with
         {
             Path = "/bin/sh",
@@ -190,7 +190,7 @@ public sealed class SysbenchWorkload : IWorkload
             ],
         };
 
-        // The same test for another time, without the checkpoint that ends a ramp.
+        // The same test for another length, without the checkpoint that ends the ramp.
         private static List<string> Endless(IReadOnlyList<string> arguments, int seconds) =>
         [
             .. arguments.Where(argument => !argument.StartsWith("--report-checkpoints", StringComparison.Ordinal))
@@ -230,7 +230,7 @@ public sealed class SysbenchWorkload : IWorkload
             return new GuestCommand("sysbench", arguments) { HasShortOutput = true, ExpectedDuration = length, TimeLimit = (length * 2) + TimeSpan.FromSeconds(60) };
         }
 
-        // The largest power of two (sysbench takes no other) with which all threads together have at most 60 % of what is available.
+        // The largest power of two (sysbench takes no other) at which all threads together use at most 60 % of the available memory.
         private int BlockMiB(GuestSurvey guest, int threads)
         {
             var isEmulated = (string?)XElement.Parse(context.RunningXml).Attribute("type") is "qemu";
@@ -258,7 +258,7 @@ public sealed class SysbenchWorkload : IWorkload
                 };
             }
 
-            // The seconds of the ramp do not count; the last second may be missing among the reports.
+            // The seconds of the ramp do not count, and the report of the last second may be missing.
             var seconds = context.Request.RunTime.TotalSeconds;
             var windows = report.Windows.Where(window => window.Second > RampSeconds)
                 .Select(window => (window.Second - RampSeconds, window.Rate)).ToList();

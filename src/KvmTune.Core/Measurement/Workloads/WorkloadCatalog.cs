@@ -1,7 +1,7 @@
 // All workloads by name.
 namespace KvmTune.Measurement.Workloads;
 
-/// <summary>The workloads that can be asked for.</summary>
+/// <summary>The available workloads.</summary>
 public sealed class WorkloadCatalog
 {
     private readonly Dictionary<string, IWorkload> _byName;
@@ -13,7 +13,7 @@ public sealed class WorkloadCatalog
         _byName = All.ToDictionary(workload => workload.Name, StringComparer.OrdinalIgnoreCase);
     }
 
-    /// <summary>Every workload, in the order in which they are shown.</summary>
+    /// <summary>All workloads, in the order for display.</summary>
     public IReadOnlyList<IWorkload> All { get; }
 
     /// <summary>The workloads that come with KvmTune.</summary>
@@ -22,8 +22,8 @@ public sealed class WorkloadCatalog
         .. FioWorkload.CreateAll(), .. SysbenchWorkload.CreateAll(), new NetworkWorkload(), new CommandWorkload(), new ObserveWorkload(),
     ]);
 
-    /// <summary>Finds a workload; the case of the name does not matter.</summary>
-    /// <exception cref="ArgumentException">There is none of that name; the message has the names.</exception>
+    /// <summary>Finds a workload by name, in any case.</summary>
+    /// <exception cref="ArgumentException">No workload has that name; the message lists the names.</exception>
     public IWorkload Get(string name) =>
         _byName.TryGetValue(name, out var workload)
             ? workload
