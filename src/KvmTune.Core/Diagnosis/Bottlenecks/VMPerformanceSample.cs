@@ -31,7 +31,7 @@ public sealed record VMPerformanceSample
     /// <summary>The time of the vCPUs without halt polling, in per cent of their number.</summary>
     public double? VcpuPercent { get; init; }
 
-    /// <summary>The run-queue delay of the vCPU that waited longest, in per cent of that vCPU's time, at most 100.</summary>
+    /// <summary>The run-queue delay of the vCPU that waited longest, in per cent of the interval, at most 100.</summary>
     public double? DelayPercent { get; init; }
 
     /// <summary>Requests that all disks read, a second.</summary>
