@@ -1,4 +1,4 @@
-// What a kind of finding can look at: the VM as it runs and as it is configured, the host, its other VMs, and what the guest says.
+// The facts for a kind of finding: the running and the configured VM, the host, its other VMs, and the guest's answers.
 using KvmTune.Guest;
 using KvmTune.Hosts;
 using KvmTune.Topology;
@@ -12,11 +12,11 @@ namespace KvmTune.Diagnosis;
 /// <param name="Configuration">The configuration.</param>
 public sealed record ConfigurationView(string Source, VMConfiguration Configuration);
 
-/// <summary>The facts that findings rest on. What costs a call is read only when it is asked for.</summary>
+/// <summary>The facts that findings rest on. Facts that cost a call are read at their first use.</summary>
 /// <param name="vm">The VM.</param>
 /// <param name="host">Reads the host.</param>
 /// <param name="neighbours">Reads the other running VMs of the host.</param>
-/// <param name="hostMemory">Reads what the local kernel says of the host's memory; null where the host is not this machine.</param>
+/// <param name="hostMemory">Reads the local kernel's facts of the host's memory; null where the host is not this machine.</param>
 public sealed class FindingContext(
     VMTopology vm, Func<VMHostTopology> host, Func<VMNeighbours> neighbours, Func<HostMemoryFacts?>? hostMemory = null)
 {
@@ -39,7 +39,7 @@ public sealed class FindingContext(
     /// <summary>The other running VMs on the host.</summary>
     public VMNeighbours Neighbours => _neighbours.Value;
 
-    /// <summary>What the kernel says of the host's memory; null where the host is not this machine.</summary>
+    /// <summary>The kernel's facts of the host's memory; null where the host is not this machine.</summary>
     public HostMemoryFacts? HostMemory => _hostMemory.Value;
 
     /// <summary>What the host's programs and kernel can do.</summary>
@@ -48,35 +48,35 @@ public sealed class FindingContext(
     /// <summary>Whether the VM is off with its state saved (a managed save).</summary>
     public bool HasManagedSave { get; init; }
 
-    /// <summary>Reads which CPUs the host can give this VM; by default that is not known.</summary>
+    /// <summary>Reads which CPUs the host can give this VM; by default it returns null for "not known".</summary>
     public Func<GuestCpuAbilities?> ReadGuestCpus { get; init; } = static () => null;
 
     /// <summary>Which CPUs the host can give this VM; null where that is not known.</summary>
     public GuestCpuAbilities? GuestCpus => ReadGuestCpus();
 
-    /// <summary>What the guest says of the queues of its NICs, by hardware address; NICs that nobody asked about are missing.</summary>
+    /// <summary>The guest's answers on the queues of its NICs, by hardware address; NICs without a question are missing.</summary>
     public IReadOnlyDictionary<string, GuestNicQueuesReading> GuestQueues { get; init; } =
         new Dictionary<string, GuestNicQueuesReading>(StringComparer.OrdinalIgnoreCase);
 
     /// <summary>
-    /// The configuration that a change of devices or memory would edit: what the running VM still has otherwise is a pending
-    /// restart, and not a finding twice.
+    /// The configuration that a change of devices or memory would edit. A different value in the running VM is a pending restart, and not
+    /// a second finding.
     /// </summary>
     public ConfigurationView Planned => VM.Configured is { } configured
         ? new ConfigurationView(PersistentXml, configured)
         : new ConfigurationView(RunningXml, VM.Current);
 
-    /// <summary>What is in force, and then what the next start would bring, where that exists.</summary>
+    /// <summary>The running configuration, then the persistent one, each where it exists.</summary>
     public IReadOnlyList<ConfigurationView> Views =>
     [
         .. VM.Running is { } running ? [new ConfigurationView(RunningXml, running)] : Array.Empty<ConfigurationView>(),
         .. VM.Configured is { } configured ? [new ConfigurationView(PersistentXml, configured)] : Array.Empty<ConfigurationView>(),
     ];
 
-    /// <summary>Whether the VM is QEMU's, so that virtio, caches and I/O threads mean something (libvirt's test driver plays one).</summary>
+    /// <summary>Whether the VM is QEMU's, so that virtio, caches and I/O threads have a meaning (libvirt's test driver imitates one).</summary>
     public bool IsQemu => VM.Current.DomainType is "kvm" or "qemu" or "hvf" or "test";
 
-    /// <summary>A pin to all host CPUs is none: libvirt shows it so after a live pin was taken back.</summary>
+    /// <summary>Whether a pin restricts a thread. A pin to all host CPUs does not: libvirt shows one after a live pin was taken back.</summary>
     public bool IsRealPin(CpuSet cpus) => !Host.OnlineCpus.IsSubsetOf(cpus);
 
     /// <summary>The facts for the rules of changes, as if the change had just been made.</summary>

@@ -1,4 +1,4 @@
-// A kind of finding, as a value: its name, why it matters, where that is known from, and the look itself.
+// A kind of finding as a value: its name, why it matters, the source of that, and the function that looks for it.
 using KvmTune.Topology;
 using KvmTune.Tuning;
 
@@ -10,7 +10,7 @@ namespace KvmTune.Diagnosis;
 /// <param name="Severity">How grave it is.</param>
 /// <param name="Workloads">The workloads for which it matters, by name.</param>
 /// <param name="Reason">Why it matters, in one sentence.</param>
-/// <param name="Source">Where that is known from: a manual, libvirt's source, or where it was tried.</param>
+/// <param name="Source">The source of the reason: a manual, libvirt's source code, or a trial.</param>
 /// <param name="Look">Looks at a VM: an observation for each part of it that shows the finding, none where all is well.</param>
 public sealed record FindingKind(
     string Id, TuningArea Area, FindingSeverity Severity, IReadOnlyList<string> Workloads, string Reason, string Source,
@@ -39,7 +39,7 @@ public sealed record FindingRemedy
     /// <summary>A change that does not depend on the rest of the configuration.</summary>
     public static FindingRemedy By(VMChange change) => new() { MakeChange = _ => change };
 
-    /// <summary>A change that depends on what the configuration has already.</summary>
+    /// <summary>A change that depends on the present configuration.</summary>
     public static FindingRemedy By(Func<DomainDocument, VMChange> make) => new() { MakeChange = make };
 
     /// <summary>No change.</summary>

@@ -20,20 +20,20 @@ public sealed class VMInspector(HostConnection host, TimeProvider time)
 {
     private readonly RunningVMReading _running = new(host, time);
 
-    // What belongs to the host is not read anew for each of its VMs.
+    // The host is read once for all its VMs.
     private readonly KeptReading<VMHostTopology> _topology = new(time);
     private readonly KeptReading<HostMemoryFacts> _memory = new(time);
     private readonly Dictionary<(string? Architecture, string? Machine, string DomainType), GuestCpuAbilities?> _guestCpus = [];
 
-    // The documents that were planned on last: the findings of a VM come one after the other.
+    // The documents of the last plan: the findings of one VM follow each other, and share them.
     private readonly KeptReading<VMSnapshot> _documents = new(time);
     private Guid _documentsOf;
     private int _changesSeen;
 
-    // An error is not kept: the next VM asks again.
+    // An error is not kept: it is read again for the next VM.
     private readonly Lazy<HostAbilities> _abilities = new(() => HostAbilities.Read(host), LazyThreadSafetyMode.PublicationOnly);
 
-    /// <summary>What all kinds of findings see, the gravest first. The guest is asked only where its NICs have queues to follow.</summary>
+    /// <summary>The observations of all kinds of findings, the gravest first. The guest is asked only where a NIC has several queues.</summary>
     /// <exception cref="LibvirtException">libvirt refuses, the VM is gone, or the daemon is lost.</exception>
     public async Task<IReadOnlyList<DetectedFinding>> LookAsync(LibvirtDomain domain, CancellationToken cancellationToken)
     {
@@ -51,7 +51,7 @@ public sealed class VMInspector(HostConnection host, TimeProvider time)
         });
     }
 
-    /// <summary>What all kinds of findings see in given facts, the gravest first.</summary>
+    /// <summary>The observations of all kinds of findings in given facts, the gravest first.</summary>
     public static IReadOnlyList<DetectedFinding> Look(FindingContext context) =>
     [
         .. (from kind in FindingCatalog.All
@@ -73,7 +73,7 @@ public sealed class VMInspector(HostConnection host, TimeProvider time)
             Severity = found.Kind.Severity,
             Id = found.Kind.Id,
             Subject = found.Observation.Subject,
-            // Lists that PowerShell can index: not every kind of list that C# makes is one.
+            // PowerShell cannot index every kind of list that C# makes; a List it can.
             Evidence = found.Observation.Evidence.ToList(),
             Workloads = found.Kind.Workloads.ToList(),
             Suggestion = found.Observation.Suggestion,
@@ -111,7 +111,7 @@ public sealed class VMInspector(HostConnection host, TimeProvider time)
         }
     }
 
-    // A change of this process, perhaps one that came of the finding before, is seen at once.
+    // A change by this process, perhaps for the finding before, must show at once.
     private void ForgetWhatChanged()
     {
         if (host.VMsChangedSince(ref _changesSeen).Count > 0)
@@ -122,7 +122,7 @@ public sealed class VMInspector(HostConnection host, TimeProvider time)
         }
     }
 
-    // libvirt answers this only on a writable connection.
+    // libvirt answers this on a writable connection only.
     private GuestCpuAbilities? GuestCpus(VMConfiguration vm)
     {
         var kind = (vm.Architecture, vm.Machine, vm.DomainType);

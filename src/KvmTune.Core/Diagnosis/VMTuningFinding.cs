@@ -1,4 +1,4 @@
-// Something that was observed in a VM's configuration: where, how grave, on which evidence, and the change that would address it.
+// An observation in a VM's configuration: its place, severity and evidence, and the change that would address it.
 using KvmTune.Tuning;
 
 namespace KvmTune.Diagnosis;
@@ -7,7 +7,7 @@ namespace KvmTune.Diagnosis;
 [JsonText(typeof(EnumName))]
 public enum FindingSeverity
 {
-    /// <summary>Data or the VM's next start is at risk, or vCPUs wait for each other under any load.</summary>
+    /// <summary>Data or the next start of the VM is at risk, or vCPUs wait for each other under any load.</summary>
     High,
 
     /// <summary>Known to cost speed or safety for the workloads that it names.</summary>
@@ -16,7 +16,7 @@ public enum FindingSeverity
     /// <summary>Worth a try where a measurement shows that its area is slow.</summary>
     Low,
 
-    /// <summary>Nothing is known to be wrong: something could not be seen.</summary>
+    /// <summary>Nothing is known to be wrong, but something could not be read.</summary>
     Unknown,
 }
 
@@ -50,7 +50,7 @@ public sealed record VMTuningFinding
     /// <summary>How grave it is.</summary>
     public required FindingSeverity Severity { get; init; }
 
-    /// <summary>A fixed PascalCase word that scripts can rely on. Where a rule of changes says the same, it is the rule's.</summary>
+    /// <summary>A fixed PascalCase word that scripts can rely on. Where a rule of changes finds the same fault, it is the rule's id.</summary>
     public required string Id { get; init; }
 
     /// <summary>The part of the VM that it is about, for example <c>disk vdb</c>.</summary>
@@ -68,7 +68,7 @@ public sealed record VMTuningFinding
     /// <summary>Why it matters, in one sentence.</summary>
     public required string Reason { get; init; }
 
-    /// <summary>Where that is known from.</summary>
+    /// <summary>The source of the reason.</summary>
     public required string Source { get; init; }
 
     /// <summary>The change that would address it; null where there is none, and <see cref="NoPlanReason"/> says why.</summary>

@@ -7,7 +7,7 @@ public static class WorkloadKinds
     /// <summary>Work of the processors.</summary>
     public static IReadOnlyList<string> Cpu { get; } = ["Cpu", "CpuLatency"];
 
-    /// <summary>Work that memory's place and pages matter for.</summary>
+    /// <summary>Work whose speed depends on the place and the page size of memory.</summary>
     public static IReadOnlyList<string> Memory { get; } = ["Memory", "Cpu"];
 
     /// <summary>Many small requests to a disk.</summary>
@@ -16,12 +16,12 @@ public static class WorkloadKinds
     /// <summary>Everything that reads and writes a disk.</summary>
     public static IReadOnlyList<string> Disk { get; } = [.. RandomDisk, "SequentialRead", "SequentialWrite", "SyncWrite"];
 
-    /// <summary>What writes to a disk.</summary>
+    /// <summary>Everything that writes to a disk.</summary>
     public static IReadOnlyList<string> DiskWrite { get; } = ["RandomWrite", "RandomMixed", "SequentialWrite", "SyncWrite"];
 
     /// <summary>Traffic over a NIC.</summary>
     public static IReadOnlyList<string> Network { get; } = ["Network"];
 
-    /// <summary>Whatever the VM does.</summary>
+    /// <summary>Any work of the VM.</summary>
     public static IReadOnlyList<string> Any { get; } = [.. Cpu, "Memory", .. Disk, .. Network];
 }

@@ -1,11 +1,11 @@
-// The history with one row for an experiment: its switches between the two sides are entries of their own, and say nothing alone.
+// The history with one row for each experiment: its switches between the two sides are separate entries, and mean nothing alone.
 
 namespace KvmTune.Journal;
 
-/// <summary>Puts the entries of an experiment together.</summary>
+/// <summary>Joins the entries of each experiment.</summary>
 public static class ExperimentRows
 {
-    /// <summary>The entries, with one for all of one experiment on one VM: the one that stands, else the last that changed something.</summary>
+    /// <summary>The entries, with one row for each experiment on a VM: its entry that stands, else its last one that is not an undo.</summary>
     /// <param name="entries">The entries, in order.</param>
     public static IReadOnlyList<JournalEntry> Of(IEnumerable<JournalEntry> entries) =>
     [
@@ -14,7 +14,7 @@ public static class ExperimentRows
             .OrderBy(row => row.StartedAt),
     ];
 
-    /// <summary>Whether an entry is a change of its own that is not taken back yet.</summary>
+    /// <summary>Whether an entry is a change, not an undo, and is not taken back yet.</summary>
     internal static bool Stands(JournalEntry entry) => entry is
     {
         Undoes: null, UndoneAt: null,

@@ -1,15 +1,15 @@
-// A change of a host as the journal keeps it: pools of huge pages, and the files that keep them over a restart of the host.
+// A change of a host in the journal: pools of huge pages, and the files that restore them after a restart of the host.
 using KvmTune.Tuning.HugePages;
 
 namespace KvmTune.Journal;
 
-/// <summary>What is going to be done to a host's pools, and what is needed to undo it.</summary>
+/// <summary>The intended change of a host's pools, with the data for its undo.</summary>
 public sealed record HostChangeIntent
 {
     /// <summary>The host.</summary>
     public required string ConnectionUri { get; init; }
 
-    /// <summary>What is asked for.</summary>
+    /// <summary>The requested pool.</summary>
     public required HugePagePoolRequest Request { get; init; }
 
     /// <summary>What it does, in words.</summary>
@@ -18,7 +18,7 @@ public sealed record HostChangeIntent
     /// <summary>The pools before, each with its node.</summary>
     public required IReadOnlyList<HugePagePoolRequest> FormerPools { get; init; }
 
-    /// <summary>The files that will be written, as they were.</summary>
+    /// <summary>The files that the change will write, as they were before.</summary>
     public IReadOnlyList<FormerFile> FormerFiles { get; init; } = [];
 
     /// <summary>The entry that the change takes back.</summary>
@@ -27,7 +27,7 @@ public sealed record HostChangeIntent
 
 /// <summary>A file as it was before a change.</summary>
 /// <param name="Path">The file.</param>
-/// <param name="Text">What was in it; null where there was no such file.</param>
+/// <param name="Text">Its text; null where there was no such file.</param>
 public sealed record FormerFile(string Path, string? Text)
 {
     /// <summary>The file as it is now.</summary>
@@ -44,7 +44,7 @@ public sealed record FormerFile(string Path, string? Text)
         }
     }
 
-    /// <summary>Makes the file so again.</summary>
+    /// <summary>Restores the file.</summary>
     /// <exception cref="KvmTuneException">It cannot be written (<c>PersistFailed</c>).</exception>
     public void Restore()
     {

@@ -1,4 +1,4 @@
-// The journal's SQLite file: opened when it is first needed, made and migrated where that must be, its errors in words.
+// The journal's SQLite file: opened at its first use, created and migrated where needed, with its errors in words.
 using System.Globalization;
 using System.Text.Json;
 using Microsoft.Data.Sqlite;
@@ -11,13 +11,13 @@ namespace KvmTune.Journal;
 /// </summary>
 internal sealed class JournalDatabase(string folder, IReadOnlyList<string> migrations) : IDisposable
 {
-    /// <summary>What is being done, for errors: reading.</summary>
+    /// <summary>The word for reading in errors.</summary>
     public const string Reading = "reading";
 
-    /// <summary>What is being done, for errors: writing.</summary>
+    /// <summary>The word for writing in errors.</summary>
     public const string Writing = "writing to";
 
-    // How long a writer waits for another process's writing, which takes milliseconds.
+    // How long a writer waits for the write of another process, which takes milliseconds.
     private const int BusySeconds = 10;
 
     private readonly object _gate = new();
@@ -27,7 +27,7 @@ internal sealed class JournalDatabase(string folder, IReadOnlyList<string> migra
     public string Path { get; } = System.IO.Path.Combine(folder, "journal.db");
 
     /// <summary>Whether there is a journal yet.</summary>
-    /// <exception cref="KvmTuneException">It is not known: the folder may not be entered (<c>JournalUnavailable</c>), or is unsafe (<c>JournalUnsafe</c>).</exception>
+    /// <exception cref="KvmTuneException">The folder may not be entered (<c>JournalUnavailable</c>), or is unsafe (<c>JournalUnsafe</c>).</exception>
     public bool Exists
     {
         get
@@ -43,8 +43,8 @@ internal sealed class JournalDatabase(string folder, IReadOnlyList<string> migra
         }
     }
 
-    /// <summary>Does something in the journal.</summary>
-    /// <param name="doing">What, for an error: <see cref="Writing"/>, <see cref="Reading"/>.</param>
+    /// <summary>Runs work on the journal.</summary>
+    /// <param name="doing">The word for it in errors: <see cref="Writing"/>, <see cref="Reading"/>.</param>
     /// <param name="work">The work.</param>
     /// <exception cref="KvmTuneException">The journal cannot be used, or a later version has written it.</exception>
     public T Use<T>(string doing, Func<SqliteConnection, T> work)
@@ -57,7 +57,7 @@ internal sealed class JournalDatabase(string folder, IReadOnlyList<string> migra
             }
             catch (Exception exception) when (JournalError.IsOurs(exception))
             {
-                // The next call opens it anew: what was wrong with this connection may be wrong with all its calls.
+                // The next call opens a new connection, since all calls on this one may fail.
                 Close();
                 throw JournalError.Unavailable(Path, doing, exception);
             }
@@ -81,7 +81,7 @@ internal sealed class JournalDatabase(string folder, IReadOnlyList<string> migra
     /// <summary>The rows of a query.</summary>
     /// <param name="sql">The query; its first column is the number of the entry, or an error cannot name it.</param>
     /// <param name="row">Reads one row.</param>
-    /// <param name="unreadable">Takes what cannot be read, with the others coming out; null where that is an error of the whole.</param>
+    /// <param name="unreadable">Takes each unreadable row, and the others are returned; null if an unreadable row is an error.</param>
     /// <param name="values">The query's parameters.</param>
     public List<T> Read<T>(string sql, Func<SqliteDataReader, T> row, Action<UnreadableEntry>? unreadable, params object?[] values) => Use(Reading, connection =>
     {
@@ -132,7 +132,7 @@ internal sealed class JournalDatabase(string folder, IReadOnlyList<string> migra
         return command;
     }
 
-    // What reading a row throws where a column holds something else than this version would have written.
+    // The exceptions of reading a row whose columns hold other values than this version writes.
     private static bool IsUnreadable(Exception exception) => exception is FormatException or ArgumentException or InvalidCastException
         or InvalidOperationException or OverflowException or JsonException or NotSupportedException or NullReferenceException;
 
@@ -164,7 +164,7 @@ internal sealed class JournalDatabase(string folder, IReadOnlyList<string> migra
             }
             catch (SqliteException)
             {
-                // Somebody begins to write in this moment, or the file is damaged: the usual way says which.
+                // Another process begins to write in this moment, or the file is damaged: the usual way finds out.
             }
         }
 
@@ -180,17 +180,17 @@ internal sealed class JournalDatabase(string folder, IReadOnlyList<string> migra
                 throw JournalError.Unmerged(Path);
             }
 
-            // A file system that is mounted read-only, or a file that this user may only read, still shows its history.
+            // A read-only file system, or a file that this user may only read, still shows its history.
             using var connection = ConnectToRead();
             RefuseOther(Version(connection));
             return work(connection);
         }
     }
 
-    // Whether nothing waits in the write-ahead log: the last process that wrote has merged it.
+    // Whether the write-ahead log is empty: the last writer has merged it.
     private bool IsAtRest() => JournalPlace.HasFile(folder, Path) && PathFacts.Of($"{Path}-wal") is not { Bytes: > 0 };
 
-    // Without the files that readers and writers meet by (sqlite.org/uri.html, immutable).
+    // Without the files that readers and writers share (sqlite.org/uri.html, immutable).
     private SqliteConnection ConnectToRead() => Connect($"{new Uri(Path).AbsoluteUri}?immutable=1", SqliteOpenMode.ReadOnly);
 
     private bool IsReadOnly(Exception exception) => exception is UnauthorizedAccessException
@@ -199,7 +199,7 @@ internal sealed class JournalDatabase(string folder, IReadOnlyList<string> migra
 
     private SqliteConnection Open()
     {
-        // A journal that somebody removed meanwhile would take writes that nobody ever reads.
+        // Writes to a file that was removed meanwhile would be lost.
         if (_connection is not null && File.Exists(Path))
         {
             return _connection;
@@ -260,8 +260,8 @@ internal sealed class JournalDatabase(string folder, IReadOnlyList<string> migra
         }
     }
 
-    // Whole or not at all: it is made beside, and gets its name when its tables are in it. So a file without tables is never a journal
-    // that a full disk or a killed process left, and is not taken for one.
+    // The file is made under another name, and gets its own name when its tables are in it. A full disk or a killed process therefore never
+    // leaves a journal without tables.
     private void Make()
     {
         var making = string.Create(CultureInfo.InvariantCulture, $"{Path}.{Guid.NewGuid():N}");
@@ -298,7 +298,7 @@ internal sealed class JournalDatabase(string folder, IReadOnlyList<string> migra
         RefuseNewer(version);
         Run(connection, "PRAGMA journal_mode=WAL");
 
-        // Another process may do the same now: the version is read again once we have the lock.
+        // Another process may migrate it at the same time: the version is read again with the lock held.
         Run(connection, "BEGIN IMMEDIATE");
         try
         {
@@ -319,7 +319,7 @@ internal sealed class JournalDatabase(string folder, IReadOnlyList<string> migra
         }
     }
 
-    // What can only be read cannot be migrated either.
+    // A file that can only be read cannot be migrated either.
     private void RefuseOther(long version)
     {
         RefuseNewer(version);

@@ -1,10 +1,10 @@
-// What the journal has of one change, with the measurements on both sides of it and what was said of them.
+// One change in the journal, with the measurements before and after it, and the verdict on them.
 using KvmTune.Statistics;
 using KvmTune.Tuning;
 
 namespace KvmTune.Journal;
 
-/// <summary>What an entry is about.</summary>
+/// <summary>The subject of an entry.</summary>
 [JsonText(typeof(EnumName))]
 public enum JournalKind
 {
@@ -34,16 +34,16 @@ public enum JournalOutcome
     /// <summary>It failed, and what it had done was taken back.</summary>
     TakenBack,
 
-    /// <summary>It failed, and something of it may be left. Undo finds out what.</summary>
+    /// <summary>It failed, and a part of it may be left. Undo finds out which.</summary>
     Failed,
 
-    /// <summary>The process that made it ended before the change did, or could not record how it ended. Undo finds out what is left.</summary>
+    /// <summary>Its process ended before the change did, or could not record the outcome. Undo finds out which part is left.</summary>
     Interrupted,
 
-    /// <summary>It is being made now.</summary>
+    /// <summary>A process is working on it now.</summary>
     Running,
 
-    /// <summary>A measurement or a checkpoint: recorded, and nothing was changed.</summary>
+    /// <summary>A measurement or a checkpoint: nothing was changed.</summary>
     Recorded,
 }
 
@@ -70,7 +70,7 @@ public sealed record JournalEntry
     /// <summary>The entry's id; ids only grow.</summary>
     public required long Id { get; init; }
 
-    /// <summary>What it is about.</summary>
+    /// <summary>Its kind.</summary>
     public required JournalKind Kind { get; init; }
 
     /// <summary>The VM's name at that time; the host's URI for a change of a host.</summary>
@@ -85,7 +85,7 @@ public sealed record JournalEntry
     /// <summary>The area of the change.</summary>
     public required TuningArea Area { get; init; }
 
-    /// <summary>What was done, in words.</summary>
+    /// <summary>The change in words.</summary>
     public required string Title { get; init; }
 
     /// <summary>When it began.</summary>
@@ -100,7 +100,7 @@ public sealed record JournalEntry
     /// <summary>The last step that was reached; null before the first.</summary>
     public ChangeStep? Step { get; init; }
 
-    /// <summary>Who made it.</summary>
+    /// <summary>The user who made it.</summary>
     public required string User { get; init; }
 
     /// <summary>The program that made it, with its process id, for example <c>pwsh (4711)</c>.</summary>
@@ -109,7 +109,7 @@ public sealed record JournalEntry
     /// <summary>Whether the VM was restarted for it.</summary>
     public bool Restarted { get; init; }
 
-    /// <summary>By which way it was restarted; null where it was not, and in a record from before there was a choice.</summary>
+    /// <summary>How it was restarted; null if it was not, and in entries of versions without a choice.</summary>
     public RestartBy? RestartedBy { get; init; }
 
     /// <summary>How long the guest stood still for a suspend, in seconds; null for anything else.</summary>
@@ -118,22 +118,22 @@ public sealed record JournalEntry
     /// <summary>The settings that changed.</summary>
     public IReadOnlyList<SettingDifference> Differences { get; init => field = Items.Of(value); } = Items<SettingDifference>.None;
 
-    /// <summary>Why it failed; null for a change that did not.</summary>
+    /// <summary>Why it failed; null for a change that did not fail.</summary>
     public string? Error { get; init; }
 
     /// <summary>The experiment that it is part of.</summary>
     public Guid? ExperimentId { get; init; }
 
-    /// <summary>The entries that this one stands for, itself among them, where it is the row of an experiment; else empty.</summary>
+    /// <summary>If this is the row of an experiment: the entries that it stands for, itself among them; else empty.</summary>
     public IReadOnlyList<long> EntryIds { get; init => field = Items.Of(value); } = Items<long>.None;
 
-    /// <summary>The entry that it took back; null for a change in its own right.</summary>
+    /// <summary>The entry that it took back; null for a change that is not an undo.</summary>
     public long? Undoes { get; init; }
 
     /// <summary>When it was taken back; null while it stands.</summary>
     public DateTimeOffset? UndoneAt { get; init => field = value?.ToLocalTime(); }
 
-    /// <summary>The entry that took it back; null where there is none, or where there was nothing left to take back.</summary>
+    /// <summary>The entry that took it back; null if there is none, or if there was nothing left to take back.</summary>
     public long? UndoneBy { get; init; }
 
     /// <summary>The measurement before it.</summary>
@@ -142,28 +142,28 @@ public sealed record JournalEntry
     /// <summary>The last measurement after it.</summary>
     public MeasurementSummary? Candidate { get; init; }
 
-    /// <summary>What the last comparison of the two said.</summary>
+    /// <summary>The verdict of the last comparison of the two.</summary>
     public Verdict? Verdict { get; init; }
 
     /// <summary>The same in words.</summary>
     public string? VerdictSentence { get; init; }
 
-    /// <summary>In which order the runs of the last comparison were made.</summary>
+    /// <summary>The order of the runs of the last comparison.</summary>
     public ComparisonDesign? Design { get; init; }
 
-    /// <summary>The last comparison as it was recorded; null where there is none, or in a record from before whole comparisons were kept.</summary>
+    /// <summary>The last comparison as it was recorded; null if there is none, and in entries of versions that did not keep it.</summary>
     internal string? ComparisonDocument { get; init; }
 
-    /// <summary>What was going to be done, with what undoing it needs; null where nothing can be undone.</summary>
+    /// <summary>The intended change of a VM, with the data for its undo; null for other entries and brief ones.</summary>
     internal ChangeIntent? Intent { get; init; }
 
-    /// <summary>The same of a change of a host.</summary>
+    /// <summary>The intended change of a host; null for other entries and brief ones.</summary>
     internal HostChangeIntent? HostIntent { get; init; }
 
-    /// <summary>What was done, in words: the same as <see cref="Title"/>.</summary>
+    /// <summary>The change in words: the same as <see cref="Title"/>.</summary>
     public string What => Title;
 
-    /// <summary>How it stands: its outcome, or <c>undone by 7</c>, or <c>nothing left</c> where there was nothing to take back any more.</summary>
+    /// <summary>Its state: the outcome, or <c>undone by 7</c>, or <c>nothing left</c> if nothing of it was left to take back.</summary>
     public string State => (UndoneAt, UndoneBy) switch
     {
         (null, _) => Outcome.ToString(),
@@ -171,7 +171,7 @@ public sealed record JournalEntry
         _ => "nothing left",
     };
 
-    /// <summary>What is known of the entry, in a sentence: how it stands, and what can be done about it.</summary>
+    /// <summary>The state of the entry in a sentence, and what can be done about it.</summary>
     public string Explanation => Outcome switch
     {
         JournalOutcome.Recorded => "Recorded.",
@@ -187,7 +187,7 @@ public sealed record JournalEntry
         _ => $"{Process} ended before it was done{Reached}. Undo-VMTuning -Id {System.FormattableString.Invariant($"{Id}")} finds out what is left of it and takes that back.",
     };
 
-    /// <summary>The change as the result that it was; null where the entry is not a change of a VM.</summary>
+    /// <summary>The result of the change; null if the entry is not a change of a VM.</summary>
     public VMTuningResult? ToResult() => Intent is null ? null : new VMTuningResult
     {
         Outcome = Outcome == JournalOutcome.RestartPending ? TuningOutcome.RestartPending : TuningOutcome.Applied,
@@ -220,7 +220,7 @@ public sealed record JournalEntry
     public override string ToString() => FormattableString.Invariant($"{Id}: {(VMName.Length > 0 ? VMName : ConnectionUri)}: {Title} ({Outcome})");
 }
 
-/// <summary>Which entries are wanted.</summary>
+/// <summary>Selects entries.</summary>
 public sealed record JournalFilter
 {
     /// <summary>Only this entry.</summary>
@@ -238,15 +238,15 @@ public sealed record JournalFilter
     /// <summary>Only those that began then or later.</summary>
     public DateTimeOffset? Since { get; init; }
 
-    /// <summary>Only those that ended so.</summary>
+    /// <summary>Only those with one of these outcomes; empty for all.</summary>
     public IReadOnlyCollection<JournalOutcome> Outcomes { get; init; } = [];
 
     /// <summary>Only those of this experiment.</summary>
     public Guid? ExperimentId { get; init; }
 
     /// <summary>
-    /// Whether the entries come without what was changed, their differences and plans: so a long journal is read in a fraction of the time,
-    /// to choose from it or to look for one entry.
+    /// Whether the entries come without their differences and plans: a long journal is then read in a fraction of the time, which suffices to
+    /// choose or find one entry.
     /// </summary>
     public bool IsBrief { get; init; }
 }

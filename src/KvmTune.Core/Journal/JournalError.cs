@@ -12,7 +12,7 @@ internal static class JournalError
     /// <summary>The error id of a journal that a later version has written.</summary>
     public const string NewerId = "JournalIsNewer";
 
-    /// <summary>The error id of a folder or file that somebody else could have prepared.</summary>
+    /// <summary>The error id of a folder or file that another user could have prepared.</summary>
     public const string UnsafeId = "JournalUnsafe";
 
     // SQLite's result codes (sqlite.org/rescode.html).
@@ -31,7 +31,7 @@ internal static class JournalError
     public static KvmTuneException Unavailable(string reason, Exception? cause = null) => new(
         UnavailableId, KvmTuneErrorCategory.ResourceUnavailable, $"The journal cannot be used: {reason.TrimEnd('.')}.", cause);
 
-    /// <summary>The error of an exception while the journal was used; what is a defect is let through.</summary>
+    /// <summary>Whether an exception is an error of the journal; other exceptions are defects and pass.</summary>
     public static bool IsOurs(Exception exception) =>
         exception is SqliteException or IOException or UnauthorizedAccessException or DllNotFoundException or TypeInitializationException;
 
@@ -39,24 +39,24 @@ internal static class JournalError
     public static KvmTuneException Unavailable(string path, string doing, Exception cause) => Unavailable(
         $"{doing} {path} failed: {Reason(path, cause).TrimEnd('.')}. Set {JournalPlace.Variable} to keep it elsewhere", cause);
 
-    /// <summary>Somebody else could have prepared the folder or the file.</summary>
-    /// <param name="path">Which.</param>
+    /// <summary>Another user could have prepared the folder or the file.</summary>
+    /// <param name="path">The folder or the file.</param>
     /// <param name="what">What is wrong, as the end of a sentence.</param>
     /// <param name="advice">What to do, as the end of a sentence.</param>
     public static KvmTuneException Unsafe(string path, string what, string advice) => new(
         UnsafeId, KvmTuneErrorCategory.SecurityError,
         $"The journal cannot be used: '{path}' {what}. It was not touched. To go on, {advice}.");
 
-    /// <summary>There is a file, and no table of the journal in it.</summary>
+    /// <summary>The file has no table of the journal.</summary>
     public static KvmTuneException Empty(string path, ulong bytes) => Unavailable(bytes == 0
         ? $"{path} is empty (0 bytes): what was in it is lost, or it was never written. {MoveAway(path)}, or bring it back from a backup"
         : $"{path} is a database without the journal's tables: another program's. {MoveAway(path)}, or set {JournalPlace.Variable} to another folder");
 
-    /// <summary>It can only be read, and an earlier version wrote it.</summary>
+    /// <summary>An earlier version wrote the file, and it can only be read.</summary>
     public static KvmTuneException Older(string path, long version, int known) => Unavailable(System.FormattableString.Invariant(
         $"{path} has format {version}, and can only be read: it cannot be brought to format {known}. Copy it to a folder of your own and set {JournalPlace.Variable} to it"));
 
-    /// <summary>It can only be read, and what was written last is in a second file that would have to be merged.</summary>
+    /// <summary>The file can only be read, and its last entries are in a second file that would have to be merged.</summary>
     public static KvmTuneException Unmerged(string path) => Unavailable(
         $"{path} can only be read, and its last entries stand in {path}-wal, which can be read only where it can be written too. Copy both files to a folder of your own and set {JournalPlace.Variable} to it");
 
@@ -65,14 +65,14 @@ internal static class JournalError
         "JournalEntryUnreadable", KvmTuneErrorCategory.InvalidData,
         System.FormattableString.Invariant($"Entry {entry.Id} of the journal {path} cannot be read ({entry.Reason.TrimEnd('.')}). It was written by another version of KvmTune, or is damaged. The other entries are not concerned."));
 
-    /// <summary>A later version has written it.</summary>
+    /// <summary>A later version has written the file.</summary>
     public static KvmTuneException Newer(string path, long version, int known) => new(
         NewerId, KvmTuneErrorCategory.InvalidOperation,
         System.FormattableString.Invariant($"The journal {path} has format {version}, and this version of KvmTune knows formats up to {known}. Use the version that wrote it, or set {JournalPlace.Variable} to another folder. Nothing was changed in it."));
 
     private static string MoveAway(string path) => $"Move it away (mv '{path}' '{path}.old'), and a new one is made";
 
-    // SQLite fails in several ways where the disk is full while a file is being made.
+    // On a full disk, SQLite fails to create a file in several ways.
     private static string Reason(string path, Exception cause) => cause switch
     {
         SqliteException { SqliteErrorCode: InputOutput or CannotOpen } or IOException when IsFull(path) => "there is no space left on the disk",
@@ -109,6 +109,6 @@ internal static class JournalError
 
 /// <summary>An entry of the journal that cannot be read.</summary>
 /// <param name="Id">Its number.</param>
-/// <param name="VMName">The VM's name; null where not even that can be read.</param>
+/// <param name="VMName">The VM's name; null if that is unreadable too.</param>
 /// <param name="Reason">Why.</param>
 public sealed record UnreadableEntry(long Id, string? VMName, string Reason);

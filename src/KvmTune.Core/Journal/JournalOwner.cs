@@ -1,30 +1,33 @@
-// The user and the process that make a change. The process is recorded so that a later one can see whether it still runs.
+// The user and the process that make a change. The process is recorded so that later processes can find out whether it still runs.
 using System.Globalization;
 using System.Reflection;
 
 namespace KvmTune.Journal;
 
-/// <summary>A process, with what distinguishes it from all others before and after it (sources: proc(5); random(4) for the boot id).</summary>
+/// <summary>A process, identified among all before and after it (sources: proc(5); random(4) for the boot id).</summary>
 /// <param name="ProcessId">The process id.</param>
-/// <param name="ProcessStart">When it was started, in clock ticks since the host's start: ids are used again, this pair is not.</param>
-/// <param name="BootId">The start of the host that it belongs to.</param>
+/// <param name="ProcessStart">When it was started, in clock ticks since the host's start: an id may be used again, this pair is not.</param>
+/// <param name="BootId">The id of the host's boot.</param>
 internal sealed record JournalOwner(int ProcessId, long ProcessStart, string BootId)
 {
     /// <summary>This process.</summary>
     public static JournalOwner Current { get; } = new(Environment.ProcessId, StartOf(Environment.ProcessId) ?? 0, ReadBootId());
 
-    /// <summary>The user of this process; with the one who became root by sudo.</summary>
+    /// <summary>The user of this process; after sudo, also the user who called it.</summary>
     public static string User { get; } = Environment.GetEnvironmentVariable("SUDO_USER") is { Length: > 0 } by && by != Environment.UserName
         ? $"{Environment.UserName} (sudo by {by})"
         : Environment.UserName;
 
-    /// <summary>The program of this process, for example <c>pwsh</c>, also where that is a .NET tool, whose process is <c>dotnet</c>.</summary>
+    /// <summary>The program of this process, for example <c>pwsh</c>, even if it is a .NET tool, whose process is <c>dotnet</c>.</summary>
     public static string Program { get; } = Assembly.GetEntryAssembly()?.GetName().Name ?? Path.GetFileName(Environment.ProcessPath) ?? "unknown";
 
     /// <summary>Whether the process still runs.</summary>
     public bool IsAlive => BootId == Current.BootId && StartOf(ProcessId) == ProcessStart;
 
-    /// <summary>The program of a process, for example <c>pwsh</c>; null where it is gone. A program chooses its name itself: what a terminal would take as an order is left out.</summary>
+    /// <summary>
+    /// The program of a process, for example <c>pwsh</c>; null if the process has ended. A program chooses its own name, so control characters
+    /// are removed.
+    /// </summary>
     public static string? ProgramOf(int processId)
     {
         try
@@ -51,7 +54,7 @@ internal sealed record JournalOwner(int ProcessId, long ProcessStart, string Boo
         }
     }
 
-    // The second field is the name in parentheses, which may hold anything; the state is the next one, the start the 20th after that.
+    // The second field is the name in parentheses, which may contain anything. The state is the third field, the start the 22nd.
     private static long? StartOf(int processId)
     {
         try

@@ -1,4 +1,4 @@
-// Where the journal is kept: a folder and a file that only their owner can read, from the first moment on, and that nobody else can have laid there.
+// Finds and checks the journal's folder and file: only their owner can read them, from the first moment on, and no other user can plant them.
 namespace KvmTune.Journal;
 
 /// <summary>The journal's folder.</summary>
@@ -10,15 +10,15 @@ public static class JournalPlace
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
     private const UnixFileMode WrittenByOthers = UnixFileMode.GroupWrite | UnixFileMode.OtherWrite;
 
-    /// <summary>The folder that is meant, for a program whose current folder is that of its process.</summary>
+    /// <summary>The journal's folder; a relative <c>KVMTUNE_HOME</c> starts at the current folder of the process.</summary>
     /// <exception cref="KvmTuneException">There is no home folder (<c>JournalUnavailable</c>).</exception>
     public static string Default => From(static () => Environment.CurrentDirectory);
 
     /// <summary>
-    /// The folder that is meant: <c>KVMTUNE_HOME</c>, for root <c>/var/lib/kvmtune</c>, else <c>kvmtune</c> in
+    /// The journal's folder: <c>KVMTUNE_HOME</c>, for root <c>/var/lib/kvmtune</c>, else <c>kvmtune</c> in
     /// <c>$XDG_STATE_HOME</c> (<c>~/.local/state</c>; source: XDG Base Directory Specification).
     /// </summary>
-    /// <param name="currentFolder">The folder that a relative path in the variable starts from; asked for only then.</param>
+    /// <param name="currentFolder">Gets the folder that a relative path in <c>KVMTUNE_HOME</c> starts at.</param>
     /// <exception cref="KvmTuneException">There is no home folder (<c>JournalUnavailable</c>).</exception>
     public static string From(Func<string> currentFolder)
     {
@@ -33,7 +33,7 @@ public static class JournalPlace
             return "/var/lib/kvmtune";
         }
 
-        // A relative path in the variable is to be ignored, as the specification says.
+        // The specification says to ignore a relative path in the variable.
         var state = Environment.GetEnvironmentVariable("XDG_STATE_HOME") is { Length: > 0 } given && Path.IsPathRooted(given)
             ? given
             : Environment.GetFolderPath(Environment.SpecialFolder.UserProfile) is { Length: > 0 } home
@@ -42,12 +42,12 @@ public static class JournalPlace
         return Path.Combine(state, "kvmtune");
     }
 
-    /// <summary>Whether there is such a file. Nothing is touched.</summary>
-    /// <exception cref="IOException">It cannot be known: the folder may not be entered.</exception>
+    /// <summary>Whether the file exists. Nothing is touched.</summary>
+    /// <exception cref="IOException">The folder may not be entered.</exception>
     /// <exception cref="KvmTuneException">The folder or the file is unsafe (<c>JournalUnsafe</c>).</exception>
     internal static bool HasFile(string folder, string path) => IsSafe(folder, PathKind.Folder) && IsSafe(path, PathKind.File);
 
-    /// <summary>Makes a folder that only its owner can look into; one that is there stays as it is.</summary>
+    /// <summary>Makes a folder that only its owner can read and enter; an existing one stays as it is.</summary>
     /// <exception cref="KvmTuneException">It is unsafe (<c>JournalUnsafe</c>).</exception>
     internal static void MakeFolder(string path)
     {
@@ -74,7 +74,7 @@ public static class JournalPlace
         using var made = new FileStream(path, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = OwnerOnly });
     }
 
-    /// <summary>Takes the right to read a file from others.</summary>
+    /// <summary>Takes all rights to a file from its group and others.</summary>
     internal static void HideFromOthers(string path)
     {
         if (OperatingSystem.IsWindows())
@@ -82,14 +82,14 @@ public static class JournalPlace
             throw new PlatformNotSupportedException("The journal's rights are those of Unix.");
         }
 
-        // It is this user's, no link, and in a folder where nobody else can put another in its place.
+        // The file is this user's and no link, and nobody else can replace it in its folder.
         if ((File.GetUnixFileMode(path) & ~OwnerOnly) is not UnixFileMode.None)
         {
             File.SetUnixFileMode(path, File.GetUnixFileMode(path) & OwnerOnly);
         }
     }
 
-    /// <summary>Whether something is there; what another user laid there, or could change, is not used and not touched.</summary>
+    /// <summary>Whether the path exists and is safe: a path that another user made or could change is neither used nor touched.</summary>
     /// <exception cref="KvmTuneException">It is unsafe (<c>JournalUnsafe</c>).</exception>
     internal static bool IsSafe(string path, PathKind kind)
     {

@@ -1,12 +1,12 @@
-// The journal's tables, as the steps that lead from each version of them to the next. user_version says which a file has.
+// The journal's tables, as the steps from each version to the next. user_version is the version of a file.
 namespace KvmTune.Journal;
 
 /// <summary>The versions of the journal's tables.</summary>
 internal static class JournalSchema
 {
     /// <summary>
-    /// The steps: the first makes version 1 out of an empty file, each later one a version out of the one before it. A step that was
-    /// shipped is never edited. Times are UTC in the round-trip form, so that they sort as text.
+    /// The steps: the first makes version 1 of an empty file, each later one the next version. A shipped step is never edited. Times are UTC
+    /// in the round-trip form, so that they sort as text.
     /// </summary>
     public static IReadOnlyList<string> Migrations { get; } =
     [
@@ -82,7 +82,7 @@ internal static class JournalSchema
             UNIQUE (vm_id, host_uri, name)
         );
         """,
-        // What a comparison found, so that it is shown as it was made. Those from before have none.
+        // The whole comparison, so that it can be shown as it was made. Older entries have none.
         """
         ALTER TABLE comparison ADD COLUMN document TEXT;
         """,

@@ -1,14 +1,14 @@
-// What stands at a path itself, never at where a link leads to: whose it is, and who may write to it.
+// The facts of a path itself, and not of a link's target: its owner, and who may write to it.
 using System.Runtime.InteropServices;
 
 namespace KvmTune.Journal;
 
-/// <summary>What statx(2) says of a path.</summary>
-/// <param name="Kind">What it is.</param>
-/// <param name="UserId">Whose it is.</param>
-/// <param name="Links">How many names it has.</param>
-/// <param name="Mode">Who may do what.</param>
-/// <param name="Bytes">How long it is.</param>
+/// <summary>The facts of a path, from statx(2).</summary>
+/// <param name="Kind">Its kind.</param>
+/// <param name="UserId">Its owner.</param>
+/// <param name="Links">The number of its hard links.</param>
+/// <param name="Mode">Its permissions.</param>
+/// <param name="Bytes">Its size in bytes.</param>
 internal sealed partial record PathFacts(PathKind Kind, uint UserId, uint Links, UnixFileMode Mode, ulong Bytes)
 {
     // linux/stat.h, fcntl.h, asm-generic/errno-base.h.
@@ -17,11 +17,11 @@ internal sealed partial record PathFacts(PathKind Kind, uint UserId, uint Links,
     private const uint BasicStats = 0x7ff;
     private const int NoEntry = 2;
 
-    /// <summary>The user that this process acts as.</summary>
+    /// <summary>The effective user of this process.</summary>
     public static uint CurrentUserId { get; } = EffectiveUser();
 
-    /// <summary>The facts of a path; null where there is nothing.</summary>
-    /// <exception cref="IOException">It cannot be looked at: a folder above it may not be entered, or is not a folder.</exception>
+    /// <summary>The facts of a path; null if it does not exist.</summary>
+    /// <exception cref="IOException">It cannot be read: a folder above it may not be entered, or is not a folder.</exception>
     public static PathFacts? Of(string path)
     {
         // struct statx: mode at byte 28, after mask, block size, attributes, number of links, user and group; the size at 40.
@@ -48,7 +48,7 @@ internal sealed partial record PathFacts(PathKind Kind, uint UserId, uint Links,
     private static partial uint EffectiveUser();
 }
 
-/// <summary>What a path names.</summary>
+/// <summary>The kind of a path.</summary>
 internal enum PathKind
 {
     /// <summary>A folder.</summary>

@@ -1,4 +1,4 @@
-// Gives back huge pages that a change had reserved, and takes back changes of the host's pools.
+// Returns huge pages that a change reserved, and takes back changes of the host's pools.
 using System.Globalization;
 using KvmTune.Hosts;
 using KvmTune.Topology;
@@ -10,13 +10,13 @@ namespace KvmTune.Journal;
 /// <summary>Undoes what was done to the pools of a host.</summary>
 /// <param name="journal">The journal.</param>
 /// <param name="host">The host.</param>
-/// <param name="pools">Its pools; null for those that libvirt and the kernel know.</param>
+/// <param name="pools">Its pools; null to read them.</param>
 public sealed class PoolUndo(TuningJournal journal, HostConnection host, HugePagePools? pools = null)
 {
     private readonly HugePagePools _pools = pools ?? new HugePagePools(host);
 
-    /// <summary>Takes pages out of pools again that were added for a change, as far as nobody uses them.</summary>
-    /// <returns>What a person should know: pages that are in use and stay.</returns>
+    /// <summary>Removes the pages that were added to pools for a change, if they are not in use.</summary>
+    /// <returns>Notes for the user on pages that are in use and stay.</returns>
     /// <exception cref="KvmTuneException">The host cannot be reached, or refuses.</exception>
     public IReadOnlyList<string> GiveBack(IReadOnlyList<ReservedPool> reserved)
     {
@@ -35,7 +35,7 @@ public sealed class PoolUndo(TuningJournal journal, HostConnection host, HugePag
                 continue;
             }
 
-            // Others may have grown or shrunk the pool since: only what was added goes.
+            // The pool may have changed since: only the added pages are removed.
             var size = SetSize(current);
             var wanted = size - Math.Clamp(size - pool.Before, 0, pool.Added);
             var possible = Math.Max(wanted, Math.Min(size, current.InUse ?? 0));
@@ -55,10 +55,10 @@ public sealed class PoolUndo(TuningJournal journal, HostConnection host, HugePag
         return notes;
     }
 
-    /// <summary>What taking a change of the host's pools back would do. Nothing is touched.</summary>
+    /// <summary>Plans the undo of a change of the host's pools. Nothing is touched.</summary>
     /// <param name="entry">The change.</param>
     /// <param name="force">Whether a pool that was changed again since is set back too.</param>
-    /// <returns>A plan for each pool that is to be set; none where all are as before.</returns>
+    /// <returns>A plan for each pool to set; none if all are as before.</returns>
     /// <exception cref="KvmTuneException">The entry is not a change of a host (<c>NotUndoable</c>), or a pool was changed again (<c>UndoCollides</c>).</exception>
     public IReadOnlyList<HugePagePoolPlan> Plan(JournalEntry entry, bool force)
     {
@@ -81,10 +81,10 @@ public sealed class PoolUndo(TuningJournal journal, HostConnection host, HugePag
 
     /// <summary>Takes a change of the host's pools back.</summary>
     /// <param name="entry">The change.</param>
-    /// <param name="force">Whether what was changed again since is set back too.</param>
-    /// <param name="warn">Takes a sentence where the outcome could not be recorded.</param>
+    /// <param name="force">Whether a pool that was changed again since is set back too.</param>
+    /// <param name="warn">Takes a warning if the outcome could not be recorded.</param>
     /// <param name="cancellationToken">Ends the wait for the host.</param>
-    /// <returns>What was done to each pool.</returns>
+    /// <returns>The result for each pool.</returns>
     /// <exception cref="KvmTuneException">As for <see cref="Plan"/>, or a file was changed since, or the pools cannot be set.</exception>
     public async Task<IReadOnlyList<HugePagePoolResult>> UndoAsync(JournalEntry entry, bool force, Action<string> warn, CancellationToken cancellationToken)
     {
@@ -104,7 +104,7 @@ public sealed class PoolUndo(TuningJournal journal, HostConnection host, HugePag
             },
             () =>
             {
-                // Also where only files go back: what was changed comes out as a result.
+                // Pools without a change have a result too, since files may be restored for them.
                 var results = plans.Select(plan => plan.HasChanges ? _pools.Apply(plan) : new HugePagePoolResult { Plan = plan, After = plan.Before }).ToList();
                 foreach (var file in intent.FormerFiles)
                 {

@@ -15,13 +15,13 @@ public sealed record TuningCheckpoint
     /// <summary>The libvirt connection that the VM was reached by.</summary>
     public required string ConnectionUri { get; init; }
 
-    /// <summary>The checkpoint's name: one of each name for a VM.</summary>
+    /// <summary>The checkpoint's name, unique for each VM.</summary>
     public required string Name { get; init; }
 
     /// <summary>When it was made.</summary>
     public required DateTimeOffset MadeAt { get; init => field = value.ToLocalTime(); }
 
-    /// <summary>Who made it.</summary>
+    /// <summary>The user who made it.</summary>
     public required string User { get; init; }
 
     /// <summary>The settings of the VM's persistent configuration; of the running one for a transient VM.</summary>

@@ -5,13 +5,13 @@ using KvmTune.Tuning;
 
 namespace KvmTune.Journal;
 
-/// <content>Checkpoints, and what is removed.</content>
+/// <content>Checkpoints, and the removal of old entries.</content>
 public sealed partial class TuningJournal
 {
     /// <summary>Records a checkpoint, durably.</summary>
     /// <param name="checkpoint">The checkpoint.</param>
-    /// <param name="replace">Whether one of the same name is replaced.</param>
-    /// <exception cref="KvmTuneException">There is one of that name (<c>CheckpointExists</c>), or the journal cannot be used.</exception>
+    /// <param name="replace">Whether a checkpoint of the same name is replaced.</param>
+    /// <exception cref="KvmTuneException">The name is in use (<c>CheckpointExists</c>), or the journal cannot be used.</exception>
     public void Record(TuningCheckpoint checkpoint, bool replace)
     {
         ArgumentNullException.ThrowIfNull(checkpoint);
@@ -39,7 +39,7 @@ public sealed partial class TuningJournal
         }
     }
 
-    /// <summary>A checkpoint of a VM; null where it has none of that name.</summary>
+    /// <summary>A checkpoint of a VM; null if it has none of that name.</summary>
     /// <exception cref="KvmTuneException">The journal or this checkpoint cannot be read.</exception>
     public TuningCheckpoint? FindCheckpoint(Guid vmId, string connectionUri, string name) => !_database.Exists ? null : _database.Read(
         "SELECT id, vm_name, made_at, by_user, state FROM checkpoint WHERE vm_id = $0 AND host_uri = $1 AND name = $2",
@@ -63,7 +63,7 @@ public sealed partial class TuningJournal
     public IReadOnlyList<string> CheckpointNames(Guid vmId, string connectionUri) => !_database.Exists ? [] : _database.Read(
         "SELECT id, name FROM checkpoint WHERE vm_id = $0 AND host_uri = $1 ORDER BY id", row => row.GetString(1), Ignore, Text(vmId), connectionUri);
 
-    /// <summary>Other VMs that had a name, by their UUIDs: one that was removed and made again is another VM.</summary>
+    /// <summary>The UUIDs of other VMs that had a name: a VM that was removed and made again is another VM.</summary>
     /// <exception cref="KvmTuneException">The journal cannot be used.</exception>
     public IReadOnlyList<Guid> Namesakes(string vmName, Guid vmId) =>
         [.. KnownVMs().Where(vm => string.Equals(vm.Name, vmName, StringComparison.Ordinal) && vm.Id != vmId).Select(vm => vm.Id).Distinct()];
@@ -75,7 +75,7 @@ public sealed partial class TuningJournal
         row => (row.GetString(0), Guid.Parse(row.GetString(1))),
         Ignore);
 
-    /// <summary>What <see cref="Remove"/> would remove.</summary>
+    /// <summary>Counts the entries that <see cref="Remove"/> would remove.</summary>
     /// <param name="before">The age limit.</param>
     /// <param name="vmId">Only of this VM; null for all.</param>
     /// <exception cref="KvmTuneException">The journal cannot be used.</exception>
@@ -86,8 +86,8 @@ public sealed partial class TuningJournal
             Count(connection, "comparison", OldComparisons, before, vmId)));
 
     /// <summary>
-    /// Removes what is older than a moment. Changes that are being made, that were interrupted, or that may have left something stay until
-    /// they are taken back; so do measurements of changes that stay, and all checkpoints.
+    /// Removes entries that are older than a moment. Changes that run, were interrupted, or failed with a part left stay until they are taken
+    /// back. Measurements and comparisons of changes that stay, and all checkpoints, stay too.
     /// </summary>
     /// <param name="before">The age limit.</param>
     /// <param name="vmId">Only of this VM; null for all.</param>
@@ -118,7 +118,7 @@ public sealed partial class TuningJournal
             }
         });
 
-        // The file gets smaller too.
+        // Returns the space to the file system.
         _database.Use(JournalDatabase.Writing, connection => JournalDatabase.Run(connection, "VACUUM"));
         return removed;
     }

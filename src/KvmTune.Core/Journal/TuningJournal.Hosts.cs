@@ -1,4 +1,4 @@
-// Changes of hosts in the journal: the same intent before and outcome after as for a VM.
+// Changes of hosts in the journal: the intent is recorded before and the outcome after, as for a VM.
 using System.Text.Json;
 using KvmTune.Tuning;
 
@@ -7,14 +7,14 @@ namespace KvmTune.Journal;
 /// <content>Changes of hosts.</content>
 public sealed partial class TuningJournal
 {
-    /// <summary>Makes a change of a host: its intent is durable before, its outcome is recorded after, and no other process changes the host meanwhile.</summary>
-    /// <param name="intent">What is going to be done.</param>
-    /// <param name="work">Does it.</param>
-    /// <param name="warn">Takes a sentence where the outcome could not be recorded: what was done is done.</param>
+    /// <summary>Makes a change of a host, with a durable intent before it and the outcome after it, while the host is locked.</summary>
+    /// <param name="intent">The intent.</param>
+    /// <param name="work">Makes the change.</param>
+    /// <param name="warn">Takes a warning if the outcome could not be recorded; the change itself was made.</param>
     /// <param name="cancellationToken">Ends the wait for another process.</param>
     /// <exception cref="KvmTuneException">
-    /// Another process is changing the host (<c>HostIsBeingTuned</c>), the journal cannot be used (<c>JournalUnavailable</c>; nothing was
-    /// touched then), or what the work throws.
+    /// Another process is changing the host (<c>HostIsBeingTuned</c>), the journal cannot be used (<c>JournalUnavailable</c>; then nothing was
+    /// touched), or the work fails.
     /// </exception>
     public async Task<T> RecordHostChangeAsync<T>(HostChangeIntent intent, Func<T> work, Action<string> warn, CancellationToken cancellationToken)
     {
@@ -57,7 +57,7 @@ public sealed partial class TuningJournal
         }
     }
 
-    // What is left without an outcome shows as interrupted, which undo understands.
+    // An entry without an outcome shows as interrupted, which undo can handle.
     private void TryEnd(long id, JournalOutcome outcome, string error)
     {
         try
@@ -66,7 +66,7 @@ public sealed partial class TuningJournal
         }
         catch (KvmTuneException)
         {
-            // The error that the caller is about to see is the one that counts.
+            // The error of the change itself is the one that the caller needs.
         }
     }
 }

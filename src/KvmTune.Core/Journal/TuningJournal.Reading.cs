@@ -1,4 +1,4 @@
-// What can be asked of the journal.
+// The queries of the journal.
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
@@ -28,9 +28,9 @@ public sealed partial class TuningJournal
             (SELECT max(rowid) FROM measurement WHERE change_id = c.id), (SELECT rowid FROM measurement WHERE id = v.candidate_id))
         """;
 
-    /// <summary>The entries that are wanted, the oldest first. A journal that does not exist yet has none.</summary>
-    /// <param name="filter">Which.</param>
-    /// <param name="unreadable">Takes an entry that cannot be read; null where that is an error (<c>JournalEntryUnreadable</c>).</param>
+    /// <summary>The entries that a filter selects, the oldest first. A journal that does not exist yet has none.</summary>
+    /// <param name="filter">The filter.</param>
+    /// <param name="unreadable">Takes an entry that cannot be read; null if that is an error (<c>JournalEntryUnreadable</c>).</param>
     /// <exception cref="KvmTuneException">The journal cannot be used (<c>JournalUnavailable</c>, <c>JournalUnsafe</c>, <c>JournalIsNewer</c>).</exception>
     public IReadOnlyList<JournalEntry> Entries(JournalFilter filter, Action<UnreadableEntry>? unreadable = null)
     {
@@ -56,14 +56,14 @@ public sealed partial class TuningJournal
             string.Create(CultureInfo.InvariantCulture, $"The journal in {Folder} has no change {id}. Get-VMTuningHistory shows what it has."));
 
     /// <summary>
-    /// The change that Undo-VMTuning -Last means: the last one of a VM that still stands, undoing ones not counted, so that it can be
-    /// repeated and goes back step by step; null when there is none.
+    /// The change for Undo-VMTuning -Last: the last one of a VM that still stands. Undos do not count, so that repeated calls go back step by
+    /// step; null if there is none.
     /// </summary>
     public JournalEntry? LastStanding(Guid vmId) => Last(
         vmId, entry => entry is { Undoes: null, UndoneAt: null, Outcome: not (JournalOutcome.TakenBack or JournalOutcome.Running) });
 
-    /// <summary>The last change of a VM that is wanted; null when there is none. Only its own plan is read, of however many the VM has had.</summary>
-    /// <exception cref="KvmTuneException">A later one cannot be read (<c>JournalEntryUnreadable</c>), so that nobody knows which is the last.</exception>
+    /// <summary>The last change of a VM that meets a condition; null if there is none. Plans of other changes are not read.</summary>
+    /// <exception cref="KvmTuneException">A later entry cannot be read (<c>JournalEntryUnreadable</c>), so the last one is unknown.</exception>
     internal JournalEntry? Last(Guid vmId, Func<JournalEntry, bool> isWanted)
     {
         UnreadableEntry? hidden = null;
@@ -75,8 +75,8 @@ public sealed partial class TuningJournal
     public KvmTuneException Unreadable(UnreadableEntry entry) => JournalError.Unreadable(_database.Path, entry);
 
     /// <summary>
-    /// The change of a VM that was not measured since, so that a second one now could not be separated from it, without its differences;
-    /// null when there is none. Changes of experiments do not count: an experiment measures its own.
+    /// The last change of a VM, without its differences, if it was not measured since: a second change now could not be separated from it.
+    /// Else null. Changes of experiments do not count: an experiment measures its own change.
     /// </summary>
     public JournalEntry? UnmeasuredChange(Guid vmId) => !_database.Exists ? null : _database.Read(
         $"""
@@ -96,7 +96,7 @@ public sealed partial class TuningJournal
         _database.Exists && _database.Read("SELECT 1 FROM measurement WHERE id = $0", row => row.GetInt32(0), unreadable: null, Text(id)).Count > 0;
 
     /// <summary>A measurement with all its runs.</summary>
-    /// <returns>The measurement, without the change and the baseline that it had on the pipeline; null when it is not recorded.</returns>
+    /// <returns>The measurement, without the change and the baseline that it had on the pipeline; null if it is not recorded.</returns>
     public VMPerformance? FindMeasurement(Guid id) => !_database.Exists ? null : _database.Read(
         "SELECT rowid, document FROM measurement WHERE id = $0", row => PerformanceDocument.Read(row.GetString(1)), unreadable: null, Text(id)).FirstOrDefault();
 
@@ -105,10 +105,10 @@ public sealed partial class TuningJournal
         // Get-VMTuningHistory reports it.
     }
 
-    /// <summary>The last measurement of a VM under a workload that has enough runs to tell its noise.</summary>
+    /// <summary>The last measurement of a VM under a workload with enough runs to estimate its noise.</summary>
     /// <param name="vmId">The VM's UUID.</param>
-    /// <param name="workload">The workload; runs of another length are another noise.</param>
-    /// <returns>The measurement; null where there is none.</returns>
+    /// <param name="workload">The workload; runs of another length have another noise.</param>
+    /// <returns>The measurement; null if there is none.</returns>
     /// <exception cref="KvmTuneException">The journal cannot be used (<c>JournalUnavailable</c>, <c>JournalIsNewer</c>).</exception>
     public VMPerformance? LastMeasurement(Guid vmId, WorkloadRequest workload)
     {
@@ -223,7 +223,7 @@ public sealed partial class TuningJournal
         };
     }
 
-    // No outcome yet: its process is working on it, or ended before it could record one.
+    // Without an outcome, its process is working on it, or ended before it recorded one.
     private JournalOutcome OutcomeSoFar(SqliteDataReader row)
     {
         var owner = new JournalOwner(row.GetInt32(13), row.GetInt64(14), row.GetString(15));

@@ -16,7 +16,7 @@ namespace KvmTune.Journal;
 /// </summary>
 public sealed partial class TuningJournal : IChangeJournal, IDisposable
 {
-    /// <summary>How long a change waits for another one of the same VM, by default.</summary>
+    /// <summary>How long a change waits for another change of the same VM, by default.</summary>
     public static readonly TimeSpan DefaultWait = TimeSpan.FromSeconds(20);
 
     private readonly TimeProvider _time;
@@ -24,7 +24,7 @@ public sealed partial class TuningJournal : IChangeJournal, IDisposable
     private readonly ConcurrentDictionary<long, bool> _underWay = [];
 
     /// <summary>A journal in a folder.</summary>
-    /// <param name="folder">The folder; made when it is needed, for its owner only.</param>
+    /// <param name="folder">The folder; made at the first use, for its owner only.</param>
     /// <param name="time">The clock.</param>
     public TuningJournal(string folder, TimeProvider time)
         : this(folder, time, JournalSchema.Migrations)
@@ -55,7 +55,7 @@ public sealed partial class TuningJournal : IChangeJournal, IDisposable
         return held is null ? throw BusyError(plan, name) : new ChangeRecord(this, held);
     }
 
-    /// <summary>Records a measurement. One that is recorded already stays as it is.</summary>
+    /// <summary>Records a measurement. A measurement that is recorded already stays as it is.</summary>
     /// <exception cref="KvmTuneException">The journal cannot be used (<c>JournalUnavailable</c>).</exception>
     public void Record(VMPerformance performance)
     {
@@ -87,9 +87,9 @@ public sealed partial class TuningJournal : IChangeJournal, IDisposable
             PerformanceDocument.Write(performance));
     }
 
-    /// <summary>Records a comparison, and the measurements of it that are not recorded yet.</summary>
+    /// <summary>Records a comparison, and its measurements if they are not recorded yet.</summary>
     /// <param name="comparison">The comparison.</param>
-    /// <param name="changeId">The change between the two measurements; null for the one that the candidate carries.</param>
+    /// <param name="changeId">The change between the two measurements; null for the candidate's own change.</param>
     /// <exception cref="KvmTuneException">The journal cannot be used (<c>JournalUnavailable</c>).</exception>
     public void Record(VMComparison comparison, long? changeId = null)
     {
@@ -116,7 +116,7 @@ public sealed partial class TuningJournal : IChangeJournal, IDisposable
     /// <inheritdoc/>
     public void Dispose() => _database.Dispose();
 
-    /// <summary>Says that an entry is taken back, or was found to have left nothing.</summary>
+    /// <summary>Marks an entry as taken back, or as one of which nothing was left.</summary>
     internal void MarkUndone(long id, long? by) => _database.Write(
         isDurable: false, "UPDATE change SET undone_at = $1, undone_by = $2 WHERE id = $0", id, Text(_time.GetUtcNow()), by);
 
@@ -136,7 +136,7 @@ public sealed partial class TuningJournal : IChangeJournal, IDisposable
         }
     }
 
-    // Who holds it may have a journal of its own: then the kernel says which process it is.
+    // The holder may use another journal; then the kernel names its process.
     private KvmTuneException BusyError(VMTuningPlan plan, string name)
     {
         var who = Entries(new JournalFilter { VMId = plan.VMId, Outcomes = [JournalOutcome.Running], IsBrief = true }, Ignore) is not [.., var busy]
@@ -176,7 +176,7 @@ public sealed partial class TuningJournal : IChangeJournal, IDisposable
             intent)!;
     }
 
-    // The outcome need not outlive a loss of power: then the entry is Interrupted, and undo looks at the VM's present settings.
+    // The outcome need not outlive a loss of power: then the entry is Interrupted, and undo reads the VM's present settings.
     private void End(long id, JournalOutcome outcome, bool restarted, string? error, string? result)
     {
         _database.Write(
@@ -190,7 +190,7 @@ public sealed partial class TuningJournal : IChangeJournal, IDisposable
             result);
     }
 
-    // An entry that was taken back counts as standing again once what took it back is itself taken back.
+    // If an undo is itself taken back, the entry that it undid stands again.
     private void LinkUndone(long id, long undone)
     {
         MarkUndone(undone, id);
@@ -208,7 +208,7 @@ public sealed partial class TuningJournal : IChangeJournal, IDisposable
 
         public long Begin(ChangeIntent intent)
         {
-            // What is kept of the rules is what spoke against the change; those that it keeps can be judged again at any time.
+            // Only broken rules are recorded; kept ones can be judged again at any time.
             var plan = intent.Plan with { Findings = [.. intent.Plan.Findings.Where(finding => !finding.IsKept)] };
             var id = journal.Insert(
                 JournalKind.Change,
@@ -230,8 +230,7 @@ public sealed partial class TuningJournal : IChangeJournal, IDisposable
 
         public void Reach(ChangeStep step)
         {
-            // How far a change came says little that the VM itself does not, so it is not worth failing for. A change without a restart
-            // is over in milliseconds: there only the configuration's step is written.
+            // The VM itself shows most of the progress, so these steps are not worth a write: a change without a restart is over in milliseconds.
             if (step is ChangeStep.Intended or ChangeStep.MadeLive or ChangeStep.Verified)
             {
                 return;
@@ -275,7 +274,7 @@ public sealed partial class TuningJournal : IChangeJournal, IDisposable
             }
             catch (KvmTuneException)
             {
-                // It stands as made then, and undo finds that nothing is left of it.
+                // It then stands as made, and undo finds that nothing is left of it.
             }
 
             return completed;
@@ -292,7 +291,7 @@ public sealed partial class TuningJournal : IChangeJournal, IDisposable
             }
             catch (KvmTuneException)
             {
-                // It shows as interrupted then, and undo finds that nothing is left of it.
+                // It then shows as interrupted, and undo finds that nothing is left of it.
             }
         }
 

@@ -1,4 +1,4 @@
-// Takes one change back: its inverse, and only that, through the same path as any change, and so itself in the journal.
+// Takes one change back: applies its inverse, and only that, by the path of every change, so that the undo is in the journal too.
 using KvmTune.Hosts;
 using KvmTune.Libvirt;
 using KvmTune.Topology;
@@ -12,16 +12,16 @@ namespace KvmTune.Journal;
 /// <summary>How a change is taken back.</summary>
 public sealed record UndoOptions
 {
-    /// <summary>Whether settings that were changed again since are set back too.</summary>
+    /// <summary>Whether settings that were changed again meanwhile are set back too.</summary>
     public bool Force { get; init; }
 
-    /// <summary>Whether the VM is restarted where that is needed for the change to be really gone.</summary>
+    /// <summary>Whether the VM is restarted if the undo needs that to take effect.</summary>
     public bool Restart { get; init; }
 
     /// <summary>How a restart is done.</summary>
     public RestartOptions RestartOptions { get; init; } = new();
 
-    /// <summary>By which way, where that was chosen and shown already; null for choosing now.</summary>
+    /// <summary>The way of the restart, if it was chosen and shown already; null to choose now.</summary>
     public RestartWay? Way { get; init; }
 
     /// <summary>The experiment that the undo is part of.</summary>
@@ -34,12 +34,12 @@ public sealed record UndoOptions
 /// <param name="time">The clock.</param>
 public sealed class TuningUndo(TuningJournal journal, HostConnection host, TimeProvider time)
 {
-    /// <summary>The error id of settings that were changed again since.</summary>
+    /// <summary>The error id of settings that were changed again after the change.</summary>
     public const string Collides = "UndoCollides";
 
-    /// <summary>What taking a change back would do. Nothing is touched.</summary>
+    /// <summary>Plans the undo of a change. Nothing is touched.</summary>
     /// <param name="entry">The change.</param>
-    /// <param name="force">Whether settings that were changed again since are no error.</param>
+    /// <param name="force">Whether settings that were changed again meanwhile are accepted.</param>
     /// <param name="cancellationToken">Ends the work.</param>
     /// <exception cref="KvmTuneException">
     /// The entry is not a change of a VM (<c>NotUndoable</c>), it is being made (<c>VMIsBeingTuned</c>), a setting of it was changed again
@@ -75,7 +75,7 @@ public sealed class TuningUndo(TuningJournal journal, HostConnection host, TimeP
 
         var plan = planner.Plan(WithLeftThreads(entry, intent), cancellationToken);
 
-        // A state that an interrupted suspend has left is let go on before the change is taken back.
+        // The undo first resumes the state that an interrupted suspend left, so the rule on saved states does not apply.
         return Suspended(entry) is null
             ? plan
             : plan with { Findings = [.. plan.Findings.Where(finding => finding.RuleId != nameof(ScopeRules.SavedStateHidesChange))] };
@@ -84,10 +84,10 @@ public sealed class TuningUndo(TuningJournal journal, HostConnection host, TimeP
     /// <summary>Takes a change back.</summary>
     /// <param name="id">The change's entry in the journal.</param>
     /// <param name="options">How.</param>
-    /// <param name="cancellationToken">Ends the work; what has begun is completed or taken back, as with any change.</param>
+    /// <param name="cancellationToken">Ends the work; a step that has begun is completed or taken back, as with any change.</param>
     /// <returns>
-    /// What was done, with the entry of the undo in <see cref="VMTuningResult.JournalId"/>; <see cref="TuningOutcome.NoChange"/> where nothing
-    /// of the change was left.
+    /// The result, with the entry of the undo in <see cref="VMTuningResult.JournalId"/>; <see cref="TuningOutcome.NoChange"/> if nothing of the
+    /// change was left.
     /// </returns>
     /// <exception cref="KvmTuneException">As for <see cref="Plan(JournalEntry, bool, CancellationToken)"/>, and for any change.</exception>
     public async Task<VMTuningResult> UndoAsync(long id, UndoOptions options, CancellationToken cancellationToken)
@@ -98,7 +98,7 @@ public sealed class TuningUndo(TuningJournal journal, HostConnection host, TimeP
         using var planner = Find(entry);
         var resumed = await EndSuspendAsync(entry, intent, planner.Domain(), options, cancellationToken);
         var plan = Plan(entry, intent, planner, options.Force, cancellationToken);
-        // An earlier undo of it may be what was interrupted.
+        // The interrupted entry may be an earlier undo of this change.
         var restart = IsInRestart(entry) ? entry : journal.Last(entry.VMId!.Value, _ => true) is { } last && IsInRestart(last) ? last : null;
         var started = time.GetUtcNow();
         var isLeft = plan.HasChanges || (plan.RequiresRestart && options.Restart);
@@ -128,7 +128,7 @@ public sealed class TuningUndo(TuningJournal journal, HostConnection host, TimeP
         return result with { Notes = notes };
     }
 
-    // An I/O thread that an earlier change made, and that the undo of that one left since this one used it, goes with this one.
+    // Removes I/O threads too that an earlier change made, and that its undo left because this change used them.
     private VMChange WithLeftThreads(JournalEntry entry, ChangeIntent intent)
     {
         if (intent is not { Inverse: DiskIOThreadChange inverse, Plan.Change: DiskIOThreadChange change })
@@ -160,7 +160,7 @@ public sealed class TuningUndo(TuningJournal journal, HostConnection host, TimeP
         HasChanges = false,
     };
 
-    // What an entry did, where that can be taken back.
+    // The intent of an entry, if it can be taken back.
     private static ChangeIntent Intent(JournalEntry entry)
     {
         var intent = entry.Intent ?? throw new KvmTuneException(
@@ -180,7 +180,7 @@ public sealed class TuningUndo(TuningJournal journal, HostConnection host, TimeP
         Intent.WasRunning: true,
     };
 
-    // The process ended while the guest was suspended: that of the change, or of an earlier undo of it.
+    // The entry whose process ended while the guest was suspended: the change itself, or an earlier undo of it.
     private JournalEntry? Suspended(JournalEntry entry) => IsInSuspend(entry)
         ? entry
         : journal.Last(entry.VMId!.Value, _ => true) is { } last && IsInSuspend(last) ? last : null;
@@ -192,7 +192,7 @@ public sealed class TuningUndo(TuningJournal journal, HostConnection host, TimeP
         Intent.WasRunning: true,
     };
 
-    // The guest's state is in libvirt's file, or about to be: it goes on from there, without the change.
+    // The guest's state is in libvirt's file, or libvirt is still writing it: the guest resumes from there, without the change.
     private async Task<IReadOnlyList<string>> EndSuspendAsync(
         JournalEntry entry, ChangeIntent intent, LibvirtDomain domain, UndoOptions options, CancellationToken cancellationToken)
     {
@@ -212,8 +212,8 @@ public sealed class TuningUndo(TuningJournal journal, HostConnection host, TimeP
         }
     }
 
-    // It ran before, so it has to run again. A guest that still runs may be about to go off, for it was asked to: that cannot be called back,
-    // and a second request does no harm.
+    // The VM ran before, so it has to run again. A guest that still runs may have been asked to shut down: that cannot be withdrawn, and a
+    // second request does no harm.
     private async Task<IReadOnlyList<string>> EndRestartAsync(JournalEntry entry, LibvirtDomain domain, UndoOptions options, CancellationToken cancellationToken)
     {
         var restarter = new VMRestarter(time, options.RestartOptions);

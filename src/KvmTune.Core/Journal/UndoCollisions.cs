@@ -1,4 +1,4 @@
-// Finds settings of a change that were changed again since: taking the change back would undo those later changes too.
+// Finds settings that were changed again after the change: its undo would undo those later changes too.
 using KvmTune.Topology;
 using KvmTune.Tuning;
 
@@ -7,7 +7,7 @@ namespace KvmTune.Journal;
 /// <summary>Finds settings that are neither as the change left them nor as they were before it.</summary>
 internal static class UndoCollisions
 {
-    /// <summary>Refuses to take a change back whose settings were changed again since.</summary>
+    /// <summary>Refuses the undo of a change whose settings were changed again.</summary>
     /// <exception cref="KvmTuneException">They were (<c>UndoCollides</c>); the message has the present values.</exception>
     public static void Refuse(JournalEntry entry, ChangeIntent intent, VMSnapshot now, CpuSet hostCpus)
     {
@@ -31,8 +31,8 @@ internal static class UndoCollisions
         }
     }
 
-    // Setting by setting, since of an interrupted change one may be made and another not. Both documents are looked at by the catalog,
-    // which knows in what other ways libvirt shows the running VM's settings.
+    // Compares setting by setting, since an interrupted change may have made only some of them. The comparison uses the catalog, which knows
+    // how libvirt shows the settings of a running VM.
     private static IEnumerable<string> In(DomainDocument now, VMChange change, VMChange inverse, CpuSet? hostCpus)
     {
         var left = SettingComparer.Compare(now.Settings, Edited(now, change).Settings, hostCpus);

@@ -1,4 +1,4 @@
-// Holds a VM or a host against other processes of all users, with any journal, while it is changed.
+// Locks a VM or a host while it is changed, against processes of all users and with any journal.
 using System.Globalization;
 using System.Net.Sockets;
 using System.Security.Cryptography;
@@ -9,11 +9,11 @@ namespace KvmTune.Journal;
 /// <summary>
 /// An exclusive lock on this machine: a bound socket address in Linux' abstract namespace (unix(7)). Two sockets cannot be bound to one
 /// address; it needs no file, so that root and the members of the group libvirt share it without rights to a common folder; and the kernel
-/// frees it when the process ends, however. Who holds it can be asked (SO_PEERCRED).
+/// frees it whenever the process ends, even by a crash. The kernel also names its holder (SO_PEERCRED).
 /// </summary>
 /// <remarks>
-/// It is as wide as the machine (its network namespace) that KvmTune runs on. Processes on two machines that change a VM of a third one, and
-/// programs that know nothing of this lock, meet at the check right before a define.
+/// It covers the machine (its network namespace) that KvmTune runs on. The check right before a define notices changes by processes on other
+/// machines and by programs without this lock.
 /// </remarks>
 internal sealed class VMLock : IDisposable
 {
@@ -26,10 +26,10 @@ internal sealed class VMLock : IDisposable
 
     private VMLock(Socket socket) => _socket = socket;
 
-    /// <summary>The lock of a VM. A UUID says which VM is meant, by whatever URI its host is reached.</summary>
+    /// <summary>The name of a VM's lock. The UUID identifies the VM for every URI of its host.</summary>
     public static string NameOf(Guid vmId, string uri) => $"vm-{vmId:D}{OwnWorld(uri)}";
 
-    /// <summary>The lock of a host. All ways to this machine are one host; others differ by their name.</summary>
+    /// <summary>The name of a host's lock. All local URIs have one lock; other hosts differ by their name.</summary>
     public static string NameOf(string uri)
     {
         var host = Uri.TryCreate(uri, UriKind.Absolute, out var parsed) ? parsed.IdnHost.ToLowerInvariant() : uri;
@@ -37,11 +37,11 @@ internal sealed class VMLock : IDisposable
     }
 
     /// <summary>Takes a lock, or waits for it.</summary>
-    /// <param name="name">What is locked: see <see cref="NameOf(Guid, string)"/>.</param>
+    /// <param name="name">Its name: see <see cref="NameOf(Guid, string)"/>.</param>
     /// <param name="limit">How long to wait.</param>
     /// <param name="time">The clock.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
-    /// <returns>The lock; null when somebody held it all the time.</returns>
+    /// <returns>The lock; null if another process held it all the time.</returns>
     /// <exception cref="SocketException">The kernel gives no socket.</exception>
     public static async Task<VMLock?> TakeAsync(string name, TimeSpan limit, TimeProvider time, CancellationToken cancellationToken)
     {
@@ -63,8 +63,8 @@ internal sealed class VMLock : IDisposable
         }
     }
 
-    /// <summary>Who holds a lock, in words: the process, its program and its user.</summary>
-    /// <returns>Null where nobody does any more, or the kernel does not say.</returns>
+    /// <summary>The holder of a lock, in words: the process, its program and its user.</summary>
+    /// <returns>Null if the lock is free again, or the kernel does not name its holder.</returns>
     public static string? Holder(string name)
     {
         using var socket = NewSocket();
@@ -115,7 +115,7 @@ internal sealed class VMLock : IDisposable
     // An address that begins with a zero byte has no file.
     private static UnixDomainSocketEndPoint Address(string name) => new($"\0kvmtune/{name}");
 
-    // Each process has test hosts of its own, with the same VMs.
+    // libvirt's test hosts exist in each process separately, with the same UUIDs, so their lock names contain the process id.
     private static string? OwnWorld(string uri) => uri.StartsWith("test:", StringComparison.Ordinal)
         ? string.Create(CultureInfo.InvariantCulture, $"-{Environment.ProcessId}")
         : null;

@@ -1,4 +1,4 @@
-// Which findings are worth a try against a bottleneck, and in which order: what is likely to do most, and costs least, comes first.
+// Orders the findings to try against a bottleneck: those with the largest expected effect and the least cost come first.
 using KvmTune.Diagnosis;
 using KvmTune.Tuning;
 
@@ -8,13 +8,13 @@ namespace KvmTune.Optimization;
 public static class CandidateOrder
 {
     /// <summary>
-    /// The findings of the slow area that matter for the workload, in the order of expected effect: those of the very part that shows the
-    /// bottleneck first, then by severity, then those that need no restart.
+    /// The findings of the slow area that matter for the workload, in this order: first those of the part that shows the bottleneck; the
+    /// graver ones before the others; and of equally grave ones those without a restart first.
     /// </summary>
-    /// <param name="findings">What was found in the VM.</param>
+    /// <param name="findings">The findings of the VM.</param>
     /// <param name="area">The area that holds it back.</param>
     /// <param name="subject">The part of the VM that shows it, for example <c>disk vdb</c>; null where that is not known.</param>
-    /// <param name="workload">What judges the changes.</param>
+    /// <param name="workload">The workload that judges the changes.</param>
     public static IReadOnlyList<VMTuningFinding> Of(IEnumerable<VMTuningFinding> findings, TuningArea area, string? subject, string workload) =>
     [
         .. findings
@@ -24,7 +24,7 @@ public static class CandidateOrder
             .ThenBy(finding => finding.Plan is { RequiresRestart: true } ? 1 : 0),
     ];
 
-    // Nobody knows for the user's own program or load what matters to it.
+    // It is not known which findings matter for the user's own program or load, so all count.
     private static bool MattersFor(VMTuningFinding finding, string workload) =>
         !WorkloadKinds.Any.Contains(workload, StringComparer.OrdinalIgnoreCase) || finding.Workloads.Contains(workload, StringComparer.OrdinalIgnoreCase);
 }

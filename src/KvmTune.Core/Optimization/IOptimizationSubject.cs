@@ -1,4 +1,4 @@
-// What an optimization needs of a VM: to be watched under load, looked at, and tried changes on.
+// The operations that an optimization needs of a VM: watch it under load, inspect it, and try changes.
 using KvmTune.Diagnosis;
 using KvmTune.Diagnosis.Bottlenecks;
 using KvmTune.Experiments;
@@ -25,7 +25,7 @@ public interface IOptimizationSubject
     /// <summary>Watches the VM under its load.</summary>
     Task<VMBottleneckReport> DiagnoseAsync(IProgress<MeasurementProgress>? progress, CancellationToken cancellationToken);
 
-    /// <summary>What in the VM's configuration could be tuned, each with its plan on the VM as it is now.</summary>
+    /// <summary>The findings in the VM's configuration, each with its plan on the present VM.</summary>
     Task<IReadOnlyList<VMTuningFinding>> LookAsync(CancellationToken cancellationToken);
 
     /// <summary>Makes one experiment.</summary>

@@ -1,4 +1,4 @@
-// A real VM as something to optimize: watched while its workload runs, or under its own load, and tried changes on by experiments.
+// A real VM to optimize: it is watched under a workload or under its own load, and experiments try changes on it.
 using KvmTune.Diagnosis;
 using KvmTune.Diagnosis.Bottlenecks;
 using KvmTune.Experiments;
@@ -14,8 +14,8 @@ namespace KvmTune.Optimization;
 /// <summary>A VM of a host.</summary>
 /// <param name="host">The host.</param>
 /// <param name="domain">The VM, on a writable connection. It stays the caller's.</param>
-/// <param name="tuner">What makes changes.</param>
-/// <param name="workload">What loads the guest and judges changes; null for the guest's own load.</param>
+/// <param name="tuner">Makes the changes.</param>
+/// <param name="workload">The workload that loads the guest and judges changes; null for the guest's own load.</param>
 /// <param name="bottleneck">How the VM is watched.</param>
 /// <param name="experiment">How experiments are made.</param>
 /// <param name="time">The clock.</param>
@@ -56,7 +56,7 @@ public sealed class OptimizationSubject(
         progress?.Report(new MeasurementProgress(VMName, $"starting {workload.Name} in the guest, to watch the VM under it", 0, null));
         using var target = new LibvirtMeasurementTarget(domain, time);
         await using var session = await MeasurementSession.OpenAsync(target, workload, _catalog, time, null, cancellationToken);
-        // The first run shows whether the load can be made at all, and is over before the watching begins.
+        // The first run shows whether the load works at all. It ends before the watching begins.
         if ((await session.RunAsync(isWarmup: true, cancellationToken)).Failure is { } failure)
         {
             throw new MeasurementException(MeasurementReason.PreparationFailed, $"{workload.Name} does not run in '{VMName}': {failure}");
@@ -88,7 +88,7 @@ public sealed class OptimizationSubject(
             [plan], workload ?? Observing(area), experiment with { TimeLimit = timeLimit, LoadTime = SlotPlan.DefaultTime }, progress, cancellationToken);
     }
 
-    /// <summary>How an experiment on a plan would be made, where nothing stands against it.</summary>
+    /// <summary>The outline of an experiment on a plan.</summary>
     /// <exception cref="KvmTuneException">It would be refused.</exception>
     public ExperimentOutline Outline(VMTuningPlan plan)
     {
@@ -101,7 +101,7 @@ public sealed class OptimizationSubject(
             ? report
             : throw BottleneckFinder.NotRunning(VMName);
 
-    // Run after run until it is cancelled; that ends the program in the guest too.
+    // Repeats the run until it is cancelled; that ends the program in the guest too.
     private async Task LoadAsync(MeasurementSession session, CancellationToken cancellationToken)
     {
         try

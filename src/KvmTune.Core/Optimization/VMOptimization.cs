@@ -1,4 +1,4 @@
-// The ledger of an optimization: what was found slow, what was tried against it, what was kept and why.
+// The ledger of an optimization: the slow areas, the changes that were tried, and which were kept and why.
 using System.Text.Json.Serialization;
 using KvmTune.Diagnosis;
 using KvmTune.Diagnosis.Bottlenecks;
@@ -8,7 +8,7 @@ using KvmTune.Tuning;
 
 namespace KvmTune.Optimization;
 
-/// <summary>What came of an optimization.</summary>
+/// <summary>The result of an optimization.</summary>
 [JsonText(typeof(EnumName))]
 public enum OptimizationOutcome
 {
@@ -28,7 +28,7 @@ public enum OptimizationOutcome
     TimeLimitReached,
 }
 
-/// <summary>What became of a candidate.</summary>
+/// <summary>The decision on a candidate.</summary>
 [JsonText(typeof(EnumName))]
 public enum CandidateDecision
 {
@@ -45,16 +45,16 @@ public enum CandidateDecision
     Failed,
 }
 
-/// <summary>One line of the ledger: a candidate and what became of it.</summary>
+/// <summary>One line of the ledger: a candidate and the decision on it.</summary>
 public sealed record OptimizationStep
 {
     /// <summary>The diagnosis that it follows, counted from 1.</summary>
     public required int Round { get; init; }
 
-    /// <summary>What was found in the VM's configuration.</summary>
+    /// <summary>The finding in the VM's configuration.</summary>
     public required VMTuningFinding Finding { get; init; }
 
-    /// <summary>What became of it.</summary>
+    /// <summary>The decision.</summary>
     public required CandidateDecision Decision { get; init; }
 
     /// <summary>Why, as a sentence.</summary>
@@ -91,7 +91,7 @@ public sealed record VMOptimization
     /// <summary>The workload that loaded the guest and judged the changes; <c>Observe</c> for the guest's own load.</summary>
     public required string Workload { get; init; }
 
-    /// <summary>What came of it.</summary>
+    /// <summary>The result.</summary>
     public required OptimizationOutcome Outcome { get; init; }
 
     /// <summary>Why it ended, as a sentence.</summary>
@@ -100,7 +100,7 @@ public sealed record VMOptimization
     /// <summary>The diagnoses, in order: one at the start, and one after each change that was kept.</summary>
     public required IReadOnlyList<VMBottleneckReport> Diagnoses { get; init => field = Items.Of(value); }
 
-    /// <summary>What was tried or passed over, in order.</summary>
+    /// <summary>The candidates that were tried or skipped, in order.</summary>
     public required IReadOnlyList<OptimizationStep> Steps { get; init => field = Items.Of(value); }
 
     /// <summary>When it began.</summary>
@@ -113,12 +113,12 @@ public sealed record VMOptimization
     /// <summary>How long it took, in seconds.</summary>
     public double ElapsedSeconds => Elapsed.TotalSeconds;
 
-    /// <summary>What was kept.</summary>
+    /// <summary>The candidates that were kept.</summary>
     public IReadOnlyList<OptimizationStep> Kept => Steps.Where(step => step.Decision == CandidateDecision.Kept).ToItems();
 
-    /// <summary>How many changes were tried.</summary>
+    /// <summary>How many experiments came to their end.</summary>
     public int TriedCount => Steps.Count(step => step.Experiment is not null);
 
-    /// <summary>For example <c>db01: NothingToDo. No bottleneck was found.</c>.</summary>
+    /// <summary>For example <c>db01: LeftAlone. no bottleneck: leave it alone</c>.</summary>
     public override string ToString() => $"{VMName}: {Outcome}. {Reason}";
 }

@@ -1,4 +1,4 @@
-// The autopilot of the method: find what is slow, try what could help one change at a time, keep what did, look again, and stop.
+// The autopilot of the method: find the slow area, try one change after the other against it, keep those that help, diagnose again, and stop.
 using System.Globalization;
 using KvmTune.Diagnosis;
 using KvmTune.Diagnosis.Bottlenecks;
@@ -11,30 +11,30 @@ namespace KvmTune.Optimization;
 /// <summary>What an optimization may do.</summary>
 public sealed record OptimizationOptions
 {
-    /// <summary>How long it may take in all; null for as long as it needs. No experiment begins that could not end in it.</summary>
+    /// <summary>How long it may take in all; null for as long as it needs. No experiment begins that could not end in time.</summary>
     public TimeSpan? TimeLimit { get; init; }
 
-    /// <summary>The one area that is to be optimized; null for the one that holds the VM back.</summary>
+    /// <summary>The only area to optimize; null for the one that holds the VM back.</summary>
     public TuningArea? Area { get; init; }
 
-    /// <summary>Whether the VM may be restarted. What needs it is passed over without.</summary>
+    /// <summary>Whether the VM may be restarted. If not, changes that need a restart are skipped.</summary>
     public bool Restart { get; init; }
 }
 
-/// <summary>Optimizes VMs. Nothing is kept that was not measured as an improvement.</summary>
+/// <summary>Optimizes VMs. Only measured improvements are kept.</summary>
 /// <param name="time">The clock.</param>
 public sealed class VMOptimizer(TimeProvider time)
 {
     /// <summary>
-    /// Optimizes one VM: diagnoses it, tries the findings of the slow area one after the other, keeps what improved, and diagnoses again
-    /// after each change that was kept. It ends where nothing is slow, nothing is left to try, or the time is over.
+    /// Optimizes one VM: diagnoses it, tries the findings of the slow area one after the other, keeps improvements, and diagnoses again
+    /// after each kept change. It ends when no area is slow, nothing is left to try, or the time is over.
     /// </summary>
     /// <param name="subject">The VM.</param>
     /// <param name="options">What it may do.</param>
-    /// <param name="accept">Is asked before a change that needs confirmation (data at risk); false passes it over.</param>
-    /// <param name="tried">Gets each experiment that has ended.</param>
+    /// <param name="accept">Is asked before a change that needs confirmation (data at risk); false skips the change.</param>
+    /// <param name="tried">Gets each finished experiment.</param>
     /// <param name="progress">Gets each step.</param>
-    /// <param name="cancellationToken">Ends it: the change that is being tried is taken back, those that were kept stay.</param>
+    /// <param name="cancellationToken">Ends it: the change under trial is taken back, kept changes stay.</param>
     /// <exception cref="KvmTuneException">The VM could not be watched or looked at, or a change could not be taken back.</exception>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
     public async Task<VMOptimization> RunAsync(
@@ -65,7 +65,7 @@ public sealed class VMOptimizer(TimeProvider time)
                 return Ledger(OptimizationOutcome.LeftAlone, options.Area is { } only && report.Area is not null ? $"The {only} does not hold the VM back. {report.Verdict}" : report.Verdict);
             }
 
-            // With -Area it may be another area's cause that comes first.
+            // With -Area, the report's first cause may be of another area.
             var ways = WaysToLift(area == report.Area ? report.Cause : report.Of(area).Cause);
             var candidates = CandidateOrder.Of(await subject.LookAsync(cancellationToken), area, report.Subject, subject.Workload);
             var hasKept = false;
@@ -154,7 +154,7 @@ public sealed class VMOptimizer(TimeProvider time)
             }
         }
 
-        // However it ended: a reader wants to know first about a change that was kept.
+        // A kept change decides the outcome, however the optimization ended: it is the first thing that a reader wants to know.
         VMOptimization Ledger(OptimizationOutcome outcome, string reason) => new()
         {
             VMName = subject.VMName,
@@ -174,7 +174,7 @@ public sealed class VMOptimizer(TimeProvider time)
         ? report.Area
         : report.Area == only || report.Of(only).IsSaturated ? only : null;
 
-    // How a limit is lifted that holds a VM back, whatever else is changed; null for other causes.
+    // The command that lifts a limit, since no other change helps against it; null for other causes.
     private static string? WaysToLift(BottleneckCause? cause) => cause switch
     {
         BottleneckCause.CpuQuota => "virsh schedinfo --set",

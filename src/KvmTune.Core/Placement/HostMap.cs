@@ -1,4 +1,4 @@
-// The map of a host: nodes, caches, cores and sibling threads, with who sits where and what is shared; of today or of a placement.
+// The map of a host: nodes, caches, cores and sibling threads, with the VMs on them and what these share; of today or of a placement.
 using System.Globalization;
 using KvmTune.Topology;
 
@@ -126,7 +126,7 @@ public sealed record HostMap
 [JsonText(typeof(EnumName))]
 public enum HostCpuState
 {
-    /// <summary>Anybody may have it.</summary>
+    /// <summary>Any VM may use it.</summary>
     Open,
 
     /// <summary>It is the host's own.</summary>
@@ -173,7 +173,7 @@ public sealed record HostMapCore(IReadOnlyList<HostMapCpu> Cpus)
 /// <param name="Occupants">The threads that are pinned to it.</param>
 public sealed record HostMapCpu(int Id, HostCpuState State, IReadOnlyList<HostMapOccupant> Occupants)
 {
-    /// <summary>For example <c>CPU 2: Free</c>.</summary>
+    /// <summary>For example <c>CPU 2: Open</c>.</summary>
     public override string ToString() => FormattableString.Invariant($"CPU {Id}: {(Occupants.Count == 0 ? State.ToString() : string.Join(' ', Occupants))}");
 }
 
@@ -188,11 +188,11 @@ public sealed record HostMapOccupant(string Sign, string VMName, int? Vcpu)
 }
 
 /// <summary>A VM of the map.</summary>
-/// <param name="Sign">What stands for it in the picture.</param>
+/// <param name="Sign">The letters that stand for it in the picture.</param>
 /// <param name="VM">Its pins.</param>
-/// <param name="IsPlanned">Whether its place is planned, not there yet.</param>
+/// <param name="IsPlanned">Whether its place is planned, not its present one.</param>
 public sealed record HostMapVM(string Sign, PlacementNeighbour VM, bool IsPlanned)
 {
-    /// <summary>For example <c>A = db01</c>.</summary>
+    /// <summary>For example <c>a = db01</c>.</summary>
     public override string ToString() => $"{Sign} = {VM.Name}";
 }

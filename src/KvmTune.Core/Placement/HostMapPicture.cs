@@ -1,11 +1,11 @@
-// Draws the map of a host: a box a node, a box a cache in it, a column a core, its sibling threads below each other.
+// Draws the map of a host: a box for each node, in it a box for each cache, a column for each core, its sibling threads below each other.
 using System.Globalization;
 using System.Text;
 using KvmTune.Topology;
 
 namespace KvmTune.Placement;
 
-/// <summary>The colours of a picture, as the sequences that begin them and the one that ends them.</summary>
+/// <summary>The colours of a picture: the sequences that begin them, and the one that ends them.</summary>
 /// <param name="Placed">For vCPUs.</param>
 /// <param name="Shared">For what is overcommitted.</param>
 /// <param name="Service">For emulator and I/O threads.</param>
@@ -20,7 +20,7 @@ public sealed record HostMapColours(string Placed, string Shared, string Service
 /// <summary>Draws maps for terminals of 80 columns; eight cores stand beside each other.</summary>
 public static class HostMapPicture
 {
-    /// <summary>What is drawn with where the encoding has it: a map falls back to ASCII where it has not.</summary>
+    /// <summary>The characters of a picture. Where the encoding lacks one of them, a map is drawn in ASCII.</summary>
     public const string UnicodeStrokes = "┌└─│·";
 
     private const int Width = 79;

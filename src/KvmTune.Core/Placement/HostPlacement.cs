@@ -1,4 +1,4 @@
-// What comes of a placement: where each VM sits and why, what is shared, what found no place, and whether pinning pays at all.
+// The result of a placement: where each VM sits and why, what is shared, which VMs found no place, and whether pinning pays at all.
 using KvmTune.Topology;
 using KvmTune.Tuning.Rules;
 
@@ -7,7 +7,7 @@ namespace KvmTune.Placement;
 /// <summary>A placement of VMs on a host.</summary>
 public sealed record HostPlacement
 {
-    /// <summary>What was asked for.</summary>
+    /// <summary>The request.</summary>
     public required PlacementRequest Request { get; init; }
 
     /// <summary>The VMs that have a place, in the order of the request.</summary>
@@ -16,7 +16,7 @@ public sealed record HostPlacement
     /// <summary>The VMs that have none, with the reason.</summary>
     public required IReadOnlyList<PlacementRefusal> Refusals { get; init => field = Items.Of(value); }
 
-    /// <summary>Whether pinning pays on this host, with the evidence: broken ones speak against it.</summary>
+    /// <summary>Whether pinning pays on this host, with the evidence: broken findings speak against it.</summary>
     public required IReadOnlyList<RuleFinding> Findings { get; init => field = Items.Of(value); }
 
     /// <summary>How far it is from its aims.</summary>
@@ -54,7 +54,7 @@ public sealed record VMPlacement
     /// <summary>The kinds of core of its vCPUs, on a host with several.</summary>
     public IReadOnlyList<CoreKind> Kinds { get; init => field = Items.Of(value); } = Items<CoreKind>.None;
 
-    /// <summary>Whether emulator and I/O threads stay where they are pinned now, each for itself.</summary>
+    /// <summary>Whether the emulator and each I/O thread keep their present pins.</summary>
     public bool KeepsServicePins { get; init; }
 
     /// <summary>The host nodes of its vCPUs.</summary>
@@ -63,10 +63,10 @@ public sealed record VMPlacement
     /// <summary>The last-level caches of its vCPUs.</summary>
     public required IReadOnlyList<CacheDomain> Caches { get; init => field = Items.Of(value); }
 
-    /// <summary>The host CPUs of its emulator and I/O threads; those of its vCPUs where the host has no other left.</summary>
+    /// <summary>The host CPUs of its emulator and I/O threads; those of its vCPUs where the host has no others left.</summary>
     public required CpuSet ServiceCpus { get; init; }
 
-    /// <summary>The nodes that its memory comes from; null where the host has one node only, so that nothing is to be said.</summary>
+    /// <summary>The nodes that its memory comes from; null on a host with one node, and where its memory stays where it is.</summary>
     public CpuSet? MemoryNodes { get; init; }
 
     /// <summary>The host node of each guest cell, where the VM had to be split along its cells.</summary>
@@ -90,7 +90,9 @@ public sealed record VMPlacement
 
 /// <summary>A VM that found no place.</summary>
 /// <param name="VMName">The VM's name.</param>
-/// <param name="ErrorId">A fixed word for the reason: <c>HostCpusOvercommitted</c>, <c>NoWholeCores</c>, <c>NodeMemoryShort</c> or <c>HostMemoryShort</c>.</param>
+/// <param name="ErrorId">
+/// A fixed word for the reason: <c>HostCpusOvercommitted</c>, <c>NoWholeCores</c>, <c>NoCpuBesideRealTime</c> or <c>HostMemoryShort</c>.
+/// </param>
 /// <param name="Message">The reason, with the figures, and what to do.</param>
 public sealed record PlacementRefusal(string VMName, string ErrorId, string Message)
 {

@@ -1,4 +1,4 @@
-// From VMs on a host to plans: reads the host and its other VMs, computes the placement, and plans each VM's change on it.
+// Makes plans for VMs on a host: reads the host and its other VMs, computes the placement, and plans the change of each VM.
 using KvmTune.Hosts;
 using KvmTune.Libvirt;
 using KvmTune.Topology;
@@ -6,19 +6,19 @@ using KvmTune.Tuning;
 
 namespace KvmTune.Placement;
 
-/// <summary>What a placement of real VMs is asked for with.</summary>
+/// <summary>The options of a placement of real VMs.</summary>
 public sealed record PlacementOptions
 {
-    /// <summary>How vCPUs are laid on cores.</summary>
+    /// <summary>How vCPUs are distributed over cores.</summary>
     public ThreadPolicy ThreadPolicy { get; init; }
 
     /// <summary>Which kind of core is taken, where the host has several.</summary>
     public CoreKindChoice CoreKind { get; init; }
 
-    /// <summary>Host CPUs that get nothing.</summary>
+    /// <summary>Host CPUs that no VM gets.</summary>
     public CpuSet ReservedCpus { get; init; } = CpuSet.Empty;
 
-    /// <summary>Whether vCPUs go on isolated CPUs, and on no others.</summary>
+    /// <summary>Whether vCPUs go on isolated CPUs only.</summary>
     public bool UseIsolatedCpus { get; init; }
 
     /// <summary>Whether a host CPU may get several vCPUs.</summary>
@@ -112,7 +112,7 @@ public sealed class HostPlacementPlanner(HostConnection host)
                 }
                 catch (LibvirtException exception) when (exception.ErrorCode == LibvirtErrorCode.NoDomain)
                 {
-                    // Undefined or stopped since it was listed: it is in nobody's way any more.
+                    // Undefined or stopped since it was listed: it takes no CPUs any more.
                 }
             }
         }

@@ -1,4 +1,4 @@
-// The places that one VM can have on a host as it stands: all of them where they are few, else the promising ones.
+// The places that one VM can have on a host with its present load: all of them where they are few, else the promising ones.
 namespace KvmTune.Placement;
 
 /// <summary>Finds places for a VM.</summary>
@@ -21,19 +21,21 @@ internal sealed class PlaceOptions
     }
 
     /// <summary>
-    /// The places, each with a host CPU for every vCPU where there are so many; CPUs that carry vCPUs already are offered only where
-    /// there is nothing else and the request allows it.
+    /// The places, each with a host CPU for every vCPU where the host has enough. CPUs that carry vCPUs are offered only where there are
+    /// no others and the request allows it.
     /// </summary>
-    /// <param name="state">The host as it stands.</param>
+    /// <param name="state">The host with its present load.</param>
     /// <param name="vm">The VM.</param>
-    /// <param name="mostWays">Up to how many ways to fill the cores all are tried. Cores that are alike stand for each other, so on a small host they are a few hundred.</param>
+    /// <param name="mostWays">
+    /// The largest number of ways to fill the cores that are all tried. Alike cores stand for each other, so a small host has a few hundred.
+    /// </param>
     public static IReadOnlyList<Place> For(PlacementState state, PlacementVM vm, int mostWays)
     {
         var places = new PlaceOptions(state, vm, isShared: false, mostWays).All();
         return places.Count == 0 && state.Request is { AllowOvercommit: true, UseIsolatedCpus: false } && !vm.IsRealTime ? new PlaceOptions(state, vm, isShared: true, mostWays).All() : places;
     }
 
-    /// <summary>The place that a VM has now, where every plugged vCPU is pinned to one host CPU; null else.</summary>
+    /// <summary>The place that a VM has now, if every plugged vCPU is pinned to one host CPU; else null.</summary>
     public static Place? Current(PlacementState state, PlacementVM vm)
     {
         var vcpus = vm.PluggedVcpus;
@@ -54,7 +56,7 @@ internal sealed class PlaceOptions
             return places;
         }
 
-        // The threads of a guest's core belong on siblings; where cores have too few threads for that, every vCPU is on its own.
+        // The threads of a guest core belong on siblings; where cores have too few threads for that, each vCPU is placed separately.
         foreach (var unit in _vm.GuestThreads > 1 && _state.Request.ThreadPolicy == ThreadPolicy.Prefer ? [_vm.GuestThreads, 1] : new[] { 1 })
         {
             var units = (_vcpus.Count + unit - 1) / unit;
@@ -63,7 +65,7 @@ internal sealed class PlaceOptions
             {
                 if (unit == 1 && _isShared)
                 {
-                    // More vCPUs than the host has CPUs: only then do vCPUs of one VM meet.
+                    // The host has fewer CPUs than the VM has vCPUs: only then do vCPUs of one VM share a CPU.
                     var threads = offers.SelectMany(offer => offer.Threads).ToList();
                     Add(places, [.. Enumerable.Range(0, _vcpus.Count).Select(index => threads[index % threads.Count])]);
                 }
@@ -80,7 +82,7 @@ internal sealed class PlaceOptions
             {
                 foreach (var cores in Scopes(offers, units, unit))
                 {
-                    // Of two that are as good the first one is taken: under Require that with filled cores.
+                    // Of two equally good places the first one is taken: under Require the one with filled cores.
                     var (spread, packed) = (Cpus(Spread(cores, units, unit), unit), Cpus(Pack(cores, units, unit), unit));
                     var isPackedFirst = _state.Request.ThreadPolicy == ThreadPolicy.Require;
                     Add(places, isPackedFirst ? packed : spread);
@@ -95,7 +97,7 @@ internal sealed class PlaceOptions
 
     private int Capacity(Offer offer, int unit) => _state.Request.ThreadPolicy == ThreadPolicy.Isolate && !_isShared ? 1 : offer.Threads.Length / unit;
 
-    // How many ways there are to fill groups of like cores: combinations with repetition, group by group.
+    // The number of ways to fill groups of alike cores: combinations with repetition, group by group.
     private double Ways(List<List<Offer>> groups, int unit)
     {
         var ways = 1.0;
@@ -111,7 +113,7 @@ internal sealed class PlaceOptions
         return ways;
     }
 
-    // Within a group of like cores the first ones get the most.
+    // In a group of alike cores the first ones get the most, so that no way is tried twice.
     private void Fill(List<List<Offer>> groups, int group, int units, int unit, List<(Offer Offer, int Units)> chosen, List<Place> places)
     {
         if (units == 0)
@@ -144,7 +146,7 @@ internal sealed class PlaceOptions
         }
     }
 
-    // Each cache and each node, and from each node on the nearest ones until they suffice; of one kind of core where that suffices, and of all.
+    // Each cache, each node, and each node with its nearest ones until they suffice; with one kind of core where that suffices, and with all.
     private IEnumerable<List<Offer>> Scopes(List<Offer> offers, int units, int unit)
     {
         var byNode = offers.GroupBy(offer => offer.Core.Node).ToDictionary(group => group.Key, group => group.ToList());
@@ -165,7 +167,7 @@ internal sealed class PlaceOptions
             PlacementState.Mix(cache.Key.Node.Index, cache.Count()), (hash, offer) => PlacementState.Mix(hash, offer.Look))).Order().Aggregate(scope.Count * 31L, PlacementState.Mix));
     }
 
-    // Cores of their own first, on as few caches as can be; siblings of the VM's own cores next, and those of other VMs last.
+    // Idle cores first, on as few caches as possible; then siblings on the VM's own cores, and siblings of other VMs' vCPUs last.
     private List<(Offer Offer, int Units)> Spread(List<Offer> cores, int units, int unit)
     {
         var idle = cores.Count(offer => offer.Guests == 0);
@@ -176,7 +178,7 @@ internal sealed class PlaceOptions
             units);
     }
 
-    // Cores are filled one after the other, so that few are touched.
+    // Cores are filled one after the other, so that few are used.
     private List<(Offer Offer, int Units)> Pack(List<Offer> cores, int units, int unit)
     {
         var order = CacheOrder(cores, units, offer => Capacity(offer, unit));
@@ -189,7 +191,7 @@ internal sealed class PlaceOptions
     private static List<(Offer Offer, int Units)> Choose<TRank>(IEnumerable<(Offer Offer, TRank Rank)> ranked, int units) =>
         ranked.OrderBy(entry => entry.Rank).Take(units).GroupBy(entry => entry.Offer).Select(group => (group.Key, group.Count())).ToList();
 
-    // As few caches as can be: the tightest one that takes all that is left, else the one that takes most.
+    // As few caches as possible: the smallest one that takes all the remaining units, else the one that takes most.
     private static Dictionary<LayoutCache, int> CacheOrder(List<Offer> cores, int units, Func<Offer, int> room)
     {
         var left = cores.GroupBy(offer => offer.Core.Cache).Select(group => (Cache: group.Key, Room: group.Sum(room))).ToList();
@@ -216,7 +218,7 @@ internal sealed class PlaceOptions
         }
     }
 
-    // Memory is where the CPUs are; where these nodes have too little, it comes from the nearest ones too.
+    // Memory comes from the nodes of the CPUs; where these have too little, from the nearest ones too.
     private Place? ToPlace(IReadOnlyList<int> cpus)
     {
         var cells = CellsOf(cpus);
@@ -239,7 +241,7 @@ internal sealed class PlaceOptions
         return null;
     }
 
-    // The node of each guest cell, where each is on one node; empty else, and for a VM whose cells do not have all its vCPUs.
+    // The node of each guest cell, if each is on one node; else empty, and for a VM whose cells lack some of its vCPUs.
     private Dictionary<int, LayoutNode> CellsOf(IReadOnlyList<int> cpus)
     {
         var nodes = new Dictionary<int, LayoutNode>();
@@ -269,7 +271,7 @@ internal sealed class PlaceOptions
         return memory.TrueForAll(part => _state.HasMemory(part.Node, _vm, part.MemoryKiB)) ? memory : null;
     }
 
-    // A guest that knows its cells can be split along them: the largest cell first, each on the node with most room left.
+    // A guest with NUMA cells can be split along them: the largest cell first, each on the node with most idle cores.
     private void AddAlongCells(List<Place> places)
     {
         if (_vm.Cells.Count < 2 || _isShared || _vm.RequiredNodes is not null || _vm.Cells.Sum(cell => cell.Vcpus.Count) != _vm.Vcpus)
@@ -331,7 +333,7 @@ internal sealed class PlaceOptions
 
         public int Disturbed { get; }
 
-        // Cores that look alike, by all that a place is judged by.
+        // Equal for cores that are alike in everything that counts for a place.
         public long Look { get; }
 
         public (LayoutCache Cache, long Look) Kind => (Core.Cache, Look);

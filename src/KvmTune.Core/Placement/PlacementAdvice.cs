@@ -9,10 +9,10 @@ namespace KvmTune.Placement;
 /// <summary>Judges a placement as a whole.</summary>
 public static class PlacementAdvice
 {
-    /// <summary>From how many host CPUs on pinning is taken for safe beside unpinned VMs (XenServer's host-cpu-tune).</summary>
+    /// <summary>The number of host CPUs from which pinning counts as safe beside unpinned VMs (XenServer's host-cpu-tune).</summary>
     public const int ManyHostCpus = 48;
 
-    /// <summary>What is known of the host, kept and broken.</summary>
+    /// <summary>All findings on the host, kept and broken.</summary>
     public static IReadOnlyList<RuleFinding> Judge(PlacementRequest request, IReadOnlyList<VMPlacement> placed)
     {
         ArgumentNullException.ThrowIfNull(request);
@@ -28,7 +28,7 @@ public static class PlacementAdvice
         "Pins restrict the scheduler: one core can be overloaded while others idle.",
         "the course that the method comes from");
 
-    // The unpinned VMs' vCPUs on the CPUs that are left to them, beside what they and the placed ones would have if nothing were pinned.
+    // Compares the vCPUs of the unpinned VMs with the CPUs that pinning leaves to them.
     private static RuleFinding TooFewLeft(PlacementRequest request, IReadOnlyList<VMPlacement> placed, List<PlacementNeighbour> unpinned)
     {
         var pinned = placed.Aggregate(CpuSet.Empty, (all, placement) => all.Union(placement.VcpuCpus));

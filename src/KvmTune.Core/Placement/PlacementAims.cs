@@ -1,11 +1,11 @@
-// The aims of a placement in their order: what is compared when one placement is called better than another.
+// The aims of a placement in their order, by which two placements are compared.
 using System.Runtime.InteropServices;
 
 namespace KvmTune.Placement;
 
 /// <summary>
-/// How far a placement is from its aims, the most important one first: less is better, and an aim counts only where all before it are
-/// met alike. <c>docs/placement.md</c> has the same order in words.
+/// How far a placement is from its aims, the most important one first. Less is better, and an aim counts only where all aims before it
+/// are equal. <c>docs/placement.md</c> has the same order in words.
 /// </summary>
 [StructLayout(LayoutKind.Auto)]
 internal readonly record struct PlacementAims : IComparable<PlacementAims>
@@ -19,18 +19,18 @@ internal readonly record struct PlacementAims : IComparable<PlacementAims>
     /// <summary>vCPUs on a host CPU that carries a vCPU of another VM.</summary>
     public int Overcommitted { get; init; }
 
-    /// <summary>Nodes of CPUs and memory beyond the first of each VM, and one for a VM that is spread without regard to its cells.</summary>
+    /// <summary>Nodes of CPUs and memory beyond the first of each VM, plus one for each VM with cells that is not split along them.</summary>
     public int Nodes { get; init; }
 
     /// <summary>Kinds of core beyond the first of each VM.</summary>
     public int MixedKinds { get; init; }
 
-    /// <summary>vCPUs that are not on the kind of core that is wanted, each by how many kinds it is away.</summary>
+    /// <summary>vCPUs on another kind of core than the wanted one, each weighted by how many kinds away it is.</summary>
     public int OtherKind { get; init; }
 
     /// <summary>
-    /// Prefer: cores' guests beyond the first on each core, where the threads of one guest core are one, and guest cores that are torn apart.
-    /// Require: cores that are taken. Isolate: nothing, since every vCPU has its core.
+    /// Prefer: guest cores (or single vCPUs) beyond the first on each core, plus each further core of a guest core that is split.
+    /// Require: cores in use. Isolate: always 0, since every vCPU has its own core.
     /// </summary>
     public int Cores { get; init; }
 
@@ -46,13 +46,13 @@ internal readonly record struct PlacementAims : IComparable<PlacementAims>
     /// <summary>vCPUs on CPUs where other VMs have emulator and I/O threads, or vCPUs that are not plugged in.</summary>
     public int Disturbed { get; init; }
 
-    /// <summary>vCPUs on the cores that are left to the host's own work.</summary>
+    /// <summary>vCPUs on the cores that are kept for the host's own work.</summary>
     public int Reserve { get; init; }
 
     /// <summary>VMs that leave their nodes, so that memory has to move.</summary>
     public int MovedNodes { get; init; }
 
-    /// <summary>Whether nothing could be better.</summary>
+    /// <summary>Whether every aim is met.</summary>
     public bool IsPerfect => this == default;
 
     private (int, int, int, int, int, int, int) First => (Refused, Doubled, Overcommitted, Nodes, MixedKinds, OtherKind, Cores);

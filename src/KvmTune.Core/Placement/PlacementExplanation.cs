@@ -1,4 +1,4 @@
-// Says in words why a VM sits where it sits: node, cache, cores, emulator, memory.
+// Explains the place of a VM: node, cache, cores, emulator, memory.
 using System.Globalization;
 using KvmTune.Topology;
 
@@ -6,13 +6,13 @@ namespace KvmTune.Placement;
 
 /// <summary>Explains places.</summary>
 /// <param name="layout">The host.</param>
-/// <param name="request">What was asked for.</param>
+/// <param name="request">The request.</param>
 /// <param name="before">The host before anything was placed.</param>
-/// <param name="sharing">Who sits where afterwards.</param>
+/// <param name="sharing">The vCPUs on each CPU afterwards.</param>
 /// <param name="placed">How many VMs have a place.</param>
 internal sealed class PlacementExplanation(HostLayout layout, PlacementRequest request, PlacementState before, PlacementSharing sharing, int placed)
 {
-    // Of up to how many VMs it is tried what another policy would do: it takes as long as the plan itself.
+    // The largest number of VMs for which another policy is tried too: that takes as long as the plan itself.
     private const int MostTried = 8;
 
     private const string MatchPins = "Give the guest that topology with Set-VMCpuModel -MatchPins once it is pinned, or it loads siblings as if they were cores.";
@@ -47,7 +47,7 @@ internal sealed class PlacementExplanation(HostLayout layout, PlacementRequest r
                 : Text($"No node has room for {need}, so the VM is spread over nodes {placement.Nodes} ({figures}). The guest knows nothing of that: give it NUMA cells.");
         }
 
-        // Nodes of memory alone are no choice for vCPUs.
+        // Nodes without CPUs are no choice for vCPUs.
         var others = layout.Nodes.Where(node => !placement.Nodes.Contains(node.Id) && node.Cores.Count > 0).ToList();
         var unfit = others.Where(node => !before.HasMemory(node, vm, vm.MemoryKiB) || Free(node, vm) < vm.PluggedVcpus.Count)
             .Select(node => before.HasMemory(node, vm, vm.MemoryKiB) ? Text($"node {node.Id} has too few free CPUs ({Free(node, vm)})") : Text($"node {node.Id} has too little memory ({PageSize.Rounded(before.Available(node, vm) ?? 0)})")).ToList();
@@ -113,12 +113,12 @@ internal sealed class PlacementExplanation(HostLayout layout, PlacementRequest r
         return request.UseIsolatedCpus ? $"{spread} All of them are isolated by the kernel and carry one vCPU each." : spread;
     }
 
-    // Advice that can be followed: another policy is named only where it was tried and does what is said of it.
+    // Another policy is advised only where its placement was computed and confirms the advice.
     private string TopologyAdvice(PlacementVM vm, VMPlacement placement) => ThreadsOf(placement) is > 1
         ? MatchPins
         : $"The guest sees all of them as separate cores; no topology of equal cores matches these.{(Packed(vm) is { } packed && ThreadsOf(packed) is > 1 ? " -ThreadPolicy Require gives it whole cores, which can be shown to it." : null)}";
 
-    // The threads of each core that are pinned side by side, of all vCPUs, as Set-VMCpuModel -MatchPins takes them; null where cores differ.
+    // How many neighbouring vCPUs sit on each core, as Set-VMCpuModel -MatchPins counts them; null where cores differ.
     private int? ThreadsOf(VMPlacement placement)
     {
         var byCore = placement.VcpuPins.OrderBy(pin => pin.Key).Select(pin => layout.Cpus[pin.Value].Core).ToList();
@@ -127,11 +127,11 @@ internal sealed class PlacementExplanation(HostLayout layout, PlacementRequest r
         return isRegular && placement.VcpuPins.Values.Distinct().Count() == byCore.Count ? threads : null;
     }
 
-    // The VM's place under -ThreadPolicy Require, where that has one for all VMs of the plan that have one now.
+    // The VM's place under -ThreadPolicy Require, if that policy refuses no more VMs than this plan.
     private VMPlacement? Packed(PlacementVM vm) => _packed.Value is { } packed && packed.Refusals.Count <= request.VMs.Count - placed
         ? packed.VMs.FirstOrDefault(other => other.VMName == vm.Name) : null;
 
-    // Memory of nodes without vCPUs of the VM.
+    // Whether memory comes from nodes without vCPUs of the VM.
     private static bool IsMemorySpread(VMPlacement placement) => placement.MemoryNodes?.IsSubsetOf(placement.Nodes) == false;
 
     private static string Service(VMPlacement placement, ServicePlace service) => service switch
@@ -179,7 +179,7 @@ internal sealed class PlacementExplanation(HostLayout layout, PlacementRequest r
         }
     }
 
-    // What moving gains, against the place that the VM has now.
+    // The gain of the move against the present place.
     private string Move(PlacementVM vm, VMPlacement placement)
     {
         if (vm.CurrentPins.Count == 0)

@@ -1,4 +1,4 @@
-// A placement as a plan: one change for one VM, which is applied or tried like any other, with its reasons and its picture.
+// A placement as a plan: the change of one VM, applied or tried like any other, with its reasons and its picture.
 using System.Diagnostics.CodeAnalysis;
 using KvmTune.Topology;
 using KvmTune.Tuning;
@@ -70,7 +70,7 @@ public sealed record PlacementPlan : VMTuningPlan
         };
     }
 
-    // The mode stays as it is where it is set. A policy that is so already, running and configured, is left out: the pins can be live then.
+    // A mode that is set stays. A policy that the running VM and its configuration already have is left out: then the pins can be live.
     private static NumaPolicyChange? Policy(VMTopology vm, VMConfiguration configuration, VMPlacement placement)
     {
         if (placement.MemoryNodes is not { } nodes)

@@ -1,4 +1,4 @@
-// The placement engine: searches for the best placement by the order of aims, and puts it into words. Pure: it touches nothing and asks nobody.
+// The placement engine: searches for the best placement by the order of aims, and explains it. Pure: values in, values out.
 using KvmTune.Topology;
 
 namespace KvmTune.Placement;
@@ -7,13 +7,13 @@ namespace KvmTune.Placement;
 public static class PlacementPlanner
 {
     /// <summary>
-    /// Places VMs on a host, never on reserved or offline CPUs, nor on CPUs that other VMs are pinned to, unless overcommit is allowed.
-    /// The best placement is the one that is first in the order of aims (<c>docs/placement.md</c>): every VM has a place; its vCPUs are on
-    /// host CPUs of their own; then that nobody else uses; on one node, with its memory; on one kind of core; on cores as
-    /// <see cref="PlacementRequest.ThreadPolicy"/> says, which comes before one last-level cache; emulator threads beside it; the host's
-    /// own work has a core; and nothing moves without a gain. The order of the VMs makes no difference.
+    /// Places VMs on a host, never on reserved or offline CPUs, and on CPUs that other VMs are pinned to only where overcommit is allowed.
+    /// The best placement is the first one in the order of aims (<c>docs/placement.md</c>): every VM has a place; each of its vCPUs has a
+    /// separate host CPU; no other VM uses these CPUs; the VM is on one node, with its memory; on one kind of core; on cores as
+    /// <see cref="PlacementRequest.ThreadPolicy"/> says; on one last-level cache; emulator threads are near it; the host's own work has a
+    /// core; and nothing moves without a gain. The order of the VMs makes no difference.
     /// </summary>
-    /// <param name="request">What is asked for.</param>
+    /// <param name="request">The request.</param>
     /// <param name="cancellationToken">Ends the search.</param>
     public static HostPlacement Plan(PlacementRequest request, CancellationToken cancellationToken = default)
     {

@@ -1,4 +1,4 @@
-// Reads what a placement needs of a host and its VMs: the VMs that want a place, and those that have one.
+// Makes the VMs of a placement request: the VMs to place, and the other VMs of the host.
 using System.Globalization;
 using KvmTune.Hosts;
 using KvmTune.Libvirt;
@@ -6,12 +6,12 @@ using KvmTune.Topology;
 
 namespace KvmTune.Placement;
 
-/// <summary>Makes placement requests of what libvirt and the local kernel say.</summary>
+/// <summary>Makes the VMs of a placement request from libvirt's and the local kernel's data.</summary>
 public static class PlacementReader
 {
-    /// <summary>A VM that wants a place.</summary>
+    /// <summary>A VM to place.</summary>
     /// <param name="vm">The VM.</param>
-    /// <param name="host">Its host, by which the size of huge pages is known that name none.</param>
+    /// <param name="host">Its host: it gives the page size where the VM's huge pages name none.</param>
     /// <param name="keepsMemory">Whether its memory stays where it is, so that only its threads are placed.</param>
     /// <param name="heldKiB">The memory that it holds now by node and page size (null for ordinary pages); empty where that is not known.</param>
     public static PlacementVM ToVM(VMTopology vm, VMHostTopology host, bool keepsMemory, IReadOnlyList<HeldMemory> heldKiB)
@@ -42,9 +42,9 @@ public static class PlacementReader
         };
     }
 
-    /// <summary>A VM that is in the way. Its pins count as they are in force and as they are configured: what waits for a restart takes its place too.</summary>
+    /// <summary>A VM that is not placed. Its pins in force and its configured pins both count: those wait for a restart.</summary>
     /// <param name="vm">The VM.</param>
-    /// <param name="onlineCpus">The host's online CPUs: a pin to all of them is none.</param>
+    /// <param name="onlineCpus">The host's online CPUs: a pin to all of them does not count as a pin.</param>
     public static PlacementNeighbour ToNeighbour(VMTopology vm, CpuSet onlineCpus)
     {
         ArgumentNullException.ThrowIfNull(vm);
@@ -99,8 +99,8 @@ public static class PlacementReader
     }
 
     /// <summary>
-    /// The memory that a running VM holds on each node, as the kernel counts it where the host is this machine. Elsewhere it is not
-    /// known where the memory lies, and it is estimated (<see cref="Estimate"/>).
+    /// The memory that a running VM holds on each node, as the kernel counts it, if the host is this machine. Elsewhere it is
+    /// estimated (<see cref="Estimate"/>).
     /// </summary>
     /// <exception cref="LibvirtException">The daemon is lost.</exception>
     public static IReadOnlyList<HeldMemory> ReadHeld(HostConnection connection, VMTopology vm, VMHostTopology host)
@@ -122,8 +122,8 @@ public static class PlacementReader
     }
 
     /// <summary>
-    /// The memory of a VM by node where nobody counts it: on the nodes that it can lie on, by what is in use on each. No node is said to
-    /// hold more than is in use there, and all together no more than the VM has.
+    /// The memory of a VM by node where the kernel's count is not at hand: divided over the nodes of its policy in proportion to the memory
+    /// in use there. No node holds more than is in use there, and all together hold no more than the VM has.
     /// </summary>
     internal static IReadOnlyList<HeldMemory> Estimate(VMConfiguration running, VMHostTopology host)
     {
@@ -137,7 +137,7 @@ public static class PlacementReader
         return all == 0 ? [] : [.. used.Select(node => new HeldMemory(node.Id, size, (long)((double)held * node.Used / all)))];
     }
 
-    // A VM that runs says itself which vCPUs are plugged in; one that is off begins with the first ones.
+    // A running VM reports which vCPUs are plugged in; a VM that is off will start with the first ones.
     private static CpuSet Unplugged(VMTopology vm, int maximum) => vm.Vcpus.Any(vcpu => vcpu.IsOnline)
         ? CpuSet.Of(Enumerable.Range(0, maximum).Except(vm.Vcpus.Where(vcpu => vcpu.IsOnline).Select(vcpu => vcpu.Number)))
         : CpuSet.Of(Enumerable.Range(0, maximum).Skip((vm.Configured ?? vm.Current).CurrentVcpus));
@@ -146,7 +146,7 @@ public static class PlacementReader
         configuration.EmulatorPin is { } emulator && configuration.IOThreadIds.All(configuration.IOThreadPins.ContainsKey)
             ? configuration.IOThreadIds.Aggregate(emulator, (all, thread) => all.Union(configuration.IOThreadPins[thread])) : null;
 
-    // The node that most of the memory is on.
+    // The node with more than half of the memory; null where no node has so much.
     private static CpuSet? HomeOf(IReadOnlyList<HeldMemory> held)
     {
         var byNode = held.GroupBy(entry => entry.Node).Select(group => (Node: group.Key, MemoryKiB: group.Sum(entry => entry.MemoryKiB))).ToList();

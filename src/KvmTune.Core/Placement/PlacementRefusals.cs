@@ -7,7 +7,7 @@ namespace KvmTune.Placement;
 /// <summary>Explains why there is no place.</summary>
 internal static class PlacementRefusals
 {
-    /// <summary>The reason, on the host as it is with all VMs placed that found a place.</summary>
+    /// <summary>The reason, on the host with all VMs that found a place.</summary>
     public static PlacementRefusal Explain(PlacementRequest request, PlacementVM vm, PlacementState state)
     {
         var nodes = state.Layout.Nodes.Where(node => vm.RequiredNodes?.Contains(node.Id) != false).ToList();

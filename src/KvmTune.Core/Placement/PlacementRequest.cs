@@ -1,25 +1,25 @@
-// What a placement is asked for: the host, the VMs that want a place, the threads that have one already, and what is left out.
+// The request of a placement: the host, the VMs to place, the threads that have a place already, and the CPUs that are left out.
 using KvmTune.Topology;
 
 namespace KvmTune.Placement;
 
 /// <summary>
-/// How vCPUs are laid on cores with several threads. Cores come after places, nodes and kinds of core, and before caches, emulator threads
-/// and the host's own core (<c>docs/placement.md</c> has the whole order).
+/// How vCPUs are distributed over cores with several threads. This aim comes after places, nodes and kinds of core, and before caches,
+/// emulator threads and the host's own core (<c>docs/placement.md</c> has the whole order).
 /// </summary>
 [JsonText(typeof(EnumName))]
 public enum ThreadPolicy
 {
     /// <summary>
-    /// As few vCPUs as can be share a core: distinct cores first, sibling threads where these do not suffice. A core for each vCPU comes
+    /// As few vCPUs as possible share a core: distinct cores first, sibling threads where these do not suffice. A core for each vCPU comes
     /// before one last-level cache. Threads of one guest core are together.
     /// </summary>
     Prefer,
 
-    /// <summary>As few cores as can be: siblings are filled, and no other VM gets a thread of these cores.</summary>
+    /// <summary>As few cores as possible: siblings are filled, and no other VM gets a thread of these cores.</summary>
     Require,
 
-    /// <summary>One thread a core: the siblings are left idle, and no other VM gets them.</summary>
+    /// <summary>One thread of each core: the siblings stay idle, and no other VM gets them.</summary>
     Isolate,
 }
 
@@ -37,30 +37,30 @@ public enum CoreKindChoice
     Any,
 }
 
-/// <summary>A placement that is asked for.</summary>
+/// <summary>The request of a placement.</summary>
 public sealed record PlacementRequest
 {
     /// <summary>The host, with what is free on its nodes. A node whose free memory is not known counts with all of its memory.</summary>
     public required VMHostTopology Host { get; init; }
 
-    /// <summary>The VMs that want a place. Their order makes no difference.</summary>
+    /// <summary>The VMs to place. Their order makes no difference.</summary>
     public required IReadOnlyList<PlacementVM> VMs { get; init => field = Items.Of(value); }
 
     /// <summary>The other VMs of the host.</summary>
     public IReadOnlyList<PlacementNeighbour> Neighbours { get; init => field = Items.Of(value); } = Items<PlacementNeighbour>.None;
 
-    /// <summary>Host CPUs that belong to the host and get nothing.</summary>
+    /// <summary>Host CPUs that belong to the host; no VM gets them.</summary>
     public CpuSet ReservedCpus { get; init; } = CpuSet.Empty;
 
-    /// <summary>How vCPUs are laid on cores.</summary>
+    /// <summary>How vCPUs are distributed over cores.</summary>
     public ThreadPolicy ThreadPolicy { get; init; }
 
     /// <summary>Which kind of core is taken, where the host has several.</summary>
     public CoreKindChoice CoreKind { get; init; }
 
     /// <summary>
-    /// Whether vCPUs go on the CPUs that the kernel isolates, one each, and on no others. Without it isolated CPUs get nothing:
-    /// they were isolated for a purpose that the planner cannot know.
+    /// Whether vCPUs go only on the CPUs that the kernel isolates, one on each. Otherwise isolated CPUs get no vCPU: they were isolated
+    /// for a purpose that the planner cannot know.
     /// </summary>
     public bool UseIsolatedCpus { get; init; }
 
@@ -71,7 +71,7 @@ public sealed record PlacementRequest
     public override string ToString() => FormattableString.Invariant($"{VMs.Count} VMs on {Host.HostName}");
 }
 
-/// <summary>A VM that wants a place.</summary>
+/// <summary>A VM to place.</summary>
 public sealed record PlacementVM
 {
     /// <summary>The VM's name.</summary>
@@ -83,13 +83,13 @@ public sealed record PlacementVM
     /// <summary>How many vCPUs it can have.</summary>
     public required int Vcpus { get; init; }
 
-    /// <summary>The vCPUs that are not plugged in: they get what the others leave, where they do no harm when they come.</summary>
+    /// <summary>The vCPUs that are not plugged in: they are placed last, where they disturb little once they are plugged in.</summary>
     public CpuSet UnpluggedVcpus { get; init; } = CpuSet.Empty;
 
-    /// <summary>The vCPUs that are plugged in, which the placement is made for.</summary>
+    /// <summary>The vCPUs that are plugged in: these are placed first.</summary>
     public IReadOnlyList<int> PluggedVcpus => Enumerable.Range(0, Vcpus).Where(vcpu => !UnpluggedVcpus.Contains(vcpu)).ToItems();
 
-    /// <summary>Whether vCPUs have a real-time scheduler: they share their host CPUs with nobody, emulators included.</summary>
+    /// <summary>Whether vCPUs have a real-time scheduler: they share their host CPUs with no other thread, emulators included.</summary>
     public bool IsRealTime { get; init; }
 
     /// <summary>The host CPU of each vCPU that is pinned to one now. A placement that is as good as any is kept.</summary>
@@ -113,7 +113,7 @@ public sealed record PlacementVM
     /// <summary>The nodes that it must be placed on; null for any. Set where the memory stays where it is.</summary>
     public CpuSet? RequiredNodes { get; init; }
 
-    /// <summary>The nodes that its NUMA policy names now; they are taken again where nothing speaks against it, since nothing has to move then.</summary>
+    /// <summary>The nodes of its memory now, by its NUMA policy or by count. They are preferred, since memory need not move then.</summary>
     public CpuSet? CurrentNodes { get; init; }
 
     /// <summary>The memory in KiB that it holds now by node: it counts as free there for this VM. Empty where that is not known.</summary>
@@ -126,7 +126,7 @@ public sealed record PlacementVM
     public override string ToString() => FormattableString.Invariant($"{Name}: {Vcpus} vCPUs");
 }
 
-/// <summary>Another VM of the host, as far as it is in the way.</summary>
+/// <summary>Another VM of the host, with the CPUs that it takes.</summary>
 public sealed record PlacementNeighbour
 {
     /// <summary>The VM's name.</summary>
@@ -138,16 +138,16 @@ public sealed record PlacementNeighbour
     /// <summary>How many vCPUs it has.</summary>
     public int Vcpus { get; init; }
 
-    /// <summary>The pins of its plugged vCPUs; a pin to all online host CPUs is none.</summary>
+    /// <summary>The pins of its plugged vCPUs; a pin to all online host CPUs does not count.</summary>
     public IReadOnlyDictionary<int, CpuSet> VcpuPins { get; init => field = Map.Of(value); } = Map<int, CpuSet>.None;
 
-    /// <summary>The pins of its emulator and I/O threads, by what libvirt would call them.</summary>
+    /// <summary>The pins of its emulator and I/O threads, by their name in messages.</summary>
     public IReadOnlyDictionary<string, CpuSet> ServicePins { get; init => field = Map.Of(value); } = Map<string, CpuSet>.None;
 
-    /// <summary>The host CPUs of vCPUs that are not plugged in: they are left alone as long as there are others.</summary>
+    /// <summary>The host CPUs of vCPUs that are not plugged in: they are avoided as long as there are others.</summary>
     public CpuSet UnpluggedCpus { get; init; } = CpuSet.Empty;
 
-    /// <summary>Whether its vCPUs have a real-time scheduler: nobody else gets their host CPUs, whatever is allowed.</summary>
+    /// <summary>Whether its vCPUs have a real-time scheduler: no other VM gets their host CPUs, even where overcommit is allowed.</summary>
     public bool IsRealTime { get; init; }
 
     /// <summary>For example <c>web01: 2 vCPUs</c>.</summary>

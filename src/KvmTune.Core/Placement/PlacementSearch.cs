@@ -1,4 +1,4 @@
-// Places a set of VMs: several unfinished placements are carried along at once, so that a choice that turns out badly is not the last word.
+// Places a set of VMs: several unfinished placements are kept at each step, so that one bad choice does not decide the result.
 using KvmTune.Topology;
 
 namespace KvmTune.Placement;
@@ -11,25 +11,25 @@ namespace KvmTune.Placement;
 internal sealed record Solution(IReadOnlyList<Place?> Places, IReadOnlyList<ServiceChoice?> Services, PlacementState State, PlacementAims Aims);
 
 /// <summary>
-/// A beam search: VMs are placed one after the other, and the best unfinished placements are kept at each step. On a small host they are
-/// so many that nothing is missed; on a large one the result is improved by placing each VM anew beside all others until nothing gains.
+/// A beam search: VMs are placed one after the other, and the best unfinished placements are kept at each step. On a small host that covers
+/// all placements. On a large one the result is improved by placing each VM again beside all others, as long as that gains.
 /// </summary>
 internal sealed class PlacementSearch(HostLayout layout, PlacementRequest request, IReadOnlyList<PlacementVM> vms, CancellationToken cancellationToken)
 {
-    // The work that one search may take, in cores that are looked at; and the most and fewest placements that are carried along.
+    // The work of one search, in cores that are looked at; and the most and fewest placements that are kept at each step.
     private const int Work = 4_000;
     private const int Widest = 48;
     private const int Narrowest = 2;
 
-    // Up to how many ways of one VM all are tried, shared by the VMs.
+    // The number of ways to place a VM up to which all are tried: Ways is shared by the VMs, with these limits for each.
     private const int Ways = 20_000;
     private const int MostWays = 7_000;
     private const int FewestWays = 24;
 
-    // Of how many VMs with a place, and of how many without one, exchanges are tried.
+    // How many VMs with a place, and how many without one, are tried in exchanges.
     private const int MostExchanged = 8;
 
-    // How often it is looked for again from what was found.
+    // How often the search is repeated from its own result.
     private const int MostRepeats = 4;
 
     private readonly PlacementState _before = new(layout, request);
@@ -37,8 +37,8 @@ internal sealed class PlacementSearch(HostLayout layout, PlacementRequest reques
     private int MostWaysOfEach => Math.Clamp(Ways / (vms.Count * vms.Count), FewestWays, MostWays);
 
     /// <summary>
-    /// The best placement that is found. Where the VMs sit as well as in any, they stay; and as one that is found is a place to begin
-    /// with, the search is repeated from there, so that a later call finds nothing better.
+    /// The best placement that is found. VMs whose present place is as good as any other keep it. The search is repeated from its own result,
+    /// so that a later call finds nothing better.
     /// </summary>
     public Solution Find()
     {
@@ -79,7 +79,7 @@ internal sealed class PlacementSearch(HostLayout layout, PlacementRequest reques
         CurrentNodes = CpuSet.Of(place.Memory.Select(part => part.Node.Id)),
     };
 
-    // The VMs whose pins can stay as they are, one beside the other.
+    // The VMs that can keep their pins together.
     private Dictionary<int, Place> KeepCurrent(IReadOnlyList<PlacementVM> now)
     {
         var kept = new Dictionary<int, Place>();
@@ -96,7 +96,7 @@ internal sealed class PlacementSearch(HostLayout layout, PlacementRequest reques
         return kept;
     }
 
-    // Each VM again beside all others, and those without a place instead of those that cost something, until nothing gains.
+    // Places each VM again beside all others, and VMs without a place in exchange for VMs with a costly one, as long as that gains.
     private Solution Polish(Solution solution, IReadOnlyList<PlacementVM> now)
     {
         var best = solution;
@@ -125,7 +125,7 @@ internal sealed class PlacementSearch(HostLayout layout, PlacementRequest reques
         return best;
     }
 
-    // VMs whose places cost most beside those that found none, the least demanding first; those that ask for the same stand for each other.
+    // Pairs the VMs with the most costly places with the VMs without one, the least demanding first; VMs with the same demands stand for each other.
     private static List<(int Leaves, int Comes)> Exchanges(Solution best, IReadOnlyList<PlacementVM> now)
     {
         var waiting = Enumerable.Range(0, now.Count).Where(index => best.Places[index] is null).DistinctBy(index =>
@@ -148,7 +148,7 @@ internal sealed class PlacementSearch(HostLayout layout, PlacementRequest reques
         return without.Measure(vm, place);
     }
 
-    // A VM out of its place, and the same or another one in the best that there is then.
+    // Removes a VM from its place, and gives this or another VM the best place that exists then.
     private Solution? Anew(Solution best, int leaves, int comes, IReadOnlyList<PlacementVM> now)
     {
         var vm = now[comes];
@@ -164,7 +164,7 @@ internal sealed class PlacementSearch(HostLayout layout, PlacementRequest reques
             without -= new PlacementAims { Refused = 1 };
         }
 
-        // What is better before emulator threads are looked at, the best first; what is as good may be better by them.
+        // Places that are better without counting emulator threads, the best first; an equally good one may be better with them.
         var others = PlaceOptions.For(state, vm, MostWaysOfEach).Select(other => (Place: other, Aims: without + state.Measure(vm, other)))
             .Where(other => other.Aims <= (best.Aims with { Services = 0 })).OrderBy(other => other.Aims).Take(Narrowest);
         foreach (var other in others)
@@ -226,7 +226,7 @@ internal sealed class PlacementSearch(HostLayout layout, PlacementRequest reques
                 next.Add(new Step(step.State, step, index, place, step.Aims + step.State.Measure(vm, place), step.Crowding + Crowding(step.State, place)));
             }
 
-            // Without this VM there may be room for two others.
+            // Without this VM two others may find a place.
             next.Add(new Step(step.State, step, index, null, step.Aims + new PlacementAims { Refused = 1 }, step.Crowding));
         }
 
@@ -255,7 +255,7 @@ internal sealed class PlacementSearch(HostLayout layout, PlacementRequest reques
         return taken;
     }
 
-    // Of two places that are equally good, the one on the emptier cache: neighbours there cost each other least.
+    // Of two equally good places, the one on emptier caches wins: neighbours in a cache slow each other down.
     private static int Crowding(PlacementState state, Place place) =>
         place.Cpus.Select(cpu => state.Layout.Cpus[cpu].Core.Cache).Distinct().Sum(cache => cache.Cores.Sum(state.GuestsOf));
 

@@ -1,4 +1,4 @@
-// Who sits on which CPU once everybody has a place, and what that makes VMs share.
+// The vCPUs on every host CPU after a placement, and what VMs share because of that.
 using System.Globalization;
 using KvmTune.Topology;
 
@@ -11,13 +11,13 @@ internal sealed class PlacementSharing
     private readonly IReadOnlyList<PlacementNeighbour> _neighbours;
     private readonly Dictionary<int, List<(string VM, int Vcpu)>> _onCpu = [];
 
-    /// <summary>Collects them of VMs with their pins.</summary>
+    /// <summary>Collects the vCPUs of VMs with pins.</summary>
     public PlacementSharing(HostLayout layout, IEnumerable<PlacementNeighbour> vms)
         : this(layout, [], vms.SelectMany(vm => vm.VcpuPins.SelectMany(pin => pin.Value.Numbers.Select(cpu => (cpu, vm.Name, pin.Key)))))
     {
     }
 
-    /// <summary>Collects them of placed VMs and of their neighbours.</summary>
+    /// <summary>Collects the vCPUs of placed VMs and of their neighbours.</summary>
     public PlacementSharing(HostLayout layout, PlacementRequest request, IEnumerable<VMPlacement> placed)
         : this(
             layout,

@@ -1,18 +1,18 @@
-// Which VM has which CPU and how much memory is left, while VMs are placed one after the other, and the cost of each place.
+// The load of CPUs and the free memory of a host while VMs are placed one after the other, and the cost of each place.
 using KvmTune.Topology;
 
 namespace KvmTune.Placement;
 
 /// <summary>A place for a VM.</summary>
 /// <param name="Cpus">The host CPU of each plugged vCPU, in their order.</param>
-/// <param name="Memory">What its memory takes of each node, in KiB.</param>
+/// <param name="Memory">The memory that it takes from each node, in KiB.</param>
 /// <param name="CellNodes">The node of each guest cell, where the VM is split along them.</param>
 internal sealed record Place(IReadOnlyList<int> Cpus, IReadOnlyList<(LayoutNode Node, long MemoryKiB)> Memory, IReadOnlyDictionary<int, int> CellNodes);
 
-/// <summary>The occupancy of a host in the course of one placement.</summary>
+/// <summary>The load of a host in the course of one placement.</summary>
 internal sealed class PlacementState
 {
-    // One core is left to the host's own work and to emulator and I/O threads for each so many cores of a node.
+    // For each so many idle cores of a node, one is kept for the host's own work and for emulator and I/O threads.
     private const int CoresPerCoreLeft = 32;
 
     private readonly PlacementRequest _request;
@@ -32,7 +32,7 @@ internal sealed class PlacementState
 
     /// <summary>The host before anything is placed.</summary>
     /// <param name="layout">The host.</param>
-    /// <param name="request">What is asked for.</param>
+    /// <param name="request">The request.</param>
     public PlacementState(HostLayout layout, PlacementRequest request)
     {
         Layout = layout;
@@ -72,10 +72,10 @@ internal sealed class PlacementState
     /// <summary>The host.</summary>
     public HostLayout Layout { get; }
 
-    /// <summary>What is asked for.</summary>
+    /// <summary>The request.</summary>
     public PlacementRequest Request => _request;
 
-    /// <summary>A copy that can be filled on its own.</summary>
+    /// <summary>An independent copy.</summary>
     public PlacementState Copy() => new(this);
 
     /// <summary>How many vCPUs a CPU carries.</summary>
@@ -90,7 +90,7 @@ internal sealed class PlacementState
     /// <summary>Whether a CPU belongs to a real-time vCPU.</summary>
     public bool IsClosed(int cpu) => _isClosed[cpu];
 
-    /// <summary>Whether a CPU is one of those that are left to the host as long as there are others.</summary>
+    /// <summary>Whether a CPU is kept for the host as long as there are others.</summary>
     public bool IsReserve(int cpu) => _isReserve[cpu];
 
     /// <summary>Whether neighbours have emulator or I/O threads, or vCPUs that are not plugged in, on a CPU.</summary>
@@ -105,7 +105,7 @@ internal sealed class PlacementState
     /// <summary>The threads of a core that a VM can have, the best first.</summary>
     /// <param name="core">The core.</param>
     /// <param name="vm">The VM.</param>
-    /// <param name="isShared">Whether threads count that carry vCPUs already.</param>
+    /// <param name="isShared">Whether threads that carry vCPUs already count too.</param>
     public int[] ThreadsFor(LayoutCore core, PlacementVM vm, bool isShared)
     {
         if (!isShared && (_isCoreTaken[core.Index] || (_request.ThreadPolicy != ThreadPolicy.Prefer && !IsIdle(core))))
@@ -129,7 +129,7 @@ internal sealed class PlacementState
         return _request.ThreadPolicy == ThreadPolicy.Isolate ? Math.Min(threads, 1) : threads;
     }
 
-    /// <summary>The memory in KiB that a VM can have on a node, at most all that the node has; null for "not known, as much as it likes".</summary>
+    /// <summary>The memory in KiB that a VM can have on a node, at most the node's total; null if not known, which counts as no limit.</summary>
     public long? Available(LayoutNode node, PlacementVM vm)
     {
         if (vm.PageSizeKiB is { } size)
@@ -146,7 +146,7 @@ internal sealed class PlacementState
     public bool HasMemory(LayoutNode node, PlacementVM vm, long memoryKiB) =>
         vm.RequiredNodes is not null || Available(node, vm) is not { } available || available >= Whole(memoryKiB, vm);
 
-    /// <summary>What a VM's memory takes of some nodes: all of the first that has it, else of each what it has; null where they have too little.</summary>
+    /// <summary>The memory that a VM takes from some nodes, in their order, from each as much as it has; null where they have too little.</summary>
     public IReadOnlyList<(LayoutNode Node, long MemoryKiB)>? MemoryOf(IReadOnlyList<LayoutNode> nodes, PlacementVM vm)
     {
         var left = Whole(vm.MemoryKiB, vm);
@@ -166,7 +166,7 @@ internal sealed class PlacementState
         return left > 0 ? null : taken;
     }
 
-    /// <summary>What a place costs, given those before it.</summary>
+    /// <summary>The cost of a place beside the VMs that are placed already.</summary>
     public PlacementAims Measure(PlacementVM vm, Place place)
     {
         int doubled = 0, overcommitted = 0, disturbed = 0, reserve = 0, otherKind = 0, torn = 0;
@@ -220,7 +220,7 @@ internal sealed class PlacementState
         };
     }
 
-    /// <summary>Whether a place could be given to a VM as it is: every CPU is free for it, and the memory suffices.</summary>
+    /// <summary>Whether a VM can have exactly this place: every CPU is free for it, and the memory suffices.</summary>
     public bool Accepts(PlacementVM vm, Place place)
     {
         foreach (var cpu in place.Cpus)
@@ -239,7 +239,7 @@ internal sealed class PlacementState
             && place.Memory.All(part => Available(part.Node, vm) is not { } available || available >= part.MemoryKiB);
     }
 
-    /// <summary>Whether the emulator of a real-time VM finds a CPU off the vCPUs; all else can do without.</summary>
+    /// <summary>Whether the emulator of a real-time VM finds a CPU without vCPUs; other VMs do not need one.</summary>
     public bool LeavesCpuForEmulator(PlacementVM vm, Place place) => !vm.IsRealTime
         || Layout.Cpus.Keys.Any(cpu => _load[cpu] == 0 && !_isClosed[cpu] && !_request.ReservedCpus.Contains(cpu)
             && _request.Host.IsolatedCpus?.Contains(cpu) != true && !place.Cpus.Contains(cpu));
@@ -247,10 +247,10 @@ internal sealed class PlacementState
     /// <summary>Gives a place to a VM.</summary>
     public void Take(PlacementVM vm, Place place) => Change(vm, place, 1);
 
-    /// <summary>Takes a place from a VM again.</summary>
+    /// <summary>Removes a VM from its place.</summary>
     public void Release(PlacementVM vm, Place place) => Change(vm, place, -1);
 
-    /// <summary>A number that two states have in common only where they are alike for all that comes.</summary>
+    /// <summary>A hash that is equal for states in which further VMs have the same choices.</summary>
     public long Signature()
     {
         var hash = 17L;
@@ -357,7 +357,8 @@ internal sealed class PlacementState
         }
     }
 
-    // Where neighbours have emulator and I/O threads on a core without vCPUs, that is what is left of a node; else its first idle cores.
+    // Keeps the first idle cores of each node for the host. A node where neighbours have emulator or I/O threads on a core without vCPUs
+    // needs no more.
     private void LeaveReserve()
     {
         foreach (var node in Layout.Nodes)

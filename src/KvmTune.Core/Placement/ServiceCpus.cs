@@ -1,9 +1,9 @@
-// Where emulator and I/O threads go: off the cores of vCPUs, on the node of the VM, as near to that as the host allows.
+// Chooses CPUs for emulator and I/O threads: on the VM's node and off the cores of vCPUs, or as near to that as the host allows.
 using KvmTune.Topology;
 
 namespace KvmTune.Placement;
 
-/// <summary>How near to the wish the place of a VM's emulator and I/O threads is.</summary>
+/// <summary>How good the place of a VM's emulator and I/O threads is, the best first.</summary>
 internal enum ServicePlace
 {
     /// <summary>On the VM's node, on cores without vCPUs.</summary>
@@ -15,20 +15,20 @@ internal enum ServicePlace
     /// <summary>On another node.</summary>
     OtherNode,
 
-    /// <summary>On vCPUs: the host has nothing else left.</summary>
+    /// <summary>On CPUs of vCPUs: the host has no others left.</summary>
     WithVcpus,
 }
 
 /// <summary>The CPUs of a VM's emulator and I/O threads.</summary>
-/// <param name="Place">How near to the wish they are.</param>
+/// <param name="Place">How good they are.</param>
 /// <param name="Cpus">The CPUs.</param>
-/// <param name="IsCurrent">Whether the threads are there now, each with its own pin among them.</param>
+/// <param name="IsCurrent">Whether these are the present CPUs: then each thread keeps its own pin.</param>
 internal sealed record ServiceChoice(ServicePlace Place, CpuSet Cpus, bool IsCurrent);
 
 /// <summary>Finds the CPUs of emulator and I/O threads once all vCPUs have their place.</summary>
 internal sealed class ServiceCpus
 {
-    // One CPU for so many vCPUs of a node, and a whole core at least.
+    // One CPU for so many guest cores (or single vCPUs) of a node, and at least all free threads of one core.
     private const int VcpusPerCpu = 16;
 
     private readonly PlacementState _state;
@@ -36,7 +36,7 @@ internal sealed class ServiceCpus
     private readonly HashSet<int> _excluded;
     private readonly Dictionary<LayoutNode, (ServicePlace Place, IReadOnlyList<int> Cpus)> _ofNode = [];
 
-    /// <summary>Looks at what the vCPUs have left.</summary>
+    /// <summary>Prepares the choice for a host whose vCPUs are placed.</summary>
     public ServiceCpus(PlacementState state)
     {
         _state = state;
@@ -45,7 +45,7 @@ internal sealed class ServiceCpus
         _excluded = [.. request.ReservedCpus.Numbers, .. request.Host.IsolatedCpus?.Numbers ?? []];
     }
 
-    /// <summary>The CPUs for a VM, by the node that most of its vCPUs are on (as oVirt chooses it). Those that it has now stay where they are as good.</summary>
+    /// <summary>The CPUs for a VM, by the node with most of its vCPUs (as oVirt chooses it). Its present CPUs stay if they are as good.</summary>
     public ServiceChoice For(PlacementVM vm, Place place)
     {
         var home = place.Cpus.GroupBy(cpu => _state.Layout.Cpus[cpu].Core.Node).OrderByDescending(group => group.Count()).ThenBy(group => group.Key.Index).First().Key;
@@ -77,7 +77,7 @@ internal sealed class ServiceCpus
             : cores.Exists(core => _state.GuestsOf(core) > 0) ? ServicePlace.Sibling : ServicePlace.OwnCore;
     }
 
-    // The VM's own vCPUs have its work in hand; real-time ones share with nobody, so theirs goes to the least loaded CPUs of others.
+    // The CPUs of the VM's vCPUs. Real-time vCPUs share with no thread: there it is the least loaded other CPU, on the VM's node if possible.
     private List<int> WithVcpus(Place place, LayoutNode home)
     {
         var own = place.Cpus.Where(cpu => !_state.IsClosed(cpu)).Distinct().Order().ToList();

@@ -1,4 +1,4 @@
-// Where vCPUs go that are not plugged in: on what the others leave, so that they do no harm now and little when they come.
+// Places vCPUs that are not plugged in on CPUs that the others leave, so that they disturb little once they are plugged in.
 namespace KvmTune.Placement;
 
 /// <summary>Places the vCPUs that are not plugged in, after all that are.</summary>
@@ -7,7 +7,10 @@ internal sealed class UnpluggedVcpus(Solution solution)
     private readonly Dictionary<int, int> _waiting = [];
     private readonly HashSet<int> _services = [.. solution.Services.OfType<ServiceChoice>().SelectMany(choice => choice.Cpus.Numbers)];
 
-    /// <summary>The host CPU of each vCPU of a VM that is not plugged in: a free one near the others, else one of the VM's own; the one that it is pinned to now, where that is as good.</summary>
+    /// <summary>
+    /// The host CPU of each vCPU of a VM that is not plugged in: a free one near the others, else one of the VM's own. Of equally good ones
+    /// it keeps its present one.
+    /// </summary>
     public IReadOnlyDictionary<int, int> PlacesOf(PlacementVM vm, Place place)
     {
         var state = solution.State;

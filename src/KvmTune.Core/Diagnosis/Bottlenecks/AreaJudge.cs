@@ -1,46 +1,46 @@
-// Collects what is looked at in one area, and who is to blame for what counts.
+// Collects the values of one area, and the causes of those that count.
 using System.Globalization;
 using KvmTune.Tuning;
 
 namespace KvmTune.Diagnosis.Bottlenecks;
 
-/// <summary>How a cause stands beside those of other areas, the weightiest first.</summary>
+/// <summary>The rank of a cause among those of other areas, the highest first.</summary>
 internal enum CauseRank
 {
-    /// <summary>It brings about what is seen in other areas: a failed disk, a guest that swaps.</summary>
+    /// <summary>It causes the symptoms of other areas: a failed disk, a guest that swaps.</summary>
     ExplainsOthers,
 
-    /// <summary>A limit that was set is reached: it holds the VM back, whatever else is slow.</summary>
+    /// <summary>A configured limit is reached: it holds the VM back, even if something else is slow too.</summary>
     ConfiguredLimit,
 
-    /// <summary>Time was lost: the more, the weightier.</summary>
+    /// <summary>Time was lost; more time counts more.</summary>
     TimeLost,
 
     /// <summary>Something was lost, but no counter tells how much time.</summary>
     NoTimeKnown,
 }
 
-/// <summary>An area with how it stands beside the others.</summary>
+/// <summary>An area with its rank among the others.</summary>
 internal sealed record JudgedArea(AreaBottleneck Area, CauseRank Rank, double Weight);
 
-/// <summary>One area while it is looked at.</summary>
+/// <summary>One area while it is judged.</summary>
 internal sealed class AreaJudge(TuningArea area, BottleneckThresholds thresholds)
 {
     private readonly List<BottleneckEvidence> _evidence = [];
     private readonly List<Blame> _blames = [];
 
-    /// <summary>Whether nothing that would tell saturation is known.</summary>
+    /// <summary>Whether no counter of saturation has a known value.</summary>
     private bool IsUnknown => _evidence.Exists(evidence => evidence.Kind == EvidenceKind.Saturation)
         && _evidence.TrueForAll(evidence => evidence.Kind != EvidenceKind.Saturation || evidence.Value is null);
 
-    /// <summary>Compares a value with its threshold. One that is not known is kept as unknown and never counts.</summary>
+    /// <summary>Compares a value with its threshold. An unknown value is kept as unknown and never counts.</summary>
     /// <param name="kind">What it tells.</param>
     /// <param name="subject">The part of the VM.</param>
     /// <param name="counter">What was counted.</param>
     /// <param name="value">The value.</param>
     /// <param name="threshold">The line of the table; its unit is the value's.</param>
     /// <param name="source">Where the value was read.</param>
-    /// <param name="counts">Whether those that count together with it are reached as well.</param>
+    /// <param name="counts">Whether the other thresholds that it needs are reached too.</param>
     /// <returns>Whether it counts.</returns>
     public bool Compare(EvidenceKind kind, string subject, string counter, double? value, BottleneckThreshold threshold, string source, bool counts = true)
     {
@@ -62,7 +62,7 @@ internal sealed class AreaJudge(TuningArea area, BottleneckThresholds thresholds
         return isExceeded;
     }
 
-    /// <summary>Keeps a value that explains, where it is known.</summary>
+    /// <summary>Keeps a value that explains the others, if it is known.</summary>
     public void Tell(string subject, string counter, double? value, string unit, string source)
     {
         if (value is not null)
@@ -79,7 +79,7 @@ internal sealed class AreaJudge(TuningArea area, BottleneckThresholds thresholds
         }
     }
 
-    /// <summary>Keeps a fault that needs no line to be compared with.</summary>
+    /// <summary>Keeps a fault that needs no threshold.</summary>
     public bool Fault(string subject, string counter, bool? isThere, string source)
     {
         _evidence.Add(new BottleneckEvidence
@@ -95,21 +95,21 @@ internal sealed class AreaJudge(TuningArea area, BottleneckThresholds thresholds
         return isThere is true;
     }
 
-    /// <summary>Whether a value reaches its line; false where it is not known.</summary>
+    /// <summary>Whether a value reaches its threshold; false where it is not known.</summary>
     public bool Reaches(double? value, BottleneckThreshold threshold) => value >= thresholds[threshold];
 
-    /// <summary>Names a cause. The first one of an area is its cause, the weightiest one its rank.</summary>
+    /// <summary>Names a cause. The first one is the cause of the area; the one with the highest rank gives the area its rank.</summary>
     /// <param name="cause">The cause.</param>
     /// <param name="subject">The part of the VM.</param>
-    /// <param name="rank">How it stands beside those of other areas.</param>
-    /// <param name="waitingPercent">The share of the interval that was lost to it; null where no counter tells.</param>
-    /// <param name="sentence">What is the matter.</param>
+    /// <param name="rank">Its rank among those of other areas.</param>
+    /// <param name="waitingPercent">The share of the interval that was lost to it; null where no counter has it.</param>
+    /// <param name="sentence">The verdict if this is the first cause.</param>
     public void Found(BottleneckCause cause, string subject, CauseRank rank, double? waitingPercent, FormattableString sentence) =>
         _blames.Add(new Blame(cause, subject, rank, waitingPercent is { } waiting ? Math.Min(100, waiting) : null, sentence.ToString(CultureInfo.InvariantCulture)));
 
     /// <summary>Sums the area up.</summary>
     /// <param name="utilisationPercent">How much of it is used; null where that is not known.</param>
-    /// <param name="nothing">What is said where there is nothing to look at; null where there is something.</param>
+    /// <param name="nothing">The verdict for a VM without such devices; null for others.</param>
     public JudgedArea Conclude(double? utilisationPercent, string? nothing = null)
     {
         var first = _blames.Count > 0 ? _blames[0] : null;

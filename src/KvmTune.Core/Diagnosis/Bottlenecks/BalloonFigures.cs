@@ -3,14 +3,14 @@ using KvmTune.Measurement.Sampling;
 
 namespace KvmTune.Diagnosis.Bottlenecks;
 
-/// <summary>Reads the balloon's counters (libvirt: <c>balloon.*</c>) out of what counters grew by.</summary>
+/// <summary>Reads the balloon's counters (libvirt: <c>balloon.*</c>) from the growth of counters.</summary>
 internal static class BalloonFigures
 {
     /// <summary>The guest's memory that is not available without swapping, in per cent; null where that was not reported.</summary>
     public static double? UsedPercent(IReadOnlyDictionary<string, double> counters) =>
         100 - (100 * Value(counters, "UsableKiB") / Value(counters, "AvailableKiB"));
 
-    /// <summary>What the guest swapped, in KiB a second; null where nothing was reported in the interval.</summary>
+    /// <summary>The guest's swapping, in KiB a second; null where nothing was reported in the interval.</summary>
     public static double? SwapKiBPerSecond(IReadOnlyDictionary<string, double> counters) => Rate(counters, "SwapInKiB") + Rate(counters, "SwapOutKiB");
 
     /// <summary>A counter of the balloon, per second by the driver's own times; null where nothing was reported in the interval.</summary>

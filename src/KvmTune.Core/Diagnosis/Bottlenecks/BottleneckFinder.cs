@@ -48,7 +48,7 @@ public sealed class BottleneckFinder(TimeProvider time)
     public static KvmTuneException NotRunning(string vmName) => new(
         "GuestNotRunning", KvmTuneErrorCategory.InvalidOperation, $"'{vmName}' does not run, so there is nothing to watch. Start it first.");
 
-    /// <summary>Watches VMs of one host and returns what was counted, without a judgement.</summary>
+    /// <summary>Watches VMs of one host and returns the counters without a judgement.</summary>
     /// <inheritdoc cref="FindAsync"/>
     public async Task<IReadOnlyList<VMObservation>> ObserveAsync(
         HostConnection host, IReadOnlyList<LibvirtDomain> domains, BottleneckOptions options, IProgress<MeasurementProgress>? progress,
@@ -76,7 +76,7 @@ public sealed class BottleneckFinder(TimeProvider time)
         var label = running.Count == 1 ? running[0].Name : $"{running.Count} VMs";
         progress?.Report(new MeasurementProgress(label, "first reading", 0, options.Interval));
 
-        // The guest's readings are outside the host's: what asking costs is not in the host's counters.
+        // The guest is read before and after the host, so that the host's counters do not contain the cost of asking.
         var guestsBefore = await AskGuestsAsync(host, running, configurations, null, options, cancellationToken);
         var startedAt = time.GetUtcNow();
         var before = await Task.Run(() => observer.Read(running), cancellationToken);
@@ -109,7 +109,7 @@ public sealed class BottleneckFinder(TimeProvider time)
         ];
     }
 
-    /// <summary>What the counters of one VM grew by between two readings.</summary>
+    /// <summary>The growth of one VM's counters between two readings.</summary>
     internal static IReadOnlyDictionary<string, double> Between(IReadOnlyList<CounterReading> before, IReadOnlyList<CounterReading> after)
     {
         var result = new Dictionary<string, double>(StringComparer.Ordinal);
@@ -122,7 +122,7 @@ public sealed class BottleneckFinder(TimeProvider time)
         return result;
     }
 
-    // Null for a VM that has ended, the transient one too that is gone with it: the others are still watched.
+    // Null for a VM that has ended, and for a transient VM that has disappeared: the others are still watched.
     private static VMConfiguration? Configuration(LibvirtDomain domain)
     {
         try
@@ -158,7 +158,7 @@ public sealed class BottleneckFinder(TimeProvider time)
         HostConnection host, List<LibvirtDomain> domains, Dictionary<Guid, VMConfiguration> configurations, IReadOnlyDictionary<Guid, GuestAnswer>? before,
         BottleneckOptions options, CancellationToken cancellationToken)
     {
-        // A guest that gave no counters at the beginning is not waited for again: there would be nothing to compare with.
+        // A guest that gave no counters at the beginning is not asked again: there is nothing to compare with.
         var answers = await Task.WhenAll(domains.Select(async domain => (domain.Id, Answer: before?[domain.Id] is { Reading: null } none
             ? none
             : !options.AsksGuests
@@ -184,7 +184,7 @@ public sealed class BottleneckFinder(TimeProvider time)
         }
         catch (KvmTuneException exception)
         {
-            // Any error of the guest or of the user's rights: the host's counters are enough for a verdict, and the report notes the gap.
+            // For errors of the guest or the user's rights: the host's counters suffice for a verdict, and the report notes the gap.
             return GuestAnswer.Unknown(exception.Message);
         }
         catch (LibvirtException exception)

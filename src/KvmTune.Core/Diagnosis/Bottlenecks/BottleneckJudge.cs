@@ -1,16 +1,16 @@
-// Judges what was counted: which area holds a VM back, if any does. Values in, a verdict out: nothing is read here.
+// Judges counters: which area holds a VM back, if any does. Values in, a verdict out; nothing is read here.
 using KvmTune.Tuning;
 
 namespace KvmTune.Diagnosis.Bottlenecks;
 
 /// <summary>
-/// The verdict. Each area is looked at by the USE method; of several that are saturated, the one counts whose cause explains the others
-/// (a guest that swaps keeps its disk busy), then one with a limit that is reached, then the one that took the most time.
+/// The verdict. Each area is judged by the USE method. Of several saturated areas, the one whose cause explains the others comes first
+/// (a guest that swaps keeps its disk busy), then one with a reached limit, then the one that cost the most time.
 /// </summary>
 public static class BottleneckJudge
 {
     /// <summary>Judges one VM.</summary>
-    /// <param name="vm">What was counted.</param>
+    /// <param name="vm">The counters.</param>
     /// <param name="thresholds">The table.</param>
     public static VMBottleneckReport Judge(VMObservation vm, BottleneckThresholds thresholds)
     {

@@ -1,4 +1,4 @@
-// The one table of thresholds: from where on a counter means that an area holds a VM back, and where that line comes from.
+// The one table of thresholds: the value from which a counter shows that an area holds a VM back, and its source.
 using System.Globalization;
 using KvmTune.Tuning;
 
@@ -7,13 +7,13 @@ namespace KvmTune.Diagnosis.Bottlenecks;
 /// <summary>One line of the table.</summary>
 /// <param name="Name">A fixed PascalCase name, by which it is overridden.</param>
 /// <param name="Area">The area it belongs to.</param>
-/// <param name="Default">The value that counts unless another is given.</param>
+/// <param name="Default">The value unless another is given.</param>
 /// <param name="Unit">Its unit.</param>
-/// <param name="Meaning">What is compared with it.</param>
-/// <param name="Source">Where the line comes from: a manual, a kernel document, a method, or where it was tried.</param>
+/// <param name="Meaning">The value that is compared with it.</param>
+/// <param name="Source">Its source: a manual, a kernel document, a method, or a trial.</param>
 public sealed record BottleneckThreshold(string Name, TuningArea Area, double Default, string Unit, string Meaning, string Source);
 
-/// <summary>The thresholds of one look, defaults or not.</summary>
+/// <summary>The thresholds of one observation, with the defaults or other values.</summary>
 public sealed class BottleneckThresholds
 {
     private const string UseMethod = "Gregg, USE Method: Linux Performance Checklist";
@@ -23,7 +23,7 @@ public sealed class BottleneckThresholds
 
     private BottleneckThresholds(IReadOnlyDictionary<string, double> overrides) => _overrides = overrides;
 
-    /// <summary>A vCPU that wants less of a host CPU than this is idle: its waiting costs nobody.</summary>
+    /// <summary>A vCPU that wants less of a host CPU than this is idle: its waiting costs nothing.</summary>
     public static BottleneckThreshold VcpuDemandPercent { get; } = new(
         nameof(VcpuDemandPercent), TuningArea.Cpu, 30, "%",
         "run time and run-queue delay of a vCPU, as a share of the interval: below it the vCPU is idle and its delay does not count", Lab);
@@ -34,7 +34,7 @@ public sealed class BottleneckThresholds
         "run-queue delay of a vCPU that is not idle, as a share of the interval",
         $"{UseMethod}: any run-queue latency is saturation (schedstat); a tenth of the time, so that a neighbour's short bursts do not count");
 
-    /// <summary>QEMU's main loop is ready to run, and something else runs.</summary>
+    /// <summary>Waiting of QEMU's main loop for a host CPU.</summary>
     public static BottleneckThreshold EmulatorDelayPercent { get; } = new(
         nameof(EmulatorDelayPercent), TuningArea.Cpu, 10, "%",
         "run-queue delay of QEMU's main loop, as a share of the interval; counts together with EmulatorDemandPercent",
@@ -157,10 +157,10 @@ public sealed class BottleneckThresholds
         NicLimitPercent, NicDropsPerSecond, NicErrorsPerSecond, TcpRetransmitPercent,
     ];
 
-    /// <summary>The table as it stands.</summary>
+    /// <summary>The table with its defaults.</summary>
     public static BottleneckThresholds Default { get; } = new(new Dictionary<string, double>(StringComparer.OrdinalIgnoreCase));
 
-    /// <summary>The value of a threshold in this look.</summary>
+    /// <summary>The value of a threshold in this observation.</summary>
     public double this[BottleneckThreshold threshold]
     {
         get
@@ -171,7 +171,7 @@ public sealed class BottleneckThresholds
     }
 
     /// <summary>The table with other values for some names.</summary>
-    /// <param name="values">Values by name, in the unit of the threshold; the case of a name does not count.</param>
+    /// <param name="values">Values by name, in the unit of the threshold; names are not case-sensitive.</param>
     /// <exception cref="KvmTuneException">A name is not in the table (<c>UnknownThreshold</c>), or a value is no positive number (<c>InvalidThreshold</c>).</exception>
     public static BottleneckThresholds With(IReadOnlyDictionary<string, double> values)
     {

@@ -1,4 +1,4 @@
-// The CPU area: what the vCPUs use, how long they wait for a host CPU, and what the guest sees of that.
+// The CPU area: the time that vCPUs use, their wait for a host CPU, and the steal that the guest sees.
 using KvmTune.Topology;
 using KvmTune.Tuning;
 using KvmTune.Tuning.Rules;
@@ -8,9 +8,9 @@ namespace KvmTune.Diagnosis.Bottlenecks;
 
 /// <summary>Judges the CPU area.</summary>
 /// <remarks>
-/// The delay is the time that a thread was ready to run and did not (schedstat's second field; libvirt hands on the same as
-/// <c>vcpu.N.delay</c>). <c>vcpu.N.wait</c> overlaps with it, so it is shown and never added. Halt polling is time that the host spins for
-/// an idle vCPU, so it is taken off (kernel document virt/kvm/halt-polling).
+/// The delay is the time that a thread was ready to run and did not run (schedstat's second field, libvirt's <c>vcpu.N.delay</c>).
+/// <c>vcpu.N.wait</c> overlaps with it, so it is shown and never added. Halt polling is the time that the host spins for an idle vCPU,
+/// so it is subtracted (kernel document virt/kvm/halt-polling).
 /// </remarks>
 internal static class CpuJudge
 {
@@ -67,10 +67,10 @@ internal static class CpuJudge
         return area.Conclude(busy);
     }
 
-    /// <summary>The share of the guest's time in which some task waited for a resource; null where its kernel does not tell.</summary>
+    /// <summary>The share of the guest's time in which some task waited for a resource; null where its kernel does not count it.</summary>
     public static double? Pressure(VMObservation vm, string resource) => vm.GuestRate($"Pressure{resource}SomeMicroseconds") / 1e6 * 100;
 
-    // The thread that waited longest, of those that want a CPU: an idle vCPU wakes to do a moment's work, and may wait longer than it works.
+    // The vCPU that waited longest, of those with work: an idle vCPU wakes for a short moment, and may wait longer than it runs.
     private static Waiting? LookAtDelay(AreaJudge area, VMObservation vm, List<Vcpu> vcpus, string source)
     {
         var judged = vcpus.ConvertAll(vcpu => (
@@ -103,7 +103,7 @@ internal static class CpuJudge
                 $"vCPU {worst.Vcpu.Number} waited {waits:0} % of the time for a host CPU that others used, and ran {ran:0} %");
     }
 
-    // QEMU's main loop does the work of all devices without an I/O thread: while it waits, they do.
+    // QEMU's main loop does the work of all devices without an I/O thread: while it waits, they wait too.
     private static Waiting? LookAtMainLoop(AreaJudge area, VMObservation vm, List<Vcpu> vcpus)
     {
         var (run, delay) = (vm.Share(vm.Of("MainLoop.RunNanoseconds")), AtMost100(vm.Share(vm.Of("MainLoop.RunQueueDelayNanoseconds"))));
@@ -118,7 +118,7 @@ internal static class CpuJudge
             return null;
         }
 
-        // The VM's own vCPUs that may run nowhere else, where they ran for at least a quarter of what the main loop waited.
+        // The VM's vCPUs are the cause if those that may run nowhere else ran for at least a quarter of the main loop's wait.
         var cpus = vm.Configuration.EffectiveEmulatorPin is { } pin && IsRealPin(vm, pin) ? pin : null;
         var pins = vm.Configuration.EffectiveVcpuPins;
         var own = cpus is null ? [] : vcpus.Where(vcpu => pins.TryGetValue(vcpu.Number, out var its) && its.IsSubsetOf(cpus)).ToList();
@@ -130,7 +130,7 @@ internal static class CpuJudge
                 $"QEMU's emulator thread waited {delay:0} % of the time for a host CPU that others used, and ran {run:0} %: devices without an I/O thread wait for it");
     }
 
-    // An emulator thread that its own vCPUs keep waiting takes turns with them, so that theirs is the same bottleneck seen from the other side.
+    // An emulator thread and the vCPUs that it waits for take turns, so that their waiting is the same bottleneck seen from the other side.
     private static void Blame(AreaJudge area, Waiting? vcpu, Waiting? emulator)
     {
         var emulatorIsFirst = emulator is { IsByOwnVcpus: true } && !(vcpu is { Cause: BottleneckCause.VcpusShareHostCpu } && vcpu.Percent > emulator.Percent);
@@ -140,8 +140,8 @@ internal static class CpuJudge
         }
     }
 
-    // The VM's own vCPUs on the same host CPUs, where these ran for at least a quarter of what the vCPU waited. On a busy host others had the
-    // rest, but these are what can be moved.
+    // The VM's other vCPUs on the same host CPUs, if they ran for at least a quarter of the vCPU's wait. On a busy host other threads took the
+    // rest, but these vCPUs are the ones that can be moved.
     private static (CpuSet Cpus, IReadOnlyList<int> Others)? SharersOf(VMObservation vm, List<Vcpu> vcpus, Vcpu waiting)
     {
         foreach (var (cpus, crowd) in CpuRules.Crowded(vm.Configuration.EffectiveVcpuPins.Where(pin => pin.Key < vm.Configuration.CurrentVcpus && IsRealPin(vm, pin.Value))))
@@ -156,12 +156,12 @@ internal static class CpuJudge
         return null;
     }
 
-    // A pin to all that the host has is none: the thread may go where there is room.
+    // A pin to all online host CPUs does not count: the thread may go anywhere.
     private static bool IsRealPin(VMObservation vm, CpuSet pin) => vm.OnlineHostCpus is not { } online || !online.IsSubsetOf(pin);
 
     private static Vcpu Read(VMObservation vm, int number)
     {
-        // The kernel keeps a thread's time to the nanosecond, libvirt's vcpu.N.time only to 10 ms.
+        // The kernel counts a thread's time in nanoseconds, libvirt's vcpu.N.time in steps of 10 ms.
         var run = vm.Of($"Vcpu.{number}.RunNanoseconds", $"Vcpu.{number}.TimeNanoseconds");
         var polling = vm.Of($"Vcpu.{number}.HaltPollNanoseconds") ?? (vm.Of("HaltPollNanoseconds") / vm.Vcpus.Count) ?? 0;
         return new Vcpu(
@@ -170,7 +170,7 @@ internal static class CpuJudge
             AtMost100(vm.Share(vm.Of($"Vcpu.{number}.RunQueueDelayNanoseconds", $"Vcpu.{number}.DelayNanoseconds"))));
     }
 
-    // A wait is counted when it ends, so that one interval may get more of it than it is long.
+    // A wait is counted when it ends, so the count of an interval may be longer than the interval.
     private static double? AtMost100(double? percent) => percent is { } known ? Math.Min(100, known) : null;
 
     private static double? HaltPolling(VMObservation vm) =>

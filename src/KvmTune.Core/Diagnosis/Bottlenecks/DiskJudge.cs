@@ -1,4 +1,4 @@
-// The disk area: requests under way, their mean latency, flushes, and limits that are set on a disk.
+// The disk area: requests under way, their mean latency, flushes, and configured limits.
 using KvmTune.Libvirt;
 using KvmTune.Topology;
 using KvmTune.Tuning;
@@ -8,8 +8,8 @@ namespace KvmTune.Diagnosis.Bottlenecks;
 
 /// <summary>Judges the disk area.</summary>
 /// <remarks>
-/// QEMU adds up the time of each request, waiting at a throttle included, so the sum by the interval is how many were under way on average
-/// (Little's law), and its growth by that of the requests is the mean latency.
+/// QEMU adds up the time of each request, with its wait at a throttle. The sum divided by the interval is the mean number of requests under
+/// way (Little's law); the sum divided by the number of requests is the mean latency.
 /// </remarks>
 internal static class DiskJudge
 {
@@ -26,7 +26,7 @@ internal static class DiskJudge
 
         public double? Nanoseconds => TransferNanoseconds is null ? null : TransferNanoseconds + (FlushNanoseconds ?? 0);
 
-        // Of what there is: a disk that only flushes has the latency of its flushes.
+        // A disk that only flushes has the latency of its flushes.
         public double? LatencyMilliseconds => Requests > 0 ? TransferNanoseconds / Requests / 1e6 : FlushLatencyMilliseconds;
 
         public double? FlushLatencyMilliseconds => FlushRequests > 0 ? FlushNanoseconds / FlushRequests / 1e6 : null;
@@ -68,7 +68,7 @@ internal static class DiskJudge
         var subject = $"disk {disk.Target}";
         var underWay = vm.Share(own.Nanoseconds) / 100;
         var busy = underWay is null ? (double?)null : Math.Min(100, 100 * underWay.Value);
-        // What the guest itself had to wait has the way to QEMU and back in it, which the host's times have not.
+        // The guest's wait contains the way to QEMU and back, which the host's times do not contain.
         var waiting = Math.Max(busy ?? 0, own.Nanoseconds > 0 ? GuestBusyPercent(vm) ?? 0 : 0);
         var latency = own.LatencyMilliseconds;
         var queues = area.Reaches(underWay, DiskQueueLength);
@@ -114,7 +114,7 @@ internal static class DiskJudge
         return limit is null ? busy : 100;
     }
 
-    // The I/O thread of the disk, its own or that of its controller, that has least time left. QEMU's polling counts in: it looks like work.
+    // The first I/O thread of the disk or its controller that has no time left. QEMU's polling is included: it looks like work.
     private static FormattableString? LookAtIOThreads(AreaJudge area, VMObservation vm, DiskConfiguration disk, bool queues)
     {
         var controller = vm.Configuration.ScsiControllerOf(disk);
@@ -196,7 +196,7 @@ internal static class DiskJudge
         }
     }
 
-    // The guest may name its disks otherwise than the host: the busiest one is the one that is judged.
+    // The guest may have other names for its disks than the host: the busiest one counts.
     private static double? GuestBusyPercent(VMObservation vm) => GuestDisks(vm).Max(counter => vm.GuestRate(counter) / 10);
 
     private static IEnumerable<string> GuestDisks(VMObservation vm) =>

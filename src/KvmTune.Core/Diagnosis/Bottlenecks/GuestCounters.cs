@@ -1,4 +1,4 @@
-// The guest's own counters, through its agent: one fixed script that prints a few files of /proc, and what is read out of them.
+// The guest's own counters, through its agent: one fixed script that prints a few files of /proc, and the reader of its output.
 using System.Globalization;
 using KvmTune.Guest;
 using KvmTune.Measurement.Sampling;
@@ -8,7 +8,7 @@ namespace KvmTune.Diagnosis.Bottlenecks;
 /// <summary>Reads a guest's counters (sources: proc(5), kernel documents admin-guide/iostats and accounting/psi).</summary>
 internal static class GuestCounters
 {
-    // Only builtins and cat: a guest that is short of memory has to start as few programs as can be.
+    // Only builtins and cat: a guest that is short of memory should start as few programs as possible.
     private const string Script = """
         echo "@page $(getconf PAGESIZE 2>/dev/null || echo 4096)"
         echo "@uptime"; cat /proc/uptime
@@ -27,7 +27,7 @@ internal static class GuestCounters
     /// <summary>The command that prints the counters.</summary>
     public static GuestCommand Command { get; } = GuestScripts.Command(Script) with { TimeLimit = TimeLimit };
 
-    /// <summary>Reads what the command printed.</summary>
+    /// <summary>Reads the command's output.</summary>
     public static CounterReading Parse(string output)
     {
         var counters = new Dictionary<string, double>(StringComparer.Ordinal);
@@ -86,7 +86,7 @@ internal static class GuestCounters
         return new CounterReading(counters, gauges);
     }
 
-    // "cpu user nice system idle iowait irq softirq steal guest guest_nice"; user has guest in it.
+    // "cpu user nice system idle iowait irq softirq steal guest guest_nice"; user includes guest.
     private static void AddProcessors(Dictionary<string, double> counters, string[] fields)
     {
         var ticks = fields.Skip(1).Take(8).Select(Number).ToList();

@@ -1,29 +1,29 @@
-// Reads the counters of several VMs of one host at one moment: one call to libvirt for all of them, and the kernel where it is the local one.
+// Reads the counters of several VMs of one host at one moment: with one call to libvirt, and from the kernel if the host is this machine.
 using KvmTune.Hosts;
 using KvmTune.Libvirt;
 using KvmTune.Measurement.Sampling;
 
 namespace KvmTune.Diagnosis.Bottlenecks;
 
-/// <summary>What was read of all VMs at one moment.</summary>
+/// <summary>The counters of all VMs at one moment.</summary>
 /// <param name="Timestamp">The clock's time stamp of libvirt's answer.</param>
 /// <param name="VMs">The readings of each VM, from each of its sources in a fixed order.</param>
 internal sealed record HostReadings(long Timestamp, IReadOnlyDictionary<Guid, IReadOnlyList<CounterReading>> VMs);
 
-/// <summary>What is asked of the local kernel.</summary>
+/// <summary>The counters to read from the local kernel.</summary>
 internal enum KernelCounters
 {
-    /// <summary>The host's processors and pressure: a few short files, whatever the number of VMs.</summary>
+    /// <summary>The host's processors and pressure: a few short files for any number of VMs.</summary>
     OfHost,
 
-    /// <summary>The threads and memory of each QEMU process too.</summary>
+    /// <summary>Also the threads and memory of each QEMU process.</summary>
     OfHostAndVMs,
 }
 
 /// <summary>Reads the counters of VMs.</summary>
 /// <param name="host">The host.</param>
 /// <param name="time">The clock.</param>
-/// <param name="kernel">What the local kernel is asked as well, where the host is this machine.</param>
+/// <param name="kernel">The counters to read from the local kernel, if the host is this machine.</param>
 internal sealed class HostObserver(HostConnection host, TimeProvider time, KernelCounters kernel)
 {
     private const DomainStatsGroups Groups = DomainStatsGroups.State | DomainStatsGroups.CpuTotal | DomainStatsGroups.Balloon
@@ -37,7 +37,7 @@ internal sealed class HostObserver(HostConnection host, TimeProvider time, Kerne
     public HostReadings Read(IReadOnlyList<LibvirtDomain> domains) =>
         Read(() => domains.Count == 0 ? [] : domains[0].Connection.GetAllDomainStatistics(domains, Groups, DomainStatsScope.NoWait));
 
-    /// <summary>Reads all VMs that run, those too that were started since the last reading; with their names.</summary>
+    /// <summary>Reads all running VMs and their names, also VMs that were started since the last reading.</summary>
     /// <exception cref="LibvirtException">libvirt refuses or the daemon is lost.</exception>
     public (HostReadings Readings, IReadOnlyList<DomainStatistics> Statistics) ReadAllRunning()
     {
@@ -45,7 +45,7 @@ internal sealed class HostObserver(HostConnection host, TimeProvider time, Kerne
         return (Read(() => statistics = host.Read().GetAllDomainStatistics(Groups, DomainStatsScope.Active | DomainStatsScope.NoWait)), statistics);
     }
 
-    /// <summary>Whether libvirt said that the VM is off: it ended while it was watched.</summary>
+    /// <summary>Whether libvirt reports the VM as off: it ended while it was watched.</summary>
     public static bool IsOff(IReadOnlyList<CounterReading> readings) => readings.Any(reading =>
         reading.Gauges.TryGetValue("State", out var state) && (DomainState)(int)state is DomainState.ShutOff or DomainState.Crashed);
 

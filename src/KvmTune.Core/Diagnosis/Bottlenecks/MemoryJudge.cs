@@ -1,4 +1,4 @@
-// The memory area: what the guest has left, whether it swaps or waits for memory, and whether the host swaps the VM's.
+// The memory area: how much the guest has left, whether it swaps or waits for memory, and whether the host swaps the VM's memory.
 using KvmTune.Tuning;
 using static KvmTune.Diagnosis.Bottlenecks.BottleneckThresholds;
 
@@ -25,7 +25,7 @@ internal static class MemoryJudge
         var reads = area.Compare(EvidenceKind.Saturation, "guest", "major faults", faults, GuestMajorFaultsPerSecond, source, isFull);
         if (swaps || waits || reads)
         {
-            // Where the guest says that hardly any task waits, the swapping costs only that little.
+            // If the guest counts hardly any waiting tasks, its swapping costs only that little.
             var rank = waits || pressure is null ? CauseRank.ExplainsOthers : CauseRank.TimeLost;
             area.Found(
                 BottleneckCause.GuestMemory, "guest", rank, pressure,
@@ -58,7 +58,7 @@ internal static class MemoryJudge
         }
     }
 
-    // Whose doing it is: the limit that the VM was given, else the host's.
+    // The cause: the VM's hard limit, else too much promised memory of the host.
     private static string WhySwapped(VMObservation vm) => vm.Configuration.Memory is { HardLimitKiB: { } limit, MaximumKiB: var all } && limit < all
         ? FormattableString.Invariant($"QEMU may have {limit / 1024} MiB (hard_limit), which is less than the VM's {all / 1024} MiB")
         : "it promised more memory than it has";

@@ -1,4 +1,4 @@
-// The network area: limits that are set on a NIC, drops, errors, and what the guest has to send again.
+// The network area: configured limits, drops, errors, and segments that the guest sends again.
 using KvmTune.Tuning;
 using static KvmTune.Diagnosis.Bottlenecks.BottleneckThresholds;
 

@@ -1,4 +1,4 @@
-// Watches the VMs of one host interval by interval: one call to libvirt for all of them each time, and nothing is asked in the guests.
+// Watches the VMs of one host interval by interval: with one call to libvirt for all of them each time, and none to the guests.
 using KvmTune.Hosts;
 using KvmTune.Libvirt;
 
@@ -6,12 +6,12 @@ namespace KvmTune.Diagnosis.Bottlenecks;
 
 /// <summary>Watches VMs. Nothing is changed by it.</summary>
 /// <param name="host">The host.</param>
-/// <remarks>All is done on the caller's thread: waking others would cost a good part of what is left to spend each interval.</remarks>
+/// <remarks>All work is done on the caller's thread: waking other threads would cost a good part of each interval's small budget.</remarks>
 public sealed class PerformanceWatcher(HostConnection host)
 {
-    /// <summary>Watches the running VMs of the host; one that is started later is in it from its first whole interval on.</summary>
+    /// <summary>Watches the running VMs of the host; a VM that is started later is included from its first whole interval on.</summary>
     /// <param name="isWanted">Says by name and UUID whether a VM is watched.</param>
-    /// <param name="interval">How long an interval is, at most 24 days. One that was late is as long as it was: rates are by the true time.</param>
+    /// <param name="interval">How long an interval is, at most 24 days. A late interval is longer; rates use its true length.</param>
     /// <param name="count">How many intervals; null until it is cancelled.</param>
     /// <param name="cancellationToken">Ends the watching.</param>
     /// <returns>The VMs of each interval, by name.</returns>
@@ -28,7 +28,7 @@ public sealed class PerformanceWatcher(HostConnection host)
         var due = before.Timestamp;
         for (var done = 0; count is null || done < count; done++)
         {
-            // An interval that was missed is not made up for.
+            // A missed interval is not repeated.
             var now = time.GetTimestamp();
             due = Math.Max(due + (long)(interval.TotalSeconds * time.TimestampFrequency), now);
             cancellationToken.WaitHandle.WaitOne(time.GetElapsedTime(now, due));

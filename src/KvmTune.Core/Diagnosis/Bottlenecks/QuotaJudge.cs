@@ -1,4 +1,4 @@
-// CPU quotas: threads that stood still because a quota was used up, that of a vCPU, of the whole VM, or of a group that it is in.
+// CPU quotas: threads that stood still because a quota was used up: of a vCPU, another thread, the whole VM, or a group above it.
 using KvmTune.Measurement.Sampling;
 using KvmTune.Topology;
 using static KvmTune.Diagnosis.Bottlenecks.BottleneckThresholds;
@@ -15,15 +15,15 @@ internal static class QuotaJudge
     private const string Counter = "time without the CPU by a quota";
 
     /// <summary>A group of threads that has its own quota.</summary>
-    /// <param name="Prefix">How its counters are named.</param>
+    /// <param name="Prefix">The prefix of its counters' names.</param>
     /// <param name="Subject">The part of the VM.</param>
-    /// <param name="Sentence">What used up which quota.</param>
+    /// <param name="Sentence">The start of the sentence: who used up which quota.</param>
     private sealed record Group(string Prefix, string Subject, string Sentence);
 
     /// <summary>Names the quotas that are reached.</summary>
     /// <param name="area">The area.</param>
     /// <param name="vm">The VM.</param>
-    /// <param name="wantsCpu">Whether its vCPUs have work: a group above the VM's may stand still for others in it.</param>
+    /// <param name="wantsCpu">Whether its vCPUs have work: a group above the VM may be throttled because of other members.</param>
     /// <returns>Whether there is one.</returns>
     public static bool Look(AreaJudge area, VMObservation vm, bool wantsCpu)
     {
@@ -37,7 +37,7 @@ internal static class QuotaJudge
             $"IOThread.{Text(number)}.", $"I/O thread {Text(number)}", $"I/O thread {Text(number)} used up its CPU quota ({limits.IOThread})"))) || found;
     }
 
-    // The one of several like groups that lost most.
+    // Reports the one of several alike groups that lost most.
     private static bool First(AreaJudge area, VMObservation vm, IEnumerable<Group> groups)
     {
         var worst = groups.Select(group => (Group: group, Percent: LostPercent(vm, group))).Where(entry => entry.Percent is not null)
@@ -55,8 +55,8 @@ internal static class QuotaJudge
         return true;
     }
 
-    // A group of several threads counts the time for each host CPU that it runs on, so that it can be more than the interval; then the
-    // periods tell how often it stood still.
+    // A group of several threads counts the time for each of its host CPUs, so it can exceed the interval; then the share of throttled
+    // periods is the limit.
     private static double? LostPercent(VMObservation vm, Group group)
     {
         var time = vm.Share(vm.Of(group.Prefix + "ThrottledNanoseconds"));

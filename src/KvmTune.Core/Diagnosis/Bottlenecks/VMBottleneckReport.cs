@@ -1,15 +1,15 @@
-// What came of watching a VM for an interval: for each area its use, saturation and errors, and the area that holds the VM back.
+// The report on a VM that was watched for an interval: use, saturation and errors of each area, and the area that holds the VM back.
 using System.Globalization;
 using System.Text.Json.Serialization;
 using KvmTune.Tuning;
 
 namespace KvmTune.Diagnosis.Bottlenecks;
 
-/// <summary>What a value tells, in the words of the USE method (Gregg).</summary>
+/// <summary>What a value shows, in the words of the USE method (Gregg).</summary>
 [JsonText(typeof(EnumName))]
 public enum EvidenceKind
 {
-    /// <summary>How much of a resource is used. It explains, and is not a bottleneck by itself.</summary>
+    /// <summary>How much of a resource is used. It explains the rest, and is not a bottleneck by itself.</summary>
     Utilisation,
 
     /// <summary>Work that waits for the resource.</summary>
@@ -23,13 +23,13 @@ public enum EvidenceKind
 [JsonText(typeof(EnumName))]
 public enum BottleneckCause
 {
-    /// <summary>vCPUs wait for a host CPU that others use.</summary>
+    /// <summary>vCPUs wait for a host CPU that other threads use.</summary>
     VcpuDelay,
 
     /// <summary>The guest uses all its vCPUs.</summary>
     VcpusUsedUp,
 
-    /// <summary>vCPUs stand still since a CPU quota is used up.</summary>
+    /// <summary>vCPUs or other threads of the VM stand still because a CPU quota is used up.</summary>
     CpuQuota,
 
     /// <summary>vCPUs of the VM wait for each other on one host CPU.</summary>
@@ -38,16 +38,16 @@ public enum BottleneckCause
     /// <summary>QEMU's emulator thread waits for a host CPU, and with it all devices that have no I/O thread.</summary>
     EmulatorDelay,
 
-    /// <summary>A disk stands at a limit that is set on it.</summary>
+    /// <summary>A disk is at its configured limit.</summary>
     DiskLimit,
 
     /// <summary>The guest waits for flushes: it is sync-bound.</summary>
     DiskFlushes,
 
-    /// <summary>Requests queue at a disk that is slow.</summary>
+    /// <summary>Requests queue at a slow disk.</summary>
     DiskQueue,
 
-    /// <summary>The host paused the VM since a disk failed.</summary>
+    /// <summary>The host paused the VM because a disk failed.</summary>
     DiskError,
 
     /// <summary>The I/O thread of a disk has no time left, or waits for a host CPU.</summary>
@@ -59,20 +59,20 @@ public enum BottleneckCause
     /// <summary>The host swaps the VM's memory.</summary>
     HostMemory,
 
-    /// <summary>A NIC stands at a limit that is set on it.</summary>
+    /// <summary>A NIC is at its configured limit.</summary>
     NicLimit,
 
     /// <summary>A NIC drops or damages packets.</summary>
     NicDrops,
 
-    /// <summary>The guest has to send again what did not arrive.</summary>
+    /// <summary>The guest sends lost segments again.</summary>
     TcpRetransmits,
 }
 
 /// <summary>One value that a verdict rests on.</summary>
 public sealed record BottleneckEvidence
 {
-    /// <summary>What it tells.</summary>
+    /// <summary>What it shows.</summary>
     public required EvidenceKind Kind { get; init; }
 
     /// <summary>The part of the VM, for example <c>vCPU 0</c> or <c>disk vdb</c>.</summary>
@@ -90,7 +90,7 @@ public sealed record BottleneckEvidence
     /// <summary>Where the value was read.</summary>
     public required string Source { get; init; }
 
-    /// <summary>The value from which on it counts; null where nothing is compared.</summary>
+    /// <summary>The threshold; null where nothing is compared.</summary>
     public double? Threshold { get; init; }
 
     /// <summary>The threshold's name; null where nothing is compared.</summary>
@@ -99,7 +99,7 @@ public sealed record BottleneckEvidence
     /// <summary>Where the threshold comes from; null where nothing is compared.</summary>
     public string? ThresholdSource { get; init; }
 
-    /// <summary>Whether it counts: the threshold is reached, and so are those that count together with it.</summary>
+    /// <summary>Whether it counts: the threshold is reached, and the other thresholds that it needs are reached too.</summary>
     public bool IsExceeded { get; init; }
 
     /// <summary>For example <c>vCPU 0 run-queue delay: 48 % (from 10 %: VcpuDelayPercent), /proc/PID/task/TID/schedstat</c>.</summary>
@@ -117,7 +117,7 @@ public sealed record AreaBottleneck
     /// <summary>The area.</summary>
     public required TuningArea Area { get; init; }
 
-    /// <summary>How much of it is used, in per cent of what can be used; null where that is not known.</summary>
+    /// <summary>How much of it is used, in per cent; null where that is not known.</summary>
     public double? UtilisationPercent { get; init; }
 
     /// <summary>Whether it is saturated or fails.</summary>
@@ -129,25 +129,25 @@ public sealed record AreaBottleneck
     /// <summary>The part of the VM that shows it, for example <c>disk vdb</c>; null where the area is not saturated.</summary>
     public string? Subject { get; init; }
 
-    /// <summary>The share of the interval in which the VM waited for the area; null where the counters do not tell time.</summary>
+    /// <summary>The share of the interval in which the VM waited for the area; null where no counter measures time.</summary>
     public double? WaitingPercent { get; init; }
 
-    /// <summary>Whether any counter tells of its saturation or errors: where none does, nothing is known, and not nothing the matter.</summary>
+    /// <summary>Whether any counter of its saturation has a value: if none has, the area is unknown, not healthy.</summary>
     public bool IsKnown { get; init; } = true;
 
-    /// <summary>What is the matter, in a sentence.</summary>
+    /// <summary>The verdict on the area, in a sentence.</summary>
     public required string Verdict { get; init; }
 
-    /// <summary>All values that were looked at.</summary>
+    /// <summary>All values that were compared or shown.</summary>
     public required IReadOnlyList<BottleneckEvidence> Evidence { get; init => field = Items.Of(value); }
 
-    /// <summary>The values that tell use.</summary>
+    /// <summary>The values of use.</summary>
     public IReadOnlyList<BottleneckEvidence> Utilisation => Of(EvidenceKind.Utilisation);
 
-    /// <summary>The values that tell saturation.</summary>
+    /// <summary>The values of saturation.</summary>
     public IReadOnlyList<BottleneckEvidence> Saturation => Of(EvidenceKind.Saturation);
 
-    /// <summary>The values that tell errors.</summary>
+    /// <summary>The values of errors.</summary>
     public IReadOnlyList<BottleneckEvidence> Errors => Of(EvidenceKind.Error);
 
     /// <summary>For example <c>Disk: disk vdb stands at its limit…</c>.</summary>
@@ -156,10 +156,10 @@ public sealed record AreaBottleneck
     private List<BottleneckEvidence> Of(EvidenceKind kind) => Evidence.Where(evidence => evidence.Kind == kind).ToList();
 }
 
-/// <summary>What came of watching one VM.</summary>
+/// <summary>The report on one VM.</summary>
 public sealed record VMBottleneckReport
 {
-    /// <summary>What is said where nothing is saturated.</summary>
+    /// <summary>The verdict where nothing is saturated.</summary>
     public const string NoBottleneck = "no bottleneck: leave it alone";
 
     /// <summary>The VM's name.</summary>
@@ -196,19 +196,19 @@ public sealed record VMBottleneckReport
     /// <summary>The four areas.</summary>
     public required IReadOnlyList<AreaBottleneck> Areas { get; init => field = Items.Of(value); }
 
-    /// <summary>What could not be seen, and why.</summary>
+    /// <summary>What could not be read, and why.</summary>
     public required IReadOnlyList<string> Notes { get; init => field = Items.Of(value); }
 
-    /// <summary>What was seen of the CPU.</summary>
+    /// <summary>The CPU area.</summary>
     public AreaBottleneck? Cpu => Areas.FirstOrDefault(found => found.Area == TuningArea.Cpu);
 
-    /// <summary>What was seen of the disks.</summary>
+    /// <summary>The disk area.</summary>
     public AreaBottleneck? Disk => Areas.FirstOrDefault(found => found.Area == TuningArea.Disk);
 
-    /// <summary>What was seen of the memory.</summary>
+    /// <summary>The memory area.</summary>
     public AreaBottleneck? Memory => Areas.FirstOrDefault(found => found.Area == TuningArea.Memory);
 
-    /// <summary>What was seen of the network.</summary>
+    /// <summary>The network area.</summary>
     public AreaBottleneck? Network => Areas.FirstOrDefault(found => found.Area == TuningArea.Network);
 
     /// <summary>Whether an area holds the VM back.</summary>

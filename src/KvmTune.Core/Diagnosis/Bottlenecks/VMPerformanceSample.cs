@@ -1,4 +1,4 @@
-// What one VM did in one interval, as Watch-VMPerformance shows it: rates and shares made of the same counters that a verdict rests on.
+// One VM in one interval, as Watch-VMPerformance shows it: rates and shares from the same counters that a verdict uses.
 using System.Text.Json.Serialization;
 
 namespace KvmTune.Diagnosis.Bottlenecks;
@@ -31,7 +31,7 @@ public sealed record VMPerformanceSample
     /// <summary>The time of the vCPUs without halt polling, in per cent of their number.</summary>
     public double? VcpuPercent { get; init; }
 
-    /// <summary>How long the vCPU that waited longest was ready to run and did not, in per cent of that vCPU's time: 100 at most.</summary>
+    /// <summary>The run-queue delay of the vCPU that waited longest, in per cent of the interval, at most 100.</summary>
     public double? DelayPercent { get; init; }
 
     /// <summary>Requests that all disks read, a second.</summary>
@@ -43,7 +43,7 @@ public sealed record VMPerformanceSample
     /// <summary>Flushes of all disks, a second.</summary>
     public double? FlushIops { get; init; }
 
-    /// <summary>What all disks read and wrote, in MiB a second.</summary>
+    /// <summary>The data that all disks read and wrote, in MiB a second.</summary>
     public double? DiskMiBPerSecond { get; init; }
 
     /// <summary>The mean time of a read or write, in ms; null where there was none.</summary>
@@ -52,10 +52,10 @@ public sealed record VMPerformanceSample
     /// <summary>Requests under way on average, flushes included.</summary>
     public double? DiskRequestsUnderWay { get; init; }
 
-    /// <summary>What the guest received, in Mbit a second.</summary>
+    /// <summary>The data that the guest received, in Mbit a second.</summary>
     public double? RxMbit { get; init; }
 
-    /// <summary>What the guest sent, in Mbit a second.</summary>
+    /// <summary>The data that the guest sent, in Mbit a second.</summary>
     public double? TxMbit { get; init; }
 
     /// <summary>Packets that the host dropped, a second.</summary>
@@ -67,16 +67,16 @@ public sealed record VMPerformanceSample
     /// <summary>The guest's memory that is not available without swapping, in per cent.</summary>
     public double? MemoryUsedPercent { get; init; }
 
-    /// <summary>What the guest swaps, in KiB a second; null where its balloon driver reported nothing in the interval.</summary>
+    /// <summary>The guest's swapping, in KiB a second; null where its balloon driver reported nothing in the interval.</summary>
     public double? SwapKiBPerSecond { get; init; }
 
     /// <summary>How busy the host's CPUs are, in per cent; null for another machine.</summary>
     public double? HostCpuPercent { get; init; }
 
-    /// <summary>All counters: what they grew by, and gauges at the end, by the samplers' names.</summary>
+    /// <summary>All counters: their growth, and gauges at the end, by the samplers' names.</summary>
     public required IReadOnlyDictionary<string, double> Counters { get; init => field = Map.Of(value); }
 
-    /// <summary>Makes a sample of what the counters of a VM grew by.</summary>
+    /// <summary>Makes a sample from the growth of a VM's counters.</summary>
     public static VMPerformanceSample Of(
         string vmName, Guid vmId, string connectionUri, DateTimeOffset time, TimeSpan interval, IReadOnlyDictionary<string, double> counters)
     {
@@ -98,7 +98,7 @@ public sealed record VMPerformanceSample
             Interval = interval,
             CpuPercent = Share(Value("GuestCpuNanoseconds")),
             VcpuPercent = vcpus == 0 ? null : Share(Math.Max(0, busy - (polling ?? Value("HaltPollNanoseconds") ?? 0)) / vcpus),
-            // A wait is counted when it ends, so that one interval may get more of it than it is long.
+            // A wait is counted when it ends, so the count of an interval may be longer than the interval.
             DelayPercent = Share(delay) is { } share ? Math.Min(100, share) : null,
             ReadIops = Rate(Sum(".ReadRequests")),
             WriteIops = Rate(Sum(".WriteRequests")),
@@ -146,7 +146,7 @@ public sealed record VMPerformanceSample
         return (count, busy, polling, longest);
     }
 
-    // Over all disks and NICs, by the last part of the name with its dot.
+    // The sum over all disks or NICs, by the last part of the counter's name with its dot.
     private static Dictionary<string, double> Sums(IReadOnlyDictionary<string, double> counters)
     {
         var sums = new Dictionary<string, double>(StringComparer.Ordinal);

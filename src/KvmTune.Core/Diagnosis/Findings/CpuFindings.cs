@@ -1,4 +1,4 @@
-// Findings about pins. The rules of changes know what is wrong with a pin, so they are applied to the present pins.
+// Findings about pins. The rules of changes know the faults of a pin, so they judge the present pins.
 using KvmTune.Topology;
 using KvmTune.Tuning;
 using KvmTune.Tuning.Changes;
@@ -9,10 +9,10 @@ namespace KvmTune.Diagnosis.Findings;
 /// <summary>Kinds of findings of the CPU area.</summary>
 public static class CpuFindings
 {
-    /// <summary>What evidence names as the source of a rule's judgement.</summary>
+    /// <summary>The source that evidence names for a rule's judgement.</summary>
     public const string HostSource = "libvirt: capabilities and running VMs of the host";
 
-    /// <summary>A pin to a host CPU that is not there.</summary>
+    /// <summary>A pin to a host CPU that does not exist or is offline.</summary>
     public static FindingKind PinToOnlineHostCpu { get; } = OfVcpuPins(
         CpuRules.PinToOnlineHostCpu, FindingSeverity.High,
         "Try without these pins, before the next start fails.",
@@ -54,7 +54,7 @@ public static class CpuFindings
             ? FindingRemedy.None("the guest's NUMA cells have policies of their own; edit them with virsh edit")
             : PinRemedies.MemoryOnNodesOf(context, pins, configuration));
 
-    /// <summary>Siblings and cores of the guest that are not those of the host.</summary>
+    /// <summary>Siblings and cores of the guest that do not match those of the host.</summary>
     public static FindingKind SiblingsMatchGuestTopology { get; } = OfVcpuPins(
         CpuRules.SiblingsMatchGuestTopology, FindingSeverity.Medium,
         "Try the same host CPUs in another order, or a guest topology that matches the pins.",
@@ -64,7 +64,7 @@ public static class CpuFindings
             ? FindingRemedy.By(change)
             : FindingRemedy.None("no topology of equal cores matches these pins; other pins would"));
 
-    /// <summary>Isolated CPUs that carry several threads, or threads that have several of them.</summary>
+    /// <summary>Isolated CPUs that carry several threads, or threads that are pinned to several isolated CPUs.</summary>
     public static FindingKind IsolatedCpusNeedOneVcpuEach { get; } = OfVcpuPins(
         CpuRules.IsolatedCpusNeedOneVcpuEach, FindingSeverity.Medium,
         "Try one vCPU on each isolated host CPU.",
@@ -72,7 +72,7 @@ public static class CpuFindings
             ? FindingRemedy.By(VcpuPinChange.Of(spread))
             : FindingRemedy.None("the kernel does not isolate as many host CPUs as there are vCPUs on them"));
 
-    /// <summary>Pins beside many VMs without any.</summary>
+    /// <summary>Pins beside many VMs without pins.</summary>
     public static FindingKind PinningTakesFreedom { get; } = OfVcpuPins(
         CpuRules.PinningTakesFreedom, FindingSeverity.Medium,
         "Try without pins: on such a host the scheduler has more to choose from.",
@@ -119,11 +119,11 @@ public static class CpuFindings
         IsolatedCpusNeedOneVcpuEach, PinningTakesFreedom, EmulatorOnVcpuHostCpu, EmulatorMayDisturbVcpus,
     ];
 
-    // A rule of pins, asked about the pins that the VM has: those in force first, then those of the next start.
+    // Applies a rule of pins to the VM's present pins: first those in force, then those of the next start.
     private static FindingKind OfVcpuPins(
         TuningRule rule, FindingSeverity severity, string suggestion,
         Func<FindingContext, IReadOnlyDictionary<int, CpuSet>, VMConfiguration, FindingRemedy> remedy) => new(
-        // The emulator thread does the work of devices too: of disks without an I/O thread, and of NICs without vhost.
+        // The emulator thread also does the work of disks without an I/O thread and of NICs without vhost.
         rule.Id, rule.Area, severity, rule == CpuRules.EmulatorOnVcpuHostCpu ? WorkloadKinds.Any : WorkloadKinds.Cpu, rule.Reason, rule.Source,
         context =>
         {
@@ -132,19 +132,19 @@ public static class CpuFindings
                 var pins = PinRemedies.RealPins(context, view.Configuration);
                 if (rule != CpuRules.PinToOnlineHostCpu)
                 {
-                    // A pin to a host CPU that is not there is one finding, and not one of each rule.
+                    // A pin to a missing host CPU is one finding, and not one for each rule.
                     pins = pins.Where(pin => pin.Value.Overlaps(context.Host.OnlineCpus)).ToDictionary(pin => pin.Key, pin => pin.Value);
                 }
 
                 if (rule == CpuRules.EmulatorOnVcpuHostCpu && (view.Configuration.EmulatorPin is null || ThreadFindings.StarvesEmulator(view.Configuration, pins)))
                 {
-                    // An emulator without a pin of its own, and one under real-time vCPUs, are findings of their own.
+                    // An emulator without a pin, and an emulator under real-time vCPUs, are separate findings.
                     continue;
                 }
 
                 var change = VcpuPinChange.Of(pins.ToDictionary(pin => pin.Key, pin => (CpuSet?)pin.Value));
 
-                // Memory and guest topology are those of the next start: where they fit the pins already, a restart is what is missing.
+                // Memory and guest topology are those of the next start: if they match the pins already, only a restart is missing.
                 var configuration = view.Configuration with { VcpuPins = pins, Memory = context.Planned.Configuration.Memory, Cpu = context.Planned.Configuration.Cpu };
                 if (pins.Count > 0 && rule.Check(context.ForRules(change, configuration)) is { IsKept: false } check)
                 {

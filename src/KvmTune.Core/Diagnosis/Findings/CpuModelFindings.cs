@@ -9,14 +9,14 @@ namespace KvmTune.Diagnosis.Findings;
 /// <summary>Kinds of findings about the CPU model.</summary>
 public static class CpuModelFindings
 {
-    /// <summary>A named model that is not the host's.</summary>
+    /// <summary>A named model other than the host's.</summary>
     public static FindingKind CpuModelHidesHostFeatures { get; } = new(
         nameof(CpuModelHidesHostFeatures), TuningArea.Cpu, FindingSeverity.Medium, WorkloadKinds.Memory,
         "A guest uses only the instructions that its CPU model has: a general model hides newer ones (AES, AVX, large pages) that the host could run at full speed.",
         "QEMU manual, CPU models; libvirt formatdomain, CPU model and topology",
         static context =>
         {
-            // The running XML of host-model is the named model that it became; what was asked for stands in the persistent one.
+            // For host-model, the running XML has the named model that libvirt chose; the mode itself is in the persistent XML.
             var (source, vm) = context.Planned;
             var model = vm.Cpu.Model ?? (vm.Cpu.Mode is null ? "(none, so QEMU's general one)" : "(not set)");
             return vm.DomainType is not "kvm" || vm.Architecture is not ("x86_64" or "i686") || vm.Cpu.Mode is "host-passthrough" or "host-model" or "maximum"
@@ -39,7 +39,7 @@ public static class CpuModelFindings
                     ];
         });
 
-    /// <summary>Threads of an AMD guest that it takes for cores.</summary>
+    /// <summary>Threads that an AMD guest takes for cores.</summary>
     public static FindingKind ThreadsWithoutTopoext { get; } = new(
         nameof(ThreadsWithoutTopoext), TuningArea.Cpu, FindingSeverity.Medium, WorkloadKinds.Cpu,
         CpuModelRules.ThreadsNeedTopoext.Reason, CpuModelRules.ThreadsNeedTopoext.Source,

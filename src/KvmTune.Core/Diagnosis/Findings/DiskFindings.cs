@@ -1,4 +1,4 @@
-// Findings about disks: what the host caches, what it holds back, and which thread does the work.
+// Findings about disks: what the host caches, which writes it delays, and which thread does the work.
 using System.Globalization;
 using KvmTune.Topology;
 using KvmTune.Tuning;
@@ -33,7 +33,7 @@ public static class DiskFindings
         DiskRules.WritebackHoldsData, FindingSeverity.Medium, "writeback",
         "Try cache='{0}' on disk {1}, unless every program in the guest is known to flush what it must not lose.");
 
-    /// <summary>Threads do what the kernel's own asynchronous I/O could.</summary>
+    /// <summary>Threads do work that the kernel's asynchronous I/O could do.</summary>
     public static FindingKind ThreadsWithDirectCache { get; } = new(
         nameof(ThreadsWithDirectCache), TuningArea.Disk, FindingSeverity.Low, WorkloadKinds.RandomDisk,
         "Past the page cache Linux AIO needs no pool of threads that take turns; io='threads' pays for one at each request.",
@@ -89,7 +89,7 @@ public static class DiskFindings
     public static IReadOnlyList<FindingKind> All { get; } =
         [UnsafeLosesData, WritebackHoldsData, DoubleCaching, NonVirtioDisk, ThreadsWithDirectCache, DiskWithoutIOThread];
 
-    // A rule of cache modes, asked about the mode that the disk has.
+    // Applies a rule of cache modes to the disk's present mode.
     private static FindingKind OfCache(TuningRule rule, FindingSeverity severity, string cacheMode, string suggestion) => new(
         rule.Id, rule.Area, severity, WorkloadKinds.DiskWrite, rule.Reason, rule.Source,
         context => ForDisks(context, (context, source, disk) =>
@@ -109,7 +109,7 @@ public static class DiskFindings
     private static Hosts.DirectIOProbe? Probe(FindingContext context, DiskConfiguration disk) =>
         disk is { SourceType: "file" or "block" or "volume", Source: not null } ? context.Abilities.ProbeDirectIO(new(disk.SourceType, disk.Source, disk.Format)) : null;
 
-    // Disks that the guest writes on and the host keeps in files or devices; others have no page cache of the host's.
+    // Writable disks in files, devices or volumes of the host; other disks do not use the host's page cache.
     private static IEnumerable<FindingObservation> ForDisks(
         FindingContext context, Func<FindingContext, string, DiskConfiguration, FindingObservation?> look)
     {

@@ -1,4 +1,4 @@
-// All kinds of findings, in the order in which they are looked for.
+// All kinds of findings, in the order of the search.
 namespace KvmTune.Diagnosis.Findings;
 
 /// <summary>The kinds of findings of all areas.</summary>

@@ -1,4 +1,4 @@
-// Findings about the two configurations of a VM: what waits for a restart, and what was changed on one side only.
+// Findings about the two configurations of a VM: settings that wait for a restart, and settings that were changed on one side only.
 using System.Globalization;
 using KvmTune.Topology;
 using KvmTune.Tuning;
@@ -29,7 +29,7 @@ public static class GeneralFindings
             ]
             : []);
 
-    /// <summary>Settings that could be the same without a restart, and are not.</summary>
+    /// <summary>Settings that differ, although a live change could make them equal.</summary>
     public static FindingKind RunningDiffersFromConfigured { get; } = new(
         nameof(RunningDiffersFromConfigured), TuningArea.General, FindingSeverity.Low, WorkloadKinds.Any,
         "A setting was changed in the running VM or in its configuration only: the next start brings the other one back.",
@@ -38,7 +38,7 @@ public static class GeneralFindings
             ? [.. VcpuPins(context, running, configured), .. Emulator(context, running, configured), .. IOThreads(context, running, configured), .. Throttles(context, running, configured)]
             : []);
 
-    /// <summary>A saved state that the next start goes on from.</summary>
+    /// <summary>A saved state that the next start resumes from.</summary>
     public static FindingKind SavedStateWaits { get; } = new(
         nameof(SavedStateWaits), TuningArea.General, FindingSeverity.Medium, WorkloadKinds.Any,
         ScopeRules.SavedStateHidesChange.Reason, ScopeRules.SavedStateHidesChange.Source,
@@ -137,7 +137,7 @@ public static class GeneralFindings
     private static Dictionary<int, CpuSet?> Configured(List<int> numbers, IReadOnlyDictionary<int, CpuSet> pins) =>
         numbers.ToDictionary(number => number, number => pins.GetValueOrDefault(number));
 
-    // A pin to what an unpinned thread may use anyway is none.
+    // A pin to all CPUs that an unpinned thread may use does not count.
     private static CpuSet? Real(FindingContext context, VMConfiguration vm, CpuSet? pin) => pin is not null && pin != vm.VcpuCpuSet && context.IsRealPin(pin) ? pin : null;
 
     private static Dictionary<int, CpuSet> Real(FindingContext context, VMConfiguration vm, IReadOnlyDictionary<int, CpuSet> pins) =>

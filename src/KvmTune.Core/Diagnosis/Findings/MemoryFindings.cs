@@ -11,14 +11,14 @@ namespace KvmTune.Diagnosis.Findings;
 public static class MemoryFindings
 {
     /// <summary>
-    /// From how much memory on a guest is huge, in KiB: 16 GiB are four million small pages, whose page tables alone are 32 MiB
-    /// and in no processor's TLB (a second-level TLB has some 1,500 to 3,000 entries).
+    /// The memory from which a guest is huge, in KiB: 16 GiB are four million small pages. Their page tables alone are 32 MiB, and no
+    /// processor's TLB holds them (a second-level TLB has some 1,500 to 3,000 entries).
     /// </summary>
     public const long HugeGuestKiB = 16L * 1024 * 1024;
 
     private const string Pools = "libvirt: page pools of the host's nodes";
 
-    /// <summary>Small pages, while the host's pool has enough huge ones.</summary>
+    /// <summary>Small pages, although the host's pool has enough huge ones.</summary>
     public static FindingKind MemoryNotOnHugePages { get; } = new(
         nameof(MemoryNotOnHugePages), TuningArea.Memory, FindingSeverity.Medium, WorkloadKinds.Memory,
         "The host has free huge pages, and the guest's memory is on small ones: each miss of the TLB walks two page tables.",
@@ -34,7 +34,7 @@ public static class MemoryFindings
             ]
             : []);
 
-    /// <summary>A huge guest on small pages, and no pool that it fits in.</summary>
+    /// <summary>A huge guest on small pages, without a pool that it fits in.</summary>
     public static FindingKind HugeGuestWithoutHugePages { get; } = new(
         nameof(HugeGuestWithoutHugePages), TuningArea.Memory, FindingSeverity.Medium, WorkloadKinds.Memory,
         "A guest of many gigabytes has millions of small pages: its page tables are in no cache, and each miss of the TLB walks two of them.",

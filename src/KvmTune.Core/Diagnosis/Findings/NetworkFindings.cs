@@ -10,7 +10,7 @@ namespace KvmTune.Diagnosis.Findings;
 /// <summary>Kinds of findings of the network area.</summary>
 public static class NetworkFindings
 {
-    /// <summary>A NIC that QEMU emulates whole.</summary>
+    /// <summary>A NIC that QEMU emulates completely.</summary>
     public static FindingKind NonVirtioNic { get; } = new(
         nameof(NonVirtioNic), TuningArea.Network, FindingSeverity.Medium, WorkloadKinds.Network,
         "Each packet through an emulated card leaves the guest; a virtio NIC shares memory with the host and can use vhost.",
@@ -22,7 +22,7 @@ public static class NetworkFindings
                 $"Try model='virtio' for NIC {nic.Mac} (virsh edit), once the guest has the driver.",
                 FindingRemedy.None("the guest sees another model as another card, with another driver and name: setting the old model again does not undo that"))));
 
-    /// <summary>A virtio NIC by the name of QEMU's device.</summary>
+    /// <summary>A virtio NIC whose model is the name of QEMU's device.</summary>
     public static FindingKind VirtioNicWithoutVhost { get; } = new(
         nameof(VirtioNicWithoutVhost), TuningArea.Network, FindingSeverity.Medium, WorkloadKinds.Network,
         "By the name of QEMU's device a NIC is the same card as model virtio, but libvirt gives it neither vhost nor queues.",
@@ -74,7 +74,7 @@ public static class NetworkFindings
                 FindingRemedy.None("this is a step in the guest, which its next reboot resets; no setting of the VM does it"))
             : null));
 
-    /// <summary>Queues of which nobody can say whether the guest uses them.</summary>
+    /// <summary>Queues of which it is not known whether the guest uses them.</summary>
     public static FindingKind NicQueuesInGuestUnknown { get; } = new(
         nameof(NicQueuesInGuestUnknown), TuningArea.Network, FindingSeverity.Unknown, WorkloadKinds.Network,
         "Only the guest knows whether it uses a NIC's queues.",
@@ -94,7 +94,7 @@ public static class NetworkFindings
     public static IReadOnlyList<FindingKind> All { get; } =
         [NonVirtioNic, VirtioNicWithoutVhost, NicQueuesNotUsedByGuest, MultiqueueMissing, NicQueuesAboveVcpus, NicQueuesInGuestUnknown];
 
-    /// <summary>The NICs of a running VM whose guest has to follow: those with more than one queue.</summary>
+    /// <summary>The NICs of a running VM whose guest has to enable its queues: those with more than one queue.</summary>
     public static IReadOnlyList<NicConfiguration> WithQueuesToFollow(VMTopology vm) => vm.Running is { } running
         ? [.. running.Nics.Where(nic => HasQueues(nic) && nic.Queues > 1 && running.CurrentVcpus > 1)]
         : [];
@@ -116,7 +116,7 @@ public static class NetworkFindings
         where observation is not null
         select observation;
 
-    // What the guest can make use of: not more than it has vCPUs.
+    // The guest cannot use more queues than it has vCPUs.
     private static int Expected(FindingContext context, NicConfiguration nic) => Math.Min(nic.Queues!.Value, context.VM.Current.CurrentVcpus);
 
     private static bool IsVirtioByDeviceName(NicConfiguration nic) => nic.Model?.StartsWith("virtio-net-", StringComparison.Ordinal) == true;
@@ -126,7 +126,7 @@ public static class NetworkFindings
     private static FindingEvidence Vcpus(FindingContext context, string source) =>
         new("vCPUs", Text(context.Planned.Configuration.CurrentVcpus), source);
 
-    // As many as vCPUs; one queue is what a NIC has without the setting.
+    // As many as vCPUs; without the setting a NIC has one queue.
     private static FindingRemedy Queues(FindingContext context, NicConfiguration nic)
     {
         var queues = NicQueuesChange.DefaultQueues(context.Planned.Configuration, context.Abilities);

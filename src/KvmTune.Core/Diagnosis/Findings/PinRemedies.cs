@@ -1,4 +1,4 @@
-// The pins that would address a finding: simple moves that keep what was meant. A placement from the ground up is New-VcpuPinPlan's.
+// The pins that would address a finding: simple moves that keep the intention of the present pins. New-VcpuPinPlan makes whole placements.
 using System.Globalization;
 using KvmTune.Placement;
 using KvmTune.Topology;
@@ -8,7 +8,7 @@ using KvmTune.Tuning.Rules;
 
 namespace KvmTune.Diagnosis.Findings;
 
-/// <summary>Works out pins.</summary>
+/// <summary>Computes pins.</summary>
 internal static class PinRemedies
 {
     /// <summary>All host CPUs of several pins.</summary>
@@ -18,7 +18,7 @@ internal static class PinRemedies
     public static CpuSet TakenByNeighbours(FindingContext context) =>
         context.Neighbours.Taken(context.Host.OnlineCpus);
 
-    /// <summary>The pins that bind vCPUs to some of the host's CPUs: their own ones, else <c>&lt;vcpu cpuset&gt;</c>.</summary>
+    /// <summary>The pins that restrict vCPUs to some of the host's CPUs: their own pins, else <c>&lt;vcpu cpuset&gt;</c>.</summary>
     public static IReadOnlyDictionary<int, CpuSet> RealPins(FindingContext context, VMConfiguration vm) =>
         vm.EffectiveVcpuPins.Where(pin => pin.Key < vm.MaxVcpus && context.IsRealPin(pin.Value)).ToDictionary(pin => pin.Key, pin => pin.Value);
 
@@ -28,7 +28,7 @@ internal static class PinRemedies
         string.Join(", ", pins.OrderBy(pin => pin.Key).Select(pin => string.Create(CultureInfo.InvariantCulture, $"{pin.Key}:{pin.Value}"))),
         source);
 
-    /// <summary>The change to some pins. None where nothing would change by it: without a pin a vCPU falls back to <c>&lt;vcpu cpuset&gt;</c>.</summary>
+    /// <summary>The change to some pins; no change where it would remove a pin but leave <c>&lt;vcpu cpuset&gt;</c> in force.</summary>
     public static FindingRemedy Pinned(FindingContext context, IReadOnlyDictionary<int, CpuSet?> pins, string because)
     {
         var cpuSet = context.Views.Select(view => view.Configuration.VcpuCpuSet).FirstOrDefault(cpus => cpus is { IsEmpty: false } && context.IsRealPin(cpus));
@@ -37,7 +37,7 @@ internal static class PinRemedies
             : FindingRemedy.None($"without pins the vCPUs are still bound to {cpuSet} by <vcpu cpuset>{(because.Length > 0 ? $", and {because}" : null)}; edit that with virsh edit");
     }
 
-    /// <summary>The same host CPUs in another order, by which the threads of each guest core are on one core of the host; null where there is none.</summary>
+    /// <summary>The same host CPUs in an order that puts the threads of each guest core on one host core; null where there is none.</summary>
     public static IReadOnlyDictionary<int, CpuSet?>? Reordered(FindingContext context, IReadOnlyDictionary<int, CpuSet> pins, VMConfiguration vm)
     {
         var threads = vm.Cpu.Topology?.Threads ?? 1;
@@ -71,14 +71,14 @@ internal static class PinRemedies
             ? placed.VcpuPins.Where(pin => pins.ContainsKey(pin.Key)).ToDictionary(pin => pin.Key, pin => (CpuSet?)new CpuSet(pin.Value)) : null;
     }
 
-    // The host CPUs that the VM and its neighbours have emulator and I/O threads on: vCPUs go there last.
+    // The host CPUs with emulator and I/O threads of the VM and its neighbours: vCPUs go there last.
     private static CpuSet ServicePins(FindingContext context) =>
         All(context.VM.Current.IOThreadPins.Values.Concat(context.VM.Current.EmulatorPin is { } emulator ? [emulator] : []).Where(context.IsRealPin))
             .Union(context.Neighbours.TakenByServices(context.Host.OnlineCpus));
 
     /// <summary>
-    /// Moves some vCPUs to free host CPUs, on the nodes that the VM's pins are on, whole free cores first. Where there are not
-    /// enough, the vCPUs lose their pins.
+    /// Moves some vCPUs to free host CPUs on the nodes of the VM's pins, whole free cores first. Where there are too few, the vCPUs lose
+    /// their pins.
     /// </summary>
     public static IReadOnlyDictionary<int, CpuSet?> Spread(FindingContext context, IReadOnlyDictionary<int, CpuSet> pins, IReadOnlyList<int> moved)
     {
@@ -94,7 +94,7 @@ internal static class PinRemedies
             .ToDictionary(move => move.vcpu, move => move.Cpus);
     }
 
-    /// <summary>Every pinned vCPU on all host CPUs of one node: the one that has most of them already. Null where no node is large enough.</summary>
+    /// <summary>Every pinned vCPU on all usable host CPUs of the node with most of the present pins; null where no node is large enough.</summary>
     public static IReadOnlyDictionary<int, CpuSet?>? OnOneNode(FindingContext context, IReadOnlyDictionary<int, CpuSet> pins, VMConfiguration vm)
     {
         var usable = context.Host.OnlineCpus.Except(context.Host.IsolatedCpus ?? CpuSet.Empty).Except(TakenByNeighbours(context));
@@ -103,7 +103,7 @@ internal static class PinRemedies
         return node is null ? null : pins.Keys.ToDictionary(vcpu => vcpu, _ => (CpuSet?)node.CpuSet.Intersect(usable));
     }
 
-    /// <summary>The memory from the nodes that the pins are on, in the mode that the VM has.</summary>
+    /// <summary>The memory from the nodes of the pins, in the VM's present mode.</summary>
     public static FindingRemedy MemoryOnNodesOf(FindingContext context, IReadOnlyDictionary<int, CpuSet> pins, VMConfiguration vm)
     {
         var cpus = All(pins.Values);
@@ -118,7 +118,10 @@ internal static class PinRemedies
             });
     }
 
-    /// <summary>The guest topology, of single threads or of as many as a core of the host has, by which the pins keep the rule; null where none does.</summary>
+    /// <summary>
+    /// A guest topology with which the pins keep the rule: with one thread for each core, or with as many as a core of the host has. Null
+    /// where none does.
+    /// </summary>
     public static CpuModelChange? MatchingTopology(FindingContext context, VMConfiguration vm)
     {
         var hostThreads = context.Host.Cpus.Max(cpu => cpu.Siblings.Count);
@@ -144,7 +147,7 @@ internal static class PinRemedies
         return null;
     }
 
-    /// <summary>Each vCPU that is on isolated host CPUs on one of its own, its present ones first; null where there are too few.</summary>
+    /// <summary>Gives each vCPU on isolated host CPUs one of them, if possible one of its present ones; null where there are too few.</summary>
     public static IReadOnlyDictionary<int, CpuSet?>? OneIsolatedEach(FindingContext context, IReadOnlyDictionary<int, CpuSet> pins)
     {
         var isolated = (context.Host.IsolatedCpus ?? CpuSet.Empty).Intersect(context.Host.OnlineCpus);
@@ -165,14 +168,14 @@ internal static class PinRemedies
         return result;
     }
 
-    /// <summary>The emulator on host CPUs for such threads (<see cref="ServiceCpus"/>).</summary>
+    /// <summary>Moves the emulator to the CPUs that <see cref="ServiceCpus"/> finds.</summary>
     public static FindingRemedy EmulatorOffVcpus(FindingContext context, IReadOnlyDictionary<int, CpuSet> pins) => ServiceCpus(context, pins) is { } cpus
         ? FindingRemedy.By(EmulatorPinChange.Of(cpus))
         : FindingRemedy.None(string.Create(CultureInfo.InvariantCulture, $"the pins of vCPUs take every host CPU ({All(pins.Values).Union(TakenByNeighbours(context))})"));
 
     /// <summary>
-    /// Host CPUs for emulator and I/O threads: those that no vCPU is pinned to, neighbours' included, and no sibling of the VM's vCPUs;
-    /// siblings where there are no others. On the nodes of the vCPUs where there are any, else anywhere. Null where there are none.
+    /// Host CPUs for emulator and I/O threads, without pinned vCPUs of this VM or its neighbours. CPUs that are no siblings of the VM's
+    /// vCPUs come first; then those on the nodes of the vCPUs. Null where there are none.
     /// </summary>
     public static CpuSet? ServiceCpus(FindingContext context, IReadOnlyDictionary<int, CpuSet> pins)
     {

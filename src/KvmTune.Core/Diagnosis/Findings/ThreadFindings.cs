@@ -9,7 +9,7 @@ namespace KvmTune.Diagnosis.Findings;
 /// <summary>Kinds of findings about threads.</summary>
 public static class ThreadFindings
 {
-    /// <summary>Some vCPUs pinned, others free to run on the pinned ones' host CPUs.</summary>
+    /// <summary>Some vCPUs pinned, and others free to run on the same host CPUs.</summary>
     public static FindingKind VcpusPartlyPinned { get; } = new(
         nameof(VcpusPartlyPinned), TuningArea.Cpu, FindingSeverity.Medium, WorkloadKinds.Cpu,
         "A vCPU without a pin may run on the host CPU of a pinned one, which cannot move away.",
@@ -82,7 +82,7 @@ public static class ThreadFindings
                 ];
         });
 
-    /// <summary>vCPUs over several last-level caches, where one has cores enough; ranges that span them too.</summary>
+    /// <summary>vCPUs on several last-level caches, although one has enough cores; pins to ranges count too.</summary>
     public static FindingKind PinsCrossCaches { get; } = new(
         nameof(PinsCrossCaches), TuningArea.Cpu, FindingSeverity.Low, WorkloadKinds.Cpu,
         "vCPUs under different last-level caches pay for data that they share, each time it is written.",
@@ -91,7 +91,7 @@ public static class ThreadFindings
             context, view, context.Host.LastLevelCaches.Select(cache => cache.Cpus), "last-level caches",
             "Try all vCPUs under one last-level cache.", "no placement on this host keeps them under one cache")));
 
-    /// <summary>vCPUs over several kinds of core, where one has cores enough; ranges that span them too.</summary>
+    /// <summary>vCPUs on several kinds of core, although one kind has enough cores; pins to ranges count too.</summary>
     public static FindingKind PinsMixCoreKinds { get; } = new(
         nameof(PinsMixCoreKinds), TuningArea.Cpu, FindingSeverity.Medium, WorkloadKinds.Cpu,
         "The guest assumes that all its vCPUs are equally fast: work that it spreads over them waits for the slower cores.",
@@ -122,7 +122,7 @@ public static class ThreadFindings
                     PinRemedies.EmulatorOffVcpus(context, pins));
         }));
 
-    /// <summary>A quota that is less than the VM has vCPUs.</summary>
+    /// <summary>A CPU quota below what its threads could use.</summary>
     public static FindingKind CpuQuotaBinds { get; } = new(
         nameof(CpuQuotaBinds), TuningArea.Cpu, FindingSeverity.Low, WorkloadKinds.Cpu,
         "A thread that has used up its quota stands still until the next period, which the guest sees as steal.",
@@ -143,7 +143,7 @@ public static class ThreadFindings
                     FindingRemedy.None("somebody set the limit, perhaps on purpose; virsh schedinfo --set vcpu_quota=-1 (or global_quota) removes it"));
         }));
 
-    /// <summary>A weight below that of others.</summary>
+    /// <summary>CPU shares below those of other VMs.</summary>
     public static FindingKind CpuSharesBelowOthers { get; } = new(
         nameof(CpuSharesBelowOthers), TuningArea.Cpu, FindingSeverity.Low, WorkloadKinds.Cpu,
         "Where the host is busy, CPU time is given by weight: a VM with less than others waits longer than they do.",
@@ -172,16 +172,15 @@ public static class ThreadFindings
         PinRemedies.All(pins.Where(pin => vm.Limits.RealTimeVcpus.Contains(pin.Key)).Select(pin => pin.Value)) is { IsEmpty: false } realTime
         && vm.EffectiveEmulatorPin?.IsSubsetOf(realTime) == true;
 
-    // What is in force comes first; what only the next start brings, where that shows nothing.
+    // The first observation: in the running configuration, else in the persistent one.
     private static IEnumerable<FindingObservation> First(FindingContext context, Func<FindingContext, ConfigurationView, FindingObservation?> look) =>
         context.Views.Select(view => look(context, view)).OfType<FindingObservation>().Take(1);
 
-    // The host CPUs that have as many vCPUs as they are, or more: a vCPU there cannot evade another thread.
+    // Groups of host CPUs with at least as many pinned vCPUs as CPUs: a vCPU there cannot evade another thread.
     private static CpuSet Full(IReadOnlyDictionary<int, CpuSet> pins) =>
         PinRemedies.All(pins.Values.Distinct().Where(cpus => pins.Values.Count(other => other.IsSubsetOf(cpus)) >= cpus.Count));
 
-    // vCPUs that are pinned over several groups of CPUs, each to one host CPU or to a range, while one group has as many cores for them that
-    // nobody else is pinned to.
+    // Finds vCPUs whose pins (single CPUs or ranges) lie in several groups of CPUs, although one group has enough cores without other VMs' pins.
     private static FindingObservation? Several(
         FindingContext context, ConfigurationView view, IEnumerable<CpuSet> groups, string what, string suggestion, string noPlan)
     {
@@ -219,7 +218,7 @@ public static class ThreadFindings
         FindingRemedy Placed() => PinRemedies.Placed(context, pins) is { } placed && all.Exists(group => placed.Values.All(pin => pin!.IsSubsetOf(group)))
             ? PinRemedies.Pinned(context, placed, noPlan) : FindingRemedy.None(noPlan);
 
-        // Ranges stay ranges: all vCPUs share the CPUs of the group that most of their pins lie in, the pinned ones of them where these do.
+        // Ranges stay ranges: all vCPUs share the CPUs of the group with most of their pins, and only those that are pinned now, if they suffice.
         FindingRemedy Narrowed()
         {
             var group = all.Where(HasRoom).OrderByDescending(group => pins.Values.Sum(pin => pin.Intersect(group).Count)).First();
