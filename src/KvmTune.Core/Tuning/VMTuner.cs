@@ -1,5 +1,5 @@
-// The end of the one path that every change takes: what was planned and asked is judged again, journalled, applied and verified. Nothing else in the
-// engine writes to a VM.
+// The second half of the one path for every change: a plan is judged again, journalled, applied and verified. Outside it, only DomainRestart,
+// VMStateGuard and TuningUndo (the end of a dead process's suspend) write to a VM.
 using KvmTune.Hosts;
 using KvmTune.Libvirt;
 using KvmTune.Tuning.Changes;
