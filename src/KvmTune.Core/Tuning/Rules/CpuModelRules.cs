@@ -1,4 +1,4 @@
-// Rules about the CPU that a guest sees: only what this host can give, so that no VM is shut down to learn that a name is unknown.
+// Rules about the guest's CPU. They allow only what this host supports: otherwise a VM is shut down first and then cannot start.
 using KvmTune.Hosts;
 using KvmTune.Topology;
 using KvmTune.Tuning.Changes;
@@ -8,10 +8,10 @@ namespace KvmTune.Tuning.Rules;
 /// <summary>Rules of CPU modes, models and features.</summary>
 public static class CpuModelRules
 {
-    /// <summary>The feature by which a guest on AMD takes threads for threads.</summary>
+    /// <summary>The CPU feature that lets a guest on an AMD CPU see several threads in a core.</summary>
     public const string Topoext = "topoext";
 
-    /// <summary>The mode or model must be one that the host can give.</summary>
+    /// <summary>The host must support the CPU mode or model.</summary>
     public static TuningRule CpuModelIsUsable { get; } = new(
         nameof(CpuModelIsUsable), TuningArea.Cpu, RuleSeverity.Error,
         "libvirt takes the name of any CPU model into the configuration, and only the next start fails.",
@@ -30,7 +30,7 @@ public static class CpuModelRules
                 _ => RuleCheck.Kept($"the host supports the mode {mode}"),
             });
 
-    /// <summary>A feature must be one that the host can give, or that libvirt at least knows where it is taken away.</summary>
+    /// <summary>The host must support a required feature; libvirt must know every other feature.</summary>
     public static TuningRule CpuFeatureIsUsable { get; } = new(
         nameof(CpuFeatureIsUsable), TuningArea.Cpu, RuleSeverity.Error,
         "A VM that requires a CPU feature which the host does not have does not start, nor does one that names a feature which libvirt does not know.",
@@ -54,7 +54,7 @@ public static class CpuModelRules
                 $"Leave it out, or use one of: {Few(known, missing.Concat(unknown).FirstOrDefault() ?? string.Empty)}.");
         });
 
-    /// <summary>A feature needs a mode or model that it is added to.</summary>
+    /// <summary>A feature needs a CPU mode or model.</summary>
     public static TuningRule CpuFeatureNeedsModel { get; } = new(
         nameof(CpuFeatureNeedsModel), TuningArea.Cpu, RuleSeverity.Error,
         "libvirt refuses features of a CPU for which neither a mode nor a model is set.",
@@ -65,7 +65,7 @@ public static class CpuModelRules
                 ? RuleCheck.Broken($"'{context.After.Name}' has no CPU model that a feature could be added to. Set one too, for example -Model host-model.")
                 : RuleCheck.Kept($"features of {cpu.Model ?? cpu.Mode}"));
 
-    /// <summary>Threads in a guest need topoext on AMD.</summary>
+    /// <summary>A guest with several threads in a core needs topoext on AMD.</summary>
     public static TuningRule ThreadsNeedTopoext { get; } = new(
         nameof(ThreadsNeedTopoext), TuningArea.Cpu, RuleSeverity.Error,
         "QEMU gives a guest with an AMD CPU several threads in a core only with the feature topoext; without it the guest sees cores, with only a line in QEMU's log.",
@@ -76,7 +76,7 @@ public static class CpuModelRules
                     ? RuleCheck.Kept("the CPU has topoext")
                     : RuleCheck.Broken($"With {context.After.Cpu.Topology} the guest needs the CPU feature topoext on this AMD host, or it takes the threads for cores. Add -Feature topoext{(context.After.Cpu.Mode is null ? ", and a model that it is added to, for example -Model host-model" : null)}, or use a topology of one thread a core."));
 
-    /// <summary>Without topoext a guest on AMD has no threads.</summary>
+    /// <summary>Without topoext a guest on AMD sees its threads as cores.</summary>
     public static TuningRule ThreadsBecomeCores { get; } = new(
         nameof(ThreadsBecomeCores), TuningArea.Cpu, RuleSeverity.Warning,
         "QEMU gives a guest with an AMD CPU several threads in a core only with the feature topoext, which an emulated one cannot have.",
@@ -88,7 +88,7 @@ public static class CpuModelRules
     /// <summary>All rules of this file.</summary>
     public static IReadOnlyList<TuningRule> All { get; } = [CpuModelIsUsable, CpuFeatureNeedsModel, CpuFeatureIsUsable, ThreadsNeedTopoext, ThreadsBecomeCores];
 
-    /// <summary>Whether a guest with this CPU lacks topoext where it needs that, and could have it.</summary>
+    /// <summary>Whether a guest with this CPU needs topoext, does not have it, and can get it.</summary>
     public static bool ShouldHaveTopoext(VMConfiguration vm, GuestCpuAbilities host)
     {
         ArgumentNullException.ThrowIfNull(vm);
@@ -99,11 +99,11 @@ public static class CpuModelRules
 
     private static bool CanGiveTopoext(GuestCpuAbilities host) => host.Features?.Contains(Topoext) != false;
 
-    // What the host can give, where the change leads to threads on AMD; else null.
+    // The CPUs that the host supports, if the change gives a guest on AMD several threads in a core; otherwise null.
     private static GuestCpuAbilities? NeedsTopoext(RuleContext context) =>
         context.Change is CpuModelChange && context.After.Cpu.Topology is { Threads: > 1 } && context.GuestCpus is { } host && VendorOf(context.After, host) == "AMD" ? host : null;
 
-    // QEMU's EPYC models bring it; host-passthrough and maximum leave it out unless it is asked for (no_autoenable_flags).
+    // QEMU's EPYC models include topoext; host-passthrough and maximum need it added explicitly (no_autoenable_flags).
     private static bool HasTopoext(CpuConfiguration cpu, GuestCpuAbilities host) => cpu.Features.TryGetValue(Topoext, out var policy)
         ? policy is "require" or "force" or "optional"
         : cpu.Mode switch
@@ -115,7 +115,7 @@ public static class CpuModelRules
 
     private static bool IsEpyc(string? model) => model?.StartsWith("EPYC", StringComparison.Ordinal) == true;
 
-    // Under KVM a guest sees the host's vendor; an emulated one that of its model, and QEMU's own general models are AMD's.
+    // Under KVM a guest sees the host's vendor, an emulated guest the vendor of its model. QEMU's own general models are AMD's.
     private static string? VendorOf(VMConfiguration vm, GuestCpuAbilities host) =>
         vm.Architecture is not ("x86_64" or "i686") ? null
         : vm.DomainType is "qemu" && vm.Cpu is { Mode: "custom", Model: { } model } ? host.Models.GetValueOrDefault(model)?.Vendor ?? (model.StartsWith("qemu", StringComparison.Ordinal) ? "AMD" : null)
@@ -124,7 +124,7 @@ public static class CpuModelRules
 
     private static IEnumerable<string> Usable(GuestCpuAbilities host) => host.Models.Where(model => model.Value.IsUsable).Select(model => model.Key);
 
-    // Those that begin like what was asked for come first.
+    // The names that begin most like the requested one come first.
     private static string Few(IEnumerable<string> names, string asked)
     {
         var all = names.OrderByDescending(name => name.Zip(asked).TakeWhile(pair => char.ToUpperInvariant(pair.First) == char.ToUpperInvariant(pair.Second)).Count())

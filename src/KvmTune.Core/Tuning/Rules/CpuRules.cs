@@ -1,4 +1,4 @@
-// Rules about pins: which host CPUs exist, who else sits there, and what the host's topology makes of it.
+// Rules about pins (host CPUs that exist, other threads on them, the host's topology), the guest's CPU topology and host-passthrough.
 using System.Globalization;
 using KvmTune.Topology;
 using KvmTune.Tuning.Changes;
@@ -9,7 +9,7 @@ namespace KvmTune.Tuning.Rules;
 /// <summary>Rules of the CPU area.</summary>
 public static class CpuRules
 {
-    /// <summary>From how many running, unpinned neighbours on pinning is called the wrong tool.</summary>
+    /// <summary>The number of running, unpinned neighbours from which the engine advises against pinning.</summary>
     public const int ManyUnpinnedVMs = 8;
 
     /// <summary>A pin needs at least one host CPU.</summary>
@@ -47,7 +47,7 @@ public static class CpuRules
             return RuleCheck.BrokenBy([.. crowded], "no host CPU carries two vCPUs of this VM", "Spread them.");
         }));
 
-    // How many of the vCPUs that share host CPUs are named.
+    // The maximum number of vCPUs of other VMs that a finding lists.
     private const int MostShown = 8;
 
     /// <summary>A host CPU that carries pinned vCPUs of several running VMs is overcommitted.</summary>
@@ -65,7 +65,7 @@ public static class CpuRules
                 shared.Count <= MostShown ? shared : [.. shared.Take(MostShown), "others are pinned there too"], "no other running VM is pinned there");
         }));
 
-    /// <summary>vCPU and emulator threads on one host CPU disturb each other.</summary>
+    /// <summary>vCPU threads and emulator threads on one host CPU slow each other down.</summary>
     public static TuningRule EmulatorOnVcpuHostCpu { get; } = new(
         nameof(EmulatorOnVcpuHostCpu), TuningArea.Cpu, RuleSeverity.Warning,
         "The emulator thread takes time from a vCPU that it shares a host CPU with: the guest sees it as steal.",
@@ -77,7 +77,7 @@ public static class CpuRules
                 return null;
             }
 
-            // A vCPU that floats over more host CPUs than there are threads on them evades the emulator.
+            // A vCPU with more host CPUs than there are threads on them can move away from the emulator.
             var pins = context.After.EffectiveVcpuPins.Where(pin => pin.Key < context.After.CurrentVcpus).ToList();
             var shared = pins.Where(pin => (pin.Value.IsSubsetOf(emulator) || emulator.IsSubsetOf(pin.Value))
                     && (pin.Value.Count == 1 || pin.Value.Union(emulator) is var both && pins.Count(other => other.Value.IsSubsetOf(both)) >= both.Count))
@@ -85,7 +85,7 @@ public static class CpuRules
             return RuleCheck.BrokenBy([.. shared], $"the emulator thread sits on {emulator}, off the vCPUs");
         }));
 
-    /// <summary>vCPUs pinned across NUMA nodes, in a guest that knows nothing of it.</summary>
+    /// <summary>vCPUs are pinned to several NUMA nodes, and the guest has no NUMA cells.</summary>
     public static TuningRule PinsCrossNumaNodes { get; } = new(
         nameof(PinsCrossNumaNodes), TuningArea.Cpu, RuleSeverity.Warning,
         "A guest without NUMA cells that runs on several nodes meets remote memory without knowing it.",
@@ -139,7 +139,7 @@ public static class CpuRules
             return RuleCheck.BrokenBy([.. broken], $"isolated CPUs ({isolated}) carry one thread each", "Give each isolated CPU to one vCPU, and keep the emulator off them.");
         }));
 
-    /// <summary>Sibling threads given to vCPUs that the guest sees as separate cores, and the reverse.</summary>
+    /// <summary>Sibling threads of the host are pinned to vCPUs that the guest sees as separate cores, or the reverse.</summary>
     public static TuningRule SiblingsMatchGuestTopology { get; } = new(
         nameof(SiblingsMatchGuestTopology), TuningArea.Cpu, RuleSeverity.Warning,
         "The guest's scheduler places work by the cores that it sees: siblings shown as cores are loaded as if each were a whole one.",
@@ -214,7 +214,9 @@ public static class CpuRules
         PassthroughHindersMigration,
     ];
 
-    /// <summary>The nodes that memory comes from where vCPUs are on some: these, and the nearest others where all that these have is too little.</summary>
+    /// <summary>
+    /// The host nodes for the memory of a VM with vCPUs on some nodes: these nodes, and the nearest others if all memory of these is too small.
+    /// </summary>
     internal static CpuSet NodesForMemory(VMHostTopology host, CpuSet nodes, long memoryKiB)
     {
         var own = host.Nodes.Where(node => nodes.Contains(node.Id)).ToList();
@@ -233,7 +235,7 @@ public static class CpuRules
         return nodes;
     }
 
-    /// <summary>Host CPUs with more vCPUs that may run on no others than there are of them, the smallest sets first.</summary>
+    /// <summary>The sets of host CPUs that are smaller than the number of vCPUs restricted to them, the smallest sets first.</summary>
     internal static IReadOnlyList<(CpuSet Cpus, IReadOnlyList<int> Vcpus)> Crowded(IEnumerable<KeyValuePair<int, CpuSet>> pins)
     {
         var all = pins.ToList();
@@ -250,7 +252,7 @@ public static class CpuRules
         return crowded;
     }
 
-    // The rules of pins speak only of changes that pin; taking pins away breaks none of them.
+    // The rules of pins check only changes that set pins: removing a pin breaks none of these rules.
     private static RuleCheck? OfPins<TChange>(
         RuleContext context, Func<RuleContext, TChange, IReadOnlyDictionary<int, CpuSet>, RuleCheck?> check)
         where TChange : PinChange
@@ -264,7 +266,7 @@ public static class CpuRules
         return pins.Count == 0 ? null : check(context, change, pins);
     }
 
-    // Two vCPUs that are siblings in the guest belong on sibling threads of one host core; two that are not belong on two cores.
+    // Two sibling vCPUs of the guest belong on sibling threads of one host core; two vCPUs of different cores belong on two host cores.
     private static RuleCheck? CheckSiblings(RuleContext context)
     {
         var threads = context.After.Cpu.Topology?.Threads ?? 1;
@@ -275,7 +277,7 @@ public static class CpuRules
             return null;
         }
 
-        // A range counts by the cores that it reaches over: one that stays within a core is on that core, as a single CPU is.
+        // A pin to several host CPUs counts by their cores: if all are in one core, it is like a pin to a single CPU of that core.
         var cores = pinned.ToDictionary(pin => pin.Key, pin => pin.Value.Numbers.Select(cpu => siblings.GetValueOrDefault(cpu)?.Numbers[0] ?? cpu).ToHashSet());
         var broken = new List<string>();
         foreach (var (vcpu, cpus) in pinned.OrderBy(pin => pin.Key))
@@ -299,6 +301,6 @@ public static class CpuRules
         return RuleCheck.BrokenBy(broken, "cores and threads of the guest match the host's", "Pin to other CPUs, or give the guest the topology with Set-VMCpuModel -Topology.");
     }
 
-    // A pin to all host CPUs is none: libvirt shows it so after a live pin was taken back.
+    // A pin to all host CPUs restricts nothing: libvirt reports one after a live pin was removed.
     private static bool IsRealPin(CpuSet cpus, RuleContext context) => !context.HostCpus.OnlineCpus.IsSubsetOf(cpus);
 }

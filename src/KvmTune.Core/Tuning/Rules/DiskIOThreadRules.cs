@@ -1,4 +1,4 @@
-// Rules about I/O threads and queues of disks: what can have them, and how many make sense.
+// Rules about I/O threads and queues of disks: which disks can have them, and how many are useful.
 using System.Globalization;
 using KvmTune.Topology;
 using KvmTune.Tuning.Changes;
@@ -49,7 +49,7 @@ public static class DiskIOThreadRules
                 $"the VM has the I/O threads {string.Join(", ", context.After.IOThreadIds.Order())}",
                 "Ids are numbers from 1 on; Set-DiskIOThread makes those that are missing.")));
 
-    /// <summary>Several I/O threads for one disk are young.</summary>
+    /// <summary>Several I/O threads for one disk need recent versions of libvirt and QEMU.</summary>
     public static TuningRule SeveralIOThreadsNeedVersions { get; } = new(
         nameof(SeveralIOThreadsNeedVersions), TuningArea.Disk, RuleSeverity.Error,
         "Several I/O threads for one virtio-blk disk came with libvirt 10.0 and QEMU 9.0.",
@@ -66,7 +66,7 @@ public static class DiskIOThreadRules
                     $"libvirt {DiskRules.Known(context.Abilities.Libvirt)}, QEMU {DiskRules.Known(context.Abilities.Qemu)}",
                     "Name one I/O thread.")));
 
-    /// <summary>I/O threads beyond the host's CPUs take turns.</summary>
+    /// <summary>I/O threads beyond the number of host CPUs take turns.</summary>
     public static TuningRule IOThreadsAboveHostCpus { get; } = new(
         nameof(IOThreadsAboveHostCpus), TuningArea.Disk, RuleSeverity.Warning,
         "I/O threads beyond the number of host CPUs only take turns.",
@@ -75,7 +75,7 @@ public static class DiskIOThreadRules
             ? RuleCheck.Broken($"The VM would have {Text(context.After.IOThreadIds.Count)} I/O threads, and the host has {Text(context.HostCpus.OnlineCpus.Count)} CPUs.")
             : RuleCheck.Kept($"{Text(context.After.IOThreadIds.Count)} I/O threads, {Text(context.HostCpus.OnlineCpus.Count)} host CPUs")));
 
-    /// <summary>I/O threads beyond the disks have nothing to do.</summary>
+    /// <summary>I/O threads beyond the number of disks are idle.</summary>
     public static TuningRule IOThreadsAboveDisks { get; } = new(
         nameof(IOThreadsAboveDisks), TuningArea.Disk, RuleSeverity.Warning,
         "An I/O thread that no disk uses has nothing to do.",
@@ -90,7 +90,7 @@ public static class DiskIOThreadRules
                 : RuleCheck.Kept($"{Text(context.After.IOThreadIds.Count)} I/O threads, {Text(users)} virtio disks and virtio-scsi controllers");
         }));
 
-    /// <summary>More queues than vCPUs serve nobody.</summary>
+    /// <summary>Queues beyond the number of vCPUs are not used.</summary>
     public static TuningRule DiskQueuesAboveVcpus { get; } = new(
         nameof(DiskQueuesAboveVcpus), TuningArea.Disk, RuleSeverity.Warning,
         "Each vCPU submits to one queue: those beyond the number of vCPUs are accepted without a message and not used.",
@@ -108,7 +108,7 @@ public static class DiskIOThreadRules
         IOThreadNeedsVirtio, IOThreadMustExist, SeveralIOThreadsNeedVersions, IOThreadsAboveHostCpus, IOThreadsAboveDisks, DiskQueuesAboveVcpus,
     ];
 
-    /// <summary>Whether a controller is one that can have an I/O thread.</summary>
+    /// <summary>Whether a controller can have an I/O thread.</summary>
     internal static bool IsVirtioScsi(ControllerConfiguration? controller) =>
         controller is { Type: "scsi", Model: "virtio-scsi" or "virtio-transitional" or "virtio-non-transitional" };
 
@@ -121,7 +121,7 @@ public static class DiskIOThreadRules
     private static RuleCheck? For(RuleContext context, Func<RuleContext, DiskIOThreadChange, DiskConfiguration, RuleCheck?> check) =>
         context.Change is DiskIOThreadChange change && DiskSettings.Find(context.After, change.Disk) is { } disk ? check(context, change, disk) : null;
 
-    // For changes that give a disk an I/O thread.
+    // Runs the check only if the change gives a disk an I/O thread.
     private static RuleCheck? Added(RuleContext context, Func<RuleContext, RuleCheck> check) =>
         For(context, (_, change, _) => Wanted(change).Count == 0 ? null : check(context));
 }

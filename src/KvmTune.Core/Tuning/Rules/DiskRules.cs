@@ -1,4 +1,4 @@
-// Rules about disks: which cache and I/O modes go together, and what each can lose.
+// Rules about disks: which cache and I/O modes fit together, and which data each can lose.
 using KvmTune.Topology;
 using KvmTune.Tuning.Changes;
 
@@ -13,7 +13,7 @@ public static class DiskRules
     /// <summary>The I/O modes of libvirt and QEMU.</summary>
     public static IReadOnlyList<string> IOModes { get; } = ["threads", "native", "io_uring"];
 
-    /// <summary>Native I/O needs a cache mode that passes the host's page cache by.</summary>
+    /// <summary>Native I/O needs a cache mode that bypasses the host's page cache.</summary>
     public static TuningRule NativeNeedsDirectCache { get; } = new(
         nameof(NativeNeedsDirectCache), TuningArea.Disk, RuleSeverity.Error,
         "Linux AIO works only on files opened with O_DIRECT: QEMU refuses io='native' with any other cache mode, an unset one too.",
@@ -24,7 +24,7 @@ public static class DiskRules
                 ? RuleCheck.Kept($"io='native' with cache='{disk.Cache}'")
                 : RuleCheck.Broken($"io='native' needs cache='none' or 'directsync', and disk '{disk.Target}' would have {(disk.Cache is null ? "no cache mode set" : $"cache='{disk.Cache}'")}. Add -Cache none, or use -IO threads."));
 
-    /// <summary>A disk that several VMs use must not be cached by one host.</summary>
+    /// <summary>The host must not cache a disk that several VMs use.</summary>
     public static TuningRule ShareableNeedsNoCache { get; } = new(
         nameof(ShareableNeedsNoCache), TuningArea.Disk, RuleSeverity.Error,
         "Another host that shares the disk does not see what this host's page cache still holds.",
@@ -35,7 +35,7 @@ public static class DiskRules
                 ? RuleCheck.Kept("a shareable disk with cache='none'")
                 : RuleCheck.Broken($"Disk '{disk.Target}' is shareable and would have cache='{disk.Cache}'. Use -Cache none."));
 
-    /// <summary>Unsafe ignores flushes.</summary>
+    /// <summary>The cache mode unsafe ignores flushes.</summary>
     public static TuningRule UnsafeLosesData { get; } = new(
         nameof(UnsafeLosesData), TuningArea.Disk, RuleSeverity.Confirm,
         "cache='unsafe' ignores the guest's flushes: when the host fails, data loss is certain, not possible.",
@@ -44,7 +44,7 @@ public static class DiskRules
             ? RuleCheck.Broken($"With cache='unsafe' disk '{disk.Target}' ignores the guest's flushes: when the host loses power, data that the guest believes to be on disk is lost, and file systems are damaged. Only for data that can be made again.")
             : null);
 
-    /// <summary>Writeback holds data in the host's memory.</summary>
+    /// <summary>The cache mode writeback holds written data in the host's memory.</summary>
     public static TuningRule WritebackHoldsData { get; } = new(
         nameof(WritebackHoldsData), TuningArea.Disk, RuleSeverity.Confirm,
         "cache='writeback' acknowledges data that is still in the host's memory.",
@@ -53,7 +53,7 @@ public static class DiskRules
             ? RuleCheck.Broken($"With cache='writeback' disk '{disk.Target}' acknowledges writes that are still in the host's memory: what the guest has not flushed is lost when the host loses power. Is every program in the guest known to flush what it must not lose?")
             : null);
 
-    /// <summary>Caches other than none and directsync get in the way of live migration.</summary>
+    /// <summary>Cache modes other than none and directsync can prevent a live migration.</summary>
     public static TuningRule CacheBlocksMigration { get; } = new(
         nameof(CacheBlocksMigration), TuningArea.Disk, RuleSeverity.Warning,
         "libvirt refuses to migrate a VM live whose disks are cached by the host, unless QEMU can drop the cache.",
@@ -64,7 +64,7 @@ public static class DiskRules
                 ? RuleCheck.Kept($"cache='{disk.Cache}' can be migrated live")
                 : RuleCheck.Broken($"Live migration may be refused with {(disk.Cache is null ? "no cache mode set" : $"cache='{disk.Cache}'")} on disk '{disk.Target}'."));
 
-    /// <summary>The file system under an image must take O_DIRECT.</summary>
+    /// <summary>The file system under an image must support O_DIRECT.</summary>
     public static TuningRule DirectNeedsODirect { get; } = new(
         nameof(DirectNeedsODirect), TuningArea.Disk, RuleSeverity.Error,
         "With cache='none' or 'directsync' QEMU opens the image with O_DIRECT, and does not start where the file system refuses that.",
@@ -81,7 +81,7 @@ public static class DiskRules
                         var probe => RuleCheck.Kept($"O_DIRECT: {probe.Evidence}"),
                     });
 
-    /// <summary>io_uring is young.</summary>
+    /// <summary>io_uring needs recent versions of libvirt and QEMU.</summary>
     public static TuningRule IoUringNeedsVersions { get; } = new(
         nameof(IoUringNeedsVersions), TuningArea.Disk, RuleSeverity.Error,
         "io='io_uring' came with libvirt 6.3, QEMU 5.0 and Linux 5.1.",
@@ -97,7 +97,7 @@ public static class DiskRules
                 $"libvirt {Known(context.Abilities.Libvirt)}, QEMU {Known(context.Abilities.Qemu)}, Linux {Known(context.Abilities.Kernel)}",
                 "Use -IO native or threads."));
 
-    /// <summary>io_uring can be blocked.</summary>
+    /// <summary>On a host that blocks io_uring, QEMU falls back to threads.</summary>
     public static TuningRule IoUringCanFallBack { get; } = new(
         nameof(IoUringCanFallBack), TuningArea.Disk, RuleSeverity.Warning,
         "Where io_uring is blocked (seccomp, kernel.io_uring_disabled), QEMU falls back to threads with only a line in its log.",
@@ -117,7 +117,7 @@ public static class DiskRules
                 ? RuleCheck.Broken($"Disk '{context.Disk.Target}' would have no cache mode set, which QEMU takes as writeback: writes are acknowledged while they are still in the host's memory, and what the guest has not flushed is lost when the host loses power.")
                 : RuleCheck.Kept($"cache='{cache}' is set explicitly"));
 
-    /// <summary>The I/O mode is one of local images.</summary>
+    /// <summary>A network disk has no I/O mode.</summary>
     public static TuningRule IOModeNeedsLocalImage { get; } = new(
         nameof(IOModeNeedsLocalImage), TuningArea.Disk, RuleSeverity.Error,
         "QEMU reads and writes a network disk with its own library: the I/O mode is not even passed to it.",
@@ -128,7 +128,7 @@ public static class DiskRules
                 ? RuleCheck.Broken($"Disk '{disk.Target}' is a network disk, on which io='{mode}' has no effect. Leave -IO out.")
                 : RuleCheck.Kept($"disk '{disk.Target}' is of type '{disk.SourceType}'"));
 
-    /// <summary>What cannot be written has nothing to discard.</summary>
+    /// <summary>CD-ROM and floppy drives have no discard.</summary>
     public static TuningRule DiscardNeedsWritableDevice { get; } = new(
         nameof(DiscardNeedsWritableDevice), TuningArea.Disk, RuleSeverity.Error,
         "A CD-ROM or floppy drive passes no discards on and writes no zeroes that could be found.",
@@ -147,14 +147,14 @@ public static class DiskRules
         UnsetCacheIsWriteback, IoUringNeedsVersions, IoUringCanFallBack,
     ];
 
-    /// <summary>What is too old, in words; nothing where the version is unknown or new enough.</summary>
+    /// <summary>A phrase that names the program and its version if that is too old; empty if the version is unknown or new enough.</summary>
     internal static IEnumerable<string> TooOld(string program, Version? version, Version needed) =>
         version is not null && version < needed ? [$"{program} {version} is older than {needed}"] : [];
 
-    /// <summary>A version in words.</summary>
+    /// <summary>A version as text.</summary>
     internal static string Known(Version? version) => version?.ToString() ?? "(version not known)";
 
-    // The disk on which the change itself sets this cache mode, and which did not have it: one change of a disk, or a return to a checkpoint.
+    // The disk that gets this cache mode from the change and did not have it before. The change is of one disk, or a return to a checkpoint.
     private static DiskConfiguration? Turned(RuleContext context, string cache) => context.Change switch
     {
         DiskDriverChange change when change.Options.TryGetValue("cache", out var wanted) && wanted == cache && context.Disk is { } disk =>

@@ -1,4 +1,4 @@
-// Rules about limits on disk I/O: which go together, and what setting one does to others.
+// Rules about limits of disk I/O: which limits fit together, and which others a new limit removes.
 using KvmTune.Topology;
 using KvmTune.Tuning.Changes;
 
@@ -7,13 +7,13 @@ namespace KvmTune.Tuning.Rules;
 /// <summary>Rules of the disk area about limits.</summary>
 public static class DiskThrottleRules
 {
-    /// <summary>The most that QEMU takes for a limit.</summary>
+    /// <summary>The highest limit that QEMU accepts.</summary>
     public const ulong MostOfLimit = 1_000_000_000_000_000;
 
     private static readonly string[] Kinds = ["bytes_sec", "iops_sec"];
     private static readonly string[] Directions = ["total", "read", "write"];
 
-    /// <summary>A total excludes limits of its parts.</summary>
+    /// <summary>A total limit excludes limits of its parts (reads and writes).</summary>
     public static TuningRule ThrottleTotalExcludesParts { get; } = new(
         nameof(ThrottleTotalExcludesParts), TuningArea.Disk, RuleSeverity.Error,
         "A limit on the total cannot stand beside one on reads or writes of the same kind.",
@@ -48,7 +48,7 @@ public static class DiskThrottleRules
             "each burst has its limit",
             "A burst stays where only limits are set: set it again with them, remove it (a burst of 0), or begin with -Clear.")));
 
-    /// <summary>QEMU's highest limit.</summary>
+    /// <summary>QEMU has a maximum for limits.</summary>
     public static TuningRule ThrottleInRange { get; } = new(
         nameof(ThrottleInRange), TuningArea.Disk, RuleSeverity.Error,
         "QEMU takes limits up to 10 to the power of 15.",

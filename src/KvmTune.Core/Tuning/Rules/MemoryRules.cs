@@ -1,4 +1,4 @@
-// Rules about huge pages: what QEMU and libvirt refuse, whether the host has the pages, and what they cost everything else.
+// Rules about huge pages: what QEMU and libvirt refuse, whether the host has the pages, and what they cost other programs.
 using System.Globalization;
 using KvmTune.Topology;
 using KvmTune.Tuning.Changes;
@@ -9,10 +9,10 @@ namespace KvmTune.Tuning.Rules;
 /// <summary>Rules of the memory area.</summary>
 public static class MemoryRules
 {
-    /// <summary>What QEMU may need beside the guest's memory, in KiB: libvirt's own measure when it sets a limit for locked memory.</summary>
+    /// <summary>The memory that QEMU may need beside the guest's, in KiB; libvirt uses the same value for its limit of locked memory.</summary>
     public const long QemuOverheadKiB = 1024 * 1024;
 
-    /// <summary>Pages of 1 GiB need the CPU to know them.</summary>
+    /// <summary>Pages of 1 GiB need support by the CPU.</summary>
     public static TuningRule GigabytePagesNeedCpuFlag { get; } = new(
         nameof(GigabytePagesNeedCpuFlag), TuningArea.Memory, RuleSeverity.Error,
         "The kernel has pages of 1 GiB only on a CPU with the flag pdpe1gb.",
@@ -23,7 +23,7 @@ public static class MemoryRules
                 ? RuleCheck.Kept("/proc/cpuinfo has the flag pdpe1gb")
                 : RuleCheck.Broken("Pages of 1 GiB need the CPU flag pdpe1gb, which this host's /proc/cpuinfo does not have. Use -PageSize 2M."));
 
-    /// <summary>The page size must be one that the host has.</summary>
+    /// <summary>The host must support the page size.</summary>
     public static TuningRule HugePagesNeedHostSize { get; } = new(
         nameof(HugePagesNeedHostSize), TuningArea.Memory, RuleSeverity.Error,
         "A page size that the host does not have cannot be mounted: the VM fails at its next start.",
@@ -69,7 +69,7 @@ public static class MemoryRules
                 ? RuleCheck.Broken("The VM's memory is set to be allocated on demand (<allocation mode='ondemand'/>), which huge pages do not allow. Take that element out of <memoryBacking> first (virsh edit).")
                 : RuleCheck.Kept($"allocation mode='{allocation}'"));
 
-    /// <summary>Anonymous memory has no file, and huge pages are one.</summary>
+    /// <summary>Huge pages need a file as memory source; anonymous memory has no file.</summary>
     public static TuningRule HugePagesNeedFileSource { get; } = new(
         nameof(HugePagesNeedFileSource), TuningArea.Memory, RuleSeverity.Error,
         "Huge pages come from a hugetlbfs file or a memfd: libvirt refuses them with an anonymous source.",
@@ -132,7 +132,7 @@ public static class MemoryRules
                 return null;
             }
 
-            // A size that the host does not have is another rule's matter.
+            // HugePagesNeedHostSize reports a page size that the host does not have.
             supplies = [.. supplies.Where(supply => sizes.Contains(supply.Demand.PageSizeKiB))];
             var missing = supplies.Where(supply => supply.Missing > 0).Select(supply => supply.ToString()).ToList();
             return missing.Count == 0
@@ -142,7 +142,7 @@ public static class MemoryRules
                     : RuleCheck.Broken($"The pools have too few free pages; {string.Join("; ", missing)}. Add -Reserve to reserve what is missing, or use Set-HugePagePool.");
         });
 
-    /// <summary>Pages in a pool are lost to everything else.</summary>
+    /// <summary>Other programs cannot use the pages of a pool.</summary>
     public static TuningRule HugePagesLeaveHeadroom { get; } = new(
         nameof(HugePagesLeaveHeadroom), TuningArea.Memory, RuleSeverity.Warning,
         "Nothing else can use the pages of a pool, and they cannot be swapped: the host needs memory too.",
@@ -162,7 +162,7 @@ public static class MemoryRules
             return RuleCheck.BrokenBy([.. tight], $"{string.Join(", ", growth)} leave more than a tenth of the free memory", "Leave the host headroom.");
         });
 
-    /// <summary>Locked memory under a limit that is too low gets the VM killed.</summary>
+    /// <summary>If the limit for locked memory is too low, the kernel kills the VM.</summary>
     public static TuningRule LockedMemoryNeedsLimit { get; } = new(
         nameof(LockedMemoryNeedsLimit), TuningArea.Memory, RuleSeverity.Warning,
         "Locked memory cannot be swapped out: when QEMU with all it needs exceeds its hard limit, the kernel kills it.",
@@ -173,7 +173,7 @@ public static class MemoryRules
                 ? RuleCheck.Broken($"The hard limit of {PageSize.Rounded(limit)} leaves QEMU less than {PageSize.Rounded(QemuOverheadKiB)} beside the guest's {PageSize.Rounded(context.After.Memory.MaximumKiB)} of locked memory: the kernel may kill the VM. Raise it (virsh memtune --hard-limit), or do not lock the memory.")
                 : RuleCheck.Kept($"the hard limit is {PageSize.Rounded(limit)}"));
 
-    /// <summary>Transparent huge pages do the same without a pool.</summary>
+    /// <summary>Transparent huge pages have the same effect without a pool.</summary>
     public static TuningRule TransparentHugePagesAreOn { get; } = new(
         nameof(TransparentHugePagesAreOn), TuningArea.Memory, RuleSeverity.Warning,
         "With transparent huge pages the kernel gives ordinary memory huge pages by itself: a pool may add little, and costs its memory.",
@@ -195,7 +195,7 @@ public static class MemoryRules
                 ? RuleCheck.Broken("Transparent huge pages are off (/sys/kernel/mm/transparent_hugepage/enabled: never): the VM's memory will be on small pages only.")
                 : RuleCheck.Kept($"transparent huge pages: {mode}"));
 
-    /// <summary>Huge pages are not merged.</summary>
+    /// <summary>KSM does not merge huge pages.</summary>
     public static TuningRule HugePagesAreNotMerged { get; } = new(
         nameof(HugePagesAreNotMerged), TuningArea.Memory, RuleSeverity.Warning,
         "The kernel's page merging (KSM) does not merge huge pages: the memory that it saved on this VM is needed again.",
@@ -214,7 +214,7 @@ public static class MemoryRules
         TransparentHugePagesAreOn, OnlySmallPagesLeft, HugePagesAreNotMerged,
     ];
 
-    // The pages that a change to huge pages leads to; none for other changes.
+    // The pages that the VM needs after a change to huge pages; empty for other changes.
     private static IReadOnlyList<HugePageDemand> Demands(RuleContext context) =>
         context.Change is HugePagesChange { Enabled: true } ? HugePageDemand.Of(context.After, HugePageSupply.DefaultSize(context)) : [];
 

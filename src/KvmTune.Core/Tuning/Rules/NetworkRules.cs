@@ -1,4 +1,4 @@
-// Rules about NICs: what several queues need, how many make sense, and what they cost.
+// Rules about NICs: what several queues need, how many are useful, and what they cost.
 using System.Globalization;
 using KvmTune.Topology;
 using KvmTune.Tuning.Changes;
@@ -8,16 +8,16 @@ namespace KvmTune.Tuning.Rules;
 /// <summary>Rules of the network area.</summary>
 public static class NetworkRules
 {
-    /// <summary>How many queues a tap device can have (Linux: MAX_TAP_QUEUES).</summary>
+    /// <summary>The maximum number of queues of a tap device (Linux: MAX_TAP_QUEUES).</summary>
     public const int MostQueues = 256;
 
-    /// <summary>How many it could have before Linux 4.0.</summary>
+    /// <summary>The same maximum before Linux 4.0.</summary>
     public const int MostQueuesOfOldKernels = 8;
 
-    /// <summary>How many interrupt vectors guests have, roughly, for all their devices.</summary>
+    /// <summary>The approximate number of interrupt vectors that a guest has for all its devices.</summary>
     public const int GuestVectors = 200;
 
-    /// <summary>Queues, ring sizes and backends are virtio's.</summary>
+    /// <summary>Only virtio NICs have queues, ring sizes and backends.</summary>
     public static TuningRule NicNeedsVirtioModel { get; } = new(
         nameof(NicNeedsVirtioModel), TuningArea.Network, RuleSeverity.Error,
         "Queues, ring sizes and backends are options of virtio NICs; libvirt ignores or refuses them for other models.",
@@ -37,7 +37,7 @@ public static class NetworkRules
             "the interface can have several queues",
             "Several queues need one of the types network, bridge, direct, ethernet, vhostuser, vdpa.")));
 
-    /// <summary>From two queues up to what the kernel has.</summary>
+    /// <summary>The number of queues is at least 2 and at most the kernel's maximum.</summary>
     public static TuningRule NicQueuesInRange { get; } = new(
         nameof(NicQueuesInRange), TuningArea.Network, RuleSeverity.Error,
         "A NIC has one queue without this setting, and a tap device has 256 at most (8 before Linux 4.0).",
@@ -51,7 +51,7 @@ public static class NetworkRules
                 $"Give it 2 to {Text(most)}: one for each vCPU of the VM, which has {Text(context.After.CurrentVcpus)}. For one queue use Disable-NicMultiqueue.");
         }));
 
-    /// <summary>More queues than vCPUs serve nobody.</summary>
+    /// <summary>Queues beyond the number of vCPUs are not used.</summary>
     public static TuningRule NicQueuesAboveVcpus { get; } = new(
         nameof(NicQueuesAboveVcpus), TuningArea.Network, RuleSeverity.Warning,
         "A queue is served by one vCPU: those beyond the number of vCPUs cost memory and vectors and bring nothing.",
@@ -74,7 +74,7 @@ public static class NetworkRules
                 : RuleCheck.Kept(text);
         }));
 
-    /// <summary>The receive ring's size.</summary>
+    /// <summary>The receive ring has 256, 512 or 1024 entries.</summary>
     public static TuningRule RxQueueSizeInRange { get; } = new(
         nameof(RxQueueSizeInRange), TuningArea.Network, RuleSeverity.Error,
         "QEMU takes a receive ring of 256, 512 or 1024 entries and nothing else.",
@@ -84,7 +84,7 @@ public static class NetworkRules
             "a power of two from 256 to 1024",
             "Use 256, 512 or 1024.")));
 
-    /// <summary>The transmit ring's size.</summary>
+    /// <summary>The transmit ring has 256 entries; 512 and 1024 need vhost-user.</summary>
     public static TuningRule TxQueueSizeInRange { get; } = new(
         nameof(TxQueueSizeInRange), TuningArea.Network, RuleSeverity.Error,
         "QEMU takes a transmit ring of 256 entries, and of 512 or 1024 only where vhost-user is behind it.",
@@ -95,7 +95,7 @@ public static class NetworkRules
             "256, or up to 1024 with vhost-user",
             "Use 256; 512 and 1024 need an interface of type vhostuser.")));
 
-    /// <summary>The vhost backend needs the kernel's device.</summary>
+    /// <summary>The vhost backend needs the kernel's device <c>/dev/vhost-net</c>.</summary>
     public static TuningRule VhostNeedsDevice { get; } = new(
         nameof(VhostNeedsDevice), TuningArea.Network, RuleSeverity.Error,
         "With name='vhost' libvirt starts no VM on a host without /dev/vhost-net.",
@@ -107,7 +107,7 @@ public static class NetworkRules
             null => RuleCheck.Kept("whether the host has /dev/vhost-net is not known here"),
         }));
 
-    /// <summary>Without an explicit backend, a missing vhost goes unnoticed.</summary>
+    /// <summary>Without an explicit backend, nobody notices that vhost is missing.</summary>
     public static TuningRule VhostFallsBackSilently { get; } = new(
         nameof(VhostFallsBackSilently), TuningArea.Network, RuleSeverity.Warning,
         "Where no backend is named, libvirt uses vhost if the kernel has it and QEMU itself if not, without a message.",
@@ -119,7 +119,7 @@ public static class NetworkRules
                 ? "This host has no /dev/vhost-net: QEMU itself moves the packets, in one thread for all queues."
                 : "If vhost is missing, QEMU itself moves the packets, in one thread for all queues, without a message. Use -Backend vhost.")));
 
-    /// <summary>Small messages can get slower.</summary>
+    /// <summary>Several queues can slow down small messages.</summary>
     public static TuningRule SmallMessagesCanSlow { get; } = new(
         nameof(SmallMessagesCanSlow), TuningArea.Network, RuleSeverity.Warning,
         "Traffic of small TCP messages has been seen to lose up to half of its throughput with several queues.",
@@ -136,13 +136,13 @@ public static class NetworkRules
         TxQueueSizeInRange, VhostNeedsDevice, VhostFallsBackSilently, SmallMessagesCanSlow,
     ];
 
-    /// <summary>How many queues a tap device can have on a kernel; an unknown one is taken for a new one.</summary>
+    /// <summary>The maximum number of queues of a tap device on a kernel; an unknown kernel counts as new.</summary>
     public static int MostQueuesOn(Version? kernel) => kernel is { Major: < 4 } ? MostQueuesOfOldKernels : MostQueues;
 
     /// <summary>Whether the NIC is a virtio one.</summary>
     internal static bool IsVirtio(NicConfiguration nic) => nic.Model is "virtio" or "virtio-transitional" or "virtio-non-transitional";
 
-    /// <summary>Whether an interface of its type can have several queues.</summary>
+    /// <summary>Whether this type of interface can have several queues.</summary>
     internal static bool CanHaveQueues(NicConfiguration nic) =>
         nic.InterfaceType is "network" or "bridge" or "direct" or "ethernet" or "vhostuser" or "vdpa";
 

@@ -1,4 +1,4 @@
-// Rules about the NUMA policy of a VM's memory: which modes and nodes libvirt takes, and when.
+// Rules about the NUMA policy of a VM's memory: which modes and nodes libvirt accepts, and when.
 using KvmTune.Topology;
 using KvmTune.Tuning.Changes;
 
@@ -7,7 +7,7 @@ namespace KvmTune.Tuning.Rules;
 /// <summary>Rules of the NUMA policy.</summary>
 public static class NumaRules
 {
-    /// <summary>The nodes must exist.</summary>
+    /// <summary>The host nodes must exist.</summary>
     public static TuningRule NumaNodeExists { get; } = new(
         nameof(NumaNodeExists), TuningArea.Memory, RuleSeverity.Error,
         "A VM that is bound to a missing node does not start.",
@@ -25,7 +25,7 @@ public static class NumaRules
                 : RuleCheck.Kept($"the host has node {change.Nodes}");
         }));
 
-    /// <summary>The mode is never live.</summary>
+    /// <summary>The mode cannot be changed live.</summary>
     public static TuningRule NumaModeIsNotLive { get; } = new(
         nameof(NumaModeIsNotLive), TuningArea.Memory, RuleSeverity.Error,
         "The mode is fixed when the VM starts; of a running VM only the nodes can change, and only in the mode restrictive.",
@@ -36,7 +36,7 @@ public static class NumaRules
                 ? RuleCheck.Kept("the running VM has the mode restrictive")
                 : RuleCheck.Broken($"The NUMA policy of a running VM can change only in its nodes, and only where its mode is restrictive; here it is {context.VM.Running?.Memory.NumaMode ?? "not set"}. Use -Scope Config, and -Restart to put it in force.")));
 
-    /// <summary>Memory that is placed may stay.</summary>
+    /// <summary>A live change may leave the guest's present memory on its old nodes.</summary>
     public static TuningRule PlacedMemoryMayStay { get; } = new(
         nameof(PlacedMemoryMayStay), TuningArea.Memory, RuleSeverity.Warning,
         "A live change of nodes applies to new memory; memory that the guest has already may stay where it is.",
@@ -48,7 +48,7 @@ public static class NumaRules
                     ? RuleCheck.Kept("the nodes stay as they are")
                     : RuleCheck.Broken($"Memory that '{context.After.Name}' has already may stay on node {context.VM.Running?.Memory.NumaNodes?.ToString() ?? "any"}. A restart places it again.")));
 
-    /// <summary>Automatic placement asks numad.</summary>
+    /// <summary>Automatic placement needs numad.</summary>
     public static TuningRule AutoPlacementNeedsNumad { get; } = new(
         nameof(AutoPlacementNeedsNumad), TuningArea.Memory, RuleSeverity.Error,
         "With placement='auto' libvirt asks numad where to put the VM, and the VM does not start without it.",
@@ -59,7 +59,7 @@ public static class NumaRules
                 ? RuleCheck.Kept("numad is there")
                 : RuleCheck.Broken($"'{context.After.Name}' has placement='auto', and numad is not installed on the host. Install numad, or use static placement."));
 
-    /// <summary>Policies of single cells need cells.</summary>
+    /// <summary>Policies of single guest cells need these cells.</summary>
     public static TuningRule CellPolicyNeedsGuestCells { get; } = new(
         nameof(CellPolicyNeedsGuestCells), TuningArea.Memory, RuleSeverity.Error,
         "A policy for a guest's NUMA cell needs that cell.",

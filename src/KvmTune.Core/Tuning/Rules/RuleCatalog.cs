@@ -11,12 +11,12 @@ public static class RuleCatalog
         .. NetworkRules.All,
     ];
 
-    /// <summary>What the rules that apply say of a change.</summary>
+    /// <summary>The results of all rules that apply to a change.</summary>
     /// <param name="context">The facts.</param>
     /// <param name="only">Only rules of this severity; null for all.</param>
     public static IReadOnlyList<RuleFinding> Judge(RuleContext context, RuleSeverity? only = null)
     {
-        // A change of several kinds is judged as a whole and in its parts, except by rules about any change; what they find twice counts once.
+        // A combined change is checked as a whole and in its parts, but the general rules check only the whole. Equal findings count once.
         var parts = context.Change.Parts.Where(part => !ReferenceEquals(part, context.Change)).Select(context.For).ToList();
         return
         [

@@ -1,11 +1,11 @@
-// What a rule can look at: the change, the VM before and after it, the host, and the host's other VMs.
+// The facts for a rule: the change, the VM before and after it, the host, and the other VMs of the host.
 using KvmTune.Hosts;
 using KvmTune.Topology;
 using KvmTune.Tuning.Changes;
 
 namespace KvmTune.Tuning.Rules;
 
-/// <summary>The facts that rules judge by. What costs a call is read only when a rule asks for it.</summary>
+/// <summary>The facts for rules. A fact that costs a call is read only when a rule uses it.</summary>
 public sealed class RuleContext
 {
     private readonly Lazy<VMHostTopology> _host;
@@ -21,7 +21,7 @@ public sealed class RuleContext
     /// <param name="after">The configuration that the change leads to.</param>
     /// <param name="host">Reads the host.</param>
     /// <param name="neighbours">Reads the other running VMs of the host.</param>
-    /// <param name="hostMemory">Reads what the local kernel says of the host's memory; null where the host is not this machine.</param>
+    /// <param name="hostMemory">Reads the local kernel's data about the host's memory; null if the host is another machine.</param>
     public RuleContext(
         VMChange change, VMFacts vm, VMConfiguration after, Func<VMHostTopology> host, Func<VMNeighbours> neighbours,
         Func<HostMemoryFacts?>? hostMemory = null)
@@ -57,13 +57,16 @@ public sealed class RuleContext
     /// <summary>The VM before the change.</summary>
     public VMFacts VM { get; }
 
-    /// <summary>The configuration that the change leads to: the persistent one where that is changed, else the running one.</summary>
+    /// <summary>The configuration after the change: the persistent one if the change includes it, otherwise the running one.</summary>
     public VMConfiguration After { get; }
 
     /// <summary>The host.</summary>
     public VMHostTopology Host => _host.Value;
 
-    /// <summary>The host as far as its CPUs and page sizes go, which costs fewer calls than <see cref="Host"/>: what is free on it is not known. That where it is left out.</summary>
+    /// <summary>
+    /// The host's CPUs and page sizes, read with fewer calls than <see cref="Host"/>: free memory and free pages are not known. By default it is
+    /// <see cref="Host"/> itself.
+    /// </summary>
     public VMHostTopology HostCpus
     {
         get => _hostCpus ?? Host;
@@ -73,25 +76,25 @@ public sealed class RuleContext
     /// <summary>The other running VMs on the host.</summary>
     public VMNeighbours Neighbours => _neighbours.Value;
 
-    /// <summary>What the kernel says of the host's memory; null where the host is not this machine.</summary>
+    /// <summary>The kernel's data about the host's memory; null if the host is another machine.</summary>
     public HostMemoryFacts? HostMemory => _hostMemory.Value;
 
-    /// <summary>Reads what the host's programs and kernel can do; by default nothing is known of them.</summary>
+    /// <summary>Reads the abilities of the host's programs and kernel; by default none is known.</summary>
     public Func<HostAbilities> ReadAbilities { get; init; } = static () => new HostAbilities();
 
-    /// <summary>What the host's programs and kernel can do.</summary>
+    /// <summary>The abilities of the host's programs and kernel.</summary>
     public HostAbilities Abilities => _abilities.Value;
 
-    /// <summary>Reads which CPUs the host can give this VM; by default that is not known.</summary>
+    /// <summary>Reads which CPUs the host can give this VM; by default that is unknown.</summary>
     public Func<GuestCpuAbilities?> ReadGuestCpus { get; init; } = static () => null;
 
-    /// <summary>Which CPUs the host can give this VM; null where that is not known.</summary>
+    /// <summary>The CPUs that the host can give this VM; null if unknown.</summary>
     public GuestCpuAbilities? GuestCpus => _guestCpus.Value;
 
-    /// <summary>The same facts for a part of the change: what comes after it is what the whole change leads to.</summary>
+    /// <summary>The same facts for a part of the change; the configuration after it is that after the whole change.</summary>
     public RuleContext For(VMChange part) => new(this, part);
 
-    /// <summary>The disk that a disk change leaves behind; null for other changes.</summary>
+    /// <summary>The disk after a disk change; null for other changes.</summary>
     public DiskConfiguration? Disk => Change is DiskDriverChange change
         ? After.Disks.FirstOrDefault(disk => string.Equals(disk.Target, change.Disk, StringComparison.OrdinalIgnoreCase))
         : null;
@@ -99,14 +102,14 @@ public sealed class RuleContext
 
 /// <summary>A VM's state and its configurations before a change.</summary>
 /// <param name="IsRunning">Whether it runs.</param>
-/// <param name="IsPersistent">Whether it has a persistent configuration that the change could be made in; not asked for one of the running VM alone.</param>
+/// <param name="IsPersistent">Whether it has a persistent configuration for the change; false for a change of the running VM alone.</param>
 /// <param name="Running">The running configuration; null when it does not run.</param>
 /// <param name="Configured">The persistent configuration; null for a transient VM, and for a change of the running VM alone.</param>
 public sealed record VMFacts(bool IsRunning, bool IsPersistent, VMConfiguration? Running, VMConfiguration? Configured)
 {
-    /// <summary>What is in force.</summary>
+    /// <summary>The configuration in force: the running one, otherwise the persistent one.</summary>
     public VMConfiguration Current => (Running ?? Configured)!;
 
-    /// <summary>Whether it is off with its state saved (a managed save), which its next start goes on from.</summary>
+    /// <summary>Whether it is off with its state saved (a managed save), from which its next start resumes.</summary>
     public bool HasManagedSave { get; init; }
 }

@@ -1,7 +1,7 @@
 // Rules about where a change is made: in the running VM, in its persistent configuration, or in both.
 namespace KvmTune.Tuning.Rules;
 
-/// <summary>Rules that hold for every change.</summary>
+/// <summary>Rules for every change.</summary>
 public static class ScopeRules
 {
     /// <summary>A live change needs a running VM.</summary>
@@ -37,7 +37,7 @@ public static class ScopeRules
                 ? RuleCheck.Kept("the change can be made live")
                 : RuleCheck.Broken($"'{context.Change.Title}' cannot be made in a running VM. Use -Scope Config, and -Restart to put it in force."));
 
-    /// <summary>A saved state brings its own configuration.</summary>
+    /// <summary>A VM that resumes from a saved state uses the saved configuration.</summary>
     public static TuningRule SavedStateHidesChange { get; } = new(
         nameof(SavedStateHidesChange), TuningArea.General, RuleSeverity.Error,
         "A VM that was saved (managed save) goes on at its next start with the configuration that it was saved with; later changes come into force only without the saved state.",
@@ -46,7 +46,7 @@ public static class ScopeRules
             ? null
             : RuleCheck.Broken($"The state of '{context.After.Name}' is saved (managed save), and its next start resumes it with the saved configuration: this change would not be in force. Start the VM and let its guest shut down (Restart-VMDomain, then virsh shutdown {VirshName(context)}), and make the change then; or discard the saved state with virsh managedsave-remove {VirshName(context)}, which loses all that the guest had in memory, like a power cut."));
 
-    /// <summary>What a manager owns it writes again.</summary>
+    /// <summary>A manager overwrites the configuration of its VMs.</summary>
     public static TuningRule ManagerOverwritesChange { get; } = new(
         nameof(ManagerOverwritesChange), TuningArea.General, RuleSeverity.Warning,
         "A manager keeps the configuration of its VMs elsewhere and defines them from there at each start: changes made here are then lost.",

@@ -1,14 +1,14 @@
-// A rule that a change must obey, as a value: its name, reason and source, and the check itself.
+// A rule for changes, as a value: its name, reason and source, and the check itself.
 namespace KvmTune.Tuning.Rules;
 
-/// <summary>What a broken rule means.</summary>
+/// <summary>The consequence of a broken rule.</summary>
 [JsonText(typeof(EnumName))]
 public enum RuleSeverity
 {
     /// <summary>The change is not made.</summary>
     Error,
 
-    /// <summary>Data or a service is at risk: the change is made only after a clear yes.</summary>
+    /// <summary>Data or a service is at risk: the change is made only after the user confirms it.</summary>
     Confirm,
 
     /// <summary>The change is made, and the warning is shown with its evidence.</summary>
@@ -18,19 +18,19 @@ public enum RuleSeverity
 /// <summary>One rule.</summary>
 /// <param name="Id">A fixed PascalCase name; an error of this rule carries it as its id.</param>
 /// <param name="Area">The area it belongs to.</param>
-/// <param name="Severity">What breaking it means.</param>
-/// <param name="Reason">Why the rule is there, in one sentence.</param>
-/// <param name="Source">Where that is known from: a manual, libvirt's source, or where it was tried.</param>
-/// <param name="Check">Looks at a change: null where the rule does not apply, else whether it is kept, with the evidence.</param>
+/// <param name="Severity">The consequence of breaking it.</param>
+/// <param name="Reason">Why the rule exists, in one sentence.</param>
+/// <param name="Source">Where the fact comes from: a manual, libvirt's source, or a test of ours.</param>
+/// <param name="Check">Checks a change: null if the rule does not apply, otherwise whether the change keeps it, with the evidence.</param>
 public sealed record TuningRule(
     string Id, TuningArea Area, RuleSeverity Severity, string Reason, string Source, Func<RuleContext, RuleCheck?> Check);
 
-/// <summary>What a rule says of one change.</summary>
+/// <summary>The result of a rule for one change.</summary>
 /// <param name="IsKept">Whether the change keeps the rule.</param>
-/// <param name="Evidence">What was found, with the values, and what to do where the rule is broken.</param>
+/// <param name="Evidence">What was found, with the values; for a broken rule also what to do.</param>
 public sealed record RuleCheck(bool IsKept, string Evidence)
 {
-    /// <summary>What was found alone, without what to do about it.</summary>
+    /// <summary>What was found, without what to do.</summary>
     public string Observed { get; init; } = Evidence;
 
     /// <summary>The rule is kept.</summary>
@@ -39,21 +39,21 @@ public sealed record RuleCheck(bool IsKept, string Evidence)
     /// <summary>The rule is broken.</summary>
     public static RuleCheck Broken(string evidence) => new(false, evidence);
 
-    /// <summary>Broken where there is something to say, else kept.</summary>
+    /// <summary>Broken if there is any evidence, otherwise kept.</summary>
     public static RuleCheck BrokenBy(IReadOnlyCollection<string> evidence, string keptEvidence, string advice = "") =>
         evidence.Count == 0
             ? Kept(keptEvidence)
             : Broken($"{string.Join("; ", evidence)}. {advice}".TrimEnd()) with { Observed = string.Join("; ", evidence) };
 }
 
-/// <summary>A rule with what it said of one change.</summary>
+/// <summary>A rule with its result for one change.</summary>
 /// <param name="RuleId">The rule's name.</param>
 /// <param name="Area">The rule's area.</param>
-/// <param name="Severity">What breaking it means.</param>
+/// <param name="Severity">The consequence of breaking it.</param>
 /// <param name="IsKept">Whether the change keeps it.</param>
 /// <param name="Evidence">What was found.</param>
-/// <param name="Reason">Why the rule is there.</param>
-/// <param name="Source">Where that is known from.</param>
+/// <param name="Reason">Why the rule exists.</param>
+/// <param name="Source">Where the fact comes from.</param>
 public sealed record RuleFinding(
     string RuleId, TuningArea Area, RuleSeverity Severity, bool IsKept, string Evidence, string Reason, string Source)
 {
