@@ -55,8 +55,8 @@ public sealed record CpuModelChange : VMChange
     internal override IReadOnlyList<SettingValue> Settings => Values;
 
     /// <summary>
-    /// The settings of a CPU mode: host-passthrough, host-model, maximum, or a named model. They are written as libvirt itself
-    /// completes them (libvirt 9.0 virDomainDefPostParse), so that what is read back is what was asked for. A mode may be written in capitals.
+    /// The settings of a CPU mode (host-passthrough, host-model, maximum; in any case) or of a named model. They are written as libvirt
+    /// completes them (libvirt 9.0 virDomainDefPostParse), so that the configuration reads back unchanged.
     /// </summary>
     public static IReadOnlyList<SettingValue> OfModel(string modeOrModel)
     {
@@ -88,8 +88,11 @@ public sealed record CpuModelChange : VMChange
         new(TopologyPath.At("threads"), Text(topology.Threads)),
     ];
 
-    /// <summary>The topology that pins give a guest: siblings on the host become threads in the guest.</summary>
-    /// <exception cref="KvmTuneException">Not every vCPU is pinned to one host CPU, those of a core side by side and no core twice (<c>PinsGiveNoTopology</c>).</exception>
+    /// <summary>The guest topology that follows from the pins: siblings on the host become threads in the guest.</summary>
+    /// <exception cref="KvmTuneException">
+    /// The pins give no regular topology (<c>PinsGiveNoTopology</c>): each vCPU needs a pin to a host CPU of its own, vCPUs of a core need
+    /// consecutive numbers, and each core must have the same number of them.
+    /// </exception>
     public static CpuTopology TopologyOfPins(VMConfiguration vm, VMHostTopology host)
     {
         var byId = host.Cpus.ToDictionary(cpu => cpu.Id);
@@ -106,9 +109,9 @@ public sealed record CpuModelChange : VMChange
                 $"The pins of '{vm.Name}' give no topology: every vCPU must be pinned to one host CPU, and siblings must stand side by side. Pin with Set-VcpuPin -Map first, or use -Topology.");
     }
 
-    /// <summary>The change with what makes a guest see its threads as such: on AMD topoext goes with a topology that has them.</summary>
-    /// <param name="before">The configuration that is changed; it stays as it is.</param>
-    /// <param name="abilities">What guests of that kind can have on the host; null where that is not known.</param>
+    /// <summary>The change, with topoext added if a guest on AMD needs it to see the threads of its topology.</summary>
+    /// <param name="before">The configuration to change; it is not modified here.</param>
+    /// <param name="abilities">Reads the CPUs that the host can give such a guest; null if unknown.</param>
     public CpuModelChange WithVisibleThreads(DomainDocument before, Func<VMConfiguration, GuestCpuAbilities?> abilities)
     {
         ArgumentNullException.ThrowIfNull(before);

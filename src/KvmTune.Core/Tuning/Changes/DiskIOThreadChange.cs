@@ -6,8 +6,8 @@ using static KvmTune.NumberText;
 namespace KvmTune.Tuning.Changes;
 
 /// <summary>
-/// Assigns I/O threads to a virtio disk, or to the virtio-scsi controller that a SCSI disk sits on, and makes or removes the VM's I/O
-/// threads for that in the same change (libvirt formatdomain: iothreads, iothreadids, driver). QEMU takes them at its start. To be made by
+/// Assigns I/O threads to a virtio disk, or to the virtio-scsi controller of a SCSI disk, and adds or removes the VM's I/O threads for
+/// that in the same change (libvirt formatdomain: iothreads, iothreadids, driver). QEMU reads them only at its start. Create it with
 /// <see cref="DiskIOThreadRequest"/>, which knows the present threads.
 /// </summary>
 public sealed record DiskIOThreadChange : VMChange
@@ -26,16 +26,19 @@ public sealed record DiskIOThreadChange : VMChange
     /// <summary>The disk's target name, for example <c>vdb</c>.</summary>
     public required string Disk { get; init; }
 
-    /// <summary>The index of the SCSI controller that the settings belong to; null for a disk that has its own.</summary>
+    /// <summary>The index of the SCSI controller that has the settings; null if the disk has its own.</summary>
     public int? Controller { get; init; }
 
     /// <summary>The attributes of the <c>&lt;driver&gt;</c> (<c>iothread</c>, <c>queues</c>); null for "not set".</summary>
     public required IReadOnlyDictionary<string, string?> Options { get; init => field = Map.Of(value); }
 
-    /// <summary>The I/O threads in the <c>&lt;driver&gt;</c>'s list, for a disk that several serve: each id, and whether it is in the list.</summary>
+    /// <summary>The I/O threads in the <c>&lt;driver&gt;</c>'s list, for a disk with several: each id, and whether it is in the list.</summary>
     public IReadOnlyDictionary<int, bool> SharedBy { get; init => field = Map.Of(value); } = Map<int, bool>.None;
 
-    /// <summary>The VM's I/O threads that are made or removed: each id, and whether it exists afterwards. A thread that another disk uses by then stays.</summary>
+    /// <summary>
+    /// The VM's I/O threads that the change adds or removes: each id, and whether it exists afterwards. A thread that another disk uses by then
+    /// is not removed.
+    /// </summary>
     public IReadOnlyDictionary<int, bool> Threads { get; init => field = Map.Of(value); } = Map<int, bool>.None;
 
     /// <inheritdoc/>
@@ -104,7 +107,7 @@ public sealed record DiskIOThreadChange : VMChange
     /// <inheritdoc/>
     public override IReadOnlyList<string> VirshCommands(VMIdentity vm, bool live, bool config, DomainDocument before, DomainDocument after)
     {
-        // virsh cannot update a controller, and would leave out the numbers of threads that come to have a gap before them.
+        // virsh cannot update a controller. It would also lose the ids of threads that follow a gap after the removal.
         var (existing, left) = (before.ToConfiguration().IOThreadIds, after.ToConfiguration().IOThreadIds);
         var removed = existing.Except(left).ToList();
         if (!config || Controller is not null || (removed.Count > 0 && before.Domain.Element("iothreadids") is null && left.Any(id => id > left.Count)))
@@ -138,6 +141,6 @@ public sealed record DiskIOThreadChange : VMChange
 
     private SettingPath SharedPath(int id) => DriverPath.Child("iothreads").Child("iothread", "id", Text(id));
 
-    // An element that is there without a text has the empty text as its value.
+    // An empty element that exists has the empty text as its value.
     private static string? Presence(bool isPresent) => isPresent ? string.Empty : null;
 }

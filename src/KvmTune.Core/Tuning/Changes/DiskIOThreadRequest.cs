@@ -1,23 +1,23 @@
-// What a user asks of a disk's I/O thread, and the change that this means for a VM as it is configured.
+// A user's request for a disk's I/O thread, and the change that it needs in a VM with its present configuration.
 using KvmTune.Topology;
 using static KvmTune.NumberText;
 
 namespace KvmTune.Tuning.Changes;
 
-/// <summary>What a user asks for: I/O threads and queues of a disk.</summary>
+/// <summary>A request for I/O threads and queues of a disk.</summary>
 /// <param name="Disk">The disk's target name.</param>
 public sealed record DiskIOThreadRequest(string Disk)
 {
     /// <summary>
-    /// The I/O threads. Null for the one that the disk has, else one that serves nothing yet, else a new one. Those that do not exist
-    /// are made.
+    /// The I/O threads; those that do not exist are added. Null takes the disk's present thread, otherwise one that serves nothing yet,
+    /// otherwise a new one.
     /// </summary>
     public IReadOnlyList<int>? IOThreads { get; init; }
 
     /// <summary>The number of queues; null leaves it as it is.</summary>
     public int? Queues { get; init; }
 
-    /// <summary>Removes the I/O thread from the disk, and from the VM too unless another disk uses it or the caller keeps it.</summary>
+    /// <summary>Removes the I/O thread from the disk, and from the VM too unless another disk uses it or <see cref="KeepThread"/> is set.</summary>
     public bool IsRelease { get; init; }
 
     /// <summary>With a removal: keeps the VM's I/O thread.</summary>
@@ -26,7 +26,7 @@ public sealed record DiskIOThreadRequest(string Disk)
     /// <summary>With a removal: keeps the number of queues.</summary>
     public bool KeepQueues { get; init; }
 
-    /// <summary>The change that this means.</summary>
+    /// <summary>The change for this request.</summary>
     /// <param name="document">The VM's persistent configuration.</param>
     /// <exception cref="KvmTuneException">The disk does not exist.</exception>
     public DiskIOThreadChange ToChange(DomainDocument document)

@@ -1,4 +1,4 @@
-// What all changes of disks share: the address of a disk in the domain XML, and that it must be there.
+// Shared by all changes of disks: the address of a disk in the domain XML, and the error for a missing disk.
 using KvmTune.Topology;
 
 namespace KvmTune.Tuning.Changes;
@@ -10,11 +10,11 @@ internal static class DiskSettings
     public static SettingPath Path(string disk) => SettingPath.Of(
         new SettingElement("devices"), new SettingElement("disk", "target", "dev", disk));
 
-    /// <summary>The disk of a name; null when there is none.</summary>
+    /// <summary>The disk with this name; null if there is none.</summary>
     public static DiskConfiguration? Find(VMConfiguration vm, string disk) =>
         vm.Disks.FirstOrDefault(candidate => string.Equals(candidate.Target, disk, StringComparison.OrdinalIgnoreCase));
 
-    /// <summary>The disk of a name.</summary>
+    /// <summary>The disk with this name.</summary>
     /// <exception cref="KvmTuneException">There is none (<c>DiskNotFound</c>).</exception>
     public static DiskConfiguration Require(VMConfiguration vm, string disk) => Find(vm, disk) ?? throw new KvmTuneException(
         "DiskNotFound", KvmTuneErrorCategory.ObjectNotFound,

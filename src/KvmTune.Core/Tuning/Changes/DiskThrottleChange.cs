@@ -8,9 +8,9 @@ using static KvmTune.NumberText;
 namespace KvmTune.Tuning.Changes;
 
 /// <summary>
-/// Sets limits of a disk's <c>&lt;iotune&gt;</c> (virsh <c>blkdeviotune</c>). libvirt takes limits by category (bytes, I/O operations, and
-/// the bursts of each): a category that is touched is set as a whole, which removes limits that are not named in it (libvirt 9.0,
-/// qemuDomainSetBlockIoTuneDefaults). So the change always holds whole categories; <see cref="WholeCategories"/> makes them so.
+/// Sets limits of a disk's <c>&lt;iotune&gt;</c> (virsh <c>blkdeviotune</c>). libvirt sets limits by category (bytes, I/O operations, and
+/// the bursts of each): setting one limit removes all others of its category that are not named (libvirt 9.0,
+/// qemuDomainSetBlockIoTuneDefaults). So the change always holds whole categories, completed by <see cref="WholeCategories"/>.
 /// </summary>
 public sealed record DiskThrottleChange : VMChange
 {
@@ -22,10 +22,10 @@ public sealed record DiskThrottleChange : VMChange
     /// <summary>The limits by libvirt's names, in bytes/s, operations/s and seconds; null for "no limit".</summary>
     public required IReadOnlyDictionary<string, ulong?> Limits { get; init => field = Map.Of(value); }
 
-    /// <summary>Whether the disk's place in a throttle group is set too, to <see cref="Group"/>.</summary>
+    /// <summary>Whether the change also sets the disk's throttle group, to <see cref="Group"/>.</summary>
     public bool SetsGroup { get; init; }
 
-    /// <summary>The throttle group, where <see cref="SetsGroup"/> says so; null for none.</summary>
+    /// <summary>The throttle group if <see cref="SetsGroup"/> is true; null for none.</summary>
     public string? Group { get; init; }
 
     /// <summary>libvirt's categories: the limits that are set together.</summary>
@@ -69,8 +69,8 @@ public sealed record DiskThrottleChange : VMChange
         select KeyValuePair.Create(name, Limits[name]);
 
     /// <summary>
-    /// The limits, with the others of each touched category as "no limit". A category without a limit has no bursts, and one without
-    /// bursts no lengths of them.
+    /// The limits, completed with "no limit" for the others of each category. Without a limit the bursts are "no limit" too, and without
+    /// bursts their lengths.
     /// </summary>
     public static IReadOnlyDictionary<string, ulong?> WholeCategories(IReadOnlyDictionary<string, ulong?> limits)
     {
@@ -106,7 +106,7 @@ public sealed record DiskThrottleChange : VMChange
         {
             var value = Convert.ToUInt64(actual[limit.Key], CultureInfo.InvariantCulture);
 
-            // QEMU counts bursts of one second where no length is set.
+            // Without a length QEMU reports bursts of one second.
             var isDefault = limit.Value is null && value == 1 && limit.Key.EndsWith("_length", StringComparison.Ordinal);
             return new Verification($"disk {Disk} {limit.Key}", VerifiedBy.Qemu, "QEMU, asked by libvirt", Shown(limit.Value), Shown(isDefault ? null : value));
         })];

@@ -11,7 +11,7 @@ namespace KvmTune.Tuning.Changes;
 /// </summary>
 public sealed record EmulatorPinChange : PinChange
 {
-    /// <summary>The number under which the emulator stands in <see cref="PinChange.Pins"/>: there is only one.</summary>
+    /// <summary>The emulator's number in <see cref="PinChange.Pins"/>: there is only one emulator.</summary>
     public const int Emulator = 0;
 
     /// <summary>A change of the pin; null removes it.</summary>

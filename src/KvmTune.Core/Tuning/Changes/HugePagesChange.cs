@@ -7,21 +7,21 @@ using KvmTune.Tuning.Rules;
 
 namespace KvmTune.Tuning.Changes;
 
-/// <summary>One <c>&lt;page&gt;</c> as it stands in the XML; all null for a place where there is none.</summary>
+/// <summary>One <c>&lt;page&gt;</c> as it stands in the XML; all values are null for an empty place.</summary>
 /// <param name="Size">The page size.</param>
 /// <param name="Unit">The unit of the size; null means KiB.</param>
-/// <param name="GuestNodes">The guest's NUMA cells that it is for; null for all.</param>
+/// <param name="GuestNodes">The guest's NUMA cells with this page size; null for all.</param>
 public sealed record HugePageElement(string? Size, string? Unit, string? GuestNodes)
 {
     /// <summary>Whether there is no page at this place.</summary>
     public bool IsNone => (Size ?? Unit ?? GuestNodes) is null;
 
-    /// <summary>The page's size in KiB; null when it names none.</summary>
+    /// <summary>The page's size in KiB; null if it has none.</summary>
     public long? SizeKiB => Size is null ? null : XmlReading.ToKiB(Size, Unit);
 
     /// <summary>A page of a size.</summary>
     /// <param name="pageSizeKiB">The page size in KiB.</param>
-    /// <param name="guestNodes">The guest's NUMA cells that it is for; null for all.</param>
+    /// <param name="guestNodes">The guest's NUMA cells with this page size; null for all.</param>
     public static HugePageElement Of(long pageSizeKiB, CpuSet? guestNodes = null) =>
         new(pageSizeKiB.ToString(CultureInfo.InvariantCulture), "KiB", guestNodes?.ToString());
 
@@ -30,8 +30,8 @@ public sealed record HugePageElement(string? Size, string? Unit, string? GuestNo
 }
 
 /// <summary>
-/// Sets <c>&lt;memoryBacking&gt;</c>'s huge pages, and with them whether the memory is locked and kept from being merged. QEMU
-/// maps the guest's memory once, so a running VM takes it at its next start.
+/// Sets the huge pages of <c>&lt;memoryBacking&gt;</c>, and whether the memory is locked and excluded from merging. QEMU
+/// maps the guest's memory once, so a running VM uses the new settings only after its next start.
 /// </summary>
 public sealed record HugePagesChange : VMChange
 {
@@ -45,18 +45,18 @@ public sealed record HugePagesChange : VMChange
     public required bool Enabled { get; init; }
 
     /// <summary>
-    /// The pages by their place; empty places at the end remove pages that the document has. No page at all
-    /// means the host's default size.
+    /// The pages by their place; empty places at the end remove pages of the document. No page at all means the host's
+    /// default size.
     /// </summary>
     public IReadOnlyList<HugePageElement> Pages { get; init => field = Items.Of(value); } = Items<HugePageElement>.None;
 
-    /// <summary>Whether the memory is locked into the host's; null leaves that as it is.</summary>
+    /// <summary>Whether the guest's memory is locked in the host's memory; null leaves the setting as it is.</summary>
     public bool? Locked { get; init; }
 
-    /// <summary>Whether the host must not merge the memory's pages with others; null leaves that as it is.</summary>
+    /// <summary>Whether the host must not merge the memory's pages with others; null leaves the setting as it is.</summary>
     public bool? NoSharePages { get; init; }
 
-    /// <summary>Whether pages that the host's pools lack are reserved first.</summary>
+    /// <summary>Whether pages that are missing in the host's pools are reserved first.</summary>
     public bool Reserve { get; init; }
 
     /// <inheritdoc/>
@@ -78,7 +78,7 @@ public sealed record HugePagesChange : VMChange
     {
         get
         {
-            // Set from the first place on, taken away from the last one back: a place keeps its number while it is needed.
+            // Pages are set in the order of their places and removed in reverse, so that the places of the others keep their numbers.
             var settings = Pages.SelectMany((page, index) => page.IsNone ? [] : Values(page, index)).ToList();
             settings.AddRange(Pages.SelectMany((page, index) => page.IsNone ? Values(page, index) : []).Reverse());
             if (Pages.All(page => page.IsNone))
@@ -92,7 +92,7 @@ public sealed record HugePagesChange : VMChange
         }
     }
 
-    /// <summary>The pages that a document has, a place each.</summary>
+    /// <summary>The pages of a document, one for each place.</summary>
     public static IReadOnlyList<HugePageElement> PagesIn(DomainDocument document)
     {
         ArgumentNullException.ThrowIfNull(document);
@@ -100,7 +100,9 @@ public sealed record HugePagesChange : VMChange
         return [.. Enumerable.Range(0, count).Select(index => PageAt(index, document.Get))];
     }
 
-    /// <summary>The pages that come of giving some or all guest nodes of a document a page size. A guest without cells is one node, which libvirt does not name.</summary>
+    /// <summary>
+    /// The pages of a document after all or some guest nodes get a page size. A guest without cells is one node, which libvirt does not name.
+    /// </summary>
     /// <param name="document">The document.</param>
     /// <param name="pageSizeKiB">The page size in KiB; null for the host's default size, for all guest nodes.</param>
     /// <param name="guestNodes">The guest's NUMA cells; null for all. Pages of other cells stay.</param>
@@ -110,7 +112,7 @@ public sealed record HugePagesChange : VMChange
         return PagesWith(PagesIn(document), pageSizeKiB, isOnlyNode ? null : guestNodes);
     }
 
-    /// <summary>The pages that come of giving some or all guest nodes a page size, for the places that a document has.</summary>
+    /// <summary>The pages after all or some guest nodes get a page size, padded to the places of a document.</summary>
     /// <param name="existing">The pages that the document has.</param>
     /// <param name="pageSizeKiB">The page size in KiB; null for the host's default size, for all guest nodes.</param>
     /// <param name="guestNodes">The guest's NUMA cells; null for all. Pages of other cells stay.</param>
@@ -125,7 +127,7 @@ public sealed record HugePagesChange : VMChange
         return Padded(pages, existing.Count);
     }
 
-    /// <summary>No pages, for the places that a document has.</summary>
+    /// <summary>No pages, padded to the places of a document.</summary>
     /// <param name="existing">The pages that the document has.</param>
     public static IReadOnlyList<HugePageElement> NoPages(IReadOnlyList<HugePageElement> existing) => Padded([], existing.Count);
 
@@ -135,7 +137,7 @@ public sealed record HugePagesChange : VMChange
     /// <inheritdoc/>
     public override void CheckTarget(VMConfiguration configuration)
     {
-        // Every VM has memory.
+        // Every VM has memory, so there is nothing to check.
     }
 
     /// <inheritdoc/>

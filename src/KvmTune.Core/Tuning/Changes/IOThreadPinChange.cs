@@ -9,7 +9,7 @@ namespace KvmTune.Tuning.Changes;
 /// <summary>Sets or clears the pins of some I/O threads (<c>&lt;cputune&gt;&lt;iothreadpin&gt;</c>, virsh <c>iothreadpin</c>).</summary>
 public sealed record IOThreadPinChange : PinChange
 {
-    /// <summary>All online host CPUs: virsh needs them to free an I/O thread, since its <c>iothreadpin</c> knows no reset.</summary>
+    /// <summary>All online host CPUs: virsh pins an I/O thread to them to remove its pin, because <c>iothreadpin</c> has no reset.</summary>
     public required CpuSet HostCpus { get; init; }
 
     /// <inheritdoc/>

@@ -1,4 +1,4 @@
-// Gives NICs several queues, ring sizes and a backend, or removes them; the guest follows.
+// Gives NICs several queues, ring sizes and a backend, or removes them, and then sets the guest's queues.
 using KvmTune.Guest;
 using KvmTune.Hosts;
 using KvmTune.Topology;
@@ -14,7 +14,10 @@ public sealed record NicQueuesChange : VMChange
 {
     private static readonly Setting[] NicSettings = [.. SettingCatalog.All.Where(setting => setting.Elements.Any(element => element.Name == "interface"))];
 
-    /// <summary>The attributes of each NIC by its hardware address: <c>queues</c>, <c>name</c> (the backend), <c>rx_queue_size</c>, <c>tx_queue_size</c>; null for "not set".</summary>
+    /// <summary>
+    /// The attributes of each NIC by its hardware address: <c>queues</c>, <c>name</c> (the backend), <c>rx_queue_size</c>,
+    /// <c>tx_queue_size</c>; null for "not set".
+    /// </summary>
     public required IReadOnlyDictionary<string, IReadOnlyDictionary<string, string?>> Nics { get; init => field = Map.Of(value); }
 
     /// <inheritdoc/>
@@ -37,10 +40,10 @@ public sealed record NicQueuesChange : VMChange
 
     private IEnumerable<KeyValuePair<string, IReadOnlyDictionary<string, string?>>> Ordered => Nics.OrderBy(nic => nic.Key, StringComparer.Ordinal);
 
-    /// <summary>One queue for each vCPU, within what a tap device can have.</summary>
+    /// <summary>One queue for each vCPU, at most as many as a tap device can have.</summary>
     public static int DefaultQueues(VMConfiguration vm, HostAbilities host) => Math.Min(vm.CurrentVcpus, NetworkRules.MostQueuesOn(host.Kernel));
 
-    /// <summary>The NIC of a hardware address; null when there is none.</summary>
+    /// <summary>The NIC with this hardware address; null if there is none.</summary>
     public static NicConfiguration? Find(VMConfiguration vm, string mac) =>
         vm.Nics.FirstOrDefault(nic => string.Equals(nic.Mac, mac, StringComparison.OrdinalIgnoreCase));
 
@@ -56,7 +59,7 @@ public sealed record NicQueuesChange : VMChange
         }
     }
 
-    /// <summary>The error for a NIC that is not there.</summary>
+    /// <summary>The error for a NIC that does not exist.</summary>
     public static KvmTuneException NotFound(string nic, VMConfiguration vm) => new(
         "NicNotFound", KvmTuneErrorCategory.ObjectNotFound,
         $"The VM '{vm.Name}' has no NIC '{nic}'. {(vm.Nics.Count == 0 ? "It has none." : $"It has: {string.Join(", ", vm.Nics.Select((found, index) => FormattableString.Invariant($"{index} ({found.Mac})")))}.")}");

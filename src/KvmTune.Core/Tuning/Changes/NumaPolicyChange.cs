@@ -34,7 +34,7 @@ public sealed record NumaPolicyChange : VMChange
     private static readonly Setting[] PolicySettings = [.. SettingCatalog.All.Where(setting => setting.Elements[0].Name == "numatune")];
     private static readonly SettingPath Memory = SettingPath.Of(new SettingElement("numatune")).Child("memory");
 
-    /// <summary>strict, preferred, interleave or restrictive; null for "not set", which libvirt takes as strict where nodes are given.</summary>
+    /// <summary>strict, preferred, interleave or restrictive; null for "not set", which means strict to libvirt if nodes are given.</summary>
     public required string? Mode { get; init; }
 
     /// <summary>The host nodes in libvirt's list syntax, as they were written; null for "not set".</summary>
@@ -49,7 +49,7 @@ public sealed record NumaPolicyChange : VMChange
     /// <summary>Whether the running VM has the mode restrictive, so that its nodes can be changed live.</summary>
     public bool RunningIsRestrictive { get; init; }
 
-    /// <summary>The policies of single guest cells that are set or cleared with it; libvirt takes them only where the cells exist.</summary>
+    /// <summary>The policies of single guest cells that are set or cleared too; libvirt accepts them only for cells that exist.</summary>
     public IReadOnlyList<NumaCellPolicy> CellPolicies { get; init => field = Items.Of(value); } = Items<NumaCellPolicy>.None;
 
     /// <inheritdoc/>

@@ -1,4 +1,4 @@
-// What all pins have in common: threads of a VM by number, each with the host CPUs that it may run on.
+// The common part of all pins: threads of a VM by number, each with the host CPUs that it may run on.
 using System.Globalization;
 using KvmTune.Hosts;
 using KvmTune.Topology;
@@ -33,7 +33,7 @@ public abstract record PinChange : VMChange
     /// <summary>The pins in the order of the threads.</summary>
     protected IEnumerable<KeyValuePair<int, CpuSet?>> OrderedPins => Pins.OrderBy(pin => pin.Key);
 
-    /// <summary>How a thread is called, for example <c>vCPU 0</c>.</summary>
+    /// <summary>The name of a thread, for example <c>vCPU 0</c>.</summary>
     public abstract string ThreadName(int number);
 
     /// <summary>The pins that a configuration has for threads of this kind.</summary>
@@ -67,7 +67,7 @@ public abstract record PinChange : VMChange
     /// <inheritdoc/>
     public override IReadOnlyList<string> VirshCommands(VMIdentity vm, bool live, bool config, DomainDocument before, DomainDocument after)
     {
-        // virsh cannot remove a pin: its 'r' writes all host CPUs. In the persistent configuration "no pin" is an edit.
+        // virsh cannot remove a pin: its 'r' pins to all host CPUs. So "no pin" in the persistent configuration needs an edit of the XML.
         var clears = Pins.Any(pin => pin.Value is null);
         var commands = new List<string>();
         if (live || !clears)
@@ -85,13 +85,13 @@ public abstract record PinChange : VMChange
         Pins = Pins.Keys.ToDictionary(number => number, number => valueOf(PinPath(number)) is { } list ? new CpuSet(list) : null),
     };
 
-    /// <summary>The setting that a pin of this kind is.</summary>
+    /// <summary>The setting of this kind of pin.</summary>
     protected abstract Setting Pin { get; }
 
-    /// <summary>Where the pin of a thread stands in the domain XML.</summary>
+    /// <summary>The address of a thread's pin in the domain XML.</summary>
     protected virtual SettingPath PinPath(int number) => Pin.At(Text(number));
 
-    /// <summary>The words of virsh for a pin, the VM's name included; a missing list stands for all host CPUs.</summary>
+    /// <summary>The words of virsh for a pin, including the VM's name; null means all host CPUs.</summary>
     protected abstract string[] VirshWords(VMIdentity vm, int number, CpuSet? cpus);
 
     /// <summary>Pins a thread of the running VM.</summary>
@@ -106,10 +106,10 @@ public abstract record PinChange : VMChange
     /// <summary>The host CPUs of a thread of this kind that is not pinned.</summary>
     protected virtual CpuSet Unpinned(LiveTarget target) => target.UnpinnedCpus;
 
-    /// <summary>Whether the running VM has the thread.</summary>
+    /// <summary>Whether the running VM has this thread.</summary>
     protected virtual bool IsRunning(int number, LiveTarget target) => true;
 
-    /// <summary>Whether a thread of the running VM stands behind the number now.</summary>
+    /// <summary>Whether a thread with this number exists in the running VM at the moment.</summary>
     protected virtual bool HasThread(int number, LiveTarget target) => true;
 
     private Verification LibvirtSays(LiveTarget target, int number, CpuSet expected) =>
@@ -120,7 +120,7 @@ public abstract record PinChange : VMChange
         var what = $"{ThreadName(number)} affinity";
         if (!threads.TryGetValue(number, out var thread))
         {
-            // libvirt keeps the pin of a vCPU that is not plugged for when it comes.
+            // libvirt keeps the pin of an unplugged vCPU until it is plugged in.
             return HasThread(number, target) ? new Verification(what, VerifiedBy.Kernel, "kernel", expected.ToString(), "no such thread found") : LibvirtSays(target, number, expected);
         }
 

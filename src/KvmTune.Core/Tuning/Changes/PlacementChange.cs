@@ -1,4 +1,4 @@
-// Gives all of a VM one place on its host, as one change: pins of vCPUs, emulator and I/O threads, and where the memory comes from.
+// Places a VM on its host with one change: pins of vCPUs, emulator and I/O threads, and the NUMA nodes of its memory.
 using KvmTune.Hosts;
 using KvmTune.Topology;
 
@@ -6,8 +6,8 @@ namespace KvmTune.Tuning.Changes;
 
 /// <summary>
 /// A placement: the pins of a VM's threads and the NUMA policy of its memory, applied, verified and undone together. vCPUs
-/// and memory belong on one node (RHEL 7 Virtualization Tuning and Optimization Guide, numatune), so they move together: where
-/// the NUMA policy changes and cannot change live, the pins wait with it for the restart instead of running ahead of the memory.
+/// and memory belong on one node (RHEL 7 Virtualization Tuning and Optimization Guide, numatune), so they move together: if the
+/// NUMA policy changes and cannot change live, the pins wait for the restart too.
 /// </summary>
 public sealed record PlacementChange : VMChange
 {
@@ -86,7 +86,7 @@ public sealed record PlacementChange : VMChange
     /// <inheritdoc/>
     public override IReadOnlyList<string> VirshCommands(VMIdentity vm, bool live, bool config, DomainDocument before, DomainDocument after)
     {
-        // virsh pins in a persistent configuration, but can neither remove a pin there nor set a policy that is not set.
+        // virsh can set a pin in a persistent configuration. It can neither remove one there nor set a policy where none is set.
         var isEdited = config && Parts.Any(part => part is not PinChange pins || pins.Pins.Any(pin => pin.Value is null));
         var commands = live || !isEdited ? Parts.SelectMany(part => part.VirshCommands(vm, live, config && !isEdited, before, after)).ToList() : [];
         return isEdited ? [.. commands, VirshEdit.Command(vm, before, after)] : commands;
@@ -101,7 +101,7 @@ public sealed record PlacementChange : VMChange
         NumaPolicy = (NumaPolicyChange?)NumaPolicy?.With(valueOf),
     };
 
-    // Single host CPUs are folded: eight vCPUs on eight of them read as one list, in which each has its own.
+    // Shows the union of all pins: eight vCPUs with one host CPU each appear as one list of eight.
     private static string Words(string threads, IEnumerable<CpuSet?> pins)
     {
         var all = pins.ToList();

@@ -1,4 +1,4 @@
-// Brings a VM's tunable settings back to a state that was recorded: what Restore-VMTuning applies.
+// Returns a VM's tunable settings to a recorded state, for Restore-VMTuning.
 using System.Globalization;
 using KvmTune.Hosts;
 using KvmTune.Topology;
@@ -6,15 +6,15 @@ using KvmTune.Topology;
 namespace KvmTune.Tuning.Changes;
 
 /// <summary>
-/// Sets many settings at once, of all areas. Where only pins differ, a running VM takes them at once; everything else comes into
-/// force with its next start. To be made by <see cref="To"/>.
+/// Sets many settings of all areas. If only pins differ, a running VM takes them at once; otherwise all settings come into force at
+/// the next start. Create it with <see cref="To"/>.
 /// </summary>
 public sealed record TuningStateChange : VMChange
 {
     private static readonly Setting[] All = [.. SettingCatalog.All.Where(setting => setting.IsTunable)];
     private static readonly Setting[] PinSettings = [.. All.Where(setting => setting.Running == RunningForm.Pin)];
 
-    /// <summary>What the state is called, for example <c>checkpoint 'before'</c>.</summary>
+    /// <summary>The name of the state, for example <c>checkpoint 'before'</c>.</summary>
     public required string Label { get; init; }
 
     /// <summary>The settings, in the order in which they are set; null for "not set".</summary>
@@ -35,9 +35,9 @@ public sealed record TuningStateChange : VMChange
     /// <inheritdoc/>
     internal override IReadOnlyList<SettingValue> Settings => Values;
 
-    /// <summary>The change that leads a VM to a state.</summary>
+    /// <summary>The change that returns a VM to a state.</summary>
     /// <param name="state">The state.</param>
-    /// <param name="label">What it is called.</param>
+    /// <param name="label">The name of the state.</param>
     /// <param name="document">The VM's persistent configuration.</param>
     public static TuningStateChange To(TuningState state, string label, DomainDocument document)
     {
@@ -56,7 +56,7 @@ public sealed record TuningStateChange : VMChange
     /// <inheritdoc/>
     public override void CheckTarget(VMConfiguration configuration)
     {
-        // A device that went since is not among the settings.
+        // The settings do not include devices that were removed since.
     }
 
     /// <inheritdoc/>
