@@ -1,17 +1,17 @@
-// Shows by the kernel's own counters whether a running VM's memory is on huge pages.
+// Checks with the kernel's own counters whether a running VM's memory is on huge pages.
 using System.Globalization;
 using KvmTune.Hosts;
 using KvmTune.Topology;
 
 namespace KvmTune.Tuning.HugePages;
 
-/// <summary>Compares what a configuration asks for with what QEMU has mapped.</summary>
+/// <summary>Compares a configuration with the memory that QEMU has mapped.</summary>
 internal static class GuestMemoryCheck
 {
-    /// <summary>The readings: how much memory is on huge pages, on which nodes, and what the pools say.</summary>
+    /// <summary>The results: how much memory is on huge pages, on which nodes, and what the pools report.</summary>
     /// <param name="running">The running configuration.</param>
     /// <param name="process">The VM's process.</param>
-    /// <param name="mapped">The huge pages that it has mapped.</param>
+    /// <param name="mapped">The huge pages that the process has mapped.</param>
     /// <param name="kernel">The local kernel's facts.</param>
     public static IReadOnlyList<Verification> Of(
         VMConfiguration running, QemuProcess process, IReadOnlyList<MappedHugePages> mapped, HostMemoryFacts kernel)
@@ -30,7 +30,7 @@ internal static class GuestMemoryCheck
             var actual = mapped.FirstOrDefault(pages => pages.PageSizeKiB == size)?.MappedKiB ?? 0;
             verifications.Add(new Verification($"guest memory on {PageSize.Text(size)} pages", VerifiedBy.Kernel, smaps, KiB(expected), KiB(actual)));
 
-            // The pool is shared with other VMs, so it can only be said that at least this VM's pages are taken from it.
+            // Other VMs share the pool, so the check can only say that at least this VM's pages are taken from it.
             var pools = kernel.Pools.Where(pool => pool.PageSizeKiB == size).ToList();
             var used = pools.Sum(pool => pool.Total - pool.Free);
             var needed = expected / size;

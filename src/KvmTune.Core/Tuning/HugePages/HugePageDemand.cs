@@ -1,4 +1,4 @@
-// How many huge pages a VM takes, from which nodes of the host, and how many of them are missing there.
+// The huge pages that a VM takes from the nodes of the host, and how many of them are missing there.
 using System.Globalization;
 using KvmTune.Hosts;
 using KvmTune.Topology;
@@ -12,15 +12,15 @@ namespace KvmTune.Tuning.HugePages;
 /// <param name="MemoryKiB">The memory that they are for, in KiB.</param>
 public sealed record HugePageDemand(long PageSizeKiB, CpuSet? HostNodes, long MemoryKiB)
 {
-    /// <summary>How many pages.</summary>
+    /// <summary>The number of pages.</summary>
     public long Pages => (MemoryKiB + PageSizeKiB - 1) / PageSizeKiB;
 
     /// <summary>
-    /// What a configuration takes. Memory is bound to nodes by the modes strict and restrictive; other modes let the
-    /// kernel take pages elsewhere when their nodes have none (libvirt formatdomain, numatune).
+    /// The demands of a configuration. The modes strict and restrictive bind memory to nodes; with other modes the kernel
+    /// takes pages elsewhere if these nodes have none (libvirt formatdomain, numatune).
     /// </summary>
     /// <param name="vm">The configuration.</param>
-    /// <param name="defaultSizeKiB">The size that is meant when none is named; null when that is not known, and nothing can be said then.</param>
+    /// <param name="defaultSizeKiB">The size of pages without a named size; null if unknown: memory without a named size is then left out.</param>
     public static IReadOnlyList<HugePageDemand> Of(VMConfiguration vm, long? defaultSizeKiB)
     {
         if (!vm.Memory.UsesHugePages)
@@ -39,7 +39,7 @@ public sealed record HugePageDemand(long PageSizeKiB, CpuSet? HostNodes, long Me
         ];
     }
 
-    // The page entry that names the cell, else the one that names none; no entry at all means the default size everywhere.
+    // The page entry that names the cell, otherwise the one that names no cell; no entry at all means the default size everywhere.
     private static long? SizeFor(int cell, IReadOnlyList<HugePageBacking> pages, long? defaultSizeKiB) => pages.Count == 0
         ? defaultSizeKiB
         : (pages.FirstOrDefault(page => page.GuestNodes?.Contains(cell) == true) ?? pages.FirstOrDefault(page => page.GuestNodes is null)) is { } page
@@ -54,20 +54,20 @@ public sealed record HugePageDemand(long PageSizeKiB, CpuSet? HostNodes, long Me
     }
 }
 
-/// <summary>A demand beside what the host has.</summary>
-/// <param name="Demand">What the VM takes.</param>
-/// <param name="Available">The pages that are free for it, and those that the running VM gives back when it stops.</param>
+/// <summary>A demand and the pages that the host has for it.</summary>
+/// <param name="Demand">The VM's demand.</param>
+/// <param name="Available">The pages that are free for it, and the pages that the running VM returns when it stops.</param>
 public sealed record HugePageSupply(HugePageDemand Demand, long Available)
 {
-    /// <summary>How many pages are missing.</summary>
+    /// <summary>The number of missing pages.</summary>
     public long Missing => Math.Max(Demand.Pages - Available, 0);
 
-    /// <summary>Where the pages must be, in words.</summary>
+    /// <summary>The place of the pages as a phrase.</summary>
     public string Where => Demand.HostNodes is { } nodes ? $"on node {nodes}" : "on the host";
 
     /// <summary>
-    /// What there is for each demand of the configuration that a change leads to. Demands for the fewest nodes are served
-    /// first. Null when the host does not say how many pages are free.
+    /// The supply for each demand of the configuration after a change. Demands for the fewest nodes are served first. Null if
+    /// the host does not report its free pages.
     /// </summary>
     public static IReadOnlyList<HugePageSupply>? For(RuleContext context)
     {
@@ -103,7 +103,7 @@ public sealed record HugePageSupply(HugePageDemand Demand, long Available)
         return supplies;
     }
 
-    /// <summary>The page size that is meant when none is named: the kernel's, else the smallest huge one of the host. Null when the host has none.</summary>
+    /// <summary>The size of pages without a named size: the kernel's default, otherwise the host's smallest huge one; null if it has none.</summary>
     public static long? DefaultSize(RuleContext context) =>
         context.HostMemory?.DefaultPageSizeKiB
         ?? context.HostCpus.Nodes.SelectMany(node => node.PagePools.Select(pool => pool.PageSizeKiB).Order().Skip(1)).Cast<long?>().Min();
@@ -112,7 +112,7 @@ public sealed record HugePageSupply(HugePageDemand Demand, long Available)
     public override string ToString() => string.Create(
         CultureInfo.InvariantCulture, $"needed {Where}: {PageSize.Pages(Demand.Pages, Demand.PageSizeKiB)}, free: {Available}");
 
-    // Pages of the running VM come back to where its memory was bound; of an unbound one it is not known where.
+    // The running VM returns its pages to the nodes that its memory is bound to; for unbound memory the nodes are unknown.
     private static bool IsReturnedTo(HugePageDemand returned, HugePageDemand demand, int nodes) =>
         returned.PageSizeKiB == demand.PageSizeKiB
         && (nodes == 1 || demand.HostNodes is null || returned.HostNodes?.IsSubsetOf(demand.HostNodes) == true);

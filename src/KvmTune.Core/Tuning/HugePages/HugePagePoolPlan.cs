@@ -4,37 +4,37 @@ using KvmTune.Topology;
 
 namespace KvmTune.Tuning.HugePages;
 
-/// <summary>What setting a pool would do.</summary>
+/// <summary>The plan for setting the size of a pool.</summary>
 public sealed record HugePagePoolPlan
 {
     /// <summary>The libvirt connection that names the host.</summary>
     public required string ConnectionUri { get; init; }
 
-    /// <summary>What is asked for.</summary>
+    /// <summary>The request.</summary>
     public required HugePagePoolRequest Request { get; init; }
 
     /// <summary>The pools before: one, or one for each node.</summary>
     public required IReadOnlyList<HugePagePool> Before { get; init => field = Items.Of(value); }
 
-    /// <summary>What speaks against it.</summary>
+    /// <summary>The warnings against the request.</summary>
     public IReadOnlyList<string> Warnings { get; init => field = Items.Of(value); } = Items<string>.None;
 
-    /// <summary>False when the pool has that size already.</summary>
+    /// <summary>False if the pool already has that size.</summary>
     public bool HasChanges => Before.Sum(pool => pool.Total - (pool.Surplus ?? 0)) != Request.Count;
 
-    /// <summary>What it does, in words.</summary>
+    /// <summary>The plan in words.</summary>
     public string Title => string.Create(
         CultureInfo.InvariantCulture,
         $"pool of {PageSize.Text(Request.PageSizeKiB)} pages{(Request.Node is { } node ? string.Create(CultureInfo.InvariantCulture, $" on node {node}") : null)}: {Before.Sum(pool => pool.Total)} -> {Request.Count}");
 
-    /// <summary>The virsh command that does the same.</summary>
+    /// <summary>The equivalent virsh command.</summary>
     public string VirshCommand => VirshText.AllocatePages(ConnectionUri, Request.PageSizeKiB, Request.Count, Request.Node, add: false);
 
     /// <summary>For example <c>512 pages of 2048 KiB</c>.</summary>
     public override string ToString() => Title;
 }
 
-/// <summary>What setting a pool did.</summary>
+/// <summary>The result of setting the size of a pool.</summary>
 public sealed record HugePagePoolResult
 {
     /// <summary>The libvirt connection that names the host.</summary>
@@ -49,13 +49,13 @@ public sealed record HugePagePoolResult
     /// <summary>The NUMA node; null for the host as a whole.</summary>
     public int? Node => Plan.Request.Node;
 
-    /// <summary>How many pages there were before.</summary>
+    /// <summary>The number of pages before.</summary>
     public long CountBefore => Plan.Before.Sum(pool => pool.Total);
 
-    /// <summary>How many pages there are now, surplus pages included.</summary>
+    /// <summary>The number of pages now, including surplus pages.</summary>
     public long Count => After.Sum(pool => pool.Total);
 
-    /// <summary>Whether the pool was changed; false when it had that size already.</summary>
+    /// <summary>Whether the pool was changed; false if it already had that size.</summary>
     public bool IsChanged => Plan.HasChanges;
 
     /// <summary>The plan that was applied.</summary>
@@ -64,13 +64,13 @@ public sealed record HugePagePoolResult
     /// <summary>The pools as they were read back: one, or one for each node.</summary>
     public required IReadOnlyList<HugePagePool> After { get; init => field = Items.Of(value); }
 
-    /// <summary>The file that keeps the pool's size over a restart of the host; null when that was not asked for, or is not possible.</summary>
+    /// <summary>The file that keeps the pool's size over a restart of the host; null if that was not requested or is not possible.</summary>
     public string? PersistedTo { get; init; }
 
-    /// <summary>The kernel command line that reserves the same at boot, which is the reliable way (kernel: hugetlbpage).</summary>
+    /// <summary>The kernel parameters that reserve the same pages at boot, which is the reliable way (kernel: hugetlbpage).</summary>
     public string KernelCommandLine => HugePages.KernelCommandLine.For(PageSizeKiB, After.ToDictionary(pool => pool.Node, pool => pool.Total));
 
-    /// <summary>The virsh command that does the same.</summary>
+    /// <summary>The equivalent virsh command.</summary>
     public string VirshCommand => Plan.VirshCommand;
 
     /// <summary>For example <c>host1: 256 -> 512 pages of 2048 KiB</c>.</summary>

@@ -1,4 +1,4 @@
-// The host's pools of huge pages: reads them, and sets their size, with what the kernel really gave read back per node.
+// Reads the host's pools of huge pages and sets their size; then reads back per node how many pages the kernel really provided.
 using System.Globalization;
 using KvmTune.Hosts;
 using KvmTune.Libvirt;
@@ -6,10 +6,10 @@ using KvmTune.Topology;
 
 namespace KvmTune.Tuning.HugePages;
 
-/// <summary>How large a pool is to be.</summary>
+/// <summary>A request for the size of a pool.</summary>
 /// <param name="PageSizeKiB">The page size in KiB.</param>
 /// <param name="Count">The number of pages in the pool.</param>
-/// <param name="Node">The NUMA node; null for the host as a whole, where the kernel spreads the pages over the nodes.</param>
+/// <param name="Node">The NUMA node; null for the whole host, where the kernel spreads the pages over the nodes.</param>
 public sealed record HugePagePoolRequest(long PageSizeKiB, long Count, int? Node)
 {
     /// <summary>For example <c>512 pages of 2048 KiB</c>.</summary>
@@ -19,10 +19,10 @@ public sealed record HugePagePoolRequest(long PageSizeKiB, long Count, int? Node
 /// <summary>The pools of one host.</summary>
 public sealed class HugePagePools
 {
-    /// <summary>Which part of a node's free memory a pool may take before it is warned about.</summary>
+    /// <summary>The share of a node's free memory above which a pool causes a warning.</summary>
     public const double HeadroomLimit = 0.9;
 
-    /// <summary>The error id of a pool that did not get what was asked for.</summary>
+    /// <summary>The error id for a pool that got fewer pages than requested.</summary>
     public const string PoolShort = "HugePagePoolShort";
 
     private readonly string _uri;
@@ -36,11 +36,11 @@ public sealed class HugePagePools
     {
     }
 
-    /// <summary>The pools of a host that need not be there.</summary>
+    /// <summary>The pools of a host that is read by the given functions, for example a host in a test.</summary>
     /// <param name="uri">The libvirt URI.</param>
-    /// <param name="host">Reads the host anew.</param>
-    /// <param name="kernel">Reads what the local kernel says; null where the host is not this machine.</param>
-    /// <param name="set">Gives a pool the size that is asked for, or what the kernel has memory for.</param>
+    /// <param name="host">Reads the host again.</param>
+    /// <param name="kernel">Reads the local kernel's data; null if the host is another machine.</param>
+    /// <param name="set">Sets a pool to the requested size, or to the size that the kernel has memory for.</param>
     public HugePagePools(string uri, Func<VMHostTopology> host, Func<HostMemoryFacts?> kernel, Action<HugePagePoolRequest> set)
     {
         _uri = uri;
@@ -49,7 +49,7 @@ public sealed class HugePagePools
         _set = set;
     }
 
-    /// <summary>The pools of all nodes and sizes, read again.</summary>
+    /// <summary>Reads the pools of all nodes and sizes again.</summary>
     /// <exception cref="KvmTuneException">The host cannot be reached.</exception>
     public IReadOnlyList<HugePagePool> Read()
     {
@@ -63,7 +63,7 @@ public sealed class HugePagePools
         }
     }
 
-    /// <summary>The pools of a size or node among those that were read.</summary>
+    /// <summary>Selects the pools of a size or node.</summary>
     /// <param name="all">All pools.</param>
     /// <param name="pageSizeKiB">The page size in KiB; null for all.</param>
     /// <param name="node">The NUMA node; null for all.</param>
@@ -86,10 +86,10 @@ public sealed class HugePagePools
                 string.Create(CultureInfo.InvariantCulture, $"{_uri} has no NUMA node {node}. It has: {CpuSet.Of(all.Select(pool => pool.Node))}."));
     }
 
-    /// <summary>Works out what setting a pool would do. Nothing is touched.</summary>
+    /// <summary>Plans the size of a pool. Nothing is changed.</summary>
     /// <exception cref="KvmTuneException">
-    /// The host has no such page size or node, or less memory than is asked for (<c>HugePagePoolShort</c>): trying would take all
-    /// that is free from everything else for a moment.
+    /// The host has no such page size or node, or less memory than requested (<c>HugePagePoolShort</c>): an attempt would take
+    /// all free memory from other programs for a moment.
     /// </exception>
     public HugePagePoolPlan Plan(HugePagePoolRequest request)
     {
@@ -107,7 +107,7 @@ public sealed class HugePagePools
 
     /// <summary>Sets a pool.</summary>
     /// <exception cref="KvmTuneException">
-    /// The kernel gave fewer pages than asked for (<c>HugePagePoolShort</c>): the pool has its former size again. Or libvirt refuses.
+    /// The kernel provided fewer pages than requested (<c>HugePagePoolShort</c>): the pool has its former size again. Or libvirt refuses.
     /// </exception>
     public HugePagePoolResult Apply(HugePagePoolPlan plan)
     {
@@ -126,7 +126,7 @@ public sealed class HugePagePools
         return new HugePagePoolResult { Plan = plan, After = after };
     }
 
-    /// <summary>Gives pools the sizes that they had, as far as their pages are not in use meanwhile.</summary>
+    /// <summary>Returns pools to their former sizes, except for pages that are in use by now.</summary>
     public void Restore(IReadOnlyList<HugePagePool> before)
     {
         foreach (var now in Read())
@@ -139,7 +139,7 @@ public sealed class HugePagePools
         }
     }
 
-    // Surplus pages are beyond what was set; they go by themselves.
+    // Surplus pages exceed the set size; the kernel removes them by itself.
     private static long SetSize(HugePagePool pool) => pool.Total - (pool.Surplus ?? 0);
 
     private static string Where(int? node) => node is { } number ? string.Create(CultureInfo.InvariantCulture, $"on node {number}") : "on the host";
@@ -175,7 +175,7 @@ public sealed class HugePagePools
     {
         foreach (var node in topology.Nodes.OrderBy(node => node.Id))
         {
-            // The smallest size is that of ordinary pages: no pool.
+            // The smallest size is that of ordinary pages, which have no pool.
             foreach (var pool in node.PagePools.OrderBy(pool => pool.PageSizeKiB).Skip(1))
             {
                 var mount = kernel?.Mounts.FirstOrDefault(mount => mount.PageSizeKiB == pool.PageSizeKiB);
@@ -203,7 +203,7 @@ public sealed class HugePagePools
         ? " Pages of 1 GiB need the CPU flag pdpe1gb, which /proc/cpuinfo does not have."
         : null;
 
-    // libvirt reads the pool back itself, and calls a partial success a failure; what there is now is read and judged by the caller.
+    // libvirt reads the pool back itself and reports a partial success as an error. The caller reads and checks the result.
     private static void Allocate(HostConnection host, HugePagePoolRequest request)
     {
         try
@@ -218,7 +218,7 @@ public sealed class HugePagePools
         }
         catch (LibvirtException)
         {
-            // Fewer or, with surplus pages, more than asked for.
+            // Fewer or, with surplus pages, more than requested.
         }
     }
 }

@@ -1,4 +1,4 @@
-// Grows the host's pools by the huge pages that a VM lacks, on the nodes that it needs them on.
+// Adds the huge pages that a VM needs to the host's pools, on the nodes where it needs them.
 using System.Globalization;
 using KvmTune.Hosts;
 using KvmTune.Topology;
@@ -6,13 +6,13 @@ using KvmTune.Tuning.Rules;
 
 namespace KvmTune.Tuning.HugePages;
 
-/// <summary>Pages that are added to a pool.</summary>
+/// <summary>Pages to add to a pool.</summary>
 /// <param name="Node">The NUMA node.</param>
 /// <param name="PageSizeKiB">The page size in KiB.</param>
-/// <param name="Pages">How many.</param>
+/// <param name="Pages">The number of pages.</param>
 public sealed record HugePageGrowth(int Node, long PageSizeKiB, long Pages)
 {
-    /// <summary>The growth that a configuration's missing pages need.</summary>
+    /// <summary>The pages to add for a configuration that lacks huge pages.</summary>
     /// <param name="context">The VM and the host.</param>
     public static IReadOnlyList<HugePageGrowth> For(RuleContext context)
     {
@@ -28,7 +28,7 @@ public sealed record HugePageGrowth(int Node, long PageSizeKiB, long Pages)
     /// <summary>For example <c>256 pages of 2 MiB on node 0</c>.</summary>
     public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{PageSize.Pages(Pages, PageSizeKiB)} on node {Node}");
 
-    // All on one node if it has the memory: the node of the VM's pins first, then the one with the most free memory.
+    // All on one node if it has the memory: first a node of the VM's pins, then the node with the most free memory.
     private static IEnumerable<HugePageGrowth> Spread(HugePageSupply supply, RuleContext context)
     {
         var pins = context.After.VcpuPins.Values.Aggregate(CpuSet.Empty, (all, cpus) => all.Union(cpus));

@@ -9,7 +9,7 @@ public static class KernelCommandLine
 {
     /// <summary>For example <c>hugepagesz=1G hugepages=0:1,1:2</c>; on a host with one node <c>hugepagesz=2M hugepages=512</c>.</summary>
     /// <param name="pageSizeKiB">The page size in KiB.</param>
-    /// <param name="pagesByNode">How many pages each node is to have.</param>
+    /// <param name="pagesByNode">The number of pages for each node.</param>
     public static string For(long pageSizeKiB, IReadOnlyDictionary<int, long> pagesByNode)
     {
         var counts = pagesByNode.Count == 1 && pagesByNode.Keys.First() == 0

@@ -1,4 +1,4 @@
-// Keeps the size of a pool over a restart of the host: a sysctl file for the host as a whole, a tmpfiles.d entry for a node.
+// Keeps the size of a pool over a restart of the host: in a sysctl file for the whole host, in a tmpfiles.d entry for a node.
 using System.Globalization;
 using KvmTune.Hosts;
 using KvmTune.Topology;
@@ -7,11 +7,11 @@ using static KvmTune.NumberText;
 namespace KvmTune.Tuning.HugePages;
 
 /// <summary>
-/// Writes what sets pools at boot (sources: sysctl.d(5), tmpfiles.d(5); kernel document hugetlbpage). Pages above 32 MiB are
-/// left to the kernel command line: memory is in too small pieces for them once the system runs.
+/// Writes the files that set pools at boot (sources: sysctl.d(5), tmpfiles.d(5); kernel document hugetlbpage). Pages above 32 MiB need
+/// the kernel command line: on a running system the free memory is too fragmented for them.
 /// </summary>
-/// <param name="kernel">What the local kernel says.</param>
-/// <param name="root">The folder that stands for <c>/</c>: another one for the image of a system.</param>
+/// <param name="kernel">The local kernel's data.</param>
+/// <param name="root">The folder that replaces <c>/</c>, for example the root of a system image.</param>
 public sealed class PoolPersistence(HostMemoryFacts kernel, string root = "/")
 {
     private static readonly string[] ConfigurationPlaces = ["etc", "run", "usr/local/lib", "usr/lib"];
@@ -21,23 +21,23 @@ public sealed class PoolPersistence(HostMemoryFacts kernel, string root = "/")
     private const string TmpfilesFile = "etc/tmpfiles.d/kvmtune-hugepages.conf";
     private const string SysctlKey = "vm.nr_hugepages = ";
 
-    /// <summary>Whether a running host can reserve pages of a size reliably.</summary>
+    /// <summary>Whether a running host can reliably reserve pages of a size.</summary>
     public static bool IsPossible(long pageSizeKiB) => pageSizeKiB <= LargestAtRunTimeKiB;
 
-    /// <summary>The file that a request is written to.</summary>
+    /// <summary>The file for a request.</summary>
     public string PathFor(HugePagePoolRequest request) => Path.Combine(root, IsSysctl(request) ? SysctlFile : TmpfilesFile);
 
     /// <summary>The files that a request may change.</summary>
     public IReadOnlyList<string> Files => [Path.Combine(root, SysctlFile), Path.Combine(root, TmpfilesFile)];
 
-    /// <summary>Writes a request; what an earlier one said of the same pools is replaced.</summary>
-    /// <returns>The file; null for a request for no pages, which is kept by writing nothing.</returns>
+    /// <summary>Writes a request, and replaces earlier requests for the same pools.</summary>
+    /// <returns>The file; null for a request for no pages, which needs no entry.</returns>
     /// <exception cref="KvmTuneException">The file cannot be written.</exception>
     public string? Write(HugePagePoolRequest request)
     {
         try
         {
-            // One of the two says how large the pools of a size are, never both. A request for the whole host replaces those for its nodes.
+            // Only one of the two files may set the pools of a size. A request for the whole host replaces those for its nodes.
             Update(SysctlFile, line => request.PageSizeKiB == kernel.DefaultPageSizeKiB && line.StartsWith(SysctlKey, StringComparison.Ordinal),
                 IsSysctl(request) && request.Count > 0 ? SysctlKey + Text(request.Count) : null);
             Update(TmpfilesFile, line => IsReplaced(line, request), IsSysctl(request) || request.Count == 0 ? null : $"w {KernelFile(request)} - - - - {Text(request.Count)}");
@@ -51,8 +51,8 @@ public sealed class PoolPersistence(HostMemoryFacts kernel, string root = "/")
         }
     }
 
-    /// <summary>What a file sets the pool of a request to at the next boot, also a file of others; null where no file names it.</summary>
-    /// <remarks>Of sysctl settings the last file by name counts, and sysctl.conf after all (sysctl.d(5)); of tmpfiles.d entries likewise.</remarks>
+    /// <summary>The entry that sets the pool of a request at the next boot, also in files of other programs; null if no file has one.</summary>
+    /// <remarks>The last sysctl file by name wins, and sysctl.conf comes after all of them (sysctl.d(5)). The last tmpfiles.d entry wins.</remarks>
     public PoolAtBoot? AtBoot(HugePagePoolRequest request)
     {
         ArgumentNullException.ThrowIfNull(request);
@@ -65,12 +65,12 @@ public sealed class PoolPersistence(HostMemoryFacts kernel, string root = "/")
         return bySysctl.Concat(byTmpfiles).LastOrDefault();
     }
 
-    // The files of a folder that systemd reads in several places; of those with one name the first place counts.
+    // The files of a folder that systemd reads in several places; of files with the same name only the one in the first place counts.
     private IEnumerable<string> FilesIn(string folder) => ConfigurationPlaces.Select(place => Path.Combine(root, place, folder)).Where(Directory.Exists)
         .SelectMany(place => Directory.EnumerateFiles(place, "*.conf"))
         .DistinctBy(Path.GetFileName, StringComparer.Ordinal).OrderBy(Path.GetFileName, StringComparer.Ordinal);
 
-    // A file that cannot be read says nothing; the next boot may say otherwise, but nobody can know that here.
+    // A file that cannot be read counts as empty. The next boot may read it, but its content is unknown here.
     private static IEnumerable<PoolAtBoot> Read(string file, Func<string, string?> countIn)
     {
         string[] lines;
@@ -129,7 +129,7 @@ public sealed class PoolPersistence(HostMemoryFacts kernel, string root = "/")
     }
 }
 
-/// <summary>What a file sets a pool to at the next boot.</summary>
+/// <summary>The entry of a file that sets a pool at the next boot.</summary>
 /// <param name="File">The file.</param>
-/// <param name="Count">How many pages.</param>
+/// <param name="Count">The number of pages.</param>
 public sealed record PoolAtBoot(string File, long Count);

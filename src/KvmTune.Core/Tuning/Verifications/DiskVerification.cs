@@ -14,7 +14,7 @@ internal static class DiskVerification
     /// <summary>The driver options of a disk.</summary>
     /// <param name="running">The running domain XML.</param>
     /// <param name="disk">The disk in it.</param>
-    /// <param name="options">The options to look at, by libvirt's names.</param>
+    /// <param name="options">The options to check, by libvirt's names.</param>
     /// <param name="process">The VM's process.</param>
     public static IReadOnlyList<Verification> OfDriver(
         DomainDocument running, DiskConfiguration disk, IReadOnlySet<string> options, QemuProcess process)
@@ -31,7 +31,7 @@ internal static class DiskVerification
             : verifications;
     }
 
-    /// <summary>The driver options of a disk, as a command line has them.</summary>
+    /// <summary>The driver options of a disk on a given command line.</summary>
     public static IReadOnlyList<Verification> OfDriver(
         DomainDocument running, DiskConfiguration disk, IReadOnlySet<string> options, QemuCommandLine commandLine)
     {
@@ -60,7 +60,7 @@ internal static class DiskVerification
                 $"disk {disk.Target} aio", VerifiedBy.Qemu, Source($"-blockdev {storage["node-name"]}"), disk.IO ?? NotSet, storage.GetValueOrDefault("aio", NotSet)));
         }
 
-        // The node of the format carries these; libvirt from 10 on leaves it out for raw images, and then always writes discard.
+        // The node of the format has these options. libvirt from 10 on has no such node for raw images, but then always writes discard.
         var top = format ?? storage;
         if (options.Contains("discard") && (format is not null || disk.Discard is not null))
         {
@@ -70,7 +70,7 @@ internal static class DiskVerification
 
         if (options.Contains("detect_zeroes"))
         {
-            // libvirt turns unmap into on where discards are not passed on (virDomainDiskGetDetectZeroesMode).
+            // libvirt replaces unmap by on if the disk does not pass discards on (virDomainDiskGetDetectZeroesMode).
             var expected = disk is { DetectZeroes: "unmap", Discard: not "unmap" } ? "on" : disk.DetectZeroes;
             verifications.Add(new Verification(
                 $"disk {disk.Target} detect-zeroes", VerifiedBy.Qemu, Source($"-blockdev {top["node-name"]}"), OnOff(expected) ?? NotSet, top.GetValueOrDefault("detect-zeroes", NotSet)));
@@ -105,7 +105,7 @@ internal static class DiskVerification
         ];
     }
 
-    /// <summary>The I/O threads and queues of a device, as a command line has them.</summary>
+    /// <summary>The I/O threads and queues of a device on a given command line.</summary>
     public static IReadOnlyList<Verification> OfIOThread(string id, DiskConfiguration disk, DiskIOThreadChange change, QemuCommandLine commandLine)
     {
         if (commandLine.Device(id) is not { } device)
@@ -131,7 +131,7 @@ internal static class DiskVerification
 
     private static string CacheFlags(string? cache, IReadOnlyDictionary<string, string>? device)
     {
-        // An emulated CD-ROM or floppy has no write cache to switch.
+        // An emulated CD-ROM or floppy drive has no write-cache option.
         var (direct, noFlush, writeCache) = cache switch
         {
             "none" => ("true", "false", "true"),

@@ -1,4 +1,4 @@
-// What QEMU and the host's kernel have of a NIC's queues, against what the configuration asks for.
+// Compares a NIC's queues in QEMU and in the host's kernel with the configuration.
 using System.Globalization;
 using KvmTune.Hosts;
 using KvmTune.Topology;
@@ -6,17 +6,17 @@ using static KvmTune.NumberText;
 
 namespace KvmTune.Tuning;
 
-/// <summary>Reads the host's side of a NIC.</summary>
+/// <summary>Checks the host's side of a NIC.</summary>
 internal static class NicVerification
 {
     private const string NotSet = "not set";
     private static readonly string[] Rings = ["rx_queue_size", "tx_queue_size"];
 
-    /// <summary>The options of a NIC, as the VM's process was started with them.</summary>
+    /// <summary>The options of a NIC on the command line of the VM's process.</summary>
     public static IReadOnlyList<Verification> OfHost(NicConfiguration nic, IReadOnlyDictionary<string, string?> options, QemuProcess process) =>
         OfHost(nic, options, new QemuCommandLine(process.CommandLine()));
 
-    /// <summary>The options of a NIC, as a command line has them.</summary>
+    /// <summary>The options of a NIC on a given command line.</summary>
     public static IReadOnlyList<Verification> OfHost(NicConfiguration nic, IReadOnlyDictionary<string, string?> options, QemuCommandLine commandLine)
     {
         if (commandLine.Nic(nic.Mac) is not { } device || commandLine.Netdev(device.GetValueOrDefault("netdev", string.Empty)) is not { } netdev)
@@ -46,7 +46,7 @@ internal static class NicVerification
         return verifications;
     }
 
-    /// <summary>The queues of the NIC's tap device that are in use: QEMU attaches as many as the guest has switched on (tun: TUNSETQUEUE).</summary>
+    /// <summary>The queues of the NIC's tap device that are in use: QEMU attaches the number that the guest has enabled (tun: TUNSETQUEUE).</summary>
     public static IReadOnlyList<Verification> OfTap(NicConfiguration nic, int expected)
     {
         var folder = $"/sys/class/net/{nic.HostDevice}/queues";
@@ -55,7 +55,7 @@ internal static class NicVerification
             : [];
     }
 
-    // A tap with one queue has "fd", one with several "fds" with a colon between; vhost-user and user-mode networks have a number.
+    // A tap device with one queue has "fd"; one with several has "fds", separated by colons. vhost-user and user-mode networks have a number.
     private static int QueuesOf(IReadOnlyDictionary<string, string> netdev) =>
         netdev.TryGetValue("fds", out var descriptors)
             ? descriptors.Split(':').Length
