@@ -1,19 +1,19 @@
-// Applies one planned change to one VM, and takes back what it had done when a later step fails.
+// Applies one planned change to one VM, and takes the completed steps back if a later step fails.
 using KvmTune.Hosts;
 using KvmTune.Libvirt;
 using KvmTune.Topology;
 
 namespace KvmTune.Tuning;
 
-/// <summary>One run of the applying part of the path.</summary>
+/// <summary>Applies one plan.</summary>
 internal sealed class ChangeApplication(HostConnection host, LibvirtDomain domain, VMTuningPlan plan, IChangeRecord record)
 {
     private readonly VMChange _change = plan.Change;
 
-    /// <summary>The change that takes this one back.</summary>
+    /// <summary>The change that takes this change back.</summary>
     public VMChange Inverse { get; } = InverseOf(plan);
 
-    /// <summary>Makes the persistent and the live part, and reads the settings back.</summary>
+    /// <summary>Changes the persistent and the running configuration, and reads the settings back.</summary>
     public List<Verification> Apply()
     {
         var verifications = new List<Verification>();
@@ -41,13 +41,13 @@ internal sealed class ChangeApplication(HostConnection host, LibvirtDomain domai
     }
 
     /// <summary>
-    /// Gives the VM a new QEMU process, so that the change comes into force. When that fails or is cancelled, the configuration is as before, and
-    /// the VM runs, or its whole state is saved.
+    /// Gives the VM a new QEMU process, so that the change comes into force. If that fails or is cancelled, the configuration is as before, and
+    /// the VM runs or its complete state is saved.
     /// </summary>
-    /// <param name="way">By which way. Where a suspend is refused and the options leave the choice, it is a reboot after all.</param>
-    /// <param name="options">How.</param>
+    /// <param name="way">The way of the restart. If a suspend is refused and the options allow both ways, the VM is rebooted instead.</param>
+    /// <param name="options">The options of the restart.</param>
     /// <param name="time">The clock.</param>
-    /// <param name="cancellationToken">Ends it as long as the guest has not been asked to shut down, or its state is not saved yet.</param>
+    /// <param name="cancellationToken">Cancels the restart, until the guest is asked to shut down or its state is saved.</param>
     public async Task<RestartOutcome> RestartAsync(RestartWay way, RestartOptions options, TimeProvider time, CancellationToken cancellationToken)
     {
         IReadOnlyList<string> notes = [];
@@ -80,8 +80,8 @@ internal sealed class ChangeApplication(HostConnection host, LibvirtDomain domai
     }
 
     /// <summary>
-    /// Restarts the VM so that it takes the new configuration. When that fails or is cancelled, the configuration is as before
-    /// and the VM runs: one that will not start with the new configuration starts with the old one.
+    /// Restarts the VM so that it uses the new configuration. If that fails or is cancelled, the configuration is as before and
+    /// the VM runs: if it does not start with the new configuration, it starts with the old one.
     /// </summary>
     private async Task RebootAsync(VMRestarter restarter, CancellationToken cancellationToken)
     {
@@ -94,7 +94,7 @@ internal sealed class ChangeApplication(HostConnection host, LibvirtDomain domai
         }
         catch (Exception exception) when (exception is KvmTuneException or LibvirtException or OperationCanceledException)
         {
-            // It still runs as before: without the restart that was asked for, the change must not wait in the configuration.
+            // The VM runs as before. Without the requested restart, the change must not wait in the configuration.
             TakeBackConfiguration();
             throw;
         }
@@ -121,8 +121,8 @@ internal sealed class ChangeApplication(HostConnection host, LibvirtDomain domai
         }
     }
 
-    /// <summary>Looks from outside libvirt at what a restart has put in force.</summary>
-    /// <returns>What was read back, and what is left for a person to do.</returns>
+    /// <summary>Checks from outside libvirt whether the change is in force after a restart.</summary>
+    /// <returns>The values that were read back, and the steps that are left to the user.</returns>
     public async Task<(IReadOnlyList<Verification> Verifications, IReadOnlyList<string> Notes)> VerifyRestartedAsync(
         TimeProvider time, CancellationToken cancellationToken)
     {
@@ -130,7 +130,10 @@ internal sealed class ChangeApplication(HostConnection host, LibvirtDomain domai
         return (await _change.VerifyRestartedAsync(target, cancellationToken), target.Notes.ToList());
     }
 
-    /// <summary>The change that takes a plan back: one, whatever the two documents had before, so that undoing is one step, and can itself be undone in one.</summary>
+    /// <summary>
+    /// The change that takes a plan back. It is a single change even if the two documents differed before, so that one step undoes the plan, and one
+    /// step can undo that undo.
+    /// </summary>
     internal static VMChange InverseOf(VMTuningPlan plan)
     {
         var ofConfiguration = plan.ChangesConfiguration ? plan.Change.Inverse(plan.Snapshot.Persistent!) : null;
@@ -142,7 +145,7 @@ internal sealed class ChangeApplication(HostConnection host, LibvirtDomain domai
 
         if (ofRunning is null)
         {
-            // What was configured while the VM was off has come into force with its start, and goes out of force with the inverse.
+            // A change of a VM that is off comes into force when it starts, so the inverse may have to change the running VM too.
             return ofConfiguration with { Scope = plan.Snapshot.Running is null ? plan.Change.Scope : ChangeScope.Config };
         }
 
@@ -153,7 +156,7 @@ internal sealed class ChangeApplication(HostConnection host, LibvirtDomain domai
         };
     }
 
-    // What else waits in the configuration comes into force too, as with any restart, where the guest cannot see it.
+    // As with any restart, other settings that wait in the configuration come into force too, if the guest cannot see them.
     private void EditSaved(DomainDocument saved)
     {
         SavedState.Set(saved, SavedState.Waiting(saved, VMReading.Persistent(domain), plan.HostCpus!.OnlineCpus));
@@ -166,7 +169,7 @@ internal sealed class ChangeApplication(HostConnection host, LibvirtDomain domai
         _change.Edit(document);
         var (connection, edited) = (host.Write(), document.ToXml());
 
-        // libvirt has no define that takes a condition: the two calls follow each other with nothing between them.
+        // libvirt has no conditional define, so the define follows the check directly.
         if (!plan.Snapshot.Persistent.IsFrom(Persistent()))
         {
             throw new KvmTuneException(
@@ -176,10 +179,10 @@ internal sealed class ChangeApplication(HostConnection host, LibvirtDomain domai
 
         using (connection.DefineXml(edited, validate: true))
         {
-            // The new handle names the domain that is held here already.
+            // The new handle is not needed: the domain is already held here.
         }
 
-        // The result of the edit is expected, not the request: an I/O thread that another disk uses by now stays.
+        // Compare with the result of the edit, not with the request: an I/O thread that another disk uses by now is not removed.
         var defined = VMReading.Persistent(domain);
         var verifications = _change.Settings.Select(setting => Verified(SettingCatalog.Get(setting.Path), setting.Path, document.Get(setting.Path), defined.Get(setting.Path))).ToList();
         if (verifications.Any(verification => !verification.IsMet))
@@ -209,7 +212,7 @@ internal sealed class ChangeApplication(HostConnection host, LibvirtDomain domai
         }
     }
 
-    // Takes back only what this change did: another's edit since then stays.
+    // Takes back only this change: later edits by others stay.
     private void TakeBackConfiguration()
     {
         if (!plan.ChangesConfiguration)
@@ -230,7 +233,7 @@ internal sealed class ChangeApplication(HostConnection host, LibvirtDomain domai
 
         using (connection.DefineXml(edited, validate: true))
         {
-            // The new handle names the domain that is held here already.
+            // The new handle is not needed: the domain is already held here.
         }
     }
 

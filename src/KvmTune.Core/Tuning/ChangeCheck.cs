@@ -1,4 +1,4 @@
-// What a change from outside (a file, a job, another host) is checked for: that it sets only what its kind can set, and only valid values.
+// Checks a change from outside (a file, a job, another host): it may set only the settings of its kind, and only valid values.
 using System.Xml;
 using KvmTune.Topology;
 
@@ -7,8 +7,10 @@ namespace KvmTune.Tuning;
 /// <summary>Checks changes before they touch a document.</summary>
 internal static class ChangeCheck
 {
-    /// <summary>The settings of a change, where all are of its kind.</summary>
-    /// <exception cref="KvmTuneException">One is not (<c>ForeignSetting</c>).</exception>
+    /// <summary>The settings of a change, if all of them belong to its kind.</summary>
+    /// <exception cref="KvmTuneException">
+    /// A setting does not belong to it (<c>ForeignSetting</c>), or a value has forbidden characters (<c>InvalidSettingValue</c>).
+    /// </exception>
     public static IReadOnlyList<SettingValue> Settings(VMChange change)
     {
         if (change.RunningPart is { } running && running.GetType() != change.GetType())
@@ -35,7 +37,7 @@ internal static class ChangeCheck
         return settings;
     }
 
-    // With a key wherever the catalog has one.
+    // A path is complete if each element with a key attribute also has the key's value.
     private static bool IsWhole(SettingPath path) =>
         path.Elements.All(element => element is { Index: >= 0 } && (element.KeyAttribute is null) == (element.KeyValue is null));
 

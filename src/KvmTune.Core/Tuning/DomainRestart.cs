@@ -1,4 +1,4 @@
-// A restart for its own sake, without a change: what waits in the configuration comes into force.
+// A restart without a change: settings that wait in the configuration come into force.
 using KvmTune.Hosts;
 using KvmTune.Libvirt;
 
@@ -10,8 +10,8 @@ namespace KvmTune.Tuning;
 /// <param name="time">The clock.</param>
 public sealed class DomainRestart(HostConnection host, LibvirtDomain domain, TimeProvider time)
 {
-    /// <summary>By which way it would be restarted. Nothing is touched. A VM that is off is started, which counts as a reboot.</summary>
-    /// <exception cref="KvmTuneException">A suspend is asked for and is not possible (<c>CannotSuspend</c>).</exception>
+    /// <summary>The way that a restart would take. Nothing is changed. A VM that is off is started, which counts as a reboot.</summary>
+    /// <exception cref="KvmTuneException">A suspend is required and is not possible (<c>CannotSuspend</c>).</exception>
     public RestartWay WayOf(RestartOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
@@ -20,17 +20,17 @@ public sealed class DomainRestart(HostConnection host, LibvirtDomain domain, Tim
             return RestartWay.Reboot;
         }
 
-        // A reboot may be wanted for other reasons than settings. Auto takes a suspend only where settings wait that it can put in force.
+        // The user may want a reboot for other reasons than settings. So Auto suspends only if settings wait that a suspend brings into force.
         var (configured, cpus) = (domain.IsPersistent ? VMReading.Persistent(domain) : running, HostReading.OnlineCpus(host));
         return options.By == RestartBy.Auto && SavedState.Waiting(running, configured, cpus).Count == 0
             ? new RestartWay(RestartBy.Reboot, "no pending setting can be put in force by a suspend", null)
             : RestartPlanner.Choose(host, domain, running, SavedState.Seen(running, configured, cpus), options);
     }
 
-    /// <summary>Restarts it.</summary>
-    /// <param name="way">By which way. Where a suspend is refused and the options leave the choice, it is a reboot after all.</param>
-    /// <param name="options">How.</param>
-    /// <param name="cancellationToken">Ends it as long as the guest has not been asked to shut down, or its state is not saved yet.</param>
+    /// <summary>Restarts the VM.</summary>
+    /// <param name="way">The way of the restart. If a suspend is refused and the options allow both ways, the VM is rebooted instead.</param>
+    /// <param name="options">The options of the restart.</param>
+    /// <param name="cancellationToken">Cancels the restart, until the guest is asked to shut down or its state is saved.</param>
     /// <exception cref="KvmTuneException">It did not shut down or start, or was not suspended (<c>SuspendRefused</c>) or resumed (<c>ResumeFailed</c>).</exception>
     public async Task<RestartOutcome> RunAsync(RestartWay way, RestartOptions options, CancellationToken cancellationToken)
     {

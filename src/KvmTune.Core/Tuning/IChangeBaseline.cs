@@ -1,9 +1,9 @@
-// The measurement that a change follows, as far as the path of changes knows it: it travels on with the result.
+// The measurement before a change, as far as the tuning code needs it: the result carries it on.
 namespace KvmTune.Tuning;
 
-/// <summary>What was measured before a change.</summary>
+/// <summary>A measurement before a change.</summary>
 public interface IChangeBaseline
 {
-    /// <summary>The id of the measurement; null in one that was not made by the measuring loop.</summary>
+    /// <summary>The id of the measurement; null if the measuring loop did not make it.</summary>
     Guid? Id { get; }
 }

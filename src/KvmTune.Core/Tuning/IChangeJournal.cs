@@ -1,54 +1,54 @@
-// What the path of changes needs of a journal: to hold the VM, to record what will be done before it is done, and the result.
+// The journal for changes: it holds the VM, records each change before it is made, and records the result.
 using KvmTune.Topology;
 
 namespace KvmTune.Tuning;
 
-/// <summary>Records changes. The path of changes knows no more of the journal than this.</summary>
+/// <summary>Records changes. The tuning code knows the journal only by this interface.</summary>
 public interface IChangeJournal
 {
-    /// <summary>Takes a VM for one change, so that no other process changes it meanwhile; waits a bounded time for one that does.</summary>
-    /// <param name="plan">What is to be done, and to which VM.</param>
-    /// <param name="cancellationToken">Ends the wait.</param>
-    /// <returns>The record of the change; disposing it lets the VM go.</returns>
+    /// <summary>Holds a VM for one change, so that no other process changes it at the same time; waits a limited time for another process.</summary>
+    /// <param name="plan">The planned change and its VM.</param>
+    /// <param name="cancellationToken">Cancels the wait.</param>
+    /// <returns>The record of the change; disposing it releases the VM.</returns>
     /// <exception cref="KvmTuneException">
     /// Another process is changing the VM (<c>VMIsBeingTuned</c>), or the journal cannot be used (<c>JournalUnavailable</c>).
     /// </exception>
     Task<IChangeRecord> HoldAsync(VMTuningPlan plan, CancellationToken cancellationToken);
 }
 
-/// <summary>The record of one change under way. The VM is held until it is disposed, or the process ends.</summary>
+/// <summary>The record of one change in progress. The VM is held until the record is disposed or the process ends.</summary>
 public interface IChangeRecord : IDisposable
 {
-    /// <summary>Records what is going to be done, with what is needed to undo it. It is durable when this returns.</summary>
+    /// <summary>Records the intended change with the data for its undo. The record is durable on return.</summary>
     /// <returns>The entry's id.</returns>
-    /// <exception cref="KvmTuneException">It could not be recorded (<c>JournalUnavailable</c>); nothing must be touched then.</exception>
+    /// <exception cref="KvmTuneException">It could not be recorded (<c>JournalUnavailable</c>); then nothing may be changed.</exception>
     long Begin(ChangeIntent intent);
 
-    /// <summary>Says that a step is done, so that an interrupted change shows how far it came.</summary>
+    /// <summary>Records that a step is done, so that an interrupted change shows its last step.</summary>
     void Reach(ChangeStep step);
 
-    /// <summary>Records that the change was made. Where that cannot be recorded, the notes of the result say so, since the change was made.</summary>
-    /// <returns>The result, perhaps with a note more.</returns>
+    /// <summary>Records that the change was made. If that fails, the notes of the result say so instead of an error.</summary>
+    /// <returns>The result, possibly with one more note.</returns>
     VMTuningResult Complete(VMTuningResult result);
 
-    /// <summary>Records that the change was made, and is taken back by the same that made it: one entry for the whole of an experiment.</summary>
-    /// <returns>The result, perhaps with a note more.</returns>
+    /// <summary>Records that the change was made and taken back by the same caller: one entry for a whole experiment.</summary>
+    /// <returns>The result, possibly with one more note.</returns>
     VMTuningResult CompleteTakenBack(VMTuningResult result);
 
-    /// <summary>Records that the change failed. Where that cannot be recorded, the entry stays without an outcome, which undo understands.</summary>
-    /// <param name="exception">Why.</param>
-    /// <param name="isTakenBack">Whether the VM is as before; false also where that cannot be known.</param>
+    /// <summary>Records that the change failed. If that cannot be recorded, the entry stays without an outcome, which undo can handle.</summary>
+    /// <param name="exception">The error.</param>
+    /// <param name="isTakenBack">Whether the VM is as before; false also if that is unknown.</param>
     void Fail(Exception exception, bool isTakenBack);
 
-    /// <summary>Takes the entry out again: nothing was changed. Where that cannot be done it stays without an outcome, which undo understands.</summary>
+    /// <summary>Removes the entry, because nothing was changed. If that fails, it stays without an outcome, which undo can handle.</summary>
     void Withdraw();
 }
 
-/// <summary>The steps of the path of changes that are passed once the intent is recorded, in their order.</summary>
+/// <summary>The steps of a change after its intent is recorded, in their order.</summary>
 [JsonText(typeof(EnumName))]
 public enum ChangeStep
 {
-    /// <summary>The intent is recorded, nothing is touched.</summary>
+    /// <summary>The intent is recorded, nothing is changed.</summary>
     Intended,
 
     /// <summary>The host is prepared (huge pages are reserved).</summary>
@@ -78,20 +78,20 @@ public enum ChangeStep
     /// <summary>The VM is started, or goes on from its saved state.</summary>
     Started,
 
-    /// <summary>All is done and was read back.</summary>
+    /// <summary>All steps are done and the settings were read back.</summary>
     Verified,
 }
 
-/// <summary>What is going to be done to a VM, and what is needed to undo it.</summary>
+/// <summary>An intended change of a VM, with the data for its undo.</summary>
 public sealed record ChangeIntent
 {
     /// <summary>The plan, checked against the VM as it is now.</summary>
     public required VMTuningPlan Plan { get; init; }
 
-    /// <summary>The change that takes it back.</summary>
+    /// <summary>The change that takes the plan back.</summary>
     public required VMChange Inverse { get; init; }
 
-    /// <summary>The host's pools that are grown for it, as they were; empty where none is.</summary>
+    /// <summary>The host's pools that grow for the change, with their former sizes; empty for none.</summary>
     public IReadOnlyList<ReservedPool> Reserved { get; init; } = [];
 
     /// <summary>Whether the VM runs.</summary>
@@ -100,7 +100,7 @@ public sealed record ChangeIntent
     /// <summary>Whether the VM will be restarted for the change.</summary>
     public required bool Restarts { get; init; }
 
-    /// <summary>By which way it was going to be restarted; null for no restart, and in a record from before there was a choice.</summary>
+    /// <summary>The planned way of the restart; null for no restart, and in records from before there were two ways.</summary>
     public RestartBy? RestartBy { get; init; }
 
     /// <summary>When the change began.</summary>
@@ -112,9 +112,9 @@ public sealed record ChangeIntent
     /// <summary>The experiment that the change is part of.</summary>
     public Guid? ExperimentId { get; init; }
 
-    /// <summary>The entry that the change takes back.</summary>
+    /// <summary>The journal entry that the change takes back.</summary>
     public long? Undoes { get; init; }
 
-    /// <summary>The host's CPUs and caches where threads are pinned or freed, so that a map can be drawn without the host; else null.</summary>
+    /// <summary>The host's CPUs and caches if threads are pinned or unpinned, so that a map can be drawn without the host; otherwise null.</summary>
     public VMHostTopology? HostCpus { get; init; }
 }

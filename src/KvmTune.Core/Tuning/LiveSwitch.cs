@@ -1,4 +1,4 @@
-// A change that is made in a running VM and taken back again many times, as one entry of the journal: what undo needs is on the disk before
+// Makes a change in a running VM and takes it back many times, as one entry of the journal. The data for undo is on the disk before
 // the first time.
 using KvmTune.Hosts;
 using KvmTune.Libvirt;
@@ -7,21 +7,21 @@ using KvmTune.Topology;
 
 namespace KvmTune.Tuning;
 
-/// <summary>A running VM between two sides: without a change and with it.</summary>
+/// <summary>Switches a running VM between two sides: without a change and with it.</summary>
 internal interface ILiveSwitch : IDisposable
 {
-    /// <summary>What the change is as a result, as long as it stands.</summary>
+    /// <summary>The result to report for the change while the VM has it.</summary>
     VMTuningResult Result { get; }
 
-    /// <summary>Brings the running VM to a side, and reads back that it is there. Where it is already, nothing is done.</summary>
-    /// <exception cref="KvmTuneException">It could not be, or somebody else changed the same settings meanwhile (<c>ConcurrentEdit</c>).</exception>
+    /// <summary>Switches the running VM to a side and reads the settings back. Does nothing if the VM is already on that side.</summary>
+    /// <exception cref="KvmTuneException">The switch failed, or somebody else changed the same settings by now (<c>ConcurrentEdit</c>).</exception>
     void To(bool isCandidate);
 
-    /// <summary>Leaves the VM with the change, in its configuration too where the change includes it, and records that in the journal.</summary>
+    /// <summary>Leaves the VM with the change, also in its configuration if the change includes it, and records that in the journal.</summary>
     VMTuningResult Keep();
 
-    /// <summary>Leaves the VM without the change. Once that is done, or the change is kept, nothing more is.</summary>
-    /// <param name="cause">The error behind it; null where it was a decision.</param>
+    /// <summary>Leaves the VM without the change. Does nothing if the change was already kept or taken back.</summary>
+    /// <param name="cause">The error that caused it; null if it was a decision.</param>
     void TakeBack(Exception? cause);
 }
 
@@ -35,18 +35,18 @@ internal sealed class LiveSwitch : ILiveSwitch
     private readonly VMChange _back;
     private readonly string _number;
 
-    // The running document on each side as it was seen last: where it is the same, nobody has changed anything.
+    // The last seen running document of each side: as long as it is the same, nobody has changed anything.
     private readonly Dictionary<bool, DomainDocument> _seen = [];
 
-    // Null while it is not known: in the middle of a switch, or after one that failed.
+    // Null while the side is unknown: during a switch, or after a failed one.
     private bool? _isCandidate = false;
     private bool _isOver;
 
-    /// <summary>Makes the switch of a plan whose intent is in the journal.</summary>
+    /// <summary>Creates the switch for a plan whose intent is in the journal.</summary>
     /// <param name="planner">The VM's planner.</param>
-    /// <param name="record">The entry, begun.</param>
+    /// <param name="record">The entry, already begun.</param>
     /// <param name="plan">The plan, checked against the VM.</param>
-    /// <param name="result">What the change is as a result.</param>
+    /// <param name="result">The result to report for the change.</param>
     public LiveSwitch(VMPlanner planner, IChangeRecord record, VMTuningPlan plan, VMTuningResult result)
     {
         (_planner, _record, _plan, Result) = (planner, record, plan, result);
@@ -60,7 +60,7 @@ internal sealed class LiveSwitch : ILiveSwitch
     /// <inheritdoc/>
     public VMTuningResult Result { get; private set; }
 
-    /// <summary>Why a plan cannot be switched in a running VM; null where it can.</summary>
+    /// <summary>The reason why a plan cannot be switched in a running VM; null if it can.</summary>
     public static string? WhyNot(VMTuningPlan plan) =>
         plan.Confirmations.Count > 0 ? $"it needs a confirmation, since data or a service is at risk ({string.Join("; ", plan.Confirmations.Select(finding => finding.RuleId))})"
         : plan.RequiresRestart ? "it comes into force only after a restart"
@@ -103,7 +103,7 @@ internal sealed class LiveSwitch : ILiveSwitch
 
         try
         {
-            // A VM that does not run any more, or was started again, has nothing of it left: only its running part was ever changed.
+            // Only the running VM was changed, so a VM that stopped or was started again has nothing of the change left.
             if (_isCandidate != false && VMReading.Running(_planner.Domain()) is { } running && NumberOf(running) == _number)
             {
                 RefuseCollision(running);
@@ -159,7 +159,7 @@ internal sealed class LiveSwitch : ILiveSwitch
             _planner.Host.IsLocalQemu ? QemuProcess.Find(domain.Name, domain.Id) : null);
     }
 
-    // libvirt's number of a running domain: another one is another process.
+    // libvirt's number of a running domain: another number means another process.
     private static string NumberOf(DomainDocument running) => running.Domain.Attribute("id")?.Value ?? string.Empty;
 
     private void RefuseOthersEdit()
@@ -191,7 +191,7 @@ internal sealed class LiveSwitch : ILiveSwitch
         _seen[side] = running;
     }
 
-    // As for an undo: what is neither as the change leaves it nor as it was before was set by somebody else, and stays.
+    // As for undo: a value that neither the change nor the state before it has was set by somebody else, and stays.
     private void RefuseCollision(DomainDocument running)
     {
         var left = Differences(running, _there);

@@ -1,7 +1,7 @@
-// The journal of a program that uses the engine as a library and keeps no record: nothing is written, and no VM is held.
+// The journal for a program that uses the engine as a library and keeps no record: it writes nothing and holds no VM.
 namespace KvmTune.Tuning;
 
-/// <summary>Records nothing. What is changed so can be undone only by the result's own <see cref="VMTuningResult.Inverse"/>.</summary>
+/// <summary>Records nothing. Only the result's own <see cref="VMTuningResult.Inverse"/> can undo a change.</summary>
 public sealed class NoJournal : IChangeJournal
 {
     /// <inheritdoc/>
@@ -13,7 +13,7 @@ public sealed class NoJournal : IChangeJournal
 
         public void Reach(ChangeStep step)
         {
-            // Nobody asks how far it came.
+            // Nobody reads the steps.
         }
 
         public VMTuningResult Complete(VMTuningResult result) => result with { JournalId = null };
@@ -22,7 +22,7 @@ public sealed class NoJournal : IChangeJournal
 
         public void Fail(Exception exception, bool isTakenBack)
         {
-            // The exception itself is all there is.
+            // The caller has the exception.
         }
 
         public void Withdraw()

@@ -1,16 +1,16 @@
-// How a VM gets a new QEMU process, and why in this way.
+// The ways to give a VM a new QEMU process, and the reason for the chosen one.
 namespace KvmTune.Tuning;
 
-/// <summary>How a VM gets the new QEMU process that a change needs to come into force.</summary>
+/// <summary>The way to give a VM the new QEMU process that a change needs to come into force.</summary>
 [JsonText(typeof(EnumName))]
 public enum RestartBy
 {
-    /// <summary>Suspend, where that can put the change in force and is not likely to take longer than a shutdown may; else Reboot.</summary>
+    /// <summary>Suspend, if it can bring the change into force and is not likely to take longer than a shutdown may; otherwise Reboot.</summary>
     Auto,
 
     /// <summary>
-    /// The guest's state is saved (libvirt's managed save), the definition that is saved with it is edited, and the guest goes on: a pause, and
-    /// no reboot. It can put in force what the guest cannot see.
+    /// The guest's state is saved (libvirt's managed save), the definition saved with it is edited, and the guest resumes: a pause instead of
+    /// a reboot. It can bring settings into force that the guest cannot see.
     /// </summary>
     Suspend,
 
@@ -18,13 +18,13 @@ public enum RestartBy
     Reboot,
 }
 
-/// <summary>The way that was chosen for one restart.</summary>
+/// <summary>The chosen way of one restart.</summary>
 /// <param name="By">Suspend or Reboot.</param>
-/// <param name="Reason">Why it is not Suspend, as words; null where it is, and where Reboot was asked for.</param>
-/// <param name="Forecast">What a suspend is likely to cost; null for a reboot.</param>
+/// <param name="Reason">Why it is not Suspend, as words; null for Suspend, and if the user chose Reboot.</param>
+/// <param name="Forecast">The expected cost of a suspend; null for a reboot.</param>
 public sealed record RestartWay(RestartBy By, string? Reason, SuspendForecast? Forecast)
 {
-    /// <summary>What is going to be done, as a clause, for example <c>the guest is suspended for about 4 s and goes on</c>.</summary>
+    /// <summary>The planned steps as a clause, for example <c>the VM is shut down and started</c>.</summary>
     public string Description => By == RestartBy.Suspend
         ? $"the guest's state is saved and goes on with the new settings, without a reboot{(Forecast is null ? null : $" ({Forecast})")}"
         : "the VM is shut down and started" + (Reason is null ? null : $" (no suspend: {Reason})");
@@ -35,7 +35,7 @@ public sealed record RestartWay(RestartBy By, string? Reason, SuspendForecast? F
 
 /// <summary>The result of a restart.</summary>
 /// <param name="By">Suspend or Reboot.</param>
-/// <param name="Pause">How long the guest stood still for a suspend; null for a reboot.</param>
-/// <param name="Reason">Why it was not a suspend; null where it was, and where a reboot was asked for.</param>
-/// <param name="Notes">What is left for a person to know or do.</param>
+/// <param name="Pause">How long the guest was paused by a suspend; null for a reboot.</param>
+/// <param name="Reason">Why it was not a suspend; null for a suspend, and if the user chose a reboot.</param>
+/// <param name="Notes">What the user should know or still has to do.</param>
 public sealed record RestartOutcome(RestartBy By, TimeSpan? Pause, string? Reason, IReadOnlyList<string> Notes);

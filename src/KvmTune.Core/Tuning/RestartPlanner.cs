@@ -1,4 +1,4 @@
-// Chooses the way of a restart, and says why it is not a suspend where it is not.
+// Chooses the way of a restart, with the reason if it is not a suspend.
 using System.Globalization;
 using System.Xml.Linq;
 using KvmTune.Hosts;
@@ -10,16 +10,16 @@ namespace KvmTune.Tuning;
 /// <summary>Chooses between a suspend and a reboot.</summary>
 internal static class RestartPlanner
 {
-    /// <summary>The error id of a suspend that was asked for and is not possible.</summary>
+    /// <summary>The error id of a required suspend that is not possible.</summary>
     public const string CannotSuspend = "CannotSuspend";
 
-    /// <summary>The way for a restart of a running VM.</summary>
+    /// <summary>Chooses the way of the restart of a running VM.</summary>
     /// <param name="host">The host.</param>
     /// <param name="domain">The VM.</param>
     /// <param name="running">Its running document.</param>
-    /// <param name="seen">The settings that are to come into force and that the guest can see change.</param>
-    /// <param name="options">How it is to be restarted.</param>
-    /// <exception cref="KvmTuneException">A suspend was asked for and is not possible (<see cref="CannotSuspend"/>); nothing was touched.</exception>
+    /// <param name="seen">The settings that wait to come into force and whose change the guest can see.</param>
+    /// <param name="options">The options of the restart.</param>
+    /// <exception cref="KvmTuneException">A suspend is required and is not possible (<see cref="CannotSuspend"/>); nothing was changed.</exception>
     public static RestartWay Choose(HostConnection host, LibvirtDomain domain, DomainDocument running, IReadOnlyList<string> seen, RestartOptions options)
     {
         if (options.By == RestartBy.Reboot)
@@ -53,7 +53,7 @@ internal static class RestartPlanner
                 $"'{domain.Name}' cannot be suspended for this: {reason}. Nothing was done. A reboot can put it in force (-RestartBy Reboot, or Auto, which takes what is possible).");
     }
 
-    // What can be known before it is tried. libvirt and QEMU know more devices that cannot be saved; they say so before anything is stopped.
+    // Checks the known obstacles in advance. libvirt and QEMU refuse further devices by themselves, before they stop anything.
     private static string? WhyNot(LibvirtDomain domain, DomainDocument running, IReadOnlyList<string> seen)
     {
         if (seen.Count > 0)

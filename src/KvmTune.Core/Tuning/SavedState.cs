@@ -1,4 +1,4 @@
-// What a resumed guest gets: the settings that its change sets, and those that wait in the configuration and that it cannot see.
+// The settings of a resumed guest: those of its change, and those that wait in the configuration and that it cannot see.
 using KvmTune.Topology;
 
 namespace KvmTune.Tuning;
@@ -7,21 +7,21 @@ namespace KvmTune.Tuning;
 internal static class SavedState
 {
     /// <summary>
-    /// The settings that wait for a restart and that a suspend can put in force: what the guest cannot see. What a running VM can take at any
-    /// time is left out, since it is then meant to be as it is.
+    /// The settings that wait for a restart and that a suspend can bring into force, because the guest cannot see them. Settings that a running VM
+    /// can take at any time are left out: their running values are intended.
     /// </summary>
     public static IReadOnlyList<SettingValue> Waiting(DomainDocument running, DomainDocument configured, CpuSet hostCpus) =>
         [.. SettingComparer.PendingSettings(running.Settings, configured.Settings, hostCpus)
             .Where(pending => pending.Setting.Live != LiveChange.Always && !pending.Setting.IsSeenByGuest(pending.Running, pending.Configured))
             .Select(pending => new SettingValue(pending.Path, pending.Configured))];
 
-    /// <summary>The names of the settings that wait for a restart and that the guest can see change, so that only a reboot can put them in force.</summary>
+    /// <summary>The names of the waiting settings whose change the guest can see, so that only a reboot can bring them into force.</summary>
     public static IReadOnlyList<string> Seen(DomainDocument running, DomainDocument configured, CpuSet hostCpus) =>
         [.. SettingComparer.PendingSettings(running.Settings, configured.Settings, hostCpus)
             .Where(pending => pending.Setting.IsSeenByGuest(pending.Running, pending.Configured))
             .Select(pending => NameOf(pending.Setting, pending.Path)).Distinct(StringComparer.Ordinal)];
 
-    /// <summary>The names of the settings of a change that the guest can see change.</summary>
+    /// <summary>The names of a change's settings whose change the guest can see.</summary>
     public static IReadOnlyList<string> SeenOf(VMChange change, DomainDocument running)
     {
         var after = running.Copy();
@@ -31,7 +31,7 @@ internal static class SavedState
             .Select(setting => NameOf(SettingCatalog.Get(setting.Path), setting.Path)).Distinct(StringComparer.Ordinal)];
     }
 
-    /// <summary>Sets settings in a saved definition, in the order that they need.</summary>
+    /// <summary>Sets settings in a saved definition, in the required order.</summary>
     public static void Set(DomainDocument saved, IReadOnlyList<SettingValue> settings)
     {
         foreach (var setting in EditOrder.Of(settings, trace: null))
@@ -40,7 +40,7 @@ internal static class SavedState
         }
     }
 
-    // What people read as one is named once.
+    // Settings that belong together for the user have one name.
     private static string NameOf(Setting setting, SettingPath path) =>
         TerminalText.Line(setting.Group is { } group && !group.Name.Contains('*', StringComparison.Ordinal) ? group.Name : setting.NameOf(path));
 }

@@ -1,4 +1,4 @@
-// Why the definition that libvirt saved with a guest's state could not be read: what is to be done differs by it.
+// Why the definition that libvirt saved with a guest's state could not be read: each reason needs another reaction.
 using KvmTune.Libvirt;
 
 namespace KvmTune.Tuning;
@@ -6,33 +6,33 @@ namespace KvmTune.Tuning;
 /// <summary>Why a saved definition could not be read.</summary>
 internal enum SavedStateProblem
 {
-    /// <summary>libvirt could not be asked to the end: nothing is known of the state.</summary>
+    /// <summary>The connection to libvirt broke: nothing is known about the state.</summary>
     ConnectionLost,
 
-    /// <summary>This user may not read it. It is as it was.</summary>
+    /// <summary>This user may not read it. It is unchanged.</summary>
     NotPermitted,
 
-    /// <summary>There is none any more: somebody else has started the VM, or removed its state.</summary>
+    /// <summary>It no longer exists: somebody else started the VM or removed its state.</summary>
     Absent,
 
-    /// <summary>The file is not whole, or is no saved state.</summary>
+    /// <summary>The file is incomplete, or is not a saved state.</summary>
     Damaged,
 
-    /// <summary>Another cause, for instance a file that cannot be opened at this moment, or a libvirt that cannot read one: the state may be good.</summary>
+    /// <summary>Another cause, for example a file that cannot be opened now, or a libvirt that cannot read one: the state may be good.</summary>
     Unreadable,
 }
 
-/// <summary>Tells the problems apart.</summary>
+/// <summary>Distinguishes the problems.</summary>
 internal static class SavedStateProblems
 {
     /// <summary>The problem behind an error of <see cref="LibvirtDomain.GetManagedSaveXml"/>.</summary>
     /// <remarks>
-    /// libvirt 9.0, <c>qemuSaveImageOpen</c>: a header that is short, marked as incomplete, of no saved state or of another version is
-    /// <see cref="LibvirtErrorCode.OperationFailed"/>, a definition in it that is no XML one of the XML errors, a file that cannot be opened a system error;
-    /// <c>qemuDomainManagedSaveGetXMLDesc</c> says <see cref="LibvirtErrorCode.OperationInvalid"/> where there is no file.
+    /// libvirt 9.0, <c>qemuSaveImageOpen</c>: a header that is short, marked as incomplete, of no saved state or of another version gives
+    /// <see cref="LibvirtErrorCode.OperationFailed"/>; a definition that is not XML gives one of the XML errors; a file that cannot be opened
+    /// gives a system error. <c>qemuDomainManagedSaveGetXMLDesc</c> gives <see cref="LibvirtErrorCode.OperationInvalid"/> if there is no file.
     /// </remarks>
     /// <param name="exception">The error.</param>
-    /// <param name="hasState">Whether libvirt still says that there is a saved state.</param>
+    /// <param name="hasState">Whether libvirt still reports a saved state.</param>
     public static SavedStateProblem Of(LibvirtException exception, Func<bool> hasState) => exception switch
     {
         { IsConnectionLost: true } => SavedStateProblem.ConnectionLost,

@@ -1,4 +1,4 @@
-// What a suspend is likely to cost, said before it is begun: how much is written, whether it has room, and how long the guest stands still.
+// The expected cost of a suspend before it begins: the amount of data, the free space and the length of the pause.
 using System.Diagnostics;
 using System.Globalization;
 using KvmTune.Hosts;
@@ -7,42 +7,42 @@ using KvmTune.Topology;
 
 namespace KvmTune.Tuning;
 
-/// <summary>What a suspend of one VM is likely to cost.</summary>
+/// <summary>The expected cost of a suspend of one VM.</summary>
 public sealed record SuspendForecast
 {
     private const long MiB = 1024 * 1024;
 
-    // What is written beside the guest's memory: the devices' states and the definition.
+    // The data beside the guest's memory: the devices' states and the definition.
     private const long OverheadBytes = 32 * MiB;
 
-    // QEMU's end and start, as on the lab.
+    // The time to stop and start QEMU, as measured in the lab.
     private static readonly TimeSpan FixedPart = TimeSpan.FromSeconds(1.5);
 
-    // Where the folder's speed is not measured: from afar, with -WhatIf, or for a user who may not write there. An SSD has twice that.
+    // For a folder whose speed is not measured: on a remote host, with -WhatIf, or without permission to write. An SSD is twice as fast.
     private const double AssumedBytesPerSecond = 200 * MiB;
 
-    /// <summary>The memory that the guest has in use, at most, in bytes: what is written to the disk.</summary>
+    /// <summary>The memory that the guest uses at most, in bytes: the amount of data written to the disk.</summary>
     public required long MemoryInUseBytes { get; init; }
 
-    /// <summary>The folder that libvirt saves states in; null where the VM is on another machine.</summary>
+    /// <summary>The folder for libvirt's saved states; null if the VM is on another machine.</summary>
     public string? Folder { get; init; }
 
-    /// <summary>The space that is free there, in bytes; null where it cannot be seen.</summary>
+    /// <summary>The free space in that folder, in bytes; null if unknown.</summary>
     public long? FreeBytes { get; init; }
 
-    /// <summary>How fast the folder's disk takes data, in bytes per second.</summary>
+    /// <summary>The write speed of the folder's disk, in bytes per second.</summary>
     public required double WriteBytesPerSecond { get; init; }
 
-    /// <summary>Whether that speed was measured, by writing a file without a name; else it is assumed.</summary>
+    /// <summary>Whether that speed was measured, by writing an unnamed file; otherwise it is assumed.</summary>
     public bool IsMeasured { get; init; }
 
-    /// <summary>The bytes that must be free.</summary>
+    /// <summary>The free space that the save needs, in bytes.</summary>
     public long NeededBytes => MemoryInUseBytes + OverheadBytes;
 
-    /// <summary>Whether there is room; true where that cannot be seen, since a save that finds none leaves the guest running.</summary>
+    /// <summary>Whether the free space is enough; true if unknown, because a save without enough space leaves the guest running.</summary>
     public bool HasRoom => FreeBytes is not { } free || free >= NeededBytes;
 
-    /// <summary>How long the guest is likely to stand still: its memory written to the disk, and read back, which the page cache makes no slower.</summary>
+    /// <summary>The expected pause of the guest: its memory is written to the disk, and read back no slower thanks to the page cache.</summary>
     public TimeSpan Pause => FixedPart + TimeSpan.FromSeconds(2 * MemoryInUseBytes / WriteBytesPerSecond);
 
     /// <summary>For example <c>a pause of about 4 s: 310 MiB at 180 MiB/s</c>.</summary>
@@ -50,12 +50,12 @@ public sealed record SuspendForecast
         CultureInfo.InvariantCulture,
         $"a pause of about {Math.Ceiling(Pause.TotalSeconds):0} s: {MemoryInUseBytes / MiB} MiB at {(IsMeasured ? null : "an assumed ")}{WriteBytesPerSecond / MiB:0} MiB/s");
 
-    /// <summary>Foretells a suspend of a running VM.</summary>
+    /// <summary>Estimates the cost of a suspend of a running VM.</summary>
     /// <param name="host">The host.</param>
     /// <param name="domain">The VM.</param>
     /// <param name="running">Its running document.</param>
-    /// <param name="measure">Whether the disk may be written to, so that its speed is known.</param>
-    /// <exception cref="LibvirtException">libvirt cannot be asked.</exception>
+    /// <param name="measure">Whether the disk may be written to, to measure its speed.</param>
+    /// <exception cref="LibvirtException">A call to libvirt fails.</exception>
     internal static SuspendForecast Of(HostConnection host, LibvirtDomain domain, DomainDocument running, bool measure)
     {
         var folder = host.IsLocalQemu ? FolderOf(host.Uri) : null;
@@ -70,14 +70,14 @@ public sealed record SuspendForecast
         };
     }
 
-    /// <summary>Where libvirt's driver for QEMU keeps managed saves (libvirt 9.0 virQEMUDriverConfigNew).</summary>
+    /// <summary>The folder where libvirt's QEMU driver keeps managed saves (libvirt 9.0 virQEMUDriverConfigNew).</summary>
     internal static string FolderOf(string uri) => uri.Contains("/session", StringComparison.Ordinal)
         ? Path.Combine(
             Environment.GetEnvironmentVariable("XDG_CONFIG_HOME") is { Length: > 0 } configuration ? configuration : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".config"),
             "libvirt/qemu/save")
         : "/var/lib/libvirt/qemu/save";
 
-    // What QEMU has of the host's memory, which is what the guest has touched; pages of huge ones do not show there. Pages of zeros are not written.
+    // QEMU's resident memory, which the guest has touched; it does not include huge pages. Pages of zeros are not written.
     private static long MemoryInUse(LibvirtDomain domain, DomainDocument running)
     {
         var memory = running.ToConfiguration().Memory;
@@ -87,7 +87,7 @@ public sealed record SuspendForecast
         return 1024 * Math.Min(given, resident ?? given);
     }
 
-    // A folder that this user may not look into, or that libvirt has not made yet, is taken to be on the file system that it lies in.
+    // If this user cannot read the folder, or libvirt has not created it yet, the file system of its parent counts.
     private static long? FreeIn(string folder)
     {
         for (var path = folder; path is not null; path = Path.GetDirectoryName(path))
@@ -108,7 +108,7 @@ public sealed record SuspendForecast
         return null;
     }
 
-    // libvirt writes through its helper, which ends with fdatasync; so does this.
+    // libvirt writes through its helper, which ends with fdatasync; this test does the same.
     private static double? SpeedOf(string folder)
     {
         const int chunk = (int)(4 * MiB);
@@ -119,7 +119,7 @@ public sealed record SuspendForecast
             return null;
         }
 
-        // Not zeros, which some disks do not store.
+        // Random data, because some disks do not store zeros.
         var bytes = new byte[chunk];
         new Random(1).NextBytes(bytes);
         var watch = Stopwatch.StartNew();

@@ -1,4 +1,4 @@
-// The four areas of a VM that can hold it back, and the two places where a change can be made.
+// The four areas of a VM that can be a bottleneck, and the two places where a change can be made.
 namespace KvmTune.Tuning;
 
 /// <summary>The area of a change, a rule or a finding.</summary>
@@ -11,13 +11,13 @@ public enum TuningArea
     /// <summary>Disks.</summary>
     Disk,
 
-    /// <summary>Memory, its pages and its place.</summary>
+    /// <summary>Memory, its pages and its NUMA nodes.</summary>
     Memory,
 
     /// <summary>Network interfaces.</summary>
     Network,
 
-    /// <summary>All of them.</summary>
+    /// <summary>All areas.</summary>
     General,
 }
 
@@ -25,7 +25,7 @@ public enum TuningArea
 [JsonText(typeof(EnumName))]
 public enum ChangeScope
 {
-    /// <summary>Wherever the VM has it: running, persistent, or both; only the persistent part where the running one cannot be changed.</summary>
+    /// <summary>In every configuration of the VM, running and persistent; only in the persistent one if a running VM cannot take it.</summary>
     Auto,
 
     /// <summary>Only in the running VM; lost at the next start.</summary>
@@ -34,6 +34,6 @@ public enum ChangeScope
     /// <summary>Only in the persistent configuration; in force from the next start on.</summary>
     Config,
 
-    /// <summary>In both.</summary>
+    /// <summary>In the running VM and in the persistent configuration.</summary>
     Both,
 }

@@ -1,4 +1,4 @@
-// How changes, plans and what carries them are written as JSON: every kind of change by its name, nothing lost that an inverse needs.
+// The JSON form of changes and plans: each kind of change has its name, and no data is lost that an inverse needs.
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
@@ -7,11 +7,11 @@ using KvmTune.Topology;
 
 namespace KvmTune.Tuning;
 
-/// <summary>The one set of rules for JSON of the engine's records.</summary>
-/// <remarks>A host preparation of a plan is left out: it was an act, and is over. So are the documents that a plan was made on.</remarks>
+/// <summary>The shared JSON options for the engine's records.</summary>
+/// <remarks>A plan's host preparation is left out, because it is over, and so are the documents that the plan was made on.</remarks>
 internal static class TuningJson
 {
-    /// <summary>The rules.</summary>
+    /// <summary>The options.</summary>
     public static JsonSerializerOptions Options { get; } = new()
     {
         IgnoreReadOnlyProperties = true,
@@ -48,8 +48,8 @@ internal static class TuningJson
         }
     }
 
-    // A change's lists that follow from the rest of it (its parts, its settings): the option for read-only properties passes lists by, and
-    // the parts of a simple change are the change itself.
+    // Leaves out the lists of a change that follow from its other data (its parts, its settings): the option for read-only properties does
+    // not cover lists, and a simple change is its own only part.
     private static void LeaveOutWhatFollows(JsonTypeInfo type)
     {
         for (var i = type.Properties.Count - 1; type.Type.IsAssignableTo(typeof(VMChange)) && i >= 0; i--)
@@ -61,7 +61,7 @@ internal static class TuningJson
         }
     }
 
-    // What was saved may have been edited, or come from anywhere: its texts are shown.
+    // Stored JSON may have been edited or come from anywhere, and its texts are displayed, so they are made safe for the terminal.
     private sealed class TextConverter : JsonConverter<string>
     {
         public override string? Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
@@ -74,7 +74,7 @@ internal static class TuningJson
         public override void WriteAsPropertyName(Utf8JsonWriter writer, string value, JsonSerializerOptions options) => writer.WritePropertyName(value);
     }
 
-    // What was saved before plans themselves said which VM they are of has that in the change.
+    // In older JSON the change names the VM, not the plan.
     private sealed class PlanConverter : JsonConverter<VMTuningPlan>
     {
         private static readonly string[] Where = [nameof(VMTuningPlan.VMName), nameof(VMTuningPlan.VMId), nameof(VMTuningPlan.ConnectionUri)];

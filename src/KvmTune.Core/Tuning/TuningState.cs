@@ -4,12 +4,14 @@ using KvmTune.Topology;
 
 namespace KvmTune.Tuning;
 
-/// <summary>The tunable settings of a domain XML, and the devices that it had.</summary>
+/// <summary>The tunable settings and the devices of a domain XML.</summary>
 /// <param name="Values">The settings that are set, each with its value.</param>
-/// <param name="Devices">The disks, SCSI controllers and NICs, by their addresses: of these, and only these, a setting that is not among the values was not set.</param>
+/// <param name="Devices">
+/// The addresses of the disks, SCSI controllers and NICs. Only for these does a missing value mean that the setting was not set.
+/// </param>
 public sealed record TuningState(IReadOnlyList<SettingValue> Values, IReadOnlyList<string> Devices)
 {
-    // What states of the first version did not hold: that it is not among their values says nothing.
+    // Kinds of setting that states of the first version did not include: a missing value says nothing there.
     private static readonly string[] UnknownAtFirst =
     [
         "numatune/memnode[@cellid]/@mode", "numatune/memnode[@cellid]/@nodeset", "cpu/feature[@name]/@policy",
@@ -22,7 +24,7 @@ public sealed record TuningState(IReadOnlyList<SettingValue> Values, IReadOnlyLi
     /// <summary>Whether the document named its I/O threads, and not only their number; null in a state of the first version.</summary>
     public bool? NamesIOThreads { get; init; }
 
-    /// <summary>The state that a document has.</summary>
+    /// <summary>The state of a document.</summary>
     public static TuningState Of(DomainDocument document)
     {
         ArgumentNullException.ThrowIfNull(document);
@@ -35,7 +37,7 @@ public sealed record TuningState(IReadOnlyList<SettingValue> Values, IReadOnlyLi
         };
     }
 
-    /// <summary>What must be set in a document so that it has this state again. Devices that came since are left alone.</summary>
+    /// <summary>The settings that return a document to this state. Devices that were added since stay as they are.</summary>
     public IReadOnlyList<SettingValue> ChangesOf(DomainDocument document)
     {
         var now = Of(document);
@@ -46,7 +48,7 @@ public sealed record TuningState(IReadOnlyList<SettingValue> Values, IReadOnlyLi
         var unset = now.Values.Where(setting => !wanted.Contains(setting.Path) && IsKnown(setting.Path) && !IsAbove(setting.Path, then) && IsHere(setting.Path, Devices))
             .Select(setting => setting with { Value = null }).ToList();
 
-        // What is only there or not is named where anything else changes: a removal takes elements along that it leaves empty.
+        // Elements without a value are set too if anything else changes, because a removal also removes elements that it leaves empty.
         return new List<SettingValue>(
         [
             .. set.Where(setting => setting.Value!.Length > 0),
@@ -55,10 +57,10 @@ public sealed record TuningState(IReadOnlyList<SettingValue> Values, IReadOnlyLi
         ]);
     }
 
-    /// <summary>The devices of this state that a document does not have any more.</summary>
+    /// <summary>The devices of this state that a document no longer has.</summary>
     public IReadOnlyList<string> MissingDevices(DomainDocument document) => [.. Devices.Except(Of(document).Devices, StringComparer.Ordinal)];
 
-    // A state of the first version held the number of I/O threads beside the ids that were named.
+    // A state of the first version has the number of I/O threads in addition to the named ids.
     private IEnumerable<SettingValue> ThreadsOfNumber()
     {
         var count = Values.FirstOrDefault(setting => setting.Path == IOThreadElements.CountPath)?.Value;
@@ -74,7 +76,7 @@ public sealed record TuningState(IReadOnlyList<SettingValue> Values, IReadOnlyLi
         return Known is null ? !UnknownAtFirst.Contains(pattern, StringComparer.Ordinal) : Known.Contains(pattern, StringComparer.Ordinal);
     }
 
-    // An element that is set alone now, and has something in it in this state, is not to be taken away.
+    // An element that is empty now but has content in this state must not be removed.
     private static bool IsAbove(SettingPath path, IReadOnlyList<SettingValue> values) =>
         path.Attribute is null && $"{path}/" is var above && values.Any(setting => setting.Path.ToString().StartsWith(above, StringComparison.Ordinal));
 

@@ -1,4 +1,4 @@
-// One tuning edit, as a value that can be planned for a VM, shown, applied, verified and undone: it says what, and a plan says where.
+// One tuning edit as a value that can be planned, displayed, applied, verified and undone. It holds the change; a plan adds the VM.
 using System.Text.Json.Serialization;
 using KvmTune.Hosts;
 using KvmTune.Topology;
@@ -7,59 +7,59 @@ using KvmTune.Tuning.Rules;
 namespace KvmTune.Tuning;
 
 /// <summary>
-/// A change of a VM. What it does is said once, as values of settings in the domain XML; the difference, the inverse and the
-/// edit of the persistent configuration follow from that. Only what a live change needs of libvirt is written for each kind.
+/// A change of a VM, defined as values of settings in the domain XML. The difference, the inverse and the edit of the persistent
+/// configuration follow from these values. Each kind of change implements only its calls to libvirt for a live change.
 /// </summary>
 public abstract record VMChange
 {
-    /// <summary>Where the change is asked for.</summary>
+    /// <summary>The requested place of the change.</summary>
     public ChangeScope Scope { get; init; }
 
-    /// <summary>For a change that takes another one back: where elements stood before that one.</summary>
+    /// <summary>For a change that takes another one back: where elements stood before the other one.</summary>
     [JsonInclude]
     internal EditTrace? Trace { get; init; }
 
     /// <summary>
-    /// For a change that takes another one back: what the running VM gets, where that is not what its configuration gets (the two were
-    /// not alike before that change). Null for the same.
+    /// For a change that takes another one back: the change of the running VM, if it differs from the change of the configuration because
+    /// the two were different before. Null for the same change.
     /// </summary>
     [JsonInclude]
     internal VMChange? RunningPart { get; init; }
 
-    /// <summary>The change as the running VM gets it.</summary>
+    /// <summary>The change for the running VM.</summary>
     internal VMChange ForRunning => RunningPart ?? this;
 
-    /// <summary>The area that it belongs to.</summary>
+    /// <summary>The area of the change.</summary>
     public abstract TuningArea Area { get; }
 
-    /// <summary>What it does, in words without the VM's name, for example <c>pin vCPU 0 to host CPU 2</c>.</summary>
+    /// <summary>The change in words without the VM's name, for example <c>pin vCPU 0 to host CPU 2</c>.</summary>
     public abstract string Title { get; }
 
-    /// <summary>Whether it goes back to a former state, which the running VM may never have left.</summary>
+    /// <summary>Whether it returns to a former state, which the running VM may never have left.</summary>
     public virtual bool IsReturn => Trace is not null;
 
     /// <summary>Whether a running VM can take it without a restart.</summary>
     public abstract bool CanBeLive { get; }
 
-    /// <summary>The changes of one kind each that it is made of, which rules judge one by one: itself, for all but a change of several kinds.</summary>
+    /// <summary>The parts of the change, each of one kind, for the rules. For most changes the only part is the change itself.</summary>
     internal virtual IReadOnlyList<VMChange> Parts => new[] { this };
 
-    /// <summary>The settings that it sets in a domain XML, each with its value or null for "not set".</summary>
+    /// <summary>The settings of the change in a domain XML, each with its value or null for "not set".</summary>
     internal abstract IReadOnlyList<SettingValue> Settings { get; }
 
-    /// <summary>The kinds of setting that a change of this kind can set, whatever it says: one from outside may say anything.</summary>
+    /// <summary>The kinds of setting that this kind of change can set, regardless of its values: a change from outside may name others.</summary>
     internal abstract IReadOnlyList<Setting> Kinds { get; }
 
-    // A record's own text would show what it is made of, and a change is made of itself (its parts, what the running VM gets).
+    // The generated text of a record would never end, because a change contains itself (its parts, its change of the running VM).
     /// <summary>The title.</summary>
     public sealed override string ToString() => Title;
 
-    /// <summary>The change that sets the same settings to what they are in the given document: "not set" stays "not set".</summary>
+    /// <summary>The change that sets the same settings to their values in the given document: "not set" stays "not set".</summary>
     public VMChange Inverse(DomainDocument before) =>
         WithSettings(path => before.Get(path)) with { Trace = before.Trace(Settings.Select(setting => setting.Path)), RunningPart = null };
 
     /// <summary>Sets the settings in a document.</summary>
-    /// <exception cref="KvmTuneException">The change sets what changes of its kind do not set (<c>ForeignSetting</c>).</exception>
+    /// <exception cref="KvmTuneException">The change has settings that do not belong to its kind (<c>ForeignSetting</c>).</exception>
     public void Edit(DomainDocument document)
     {
         ArgumentNullException.ThrowIfNull(document);
@@ -70,12 +70,12 @@ public abstract record VMChange
     }
 
     /// <summary>
-    /// What must exist for the change to make sense (a disk, a vCPU), checked before anything else.
+    /// Checks first of all that the VM has what the change refers to (a disk, a vCPU).
     /// </summary>
     /// <exception cref="KvmTuneException">Something that the change names does not exist in the VM.</exception>
     public abstract void CheckTarget(VMConfiguration configuration);
 
-    /// <summary>What must be done on the host before the change can come into force; null for nothing, as for most changes.</summary>
+    /// <summary>The preparation that the host needs before the change comes into force; null for none, as for most changes.</summary>
     /// <param name="context">The VM before and after the change, and the host.</param>
     /// <param name="host">The host.</param>
     public virtual HostPreparation? Preparation(RuleContext context, HostConnection host) => null;
@@ -85,32 +85,32 @@ public abstract record VMChange
     public virtual void ApplyLive(LiveTarget target) =>
         throw new InvalidOperationException($"'{Title}' cannot be made in a running VM.");
 
-    /// <summary>Reads back what the running VM has now, from the nearest source to the truth: the kernel where the host is local, else libvirt.</summary>
+    /// <summary>Reads the running VM's values back from the most direct source: the kernel if the host is local, otherwise libvirt.</summary>
     public virtual IReadOnlyList<Verification> VerifyLive(LiveTarget target) => [];
 
     /// <summary>
-    /// What can be seen only after a restart, from outside libvirt: the kernel's counters, QEMU's command line, the guest. A
-    /// step inside the guest that the change needs is made here.
+    /// Checks from outside libvirt that are possible only after a restart: the kernel's counters, QEMU's command line, the guest. It
+    /// also makes the step inside the guest that the change needs.
     /// </summary>
     public virtual Task<IReadOnlyList<Verification>> VerifyRestartedAsync(RestartedTarget target, CancellationToken cancellationToken) =>
         Task.FromResult<IReadOnlyList<Verification>>([]);
 
     /// <summary>
-    /// The virsh commands that do the same to the VM. Unless a kind of change has a command of its own, the persistent
-    /// configuration is edited by a define of the dumped XML.
+    /// The equivalent virsh commands. If a kind of change has no command of its own, the persistent configuration is dumped,
+    /// edited and defined again.
     /// </summary>
     /// <param name="vm">The VM.</param>
     /// <param name="live">Whether the running VM is changed.</param>
     /// <param name="config">Whether the persistent configuration is changed.</param>
     /// <param name="before">The document before the change: the persistent one, or the running one for a live-only change.</param>
-    /// <param name="after">The same document as the change leaves it.</param>
+    /// <param name="after">The same document after the change.</param>
     public virtual IReadOnlyList<string> VirshCommands(VMIdentity vm, bool live, bool config, DomainDocument before, DomainDocument after)
     {
         ArgumentNullException.ThrowIfNull(vm);
         return config ? [VirshEdit.Command(vm, before, after)] : [];
     }
 
-    /// <summary>The same kind of change of the same settings, with other values: for a change that this one is a part of.</summary>
+    /// <summary>The same kind of change of the same settings, with other values: for a change that contains this one.</summary>
     internal VMChange With(Func<SettingPath, string?> valueOf) => WithSettings(valueOf);
 
     /// <summary>The same kind of change of the same settings, with other values.</summary>

@@ -1,4 +1,4 @@
-// Which VM is meant, and on which host: a plan has it beside its change, which only says what.
+// Identifies a VM and its host: a plan has it beside its change, which names no VM.
 using KvmTune.Hosts;
 using KvmTune.Libvirt;
 
@@ -6,14 +6,14 @@ namespace KvmTune.Tuning;
 
 /// <summary>A VM on a host.</summary>
 /// <param name="Name">The VM's name.</param>
-/// <param name="Id">The VM's UUID: what really names it, since a name can be given to another VM later.</param>
-/// <param name="ConnectionUri">The libvirt connection that it is reached by.</param>
+/// <param name="Id">The VM's UUID, the reliable identifier: the name can be given to another VM later.</param>
+/// <param name="ConnectionUri">The libvirt connection to the VM.</param>
 public sealed record VMIdentity(string Name, Guid Id, string ConnectionUri)
 {
-    /// <summary>The word that names the VM to virsh.</summary>
+    /// <summary>The argument that names the VM in virsh commands.</summary>
     internal string VirshName => VirshText.Domain(Name, Id);
 
-    /// <summary>The VM that a domain of a host is.</summary>
+    /// <summary>The identity of a domain.</summary>
     public static VMIdentity Of(HostConnection host, LibvirtDomain domain)
     {
         ArgumentNullException.ThrowIfNull(host);

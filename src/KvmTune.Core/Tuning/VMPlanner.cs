@@ -1,4 +1,4 @@
-// Works out what a change of one VM would do: the differences, the rules, the equivalent of virsh. Nothing is touched by it.
+// Plans a change of one VM: the differences, the rules, the virsh equivalent. Planning changes nothing.
 using System.Xml.Linq;
 using KvmTune.Hosts;
 using KvmTune.Libvirt;
@@ -13,7 +13,7 @@ public sealed class VMPlanner : IDisposable
     private LibvirtDomain _domain;
     private bool _isOwn;
 
-    /// <summary>Plans for a VM that is found already. It stays the caller's.</summary>
+    /// <summary>Creates a planner for a VM that was found already. The caller keeps the domain.</summary>
     public VMPlanner(HostConnection host, LibvirtDomain domain)
     {
         ArgumentNullException.ThrowIfNull(host);
@@ -28,29 +28,29 @@ public sealed class VMPlanner : IDisposable
     /// <summary>The VM's host.</summary>
     public HostConnection Host { get; }
 
-    /// <summary>The other running VMs of the host, which rules look at too. A command for many VMs gives the same reading to each planner.</summary>
+    /// <summary>The other running VMs of the host, for the rules. A command for many VMs gives the same reading to each planner.</summary>
     public RunningVMReading Running { get; init; }
 
-    /// <summary>The documents that were read last.</summary>
+    /// <summary>The documents of the last reading.</summary>
     internal VMSnapshot? Known { get; set; }
 
-    /// <summary>Finds the VM that something planned or recorded is about, and plans for it.</summary>
+    /// <summary>Finds the VM of a plan or record, and creates a planner for it.</summary>
     /// <param name="host">The host.</param>
     /// <param name="name">The VM's name.</param>
     /// <param name="id">The VM's UUID.</param>
-    /// <exception cref="KvmTuneException">It is gone (<c>VMNotFound</c>).</exception>
+    /// <exception cref="KvmTuneException">The VM is gone (<c>VMNotFound</c>).</exception>
     public static VMPlanner Find(HostConnection host, string name, Guid id)
     {
         ArgumentNullException.ThrowIfNull(host);
         return new VMPlanner(host, host.Write().TryLookupByUuid(id) ?? throw host.VMNotFound(name, id)) { _isOwn = true };
     }
 
-    /// <summary>Works out what a change would do.</summary>
+    /// <summary>Plans a change.</summary>
     /// <exception cref="KvmTuneException">The VM, or something in it that the change names, does not exist.</exception>
     public VMTuningPlan Plan(VMChange change, CancellationToken cancellationToken = default) =>
         Plan(change, () => Running.Beside(VM.Id), cancellationToken);
 
-    /// <summary>Works out what a change would do beside other VMs as the caller knows them, or expects them to be by then.</summary>
+    /// <summary>Plans a change with neighbours from the caller, as they are or as they are expected to be.</summary>
     /// <exception cref="KvmTuneException">The VM, or something in it that the change names, does not exist.</exception>
     internal VMTuningPlan Plan(VMChange change, Func<VMNeighbours> neighbours, CancellationToken cancellationToken)
     {
@@ -58,10 +58,10 @@ public sealed class VMPlanner : IDisposable
         return Reading(() => Plan(change, Read(change.Scope), neighbours));
     }
 
-    /// <summary>Works out what a change would do that depends on how the VM is configured.</summary>
-    /// <param name="make">Makes the change.</param>
-    /// <param name="read">The VM's documents; they need not be older than a plan may be.</param>
-    /// <param name="cancellationToken">Ends it.</param>
+    /// <summary>Plans a change that depends on the VM's configuration.</summary>
+    /// <param name="make">Creates the change.</param>
+    /// <param name="read">Reads the VM's documents; they may be as old as a plan may be.</param>
+    /// <param name="cancellationToken">Cancels the planning.</param>
     /// <exception cref="KvmTuneException">The VM, or something in it that the change names, does not exist.</exception>
     internal VMTuningPlan Plan(Func<DomainDocument, VMChange> make, Func<VMSnapshot> read, CancellationToken cancellationToken)
     {
@@ -75,8 +75,8 @@ public sealed class VMPlanner : IDisposable
     }
 
     /// <summary>
-    /// The plan on the VM as it is now. For a plan from outside (a file, a job, another host) this plan is shown and asked about: such
-    /// a plan counts only as a request, since its texts and findings may be anything.
+    /// The plan on the VM as it is now. If the old plan comes from outside (a file, a job, another host), the new plan is displayed and confirmed:
+    /// the old one counts only as a request, because its texts and findings may be wrong.
     /// </summary>
     /// <exception cref="KvmTuneException">The VM is gone, or somebody else changed the same settings since (<c>ConcurrentEdit</c>).</exception>
     public VMTuningPlan CheckAnew(VMTuningPlan plan)
@@ -85,7 +85,7 @@ public sealed class VMPlanner : IDisposable
         return Reading(() => CheckAnew(plan, Read(plan.Change.Scope)));
     }
 
-    /// <summary>Works out what several changes would do one after the other: each is planned on what the ones before it leave.</summary>
+    /// <summary>Plans several changes one after the other, each on the configuration that the previous ones leave.</summary>
     /// <exception cref="KvmTuneException">The VM, or something in it that a change names, does not exist.</exception>
     internal IReadOnlyList<VMTuningPlan> PlanTogether(IReadOnlyList<VMChange> changes) => Reading(() =>
     {
@@ -103,10 +103,10 @@ public sealed class VMPlanner : IDisposable
         return plans;
     });
 
-    /// <summary>By which way the VM would be restarted for a plan that needs it, and what that would cost.</summary>
-    /// <param name="plan">The plan, as it was made or checked here.</param>
-    /// <param name="options">How it is to be restarted.</param>
-    /// <exception cref="KvmTuneException">A suspend is asked for and is not possible (<c>CannotSuspend</c>).</exception>
+    /// <summary>The way of the restart for a plan that needs one, with its cost.</summary>
+    /// <param name="plan">The plan, made or checked by this planner.</param>
+    /// <param name="options">The options of the restart.</param>
+    /// <exception cref="KvmTuneException">A suspend is required and is not possible (<c>CannotSuspend</c>).</exception>
     public RestartWay WayOf(VMTuningPlan plan, RestartOptions options)
     {
         ArgumentNullException.ThrowIfNull(plan);
@@ -116,14 +116,14 @@ public sealed class VMPlanner : IDisposable
             : RestartWay.Reboot;
     }
 
-    /// <summary>Refuses a plan that breaks a rule which forbids it.</summary>
-    /// <exception cref="KvmTuneException">It does; the id is the rule's.</exception>
+    /// <summary>Refuses a plan that breaks a rule of severity Error.</summary>
+    /// <exception cref="KvmTuneException">It breaks one; the error id is the rule's.</exception>
     public static void RefuseErrors(VMTuningPlan plan)
     {
         ArgumentNullException.ThrowIfNull(plan);
         if (plan.Errors.Count > 0)
         {
-            // A call for many VMs has an error for each, so each names its VM.
+            // A command for many VMs reports an error for each, so each error names its VM.
             var text = string.Join(' ', plan.Errors.Select(error => error.Evidence));
             throw new KvmTuneException(
                 plan.Errors[0].RuleId, KvmTuneErrorCategory.InvalidArgument,
@@ -131,7 +131,7 @@ public sealed class VMPlanner : IDisposable
         }
     }
 
-    /// <summary>Refuses a risk that the user was not asked about.</summary>
+    /// <summary>Refuses a risk that the user was not asked to confirm.</summary>
     internal static void RefuseNewRisks(VMTuningPlan asked, VMTuningPlan anew)
     {
         if (anew.HasChanges && anew.Confirmations.FirstOrDefault(risk => asked.Confirmations.All(known => known.RuleId != risk.RuleId)) is { } risk)
@@ -141,8 +141,8 @@ public sealed class VMPlanner : IDisposable
         }
     }
 
-    /// <summary>The VM on a connection that may change it. It is looked up again only where the one that is known is of another connection, or of a lost one.</summary>
-    /// <exception cref="KvmTuneException">It is gone (<c>VMNotFound</c>).</exception>
+    /// <summary>The VM on a writable connection. It is looked up again only if the known one belongs to another or a lost connection.</summary>
+    /// <exception cref="KvmTuneException">The VM is gone (<c>VMNotFound</c>).</exception>
     internal LibvirtDomain Domain()
     {
         var connection = Host.Write();
@@ -156,7 +156,7 @@ public sealed class VMPlanner : IDisposable
         return _domain;
     }
 
-    /// <summary>The VM's documents as they are now. One that is as it was before comes as it was taken apart then.</summary>
+    /// <summary>Reads the VM's documents. An unchanged document keeps the values that were read from it before.</summary>
     internal VMSnapshot Read(ChangeScope scope = ChangeScope.Auto)
     {
         var now = VMReading.Snapshot(Domain(), scope, Known);
@@ -174,8 +174,8 @@ public sealed class VMPlanner : IDisposable
     }
 
     /// <summary>
-    /// The plan, where it meets the very documents and host CPUs that it was made on. Then everything in it holds that follows from them, and
-    /// only what forbids the change or needs a yes is judged again: what else the host has may be otherwise. Else null.
+    /// The plan, if the VM's documents and the host CPUs are still the same; otherwise null. Everything that follows from them is still true, so
+    /// only rules that forbid the change or need a confirmation are checked again: other facts of the host may be different now.
     /// </summary>
     internal VMTuningPlan? CheckQuickly(VMTuningPlan plan)
     {
@@ -203,7 +203,7 @@ public sealed class VMPlanner : IDisposable
         return plan with { HostCpus = hostCpus };
     }
 
-    /// <summary>Works out what a change would do to documents that were read.</summary>
+    /// <summary>Plans a change on documents that were read before.</summary>
     internal VMTuningPlan Plan(VMChange change, VMSnapshot snapshot, Func<VMNeighbours>? neighbours = null)
     {
         var facts = snapshot.ToFacts();
@@ -213,7 +213,7 @@ public sealed class VMPlanner : IDisposable
 
         var edits = Edits(change, snapshot, live, config);
         var (running, persistent, edit) = edits;
-        // For the texts: a plan that is kept holds no second document, and makes the edits again where they are gone.
+        // For the texts: a plan that is kept holds no second document. It repeats the edits if they are gone.
         var made = new WeakReference<ChangeEdits>(edits);
         var hostCpus = HostReading.ReadCpus(Host);
         var configured = persistent is null ? [] : SettingComparer.Compare(persistent.Before.Settings, persistent.After.Settings);
@@ -235,7 +235,7 @@ public sealed class VMPlanner : IDisposable
             Findings = RuleCatalog.Judge(context),
             Texts = new Lazy<PlanTexts>(() => TextsOf(change, made.TryGetTarget(out var same) ? same : Edits(change, snapshot, live, config), preparation)),
             Preparation = preparation,
-            // A return puts back what means the same, too, such as an attribute that libvirt fills in.
+            // A return also restores values that mean the same, such as an attribute that libvirt fills in.
             HasChanges = differences.Count > 0 || (change.IsReturn && persistent is { IsReal: true }) || preparation is not null,
             Snapshot = snapshot,
             HostCpus = hostCpus,
@@ -244,8 +244,8 @@ public sealed class VMPlanner : IDisposable
     }
 
     /// <summary>
-    /// After a failure: whether nothing is left of a change. What cannot be seen any more is not claimed. What others did elsewhere, and what
-    /// waited for a restart before, does not matter.
+    /// After a failure: whether nothing is left of a change; false if that can no longer be checked. Edits of others elsewhere, and settings
+    /// that waited for a restart before, do not matter.
     /// </summary>
     internal bool IsAsBefore(VMTuningPlan plan)
     {
@@ -262,8 +262,8 @@ public sealed class VMPlanner : IDisposable
         }
     }
 
-    // The configuration may be as requested already, and the running VM not yet: then only a restart is missing. The other way
-    // round is common for an inverse: the running VM never had what is taken out of the configuration.
+    // The configuration may be as requested already while the running VM is not: then only a restart is missing. The opposite is common
+    // for an inverse: the running VM never had the setting that is removed from the configuration.
     internal static bool IsPending(DomainDocument running, VMChange change, CpuSet hostCpus) =>
         SettingComparer.Pending(running.Settings, Edit(running, change).After.Settings, hostCpus).Count > 0;
 
@@ -290,7 +290,7 @@ public sealed class VMPlanner : IDisposable
         TerminalText.Of(XmlDifference.Between(edits.Shown.Before.ToXml(), edits.Shown.After.ToXml())),
         TerminalText.Of(string.Join('\n', VirshCommands(change, edits).Prepend(preparation?.VirshCommand).Where(command => command is not null))));
 
-    // The two documents get the same by one command where that is so.
+    // Both documents are changed by the same commands if their changes are the same.
     private IEnumerable<string> VirshCommands(VMChange change, ChangeEdits edits) => edits is (not null and var running, not null and var persistent, _) && change.RunningPart is not null
         ? change.VirshCommands(VM, live: false, config: true, persistent.Before, persistent.After)
             .Concat(change.ForRunning.VirshCommands(VM, live: true, config: false, running.Before, running.After))
@@ -312,7 +312,7 @@ public sealed class VMPlanner : IDisposable
         };
     }
 
-    /// <summary>The plan on documents that were read now. Others' edits of other settings are kept; edits of the same settings are an error.</summary>
+    /// <summary>The plan on documents that were just read. Edits of other settings are kept; edits of the same settings are an error.</summary>
     internal VMTuningPlan CheckAnew(VMTuningPlan plan, VMSnapshot now)
     {
         if (plan.VMId != VM.Id)
@@ -326,7 +326,7 @@ public sealed class VMPlanner : IDisposable
             return anew;
         }
 
-        // What forbids it now tells more: the VM was saved or stopped since, and nobody changed a setting.
+        // A broken rule explains more: the VM was saved or stopped since, and nobody changed a setting.
         RefuseErrors(anew);
         throw new KvmTuneException(
             "ConcurrentEdit", KvmTuneErrorCategory.ResourceBusy,

@@ -1,4 +1,4 @@
-// Reads VMs for the path of changes: the documents of one.
+// Reads the documents of a VM for planning.
 using KvmTune.Libvirt;
 using KvmTune.Topology;
 
@@ -8,12 +8,12 @@ namespace KvmTune.Tuning;
 internal static class VMReading
 {
     /// <summary>
-    /// Both documents of a VM; for a change of the running VM alone, where it runs, only that one. The persistent one comes with security
+    /// Both documents of a VM; for a change of a running VM alone only the running one. The persistent one includes security
     /// information: a define without it would lose passwords (virsh manual, dumpxml --security-info).
     /// </summary>
     /// <param name="domain">The VM.</param>
-    /// <param name="scope">Where a change is to be made.</param>
-    /// <param name="before">What was read of it before: a document that is still the same is taken from there, as far as it is taken apart already.</param>
+    /// <param name="scope">The place of the change.</param>
+    /// <param name="before">The previous reading: an unchanged document is taken from there, with the values that were read from it.</param>
     public static VMSnapshot Snapshot(LibvirtDomain domain, ChangeScope scope = ChangeScope.Auto, VMSnapshot? before = null)
     {
         var running = Running(domain, before?.Running);
@@ -24,7 +24,7 @@ internal static class VMReading
         };
     }
 
-    /// <summary>The running document of a VM; null when it does not run. One question: only a running VM's document has an id.</summary>
+    /// <summary>The running document of a VM; null if it does not run. One call is enough: only a running VM's document has an id.</summary>
     public static DomainDocument? Running(LibvirtDomain domain, DomainDocument? before = null)
     {
         var xml = domain.GetXml(DomainXmlFlags.Secure);

@@ -1,28 +1,28 @@
-// Restarts a VM: a clean shutdown that waits for libvirt's event, then a start. A reboot inside the guest would keep QEMU and its settings.
+// Restarts a VM: a clean shutdown that waits for libvirt's event, then a start. A reboot inside the guest would keep the QEMU process.
 using KvmTune.Hosts;
 using KvmTune.Libvirt;
 
 namespace KvmTune.Tuning;
 
-/// <summary>How a VM is restarted.</summary>
+/// <summary>The options of a restart.</summary>
 public sealed record RestartOptions
 {
-    /// <summary>By which way the VM gets its new QEMU process.</summary>
+    /// <summary>The way to the VM's new QEMU process.</summary>
     public RestartBy By { get; init; } = RestartBy.Reboot;
 
-    /// <summary>How long the guest may take to shut down; with <see cref="RestartBy.Auto"/> also how long a suspend is at most likely to take.</summary>
+    /// <summary>How long the guest may take to shut down; with <see cref="RestartBy.Auto"/> also the limit for a suspend's expected time.</summary>
     public TimeSpan TimeLimit { get; init; } = TimeSpan.FromMinutes(2);
 
-    /// <summary>Whether a guest that does not shut down in that time is powered off. What it has not written is then lost.</summary>
+    /// <summary>Whether a guest that does not shut down in that time is powered off. Its unwritten data is then lost.</summary>
     public bool AllowPowerOff { get; init; }
 
     /// <summary>
-    /// Whether nothing may be written, as with <c>-WhatIf</c>: then the speed of the disk that a suspend writes to is assumed, and not measured
-    /// by writing.
+    /// Whether nothing may be written, as with <c>-WhatIf</c>: then the write speed of the disk for a suspend is assumed instead of
+    /// measured.
     /// </summary>
     public bool WritesNothing { get; init; }
 
-    /// <summary>Gets each step when it begins; null for none.</summary>
+    /// <summary>Receives each step when it begins; null for none.</summary>
     public IProgress<RestartStep>? Progress { get; init; }
 }
 
@@ -36,29 +36,29 @@ public enum RestartStep
     /// <summary>The VM is started.</summary>
     Starting,
 
-    /// <summary>It runs, and its guest agent is waited for.</summary>
+    /// <summary>The VM runs, and the restart waits for its guest agent.</summary>
     WaitingForGuest,
 
     /// <summary>The guest's state is saved.</summary>
     Saving,
 
-    /// <summary>The guest goes on from its saved state.</summary>
+    /// <summary>The guest resumes from its saved state.</summary>
     Resuming,
 }
 
 /// <summary>Shuts VMs down and starts them.</summary>
 /// <param name="time">The clock.</param>
-/// <param name="options">How.</param>
+/// <param name="options">The options.</param>
 public sealed class VMRestarter(TimeProvider time, RestartOptions options)
 {
     /// <summary>The error id of a VM that did not start.</summary>
     public const string StartFailed = "StartFailed";
 
-    // A guest that takes longer to come up is left to itself: it was started.
+    // The restart does not wait longer for a guest to boot: the VM was started.
     private static readonly TimeSpan BootLimit = TimeSpan.FromMinutes(2);
 
-    /// <summary>Shuts a running VM down and starts it again; starts one that is off.</summary>
-    /// <exception cref="KvmTuneException">It is paused, did not shut down in time, or did not start.</exception>
+    /// <summary>Shuts a running VM down and starts it again; a VM that is off is only started.</summary>
+    /// <exception cref="KvmTuneException">The VM is paused, did not shut down in time, or did not start.</exception>
     public async Task RestartAsync(LibvirtDomain domain, CancellationToken cancellationToken)
     {
         var hadAgent = domain.IsActive && await ShutDownAsync(domain, cancellationToken);
@@ -66,11 +66,11 @@ public sealed class VMRestarter(TimeProvider time, RestartOptions options)
     }
 
     /// <summary>
-    /// Shuts a VM down: by the guest agent, else by the ACPI power button. One that is being started is waited for. A guest that
-    /// is still booting hears neither: its agent is asked once it is there, and the button is pressed again after half of the time.
-    /// Once the guest was asked it cannot be called back, so cancelling counts only before; from then on this returns when the VM is off.
+    /// Shuts a VM down by the guest agent, otherwise by the ACPI power button. If the VM is being started, the start is awaited. A guest that
+    /// is still booting reacts to neither: its agent is asked when it connects, and the button is pressed again after half of the time.
+    /// A request to the guest cannot be withdrawn, so cancelling works only before it; after that this method returns when the VM is off.
     /// </summary>
-    /// <returns>Whether the guest agent took the request: a guest that has an agent.</returns>
+    /// <returns>Whether the guest agent accepted the request, so that the guest has an agent.</returns>
     /// <exception cref="KvmTuneException">The VM is paused or transient, or did not shut down in time.</exception>
     public async Task<bool> ShutDownAsync(LibvirtDomain domain, CancellationToken cancellationToken)
     {
@@ -109,7 +109,7 @@ public sealed class VMRestarter(TimeProvider time, RestartOptions options)
 
         options.Progress?.Report(RestartStep.ShuttingDown);
 
-        // libvirt's calls block: on a hung agent for a minute, and then on the lock of the VM. So the event decides.
+        // libvirt's calls block: up to a minute on a hung agent, and then on the lock of the VM. So the event decides.
         var hadAgent = false;
         Task<bool> AskAgent() => Task.Run(() => TryAskAgent(domain) && (hadAgent = true), CancellationToken.None);
         using var agent = domain.Connection.OnAgentLifecycle(domain, change =>
@@ -135,7 +135,7 @@ public sealed class VMRestarter(TimeProvider time, RestartOptions options)
         return hadAgent;
     }
 
-    /// <summary>Starts a VM, and waits for its guest agent where it is known to have one, so that what follows finds the guest ready.</summary>
+    /// <summary>Starts a VM, and waits for its guest agent if it has one, so that the guest is ready for the next step.</summary>
     /// <exception cref="KvmTuneException">libvirt or QEMU refuses (<see cref="StartFailed"/>).</exception>
     public async Task StartAsync(LibvirtDomain domain, bool waitForAgent, CancellationToken cancellationToken)
     {
@@ -176,7 +176,7 @@ public sealed class VMRestarter(TimeProvider time, RestartOptions options)
         }
     }
 
-    // One that is being started runs in a moment, or is off again: a process that is killed leaves its start to the daemon.
+    // A VM that is being started will soon run or be off: when a client dies, the daemon continues its start.
     private async Task WaitUntilStartedAsync(LibvirtDomain domain, CancellationToken cancellationToken)
     {
         for (var isStarting = true; isStarting;)
@@ -201,7 +201,7 @@ public sealed class VMRestarter(TimeProvider time, RestartOptions options)
         await stopped.WaitAsync(TimeSpan.FromSeconds(30), time);
     }
 
-    // An agent that does not answer is not an error here: the power button is the other way.
+    // A missing answer of the agent is no error: the power button is the alternative.
     private static bool TryAskAgent(LibvirtDomain domain)
     {
         try
@@ -215,7 +215,7 @@ public sealed class VMRestarter(TimeProvider time, RestartOptions options)
         }
     }
 
-    // It stopped in this moment, or a hung agent call still holds the VM: the wait for the event decides.
+    // The VM has just stopped, or a hung agent call still holds it: the wait for the event decides.
     private static void TryPressPowerButton(LibvirtDomain domain)
     {
         foreach (var mode in new[] { ShutdownMode.Acpi, ShutdownMode.Default })
@@ -227,12 +227,12 @@ public sealed class VMRestarter(TimeProvider time, RestartOptions options)
             }
             catch (Exception exception) when (exception is LibvirtException or ObjectDisposedException)
             {
-                // A driver with one way of shutting down takes only the default one.
+                // A driver with only one way of shutting down accepts only the default mode.
             }
         }
     }
 
-    // Done when the VM is off; ends in a time-out at once when the agent could not be asked.
+    // Completes when the VM is off; throws a TimeoutException at once if the agent could not be asked.
     private static async Task EitherAsync(Task stopped, Task<bool> asked)
     {
         if (await Task.WhenAny(stopped, asked) == asked && !await asked)

@@ -1,4 +1,4 @@
-// Gives a VM a new QEMU process without a reboot: managed save, an edit of the definition that is saved with the state, and a start.
+// Gives a VM a new QEMU process without a reboot: managed save, an edit of the definition saved with the state, and a start.
 using System.Globalization;
 using System.Xml.Linq;
 using KvmTune.Hosts;
@@ -7,9 +7,11 @@ using KvmTune.Topology;
 
 namespace KvmTune.Tuning;
 
-/// <summary>libvirt did not save the VM's state, or did not take its new definition: it runs as before, and nothing of the guest's state is lost.</summary>
-/// <param name="message">Why, and what to do.</param>
-/// <param name="cause">What happened, without what to do.</param>
+/// <summary>
+/// libvirt did not save the VM's state, or did not accept its new definition: the VM runs as before, and nothing of the guest's state is lost.
+/// </summary>
+/// <param name="message">The reason, and what to do.</param>
+/// <param name="cause">The reason, without what to do.</param>
 /// <param name="exception">The error behind it.</param>
 internal sealed class SuspendRefusedException(string message, string cause, Exception exception)
     : KvmTuneException(VMSuspender.Refused, KvmTuneErrorCategory.InvalidOperation, message, exception)
@@ -18,40 +20,40 @@ internal sealed class SuspendRefusedException(string message, string cause, Exce
 }
 
 /// <summary>The result of a suspend.</summary>
-/// <param name="Pause">From asking libvirt to save the state until the guest ran again.</param>
-/// <param name="Notes">What is left for a person to know or do.</param>
+/// <param name="Pause">The time from the request to save the state until the guest ran again.</param>
+/// <param name="Notes">What the user should know or still has to do.</param>
 internal sealed record SuspendOutcome(TimeSpan Pause, IReadOnlyList<string> Notes);
 
-/// <summary>Suspends one VM and lets it go on.</summary>
+/// <summary>Suspends one VM and resumes it.</summary>
 /// <remarks>
-/// The guest's state lies in the memory of a QEMU process or, whole, in libvirt's file; libvirt removes the one only when it has the other. A
-/// file that was not written to its end is marked so and never used (libvirt 9.0 qemuSaveImageOpen), and a daemon that ends in the middle lets
-/// the guest run on when it is back (qemuProcessRecoverJob). So if KvmTune or libvirt dies in between, the next start resumes from there.
+/// The guest's state is in the memory of a QEMU process or, complete, in libvirt's file; libvirt removes one only when it has the other. An
+/// incomplete file is marked and never used (libvirt 9.0 qemuSaveImageOpen). If the daemon ends during a save, the guest continues when the
+/// daemon is back (qemuProcessRecoverJob). So if KvmTune or libvirt dies in between, the next start resumes from there.
 /// </remarks>
 /// <param name="domain">The VM.</param>
 /// <param name="time">The clock.</param>
-/// <param name="options">How.</param>
-/// <param name="reach">Gets each step when it is reached.</param>
+/// <param name="options">The options.</param>
+/// <param name="reach">Receives each step when it is reached.</param>
 internal sealed class VMSuspender(LibvirtDomain domain, TimeProvider time, RestartOptions options, Action<ChangeStep> reach)
 {
     /// <summary>The error id of a VM that libvirt does not suspend, or not for this change; it runs as before.</summary>
     public const string Refused = "SuspendRefused";
 
-    /// <summary>The error id of a VM whose state is saved and that did not go on, neither with the new settings nor with the old ones.</summary>
+    /// <summary>The error id of a VM with a saved state that resumed neither with the new settings nor with the old ones.</summary>
     public const string NotResumed = "ResumeFailed";
 
     private const string ReadFunction = "virDomainManagedSaveGetXMLDesc";
 
-    // How long to wait for a guest agent that ran before. Taking longer is not an error.
+    // How long to wait for the agent of a guest that had one. A later agent is no error.
     private static readonly TimeSpan AgentLimit = TimeSpan.FromSeconds(10);
 
-    /// <summary>Suspends a running VM, edits its saved definition, and lets it go on.</summary>
+    /// <summary>Suspends a running VM, edits its saved definition, and resumes the VM.</summary>
     /// <param name="edit">Edits the definition.</param>
-    /// <param name="cancellationToken">Ends the save; the guest then runs on. Once it is saved, it is resumed in any case.</param>
-    /// <exception cref="SuspendRefusedException">It runs as before; a reboot may do what a suspend cannot.</exception>
+    /// <param name="cancellationToken">Cancels the save; the guest then continues. A saved guest is resumed in any case.</param>
+    /// <exception cref="SuspendRefusedException">The VM runs as before; a reboot may succeed where a suspend does not.</exception>
     /// <exception cref="KvmTuneException">
-    /// It did not start with the new settings, and goes on with the former ones (<see cref="VMRestarter.StartFailed"/>); its state is saved and it does not run (<see cref="NotResumed"/>), or
-    /// the daemon is gone (<c>ConnectionLost</c>).
+    /// The VM did not start with the new settings, and resumes with the former ones (<see cref="VMRestarter.StartFailed"/>); its state is saved and
+    /// it does not run (<see cref="NotResumed"/>); or the daemon is gone (<c>ConnectionLost</c>).
     /// </exception>
     public async Task<SuspendOutcome> RunAsync(Action<DomainDocument> edit, CancellationToken cancellationToken)
     {
@@ -79,12 +81,13 @@ internal sealed class VMSuspender(LibvirtDomain domain, TimeProvider time, Resta
     }
 
     /// <summary>
-    /// Ends what another process left of a suspend: waits for a save that libvirt is still making, puts settings into the saved definition, and lets
-    /// the guest go on.
+    /// Completes a suspend that another process left: waits for a save that libvirt is still making, puts settings into the saved definition, and
+    /// resumes the guest.
     /// </summary>
-    /// <returns>What a person is to know; empty where no state was saved.</returns>
+    /// <returns>What the user should know; empty if no state was saved.</returns>
     /// <exception cref="KvmTuneException">
-    /// It did not (<see cref="NotResumed"/>); this user may not read what is saved (<c>PermissionDenied</c>); the daemon is gone (<c>ConnectionLost</c>). Its state stays saved.
+    /// The VM did not resume (<see cref="NotResumed"/>); this user may not read the saved state (<c>PermissionDenied</c>); or the daemon is gone
+    /// (<c>ConnectionLost</c>). The state stays saved.
     /// </exception>
     public async Task<IReadOnlyList<string>> EndAsync(Action<DomainDocument> edit, CancellationToken cancellationToken)
     {
@@ -125,7 +128,7 @@ internal sealed class VMSuspender(LibvirtDomain domain, TimeProvider time, Resta
                     damage = said;
                     break;
                 default:
-                    // The start goes on with the saved definition as it is: keeping the guest's state matters most.
+                    // The guest resumes with the unedited definition: keeping the guest's state matters most.
                     unedited = said;
                     break;
             }
@@ -138,7 +141,7 @@ internal sealed class VMSuspender(LibvirtDomain domain, TimeProvider time, Resta
         using var agent = new AgentWait(domain, mayHaveAgent);
         options.Progress?.Report(RestartStep.Resuming);
         Resume(former: null, damage);
-        // libvirt marks a file that it has not written to its end, and boots the VM in its place.
+        // libvirt marks an incomplete file, and boots the VM instead.
         var state = domain.GetState(out var reason);
         if (state == DomainState.Running && (DomainRunningReason)reason is var why && (why == DomainRunningReason.Booted || (damage is not null && why != DomainRunningReason.Restored)))
         {
@@ -178,7 +181,7 @@ internal sealed class VMSuspender(LibvirtDomain domain, TimeProvider time, Resta
         }
     }
 
-    // The definition as it was saved; the state goes on with that where the edited one is not taken.
+    // Returns the definition before the edit: the guest resumes with it if it does not start with the edited one.
     private string Edit(Action<DomainDocument> edit)
     {
         try
@@ -200,7 +203,7 @@ internal sealed class VMSuspender(LibvirtDomain domain, TimeProvider time, Resta
         }
     }
 
-    // Lets a saved guest go on; with its former definition where it does not with the one that it has now.
+    // Resumes a saved guest, with its former definition if it does not start with the present one.
     private void Resume(string? former, string? damage = null)
     {
         try
@@ -233,12 +236,12 @@ internal sealed class VMSuspender(LibvirtDomain domain, TimeProvider time, Resta
         }
         catch (LibvirtException)
         {
-            // Somebody else was quicker: it runs.
+            // Somebody else started the VM first.
         }
     }
 
-    // After a save that failed. libvirt lets the guest run on; a file that it left anyway is older than the guest from now on, and a
-    // start from it would be a step back in time.
+    // After a failed save libvirt lets the guest continue. If it left a file, that is older than the guest from now on, and a start from
+    // it would take the guest back in time.
     private void RunOn()
     {
         if (!domain.IsActive)
@@ -265,11 +268,11 @@ internal sealed class VMSuspender(LibvirtDomain domain, TimeProvider time, Resta
         }
         catch (LibvirtException exception) when (!exception.IsConnectionLost && !domain.HasManagedSave)
         {
-            // libvirt removed it at the same moment, or is busy with the VM: no file is left, and only that matters.
+            // libvirt removed the file at the same moment, or is busy with the VM. Only one thing matters: no file is left.
         }
     }
 
-    // The process that asked for the save is gone, and libvirt goes on with it: the state cannot be used before its end.
+    // The process that requested the save is gone, and libvirt continues the save: the state is not usable before its end.
     private async Task WaitUntilSavedAsync(CancellationToken cancellationToken)
     {
         while (true)
@@ -287,7 +290,7 @@ internal sealed class VMSuspender(LibvirtDomain domain, TimeProvider time, Resta
         }
     }
 
-    // The guest's clock stood still with it. A guest without an agent has to do that by itself.
+    // The guest's clock stopped during the pause. A guest without an agent has to correct it by itself.
     private async Task<IReadOnlyList<string>> SetClockAsync(AgentWait agent, bool hadAgent, TimeSpan? pause)
     {
         if (hadAgent && await agent.IsThereAsync(AgentLimit, time))
@@ -299,7 +302,7 @@ internal sealed class VMSuspender(LibvirtDomain domain, TimeProvider time, Resta
             }
             catch (Exception exception) when (exception is LibvirtException or TimeoutException)
             {
-                // The note below says so.
+                // The note below reports it.
             }
         }
 
@@ -314,7 +317,7 @@ internal sealed class VMSuspender(LibvirtDomain domain, TimeProvider time, Resta
         }
         catch (Exception exception) when (exception is LibvirtException or ObjectDisposedException)
         {
-            // The save was over in this moment.
+            // The save ended at this moment.
         }
     }
 
@@ -351,7 +354,7 @@ internal sealed class VMSuspender(LibvirtDomain domain, TimeProvider time, Resta
 
     private static string Seconds(TimeSpan span) => span.TotalSeconds.ToString("0.#", CultureInfo.InvariantCulture);
 
-    // Listens from before the start, so that the agent's return is not missed.
+    // Subscribes before the start, so that the agent's return is not missed.
     private sealed class AgentWait : IDisposable
     {
         private readonly TaskCompletionSource _there = new(TaskCreationOptions.RunContinuationsAsynchronously);

@@ -1,4 +1,4 @@
-// The path of changes for one that is made and taken back many times: held, planned again and journalled once, then switched.
+// Applies a change that is made and taken back many times: the VM is held, planned again and journalled once, and then switched.
 using KvmTune.Hosts;
 using KvmTune.Libvirt;
 using KvmTune.Tuning.Changes;
@@ -7,8 +7,8 @@ namespace KvmTune.Tuning;
 
 public sealed partial class VMTuner
 {
-    /// <summary>Holds a VM and records the intent, so that the change can be switched in the running VM. Nothing of it is made yet.</summary>
-    /// <exception cref="KvmTuneException">As for <see cref="ApplyAsync"/>; or the change cannot be switched so (<c>CannotSwitchLive</c>).</exception>
+    /// <summary>Holds a VM and records the intent, so that the change can be switched in the running VM. The change is not made yet.</summary>
+    /// <exception cref="KvmTuneException">As for <see cref="ApplyAsync"/>; or it cannot be switched live (<c>CannotSwitchLive</c>).</exception>
     internal async Task<ILiveSwitch> OpenSwitchAsync(VMTuningPlan plan, ApplyOptions options, CancellationToken cancellationToken)
     {
         var started = time.GetUtcNow();

@@ -6,16 +6,19 @@ using KvmTune.Tuning.Changes;
 
 namespace KvmTune.Tuning;
 
-/// <summary>How a plan is applied.</summary>
+/// <summary>The options for applying a plan.</summary>
 public sealed record ApplyOptions
 {
-    /// <summary>Whether the VM is restarted where the change needs it.</summary>
+    /// <summary>Whether the VM is restarted if the change needs it.</summary>
     public bool Restart { get; init; }
 
-    /// <summary>How a restart is done.</summary>
+    /// <summary>The options of a restart.</summary>
     public RestartOptions RestartOptions { get; init; } = new();
 
-    /// <summary>By which way, where that was chosen and shown already (<see cref="VMPlanner.WayOf(VMTuningPlan, RestartOptions)"/>); null for choosing now.</summary>
+    /// <summary>
+    /// The way of the restart, if it was chosen and displayed before (<see cref="VMPlanner.WayOf(VMTuningPlan, RestartOptions)"/>); null to choose it
+    /// now.
+    /// </summary>
     public RestartWay? Way { get; init; }
 
     /// <summary>The measurement that the change follows; it travels on with the result.</summary>
@@ -24,12 +27,12 @@ public sealed record ApplyOptions
     /// <summary>The experiment that the change is part of; groups its entries in the journal.</summary>
     public Guid? ExperimentId { get; init; }
 
-    /// <summary>The journal's entry that the change takes back; null for a change in its own right.</summary>
+    /// <summary>The journal entry that the change takes back; null for an ordinary change.</summary>
     public long? Undoes { get; init; }
 }
 
-/// <summary>Applies what was planned for one VM.</summary>
-/// <param name="planner">The VM's planner, which judges each plan anew.</param>
+/// <summary>Applies plans for one VM.</summary>
+/// <param name="planner">The VM's planner, which checks each plan again.</param>
 /// <param name="time">The clock.</param>
 /// <param name="journal">Where changes are recorded before they are made.</param>
 public sealed partial class VMTuner(VMPlanner planner, TimeProvider time, IChangeJournal journal)
@@ -37,11 +40,11 @@ public sealed partial class VMTuner(VMPlanner planner, TimeProvider time, IChang
     /// <summary>The VM's planner.</summary>
     public VMPlanner Planner => planner;
 
-    /// <summary>Applies a plan, checked again, and reads back what is there afterwards.</summary>
+    /// <summary>Checks a plan again, applies it, and reads the resulting settings back.</summary>
     /// <exception cref="KvmTuneException">
-    /// A rule forbids it (the rule's id), somebody else changed the same settings since (<c>ConcurrentEdit</c>), libvirt refuses, or what
-    /// was read back is not what was asked for (<c>ChangeNotEffective</c>). What had been done is taken back in every case. Before
-    /// anything is touched: another process is changing the VM (<c>VMIsBeingTuned</c>), or the journal cannot record the change
+    /// A rule forbids the change (the rule's id), somebody else changed the same settings since (<c>ConcurrentEdit</c>), libvirt refuses, or
+    /// the settings are not as requested afterwards (<c>ChangeNotEffective</c>). The completed steps are taken back in every case. Before
+    /// anything is changed: another process is changing the VM (<c>VMIsBeingTuned</c>), or the journal cannot record the change
     /// (<c>JournalUnavailable</c>).
     /// </exception>
     public async Task<VMTuningResult> ApplyAsync(VMTuningPlan plan, ApplyOptions options, CancellationToken cancellationToken)
@@ -152,8 +155,8 @@ public sealed partial class VMTuner(VMPlanner planner, TimeProvider time, IChang
     }
 
     /// <summary>
-    /// Restarts the VM of a plan that is being tried, without changing anything. It stands in the journal while it is done: a process that
-    /// ends when the VM is off leaves word of it, and undo starts the VM.
+    /// Restarts the VM of a plan that is being tried, without a change. The journal has an entry for that time: if the process ends while
+    /// the VM is off, undo finds the entry and starts the VM.
     /// </summary>
     /// <exception cref="KvmTuneException">As for <see cref="VMRestarter.RestartAsync"/>; another process is changing the VM; or the journal cannot record it.</exception>
     internal async Task RestartAsync(VMTuningPlan plan, ApplyOptions options, CancellationToken cancellationToken)

@@ -1,4 +1,4 @@
-// What a change did: the plan that was applied, what was read back afterwards, and how to take it back.
+// The result of a change: the plan that was applied, the values that were read back, and how to take the change back.
 using System.Text.Json.Serialization;
 using KvmTune.Hosts;
 
@@ -14,14 +14,14 @@ public enum TuningOutcome
     /// <summary>The change is made and comes into force with the next start of the VM.</summary>
     RestartPending,
 
-    /// <summary>The VM was already as asked for; nothing was touched.</summary>
+    /// <summary>The VM was already as requested; nothing was changed.</summary>
     NoChange,
 
-    /// <summary>The change is kept, since it was worth keeping (<c>-Unless</c>); nothing was touched.</summary>
+    /// <summary>The change is kept, because it was worth keeping (<c>-Unless</c>); nothing was changed.</summary>
     Kept,
 }
 
-/// <summary>What a change did.</summary>
+/// <summary>The result of a change.</summary>
 public sealed record VMTuningResult
 {
     /// <summary>The VM's name.</summary>
@@ -30,13 +30,13 @@ public sealed record VMTuningResult
     /// <summary>The VM's UUID.</summary>
     public Guid VMId => Plan.VMId;
 
-    /// <summary>The libvirt connection that the VM was reached by.</summary>
+    /// <summary>The libvirt connection to the VM.</summary>
     public string ConnectionUri => Plan.ConnectionUri;
 
     /// <summary>The area of the change.</summary>
     public TuningArea Area => Plan.Area;
 
-    /// <summary>What the change does, in words.</summary>
+    /// <summary>The change in words.</summary>
     public string Title => Plan.Title;
 
     /// <summary>How it ended.</summary>
@@ -45,25 +45,25 @@ public sealed record VMTuningResult
     /// <summary>The plan that was applied.</summary>
     public required VMTuningPlan Plan { get; init; }
 
-    /// <summary>What was read back after the change.</summary>
+    /// <summary>The values that were read back after the change.</summary>
     public IReadOnlyList<Verification> Verifications { get; init => field = Items.Of(value); } = Items<Verification>.None;
 
-    /// <summary>What is left for a person to do, for example a command to run in a guest that has no agent.</summary>
+    /// <summary>The steps that are left to the user, for example a command to run in a guest without an agent.</summary>
     public IReadOnlyList<string> Notes { get; init => field = Items.Of(value); } = Items<string>.None;
 
     /// <summary>Whether the VM got a new QEMU process for the change.</summary>
     public bool Restarted { get; init; }
 
-    /// <summary>By which way: <see cref="RestartBy.Suspend"/> or <see cref="RestartBy.Reboot"/>; null where it was not restarted.</summary>
+    /// <summary>The way of the restart, <see cref="RestartBy.Suspend"/> or <see cref="RestartBy.Reboot"/>; null without a restart.</summary>
     public RestartBy? RestartedBy { get; init; }
 
-    /// <summary>How long the guest stood still for a suspend, in seconds; null for anything else.</summary>
+    /// <summary>How long a suspend paused the guest, in seconds; null without a suspend.</summary>
     public double? PauseSeconds { get; init; }
 
-    /// <summary>Why it was a reboot where a suspend was preferred (<see cref="RestartBy.Auto"/>); null for anything else.</summary>
+    /// <summary>Why the VM was rebooted although a suspend was preferred (<see cref="RestartBy.Auto"/>); null otherwise.</summary>
     public string? RebootReason { get; init; }
 
-    /// <summary>The journal's entry of the change; null where nothing was touched.</summary>
+    /// <summary>The journal entry of the change; null if nothing was changed.</summary>
     public long? JournalId { get; init; }
 
     /// <summary>The changes that take this one back, in the order to apply them.</summary>
@@ -72,24 +72,27 @@ public sealed record VMTuningResult
     /// <summary>When it was applied.</summary>
     public required DateTimeOffset AppliedAt { get; init => field = value.ToLocalTime(); }
 
-    /// <summary>How long it took, a restart included.</summary>
+    /// <summary>The duration, including a restart.</summary>
     [JsonInclude]
     internal TimeSpan Elapsed { get; init; }
 
-    /// <summary>How long it took, a restart included, in seconds.</summary>
+    /// <summary>The duration in seconds, including a restart.</summary>
     public double ElapsedSeconds => Elapsed.TotalSeconds;
 
-    /// <summary>The measurement that came down the pipeline before the change: the baseline of the next one.</summary>
+    /// <summary>The measurement from the pipeline before the change: the baseline of the next one.</summary>
     [JsonInclude]
     internal IChangeBaseline? Baseline { get; init; }
 
-    /// <summary>The measurement that came down the pipeline before the change; null for none. No property: its runs would stand in the JSON of every change.</summary>
+    /// <summary>
+    /// The measurement from the pipeline before the change; null for none. A method, because a property would add its runs to the JSON of every
+    /// change.
+    /// </summary>
     public IChangeBaseline? MeasuredBefore() => Baseline;
 
     /// <summary>The settings that changed.</summary>
     public IReadOnlyList<SettingDifference> Differences => Plan.Differences;
 
-    /// <summary>The virsh commands that do the same, a line each.</summary>
+    /// <summary>The equivalent virsh commands, one per line.</summary>
     public string VirshCommand => Plan.VirshCommand;
 
     /// <summary>For example <c>db01: pin vCPU 0 to host CPU 2 (Applied)</c>.</summary>

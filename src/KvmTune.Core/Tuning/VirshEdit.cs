@@ -1,4 +1,4 @@
-// The shell line that edits a persistent configuration as a change does: dump, replace what differs, define.
+// The shell command that makes a change's edit of a persistent configuration: dump, replace the differences, define.
 using System.Security;
 using System.Text.RegularExpressions;
 using System.Xml;
@@ -9,8 +9,8 @@ using static KvmTune.NumberText;
 namespace KvmTune.Tuning;
 
 /// <summary>
-/// Writes an edit as <c>virsh dumpxml | sed | virsh define</c>. libvirt writes its XML in one fixed layout, an element a line,
-/// which the sed script relies on: an element is found by its beginning where that is unique, else by its line.
+/// Writes an edit as <c>virsh dumpxml | sed | virsh define</c>. libvirt writes its XML in a fixed layout, one element per line,
+/// and the sed script relies on it: it finds an element by its beginning if that is unique, otherwise by its line.
 /// </summary>
 internal static partial class VirshEdit
 {
@@ -24,7 +24,7 @@ internal static partial class VirshEdit
         return $"{dump} | sed {string.Join(' ', script.Select(line => $"-e {VirshText.Quote(line)}"))} | {define}";
     }
 
-    // Elements that differ are replaced as a whole, in their place; only <devices> is gone into, since a VM has many.
+    // An element that differs is replaced as a whole. Only in <devices> each child is compared, because a VM has many devices.
     private static void Compare(List<string> script, XElement before, XElement after, int depth)
     {
         foreach (var name in before.Elements().Concat(after.Elements()).Select(element => element.Name).Distinct())
@@ -57,7 +57,7 @@ internal static partial class VirshEdit
         }
     }
 
-    // Before the next existing element, where libvirt writes it: its schema takes some in that order only.
+    // Before the next existing element in libvirt's order: its schema accepts some elements only in that order.
     private static string Place(XElement added, XElement before, int depth) =>
         added.ElementsAfterSelf().Select(next => before.Elements(next.Name).FirstOrDefault()).FirstOrDefault(next => next is not null) is { } next
             ? IsOnlyOne(next) ? Start(next, depth) : Text(LineOf(next))
@@ -81,7 +81,7 @@ internal static partial class VirshEdit
 
     private static string Start(XElement element, int depth) => $"/^{Indent(depth)}{Escape().Replace(OpeningOf(element), "\\$0")}[>\\/]/";
 
-    // As libvirt writes it, with its quotes and entities.
+    // In libvirt's form, with its quotes and entities.
     private static string OpeningOf(XElement element) => $"<{element.Name}{string.Concat(element.Attributes().Select(attribute => $" {attribute.Name}='{SecurityElement.Escape(attribute.Value)}'"))}";
 
     private static string Written(XElement element, int depth) =>

@@ -1,4 +1,4 @@
-// Writes virsh command lines that a shell takes as they stand.
+// Writes virsh command lines that can be pasted into a shell.
 using System.Globalization;
 using System.Text.RegularExpressions;
 using System.Xml.Linq;
@@ -11,7 +11,7 @@ internal static partial class VirshText
     /// <summary>A virsh command on a connection.</summary>
     public static string Command(string uri, params string[] words) => $"virsh -c {string.Join(' ', words.Prepend(uri).Select(Quote))}";
 
-    /// <summary>The command that gives a device of the persistent configuration a new definition, which is handed over on standard input.</summary>
+    /// <summary>The command that redefines a device of the persistent configuration; it reads the new definition from standard input.</summary>
     public static string UpdateDevice(VMIdentity vm, XElement device) =>
         $"{Command(vm.ConnectionUri, "update-device", vm.VirshName, "/dev/stdin", "--config")} <<'XML'\n{XElement.Parse(device.ToString())}\nXML";
 
@@ -25,17 +25,17 @@ internal static partial class VirshText
         ]);
 
     /// <summary>
-    /// The word that names a VM to virsh: its name, or its UUID where virsh would take the name for an option or for the number of
+    /// The argument that names a VM to virsh: its name, or its UUID if virsh would mistake the name for an option or for the number of
     /// another VM (it looks for the number first, then the UUID, then the name).
     /// </summary>
     public static string Domain(string name, Guid id) =>
         name.StartsWith('-') || name.All(char.IsAsciiDigit) || Guid.TryParse(name, out _) ? id.ToString() : name;
 
-    /// <summary>The word as one shell word: bare where that is safe, else in single quotes.</summary>
+    /// <summary>The argument for a shell: bare if that is safe, otherwise in single quotes.</summary>
     public static string Quote(string word) =>
         Safe().IsMatch(word) ? word : $"'{word.Replace("'", "'\\''", StringComparison.Ordinal)}'";
 
-    /// <summary>The flags that say where a command works.</summary>
+    /// <summary>The flags for the place of a command: live, config or both.</summary>
     public static string[] Flags(bool live, bool config) => [.. live ? ["--live"] : Array.Empty<string>(), .. config ? ["--config"] : Array.Empty<string>()];
 
     [GeneratedRegex(@"\A[A-Za-z0-9_@%+=:,./-]+\z", RegexOptions.None, matchTimeoutMilliseconds: 1000)]

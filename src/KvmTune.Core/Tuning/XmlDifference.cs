@@ -1,4 +1,4 @@
-// The difference of two domain XMLs as a person reads it: the lines that go with '-', the lines that come with '+'.
+// The difference of two domain XMLs for the user: removed lines with '-', added lines with '+'.
 using System.Text;
 
 namespace KvmTune.Tuning;
@@ -6,7 +6,7 @@ namespace KvmTune.Tuning;
 /// <summary>A line difference by the longest common subsequence, over the part of the documents that differs.</summary>
 internal static class XmlDifference
 {
-    /// <summary>The differing lines, each with the sign that a unified difference gives it; empty when there are none.</summary>
+    /// <summary>The differing lines, each with the sign of a unified difference; empty if there are none.</summary>
     public static string Between(string before, string after)
     {
         var left = Lines(before);
