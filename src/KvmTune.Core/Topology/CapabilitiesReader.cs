@@ -4,11 +4,11 @@ using System.Xml.Linq;
 
 namespace KvmTune.Topology;
 
-/// <summary>The reader of capabilities XML (format: libvirt formatcaps). Elements may be missing; some drivers report little.</summary>
+/// <summary>Reads capabilities XML (format: libvirt formatcaps). Elements may be missing; some drivers report little.</summary>
 public static class CapabilitiesReader
 {
-    /// <summary>Reads capabilities into a host topology in which all CPUs count as online and nothing is known to be free.</summary>
-    /// <param name="xml">The document that libvirt gives.</param>
+    /// <summary>Reads capabilities into a host topology: all CPUs count as online, and free memory and free pages are unknown.</summary>
+    /// <param name="xml">The document from libvirt.</param>
     /// <param name="connectionUri">The connection that it came from.</param>
     /// <param name="hostName">The host's name.</param>
     /// <exception cref="System.Xml.XmlException">The text is not XML.</exception>

@@ -1,18 +1,18 @@
-// Kinds of core: performance and efficiency cores, or cores of one speed under a larger and a smaller cache.
+// Kinds of core: performance and efficiency cores, or cores of the same speed with a larger and a smaller cache.
 using System.Globalization;
 
 namespace KvmTune.Topology;
 
 /// <summary>Cores of one kind.</summary>
 /// <param name="Cpus">Their host CPUs.</param>
-/// <param name="Description">What tells them from the others, for example <c>capacity 1024</c> or <c>5200 MHz, cache of 96 MiB</c>.</param>
+/// <param name="Description">The difference from other kinds, for example <c>capacity 1024</c> or <c>up to 5200 MHz, cache of 96 MiB</c>.</param>
 public sealed record CoreKind(CpuSet Cpus, string Description)
 {
     /// <summary>For example <c>CPUs 0-15 (capacity 1024)</c>.</summary>
     public override string ToString() => $"CPUs {Cpus} ({Description})";
 }
 
-/// <summary>Tells kinds of core apart.</summary>
+/// <summary>Distinguishes kinds of core.</summary>
 public static class CoreKinds
 {
     // Cores of one kind differ a little: Intel's favoured cores reach 5 % more than the others, AMD's chiplets 9 %. Efficiency cores reach
@@ -20,8 +20,8 @@ public static class CoreKinds
     private const double SameKindFrom = 0.85;
 
     /// <summary>
-    /// The kinds of a host, the fastest first; one where all cores are alike or nothing is known of them. By the kernel's
-    /// <c>cpu_capacity</c>, else the cores' highest frequencies, and within one speed by the size of the last-level cache.
+    /// The kinds of a host, the fastest first; one kind if all cores are equal or nothing is known about them. Cores are compared by the
+    /// kernel's <c>cpu_capacity</c>, otherwise by their highest frequencies, and at the same speed by the size of the last-level cache.
     /// </summary>
     public static IReadOnlyList<CoreKind> Of(VMHostTopology host)
     {
@@ -29,7 +29,7 @@ public static class CoreKinds
         var cpus = host.Cpus.Where(cpu => host.OnlineCpus.Contains(cpu.Id)).ToList();
         if (cpus.Count == 0)
         {
-            // A host that reports no nodes says nothing of its CPUs but how many they are.
+            // A host that reports no nodes reports only the number of its CPUs.
             return [new CoreKind(host.OnlineCpus, Describe(0, 0))];
         }
 
@@ -49,7 +49,7 @@ public static class CoreKinds
         return kinds.ConvertAll(group => new CoreKind(CpuSet.Of(group.Select(cpu => cpu.Id)), Describe(group.Key.Speed, cachesDiffer ? group.Key.Cache : 0)));
     }
 
-    // Capacities end at 1024 (kernel, cpu-capacity binding); frequencies are in kHz and far above.
+    // Capacities are at most 1024 (kernel, cpu-capacity binding); frequencies are in kHz and far higher.
     private static string Describe(int speed, long cacheKiB)
     {
         var text = speed == 0 ? null : speed <= 1024

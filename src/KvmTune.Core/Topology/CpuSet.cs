@@ -8,7 +8,7 @@ namespace KvmTune.Topology;
 
 /// <summary>
 /// An immutable set of numbers in libvirt's list syntax: <c>0-3,^1,8</c>. The list is evaluated from left to right, as
-/// the virsh manual says of <c>vcpupin</c>: <c>^8,0-15</c> contains 8, <c>0-15,^8</c> does not.
+/// described in the virsh manual for <c>vcpupin</c>: <c>^8,0-15</c> contains 8, <c>0-15,^8</c> does not.
 /// </summary>
 public sealed class CpuSet : IEquatable<CpuSet>
 {
@@ -42,10 +42,10 @@ public sealed class CpuSet : IEquatable<CpuSet>
     /// <summary>The set in libvirt's list syntax, for example <c>0-3,8</c>.</summary>
     public string Text => ToString();
 
-    /// <summary>How many numbers the set holds.</summary>
+    /// <summary>The number of members.</summary>
     public int Count => _words.Sum(BitOperations.PopCount);
 
-    /// <summary>True for the set without numbers.</summary>
+    /// <summary>Whether the set is empty.</summary>
     public bool IsEmpty => _words.Length == 0;
 
     /// <summary>The numbers, ascending.</summary>
@@ -66,11 +66,11 @@ public sealed class CpuSet : IEquatable<CpuSet>
         }
     }
 
-    /// <summary>Reads libvirt's list syntax; the same as the constructor, under the name that converters look for.</summary>
+    /// <summary>Reads libvirt's list syntax. It is the same as the constructor, with the name that converters look for.</summary>
     /// <exception cref="FormatException">The list is not in that syntax.</exception>
     public static CpuSet Parse(string list) => new(list);
 
-    /// <summary>Reads libvirt's list syntax, and says whether it could.</summary>
+    /// <summary>Tries to read libvirt's list syntax.</summary>
     public static bool TryParse(string? list, [NotNullWhen(true)] out CpuSet? set)
     {
         set = null;
@@ -90,11 +90,11 @@ public sealed class CpuSet : IEquatable<CpuSet>
         }
     }
 
-    /// <summary>The set of the given numbers; doubles count once.</summary>
+    /// <summary>The set of the given numbers; duplicates count once.</summary>
     /// <exception cref="FormatException">A number is negative or above <see cref="MaxNumber"/>.</exception>
     public static CpuSet Of(IEnumerable<int> numbers) => new(Fill(numbers));
 
-    /// <summary>The set of the indices that are true: the form in which libvirt hands CPU maps over.</summary>
+    /// <summary>The set of the indices that are true: libvirt's form of CPU maps.</summary>
     public static CpuSet FromMap(ReadOnlySpan<bool> map)
     {
         var words = new ulong[(map.Length + BitsPerWord - 1) / BitsPerWord];
@@ -154,7 +154,7 @@ public sealed class CpuSet : IEquatable<CpuSet>
     /// <summary>The numbers of this set that are not in the other one.</summary>
     public CpuSet Except(CpuSet other) => Combine(other, static (a, b) => a & ~b);
 
-    /// <summary>The list in libvirt's syntax with runs folded: <c>0,2-8</c>; empty for the empty set.</summary>
+    /// <summary>The list in libvirt's syntax, with consecutive numbers as ranges: <c>0,2-8</c>; empty for the empty set.</summary>
     public override string ToString()
     {
         var text = new StringBuilder();
@@ -236,7 +236,7 @@ public sealed class CpuSet : IEquatable<CpuSet>
                 item = item[1..];
             }
 
-            // libvirt excludes single numbers only (virBitmapParse); a range after ^ is refused there, so it is refused here.
+            // libvirt excludes only single numbers (virBitmapParse) and refuses a range after ^; so does this class.
             var dash = exclude ? -1 : item.IndexOf('-');
             var first = ParseNumber(dash < 0 ? item : item[..dash], list);
             var last = dash < 0 ? first : ParseNumber(item[(dash + 1)..], list);

@@ -1,9 +1,9 @@
-// The <devices> part of the forward pass over a domain XML: disks, controllers, network interfaces, the agent's channel.
+// Reads the <devices> part of a domain XML in one forward pass: disks, controllers, network interfaces, the agent's channel.
 using System.Globalization;
 
 namespace KvmTune.Topology;
 
-/// <summary>Reads devices; what tuning does not touch is passed over.</summary>
+/// <summary>Reads devices; elements that tuning does not need are skipped.</summary>
 internal sealed class DeviceXmlReader(XmlCursor reader)
 {
     private readonly List<DiskConfiguration> _disks = [];
@@ -55,11 +55,11 @@ internal sealed class DeviceXmlReader(XmlCursor reader)
                     _isDesktop = true;
                     break;
                 case "input":
-                    // A keyboard or mouse of the host's.
+                    // A keyboard or mouse of the host.
                     _isDesktop |= reader.GetAttribute("type") == "evdev";
                     break;
                 case "shmem":
-                    // Looking Glass: the guest's screen in a window of the host's.
+                    // Looking Glass shows the guest's screen in a window on the host.
                     _isDesktop |= reader.GetAttribute("name") == "looking-glass";
                     break;
                 case "video":
@@ -69,7 +69,7 @@ internal sealed class DeviceXmlReader(XmlCursor reader)
         }
     }
 
-    // No screen of QEMU's: where devices are passed through, one of them is the screen.
+    // QEMU shows no screen: if devices are passed through, one of them is the screen.
     private void ReadVideo()
     {
         foreach (var element in reader.Children())

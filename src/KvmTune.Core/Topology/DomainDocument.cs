@@ -1,4 +1,4 @@
-// A domain XML that is edited in place: what an edit does not touch comes out as it went in, white space included.
+// A domain XML that is edited in place: parts without an edit stay exactly the same, including white space.
 using System.Globalization;
 using System.Xml;
 using System.Xml.Linq;
@@ -6,14 +6,14 @@ using System.Xml.Linq;
 namespace KvmTune.Topology;
 
 /// <summary>
-/// An editable domain XML. Elements are made where libvirt itself would write them, and remember what was made and
-/// removed in an <see cref="EditTrace"/>, so that an inverse edit puts everything back in its place.
+/// An editable domain XML. New elements are placed where libvirt itself would write them. An <see cref="EditTrace"/> holds which
+/// elements an edit added and removed, so that an inverse edit puts everything back in its place.
 /// </summary>
 public sealed class DomainDocument
 {
     private XDocument? _document;
 
-    // What the document is known as, until the next edit: the text that it was read from, the text that it is written as, and its values.
+    // Cached until the next edit: the text that the document was read from, its own text, and its values.
     private string? _source;
     private string? _text;
     private VMConfiguration? _configuration;
@@ -25,7 +25,7 @@ public sealed class DomainDocument
     /// <exception cref="XmlException">The text is not XML.</exception>
     public static DomainDocument Parse(string xml) => new(XDocument.Parse(xml, LoadOptions.PreserveWhitespace), xml);
 
-    /// <summary>A domain XML as libvirt gave it; it is taken apart when somebody needs it.</summary>
+    /// <summary>A domain XML from libvirt; it is parsed on first use.</summary>
     internal static DomainDocument FromLibvirt(string xml) => new(null, xml);
 
     /// <summary>The <c>&lt;domain&gt;</c> element.</summary>
@@ -39,19 +39,19 @@ public sealed class DomainDocument
     /// <summary>The document as typed values.</summary>
     public VMConfiguration ToConfiguration() => _configuration ??= DomainXmlReader.Read(_source ?? ToXml());
 
-    /// <summary>The settings that the document has.</summary>
+    /// <summary>The settings of the document.</summary>
     public DomainSettings Settings => _settings ??= DomainSettings.Read(_source ?? ToXml());
 
-    /// <summary>Whether it was read from this very text, and not edited since.</summary>
+    /// <summary>Whether it was read from exactly this text and not edited since.</summary>
     internal bool IsFrom(string xml) => string.Equals(_source, xml, StringComparison.Ordinal);
 
-    /// <summary>A copy that can be edited on its own.</summary>
+    /// <summary>An independent copy for edits.</summary>
     public DomainDocument Copy() => new(new XDocument(Tree), _source) { _text = _text, _configuration = _configuration, _settings = _settings };
 
-    /// <summary>The element at the path; null when it is not there.</summary>
+    /// <summary>The element at the path; null if it does not exist.</summary>
     public XElement? Find(SettingPath path) => Find(path.Elements, path.Elements.Count);
 
-    /// <summary>The value of a setting; null when it is not set.</summary>
+    /// <summary>The value of a setting; null if it is not set.</summary>
     /// <exception cref="InvalidOperationException">The path names no setting of the catalog.</exception>
     public string? Get(SettingPath path)
     {
@@ -70,11 +70,11 @@ public sealed class DomainDocument
         };
     }
 
-    /// <summary>Gives a setting a value; elements on the way that are missing are made.</summary>
-    /// <param name="path">Where.</param>
-    /// <param name="value">The value; null removes the attribute or element, and elements that this leaves empty.</param>
-    /// <param name="trace">What the edit that is now taken back did here, so that each element returns to its place; null otherwise.</param>
-    /// <exception cref="InvalidOperationException">The path names no setting of the catalog, or a device that is not there.</exception>
+    /// <summary>Sets the value of a setting; missing elements of the path are added.</summary>
+    /// <param name="path">The address of the setting.</param>
+    /// <param name="value">The value; null removes the attribute or element, and elements that become empty.</param>
+    /// <param name="trace">If an edit is taken back: its trace for the settings, so that each element returns to its place; otherwise null.</param>
+    /// <exception cref="InvalidOperationException">The path names no setting of the catalog, or a device that does not exist.</exception>
     public void Set(SettingPath path, string? value, EditTrace? trace = null)
     {
         var setting = SettingCatalog.Get(path);
@@ -107,7 +107,7 @@ public sealed class DomainDocument
         }
     }
 
-    /// <summary>What must be known to take back edits of these paths: which elements are missing now, and where the others stand.</summary>
+    /// <summary>The data to take back edits of these paths: which elements are missing now, and where the others stand.</summary>
     public EditTrace Trace(IEnumerable<SettingPath> paths)
     {
         var missing = new HashSet<string>(StringComparer.Ordinal);
@@ -169,7 +169,7 @@ public sealed class DomainDocument
         return string.Equals((string?)holder?.Attribute(step.KeyAttribute), step.KeyValue, StringComparison.OrdinalIgnoreCase);
     }
 
-    /// <summary>The element at the path, made where libvirt writes it when it is not there.</summary>
+    /// <summary>The element at the path; if it does not exist, it is added where libvirt writes it.</summary>
     internal XElement FindOrCreate(SettingPath path, EditTrace? trace) => FindOrCreate(path.Elements, path.Elements.Count, trace);
 
     private XElement FindOrCreate(IReadOnlyList<SettingElement> steps, int length, EditTrace? trace)
@@ -205,7 +205,7 @@ public sealed class DomainDocument
         return element;
     }
 
-    // Behind the siblings that libvirt writes before it: by name first, then by the number in the key (vcpupin 0 before 1).
+    // After the siblings that libvirt writes before it: by name first, then by the number in the key (vcpupin 0 before 1).
     private static int PositionFor(IEnumerable<SettingElement> parent, SettingElement step, List<XElement> siblings)
     {
         var order = ElementOrder.Of(parent.Select(element => element.Name));
@@ -239,7 +239,7 @@ public sealed class DomainDocument
             ? leftNumber.CompareTo(rightNumber)
             : string.CompareOrdinal(left, right);
 
-    // Keeps the document's own indentation: the white space before a sibling, or the parent's with two more spaces.
+    // Keeps the document's own indentation: the white space of a sibling, or the parent's with two more spaces.
     private static void Insert(XElement parent, XElement element, List<XElement> siblings, int position)
     {
         if (siblings.Count == 0)
@@ -296,7 +296,10 @@ public sealed class DomainDocument
         RemoveEmpty(path.Elements, path.Elements.Count - (path.Attribute is null ? 1 : 0), trace);
     }
 
-    /// <summary>Takes away what is left empty, except what says something by being there, and, where an edit is taken back, what was empty before it.</summary>
+    /// <summary>
+    /// Removes the elements of a path that are empty, from its end up. Devices stay, and so do elements that were empty before an edit that is now
+    /// taken back.
+    /// </summary>
     internal void RemoveEmpty(IReadOnlyList<SettingElement> steps, int length, EditTrace? trace)
     {
         for (; length > 0; length--)
@@ -336,22 +339,22 @@ public sealed class DomainDocument
         element.PreviousNode is XText space && string.IsNullOrWhiteSpace(space.Value) ? space.Value : null;
 }
 
-/// <summary>Where elements stood before an edit, so that taking it back puts them there again.</summary>
+/// <summary>The places of elements before an edit, so that they return there when it is taken back.</summary>
 /// <param name="Positions">The place of each element among its parent's child elements, by its path.</param>
-/// <param name="Missing">The paths of the elements that were not there.</param>
+/// <param name="Missing">The paths of the elements that did not exist.</param>
 public sealed record EditTrace(IReadOnlyDictionary<string, int> Positions, IReadOnlySet<string> Missing)
 {
-    /// <summary>The trace of a document of which only this is known: it had no ids of I/O threads.</summary>
+    /// <summary>The trace of a document about which only one fact is known: it had no ids of I/O threads.</summary>
     internal static EditTrace WithoutThreadIds { get; } =
         new(new Dictionary<string, int>(StringComparer.Ordinal), new HashSet<string>(StringComparer.Ordinal) { "iothreadids" }) { Bare = new HashSet<string>(StringComparer.Ordinal) };
 
-    /// <summary>The paths of the elements that were there without content; null in a trace of an earlier version, which did not note them.</summary>
+    /// <summary>The paths of the elements that existed without content; null in a trace of an earlier version, which did not record them.</summary>
     public IReadOnlySet<string>? Bare { get; init; }
 
-    /// <summary>The place of an element in the document, as a text that sorts: its ancestors' first, each among its siblings.</summary>
+    /// <summary>The place of an element in the document as a sortable text: the places of its ancestors first, each among its siblings.</summary>
     internal string PlaceOf(SettingPath path) => string.Concat(Enumerable.Range(1, path.Elements.Count)
         .Select(length => Positions.GetValueOrDefault(string.Join('/', path.Elements.Take(length)), 99_999).ToString("D5", CultureInfo.InvariantCulture)));
 
-    /// <summary>Whether an element that is left empty may go: one that was empty before stays.</summary>
+    /// <summary>Whether an element may be removed when it becomes empty: an element that was empty before stays.</summary>
     internal bool MayGo(string path) => Missing.Contains(path) || (Bare is not null && !Bare.Contains(path));
 }

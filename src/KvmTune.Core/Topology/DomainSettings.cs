@@ -1,4 +1,4 @@
-// The settings that one domain XML has, by one forward pass over its bytes that the catalog steers.
+// The settings of one domain XML, found with the catalog in one forward pass over its bytes.
 using System.Globalization;
 using System.Xml;
 
@@ -11,13 +11,13 @@ public sealed class DomainSettings
 
     private DomainSettings(IReadOnlyList<SettingReading> all, IReadOnlyList<SettingPath> devices) => (All, Devices) = (all, devices);
 
-    /// <summary>The settings that are set. Of elements that share their key only the first counts.</summary>
+    /// <summary>The settings that are set. Of several elements with the same key only the first counts.</summary>
     public IReadOnlyList<SettingReading> All { get; }
 
     /// <summary>The disks, SCSI controllers and NICs that can have settings.</summary>
     public IReadOnlyList<SettingPath> Devices { get; }
 
-    /// <summary>The host CPUs of threads that have no pin; null where the document does not say.</summary>
+    /// <summary>The host CPUs of threads without a pin; null if the document does not set them.</summary>
     internal CpuSet? VcpuCpuSet { get; private init; }
 
     /// <summary>Reads a document.</summary>
@@ -149,7 +149,7 @@ public sealed class DomainSettings
             }
         }
 
-        // The key comes after what it is the key of: until then the empty text stands in its place.
+        // The key is in a child element and may come after the settings: until then they have the empty text as their key.
         private void ReadDevice(SettingNode node, string keyChild)
         {
             var start = Readings.Count;
@@ -193,7 +193,7 @@ public sealed class DomainSettings
     }
 }
 
-/// <summary>The catalog's paths as a tree of elements, so that one pass over a document finds all settings.</summary>
+/// <summary>The catalog's paths as a tree of elements, for finding all settings in one pass over a document.</summary>
 internal sealed class SettingNode
 {
     private readonly List<SettingNode> _children = [];
@@ -204,10 +204,10 @@ internal sealed class SettingNode
     /// <summary>The element; null for the root.</summary>
     public PatternElement? Element { get; }
 
-    /// <summary>The settings that are attributes of it.</summary>
+    /// <summary>The settings that are attributes of the element.</summary>
     public IReadOnlyList<Setting> Attributes => _attributes;
 
-    /// <summary>The setting that the element itself is; null for none.</summary>
+    /// <summary>The setting that is the element itself; null for none.</summary>
     public Setting? Own { get; private set; }
 
     /// <summary>The tree of some settings.</summary>
@@ -241,7 +241,7 @@ internal sealed class SettingNode
         return root;
     }
 
-    /// <summary>The child for the element that a cursor stands on; null where no setting is in it.</summary>
+    /// <summary>The child node for the element at the cursor; null if the element contains no setting.</summary>
     public SettingNode? Child(string name, XmlCursor reader)
     {
         foreach (var child in _children)

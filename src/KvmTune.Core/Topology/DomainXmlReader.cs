@@ -1,5 +1,5 @@
-// Reads a libvirt domain XML into a VMConfiguration in one forward pass. For edits there is DomainDocument;
-// here nothing is kept of what the model does not need, so that ten thousand VMs can be listed at the price of fetching them.
+// Reads a libvirt domain XML into a VMConfiguration in one forward pass; DomainDocument is for edits. It keeps only the values of the
+// model, so that listing ten thousand VMs costs hardly more than fetching them.
 using System.Globalization;
 using System.Xml;
 
@@ -9,7 +9,7 @@ namespace KvmTune.Topology;
 public static class DomainXmlReader
 {
     /// <summary>Reads a domain document.</summary>
-    /// <param name="xml">What libvirt's virDomainGetXMLDesc gives, or a file that virDomainDefineXML takes.</param>
+    /// <param name="xml">The result of libvirt's virDomainGetXMLDesc, or a file for virDomainDefineXML.</param>
     /// <exception cref="XmlException">The text is not XML, or its root is not <c>&lt;domain&gt;</c>.</exception>
     public static VMConfiguration Read(string xml) => XmlCursor.Over(xml, Read);
 
@@ -28,7 +28,7 @@ public static class DomainXmlReader
         return new DomainParts(reader).Read();
     }
 
-    /// <summary>The state of one pass: the values found so far.</summary>
+    /// <summary>The values found so far in one pass.</summary>
     private sealed class DomainParts(XmlCursor reader)
     {
         private readonly Dictionary<int, CpuSet> _vcpuPins = [];
@@ -59,7 +59,7 @@ public static class DomainXmlReader
                 ReadSection(element);
             }
 
-            // <iothreads>N</iothreads> alone means the ids 1 to N; ids that <iothreadids> names come first.
+            // <iothreads>N</iothreads> alone means the ids 1 to N; ids named in <iothreadids> come first.
             for (var id = 1; _ioThreadIds.Count < _ioThreadCount; id++)
             {
                 if (!_ioThreadIds.Contains(id))
@@ -326,7 +326,7 @@ public static class DomainXmlReader
             }
         }
 
-        // The name spaces that managers put their metadata in; Nova's has the version behind it.
+        // The XML namespaces of managers in the metadata; Nova's ends with a version.
         private static string? ManagerOf(string? nameSpace) => nameSpace switch
         {
             null => null,

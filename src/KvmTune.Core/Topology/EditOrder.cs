@@ -1,16 +1,16 @@
-// The order in which the settings of one edit are set, so that each finds the elements that it needs, and none that are to go.
+// The order in which one edit sets its settings: each setting must find the elements that it needs, and none that will be removed.
 namespace KvmTune.Topology;
 
 /// <summary>Orders settings.</summary>
 internal static class EditOrder
 {
-    /// <summary>The settings in the order to set them.</summary>
+    /// <summary>The settings in the order for setting them.</summary>
     /// <param name="settings">The settings, each with its value.</param>
-    /// <param name="trace">Where elements stood before the edit that is taken back; null otherwise.</param>
+    /// <param name="trace">If an edit is taken back: the places of elements before it; otherwise null.</param>
     /// <remarks>
-    /// What goes, goes first; then elements return to their places from the front. Where only the place tells elements apart, those that go do
-    /// so after that and from the last one back: a place keeps its number while it is needed. I/O threads go at the end: until then something
-    /// may name them. Elements without a value are made again in the end, since a removal also removes elements that it leaves empty.
+    /// Removals come first; then elements return to their places from the front. Elements that only their place distinguishes are removed after
+    /// that, the last one first, so that the others keep their numbers. I/O threads are removed at the end, because something may name them until
+    /// then. Elements without a value are set again near the end, because a removal also removes elements that become empty.
     /// </remarks>
     public static IEnumerable<SettingValue> Of(IReadOnlyList<SettingValue> settings, EditTrace? trace)
     {

@@ -1,7 +1,7 @@
-// The order in which libvirt writes the children of the elements that edits can make something in.
+// The order in which libvirt writes the children of elements that edits can add children to.
 namespace KvmTune.Topology;
 
-/// <summary>The places of elements among their siblings (libvirt 9.0 to 11: virDomainDefFormatInternalSetRootName and what it calls).</summary>
+/// <summary>The places of elements among their siblings (libvirt 9.0 to 11: virDomainDefFormatInternalSetRootName and its callees).</summary>
 internal sealed class ElementOrder
 {
     private static readonly Dictionary<string, string[]> Children = new(StringComparer.Ordinal)
@@ -51,18 +51,18 @@ internal sealed class ElementOrder
     private ElementOrder(string path, string[] names) => (_path, _names) = (path, names);
 
     /// <summary>The order of the children of an element.</summary>
-    /// <param name="parent">The names of the elements from below <c>&lt;domain&gt;</c> down to it.</param>
+    /// <param name="parent">The names of the elements on the path from below <c>&lt;domain&gt;</c> to the parent.</param>
     public static ElementOrder Of(IEnumerable<string> parent)
     {
         var path = string.Join('/', parent);
         return new ElementOrder(path, Children.GetValueOrDefault(path, []));
     }
 
-    /// <summary>The place of an element that is to be made.</summary>
-    /// <exception cref="InvalidOperationException">The order does not have it: it would be put anywhere.</exception>
+    /// <summary>The place of a new element.</summary>
+    /// <exception cref="InvalidOperationException">The order does not include it, so it has no known place.</exception>
     public int RankOf(string name) => RankOfSibling(name) ?? throw new InvalidOperationException(
         $"Where <{name}> stands in <{(_path.Length == 0 ? "domain" : _path)}> is not known (src/KvmTune.Core/Topology/ElementOrder.cs), so it cannot be made.");
 
-    /// <summary>The place of a sibling that is there; null for one that the order does not have, which is passed over.</summary>
+    /// <summary>The place of an existing sibling; null if the order does not include it: the caller ignores it.</summary>
     public int? RankOfSibling(string name) => Array.IndexOf(_names, name) is >= 0 and var rank ? rank : null;
 }

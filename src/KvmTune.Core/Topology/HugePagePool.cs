@@ -1,7 +1,7 @@
-// The huge pages of one size on one node of a host, as libvirt and, where the host is this machine, the kernel count them.
+// The huge pages of one size on one node of a host, as counted by libvirt and, if the host is this machine, by the kernel.
 namespace KvmTune.Topology;
 
-/// <summary>A pool of huge pages. What is in it is lost to everything else and cannot be swapped (kernel: hugetlbpage).</summary>
+/// <summary>A pool of huge pages. Other programs cannot use its memory, and it cannot be swapped (kernel: hugetlbpage).</summary>
 public sealed record HugePagePool
 {
     /// <summary>The libvirt connection that names the host.</summary>
@@ -16,31 +16,33 @@ public sealed record HugePagePool
     /// <summary>The page size in KiB.</summary>
     public required long PageSizeKiB { get; init; }
 
-    /// <summary>How many pages the pool has, surplus pages included.</summary>
+    /// <summary>The number of pages in the pool, including surplus pages.</summary>
     public required long Total { get; init; }
 
-    /// <summary>How many of them are free; null when the driver does not say.</summary>
+    /// <summary>The number of free pages; null if the driver does not report it.</summary>
     public long? Free { get; init; }
 
-    /// <summary>How many of them are in use; null when the driver does not say.</summary>
+    /// <summary>The number of pages in use; null if the driver does not report it.</summary>
     public long? InUse => Free is { } free ? Math.Max(Total - free, 0) : null;
 
     /// <summary>
-    /// How many of them are beyond the size that the pool was set to: pages in use that go back to the kernel as soon as they are
-    /// free. Null when the host is not this machine.
+    /// The number of pages beyond the size that the pool was set to: pages in use that return to the kernel as soon as they are
+    /// free. Null if the host is not this machine.
     /// </summary>
     public long? Surplus { get; init; }
 
-    /// <summary>How many free pages of this size, on all nodes together, are promised to mappings already. Null when the host is not this machine.</summary>
+    /// <summary>
+    /// The number of free pages of this size, on all nodes together, that are already promised to mappings. Null if the host is not this machine.
+    /// </summary>
     public long? ReservedOnHost { get; init; }
 
-    /// <summary>Where a hugetlbfs of this page size is mounted; null when there is none, or the host is not this machine.</summary>
+    /// <summary>Where a hugetlbfs of this page size is mounted; null if there is none, or the host is not this machine.</summary>
     public string? MountPoint { get; init; }
 
-    /// <summary>Whether a hugetlbfs of this page size is mounted, which a VM needs. Null when the host is not this machine.</summary>
+    /// <summary>Whether a hugetlbfs of this page size is mounted, which a VM needs. Null if the host is not this machine.</summary>
     public bool? IsMounted { get; init; }
 
-    /// <summary>Whether it is the size that is cmdlets without `-ConnectionUri`. Null when the host is not this machine.</summary>
+    /// <summary>Whether this is the kernel's default size of huge pages. Null if the host is not this machine.</summary>
     public bool? IsDefaultSize { get; init; }
 
     /// <summary>The memory that the pool takes, in KiB.</summary>
@@ -49,7 +51,7 @@ public sealed record HugePagePool
     /// <summary>The node's memory in KiB, all pools included.</summary>
     public required long NodeMemoryKiB { get; init; }
 
-    /// <summary>The node's free memory outside the pools in KiB; null when the driver does not say.</summary>
+    /// <summary>The node's free memory outside the pools in KiB; null if the driver does not report it.</summary>
     public long? NodeFreeMemoryKiB { get; init; }
 
     /// <summary>The pool's memory in GiB.</summary>

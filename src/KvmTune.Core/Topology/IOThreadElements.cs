@@ -1,4 +1,4 @@
-// The I/O threads of a VM as its XML has them: a number, and perhaps their ids. A thread exists or not; how that is written follows.
+// The I/O threads of a VM in its XML: a number, and perhaps their ids. Callers add and remove threads; this class keeps both elements correct.
 using System.Globalization;
 using System.Xml.Linq;
 using static KvmTune.NumberText;
@@ -6,25 +6,25 @@ using static KvmTune.NumberText;
 namespace KvmTune.Topology;
 
 /// <summary>
-/// <c>&lt;iothreads&gt;</c> and <c>&lt;iothreadids&gt;</c>. A number alone means the ids from 1 on; ids beyond those that are named are the
-/// lowest free ones (libvirt 9.0 virDomainDefIOThreadIDArrayInit).
+/// Reads and edits <c>&lt;iothreads&gt;</c> and <c>&lt;iothreadids&gt;</c>. A number alone means the ids from 1 on; threads without a named
+/// id get the lowest free ids (libvirt 9.0 virDomainDefIOThreadIDArrayInit).
 /// </summary>
 internal static class IOThreadElements
 {
     private static readonly Setting Thread = SettingCatalog.Get("iothreadids/iothread[@id]");
 
-    /// <summary>The address of the number of threads, which is no setting of its own.</summary>
+    /// <summary>The address of the number of threads, which is not a setting by itself.</summary>
     public static SettingPath CountPath { get; } = SettingPath.Of(new SettingElement("iothreads"));
 
     /// <summary>The address of a thread.</summary>
     public static SettingPath PathOf(int id) => Thread.At(Text(id));
 
-    /// <summary>The id of the thread that an address names; null where it names something else.</summary>
+    /// <summary>The id of the thread at an address; null if the address names something else.</summary>
     public static int? ThreadOf(SettingPath path) =>
         path is { Attribute: null, Elements: [{ Name: "iothreadids" }, { Name: "iothread" } thread] }
         && int.TryParse(thread.KeyValue, NumberStyles.None, CultureInfo.InvariantCulture, out var id) ? id : null;
 
-    /// <summary>The threads that a number means beside those that are named.</summary>
+    /// <summary>The ids of the threads that the number includes in addition to the named ones.</summary>
     public static IEnumerable<int> Unnamed(IReadOnlyCollection<int> named, int count)
     {
         for (var (id, missing) = (1, count - named.Count); missing > 0; id++)
@@ -44,7 +44,7 @@ internal static class IOThreadElements
         return [.. named, .. Unnamed(named, Number(domain.Element("iothreads")?.Value) ?? 0)];
     }
 
-    /// <summary>Makes a thread, or removes it; one that something in the document uses stays.</summary>
+    /// <summary>Adds or removes a thread; a thread that the document uses elsewhere is not removed.</summary>
     public static void Set(DomainDocument document, int id, bool isThere, EditTrace? trace)
     {
         var domain = document.Domain;
@@ -78,14 +78,14 @@ internal static class IOThreadElements
             DomainDocument.Remove(count);
         }
 
-        // libvirt itself names all of them as soon as one is added.
+        // libvirt itself names all threads as soon as one is added.
         if (domain.Element("iothreadids") is not null || !isRow || (isThere && trace?.Missing.Contains("iothreadids") != true))
         {
             threads.Order().ToList().ForEach(thread => document.FindOrCreate(PathOf(thread), trace));
         }
     }
 
-    /// <summary>Whether a disk, a controller, a pin, a schedule or a limit of its own names the thread.</summary>
+    /// <summary>Whether a disk, a controller, or a pin, schedule or limit of its own names the thread.</summary>
     public static bool IsUsed(XElement domain, int id)
     {
         var drivers = domain.Elements("devices").Elements().Where(device => device.Name.LocalName is "disk" or "controller").Elements("driver").ToList();

@@ -1,12 +1,12 @@
-// Elements whose key is a list, for example <vcpusched vcpus='0-1'/>: one stands for all numbers with the same values, and each number has
-// its settings. How the numbers stand together follows.
+// Elements whose key is a list, for example <vcpusched vcpus='0-1'/>: one element holds all numbers with the same values, but callers set
+// each number by itself. This class splits and joins the elements.
 using System.Globalization;
 using System.Xml.Linq;
 using static KvmTune.NumberText;
 
 namespace KvmTune.Topology;
 
-/// <summary>Reads and edits elements that stand for several numbers (libvirt 9.0 virDomainFormatSchedDef joins those that are alike).</summary>
+/// <summary>Reads and edits elements for several numbers (libvirt 9.0 virDomainFormatSchedDef joins those with the same values).</summary>
 internal static class ListElements
 {
     private static readonly HashSet<(string Name, string Key)> Lists =
@@ -15,14 +15,14 @@ internal static class ListElements
     /// <summary>Whether the key of a step is a list, so that the step is one of its members.</summary>
     public static bool IsMember(SettingElement step) => step.KeyAttribute is { } key && step.KeyChild is null && Lists.Contains((step.Name, key));
 
-    /// <summary>The numbers that an element stands for; none where its key is no list.</summary>
+    /// <summary>The numbers of an element; none if its key is not a list.</summary>
     public static IReadOnlyList<int> Members(string? key) => CpuSet.TryParse(key, out var numbers) ? numbers!.Numbers : [];
 
-    /// <summary>Whether an element stands for the member that a step names.</summary>
+    /// <summary>Whether an element includes the member that a step names.</summary>
     public static bool Has(XElement element, SettingElement step) =>
         NumberOf(step) is { } number && Members((string?)element.Attribute(step.KeyAttribute!)).Contains(number);
 
-    /// <summary>Gives the member that a path names a value of the element, or removes it: it leaves its element, and joins the one that is like it.</summary>
+    /// <summary>Sets or removes a value of one member: the member leaves its element, and joins an element with the same values.</summary>
     public static void Set(DomainDocument document, SettingPath path, string? value, EditTrace? trace)
     {
         var step = path.Elements[^1];

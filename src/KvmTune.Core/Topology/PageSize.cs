@@ -1,4 +1,4 @@
-// Page sizes as people write them (2M, 1G, 2048K) and as they are shown (2 MiB).
+// Page sizes as users write them (2M, 1G, 2048K) and as they are displayed (2 MiB).
 using System.Globalization;
 
 namespace KvmTune.Topology;
@@ -12,9 +12,9 @@ public static class PageSize
     private const long MebibyteKiB = 1024;
 
     /// <summary>Reads a page size.</summary>
-    /// <param name="text">A number of KiB (<c>2048</c>), or a number with a unit: <c>2048K</c>, <c>2M</c>, <c>2MiB</c>, <c>1G</c>. Case does not count.</param>
+    /// <param name="text">A number of KiB (<c>2048</c>), or with a unit in any case: <c>2048K</c>, <c>2M</c>, <c>2MiB</c>, <c>1G</c>.</param>
     /// <returns>The size in KiB.</returns>
-    /// <exception cref="FormatException">It is not a positive size.</exception>
+    /// <exception cref="FormatException">The text is not a positive size.</exception>
     public static long Parse(string text)
     {
         ArgumentNullException.ThrowIfNull(text);
@@ -35,7 +35,7 @@ public static class PageSize
                 : throw new FormatException($"'{text}' is not a page size. Write 2M, 1G, 2048K, or a number of KiB.");
     }
 
-    /// <summary>The size for people, for example <c>2 MiB</c>.</summary>
+    /// <summary>The size for display, for example <c>2 MiB</c>.</summary>
     public static string Text(long kibibytes) => kibibytes switch
     {
         >= GigabyteKiB when kibibytes % GigabyteKiB == 0 => string.Create(CultureInfo.InvariantCulture, $"{kibibytes / GigabyteKiB} GiB"),
@@ -43,7 +43,7 @@ public static class PageSize
         _ => string.Create(CultureInfo.InvariantCulture, $"{kibibytes} KiB"),
     };
 
-    /// <summary>An amount of memory for people, rounded, for example <c>6.3 GiB</c>.</summary>
+    /// <summary>An amount of memory for display, rounded, for example <c>6.3 GiB</c>.</summary>
     public static string Rounded(long kibibytes) => kibibytes switch
     {
         >= GigabyteKiB => string.Create(CultureInfo.InvariantCulture, $"{(double)kibibytes / GigabyteKiB:0.#} GiB"),
@@ -51,11 +51,11 @@ public static class PageSize
         _ => string.Create(CultureInfo.InvariantCulture, $"{kibibytes} KiB"),
     };
 
-    /// <summary>A number of pages for people, for example <c>256 pages of 2 MiB</c>.</summary>
+    /// <summary>A number of pages for display, for example <c>256 pages of 2 MiB</c>.</summary>
     public static string Pages(long count, long kibibytes) =>
         string.Create(CultureInfo.InvariantCulture, $"{count} page{(count == 1 ? string.Empty : "s")} of {Text(kibibytes)}");
 
-    /// <summary>The size as the kernel's command line, mount options and this module's parameters take it, for example <c>2M</c>.</summary>
+    /// <summary>The size for the kernel's command line, mount options and this module's parameters, for example <c>2M</c>.</summary>
     public static string Short(long kibibytes)
     {
         var text = Text(kibibytes);

@@ -1,13 +1,13 @@
-// The running VMs of a host, and for each of them its neighbours: who is pinned where, from one index that all of them share.
+// The running VMs of a host, and the neighbours of each: which VM is pinned to which host CPU, from one index for all of them.
 namespace KvmTune.Topology;
 
-/// <summary>A vCPU of a neighbour that is pinned.</summary>
+/// <summary>A pinned vCPU of a neighbour.</summary>
 /// <param name="VMName">The neighbour.</param>
 /// <param name="Vcpu">The vCPU.</param>
 /// <param name="Cpus">The host CPUs that it is pinned to.</param>
 public sealed record NeighbourPin(string VMName, int Vcpu, CpuSet Cpus);
 
-/// <summary>The running VMs of a host. Asking for what is on a host CPU does not look at every VM, so that thousands can be judged one after the other.</summary>
+/// <summary>The running VMs of a host. An index by host CPU avoids a look at every VM, so that rules can check thousands of VMs in turn.</summary>
 public sealed class RunningVMs
 {
     private readonly Dictionary<Guid, VMConfiguration> _vms = [];
@@ -28,12 +28,12 @@ public sealed class RunningVMs
         }
     }
 
-    /// <summary>The other VMs than one.</summary>
+    /// <summary>All VMs except the given one.</summary>
     public VMNeighbours Beside(Guid vm) => new(this, vm);
 
-    /// <summary>Takes a VM as it is now.</summary>
+    /// <summary>Replaces a VM by its present configuration.</summary>
     /// <param name="id">The VM.</param>
-    /// <param name="now">Its running configuration; null where it does not run any more.</param>
+    /// <param name="now">Its running configuration; null if it no longer runs.</param>
     internal void Renew(Guid id, VMConfiguration? now)
     {
         lock (_gate)
@@ -51,7 +51,7 @@ public sealed class RunningVMs
         }
     }
 
-    /// <summary>Asks the index, which is made for the host CPUs that are online.</summary>
+    /// <summary>Queries the index, which is built for the given online host CPUs.</summary>
     internal T Ask<T>(CpuSet online, Guid except, Func<NeighbourIndex, VMConfiguration?, T> question)
     {
         lock (_gate)
@@ -69,7 +69,7 @@ public sealed class RunningVMs
         }
     }
 
-    /// <summary>What is asked of neighbours, by host CPU and by weight: a pin to all host CPUs that are online is none.</summary>
+    /// <summary>The index of neighbours by host CPU and by weight. A pin to all online host CPUs counts as no pin.</summary>
     internal sealed class NeighbourIndex(CpuSet online)
     {
         private readonly CpuTable _vcpus = new();
@@ -137,10 +137,10 @@ public sealed class RunningVMs
         private bool IsReal(CpuSet pin) => !Online.IsSubsetOf(pin);
     }
 
-    // Compared as objects: comparing the values of two VMs costs more than everything else here.
+    // Compared by reference: comparing the values of two VMs would cost more than everything else here.
     private static HashSet<VMConfiguration> NoVMs() => new(ReferenceEqualityComparer.Instance);
 
-    // Which VMs have threads that are pinned to each host CPU.
+    // The VMs with threads pinned to each host CPU.
     private sealed class CpuTable
     {
         private readonly Dictionary<int, HashSet<VMConfiguration>> _vms = [];
@@ -176,7 +176,7 @@ public sealed class RunningVMs
     }
 }
 
-/// <summary>The running VMs of a host beside one of them.</summary>
+/// <summary>The running VMs of a host except one.</summary>
 public sealed class VMNeighbours
 {
     private readonly RunningVMs _all;
@@ -184,13 +184,13 @@ public sealed class VMNeighbours
 
     internal VMNeighbours(RunningVMs all, Guid except) => (_all, _except) = (all, except);
 
-    /// <summary>None.</summary>
+    /// <summary>No neighbours.</summary>
     public static VMNeighbours None { get; } = new RunningVMs([]).Beside(Guid.Empty);
 
     /// <summary>Pins of neighbours to any of these host CPUs.</summary>
     /// <param name="cpus">The host CPUs.</param>
-    /// <param name="most">How many to look for at most: on a crowded host every VM is in the way of every other.</param>
-    /// <param name="online">The host CPUs that are online: a pin to all of them is none.</param>
+    /// <param name="most">The maximum number of pins to return: on a crowded host every VM conflicts with every other.</param>
+    /// <param name="online">The online host CPUs: a pin to all of them counts as no pin.</param>
     public IReadOnlyList<NeighbourPin> PinnedTo(CpuSet cpus, CpuSet online, int most)
     {
         ArgumentNullException.ThrowIfNull(cpus);
@@ -198,25 +198,25 @@ public sealed class VMNeighbours
     }
 
     /// <summary>The host CPUs that neighbours are pinned to.</summary>
-    /// <param name="online">The host CPUs that are online: a pin to all of them is none.</param>
+    /// <param name="online">The online host CPUs: a pin to all of them counts as no pin.</param>
     public CpuSet Taken(CpuSet online) => _all.Ask(online, _except, static (index, self) => index.Taken(self));
 
     /// <summary>The host CPUs that emulator and I/O threads of neighbours are pinned to.</summary>
-    /// <param name="online">The host CPUs that are online: a pin to all of them is none.</param>
+    /// <param name="online">The online host CPUs: a pin to all of them counts as no pin.</param>
     public CpuSet TakenByServices(CpuSet online) => _all.Ask(online, _except, static (index, self) => index.TakenByServices(self));
 
-    /// <summary>The neighbours that have pinned vCPUs.</summary>
-    /// <param name="online">The host CPUs that are online: a pin to all of them is none.</param>
+    /// <summary>The neighbours with pinned vCPUs.</summary>
+    /// <param name="online">The online host CPUs: a pin to all of them counts as no pin.</param>
     public IReadOnlyList<VMConfiguration> Pinned(CpuSet online) => _all.Ask(online, _except, static (index, self) => index.Pinned(self).ToList());
 
-    /// <summary>Neighbours of more weight, those with the most first.</summary>
-    /// <param name="shares">More than this.</param>
-    /// <param name="online">The host CPUs that are online.</param>
-    /// <param name="most">How many to look for at most.</param>
+    /// <summary>The neighbours with a higher weight, the highest first.</summary>
+    /// <param name="shares">The weight to exceed.</param>
+    /// <param name="online">The online host CPUs.</param>
+    /// <param name="most">The maximum number of neighbours to return.</param>
     public IReadOnlyList<VMConfiguration> WithMoreShares(long shares, CpuSet online, int most) =>
         _all.Ask(online, _except, (index, self) => index.WithMoreShares(shares, self).Take(most).ToList());
 
-    /// <summary>How many neighbours are not pinned.</summary>
-    /// <param name="online">The host CPUs that are online: a pin to all of them is none.</param>
+    /// <summary>The number of neighbours that are not pinned.</summary>
+    /// <param name="online">The online host CPUs: a pin to all of them counts as no pin.</param>
     public int CountUnpinned(CpuSet online) => _all.Ask(online, _except, static (index, self) => index.CountUnpinned(self));
 }

@@ -1,4 +1,4 @@
-// One kind of setting: where it stands in the domain XML, how people call it, and what can be done with it.
+// One kind of setting: its address in the domain XML, its name for users, and how it can be changed.
 using System.Globalization;
 
 namespace KvmTune.Topology;
@@ -7,17 +7,17 @@ namespace KvmTune.Topology;
 [JsonText(typeof(EnumName))]
 public enum LiveChange
 {
-    /// <summary>QEMU takes it at its start only.</summary>
+    /// <summary>QEMU reads it only at its start.</summary>
     Never,
 
-    /// <summary>At once.</summary>
+    /// <summary>The running VM takes it at once.</summary>
     Always,
 
-    /// <summary>Only where the running VM has another setting that allows it (host nodes: the NUMA mode restrictive).</summary>
+    /// <summary>Only if another setting of the running VM allows it (host nodes: the NUMA mode restrictive).</summary>
     Sometimes,
 }
 
-/// <summary>How the value of a setting stands in the XML.</summary>
+/// <summary>The form of a setting's value in the XML.</summary>
 [JsonText(typeof(EnumName))]
 public enum SettingForm
 {
@@ -27,36 +27,39 @@ public enum SettingForm
     /// <summary>The text of an element.</summary>
     Text,
 
-    /// <summary>An element that is there or not; its value is the empty text.</summary>
+    /// <summary>An element that exists or not; its value is the empty text.</summary>
     Presence,
 }
 
-/// <summary>What the document of a running VM shows of a setting, beside the configuration that the VM was started with.</summary>
+/// <summary>How the document of a running VM shows a setting, compared with the configuration that the VM was started with.</summary>
 internal enum RunningForm
 {
     /// <summary>The same.</summary>
     Same,
 
-    /// <summary>A thread's pin: host CPUs that an unpinned thread may use anyway mean that there is no pin.</summary>
+    /// <summary>A thread's pin: if it names all host CPUs that an unpinned thread may use, there is no pin.</summary>
     Pin,
 
     /// <summary>The same, unless the configuration leaves the choice to libvirt (host-model), which then shows what it chose.</summary>
     Chosen,
 
-    /// <summary>What libvirt made of it at the start: to be compared with another running document only.</summary>
+    /// <summary>The value that libvirt derived at the start: it can only be compared with another running document.</summary>
     Expanded,
 }
 
-/// <summary>A kind of setting. All there are stand in <see cref="SettingCatalog"/>.</summary>
+/// <summary>A kind of setting. <see cref="SettingCatalog"/> lists all of them.</summary>
 public sealed class Setting
 {
     private readonly Func<string?, string?, bool>? _isSeenByGuest;
 
-    /// <param name="pattern">The path below <c>&lt;domain&gt;</c> with its keys open, for example <c>cputune/vcpupin[@vcpu]/@cpuset</c>; an element that only its order tells from its siblings has <c>[#]</c>, one whose key is a list of numbers <c>[each @vcpus]</c>: a setting of each of them.</param>
-    /// <param name="name">The name for people, with a <c>*</c> for each key.</param>
+    /// <param name="pattern">
+    /// The path below <c>&lt;domain&gt;</c> with its keys open, for example <c>cputune/vcpupin[@vcpu]/@cpuset</c>. An element that only its order
+    /// distinguishes from its siblings has <c>[#]</c>; an element whose key is a list of numbers has <c>[each @vcpus]</c>, and each number has a setting.
+    /// </param>
+    /// <param name="name">The name for users, with a <c>*</c> for each key.</param>
     /// <param name="live">Whether a running VM can take it.</param>
-    /// <param name="isSeenByGuest">Whether the guest can see that one value became another; null for never.</param>
-    /// <param name="form">How the value stands in the XML; attributes are known by the path.</param>
+    /// <param name="isSeenByGuest">Whether the guest can see the change from one value to another; null for never.</param>
+    /// <param name="form">The form of the value in the XML; for attributes it follows from the path.</param>
     internal Setting(string pattern, string name, LiveChange live, Func<string?, string?, bool>? isSeenByGuest = null, SettingForm form = SettingForm.Text)
     {
         Name = name;
@@ -67,45 +70,45 @@ public sealed class Setting
         Pattern = SettingPattern.Text(Elements, Attribute);
     }
 
-    /// <summary>The path with its keys open: what tells this setting from all others.</summary>
+    /// <summary>The path with its keys open, which identifies this kind of setting.</summary>
     public string Pattern { get; }
 
-    /// <summary>The name for people, with a <c>*</c> for each key.</summary>
+    /// <summary>The name for users, with a <c>*</c> for each key.</summary>
     public string Name { get; }
 
-    /// <summary>How the value stands in the XML.</summary>
+    /// <summary>The form of the value in the XML.</summary>
     public SettingForm Form { get; }
 
     /// <summary>Whether a running VM can take another value.</summary>
     public LiveChange Live { get; }
 
-    /// <summary>Whether changes of this module set it, so that checkpoints hold it. Others are only compared.</summary>
+    /// <summary>Whether this module can change it, so that checkpoints include it. Other settings are only compared.</summary>
     public bool IsTunable { get; internal init; } = true;
 
-    /// <summary>What a missing value means, where libvirt writes that out by itself in some releases; null where a missing one is none.</summary>
+    /// <summary>The meaning of a missing value, if some libvirt releases write that value out; null if a missing value has no such meaning.</summary>
     internal string? Missing { get; init; }
 
-    /// <summary>What the running VM's document shows of it.</summary>
+    /// <summary>How the running VM's document shows it.</summary>
     internal RunningForm Running { get; init; }
 
-    /// <summary>The settings that it is shown together with, in one line; null for a line of its own.</summary>
+    /// <summary>The settings that are displayed together with it in one line; null for a line of its own.</summary>
     internal SettingGroup? Group { get; init; }
 
     /// <summary>The elements of the path.</summary>
     internal IReadOnlyList<PatternElement> Elements { get; }
 
-    /// <summary>The attribute at the end of the path; null where the setting is an element.</summary>
+    /// <summary>The attribute at the end of the path; null if the setting is an element.</summary>
     internal string? Attribute { get; }
 
     /// <summary>
-    /// Whether the guest can see that one value became another while it does not look: then a saved state of the guest must not be
-    /// resumed with the other one.
+    /// Whether the guest could notice the change from one value to another: then a saved state of the guest must not be resumed with the new
+    /// value.
     /// </summary>
     public bool IsSeenByGuest(string? before, string? after) =>
         _isSeenByGuest is not null && !string.Equals(before, after, StringComparison.Ordinal) && _isSeenByGuest(before, after);
 
     /// <summary>The address of one setting of this kind.</summary>
-    /// <param name="keys">The keys in the order of the path; the place, counted from 0, where only the order tells elements apart.</param>
+    /// <param name="keys">The keys in the order of the path; for elements that only their order distinguishes, the place from 0.</param>
     public SettingPath At(params string[] keys)
     {
         var steps = new List<SettingElement>(Elements.Count);
@@ -130,7 +133,7 @@ public sealed class Setting
         return NameWith(Name, keys.ElementAtOrDefault(0), keys.ElementAtOrDefault(1));
     }
 
-    /// <summary>Whether two values mean the same: libvirt writes a list of CPUs or nodes in its own way.</summary>
+    /// <summary>Whether two values mean the same: libvirt normalizes lists of CPUs or nodes.</summary>
     public bool IsSame(string? one, string? other) =>
         string.Equals(one ?? Missing, other ?? Missing, StringComparison.Ordinal)
         || (Attribute is "cpuset" or "nodeset" or "cpus" && CpuSet.TryParse(one, out var left) && CpuSet.TryParse(other, out var right) && left == right);
@@ -138,7 +141,7 @@ public sealed class Setting
     /// <summary>For example <c>vCPU * pin</c>.</summary>
     public override string ToString() => Name;
 
-    /// <summary>A value as people read it.</summary>
+    /// <summary>A value for display.</summary>
     internal string? Shown(string? value) => value is not null && Form == SettingForm.Presence ? "yes" : value;
 
     internal static string NameWith(string name, string? key, string? subKey)
@@ -153,16 +156,16 @@ public sealed class Setting
     }
 }
 
-/// <summary>Settings that people read as one, for example the four numbers of a CPU topology.</summary>
+/// <summary>Settings that users read as one, for example the four numbers of a CPU topology.</summary>
 /// <param name="Name">The name, with a <c>*</c> for the first key of the settings.</param>
 /// <param name="Text">All values of the group in one text; null for "not set".</param>
 internal sealed record SettingGroup(string Name, Func<IReadOnlyList<SettingReading>, string?> Text);
 
-/// <summary>A setting with the value that a document has of it.</summary>
+/// <summary>A setting with its value in a document.</summary>
 /// <param name="Setting">The kind of setting.</param>
-/// <param name="Key">The key of the first element of the path that has one; null where there is none.</param>
-/// <param name="SubKey">The key of the second one.</param>
-/// <param name="Value">The value; the empty text of an element that is only there or not.</param>
+/// <param name="Key">The key of the first element of the path that has a key; null if none has.</param>
+/// <param name="SubKey">The key of the second such element.</param>
+/// <param name="Value">The value; the empty text for an element that only exists or not.</param>
 public readonly record struct SettingReading(Setting Setting, string? Key, string? SubKey, string Value)
 {
     /// <summary>Its address.</summary>

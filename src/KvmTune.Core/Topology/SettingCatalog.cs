@@ -1,11 +1,11 @@
-// Everything that counts as a setting of a VM, said once. Comparison, difference, the check for others' edits, collisions at undo,
-// checkpoints and what needs a restart follow from these entries; where new elements are put, from ElementOrder.
+// The one list of all settings of a VM. Comparison, differences, the check for edits by others, collisions at undo, checkpoints and the need
+// for a restart follow from these entries. ElementOrder defines the place of new elements.
 using System.Globalization;
 
 namespace KvmTune.Topology;
 
 /// <summary>The settings of a VM.</summary>
-/// <remarks>Sources: libvirt formatdomain; what is live: libvirt 9.0 qemu_driver.c; what the guest can see: QEMU's virtio devices.</remarks>
+/// <remarks>Sources: libvirt formatdomain; live changes: libvirt 9.0 qemu_driver.c; visibility to the guest: QEMU's virtio devices.</remarks>
 public static class SettingCatalog
 {
     private static readonly SettingGroup CpuTopologyGroup = new("CPU topology", CpuTopologyText);
@@ -14,7 +14,7 @@ public static class SettingCatalog
     private static readonly SettingGroup DiskThreadGroup = new("disk * iothread", ServingText);
     private static readonly SettingGroup ControllerThreadGroup = new("SCSI controller * iothread", ServingText);
 
-    /// <summary>The limits of a disk by libvirt's names, in the order in which it writes them.</summary>
+    /// <summary>The limits of a disk by libvirt's names, in libvirt's order.</summary>
     internal static IReadOnlyList<string> DiskLimits { get; } =
     [
         "total_bytes_sec", "read_bytes_sec", "write_bytes_sec", "total_iops_sec", "read_iops_sec", "write_iops_sec",
@@ -26,7 +26,7 @@ public static class SettingCatalog
     /// <summary>All settings.</summary>
     public static IReadOnlyList<Setting> All { get; } =
     [
-        // Not set by this module, but part of what a restart would change.
+        // This module does not set them, but a restart would change them.
         new("vcpu", "most vCPUs", LiveChange.Never, IsSeen) { IsTunable = false },
         new("vcpu/@current", "vCPUs", LiveChange.Always, IsSeen) { IsTunable = false },
         new("vcpu/@cpuset", "vCPU cpuset", LiveChange.Never) { IsTunable = false },
@@ -38,12 +38,12 @@ public static class SettingCatalog
         new("devices/disk[target/@dev]/source/@volume", "disk * source volume", LiveChange.Never, IsSeen) { IsTunable = false },
         new("devices/disk[target/@dev]/source/@dir", "disk * source folder", LiveChange.Never, IsSeen) { IsTunable = false },
 
-        // Where threads run. A running thread that is not pinned shows all that it may use as its pin.
+        // The host CPUs of threads. A running thread without a pin shows all CPUs that it may use as its pin.
         new("cputune/vcpupin[@vcpu]/@cpuset", "vCPU * pin", LiveChange.Always) { Running = RunningForm.Pin },
         new("cputune/emulatorpin/@cpuset", "emulator pin", LiveChange.Always) { Running = RunningForm.Pin },
         new("cputune/iothreadpin[@iothread]/@cpuset", "I/O thread * pin", LiveChange.Always) { Running = RunningForm.Pin },
 
-        // How threads are scheduled: one element for all that are scheduled alike.
+        // The schedulers of threads: threads with the same scheduler share one element.
         new("cputune/emulatorsched/@scheduler", "emulator scheduler", LiveChange.Never) { IsTunable = false },
         new("cputune/emulatorsched/@priority", "emulator priority", LiveChange.Never) { IsTunable = false },
         new("cputune/vcpusched[each @vcpus]/@scheduler", "vCPU * scheduler", LiveChange.Never) { IsTunable = false },
@@ -51,10 +51,10 @@ public static class SettingCatalog
         new("cputune/iothreadsched[each @iothreads]/@scheduler", "I/O thread * scheduler", LiveChange.Never) { IsTunable = false },
         new("cputune/iothreadsched[each @iothreads]/@priority", "I/O thread * priority", LiveChange.Never) { IsTunable = false },
 
-        // The number in <iothreads> follows from these (IOThreadElements).
+        // IOThreadElements derives the number in <iothreads> from these.
         new("iothreadids/iothread[@id]", "I/O thread *", LiveChange.Never, form: SettingForm.Presence) { Group = IOThreadsGroup },
 
-        // The CPU that the guest sees. libvirt writes a running model out in full, with the features that QEMU gave it.
+        // The guest's CPU. libvirt writes a running model out in full, with the features from QEMU.
         new("cpu/@mode", "CPU mode", LiveChange.Never, IsSeen) { Running = RunningForm.Chosen },
         new("cpu/@match", "CPU match", LiveChange.Never, IsSeen) { Running = RunningForm.Expanded },
         new("cpu/@check", "CPU check", LiveChange.Never, IsSeen) { Running = RunningForm.Expanded },
@@ -68,7 +68,7 @@ public static class SettingCatalog
         new("cpu/topology/@threads", "CPU threads", LiveChange.Never, IsSeen) { Group = CpuTopologyGroup },
         new("cpu/feature[@name]/@policy", "CPU feature *", LiveChange.Never, IsSeen) { Running = RunningForm.Expanded },
 
-        // Memory: what backs it, and where it comes from.
+        // Memory: its pages and its NUMA nodes.
         new("memoryBacking/hugepages", "huge pages", LiveChange.Never, form: SettingForm.Presence) { Group = HugePagesGroup },
         new("memoryBacking/hugepages/page[#]/@size", "huge page * size", LiveChange.Never) { Group = HugePagesGroup },
         new("memoryBacking/hugepages/page[#]/@unit", "huge page * unit", LiveChange.Never) { Group = HugePagesGroup },
@@ -81,7 +81,7 @@ public static class SettingCatalog
         new("numatune/memnode[@cellid]/@mode", "guest cell * NUMA mode", LiveChange.Never),
         new("numatune/memnode[@cellid]/@nodeset", "guest cell * NUMA nodes", LiveChange.Never),
 
-        // Disks. A guest that saw "write through" sends no flushes, so the write cache must not come on behind its back.
+        // Disks. A guest with a write-through disk sends no flushes, so the write cache must not be enabled without its knowledge.
         new("devices/disk[target/@dev]/driver/@cache", "disk * cache", LiveChange.Never, static (before, after) => HasWriteCache(before) != HasWriteCache(after)),
         new("devices/disk[target/@dev]/driver/@io", "disk * io", LiveChange.Never),
         new("devices/disk[target/@dev]/driver/@discard", "disk * discard", LiveChange.Never),
@@ -104,18 +104,18 @@ public static class SettingCatalog
 
     private static readonly Dictionary<string, Setting> ByPattern = All.ToDictionary(setting => setting.Pattern, StringComparer.Ordinal);
 
-    /// <summary>The setting that an address names; null where it names none.</summary>
+    /// <summary>The setting at an address; null if there is none.</summary>
     public static Setting? Find(SettingPath path)
     {
         ArgumentNullException.ThrowIfNull(path);
         return ByPattern.GetValueOrDefault(path.Pattern);
     }
 
-    /// <summary>The setting that an address names.</summary>
-    /// <exception cref="InvalidOperationException">It names none.</exception>
+    /// <summary>The setting at an address.</summary>
+    /// <exception cref="InvalidOperationException">There is none.</exception>
     public static Setting Get(SettingPath path) => Find(path) ?? throw NotThere(path.Pattern);
 
-    /// <summary>The setting of a pattern, as it stands in <see cref="All"/>.</summary>
+    /// <summary>The setting with a pattern, as written in <see cref="All"/>.</summary>
     /// <exception cref="InvalidOperationException">There is none.</exception>
     internal static Setting Get(string pattern) => ByPattern.TryGetValue(pattern, out var setting) ? setting : throw NotThere(pattern);
 
@@ -124,7 +124,7 @@ public static class SettingCatalog
 
     private static bool IsSeen(string? before, string? after) => true;
 
-    // QEMU's cache modes (qemu manual, -drive cache): these two show the guest a disk without a write cache.
+    // QEMU's cache modes (qemu manual, -drive cache): only these two show the guest a disk without a write cache.
     private static bool HasWriteCache(string? mode) => mode is not ("writethrough" or "directsync");
 
     private static string? Joined(IEnumerable<string> texts) => string.Join(',', texts) is { Length: > 0 } joined ? joined : null;
@@ -149,7 +149,7 @@ public static class SettingCatalog
         return pages.Count > 0 ? string.Join(", ", pages) : settings.Count > 0 ? "default" : null;
     }
 
-    // In KiB, as libvirt itself writes it; a unit that nobody knows as it stands.
+    // In KiB, as libvirt itself writes it; an unknown unit stays as it is.
     private static string SizeText(string size, string? unit) => unit is not (null or "KiB" or "k" or "K") && XmlReading.ToKiB("1", unit) == 1
         ? $"{size} {unit}"
         : $"{XmlReading.ToKiB(size, unit).ToString(CultureInfo.InvariantCulture)} KiB";

@@ -1,22 +1,22 @@
-// Says in which settings two documents of one VM differ: what a change does, what somebody else did, what a restart would change.
+// Finds the settings in which two documents of one VM differ: by a change, by an edit of somebody else, or until a restart.
 namespace KvmTune.Topology;
 
 /// <summary>Compares the settings of two documents.</summary>
 public static class SettingComparer
 {
-    /// <summary>The settings in which two documents of the same kind differ: both configurations, or both of the running VM.</summary>
+    /// <summary>The settings in which two documents of the same kind differ: two configurations, or two documents of the running VM.</summary>
     /// <param name="before">The settings before.</param>
     /// <param name="after">The settings after.</param>
     /// <param name="hostCpus">
-    /// For documents of the running VM all host CPUs: a pin to what an unpinned thread may use anyway is what libvirt shows after a live
-    /// pin was taken back, so it counts as no pin. Null for configurations.
+    /// All host CPUs for documents of the running VM: a pin to all CPUs of an unpinned thread counts as no pin, because libvirt reports
+    /// one after a live pin was removed. Null for configurations.
     /// </param>
     public static IReadOnlyList<ConfigurationDifference> Compare(DomainSettings before, DomainSettings after, CpuSet? hostCpus = null) =>
         Compare(before, after, new Lens(hostCpus, IsAcross: false, IsModelChosen: false));
 
     /// <summary>The settings that a restart would change.</summary>
-    /// <param name="running">What is in force.</param>
-    /// <param name="configured">What will be in force after a restart.</param>
+    /// <param name="running">The settings in force.</param>
+    /// <param name="configured">The settings after a restart.</param>
     /// <param name="hostCpus">All host CPUs.</param>
     public static IReadOnlyList<ConfigurationDifference> Pending(DomainSettings running, DomainSettings configured, CpuSet hostCpus) =>
         Compare(running, configured, Across(running, configured, hostCpus));
@@ -60,7 +60,7 @@ public static class SettingComparer
 
     private static string? Shown(string? value) => value is null ? null : TerminalText.Line(value);
 
-    // Nearly always both have the same settings in the same order: then they are paired in step, and nothing is looked up.
+    // In most cases both have the same settings in the same order: then they are paired by position, without a lookup.
     private static IEnumerable<(SettingReading Setting, string? Before, string? After)> Pairs(DomainSettings before, DomainSettings after)
     {
         var isInStep = before.All.Count == after.All.Count;
@@ -98,7 +98,7 @@ public static class SettingComparer
 
     private static string? ModeOf(DomainSettings settings) => settings.All.FirstOrDefault(setting => setting.Setting.Pattern == "cpu/@mode").Value;
 
-    // How documents are looked at.
+    // The rules for comparing two documents.
     private readonly record struct Lens(CpuSet? HostCpus, bool IsAcross, bool IsModelChosen)
     {
         public bool Passes(Setting setting) => IsAcross && setting.Running switch

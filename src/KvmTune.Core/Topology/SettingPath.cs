@@ -1,19 +1,21 @@
-// The address of one setting in a domain XML: elements from <domain> down, some with a key that selects one of several siblings.
+// The address of a setting in a domain XML: elements below <domain>, some with a key that selects one of several siblings.
 using System.Globalization;
 
 namespace KvmTune.Topology;
 
-/// <summary>One element on the way to a setting.</summary>
+/// <summary>One element of the path to a setting.</summary>
 /// <param name="Name">The element's name.</param>
-/// <param name="KeyChild">The child element that holds the key, for example <c>target</c> of a disk; null when the element itself does.</param>
-/// <param name="KeyAttribute">The attribute that tells the element from its siblings, for example <c>vcpu</c>; null when there is one such element at most.</param>
+/// <param name="KeyChild">The child element with the key, for example <c>target</c> of a disk; null if the element itself has the key.</param>
+/// <param name="KeyAttribute">
+/// The attribute that distinguishes the element from its siblings, for example <c>vcpu</c>; null if there is at most one such element.
+/// </param>
 /// <param name="KeyValue">The value of that attribute.</param>
-/// <param name="Index">Which of the siblings that match is meant, counted from 0: for siblings that nothing else tells apart.</param>
+/// <param name="Index">The place among the matching siblings, counted from 0: for siblings without any other difference.</param>
 /// <param name="Type">The value of the attribute <c>type</c>, for devices whose key is unique only within their type (controllers).</param>
 public sealed record SettingElement(
     string Name, string? KeyChild = null, string? KeyAttribute = null, string? KeyValue = null, int Index = 0, string? Type = null)
 {
-    /// <summary>Whether it is a device: an edit of its settings never makes one.</summary>
+    /// <summary>Whether it is a device: an edit of its settings never adds one.</summary>
     public bool IsDevice => KeyChild is not null || Type is not null;
 
     /// <summary>The element as an XPath step.</summary>
@@ -33,7 +35,7 @@ public sealed record SettingPath(IReadOnlyList<SettingElement> Elements, string?
     /// <summary>The path of the element that holds the attribute.</summary>
     internal SettingPath Element => this with { Attribute = null };
 
-    /// <summary>The path with its keys open, by which <see cref="SettingCatalog"/> knows the setting.</summary>
+    /// <summary>The path with its keys open, which identifies the setting in <see cref="SettingCatalog"/>.</summary>
     internal string Pattern
     {
         get
@@ -43,17 +45,17 @@ public sealed record SettingPath(IReadOnlyList<SettingElement> Elements, string?
         }
     }
 
-    /// <summary>An element directly below <c>&lt;domain&gt;</c>.</summary>
+    /// <summary>The path of an element, with all elements from below <c>&lt;domain&gt;</c> on.</summary>
     public static SettingPath Of(params SettingElement[] elements) => new(elements, null);
 
-    /// <summary>An element that needs no key, one step deeper.</summary>
+    /// <summary>A child element without a key.</summary>
     public SettingPath Child(string name) => new([.. Elements, new SettingElement(name)], null);
 
-    /// <summary>An element that an attribute tells from its siblings, one step deeper.</summary>
+    /// <summary>A child element that an attribute distinguishes from its siblings.</summary>
     public SettingPath Child(string name, string keyAttribute, string keyValue) =>
         new([.. Elements, new SettingElement(name, null, keyAttribute, keyValue)], null);
 
-    /// <summary>One of several elements that only their order tells apart, one step deeper.</summary>
+    /// <summary>A child element that only its place distinguishes from its siblings.</summary>
     public SettingPath Child(string name, int index) => new([.. Elements, new SettingElement(name, Index: index)], null);
 
     /// <summary>An attribute of the element.</summary>

@@ -1,13 +1,13 @@
-// Reads the paths of the catalog: elements with their keys open, and perhaps an attribute at the end.
+// Reads the paths of the catalog: elements with their keys open, and possibly an attribute at the end.
 namespace KvmTune.Topology;
 
 /// <summary>One element of a pattern.</summary>
 /// <param name="Name">The element's name.</param>
-/// <param name="KeyChild">The child element that holds the key; null when the element itself does.</param>
+/// <param name="KeyChild">The child element with the key; null if the element itself has the key.</param>
 /// <param name="KeyAttribute">The attribute that is the key; null for an element without a key.</param>
-/// <param name="Type">The value of the attribute <c>type</c> that the element must have; null for any.</param>
-/// <param name="IsPlace">Whether only its place tells the element from its siblings.</param>
-/// <param name="IsList">Whether the key is a list, so that the element stands for each of its members.</param>
+/// <param name="Type">The required value of the attribute <c>type</c>; null for any.</param>
+/// <param name="IsPlace">Whether only its place distinguishes the element from its siblings.</param>
+/// <param name="IsList">Whether the key is a list, so that the element holds the settings of each member.</param>
 internal sealed record PatternElement(string Name, string? KeyChild, string? KeyAttribute, string? Type, bool IsPlace, bool IsList)
 {
     /// <summary>Whether there can be several such elements.</summary>
@@ -27,11 +27,11 @@ internal static class SettingPattern
         return ([.. steps.Take(attribute is null ? steps.Count : steps.Count - 1).Select(ParseElement)], attribute);
     }
 
-    /// <summary>The pattern as the text that tells it from others: that of <see cref="SettingPath.Pattern"/>.</summary>
+    /// <summary>The pattern as the text that identifies it, equal to <see cref="SettingPath.Pattern"/>.</summary>
     public static string Text(IEnumerable<PatternElement> elements, string? attribute) =>
         string.Join('/', elements.Select(element => Text(element.Name, element.Type, element.KeyChild, element.KeyAttribute))) + (attribute is null ? null : $"/@{attribute}");
 
-    /// <summary>One element of such a text.</summary>
+    /// <summary>One element of this text.</summary>
     public static string Text(string name, string? type, string? keyChild, string? keyAttribute) =>
         name + (type is null ? null : $"[@type='{type}']") + (keyAttribute is null ? null : keyChild is null ? $"[@{keyAttribute}]" : $"[{keyChild}/@{keyAttribute}]");
 
@@ -64,7 +64,7 @@ internal static class SettingPattern
         return new PatternElement(parts[0], child, key, type, isPlace, isList);
     }
 
-    // At each slash that is not within brackets.
+    // Splits at each slash that is not inside brackets.
     private static List<string> Split(string pattern)
     {
         var steps = new List<string>();

@@ -2,7 +2,7 @@
 namespace KvmTune.Topology;
 
 /// <summary>A setting with the value that a change gives it.</summary>
-/// <param name="Path">Where it stands in the domain XML.</param>
+/// <param name="Path">Its address in the domain XML.</param>
 /// <param name="Value">The value; null for "not set".</param>
 public sealed record SettingValue(SettingPath Path, string? Value)
 {

@@ -1,4 +1,4 @@
-// What one domain XML says about a VM, as far as tuning needs it: read from the running or from the persistent document.
+// The part of one domain XML that tuning needs: read from the running or from the persistent document.
 using System.Collections.ObjectModel;
 
 namespace KvmTune.Topology;
@@ -21,10 +21,10 @@ public sealed record VMConfiguration
     /// <summary>The machine type, for example <c>pc-q35-7.2</c>.</summary>
     public string? Machine { get; init; }
 
-    /// <summary>How many vCPUs the VM can have.</summary>
+    /// <summary>The maximum number of vCPUs.</summary>
     public required int MaxVcpus { get; init; }
 
-    /// <summary>How many vCPUs are plugged in; the same as <see cref="MaxVcpus"/> unless the document says less.</summary>
+    /// <summary>The number of vCPUs that are plugged in; <see cref="MaxVcpus"/> unless the document names fewer.</summary>
     public required int CurrentVcpus { get; init; }
 
     /// <summary>The vCPU placement: <c>static</c>, <c>auto</c> (needs numad), or null.</summary>
@@ -33,39 +33,39 @@ public sealed record VMConfiguration
     /// <summary>The host CPUs that unpinned threads of the VM may use (<c>&lt;vcpu cpuset&gt;</c>).</summary>
     public CpuSet? VcpuCpuSet { get; init; }
 
-    /// <summary>The vCPU numbers that the document pins, with the host CPUs of each.</summary>
+    /// <summary>The pinned vCPUs by number, with the host CPUs of each.</summary>
     public IReadOnlyDictionary<int, CpuSet> VcpuPins { get; init => field = Map.Of(value); } = Map<int, CpuSet>.None;
 
     /// <summary>The host CPUs of the emulator thread.</summary>
     public CpuSet? EmulatorPin { get; init; }
 
     /// <summary>
-    /// The host CPUs of each vCPU that is bound to some: by its own pin, else by <see cref="VcpuCpuSet"/>, which is the pin of what has none
+    /// The host CPUs of each restricted vCPU: its own pin, otherwise <see cref="VcpuCpuSet"/>, which is the pin of threads without their own
     /// (libvirt 9.0 qemuProcessSetupPid).
     /// </summary>
     public IReadOnlyDictionary<int, CpuSet> EffectiveVcpuPins => VcpuCpuSet is not { IsEmpty: false } cpus
         ? VcpuPins
         : Map.Of<int, CpuSet>(Enumerable.Range(0, MaxVcpus).Concat(VcpuPins.Keys).Distinct().ToDictionary(vcpu => vcpu, vcpu => VcpuPins.GetValueOrDefault(vcpu) ?? cpus));
 
-    /// <summary>The host CPUs that the emulator thread is bound to; null where it is bound to none.</summary>
+    /// <summary>The host CPUs that the emulator thread is restricted to; null for no restriction.</summary>
     public CpuSet? EffectiveEmulatorPin => EmulatorPin ?? (VcpuCpuSet is { IsEmpty: false } cpus ? cpus : null);
 
     /// <summary>The ids of the I/O threads.</summary>
     public IReadOnlyList<int> IOThreadIds { get; init => field = Items.Of(value); } = Items<int>.None;
 
-    /// <summary>The I/O threads that the document pins, with the host CPUs of each.</summary>
+    /// <summary>The pinned I/O threads by id, with the host CPUs of each.</summary>
     public IReadOnlyDictionary<int, CpuSet> IOThreadPins { get; init => field = Map.Of(value); } = Map<int, CpuSet>.None;
 
-    /// <summary>Limits, weights and schedulers of its threads.</summary>
+    /// <summary>Limits, weights and schedulers of the VM's threads.</summary>
     public CpuLimits Limits { get; init; } = new();
 
-    /// <summary>The CPU model and the topology that the guest sees.</summary>
+    /// <summary>The guest's CPU model and topology.</summary>
     public CpuConfiguration Cpu { get; init; } = new();
 
     /// <summary>Size and backing of the guest's memory.</summary>
     public MemoryConfiguration Memory { get; init; } = new();
 
-    /// <summary>The disks, CD-ROMs among them.</summary>
+    /// <summary>The disks, including CD-ROMs.</summary>
     public IReadOnlyList<DiskConfiguration> Disks { get; init => field = Items.Of(value); } = Items<DiskConfiguration>.None;
 
     /// <summary>The controllers that can carry an I/O thread or queues (SCSI).</summary>
@@ -77,22 +77,22 @@ public sealed record VMConfiguration
     /// <summary>Whether host devices are passed through to the guest (PCI or mediated), which pins all of its memory.</summary>
     public bool HasPassedThroughDevices { get; init; }
 
-    /// <summary>The balloon's model: virtio, none and others; null when the document says nothing, which libvirt takes as virtio.</summary>
+    /// <summary>The balloon's model: virtio, none and others; null if it is not set, which means virtio to libvirt.</summary>
     public string? BalloonModel { get; init; }
 
     /// <summary>
-    /// Whether the guest is somebody's desktop, by its devices: a sound card, a keyboard or mouse of the host's, Looking Glass, or a
-    /// passed-through device in place of QEMU's screen.
+    /// Whether the guest is probably a desktop, judged by its devices: a sound card, a keyboard or mouse of the host, Looking Glass, or a
+    /// passed-through device instead of QEMU's screen.
     /// </summary>
     public bool IsDesktop { get; init; }
 
-    /// <summary>The program that owns the VM and writes its configuration anew, by what it left in the metadata; null for none.</summary>
+    /// <summary>The program that owns the VM and rewrites its configuration, known by its metadata; null for none.</summary>
     public string? Manager { get; init; }
 
     /// <summary>Whether there is a channel for the QEMU guest agent (<c>org.qemu.guest_agent.0</c>).</summary>
     public bool HasGuestAgentChannel { get; init; }
 
-    /// <summary>The SCSI controller that a disk is on; null for a disk of another bus, or where the document does not have it.</summary>
+    /// <summary>The SCSI controller of a disk; null for a disk on another bus, or if the document does not have the controller.</summary>
     internal ControllerConfiguration? ScsiControllerOf(DiskConfiguration disk) => disk.Bus == "scsi"
         ? Controllers.FirstOrDefault(controller => controller.Type == "scsi" && controller.Index == (disk.Controller ?? 0))
         : null;
@@ -101,19 +101,19 @@ public sealed record VMConfiguration
     public override string ToString() => FormattableString.Invariant($"{Name}: {CurrentVcpus} vCPU{(CurrentVcpus == 1 ? null : "s")}, {Memory.MaximumKiB / 1024} MiB");
 }
 
-/// <summary>The CPU that the guest sees.</summary>
+/// <summary>The guest's CPU.</summary>
 public sealed record CpuConfiguration
 {
-    /// <summary>host-passthrough, host-model, maximum, custom; null when the document has no <c>&lt;cpu&gt;</c> mode.</summary>
+    /// <summary>host-passthrough, host-model, maximum, custom; null if the document sets no <c>&lt;cpu&gt;</c> mode.</summary>
     public string? Mode { get; init; }
 
-    /// <summary>The named model, for mode custom.</summary>
+    /// <summary>The named model, for the mode custom.</summary>
     public string? Model { get; init; }
 
-    /// <summary>Sockets, dies, cores and threads, where the document sets them.</summary>
+    /// <summary>Sockets, dies, cores and threads; null if not set.</summary>
     public CpuTopology? Topology { get; init; }
 
-    /// <summary>The features that are asked for or taken away, with their policies: require, disable and others.</summary>
+    /// <summary>The features with their policies: require, disable and others.</summary>
     public IReadOnlyDictionary<string, string> Features { get; init => field = Map.Of(value); } = Map<string, string>.None;
 
     /// <summary>The NUMA cells that the guest sees; empty for a guest without NUMA.</summary>
@@ -123,20 +123,20 @@ public sealed record CpuConfiguration
     public override string ToString() => Model ?? Mode ?? "default";
 }
 
-/// <summary>How the guest's CPUs are grouped.</summary>
+/// <summary>The groups of the guest's CPUs.</summary>
 /// <param name="Sockets">Sockets in the guest.</param>
 /// <param name="Dies">Dies in a socket.</param>
 /// <param name="Cores">Cores in a die.</param>
 /// <param name="Threads">Threads in a core.</param>
 public sealed record CpuTopology(int Sockets, int Dies, int Cores, int Threads)
 {
-    /// <summary>Clusters in a die, with <see cref="Cores"/> in each; 1 without them, which libvirt writes out from 10.1 on.</summary>
+    /// <summary>Clusters in a die, with <see cref="Cores"/> in each; 1 without clusters. libvirt from 10.1 on writes that out.</summary>
     public int Clusters { get; init; } = 1;
 
-    /// <summary>How many CPUs that makes.</summary>
+    /// <summary>The total number of CPUs.</summary>
     public int Cpus => Sockets * Dies * Clusters * Cores * Threads;
 
-    /// <summary>For example <c>1 socket x 4 cores x 2 threads</c>.</summary>
+    /// <summary>For example <c>1 sockets x 4 cores x 2 threads</c>.</summary>
     public override string ToString() =>
         $"{Sockets} sockets{Dies switch { > 1 => $" x {Dies} dies", _ => null }}{Clusters switch { > 1 => $" x {Clusters} clusters", _ => null }} x {Cores} cores x {Threads} threads";
 }
@@ -151,22 +151,22 @@ public sealed record GuestNumaCell(int Id, CpuSet Vcpus, long MemoryKiB)
     public override string ToString() => FormattableString.Invariant($"cell {Id}: vCPUs {Vcpus}, {MemoryKiB / 1024} MiB");
 }
 
-/// <summary>The guest's memory, and what backs it.</summary>
+/// <summary>The guest's memory and its backing.</summary>
 public sealed record MemoryConfiguration
 {
-    /// <summary>The memory that the guest can have at most without hot-plug, in KiB.</summary>
+    /// <summary>The maximum memory of the guest without hot-plug, in KiB.</summary>
     public long MaximumKiB { get; init; }
 
-    /// <summary>The memory that the balloon leaves to the guest, in KiB.</summary>
+    /// <summary>The memory that the guest has under the balloon, in KiB.</summary>
     public long CurrentKiB { get; init; }
 
-    /// <summary>The huge pages asked for; empty when there is no <c>&lt;hugepages&gt;</c>. A page without a size means the host's default.</summary>
+    /// <summary>The huge pages; empty without <c>&lt;hugepages&gt;</c>. A page without a size means the host's default.</summary>
     public IReadOnlyList<HugePageBacking> HugePages { get; init => field = Items.Of(value); } = Items<HugePageBacking>.None;
 
-    /// <summary>Whether <c>&lt;hugepages&gt;</c> is there at all.</summary>
+    /// <summary>Whether <c>&lt;hugepages&gt;</c> exists.</summary>
     public bool UsesHugePages { get; init; }
 
-    /// <summary>Whether the guest's pages are locked into the host's memory.</summary>
+    /// <summary>Whether the guest's pages are locked in the host's memory.</summary>
     public bool Locked { get; init; }
 
     /// <summary>Whether the host must not merge the guest's pages (KSM).</summary>
@@ -199,7 +199,7 @@ public sealed record MemoryConfiguration
 
 /// <summary>Huge pages of one size.</summary>
 /// <param name="PageSizeKiB">The page size in KiB; null for the host's default.</param>
-/// <param name="GuestNodes">The guest's NUMA cells that use it; null for all.</param>
+/// <param name="GuestNodes">The guest's NUMA cells with this page size; null for all.</param>
 public sealed record HugePageBacking(long? PageSizeKiB, CpuSet? GuestNodes)
 {
     /// <summary>For example <c>2048 KiB</c>.</summary>
@@ -219,7 +219,7 @@ public sealed record GuestCellMemoryPolicy(int CellId, string? Mode, CpuSet Host
 /// <summary>A disk.</summary>
 public sealed record DiskConfiguration : VMPart
 {
-    /// <summary>The name in the guest's view, for example <c>vdb</c>: the name that cmdlets take.</summary>
+    /// <summary>The name for the guest, for example <c>vdb</c>: cmdlets identify the disk by it.</summary>
     public required string Target { get; init; }
 
     /// <summary>disk, cdrom, floppy, lun.</summary>
@@ -231,13 +231,13 @@ public sealed record DiskConfiguration : VMPart
     /// <summary>file, block, network, volume and others.</summary>
     public string? SourceType { get; init; }
 
-    /// <summary>The file, device, network name or pool/volume behind it; null for an empty drive.</summary>
+    /// <summary>The file, device, network name or pool/volume of the disk; null for an empty drive.</summary>
     public string? Source { get; init; }
 
     /// <summary>raw, qcow2 and others (driver type).</summary>
     public string? Format { get; init; }
 
-    /// <summary>The cache mode; null when not set, which QEMU takes as writeback.</summary>
+    /// <summary>The cache mode; null if not set, which means writeback to QEMU.</summary>
     public string? Cache { get; init; }
 
     /// <summary>The I/O mode: threads, native, io_uring; null when not set.</summary>
@@ -252,7 +252,7 @@ public sealed record DiskConfiguration : VMPart
     /// <summary>The I/O thread that serves the disk.</summary>
     public int? IOThread { get; init; }
 
-    /// <summary>The I/O threads that share the disk's queues, where there are several (libvirt 10.0).</summary>
+    /// <summary>The I/O threads that share the disk's queues, if there are several (libvirt 10.0).</summary>
     public IReadOnlyList<int> IOThreads { get; init => field = Items.Of(value); } = Items<int>.None;
 
     /// <summary>The number of queues.</summary>
@@ -264,13 +264,13 @@ public sealed record DiskConfiguration : VMPart
     /// <summary>Whether the guest can only read it.</summary>
     public bool ReadOnly { get; init; }
 
-    /// <summary>The index of the controller that a SCSI disk sits on.</summary>
+    /// <summary>The index of a SCSI disk's controller.</summary>
     public int? Controller { get; init; }
 
-    /// <summary>The throttle values that the document sets (<c>&lt;iotune&gt;</c>), by libvirt's names, in libvirt's units (bytes/s, I/O per s, s).</summary>
+    /// <summary>The throttle values that are set (<c>&lt;iotune&gt;</c>), by libvirt's names, in libvirt's units (bytes/s, I/O per s, s).</summary>
     public IReadOnlyDictionary<string, ulong> Throttle { get; init => field = Map.Of(value); } = Map<string, ulong>.None;
 
-    /// <summary>The throttle group: disks of one group share one budget. Null when the disk has its own budget.</summary>
+    /// <summary>The throttle group: disks of one group share one budget. Null if the disk has its own budget.</summary>
     public string? ThrottleGroup { get; init; }
 
     /// <summary>For example <c>vdb (cache none, io native)</c>.</summary>
@@ -283,13 +283,13 @@ public sealed record ControllerConfiguration
     /// <summary>scsi, usb, pci and others.</summary>
     public required string Type { get; init; }
 
-    /// <summary>The controller's index among those of its type.</summary>
+    /// <summary>The controller's index among controllers of its type.</summary>
     public required int Index { get; init; }
 
     /// <summary>For example <c>virtio-scsi</c>.</summary>
     public string? Model { get; init; }
 
-    /// <summary>The I/O thread that serves it.</summary>
+    /// <summary>The I/O thread of the controller.</summary>
     public int? IOThread { get; init; }
 
     /// <summary>The number of queues.</summary>
@@ -302,7 +302,7 @@ public sealed record ControllerConfiguration
 /// <summary>A network interface.</summary>
 public sealed record NicConfiguration : VMPart
 {
-    /// <summary>The hardware address: the name that cmdlets take.</summary>
+    /// <summary>The hardware address: cmdlets identify the NIC by it.</summary>
     public required string Mac { get; init; }
 
     /// <summary>virtio, e1000e and others.</summary>
@@ -314,7 +314,7 @@ public sealed record NicConfiguration : VMPart
     /// <summary>The network, bridge or device that it is attached to.</summary>
     public string? Source { get; init; }
 
-    /// <summary>The host's end of a running interface, for example <c>vnet0</c>.</summary>
+    /// <summary>The host's device of a running interface, for example <c>vnet0</c>.</summary>
     public string? HostDevice { get; init; }
 
     /// <summary>The backend driver: vhost or qemu; null when not set.</summary>
@@ -329,10 +329,10 @@ public sealed record NicConfiguration : VMPart
     /// <summary>The size of the transmit ring.</summary>
     public int? TxQueueSize { get; init; }
 
-    /// <summary>What the host lets through to the guest at most, on average, in KiB/s (<c>&lt;bandwidth&gt;</c>); null without a limit.</summary>
+    /// <summary>The host's average limit for traffic to the guest, in KiB/s (<c>&lt;bandwidth&gt;</c>); null without a limit.</summary>
     public int? InboundLimitKiBPerSecond { get; init; }
 
-    /// <summary>What the host takes from the guest at most, on average, in KiB/s; null without a limit.</summary>
+    /// <summary>The host's average limit for traffic from the guest, in KiB/s; null without a limit.</summary>
     public int? OutboundLimitKiBPerSecond { get; init; }
 
     /// <summary>For example <c>52:54:00:00:00:01 (virtio, 4 queues)</c>.</summary>

@@ -1,7 +1,7 @@
-// The host that VMs run on: NUMA nodes, sockets, dies, cores, sibling threads, caches, memory and page pools.
+// The host of VMs: NUMA nodes, sockets, dies, cores, sibling threads, caches, memory and page pools.
 namespace KvmTune.Topology;
 
-/// <summary>The host as libvirt's capabilities show it, with what only the local kernel knows where the host is the local one.</summary>
+/// <summary>The host from libvirt's capabilities. For the local host the kernel adds further values.</summary>
 public sealed record VMHostTopology
 {
     /// <summary>The libvirt connection that names the host.</summary>
@@ -13,31 +13,33 @@ public sealed record VMHostTopology
     /// <summary>The CPU's architecture, for example <c>x86_64</c>.</summary>
     public string? Architecture { get; init; }
 
-    /// <summary>The CPU model as libvirt names it: the nearest that it knows by name.</summary>
+    /// <summary>libvirt's name of the CPU model: the nearest one that libvirt knows.</summary>
     public string? CpuModel { get; init; }
 
-    /// <summary>The CPU as its maker names it (<c>/proc/cpuinfo</c>), for example <c>AMD EPYC 7543 32-Core Processor</c>; null when the host is not the local one.</summary>
+    /// <summary>
+    /// The maker's name of the CPU (<c>/proc/cpuinfo</c>), for example <c>AMD EPYC 7543 32-Core Processor</c>; null if the host is not the local one.
+    /// </summary>
     public string? CpuName { get; init; }
 
-    /// <summary>How many cores the online CPUs are threads of.</summary>
+    /// <summary>The number of cores of the online CPUs.</summary>
     public int CoreCount => Cpus.Where(cpu => OnlineCpus.Contains(cpu.Id)).Select(cpu => cpu.Siblings).Distinct().Count();
 
     /// <summary>The NUMA nodes.</summary>
     public required IReadOnlyList<HostNode> Nodes { get; init => field = Items.Of(value); }
 
-    /// <summary>The caches that several CPUs can share, as far as libvirt reports them; last-level caches among them.</summary>
+    /// <summary>The caches that several CPUs can share, including last-level caches, as far as libvirt reports them.</summary>
     public IReadOnlyList<HostCache> Caches { get; init => field = Items.Of(value); } = Items<HostCache>.None;
 
-    /// <summary>The host CPUs that are online.</summary>
+    /// <summary>The online host CPUs.</summary>
     public required CpuSet OnlineCpus { get; init; }
 
-    /// <summary>The host CPUs that are present and offline.</summary>
+    /// <summary>The host CPUs that are present but offline.</summary>
     public CpuSet OfflineCpus { get; init; } = CpuSet.Empty;
 
-    /// <summary>The host CPUs that the kernel isolates (<c>isolcpus</c>, and isolated cpuset partitions); null when the host is not the local one.</summary>
+    /// <summary>The host CPUs that the kernel isolates (<c>isolcpus</c>, and isolated cpuset partitions); null for a remote host.</summary>
     public CpuSet? IsolatedCpus { get; init; }
 
-    /// <summary>The caches of the last level; empty where the host reports none.</summary>
+    /// <summary>The caches of the last level; empty if the host reports none.</summary>
     public IReadOnlyList<HostCache> LastLevelCaches
     {
         get
@@ -48,7 +50,7 @@ public sealed record VMHostTopology
         }
     }
 
-    /// <summary>The kinds of core, the fastest first; one where all cores are alike.</summary>
+    /// <summary>The kinds of core, the fastest first; one kind if all cores are equal.</summary>
     public IReadOnlyList<CoreKind> CoreKinds => Topology.CoreKinds.Of(this).ToItems();
 
     /// <summary>All CPUs of all nodes.</summary>
@@ -60,7 +62,7 @@ public sealed record VMHostTopology
     /// <summary>The host's memory in GiB.</summary>
     public double MemoryGiB => MemoryKiB / (double)PageSize.GigabyteKiB;
 
-    /// <summary>The length that a CPU map for this host must have: the highest CPU number plus one.</summary>
+    /// <summary>The necessary length of a CPU map for this host: the highest CPU number plus one.</summary>
     public int CpuMapLength => OnlineCpus.Union(OfflineCpus).Numbers.DefaultIfEmpty(0).Max() + 1;
 
     /// <summary>For example <c>host1: 8 CPUs on 1 node, 16384 MiB</c>.</summary>
@@ -76,7 +78,7 @@ public sealed record HostNode
     /// <summary>The node's memory in KiB.</summary>
     public required long MemoryKiB { get; init; }
 
-    /// <summary>The node's free memory in KiB; null when the driver does not say.</summary>
+    /// <summary>The node's free memory in KiB; null if the driver does not report it.</summary>
     public long? FreeMemoryKiB { get; init; }
 
     /// <summary>The node's CPUs.</summary>
@@ -91,7 +93,7 @@ public sealed record HostNode
     /// <summary>The node's memory in GiB.</summary>
     public double MemoryGiB => MemoryKiB / (double)PageSize.GigabyteKiB;
 
-    /// <summary>The node's free memory in GiB; null when the driver does not say.</summary>
+    /// <summary>The node's free memory in GiB; null if the driver does not report it.</summary>
     public double? FreeMemoryGiB => FreeMemoryKiB / (double)PageSize.GigabyteKiB;
 
     /// <summary>The node's CPU numbers.</summary>
@@ -102,26 +104,26 @@ public sealed record HostNode
 }
 
 /// <summary>One host CPU (a hardware thread).</summary>
-/// <param name="Id">The number that pins take.</param>
+/// <param name="Id">The CPU's number, used in pins.</param>
 /// <param name="Node">The NUMA node.</param>
 /// <param name="Socket">The physical package.</param>
 /// <param name="Die">The die in the package.</param>
 /// <param name="Core">The core in the die.</param>
-/// <param name="Siblings">The threads of the same core, this one included.</param>
+/// <param name="Siblings">The threads of the same core, including this one.</param>
 public sealed record HostCpu(int Id, int Node, int? Socket, int? Die, int? Core, CpuSet Siblings)
 {
     /// <summary>
-    /// How fast it can be, to be compared within its host only: the kernel's <c>cpu_capacity</c> (1024 is the fastest), else the highest
-    /// frequency in kHz; null where neither is known, as on another machine.
+    /// The maximum speed, comparable only within its host: the kernel's <c>cpu_capacity</c> (1024 is the fastest), otherwise the highest
+    /// frequency in kHz; null if neither is known, as on another machine.
     /// </summary>
     public int? Speed { get; init; }
 
-    /// <summary>The number that pins take.</summary>
+    /// <summary>The CPU's number, used in pins.</summary>
     public override string ToString() => FormattableString.Invariant($"{Id}");
 }
 
-/// <summary>A cache that the given CPUs share.</summary>
-/// <param name="Id">The cache's number among those of its level.</param>
+/// <summary>A cache with the CPUs that share it.</summary>
+/// <param name="Id">The cache's number among caches of its level.</param>
 /// <param name="Level">1, 2 or 3.</param>
 /// <param name="Type">both, code or data.</param>
 /// <param name="SizeKiB">Its size in KiB.</param>
@@ -135,8 +137,8 @@ public sealed record HostCache(int Id, int Level, string Type, long SizeKiB, Cpu
 /// <summary>The pages of one size on one node.</summary>
 /// <param name="Node">The node's number.</param>
 /// <param name="PageSizeKiB">The page size in KiB.</param>
-/// <param name="Total">How many pages of this size the node has.</param>
-/// <param name="Free">How many of them are free; null when the driver does not say.</param>
+/// <param name="Total">The number of pages of this size on the node.</param>
+/// <param name="Free">The number of free pages; null if the driver does not report it.</param>
 public sealed record PagePool(int Node, long PageSizeKiB, long Total, long? Free)
 {
     /// <summary>For example <c>node 0: 512 pages of 2048 KiB</c>.</summary>

@@ -1,29 +1,29 @@
-// The state of a VM as objects show it: libvirt's own, by names.
+// The state of a VM in objects: libvirt's states, by name.
 namespace KvmTune.Topology;
 
 /// <summary>The state of a VM (virDomainState).</summary>
 [JsonText(typeof(EnumName))]
 public enum VMState
 {
-    /// <summary>None is known.</summary>
+    /// <summary>The state is unknown.</summary>
     NoState = 0,
 
-    /// <summary>It runs.</summary>
+    /// <summary>The VM runs.</summary>
     Running = 1,
 
-    /// <summary>It waits for a resource.</summary>
+    /// <summary>The VM waits for a resource.</summary>
     Blocked = 2,
 
-    /// <summary>It is paused.</summary>
+    /// <summary>The VM is paused.</summary>
     Paused = 3,
 
-    /// <summary>It is shutting down.</summary>
+    /// <summary>The VM is shutting down.</summary>
     ShuttingDown = 4,
 
-    /// <summary>It is off.</summary>
+    /// <summary>The VM is off.</summary>
     ShutOff = 5,
 
-    /// <summary>It has crashed.</summary>
+    /// <summary>The VM has crashed.</summary>
     Crashed = 6,
 
     /// <summary>The guest's power management suspended it.</summary>

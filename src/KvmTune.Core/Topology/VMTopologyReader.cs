@@ -1,4 +1,4 @@
-// Reads VMs from a host into the topology model, one after the other, so that ten thousand of them stream through little memory.
+// Reads VMs of a host into the topology model one after the other, so that ten thousand of them need little memory.
 using KvmTune.Libvirt;
 
 namespace KvmTune.Topology;
@@ -6,11 +6,11 @@ namespace KvmTune.Topology;
 /// <summary>Reads VM topologies.</summary>
 public static class VMTopologyReader
 {
-    /// <summary>One VM as it is now.</summary>
+    /// <summary>Reads one VM as it is now.</summary>
     /// <param name="domain">The VM.</param>
-    /// <param name="connectionUri">The URI that the result carries: the one that the user gave.</param>
-    /// <param name="hostCpus">All online host CPUs, so that a pin to all of them counts as none.</param>
-    /// <exception cref="LibvirtException">libvirt refuses, the VM is gone, or the daemon is lost.</exception>
+    /// <param name="connectionUri">The URI for the result: the one from the user.</param>
+    /// <param name="hostCpus">All online host CPUs: a pin to all of them counts as no pin.</param>
+    /// <exception cref="LibvirtException">libvirt refuses, the VM is gone, or the connection to the daemon is lost.</exception>
     public static VMTopology Read(LibvirtDomain domain, string connectionUri, CpuSet hostCpus)
     {
         var state = domain.GetState();
@@ -19,7 +19,7 @@ public static class VMTopologyReader
         var isRunning = asked is not null && IsOfRunning(asked.Span);
         if (asked is not null && !isRunning)
         {
-            // It has stopped in between, and libvirt has answered with its configuration.
+            // The VM stopped in the meantime, and libvirt returned its configuration.
             state = DomainState.ShutOff;
         }
 
@@ -50,7 +50,7 @@ public static class VMTopologyReader
     // Only a running VM's document has an id.
     private static bool IsOfRunning(ReadOnlySpan<byte> xml) => xml[..(xml.IndexOf((byte)'>') + 1)].IndexOf(" id='"u8) >= 0;
 
-    // They were only just read, and nobody else has them yet.
+    // Setting the owner is safe: the parts were just read, and no other code has them yet.
     private static void Own(VMConfiguration? configuration, VMOwner vm)
     {
         foreach (var part in configuration?.Disks.Cast<VMPart>().Concat(configuration.Nics) ?? [])
@@ -91,7 +91,7 @@ public static class VMTopologyReader
             return vcpus;
         }
 
-        // A vCPU may have been added since the document was made.
+        // A vCPU may have been added since the document was read.
         foreach (var place in places.Where(place => place.Number < vcpus.Length))
         {
             vcpus[place.Number] = vcpus[place.Number] with
@@ -105,7 +105,7 @@ public static class VMTopologyReader
         return vcpus;
     }
 
-    // Null where the vCPUs are nowhere: QEMU is only being started and has no threads for them yet, or has just ended.
+    // Null if no vCPU has a thread: QEMU is still starting, or has just ended.
     private static IReadOnlyList<VcpuPlace>? Places(LibvirtDomain domain, int room)
     {
         try

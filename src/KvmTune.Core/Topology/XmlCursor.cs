@@ -1,5 +1,5 @@
-// A forward-only cursor over the UTF-8 bytes of a document as libvirt writes it. System.Xml's reader costs more than libvirt
-// takes to make the document: it decodes everything, while an inventory looks at a fifth of it.
+// A forward-only cursor over the UTF-8 bytes of a document from libvirt. System.Xml's reader takes longer than libvirt needs to
+// write the document: it decodes everything, while an inventory uses a fifth of it.
 using System.Buffers;
 using System.Diagnostics.CodeAnalysis;
 using System.Text;
@@ -8,15 +8,15 @@ using System.Xml;
 namespace KvmTune.Topology;
 
 /// <summary>
-/// Steps from start tag to start tag. Names and values are made into strings only when they are asked for. Elements must be
-/// nested and closed, else it is an <see cref="XmlException"/>; document types are refused; names are taken as they are written,
-/// prefix included. What is passed over is not otherwise checked: it comes from libvirt, which has read it before.
+/// Moves from start tag to start tag. Names and values become strings only on request. Elements must be nested and closed, otherwise
+/// an <see cref="XmlException"/> is thrown; document types are refused; names include their prefix. Skipped parts are not checked
+/// further: they come from libvirt, which has parsed them before.
 /// </summary>
 internal sealed class XmlCursor(byte[] buffer, int length)
 {
     private static readonly SearchValues<byte> NameEnd = SearchValues.Create(" \t\r\n/>="u8);
 
-    // The open elements, as the places of their names; the first Depth of them count.
+    // The positions of the open elements' names; only the first Depth entries count.
     private (int Start, int End)[] _open = new (int, int)[16];
     private int _position = StartOf(buffer.AsSpan(0, length));
     private (int Start, int End) _name;
@@ -29,13 +29,13 @@ internal sealed class XmlCursor(byte[] buffer, int length)
         None,
     }
 
-    /// <summary>How many elements are open; an element without content is never open.</summary>
+    /// <summary>The number of open elements; an element without content is never open.</summary>
     public int Depth { get; private set; }
 
-    /// <summary>Whether the element that the cursor stands on is of the form <c>&lt;a/&gt;</c>.</summary>
+    /// <summary>Whether the element at the cursor has the form <c>&lt;a/&gt;</c>.</summary>
     public bool IsEmptyElement { get; private set; }
 
-    /// <summary>The name of the element that the cursor stands on.</summary>
+    /// <summary>The name of the element at the cursor.</summary>
     public string Name => XmlWords.Get(buffer.AsSpan(_name.Start, _name.End - _name.Start));
 
     /// <summary>Reads a document with a cursor over its text.</summary>
@@ -83,9 +83,9 @@ internal sealed class XmlCursor(byte[] buffer, int length)
         }
     }
 
-    /// <summary>Moves to the next child of an element, over whatever of the former child was not read.</summary>
-    /// <param name="depth">The <see cref="Depth"/> when the cursor stood on the parent.</param>
-    /// <returns>False at the parent's end.</returns>
+    /// <summary>Moves to the next child of an element, and skips the unread rest of the previous child.</summary>
+    /// <param name="depth">The <see cref="Depth"/> when the cursor was at the parent.</param>
+    /// <returns>False at the end of the parent.</returns>
     public bool MoveToChild(int depth)
     {
         while (true)
@@ -103,7 +103,7 @@ internal sealed class XmlCursor(byte[] buffer, int length)
         }
     }
 
-    /// <summary>The text in the element that the cursor stands on, that of elements in it included; the cursor moves to its end.</summary>
+    /// <summary>The text of the element at the cursor, including the text of nested elements; the cursor moves to the element's end.</summary>
     public string Text()
     {
         if (IsEmptyElement)
@@ -111,7 +111,7 @@ internal sealed class XmlCursor(byte[] buffer, int length)
             return string.Empty;
         }
 
-        // Nearly always: a piece of plain text and the end tag.
+        // The most frequent case: plain text and the end tag.
         var depth = Depth;
         var start = _position;
         var end = buffer.AsSpan(start, length - start).IndexOf((byte)'<');
@@ -134,7 +134,7 @@ internal sealed class XmlCursor(byte[] buffer, int length)
         return text.ToString();
     }
 
-    /// <summary>The value of an attribute of the element that the cursor stands on; null when it is absent.</summary>
+    /// <summary>The value of an attribute of the element at the cursor; null if it does not exist.</summary>
     /// <param name="name">The name, in ASCII.</param>
     public string? GetAttribute(string name) =>
         TryFind(name, out var start, out var end) ? Value(start, end, isAttribute: true) : null;
@@ -179,8 +179,8 @@ internal sealed class XmlCursor(byte[] buffer, int length)
         }
     }
 
-    // Moves behind the next tag. Text, CDATA, comments and processing instructions before it are passed over; text is added to
-    // the builder, if there is one, unless it is white space only.
+    // Moves behind the next tag and skips text, CDATA, comments and processing instructions before it. If there is a builder, it gets the
+    // text, unless that is only white space.
     private Tag NextTag(StringBuilder? text)
     {
         while (true)
@@ -245,7 +245,7 @@ internal sealed class XmlCursor(byte[] buffer, int length)
         return Tag.Start;
     }
 
-    // The place of the > that ends a tag; one between quotes does not.
+    // The position of the > that ends a tag; a > inside quotes does not.
     private int EndOfTag(int from)
     {
         var tag = buffer.AsSpan(from, length - from);
@@ -267,7 +267,7 @@ internal sealed class XmlCursor(byte[] buffer, int length)
         return end < tag.Length ? from + end : throw Error("A tag does not end");
     }
 
-    // Whether every quote in the head of a tag is closed, as far as that is plain: it uses one kind only, as libvirt does.
+    // Whether all quotes in the head of a tag are closed, for the simple case: only one kind of quote, as in libvirt's documents.
     private static bool IsClosed(ReadOnlySpan<byte> head)
     {
         var single = head.Count((byte)'\'');
@@ -318,7 +318,7 @@ internal sealed class XmlCursor(byte[] buffer, int length)
             ? XmlWords.Get(raw)
             : XmlText.Decode(Encoding.UTF8.GetString(raw), isAttribute) ?? throw Error("An entity is not known");
 
-        // XML has no control characters but for C1 and those that change the direction of text; what is read is shown.
+        // XML allows C1 control characters and characters that change the direction of text. They are replaced, because values are displayed.
         return Ascii.IsValid(raw) && !raw.Contains((byte)'&') ? text : TerminalText.Of(text);
     }
 

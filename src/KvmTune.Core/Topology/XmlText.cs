@@ -4,12 +4,12 @@ using System.Text;
 
 namespace KvmTune.Topology;
 
-/// <summary>The text that a piece of XML means (XML 1.0, sections 2.11, 3.3.3 and 4.1).</summary>
+/// <summary>Decodes the text of a piece of XML (XML 1.0, sections 2.11, 3.3.3 and 4.1).</summary>
 internal static class XmlText
 {
-    /// <summary>The text of a piece of XML without tags; null when it has a reference to an entity that is not built in.</summary>
+    /// <summary>The text of a piece of XML without tags; null if it refers to an entity that is not built in.</summary>
     /// <param name="raw">The text as written.</param>
-    /// <param name="isAttribute">Whether white space is made into blanks, as in attribute values.</param>
+    /// <param name="isAttribute">Whether white space becomes spaces, as in attribute values.</param>
     public static string? Decode(string raw, bool isAttribute)
     {
         var text = new StringBuilder(raw.Length);

@@ -1,9 +1,9 @@
-// The words that domain documents are full of, as strings that exist once: names of elements, and usual values.
+// Shared strings for the frequent words of domain documents: names of elements and common values.
 using System.Text;
 
 namespace KvmTune.Topology;
 
-/// <summary>Makes strings of UTF-8, without a new one for a usual word. The table never changes, so all threads share it.</summary>
+/// <summary>Creates strings from UTF-8, with shared strings for frequent words. The table never changes, so all threads share it.</summary>
 internal static class XmlWords
 {
     private const int Size = 1024; // a power of two, several times the number of words
@@ -34,7 +34,7 @@ internal static class XmlWords
         "1048576", "2097152", "4194304", "8388608", "16777216", "33554432", "org.qemu.guest_agent.0",
     ]);
 
-    /// <summary>The string of some UTF-8.</summary>
+    /// <summary>The string for some UTF-8 bytes.</summary>
     public static string Get(ReadOnlySpan<byte> utf8)
     {
         if (utf8.IsEmpty)
