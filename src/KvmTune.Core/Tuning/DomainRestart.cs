@@ -31,7 +31,9 @@ public sealed class DomainRestart(HostConnection host, LibvirtDomain domain, Tim
     /// <param name="way">The way of the restart. If a suspend is refused and the options allow both ways, the VM is rebooted instead.</param>
     /// <param name="options">The options of the restart.</param>
     /// <param name="cancellationToken">Cancels the restart, until the guest is asked to shut down or its state is saved.</param>
-    /// <exception cref="KvmTuneException">It did not shut down or start, or was not suspended (<c>SuspendRefused</c>) or resumed (<c>ResumeFailed</c>).</exception>
+    /// <exception cref="KvmTuneException">
+    /// The VM did not shut down or start, or was not suspended (<c>SuspendRefused</c>) or resumed (<c>ResumeFailed</c>).
+    /// </exception>
     public async Task<RestartOutcome> RunAsync(RestartWay way, RestartOptions options, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(way);

@@ -158,7 +158,9 @@ public sealed partial class VMTuner(VMPlanner planner, TimeProvider time, IChang
     /// Restarts the VM of a plan that is being tried, without a change. The journal has an entry for that time: if the process ends while
     /// the VM is off, undo finds the entry and starts the VM.
     /// </summary>
-    /// <exception cref="KvmTuneException">As for <see cref="VMRestarter.RestartAsync"/>; another process is changing the VM; or the journal cannot record it.</exception>
+    /// <exception cref="KvmTuneException">
+    /// As for <see cref="VMRestarter.RestartAsync"/>; another process is changing the VM; or the journal cannot record it.
+    /// </exception>
     internal async Task RestartAsync(VMTuningPlan plan, ApplyOptions options, CancellationToken cancellationToken)
     {
         using var record = await journal.HoldAsync(plan, cancellationToken);
