@@ -54,7 +54,7 @@ public sealed class Setting
 
     /// <param name="pattern">
     /// The path below <c>&lt;domain&gt;</c> with its keys open, for example <c>cputune/vcpupin[@vcpu]/@cpuset</c>. An element that only its order
-    /// distinguishes from its siblings has <c>[#]</c>; an element whose key is a list of numbers has <c>[each @vcpus]</c>, and each number has a setting.
+    /// distinguishes from its siblings has <c>[#]</c>. An element whose key is a list of numbers has <c>[each @vcpus]</c>: one setting per number.
     /// </param>
     /// <param name="name">The name for users, with a <c>*</c> for each key.</param>
     /// <param name="live">Whether a running VM can take it.</param>

@@ -20,7 +20,7 @@ public abstract class HostPreparation
     /// <exception cref="KvmTuneException">The preparation failed and was taken back.</exception>
     public abstract IReadOnlyList<Verification> Apply();
 
-    /// <summary>Takes the preparation back, as far as nobody uses it by now.</summary>
+    /// <summary>Takes the preparation back, except for the part that is in use by now.</summary>
     public abstract void TakeBack();
 
     /// <inheritdoc/>

@@ -56,7 +56,7 @@ public sealed record DiskIOThreadRequest(string Disk)
         };
     }
 
-    // The first I/O thread that serves nothing, else the lowest free id.
+    // The first I/O thread that serves nothing, otherwise the lowest free id.
     private static int FreeThread(VMConfiguration vm)
     {
         var used = vm.Disks.SelectMany(Serving).Concat(vm.Controllers.Select(controller => controller.IOThread).OfType<int>()).ToHashSet();

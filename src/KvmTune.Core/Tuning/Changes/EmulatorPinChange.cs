@@ -6,8 +6,8 @@ using KvmTune.Topology;
 namespace KvmTune.Tuning.Changes;
 
 /// <summary>
-/// Sets or clears the emulator's pin (<c>&lt;cputune&gt;&lt;emulatorpin&gt;</c>, virsh <c>emulatorpin</c>). Without one the emulator
-/// runs on <c>&lt;vcpu cpuset&gt;</c>, else on all online host CPUs (libvirt formatdomain).
+/// Sets or clears the emulator's pin (<c>&lt;cputune&gt;&lt;emulatorpin&gt;</c>, virsh <c>emulatorpin</c>). Without a pin the emulator
+/// runs on <c>&lt;vcpu cpuset&gt;</c>, otherwise on all online host CPUs (libvirt formatdomain).
 /// </summary>
 public sealed record EmulatorPinChange : PinChange
 {

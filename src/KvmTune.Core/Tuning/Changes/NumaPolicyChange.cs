@@ -27,7 +27,7 @@ public sealed record NumaCellPolicy(int CellId, string? Mode, string? NodeSet)
 
 /// <summary>
 /// Sets or clears <c>&lt;numatune&gt;&lt;memory&gt;</c> (virsh <c>numatune</c>). The mode is fixed at the VM's start; the nodes can change
-/// live only where the running mode is restrictive, and memory that is already placed may stay where it is.
+/// live only if the running mode is restrictive, and memory that is already allocated may stay where it is.
 /// </summary>
 public sealed record NumaPolicyChange : VMChange
 {

@@ -107,7 +107,7 @@ public static class NetworkRules
             null => RuleCheck.Kept("whether the host has /dev/vhost-net is not known here"),
         }));
 
-    /// <summary>Without an explicit backend, nobody notices that vhost is missing.</summary>
+    /// <summary>Without an explicit backend, libvirt does without a missing vhost and reports nothing.</summary>
     public static TuningRule VhostFallsBackSilently { get; } = new(
         nameof(VhostFallsBackSilently), TuningArea.Network, RuleSeverity.Warning,
         "Where no backend is named, libvirt uses vhost if the kernel has it and QEMU itself if not, without a message.",
