@@ -40,7 +40,7 @@ internal sealed class HostProcess : IAsyncDisposable
     /// <summary>Completed when an output exceeded its limit. The rest is read and dropped, so that the program can end.</summary>
     public Task TooMuch => Task.WhenAny(_output.TooMuch, _errors.TooMuch);
 
-    /// <summary>Its whole standard output, once it has closed that.</summary>
+    /// <summary>Its standard output, up to the limit, once it has closed that.</summary>
     public Task<string> OutputAsync() => Output;
 
     /// <summary>The next line of its standard error; null at its end. A longer line comes in parts.</summary>
