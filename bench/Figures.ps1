@@ -1,7 +1,7 @@
-# What the benches written in PowerShell share: medians, figures as lines, and the same as JSON with date and machine.
+# The common functions of the benches in PowerShell: medians, figures as lines, and the same figures as JSON with date and machine.
 
 $RepositoryRoot = Split-Path $PSScriptRoot
-# By its command: a pwsh that is a .NET tool runs as `dotnet`, which is no shell.
+# Found as a command: if pwsh is a .NET tool, its process is `dotnet`, which is no shell.
 $Shell = (Get-Command pwsh -CommandType Application -TotalCount 1).Source
 $Figures = [System.Collections.Generic.List[object]]::new()
 
@@ -11,13 +11,13 @@ function Get-Median([double[]] $Values) {
     if ($sorted.Count % 2) { $sorted[$middle] } else { ($sorted[$middle - 1] + $sorted[$middle]) / 2 }
 }
 
-# Prints a figure as `name: value unit (ratio to peer)`, and remembers it for Save-Figure.
+# Prints a figure as `name: value unit (ratio to peer)`, and stores it for Save-Figure.
 function Add-Figure([string] $Name, [double] $Value, [string] $Unit, [string] $Peer) {
     $Figures.Add([ordered]@{ Name = $Name; Value = [math]::Round($Value, 3); Unit = $Unit; Peer = $Peer ? $Peer : $null })
     '{0}: {1} {2}{3}' -f $Name, $Value.ToString('0.###', [cultureinfo]::InvariantCulture), $Unit, ($Peer ? " ($Peer)" : '')
 }
 
-# A ratio in words: two digits that mean something, whatever its size.
+# A ratio in words, with three decimals below 1 and two above.
 function Format-Ratio([double] $Value, [double] $Of, [string] $Peer) {
     $ratio = $Value / $Of
     '{0} of {1}' -f $ratio.ToString(($ratio -lt 1 ? '0.000' : '0.00'), [cultureinfo]::InvariantCulture), $Peer
@@ -31,7 +31,7 @@ function Get-Machine {
         "libvirt $(virsh --version); PowerShell $($PSVersionTable.PSVersion)"
 }
 
-# Writes what Add-Figure remembered to out/bench/NAME.json.
+# Writes the figures of Add-Figure to out/bench/NAME.json.
 function Save-Figure([string] $Bench) {
     $folder = Join-Path $RepositoryRoot 'out/bench'
     $null = New-Item -ItemType Directory -Force $folder
@@ -44,7 +44,7 @@ function Save-Figure([string] $Bench) {
     } | ConvertTo-Json -Depth 4 | Set-Content (Join-Path $folder "$Bench.json")
 }
 
-# Runs a program to its end, without PowerShell's own pipeline around it, and gives the milliseconds that it took.
+# Runs a program to its end, without PowerShell's pipeline, and returns its time in milliseconds.
 function Measure-Program([string] $Path, [string[]] $Arguments) {
     $start = [System.Diagnostics.ProcessStartInfo]::new($Path)
     foreach ($argument in $Arguments) { $start.ArgumentList.Add($argument) }

@@ -1,6 +1,7 @@
-# What the benches over many VMs share: hosts of libvirt's test driver with as many domains as are asked for, and peers that do a round a line.
+# The common functions of the benches over many VMs: hosts of libvirt's test driver with a given number of domains, and peer programs that
+# run one round for each line of input.
 
-# A node file of the test driver; every fourth domain is shut off, and the others run.
+# A node file of the test driver; every fourth domain is shut off, the others run.
 function New-NodeFile([string] $Folder, [int] $Count) {
     $template = (Get-Content -Raw $PSScriptRoot/data/inventory-domain.xml)
     $file = Join-Path $Folder "node-$Count.xml"

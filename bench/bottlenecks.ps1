@@ -1,13 +1,13 @@
 # The bench `bottlenecks`: plants a bottleneck of each kind in the lab's guest lab2, round by round, and counts how often Find-VMBottleneck
-# names the right area and cause; and how often it names none on an idle guest and on one that is merely busy. What is planted is planted
-# with virsh and a shell in the guest.
+# names the right area and cause; and how often it names none on an idle guest and on a guest that is only busy. Bottlenecks are planted with
+# virsh and a shell in the guest.
 #   bottlenecks.ps1 [-Rounds N] [-Seconds N] [-Kind KIND,…] [-Minutes N] [-Resume] [-Show] [-WriteDocs]
 #   bottlenecks.ps1 -Optimize [-Seconds N] [-Kind KIND,…] [-Minutes N]
-# Every round is a line of out/bench/bottlenecks.csv as soon as it is over. No round begins after -Minutes; -Resume keeps the rounds of the
-# file and makes those that are missing. -Show prints the verdict of every round, not only of those missed. -WriteDocs puts the table of the
-# file into docs/bottlenecks.md; with -Rounds 0 nothing else is done. -Optimize plants each kind once and lets Optimize-VM at it, which is to
-# keep the remedy, to name what lifts a limit, or to keep nothing; what it kept is taken back.
-# The kinds are those of docs/bottlenecks.md. HostSwap needs root and room for a swap file; the host has it only while that kind runs.
+# Every round adds a line to out/bench/bottlenecks.csv as soon as it ends. No round begins after -Minutes; -Resume keeps the rounds in the
+# file and runs the missing ones. -Show prints the verdict of every round, not only of missed ones. -WriteDocs writes the table of the file
+# into docs/bottlenecks.md; with -Rounds 0 it does nothing else. -Optimize plants each kind once and runs Optimize-VM, which must keep the
+# remedy, name the way to lift a limit, or keep nothing; the kept changes are undone.
+# The kinds are those of docs/bottlenecks.md. HostSwap needs root and space for a swap file; the swap file exists only while that kind runs.
 param(
     [ValidateRange(0, 1000)] [int] $Rounds = 20, [ValidateRange(0.5, 60)] [double] $Seconds = 3, [string[]] $Kind,
     [ValidateRange(0.1, 600)] [double] $Minutes = 60, [switch] $Resume, [switch] $Show, [switch] $WriteDocs, [switch] $Optimize)
@@ -34,7 +34,7 @@ function Invoke-Guest([string] $Command) {
     $said
 }
 
-# A load in the guest, in a session of its own, so that all of it can be ended; its id is in a file there.
+# A load in the guest, in its own session, so that all its processes can be ended; a file in the guest has its id.
 function Start-Load([string] $Command) {
     Invoke-Guest "setsid sh -c 'echo `$`$ > /tmp/load; $Command' </dev/null >/tmp/load.log 2>&1 & sleep 0.2" | Out-Null
 }
@@ -46,7 +46,7 @@ function Start-Hog {
 
 $definition = $Rounds ? [xml](Invoke-Virsh dumpxml $vm | Out-String) : $null
 $mac = $definition.domain.devices.interface.mac.address
-# One process: fio's workers would have sessions of their own.
+# One process: fio's worker processes would have their own sessions.
 $fio = 'fio --thread --name=load --filename=/data/load --size=64M --direct=1 --ioengine=libaio --time_based --runtime=600'
 $spin = 'while :; do :; done'
 $everywhere = "0-$hostCpu"
@@ -56,7 +56,7 @@ function Set-Pin([string[]] $Vcpu, [string] $Emulator) {
 }
 function Set-Quota([string] $Which, [int] $Microseconds) { Invoke-Virsh schedinfo $vm --live --set "${Which}_period=100000" --set "${Which}_quota=$Microseconds" }
 
-# A disk of its own for a plant: the lab's are left alone.
+# A separate disk for a plant: the lab's disks are not changed.
 $folder = $Rounds ? (Split-Path $definition.domain.devices.disk.Where{ $_.target.dev -eq 'vdb' }.source.file) : $null
 function Add-Disk([string] $Target, [string] $Driver, [string] $Inside) {
     Set-Content "$folder/$Target.xml" "<disk type='file' device='disk'><driver name='qemu' $Driver/><source file='$folder/$Target.img'>$Inside</source><target dev='$Target' bus='virtio'/></disk>"
@@ -72,7 +72,7 @@ $secret = "${env:KVMTUNE_LAB_UUID_PREFIX}00000000b0b0"
 
 $plants = [ordered]@{
     Idle = @{}
-    # One vCPU of two computes, the disk writes and the network carries something, and nothing waits.
+    # One vCPU of two computes, the disk writes, the network carries some traffic, and nothing waits.
     Busy = @{
         Begin = {
             $script:server = Start-Process iperf3 @('-s', '-B', $env:KVMTUNE_LAB_HOST_ADDRESS, '-p', '5301') -PassThru -RedirectStandardOutput /dev/null
@@ -108,7 +108,7 @@ $plants = [ordered]@{
         End = { Stop-Load }
         Take = { Set-Pin $everywhere, $everywhere $everywhere }
     }
-    # LUKS is worked out in the I/O thread itself; Serpent has no instructions of its own.
+    # QEMU computes LUKS in the I/O thread itself; no CPU has instructions for Serpent.
     IOThreadSaturated = @{
         Area = 'Disk'; Cause = 'IOThreadSaturated'
         Plant = {
@@ -138,7 +138,7 @@ $plants = [ordered]@{
             foreach ($disk in 'vdb', 'vdc') { Invoke-Virsh blkdeviotune $vm $disk --group-name bench --total-iops-sec 100 --live }
         }
         Begin = {
-            # The neighbour takes most of what the group has.
+            # The neighbour takes most of the group's limit.
             Start-Load "fio --thread --name=neighbour --filename=/dev/vdc --size=60M --direct=1 --ioengine=libaio --time_based --runtime=600 --rw=randwrite --bs=4k --iodepth=16 & $fio --rw=randwrite --bs=4k --iodepth=2"
         }
         End = { Stop-Load }
@@ -165,7 +165,7 @@ $plants = [ordered]@{
             Remove-Item "$folder/swap"
         }
     }
-    # The neighbour lab1 and programs of the host want more CPUs than there are.
+    # The neighbour lab1 and programs of the host need more CPUs than the host has.
     Overcommit = @{
         Area = 'Cpu'; Cause = 'VcpuDelay'
         Begin = {
@@ -217,7 +217,7 @@ $plants = [ordered]@{
         Take = { Invoke-Virsh domiftune $vm $mac --inbound 0 --live }
     }
 }
-# With pwsh -File a list comes as one word.
+# With pwsh -File a list arrives as one word.
 $Kind = $Kind ? $Kind -split ',' : $Optimize ? @($plants.Keys.Where{ $plants[$_].Remedy -or $plants[$_].Lift }) : @($plants.Keys)
 if ($Optimize) { $Rounds = 1 }
 foreach ($name in $Kind) { if (-not $plants.Contains($name)) { throw "There is no kind '$name'. There are: $($plants.Keys -join ', ')." } }
@@ -229,11 +229,11 @@ $done = [System.Collections.Generic.List[object]]::new()
 if (Test-Path $file) { Import-Csv $file | ForEach-Object { $done.Add($_) } }
 function Get-Done([string] $Name) { @($done.Where{ $_.Kind -eq $Name }) }
 
-# One round: the load, the look, the load's end. Its line is in the file before the next one begins.
+# One round: start the load, diagnose, end the load. Its line is in the file before the next round begins.
 function Invoke-Round([string] $Name, [hashtable] $Plant, [int] $Number) {
     if ($Plant.Begin) { & $Plant.Begin }
     try {
-        # What a load does in its first second is its start.
+        # The first second of a load is its start-up.
         Start-Sleep -Milliseconds 1000
         $report = Find-VMBottleneck $vm -ConnectionUri $uri -Interval $Seconds
     }
@@ -252,7 +252,7 @@ function Invoke-Round([string] $Name, [hashtable] $Plant, [int] $Number) {
     if (-not $isRight) { $report.Areas.Saturation | ForEach-Object { Write-Host "    $_" } }
 }
 
-# The same with Optimize-VM in place of the look: its ledger is what is judged.
+# The same with Optimize-VM instead of the diagnosis: its ledger decides.
 function Invoke-Optimization([string] $Name, [hashtable] $Plant) {
     if ($Plant.Begin) { & $Plant.Begin }
     try {
@@ -270,7 +270,7 @@ function Invoke-Optimization([string] $Name, [hashtable] $Plant) {
 
 $watch = [System.Diagnostics.Stopwatch]::StartNew()
 function Test-TimeIsOver { $watch.Elapsed.TotalMinutes -ge $Minutes }
-# The loads' file is there before the first round: filling it is a load of its own.
+# The loads' file exists before the first round: writing it would be an additional load.
 if ($Rounds) { $null = Invoke-Guest "$fio --rw=randwrite --bs=4k --create_only=1" }
 foreach ($name in $Kind) {
     $plant = $plants[$name]

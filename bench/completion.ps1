@@ -1,5 +1,5 @@
-# The bench `completion`: what Tab takes against the lab's daemon, for each kind of name, through TabExpansion2 as the shell asks it;
-# beside a `virsh list --all --name`, which is the least that a completion of virsh could take. In turn.
+# The bench `completion`: the time of a Tab completion with the lab's daemon, for each kind of name, through TabExpansion2 like the shell;
+# compared with `virsh list --all --name`, the least that a completion of virsh could take. They run in turn.
 $ErrorActionPreference = 'Stop'
 . $PSScriptRoot/Figures.ps1
 $rounds = 21
@@ -30,7 +30,7 @@ function Measure-Tab([string] $Line) {
 Import-Module (Join-Path $RepositoryRoot 'out/KvmTune')
 $env:LIBVIRT_DEFAULT_URI = $uri
 
-# One entry, so that there is an id to complete to; it is taken back at once.
+# One entry, so that there is an id to complete; it is undone at once.
 $null = Set-VcpuPin lab1 0 0 -Scope Config -WarningAction Ignore
 $null = Undo-VMTuning lab1 -Last -WarningAction Ignore
 
@@ -45,7 +45,7 @@ foreach ($round in 1..$rounds) {
 $peer = Get-Median $theirs
 Add-Figure 'first completion in a new session, VMs' $first 'ms' "$(Format-Ratio $first $peer 'virsh'); goal: at most 100 ms"
 foreach ($kind in $lines.Keys) {
-    # The first one of each kind compiles what it needs; it stands in the slowest.
+    # The first completion of each kind includes compilation; it counts as the slowest.
     $median = Get-Median $ours[$kind].Where{ $null -ne $_ }
     $slowest = ($ours[$kind] | Measure-Object -Maximum).Maximum
     Add-Figure "completion of $kind" $median 'ms' ("$(Format-Ratio $median $peer 'virsh'); slowest {0:0.#} ms; goal: at most 100 ms" -f $slowest)

@@ -1,10 +1,10 @@
-# How soon it is known whether a live change helps, beside what a user would do by hand. Each figure can be run alone:
+# The time until it is known whether a live change helps, compared with the same test by hand. Each figure can run alone:
 #   power   false verdicts and power on recorded series (bench/data/within-run); needs no lab
 #   live    time to a verdict for planted effects of 20 and 50 % (a disk's throttle), quiet and beside a noisy neighbour
 #   pairs   the same for 20 %, quiet, with pairs of runs
-#   hand    the same for 20 %, quiet, with ten runs before and ten after, as one would do with fio
-#   cost    the throughput of a load while two equal sides are switched, against the same load left alone
-# -Rounds is how many experiments make a figure (5); -Experiments how many are played for `power`.
+#   hand    the same for 20 %, quiet, with ten runs before and ten after, as a user would do with fio
+#   cost    the throughput of a load while two equal sides are switched, against the same load without switches
+# -Rounds is the number of experiments for a figure (5); -Experiments the number of simulated ones for `power`.
 param(
     [string[]] $Figure = @('power', 'live', 'pairs', 'hand', 'cost'),
     [int] $Rounds = 5,
@@ -20,7 +20,7 @@ if ($unknown) { throw "There is no '$($unknown -join "', '")'. Figures: power, l
 . "$PSScriptRoot/Figures.ps1"
 $bench = Join-Path $RepositoryRoot 'bench/KvmTune.Bench'
 
-# The one that disturbs the host is ended by closing its input.
+# Closing its input ends the neighbour.
 function Start-Neighbour {
     $start = [System.Diagnostics.ProcessStartInfo]::new('dotnet')
     foreach ($word in 'run', '--project', $bench, '-c', 'Release', '--no-build', '-v', 'quiet', '--', 'neighbour') { $start.ArgumentList.Add($word) }
@@ -35,7 +35,7 @@ function Stop-Neighbour($Process) {
 
 function Get-Middle($Performance) { Get-Median $Performance.ValuesOf($Performance.PrimaryMetric.Name) }
 
-# What the disk does when nothing holds it back: what an effect of so many per cent is planted against.
+# The disk's rate without a limit: the planted effects are percentages of it.
 function Get-Iops {
     Get-Middle (Measure-VMPerformance lab2 -Workload RandomRead -Runs 3 -RunTime 2)
 }
@@ -44,7 +44,7 @@ function Get-Throttled([double] $Iops, [int] $Percent) {
     Set-DiskThrottle lab2 -Disk vdb -TotalIops ([long] ($Iops * (100 - $Percent) / 100)) -AsPlan
 }
 
-# The median time until a verdict that is right, and how many of the experiments gave it.
+# The median time until a verdict, and the number of experiments with the right one.
 function Measure-Verdict([string] $Name, [int] $Percent, [scriptblock] $Experiment, [string] $Aim) {
     $seconds = @()
     $right = 0
@@ -107,7 +107,7 @@ if ('hand' -in $Figure) {
 }
 
 if ('cost' -in $Figure) {
-    # All host CPUs for each vCPU is what an unpinned one has: two sides that are equal. Whole loads, alone and under switching, in pairs.
+    # A pin to all host CPUs equals no pin: the two sides are equal. Whole loads, alone and with switching, in pairs.
     $every = "0-$([Environment]::ProcessorCount - 1)"
     $ratios = for ($round = 1; $round -le $Rounds; $round++) {
         $alone = Get-Middle (Measure-VMPerformance lab2 -Workload Cpu -Runs 1 -RunTime 30)

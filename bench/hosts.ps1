@@ -1,5 +1,5 @@
-# The bench `hosts`: commands over all VMs of a host in a warm shell, each against the bare calls of libvirt that it cannot do without, from C. libvirt's
-# test driver holds the domains in each process; the rounds take turns.
+# The bench `hosts`: commands over all VMs of a host in a warm shell, each compared with the libvirt calls that it needs at least, made from C.
+# libvirt's test driver holds the domains in each process; the rounds alternate.
 $ErrorActionPreference = 'Stop'
 . $PSScriptRoot/Figures.ps1
 . $PSScriptRoot/TestHosts.ps1
@@ -7,7 +7,7 @@ Import-Module (Join-Path $RepositoryRoot 'out/KvmTune')
 $folder = (New-Item -ItemType Directory -Path ([System.IO.Path]::GetTempPath()) -Name "kvmtune-bench-$PID").FullName
 $times = @{}
 
-# One command in turn with its peer; the first round only warms up.
+# One command, alternating with its peer; the first round is only a warm-up.
 function Measure-HostCommand([int] $Count, [string] $Name, [scriptblock] $Command, $Peer, [string] $Says, [int] $Rounds, [string] $Goal) {
     $watch = [System.Diagnostics.Stopwatch]::new()
     $ours = @(); $bare = @()

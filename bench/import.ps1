@@ -1,4 +1,4 @@
-# The bench `import`: what Import-Module adds to the start of a shell. Shells with and without it start in turn.
+# The bench `import`: the time that Import-Module adds to the start of a shell. Shells with and without it start in turn.
 $ErrorActionPreference = 'Stop'
 . $PSScriptRoot/Figures.ps1
 $rounds = 25
@@ -13,7 +13,7 @@ foreach ($round in -1..$rounds) {
     $imported = Measure-Program $Shell ($common + "Import-Module '$module'")
     $first = Measure-Program $Shell ($common + "Import-Module '$module'; `$null = Get-VMTopology test -ConnectionUri test:///default")
     if ($round -gt 0) {
-        # The first two only warm the file cache.
+        # The first two rounds only warm the file cache.
         $without += $bare
         $with += $imported
         $used += $first

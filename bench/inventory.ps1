@@ -1,5 +1,5 @@
-# The bench `inventory`: Get-VMTopology over many domains in a warm shell, against bare libvirt calls from C for the same documents
-# and against python3-libvirt with ElementTree. libvirt's test driver holds the domains in each process; the rounds take turns.
+# The bench `inventory`: Get-VMTopology over many domains in a warm shell, against plain libvirt calls from C for the same documents
+# and against python3-libvirt with ElementTree. libvirt's test driver holds the domains in each process; the rounds alternate.
 $ErrorActionPreference = 'Stop'
 . $PSScriptRoot/Figures.ps1
 . $PSScriptRoot/TestHosts.ps1
@@ -24,13 +24,13 @@ function Measure-Inventory([int] $Count, [int] $Rounds) {
             $watch.Stop()
             $fromPython = Measure-Peer $python
             if ($round -gt 0) {
-                # The first two only warm up.
+                # The first two rounds are only a warm-up.
                 $bare += $fromC.Ms; $ours += $watch.Elapsed.TotalMilliseconds; $script += $fromPython.Ms
             }
         }
         if ($fromC.Documents -ne $fromPython.Documents) { throw "The peers disagree: $fromC, $fromPython" }
 
-        # Memory while the objects stream, and the time to the first of them.
+        # The memory while the objects stream, and the time to the first object.
         [GC]::Collect(); [GC]::WaitForPendingFinalizers(); [GC]::Collect()
         $state = @{ Seen = 0; First = 0.0; Managed = [GC]::GetTotalMemory($true); Most = 0; Resident = Get-ResidentMiB; MostResident = 0.0 }
         $watch.Restart()

@@ -1,5 +1,5 @@
-# The proof `kills`: an experiment on the lab is killed (SIGKILL) at a random moment, again and again, live pins and restarts in turn. Each
-# time the journal must explain what the VM is like, and one Undo-VMTuning must bring it back, configured and running. Figures are counts.
+# The proof `kills`: an experiment on the lab is killed (SIGKILL) at a random moment, again and again, alternating live pins and restarts. Each
+# time the journal must explain the VM's state, and one Undo-VMTuning must restore it, configured and running. Figures are counts.
 #   kills.ps1 [ROUNDS]   100 by default
 param([int] $Rounds = 100, [int] $Seed = [System.Random]::Shared.Next())
 $ErrorActionPreference = 'Stop'
@@ -9,18 +9,18 @@ $vm = 'lab1'
 $uri = $env:KVMTUNE_LAB_URI ?? 'qemu:///system'
 $env:LIBVIRT_DEFAULT_URI = $uri
 $chance = [System.Random]::new($Seed)
-# A journal of its own: what other benches left standing in theirs is not for this one to take back.
+# A separate journal, so that this bench does not undo changes that other benches left in theirs.
 $env:KVMTUNE_HOME = Join-Path $RepositoryRoot "out/bench/journal-kills-$PID"
 Import-Module $module
 
-# The longest time to the kill is about as long as the experiment's first switches there and back take.
+# The longest time before the kill is about the time of the experiment's first switches to the change and back.
 $experiments = @(
     @{ Name = 'a live pin'; Seconds = 14.0; Script = "Set-VcpuPin $vm 0 0 -AsPlan | Invoke-VMExperiment -Workload Cpu -RunTime 2s -Keep Always -TimeLimit 30s" }
     @{ Name = 'a live pin, inside one load'; Seconds = 14.0; Script = "Set-VcpuPin $vm 0 0 -AsPlan | Invoke-VMExperiment -Workload Cpu -Keep Always -TimeLimit 30s" }
     @{ Name = 'a disk cache, by restarts'; Seconds = 45.0; Script = "Set-DiskCacheMode $vm vdb -Cache none -AsPlan -WarningAction Ignore | Invoke-VMExperiment -Workload Cpu -RunTime 2s -Keep Always -Restart -Design Blocks" }
 )
 
-# What must be the same afterwards: the configuration to the letter, that the VM runs, its vCPUs' affinity, and the cache mode in force.
+# The state that must be restored: the exact configuration, that the VM runs, its vCPUs' affinity, and the cache mode in force.
 function Get-State {
     $running = [xml] (virsh -c $uri dumpxml $vm | Out-String)
     [ordered]@{
@@ -31,7 +31,7 @@ function Get-State {
     }
 }
 
-# A guest that still boots neither answers nor hears that it is to shut down.
+# A guest that still boots neither answers nor reacts to a shutdown request.
 function Wait-Guest {
     $watch = [System.Diagnostics.Stopwatch]::StartNew()
     while ((virsh -c $uri qemu-agent-command $vm '{"execute":"guest-ping"}' 2>$null) -notmatch 'return') {
@@ -66,7 +66,7 @@ foreach ($round in 1..$Rounds) {
     $isChanged = [bool] (@($before.Keys) | Where-Object { $before[$_] -ne $found[$_] })
     $standing = Get-VMTuningHistory $vm -Kind Change | Where-Object { -not $_.UndoneAt -and -not $_.Undoes } | Sort-Object Id | Select-Object -Last 1
     if ($isChanged) { $counts.Changed++ }
-    # Undone by its own experiment half-way is explained too: by the entry that was taking it back.
+    # If the experiment was killed while it undid its change, the interrupted entry of the undo also explains the state.
     $last = Get-VMTuningHistory $vm -Kind Change | Sort-Object Id | Select-Object -Last 1
     $isExplained = -not $isChanged -or $standing -or ($last -and $last.Outcome -eq 'Interrupted')
     if ($isExplained) { $counts.Explained++ }

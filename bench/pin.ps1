@@ -1,8 +1,8 @@
-# The bench `pin`: one live pin in a warm shell, against what the same must cost (pin-peer.c: the same calls of libvirt, two durable writes, the
-# reading of /proc) and against a virsh process, in turn. Every call moves the vCPU, so none is without effect. The bare call is what
-# libvirt itself takes of it: it writes the VM's state to /run. virt-xml cannot pin a running VM, so it stands beside the same pin in the
-# persistent configuration. .NET compiles anew, in the background, what was called 30 times, so a
-# shell is warm after some hundred pins; the first twenty, one right after the other, are shown by themselves.
+# The bench `pin`: one live pin in a warm shell, against the unavoidable cost (pin-peer.c: the same calls of libvirt, two durable writes, the
+# reading of /proc) and against a virsh process, in turn. Every call moves the vCPU, so none is without effect. The plain call is libvirt's own
+# part: it writes the VM's state to /run. virt-xml cannot pin a running VM, so it is compared with the same pin in the persistent
+# configuration. .NET recompiles methods in the background after 30 calls, so a shell is warm after some hundred pins; the first twenty, one
+# right after the other, have their own figure.
 $ErrorActionPreference = 'Stop'
 . $PSScriptRoot/Figures.ps1
 $rounds = 60
@@ -42,7 +42,7 @@ try {
     $bare = @()
     foreach ($round in 1..$rounds) {
         $ours += Measure-Pin 1 Live
-        # Six rounds of the peer in each of ours: only the first pays for opening the connection and the file, and the median leaves it out.
+        # Six rounds of the peer for each of ours: only the first opens the connection and the file, and the median excludes it.
         $whole, $pinAlone = (& $peer $uri $vm (Join-Path $env:KVMTUNE_HOME 'pin-peer.db') 6).Split(' ')
         if ($LASTEXITCODE -ne 0) { throw "pin-peer ended with $LASTEXITCODE" }
         $must += [double]::Parse($whole, [cultureinfo]::InvariantCulture)

@@ -1,7 +1,7 @@
-# The bench `watch`: the processor time that Watch-VMPerformance takes of one core, beside virt-top on the same VMs in the same seconds: both
-# as a table on a terminal, and both for other programs to read, which for objects need not be text. Beside them a loop of python-libvirt
-# that only asks for the same statistics. Starting is left out, and so is what .NET compiles anew once it was called 30 times: both are
-# paid once.
+# The bench `watch`: the processor time of Watch-VMPerformance as a share of one core, compared with virt-top on the same VMs in the same
+# seconds: both as a table on a terminal, and both for other programs to read, which for objects need not be text. A loop of python-libvirt
+# that only reads the same statistics runs beside them. The start and .NET's recompilation after 30 calls are excluded, since both happen
+# only once.
 param([int] $Seconds = 60, [int] $WarmUp = 80)
 $ErrorActionPreference = 'Stop'
 . $PSScriptRoot/Figures.ps1

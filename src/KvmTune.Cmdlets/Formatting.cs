@@ -1,4 +1,4 @@
-// The cells of the module's views. The format file names these methods; properties stay exact, only views round.
+// The cells of the module's views. The format file calls these methods; properties stay exact, only views round.
 using System.Globalization;
 using KvmTune.Diagnosis;
 using KvmTune.Diagnosis.Bottlenecks;
@@ -29,20 +29,20 @@ public static class Formatting
     /// <summary>A value in its unit, for example <c>12.3 k IOPS</c>, <c>1.84 ms</c>.</summary>
     public static string Value(double? value, string unit) => MetricText.Value(value, unit);
 
-    /// <summary>A moment in the time of this machine.</summary>
+    /// <summary>A moment in the time zone of this machine.</summary>
     public static string Moment(DateTimeOffset? moment) => moment?.ToLocalTime().ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture) ?? "-";
 
-    /// <summary>A moment in the time of this machine, with its seconds.</summary>
+    /// <summary>A moment in the time zone of this machine, with seconds.</summary>
     public static string Second(DateTimeOffset? moment) => moment?.ToLocalTime().ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture) ?? "-";
 
-    /// <summary>What an entry is about: the VM, or the host.</summary>
+    /// <summary>The subject of an entry: the VM, or the host.</summary>
     public static string Subject(JournalEntry entry) => entry.VMName.Length > 0 ? entry.VMName : entry.ConnectionUri;
 
-    /// <summary>Where a VM's vCPUs ran when they were looked at, for example <c>0@1 1@0</c>.</summary>
+    /// <summary>The vCPUs and the host CPUs that they ran on when the VM was read, for example <c>0@1 1@0</c>.</summary>
     public static string HostCpus(VMTopology vm) =>
         string.Join(' ', vm.Vcpus.Where(vcpu => vcpu.HostCpu is not null).Select(vcpu => Invariant($"{vcpu.Number}@{vcpu.HostCpu}")));
 
-    /// <summary>Where a hugetlbfs for a pool's pages is mounted.</summary>
+    /// <summary>The mount point of the hugetlbfs for a pool's pages.</summary>
     public static string Mount(HugePagePool pool) => pool.MountPoint ?? (pool.IsMounted == false ? "not mounted" : "-");
 
     /// <summary>The pages of pools on each node, for example <c>0:256 1:0</c>.</summary>
@@ -64,7 +64,7 @@ public static class Formatting
     public static string Nic(NicConfiguration nic) =>
         $"{nic.Mac}: {nic.Model ?? "default"} on {nic.InterfaceType} {nic.Source}{(nic.Queues is { } queues ? Invariant($", {queues} queues") : null)}";
 
-    /// <summary>How a change ended, in words.</summary>
+    /// <summary>The outcome of a change, in words.</summary>
     public static string Outcome(VMTuningResult result) => result.Outcome switch
     {
         TuningOutcome.RestartPending => "restart pending",
@@ -73,7 +73,7 @@ public static class Formatting
         _ => result.Restarted ? "applied, restarted" : "applied",
     };
 
-    /// <summary>By which way a VM was restarted for a change, in words.</summary>
+    /// <summary>The kind of restart that a change had, in words.</summary>
     public static string Restart(bool restarted, RestartBy? by, double? pauseSeconds, string? reason) => by switch
     {
         RestartBy.Suspend => Invariant($"by a suspend: the guest stood still for {pauseSeconds:0.0} s and went on"),
@@ -82,7 +82,7 @@ public static class Formatting
         _ => restarted ? "yes" : "no",
     };
 
-    /// <summary>What was read back after a change, in words.</summary>
+    /// <summary>The verification of a change, in words.</summary>
     public static string Verified(VMTuningResult result) => result.Verifications.Count == 0
         ? "-"
         : result.Verifications.Any(verification => !verification.IsMet) ? "NOT as asked"
@@ -103,30 +103,30 @@ public static class Formatting
     public static string IOThreads(DiskConfiguration disk) =>
         disk.IOThread is { } thread ? Invariant($"{thread}") : disk.IOThreads.Count == 0 ? "-" : string.Join(',', disk.IOThreads);
 
-    /// <summary>What the rules say of a plan, in words.</summary>
+    /// <summary>The rules' findings on a plan, in words.</summary>
     public static string Rules(VMTuningPlan plan) =>
         plan.Errors.Count > 0 ? $"forbidden: {plan.Errors[0].RuleId}"
         : !plan.HasChanges ? plan.RequiresRestart ? "waits for restart" : "nothing to do"
         : string.Join(", ", new[] { Count(plan.Confirmations.Count, "risk"), Count(plan.Warnings.Count, "warning") }.OfType<string>()) is { Length: > 0 } text ? text : "ok";
 
-    /// <summary>The change that a finding comes with, or why there is none.</summary>
+    /// <summary>The change of a finding, or the reason why there is none.</summary>
     public static string PlanOf(VMTuningFinding finding) => finding.Title ?? $"none: {finding.NoPlanReason}";
 
-    /// <summary>The area that holds a VM back; <c>none</c> where none does.</summary>
+    /// <summary>The area that slows a VM; <c>none</c> if none does.</summary>
     public static string AreaOf(VMBottleneckReport report) =>
         report.Area is { } area ? AreaName(area) : report.Areas.Any(found => found.Saturation.Any(evidence => evidence.Value is not null)) ? "none" : "unknown";
 
-    /// <summary>How much of an area is used, with a mark where it is saturated.</summary>
+    /// <summary>The utilisation of an area, with a mark if it is saturated.</summary>
     public static string Use(VMBottleneckReport report, TuningArea area) =>
         report.Of(area) is var found && found.IsSaturated ? $"{Rounded(found.UtilisationPercent)}!" : Rounded(found.UtilisationPercent);
 
-    /// <summary>What is said of an area, and below it its values.</summary>
+    /// <summary>The statement about an area, and below it its values.</summary>
     public static string AreaLines(VMBottleneckReport report, TuningArea area) =>
         string.Join('\n', [report.Of(area).Verdict, .. report.Of(area).Evidence.Select(evidence => $"  {evidence}")]);
 
     /// <summary>A number for a narrow column.</summary>
     /// <param name="value">The number.</param>
-    /// <param name="wholeFrom">From where on it has no decimal.</param>
+    /// <param name="wholeFrom">The smallest number that is shown without decimals.</param>
     public static string Rounded(double? value, double wholeFrom = 9.95) => value switch
     {
         null => "-",
@@ -135,7 +135,7 @@ public static class Formatting
         _ => value >= wholeFrom ? Invariant($"{value:0}") : Invariant($"{value:0.0}"),
     };
 
-    /// <summary>A value with its unit as it is, for example <c>48 %</c>.</summary>
+    /// <summary>A value with its unit unchanged, for example <c>48 %</c>.</summary>
     public static string Measured(double? value, string unit) => value is null ? "-" : $"{Rounded(value)} {unit}";
 
     /// <summary>The median of a measurement's primary metric.</summary>
@@ -155,7 +155,7 @@ public static class Formatting
     /// <summary>A verdict in words.</summary>
     public static string Words(Verdict verdict, bool isProvisional) => VerdictText.Of(verdict, isProvisional);
 
-    /// <summary>What a calibrated VM can show with one design, for example <c>8: 6.1 % in 59.2 s</c>, a line each.</summary>
+    /// <summary>The smallest effects that a calibrated VM can show with one design, for example <c>8: 6.1 % in 59.2 s</c>, one per line.</summary>
     public static string Reach(VMCalibration calibration, ComparisonDesign design) => string.Join('\n', calibration.Reach
         .Where(reach => reach.Design == design)
         .Select(reach => Invariant($"{reach.Count}: {(reach.DetectablePercent is { } percent ? Invariant($"{percent:0.#} %") : "nothing")} in {Seconds(reach.TimeSeconds)}")));
@@ -180,12 +180,12 @@ public static class Formatting
         ? Elapsed(time)
         : Invariant($"{(int)time.TotalMinutes} min {time.Seconds} s");
 
-    /// <summary>The design of an experiment, with how many pairs, for example <c>Pairs 8</c>.</summary>
+    /// <summary>The design of an experiment, with the number of pairs, for example <c>Pairs 8</c>.</summary>
     public static string Design(VMExperiment experiment) => experiment.PairCount > 0
         ? Invariant($"{experiment.Design} {experiment.PairCount}{(experiment.ScreenedPairCount > 0 ? Invariant($"+{experiment.ScreenedPairCount}") : null)}")
         : experiment.Design.ToString();
 
-    /// <summary>Where the time of an experiment went, for example <c>measuring 2 min 5 s, switching 12 ms</c>.</summary>
+    /// <summary>The parts of an experiment's time, for example <c>measuring 2 min 5 s, switching 12 ms</c>.</summary>
     public static string TimeSpent(VMExperiment experiment) => string.Join(", ", new[]
     {
         (ExperimentStepKind.Check, "checking"), (ExperimentStepKind.Prepare, "preparing"), (ExperimentStepKind.Switch, "switching"),

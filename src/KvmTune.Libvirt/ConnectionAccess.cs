@@ -1,12 +1,12 @@
 // Whether a connection may change anything.
 namespace KvmTune.Libvirt;
 
-/// <summary>What a connection may do.</summary>
+/// <summary>The permissions of a connection.</summary>
 public enum ConnectionAccess
 {
-    /// <summary>Look only: libvirt itself refuses every change, and XML with passwords.</summary>
+    /// <summary>Read only: libvirt itself refuses every change, and XML with passwords.</summary>
     ReadOnly,
 
-    /// <summary>Look and change.</summary>
+    /// <summary>Read and change.</summary>
     ReadWrite,
 }

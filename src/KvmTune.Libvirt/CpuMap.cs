@@ -3,10 +3,10 @@ namespace KvmTune.Libvirt;
 
 internal static class CpuMap
 {
-    /// <summary>The bytes that a map of some CPUs takes (VIR_CPU_MAPLEN).</summary>
+    /// <summary>The length in bytes of a map for a number of CPUs (VIR_CPU_MAPLEN).</summary>
     public static int LengthOf(int cpus) => (cpus + 7) / 8;
 
-    /// <summary>Writes a map as libvirt wants it.</summary>
+    /// <summary>Writes a map in libvirt's form.</summary>
     public static byte[] ToBytes(IReadOnlyList<bool> map)
     {
         ArgumentNullException.ThrowIfNull(map);
@@ -23,7 +23,7 @@ internal static class CpuMap
         return bytes;
     }
 
-    /// <summary>Reads a map of libvirt's; CPUs beyond its end are not in it.</summary>
+    /// <summary>Reads libvirt's map; CPUs beyond its end count as not set.</summary>
     public static bool[] FromBytes(ReadOnlySpan<byte> bytes, int cpus)
     {
         var map = new bool[cpus];

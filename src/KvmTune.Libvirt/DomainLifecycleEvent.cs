@@ -1,7 +1,7 @@
-// What a lifecycle event says.
+// The content of libvirt's events.
 namespace KvmTune.Libvirt;
 
-/// <summary>What happened to a domain (virDomainEventType).</summary>
+/// <summary>The change in a domain's state (virDomainEventType).</summary>
 public enum DomainLifecycleEventType
 {
     /// <summary>It was defined or redefined.</summary>
@@ -19,7 +19,7 @@ public enum DomainLifecycleEventType
     /// <summary>It runs again after a pause.</summary>
     Resumed = 4,
 
-    /// <summary>It stopped; the detail says how (<see cref="DomainStoppedDetail"/>).</summary>
+    /// <summary>It stopped; the detail has the reason (<see cref="DomainStoppedDetail"/>).</summary>
     Stopped = 5,
 
     /// <summary>The guest has shut down; the domain stops next.</summary>
@@ -50,24 +50,24 @@ public enum DomainStoppedDetail
     /// <summary>It was saved to a file.</summary>
     Saved = 4,
 
-    /// <summary>The emulator or the management of it failed.</summary>
+    /// <summary>The emulator or its management failed.</summary>
     Failed = 5,
 
-    /// <summary>An offline snapshot was reverted to.</summary>
+    /// <summary>The domain was reverted to an offline snapshot.</summary>
     FromSnapshot = 6,
 }
 
 /// <summary>A lifecycle event of a domain.</summary>
 /// <param name="DomainName">The domain's name.</param>
 /// <param name="DomainId">The domain's UUID.</param>
-/// <param name="Type">What happened.</param>
+/// <param name="Type">The change in the domain's state.</param>
 /// <param name="Detail">The detail in libvirt's numbers; its meaning depends on the type.</param>
 public sealed record DomainLifecycleEvent(string DomainName, Guid DomainId, DomainLifecycleEventType Type, int Detail);
 
-/// <summary>The guest agent of a domain came or went.</summary>
+/// <summary>The guest agent of a domain connected or disconnected.</summary>
 /// <param name="DomainName">The domain's name.</param>
 /// <param name="DomainId">The domain's UUID.</param>
-/// <param name="IsConnected">Whether the agent is there now.</param>
+/// <param name="IsConnected">Whether the agent is connected now.</param>
 public sealed record AgentLifecycleEvent(string DomainName, Guid DomainId, bool IsConnected);
 
 /// <summary>Why a connection closed (virConnectCloseReason).</summary>
@@ -76,10 +76,10 @@ public enum ConnectionCloseReason
     /// <summary>Reading or writing failed.</summary>
     Error = 0,
 
-    /// <summary>The daemon ended the connection, for instance because it ended itself.</summary>
+    /// <summary>The daemon closed the connection, for instance because it ended itself.</summary>
     EndOfFile = 1,
 
-    /// <summary>The daemon answered no keep-alive for too long.</summary>
+    /// <summary>The daemon did not answer the keep-alive messages for too long.</summary>
     KeepAlive = 2,
 
     /// <summary>This side closed it.</summary>

@@ -1,34 +1,34 @@
-// Which domains to list.
+// Filters for a list of domains.
 namespace KvmTune.Libvirt;
 
-/// <summary>Filters for a list of domains (virConnectListAllDomainsFlags). Within a group the filters add up.</summary>
+/// <summary>Filters for a list of domains (virConnectListAllDomainsFlags). Filters of the same group are combined with "or".</summary>
 [Flags]
 public enum DomainListFlags
 {
     /// <summary>Every domain.</summary>
     All = 0,
 
-    /// <summary>Those that run, in whatever way (paused ones too).</summary>
+    /// <summary>Running domains, in any running state (also paused ones).</summary>
     Active = 1,
 
-    /// <summary>Those that do not.</summary>
+    /// <summary>Domains that do not run.</summary>
     Inactive = 2,
 
-    /// <summary>Those that have a persistent configuration.</summary>
+    /// <summary>Domains with a persistent configuration.</summary>
     Persistent = 4,
 
-    /// <summary>Those that exist only while they run.</summary>
+    /// <summary>Domains that exist only while they run.</summary>
     Transient = 8,
 
-    /// <summary>Those in state running.</summary>
+    /// <summary>Domains in state running.</summary>
     Running = 16,
 
-    /// <summary>Those in state paused.</summary>
+    /// <summary>Domains in state paused.</summary>
     Paused = 32,
 
-    /// <summary>Those in state shut off.</summary>
+    /// <summary>Domains in state shut off.</summary>
     ShutOff = 64,
 
-    /// <summary>Those in any other state.</summary>
+    /// <summary>Domains in any other state.</summary>
     Other = 128,
 }

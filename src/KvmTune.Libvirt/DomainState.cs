@@ -4,7 +4,7 @@ namespace KvmTune.Libvirt;
 /// <summary>The state of a domain (virDomainState).</summary>
 public enum DomainState
 {
-    /// <summary>None is known.</summary>
+    /// <summary>The state is unknown.</summary>
     NoState = 0,
 
     /// <summary>It runs.</summary>
@@ -29,23 +29,23 @@ public enum DomainState
     PMSuspended = 7,
 }
 
-/// <summary>Why a domain runs (virDomainRunningReason); libvirt has more of these than are named here.</summary>
+/// <summary>Why a domain runs (virDomainRunningReason). Only the reasons that this module uses are listed; libvirt has more.</summary>
 public enum DomainRunningReason
 {
-    /// <summary>It is not known.</summary>
+    /// <summary>The reason is unknown.</summary>
     Unknown = 0,
 
     /// <summary>It was started, and its guest booted.</summary>
     Booted = 1,
 
-    /// <summary>It goes on from a state that was saved.</summary>
+    /// <summary>It was restored from a saved state.</summary>
     Restored = 3,
 }
 
-/// <summary>Why a domain is paused (virDomainPausedReason); libvirt has more of these than are named here.</summary>
+/// <summary>Why a domain is paused (virDomainPausedReason). Only the reasons that this module uses are listed; libvirt has more.</summary>
 public enum DomainPausedReason
 {
-    /// <summary>It is not known.</summary>
+    /// <summary>The reason is unknown.</summary>
     Unknown = 0,
 
     /// <summary>Its state is being saved.</summary>
@@ -58,7 +58,7 @@ public enum DomainPausedReason
     StartingUp = 11,
 }
 
-/// <summary>By which way to ask a guest to shut down (virDomainShutdownFlagValues).</summary>
+/// <summary>The way to ask a guest to shut down (virDomainShutdownFlagValues).</summary>
 [Flags]
 public enum ShutdownMode
 {

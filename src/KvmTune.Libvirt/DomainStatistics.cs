@@ -1,11 +1,11 @@
-// The counters of one domain, and what to ask for.
+// The counters of one domain, and the choice of counters.
 namespace KvmTune.Libvirt;
 
-/// <summary>Groups of counters (virDomainStatsTypes); what the driver does not have is left out silently.</summary>
+/// <summary>Groups of counters (virDomainStatsTypes). libvirt silently leaves out groups that the driver does not support.</summary>
 [Flags]
 public enum DomainStatsGroups
 {
-    /// <summary>All groups that the driver knows.</summary>
+    /// <summary>All groups that the driver supports.</summary>
     All = 0,
 
     /// <summary><c>state.*</c>.</summary>
@@ -38,11 +38,11 @@ public enum DomainStatsGroups
     /// <summary><c>dirtyrate.*</c>.</summary>
     DirtyRate = 512,
 
-    /// <summary><c>vm.*</c>, the hypervisor's own (libvirt 8.9).</summary>
+    /// <summary><c>vm.*</c>, the hypervisor's own counters (libvirt 8.9).</summary>
     Vm = 1024,
 }
 
-/// <summary>Which domains to ask, and how (virConnectGetAllDomainStatsFlags).</summary>
+/// <summary>The domains to read, and how (virConnectGetAllDomainStatsFlags).</summary>
 [Flags]
 public enum DomainStatsScope
 {
@@ -58,7 +58,7 @@ public enum DomainStatsScope
     /// <summary>Domains with a persistent configuration.</summary>
     Persistent = 4,
 
-    /// <summary>Domains without one.</summary>
+    /// <summary>Domains without a persistent configuration.</summary>
     Transient = 8,
 
     /// <summary>Domains in state running.</summary>
@@ -73,10 +73,10 @@ public enum DomainStatsScope
     /// <summary>Domains in any other state.</summary>
     Other = 128,
 
-    /// <summary>Leave out, rather than wait for, what a busy domain cannot tell at once.</summary>
+    /// <summary>Leaves out the counters for which libvirt would have to wait, because the domain is busy.</summary>
     NoWait = 1 << 29,
 
-    /// <summary>Include the backing chains of disks.</summary>
+    /// <summary>Includes the backing chains of disks.</summary>
     Backing = 1 << 30,
 }
 
@@ -89,7 +89,7 @@ public enum DomainStatsScope
 /// </param>
 public sealed record DomainStatistics(string DomainName, Guid DomainId, IReadOnlyDictionary<string, object> Values)
 {
-    /// <summary>A counter of any whole-number type that is not negative; null if it is missing or anything else.</summary>
+    /// <summary>A counter of any integer type if it is not negative; null if it is missing or anything else.</summary>
     public ulong? GetUInt64(string name) => Values.GetValueOrDefault(name) switch
     {
         ulong value => value,
@@ -99,7 +99,7 @@ public sealed record DomainStatistics(string DomainName, Guid DomainId, IReadOnl
         _ => null,
     };
 
-    /// <summary>A counter of any number type as a double; null if it is missing or no number.</summary>
+    /// <summary>A counter of any number type as a double; null if it is missing or not a number.</summary>
     public double? GetDouble(string name) => Values.GetValueOrDefault(name) switch
     {
         double value => value,

@@ -5,14 +5,14 @@ using System.Runtime.InteropServices;
 namespace KvmTune.Libvirt;
 
 /// <summary>
-/// libvirt's default event loop. It is registered when the library is prepared and runs from the first connection on:
-/// libvirt cleans up what belongs to a closed connection in this loop, so that without it connections would leak.
+/// libvirt's default event loop. It is registered when the library is prepared and runs from the first connection on. libvirt frees the resources
+/// of a closed connection in this loop; without it, connections would leak.
 /// </summary>
 internal static partial class EventLoop
 {
     private static int _started;
 
-    /// <summary>Starts the thread unless it runs already. It is a background thread and ends with the process.</summary>
+    /// <summary>Starts the thread unless it already runs. It is a background thread and ends with the process.</summary>
     public static void EnsureRunning()
     {
         if (Volatile.Read(ref _started) != 0 || Interlocked.Exchange(ref _started, 1) != 0)
@@ -29,7 +29,7 @@ internal static partial class EventLoop
         {
             if (virEventRunDefaultImpl() < 0)
             {
-                // Not expected at all. The pause keeps a lasting failure from burning a CPU.
+                // This failure is not expected. The pause keeps a permanent failure from using a whole CPU.
                 Trace.TraceError(LibvirtError.Last(nameof(virEventRunDefaultImpl), null).Message);
                 Thread.Sleep(TimeSpan.FromMilliseconds(100));
             }

@@ -4,8 +4,8 @@ using System.Diagnostics;
 namespace KvmTune.Libvirt;
 
 /// <summary>
-/// libvirt takes one registration of a kind per connection (a second one is "already tracked"), so the handlers are kept
-/// here. Adding, ending and raising may happen at once on several threads; no handler is called under the lock.
+/// libvirt accepts one registration per kind and connection (a second one is "already tracked"), so this list holds the handlers. Adding, removing
+/// and calling them is safe on several threads at once; no handler is called under the lock.
 /// </summary>
 internal sealed class HandlerList<T>
 {
@@ -33,7 +33,7 @@ internal sealed class HandlerList<T>
         }
     }
 
-    /// <summary>Calls every handler; what one throws is traced, for there is nobody else to tell.</summary>
+    /// <summary>Calls every handler. Exceptions of handlers are traced, because there is no caller to receive them.</summary>
     public void Raise(T value)
     {
         Subscription[] subscriptions;

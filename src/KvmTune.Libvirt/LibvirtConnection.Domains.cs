@@ -1,4 +1,4 @@
-// Listing, finding and defining domains; what the host can do.
+// Listing, finding and defining domains; the host's capabilities.
 using System.Runtime.InteropServices;
 
 namespace KvmTune.Libvirt;
@@ -8,8 +8,8 @@ public sealed unsafe partial class LibvirtConnection
     private const uint DefineValidate = 1; // VIR_DOMAIN_DEFINE_VALIDATE
     private const uint ExpandFeatures = 1; // VIR_CONNECT_BASELINE_CPU_EXPAND_FEATURES
 
-    /// <summary>Lists domains (<c>virConnectListAllDomains</c>). Each is the caller's to dispose.</summary>
-    /// <param name="flags">Which ones.</param>
+    /// <summary>Lists domains (<c>virConnectListAllDomains</c>). The caller disposes each.</summary>
+    /// <param name="flags">The domains to list.</param>
     public IReadOnlyList<LibvirtDomain> ListDomains(DomainListFlags flags = DomainListFlags.All)
     {
         nint* domains = null;
@@ -30,7 +30,7 @@ public sealed unsafe partial class LibvirtConnection
         }
     }
 
-    /// <summary>Finds the domain with a name, which is matched exactly; null if there is none.</summary>
+    /// <summary>Finds the domain with exactly this name; null if there is none.</summary>
     public LibvirtDomain? TryLookupByName(string name)
     {
         NativeUtf8String.RequireNoNull(name, nameof(name));
@@ -51,7 +51,7 @@ public sealed unsafe partial class LibvirtConnection
 
     /// <summary>Defines a domain, or redefines the one with the same name and UUID.</summary>
     /// <param name="xml">The whole domain XML.</param>
-    /// <param name="validate">Whether libvirt is to check the XML against its schema first.</param>
+    /// <param name="validate">Whether libvirt first checks the XML against its schema.</param>
     public LibvirtDomain DefineXml(string xml, bool validate)
     {
         NativeUtf8String.RequireNoNull(xml, nameof(xml));
@@ -64,8 +64,8 @@ public sealed unsafe partial class LibvirtConnection
         => NativeUtf8String.Take(LibvirtError.Check(virConnectGetCapabilities(Handle), Handle));
 
     /// <summary>
-    /// What a domain may use on this host, as XML; null arguments mean the driver's defaults. libvirt refuses this to a
-    /// read-only connection, since it may run an emulator (<see cref="LibvirtErrorCode.OperationDenied"/>).
+    /// The features that a domain may use on this host, as XML; null arguments mean the driver's defaults. libvirt refuses this on a read-only
+    /// connection, since it may run an emulator (<see cref="LibvirtErrorCode.OperationDenied"/>).
     /// </summary>
     /// <param name="emulator">The path of the emulator.</param>
     /// <param name="architecture">The guest's architecture, for instance <c>x86_64</c>.</param>
@@ -79,7 +79,9 @@ public sealed unsafe partial class LibvirtConnection
         => NativeUtf8String.Take(LibvirtError.Check(
             virConnectGetDomainCapabilities(Handle, emulator, architecture, machine, virtualizationType, 0), Handle));
 
-    /// <summary>A CPU with all features that it has on this host, those that its model brings too (<c>virConnectBaselineHypervisorCPU</c>), as XML.</summary>
+    /// <summary>
+    /// A CPU with all features that it has on this host, including those of its model (<c>virConnectBaselineHypervisorCPU</c>), as XML.
+    /// </summary>
     /// <param name="cpuXml">The <c>&lt;cpu&gt;</c>, for instance that of host-model in the domain capabilities.</param>
     /// <param name="architecture">The guest's architecture.</param>
     /// <param name="machine">The machine type.</param>

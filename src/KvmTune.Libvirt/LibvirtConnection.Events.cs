@@ -1,4 +1,4 @@
-// Events: what happens to domains, and the end of the connection itself.
+// Events: state changes of domains, and the end of the connection itself.
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
@@ -12,8 +12,8 @@ public sealed unsafe partial class LibvirtConnection
     private const int AgentEvents = 18; // VIR_DOMAIN_EVENT_ID_AGENT_LIFECYCLE
     private const int AgentConnected = 1; // VIR_CONNECT_DOMAIN_EVENT_AGENT_LIFECYCLE_STATE_CONNECTED
 
-    // libvirt's callbacks carry a number, not a pointer: one that comes late finds nothing, and nothing dangles. Not every
-    // driver calls the function that it is given to free a pointer.
+    // libvirt's callbacks carry a number, not a pointer: a late callback finds no entry, and no pointer dangles. A pointer would not be safe, because
+    // not every driver calls the function that frees it.
     private static readonly ConcurrentDictionary<nint, LibvirtConnection> Subscribed = new();
     private static long _lastKey;
 
@@ -22,19 +22,19 @@ public sealed unsafe partial class LibvirtConnection
     private readonly HandlerList<AgentLifecycleEvent> _agentHandlers = new();
     private readonly HandlerList<ConnectionCloseReason> _closeHandlers = new();
 
-    // Held while registering with libvirt; never taken in a callback, which libvirt makes with locks of its own held.
+    // Held while registering with libvirt; never taken in a callback, because libvirt holds its own locks during a callback.
     private readonly object _registrationGate = new();
     private int? _lifecycleRegistration;
     private int? _agentRegistration;
     private bool _closeRegistered;
 
     /// <summary>
-    /// Subscribes to the lifecycle events of one domain or of all. Events arrive in order, on one background thread for
-    /// the whole process: a handler must be quick and must not wait for another event, nor dispose of the connection. What
-    /// it throws is traced and dropped. Other calls into libvirt are allowed in it, and so is ending the subscription.
+    /// Subscribes to the lifecycle events of one domain or of all. Events arrive in order, on one background thread for the whole process: a handler
+    /// must be quick, must not wait for another event, and must not dispose of the connection. Its exceptions are traced and dropped. It may make
+    /// other calls into libvirt and may end the subscription.
     /// </summary>
     /// <param name="domain">The domain; null for all.</param>
-    /// <param name="handler">Called for each event that happens from now on.</param>
+    /// <param name="handler">Called for each later event.</param>
     /// <returns>The subscription: dispose it to end it. It also ends with the connection.</returns>
     public IDisposable OnDomainLifecycle(LibvirtDomain? domain, Action<DomainLifecycleEvent> handler)
     {
@@ -57,11 +57,11 @@ public sealed unsafe partial class LibvirtConnection
     }
 
     /// <summary>
-    /// Subscribes to the coming and going of the guest agent in one domain. Handlers are called as those of
-    /// <see cref="OnDomainLifecycle"/> are.
+    /// Subscribes to the connection state of the guest agent in one domain. The rules for handlers are the same as for
+    /// <see cref="OnDomainLifecycle"/>.
     /// </summary>
     /// <param name="domain">The domain.</param>
-    /// <param name="handler">Called for each event that happens from now on.</param>
+    /// <param name="handler">Called for each later event.</param>
     /// <returns>The subscription: dispose it to end it. It also ends with the connection.</returns>
     /// <exception cref="LibvirtException">The driver has no such event.</exception>
     public IDisposable OnAgentLifecycle(LibvirtDomain domain, Action<AgentLifecycleEvent> handler)
@@ -80,8 +80,8 @@ public sealed unsafe partial class LibvirtConnection
     }
 
     /// <summary>
-    /// Subscribes to the loss of the connection, so that one who waits for an event learns that none will come. Called at
-    /// most once, on a thread of the pool. Drivers inside this process never call it.
+    /// Subscribes to the loss of the connection, so that a caller that waits for an event learns that none will come. Called at most once, on a
+    /// thread of the pool. Drivers inside this process never call it.
     /// </summary>
     /// <param name="handler">Called with the reason.</param>
     /// <returns>The subscription: dispose it to end it. It also ends with the connection.</returns>
@@ -114,8 +114,8 @@ public sealed unsafe partial class LibvirtConnection
         }
     }
 
-    // libvirt's registrations hold the native connection open, so they must end for it to close. A lost daemon cannot be
-    // informed; the client side is cleared anyway.
+    // libvirt's registrations keep the native connection open, so it closes only after they end. A lost daemon cannot be informed; the client side
+    // is cleared in any case.
     private void EndSubscriptions()
     {
         _lifecycleHandlers.Clear();
@@ -148,7 +148,7 @@ public sealed unsafe partial class LibvirtConnection
         key, subscribed => subscribed._lifecycleHandlers.Raise(new DomainLifecycleEvent(
             DomainHandle.NameOf(domain), DomainHandle.UuidOf(domain), (DomainLifecycleEventType)type, detail)));
 
-    // libvirt declares this callback without a result; it does not look at one.
+    // libvirt declares this callback without a result and does not read one.
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
     private static int OnAgentEvent(nint connection, nint domain, int state, int reason, nint key) => PassOn(
         key, subscribed => subscribed._agentHandlers.Raise(new AgentLifecycleEvent(
@@ -165,7 +165,7 @@ public sealed unsafe partial class LibvirtConnection
         }
         catch (Exception exception)
         {
-            // There is no managed caller: an exception that got out here would end the process.
+            // There is no managed caller: an exception that leaves this method would end the process.
             Trace.TraceError($"A libvirt event could not be passed on: {exception}");
         }
 
@@ -175,7 +175,7 @@ public sealed unsafe partial class LibvirtConnection
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
     private static void OnClosed(nint connection, int reason, nint key)
     {
-        // On another thread, so that a handler may dispose of the connection, which takes libvirt's locks again.
+        // On another thread, so that a handler may dispose of the connection, which needs libvirt's locks.
         if (Subscribed.TryGetValue(key, out var closed))
         {
             ThreadPool.QueueUserWorkItem(

@@ -1,17 +1,17 @@
-// The host: which CPUs are online, and its free memory.
+// The host's online CPUs and its free memory.
 using System.Runtime.InteropServices;
 
 namespace KvmTune.Libvirt;
 
 public sealed unsafe partial class LibvirtConnection
 {
-    // More than any host has, and the most that the remote protocol carries; libvirt stops at the last node that there is.
+    // More than any host has, and the limit of the remote protocol; libvirt stops at the last existing node.
     private const int MaximumNodes = 1024;
 
-    /// <summary>The number of host CPUs that are present, online or not: host CPU ids go up to it (<c>virNodeGetCPUMap</c>).</summary>
+    /// <summary>The number of host CPUs that are present, online or not. Host CPU ids are below it (<c>virNodeGetCPUMap</c>).</summary>
     public int GetHostCpuCount() => LibvirtError.Check(virNodeGetCPUMap(Handle, null, null, 0), Handle);
 
-    /// <summary>Which host CPUs are online: the index is the host CPU's id, for all that are present.</summary>
+    /// <summary>Whether each host CPU is online: the index is the host CPU's id, for all present CPUs.</summary>
     public bool[] GetOnlineCpus()
     {
         byte* map = null;

@@ -1,4 +1,4 @@
-// The host's page pools: reading what is free, and changing their size.
+// The host's page pools: reading their free pages, and changing their size.
 using System.Runtime.InteropServices;
 
 namespace KvmTune.Libvirt;
@@ -6,9 +6,9 @@ namespace KvmTune.Libvirt;
 public sealed unsafe partial class LibvirtConnection
 {
     /// <summary>The free pages per NUMA node and page size (<c>virNodeGetFreePages</c>).</summary>
-    /// <param name="pageSizesKiB">The sizes of interest in KiB; each must be one that the host has.</param>
+    /// <param name="pageSizesKiB">The page sizes to read, in KiB; the host must have each of them.</param>
     /// <param name="startNode">The first NUMA node.</param>
-    /// <param name="nodeCount">How many nodes from there on; libvirt stops at the last.</param>
+    /// <param name="nodeCount">The number of nodes from there on; libvirt stops at the last.</param>
     public IReadOnlyList<NodeFreePages> GetFreePages(IReadOnlyList<uint> pageSizesKiB, int startNode, uint nodeCount)
     {
         ArgumentNullException.ThrowIfNull(pageSizesKiB);
@@ -32,14 +32,13 @@ public sealed unsafe partial class LibvirtConnection
     }
 
     /// <summary>
-    /// Changes the page pools of NUMA nodes (<c>virNodeAllocPages</c>). The kernel may give less than was asked for: read
-    /// the pools back.
+    /// Changes the page pools of NUMA nodes (<c>virNodeAllocPages</c>). The kernel may allocate fewer pages: read the pools back.
     /// </summary>
-    /// <param name="pages">How many pages, by page size in KiB.</param>
-    /// <param name="startNode">The first NUMA node; -1 for the host as a whole.</param>
-    /// <param name="nodeCount">How many nodes from there on; each gets these pages.</param>
-    /// <param name="mode">Whether the pages are added, or what the pool is to have.</param>
-    /// <returns>How many pools libvirt adjusted.</returns>
+    /// <param name="pages">The number of pages, by page size in KiB.</param>
+    /// <param name="startNode">The first NUMA node; -1 for the whole host.</param>
+    /// <param name="nodeCount">The number of nodes from there on; each gets these pages.</param>
+    /// <param name="mode">Whether the pages are added to the pool, or become its new size.</param>
+    /// <returns>The number of pools that libvirt adjusted.</returns>
     public int AllocatePages(IReadOnlyDictionary<uint, ulong> pages, int startNode, uint nodeCount, PageAllocation mode)
     {
         ArgumentNullException.ThrowIfNull(pages);

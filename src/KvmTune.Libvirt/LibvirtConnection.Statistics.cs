@@ -8,8 +8,8 @@ public sealed unsafe partial class LibvirtConnection
     private const DomainStatsScope Modifiers = DomainStatsScope.NoWait | DomainStatsScope.Backing;
 
     /// <summary>The counters of all domains in a scope (<c>virConnectGetAllDomainStats</c>).</summary>
-    /// <param name="groups">What to count.</param>
-    /// <param name="scope">Which domains, and whether to wait for busy ones.</param>
+    /// <param name="groups">The counters to read.</param>
+    /// <param name="scope">The domains to read, and whether to wait for busy ones.</param>
     public IReadOnlyList<DomainStatistics> GetAllDomainStatistics(
         DomainStatsGroups groups = DomainStatsGroups.All,
         DomainStatsScope scope = DomainStatsScope.All)
@@ -21,9 +21,9 @@ public sealed unsafe partial class LibvirtConnection
     }
 
     /// <summary>The counters of the given domains, all of this connection (<c>virDomainListGetStats</c>).</summary>
-    /// <param name="domains">The domains; for none, none are returned.</param>
-    /// <param name="groups">What to count.</param>
-    /// <param name="scope">Only <see cref="DomainStatsScope.NoWait"/> and <see cref="DomainStatsScope.Backing"/> count.</param>
+    /// <param name="domains">The domains; an empty list returns no counters.</param>
+    /// <param name="groups">The counters to read.</param>
+    /// <param name="scope">Only <see cref="DomainStatsScope.NoWait"/> and <see cref="DomainStatsScope.Backing"/> have an effect.</param>
     public IReadOnlyList<DomainStatistics> GetAllDomainStatistics(
         IReadOnlyList<LibvirtDomain> domains,
         DomainStatsGroups groups = DomainStatsGroups.All,
@@ -35,7 +35,7 @@ public sealed unsafe partial class LibvirtConnection
             return [];
         }
 
-        // A native list that ends with null; each handle is held while libvirt uses it.
+        // A native list that ends with null; each handle is kept alive while libvirt uses it.
         var pointers = new nint[domains.Count + 1];
         var held = 0;
         try

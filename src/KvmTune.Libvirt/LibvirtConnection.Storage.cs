@@ -1,4 +1,4 @@
-// Storage volumes: where one lies.
+// The paths of storage volumes.
 using System.Runtime.InteropServices;
 
 namespace KvmTune.Libvirt;

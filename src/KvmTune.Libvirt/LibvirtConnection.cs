@@ -1,10 +1,10 @@
-// A connection to one libvirt host: opening it, what it is, closing it. The other files of this class have its functions.
+// A connection to one libvirt host: opening it, its properties, closing it. The other files of this class have its functions.
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 
 namespace KvmTune.Libvirt;
 
-/// <summary>A <c>virConnectPtr</c>. A domain handle keeps a native reference of its own.</summary>
+/// <summary>A <c>virConnectPtr</c>. Each domain handle holds its own native reference.</summary>
 internal sealed partial class ConnectionHandle : SafeHandleZeroOrMinusOneIsInvalid
 {
     public ConnectionHandle()
@@ -22,15 +22,14 @@ internal sealed partial class ConnectionHandle : SafeHandleZeroOrMinusOneIsInval
 }
 
 /// <summary>
-/// A connection to one libvirt host. All members may be called from several threads at once, as libvirt allows. Members
-/// throw <see cref="LibvirtException"/> where libvirt reports an error, and <see cref="ObjectDisposedException"/> after
-/// <see cref="Dispose"/>.
+/// A connection to one libvirt host. All members may be called from several threads at once, as libvirt allows. Members throw
+/// <see cref="LibvirtException"/> if libvirt reports an error, and <see cref="ObjectDisposedException"/> after <see cref="Dispose"/>.
 /// </summary>
 public sealed partial class LibvirtConnection : IDisposable
 {
     private const uint ReadOnlyFlag = 1; // VIR_CONNECT_RO
 
-    // As virsh does it for remote connections: a daemon that answers nothing for 30 seconds counts as lost.
+    // The same limit as virsh uses for remote connections: a daemon that does not answer for 30 seconds counts as lost.
     private const int KeepAliveSeconds = 5;
     private const uint KeepAliveCount = 6;
 
@@ -47,14 +46,14 @@ public sealed partial class LibvirtConnection : IDisposable
     /// <summary>The URI as libvirt resolved it, for instance <c>qemu:///system</c>.</summary>
     public string Uri { get; }
 
-    /// <summary>What the connection may do.</summary>
+    /// <summary>The permissions of the connection.</summary>
     public ConnectionAccess Access { get; }
 
     /// <summary>The driver's name: <c>QEMU</c>, <c>TEST</c>, ….</summary>
     public string HypervisorType => _hypervisorType ??=
         Marshal.PtrToStringUTF8(LibvirtError.Check(virConnectGetType(Handle), Handle))!;
 
-    /// <summary>The version of libvirt at the other end, that is, the daemon's.</summary>
+    /// <summary>The version of libvirt on the host, that is, the daemon's.</summary>
     public Version LibvirtVersion
     {
         get
@@ -64,7 +63,7 @@ public sealed partial class LibvirtConnection : IDisposable
         }
     }
 
-    /// <summary>The hypervisor's version, for instance QEMU's; null where libvirt cannot tell.</summary>
+    /// <summary>The hypervisor's version, for instance QEMU's; null if libvirt does not report it.</summary>
     public Version? HypervisorVersion
     {
         get
@@ -79,12 +78,12 @@ public sealed partial class LibvirtConnection : IDisposable
         }
     }
 
-    /// <summary>The host's name, as the host itself knows it; asked for once.</summary>
+    /// <summary>The host's name, as the host itself reports it; read once.</summary>
     public string HostName => _hostName ??= NativeUtf8String.Take(LibvirtError.Check(virConnectGetHostname(Handle), Handle));
 
     /// <summary>
-    /// Whether the connection is open and, as far as the client knows, the daemon there. Asks nobody: a daemon that died
-    /// this very moment is found by the next call.
+    /// Whether the connection is open and, as far as the client knows, the daemon is alive. This makes no call to the daemon: the next call notices
+    /// a daemon that has just died.
     /// </summary>
     public bool IsAlive
     {
@@ -104,7 +103,7 @@ public sealed partial class LibvirtConnection : IDisposable
     internal ConnectionHandle Handle { get; }
 
     /// <summary>
-    /// Opens a connection with libvirt's default authentication, which asks on the terminal where the transport needs it.
+    /// Opens a connection with libvirt's default authentication, which asks on the terminal if the transport needs it.
     /// </summary>
     /// <param name="uri">The host; null for libvirt's own default (LIBVIRT_DEFAULT_URI, its configuration, or a guess).</param>
     /// <param name="access">What the connection may do.</param>
@@ -123,7 +122,7 @@ public sealed partial class LibvirtConnection : IDisposable
         var handle = LibvirtError.CheckHandle(virConnectOpenAuth(uri, LibvirtLibrary.DefaultAuthentication, flags));
         try
         {
-            // Drivers inside this process have no keep-alive; that is no error here.
+            // Drivers inside this process have no keep-alive; that is no error.
             if (virConnectSetKeepAlive(handle, KeepAliveSeconds, KeepAliveCount) < 0)
             {
                 LibvirtError.Reset();

@@ -10,12 +10,12 @@ public sealed partial class LibvirtDomain
     /// <summary>Sends a command to the guest agent and waits for its answer (<c>virDomainQemuAgentCommand</c>).</summary>
     /// <param name="json">The command, for instance <c>{"execute":"guest-ping"}</c>.</param>
     /// <param name="timeout">
-    /// How long to wait, rounded up to whole seconds; <see cref="Timeout.InfiniteTimeSpan"/> for as long as it takes.
+    /// The time limit, rounded up to whole seconds; <see cref="Timeout.InfiniteTimeSpan"/> for none.
     /// </param>
-    /// <returns>The answer as JSON: an object with <c>return</c>. An agent's error arrives as an exception.</returns>
+    /// <returns>The answer as JSON: an object with <c>return</c>. An error of the agent causes an exception.</returns>
     /// <exception cref="LibvirtException">
-    /// <see cref="LibvirtErrorCode.AgentUnresponsive"/>: the agent is not there or does not answer in time;
-    /// <see cref="LibvirtErrorCode.InternalError"/>: it refuses the command, and the message has its words.
+    /// <see cref="LibvirtErrorCode.AgentUnresponsive"/>: the agent is not connected or does not answer in time;
+    /// <see cref="LibvirtErrorCode.InternalError"/>: the agent refuses the command; the message contains the agent's message.
     /// </exception>
     public string AgentCommand(string json, TimeSpan timeout)
     {

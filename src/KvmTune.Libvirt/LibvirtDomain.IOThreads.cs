@@ -1,4 +1,4 @@
-// A domain's I/O threads: which there are and where they may run.
+// A domain's I/O threads and their pins.
 using System.Runtime.InteropServices;
 
 namespace KvmTune.Libvirt;

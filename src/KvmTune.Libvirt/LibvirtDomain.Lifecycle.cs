@@ -5,7 +5,7 @@ namespace KvmTune.Libvirt;
 
 public sealed unsafe partial class LibvirtDomain
 {
-    /// <summary>Whether it runs, in whatever state.</summary>
+    /// <summary>Whether it runs, in any running state.</summary>
     public bool IsActive => Check(virDomainIsActive(Handle)) == 1;
 
     /// <summary>Whether it has a persistent configuration.</summary>
@@ -26,10 +26,10 @@ public sealed unsafe partial class LibvirtDomain
     public void Start() => Check(virDomainCreate(Handle));
 
     /// <summary>Asks the guest to shut down; returns at once. The end arrives as an event.</summary>
-    /// <param name="mode">By which way to ask.</param>
+    /// <param name="mode">The way to ask.</param>
     public void Shutdown(ShutdownMode mode = ShutdownMode.Default) => Check(virDomainShutdownFlags(Handle, (uint)mode));
 
-    /// <summary>Powers it off at once, as pulling the plug does.</summary>
+    /// <summary>Powers it off at once, like pulling the plug.</summary>
     public void Destroy() => Check(virDomainDestroy(Handle));
 
     [LibraryImport(LibvirtLibrary.Libvirt)]

@@ -1,4 +1,4 @@
-// The managed save: a running domain's state in a file that libvirt keeps, and that the next start goes on from.
+// The managed save: libvirt keeps a running domain's state in a file, and the next start resumes from it.
 using System.Runtime.InteropServices;
 
 namespace KvmTune.Libvirt;
@@ -6,8 +6,8 @@ namespace KvmTune.Libvirt;
 public sealed unsafe partial class LibvirtDomain
 {
     /// <summary>
-    /// Whether its state was saved when it was last shut down by the host (<c>virDomainHasManagedSaveImage</c>), so that the next start goes
-    /// on from there, with the configuration of then. False for a driver that knows no such thing.
+    /// Whether the host saved its state at the last stop (<c>virDomainHasManagedSaveImage</c>), so that the next start resumes from that state, with
+    /// the configuration of that time. False for a driver without this function.
     /// </summary>
     public bool HasManagedSave
     {
@@ -25,21 +25,21 @@ public sealed unsafe partial class LibvirtDomain
     }
 
     /// <summary>
-    /// Saves its state to a file of libvirt's and stops it (<c>virDomainManagedSave</c>); returns when that is done. One that cannot be saved
-    /// runs on. Another thread can end it (<see cref="AbortJob"/>).
+    /// Saves its state to a file of libvirt and stops it (<c>virDomainManagedSave</c>); returns when that is complete. A domain that cannot be saved
+    /// continues to run. Another thread can abort the save (<see cref="AbortJob"/>).
     /// </summary>
     public void ManagedSave() => Check(virDomainManagedSave(Handle, 0));
 
-    /// <summary>Throws the saved state away: what the guest had in memory is lost.</summary>
+    /// <summary>Deletes the saved state: the content of the guest's memory is lost.</summary>
     public void RemoveManagedSave() => Check(virDomainManagedSaveRemove(Handle, 0));
 
-    /// <summary>The XML that is saved with the state, as of the time of the save (libvirt 3.7).</summary>
-    /// <param name="flags">Only <see cref="DomainXmlFlags.Secure"/> counts.</param>
+    /// <summary>The XML in the saved state, as of the time of the save (libvirt 3.7).</summary>
+    /// <param name="flags">Only <see cref="DomainXmlFlags.Secure"/> has an effect.</param>
     public string GetManagedSaveXml(DomainXmlFlags flags = DomainXmlFlags.None)
         => NativeUtf8String.Take(LibvirtError.Check(virDomainManagedSaveGetXMLDesc(Handle, (uint)(flags & DomainXmlFlags.Secure)), Connection.Handle));
 
     /// <summary>
-    /// Replaces the XML that is saved with the state (libvirt 3.7). libvirt refuses one with which the guest would see another machine
+    /// Replaces the XML in the saved state (libvirt 3.7). libvirt refuses XML that would show the guest another machine
     /// (<see cref="LibvirtErrorCode.ConfigUnsupported"/>).
     /// </summary>
     /// <param name="xml">The XML, with passwords.</param>
@@ -49,14 +49,14 @@ public sealed unsafe partial class LibvirtDomain
         Check(virDomainManagedSaveDefineXML(Handle, xml, 0));
     }
 
-    /// <summary>Ends what another thread or program is doing to it, for instance a save (<c>virDomainAbortJob</c>).</summary>
+    /// <summary>Aborts a job of another thread or program on this domain, for instance a save (<c>virDomainAbortJob</c>).</summary>
     public void AbortJob() => Check(virDomainAbortJob(Handle));
 
-    /// <summary>Lets a paused domain run on.</summary>
+    /// <summary>Resumes a paused domain.</summary>
     public void Resume() => Check(virDomainResume(Handle));
 
     /// <summary>
-    /// Sets the guest's clock by that of its board, which goes on while a guest does not run (<c>virDomainSetTime</c>). Needs the guest agent.
+    /// Sets the guest's clock from its hardware clock, which continues while the guest does not run (<c>virDomainSetTime</c>). Needs the guest agent.
     /// </summary>
     public void SynchronizeTime() => Check(virDomainSetTime(Handle, 0, 0, TimeSync));
 

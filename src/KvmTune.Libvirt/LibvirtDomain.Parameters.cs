@@ -18,11 +18,11 @@ public sealed unsafe partial class LibvirtDomain
             Connection.Handle);
     }
 
-    /// <summary>Sets I/O limits of a disk; 0 is no limit. Limits that are not named stay.</summary>
+    /// <summary>Sets I/O limits of a disk; 0 means no limit. Limits that are not named stay.</summary>
     /// <param name="disk">The disk's target or the path of its source.</param>
     /// <param name="limits">The limits under libvirt's names.</param>
     /// <param name="target">The running domain, the persistent configuration, or both.</param>
-    /// <param name="group">The throttle group that the disk joins; null leaves it where it is.</param>
+    /// <param name="group">The throttle group that the disk joins; null keeps its group.</param>
     public void SetBlockIoTune(string disk, IReadOnlyDictionary<string, ulong> limits, AffectTarget target, string? group = null)
     {
         NativeUtf8String.RequireNoNull(disk, nameof(disk));
@@ -45,7 +45,7 @@ public sealed unsafe partial class LibvirtDomain
             Connection.Handle);
 
     /// <summary>Sets the NUMA policy.</summary>
-    /// <param name="parameters">The parameters under libvirt's names, with the types that reading them gives.</param>
+    /// <param name="parameters">The parameters under libvirt's names, with the same types as when reading them.</param>
     /// <param name="target">The running domain, the persistent configuration, or both.</param>
     public void SetNumaParameters(IReadOnlyDictionary<string, object> parameters, AffectTarget target)
     {

@@ -1,4 +1,4 @@
-// A domain's virtual CPUs and its emulator thread: how many, where they run, and where they may run.
+// A domain's vCPUs and emulator threads: their number, the host CPUs that they run on, and their pins.
 using System.Runtime.InteropServices;
 
 namespace KvmTune.Libvirt;
@@ -6,14 +6,14 @@ namespace KvmTune.Libvirt;
 public sealed unsafe partial class LibvirtDomain
 {
     /// <summary>The number of virtual CPUs (<c>virDomainGetVcpusFlags</c>).</summary>
-    /// <param name="flags">Which to count.</param>
+    /// <param name="flags">The vCPUs to count.</param>
     internal int GetVcpuCount(VcpuCountFlags flags = VcpuCountFlags.Current)
         => Check(virDomainGetVcpusFlags(Handle, (uint)flags));
 
     /// <summary>
-    /// Where the virtual CPUs of the running domain are now, without where they may be: one question to the daemon, for long lists.
+    /// The host CPUs that the running domain's vCPUs are on now, without their pins: a single call to the daemon, for long lists.
     /// </summary>
-    /// <param name="room">The most virtual CPUs to tell of: as many as the domain can have.</param>
+    /// <param name="room">The largest number of virtual CPUs to return: as many as the domain can have.</param>
     public IReadOnlyList<VcpuPlace> GetVcpuPlaces(int room)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(room);

@@ -18,10 +18,10 @@ internal sealed unsafe partial class DomainHandle : SafeHandleZeroOrMinusOneIsIn
     public DomainHandle(nint domain)
         : base(ownsHandle: true) => SetHandle(domain);
 
-    /// <summary>The name, which libvirt keeps in the handle itself: no question to the daemon.</summary>
+    /// <summary>The name, which the native handle contains: no call to the daemon.</summary>
     public static string NameOf(nint domain) => Marshal.PtrToStringUTF8(LibvirtError.Check(virDomainGetName(domain)))!;
 
-    /// <summary>The UUID, which is in the handle too.</summary>
+    /// <summary>The UUID, which the handle also contains.</summary>
     public static Guid UuidOf(nint domain)
     {
         var bytes = stackalloc byte[UuidLength];
@@ -41,29 +41,29 @@ internal sealed unsafe partial class DomainHandle : SafeHandleZeroOrMinusOneIsIn
     private static partial int virDomainGetUUID(nint domain, byte* uuid);
 }
 
-/// <summary>What a domain's XML is to contain (virDomainXMLFlags).</summary>
+/// <summary>The content of a domain's XML (virDomainXMLFlags).</summary>
 [Flags]
 public enum DomainXmlFlags
 {
     /// <summary>The running configuration if it runs, else the persistent one; without passwords.</summary>
     None = 0,
 
-    /// <summary>Passwords too; needs a writable connection. XML that is defined again must have them.</summary>
+    /// <summary>With passwords; needs a writable connection. XML for a new definition must have them.</summary>
     Secure = 1,
 
-    /// <summary>The persistent configuration, also of a domain that runs.</summary>
+    /// <summary>The persistent configuration, also of a running domain.</summary>
     Inactive = 2,
 
-    /// <summary>With the CPU definition brought up to the host's CPU.</summary>
+    /// <summary>With the CPU definition updated to the host's CPU.</summary>
     UpdateCpu = 4,
 
-    /// <summary>In the form that suits a migration.</summary>
+    /// <summary>In the form for a migration.</summary>
     Migratable = 8,
 }
 
 /// <summary>
-/// A libvirt domain. Members throw <see cref="LibvirtException"/> where libvirt reports an error, and
-/// <see cref="ObjectDisposedException"/> after <see cref="Dispose"/>; name and UUID stay readable.
+/// A libvirt domain. Members throw <see cref="LibvirtException"/> if libvirt reports an error, and <see cref="ObjectDisposedException"/> after
+/// <see cref="Dispose"/>; name and UUID stay readable.
 /// </summary>
 public sealed unsafe partial class LibvirtDomain : IDisposable
 {
@@ -72,15 +72,15 @@ public sealed unsafe partial class LibvirtDomain : IDisposable
         Connection = connection;
         Handle = handle;
 
-        // Both lie in the native handle: reading them asks nobody.
+        // The native handle contains both: reading them needs no call to the daemon.
         Name = DomainHandle.NameOf(handle.DangerousGetHandle());
         Id = DomainHandle.UuidOf(handle.DangerousGetHandle());
     }
 
-    /// <summary>The connection that the domain was found on.</summary>
+    /// <summary>The connection on which the domain was found.</summary>
     public LibvirtConnection Connection { get; }
 
-    /// <summary>The name at the time at which this object was obtained.</summary>
+    /// <summary>The name at the time when this object was created.</summary>
     public string Name { get; }
 
     /// <summary>The UUID.</summary>
@@ -89,17 +89,17 @@ public sealed unsafe partial class LibvirtDomain : IDisposable
     internal DomainHandle Handle { get; }
 
     /// <summary>The domain's XML as a string.</summary>
-    /// <param name="flags">Which XML.</param>
+    /// <param name="flags">The kind of XML.</param>
     public string GetXml(DomainXmlFlags flags = DomainXmlFlags.None)
         => NativeUtf8String.Take(LibvirtError.Check(virDomainGetXMLDesc(Handle, (uint)flags), Connection.Handle));
 
-    /// <summary>The domain's XML as the bytes that libvirt wrote, to be parsed without a string in between.</summary>
-    /// <param name="flags">Which XML.</param>
-    /// <returns>The bytes: dispose of them when they are read.</returns>
+    /// <summary>The domain's XML as the bytes that libvirt wrote, to parse without an intermediate string.</summary>
+    /// <param name="flags">The kind of XML.</param>
+    /// <returns>The bytes; dispose of them after reading.</returns>
     public NativeUtf8String GetXmlUtf8(DomainXmlFlags flags = DomainXmlFlags.None)
         => new(LibvirtError.Check(virDomainGetXMLDesc(Handle, (uint)flags), Connection.Handle));
 
-    /// <summary>Lets go of the native domain; the domain itself is not touched.</summary>
+    /// <summary>Releases the native handle; the domain itself does not change.</summary>
     public void Dispose() => Handle.Dispose();
 
     /// <summary>The name.</summary>

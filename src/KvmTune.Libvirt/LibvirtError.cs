@@ -5,18 +5,18 @@ using System.Runtime.InteropServices;
 namespace KvmTune.Libvirt;
 
 /// <summary>
-/// Every native call goes through one of the checks here. libvirt keeps the last error per thread, so it is read on the
-/// calling thread right after the call, and cleared, so that a later failure that records nothing cannot inherit it.
+/// Every native call uses one of these checks. libvirt keeps the last error per thread, so it is read on the calling thread right after the call,
+/// and cleared, so that a later failure without its own error cannot report it.
 /// </summary>
 internal static unsafe partial class LibvirtError
 {
-    /// <summary>Gets the name of every libvirt function that is called on this thread, for tests that count them; null for none.</summary>
+    /// <summary>Receives the name of every libvirt function that this thread calls, for tests that count them; null for none.</summary>
     [ThreadStatic]
     internal static Action<string>? Watcher;
 
-    /// <summary>Passes a result that is not negative; throws for any other.</summary>
-    /// <param name="result">What the function returned.</param>
-    /// <param name="connection">The connection that was used, to tell whether it is still alive.</param>
+    /// <summary>Returns a result that is not negative; throws for any other.</summary>
+    /// <param name="result">The function's result.</param>
+    /// <param name="connection">The connection of the call, to find out whether it is still alive.</param>
     /// <param name="call">The call as written, or the function's name.</param>
     public static int Check(
         int result,
@@ -27,7 +27,7 @@ internal static unsafe partial class LibvirtError
         return result >= 0 ? result : throw Last(call, connection);
     }
 
-    /// <summary>Passes a pointer that is not null; throws for null.</summary>
+    /// <summary>Returns a pointer that is not null; throws for null.</summary>
     public static nint Check(
         nint result,
         ConnectionHandle? connection = null,
@@ -37,7 +37,7 @@ internal static unsafe partial class LibvirtError
         return result != 0 ? result : throw Last(call, connection);
     }
 
-    /// <summary>Passes a valid handle; throws for an invalid one.</summary>
+    /// <summary>Returns a valid handle; throws for an invalid one.</summary>
     public static T CheckHandle<T>(
         T result,
         ConnectionHandle? connection = null,
@@ -55,7 +55,7 @@ internal static unsafe partial class LibvirtError
         throw error;
     }
 
-    /// <summary>Tells the watcher, if there is one.</summary>
+    /// <summary>Notifies the watcher, if there is one.</summary>
     /// <param name="call">The call as written, or the function's name.</param>
     public static void Note(string call) => Watcher?.Invoke(FunctionOf(call));
 
@@ -79,11 +79,11 @@ internal static unsafe partial class LibvirtError
 
     private static string FunctionOf(string call) => call.IndexOf('(', StringComparison.Ordinal) is >= 0 and var end ? call[..end] : call;
 
-    /// <summary>Forgets this thread's last error.</summary>
+    /// <summary>Clears this thread's last error.</summary>
     public static void Reset() => virResetLastError();
 
-    // The state of the connection itself says whether it is lost; no message needs to be understood for that. The call is
-    // local: the client knows that its socket is gone.
+    // The state of the connection itself shows whether it is lost; no error text is parsed. The call is local: the client knows when its socket
+    // is closed.
     private static bool IsLost(ConnectionHandle? connection)
     {
         if (connection is null || connection.IsInvalid || connection.IsClosed)
@@ -102,7 +102,7 @@ internal static unsafe partial class LibvirtError
     [LibraryImport(LibvirtLibrary.Libvirt)]
     private static partial void virResetLastError();
 
-    // The head of virError (virterror.h); the rest of it is deprecated or detail.
+    // The first fields of virError (virterror.h); the others are deprecated or not needed.
     [StructLayout(LayoutKind.Sequential)]
     private readonly struct NativeError
     {

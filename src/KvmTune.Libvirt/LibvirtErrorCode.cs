@@ -1,9 +1,9 @@
-// libvirt's error numbers that a caller may want to tell apart.
+// libvirt's error numbers that a caller may need to distinguish.
 namespace KvmTune.Libvirt;
 
 /// <summary>
-/// The commonly met values of libvirt's <c>virErrorNumber</c> (virterror.h), with libvirt's numbers. A value that is not
-/// listed here still arrives, as its number.
+/// The common values of libvirt's <c>virErrorNumber</c> (virterror.h), with libvirt's numbers. A value that is not listed here is still passed
+/// on as its number.
 /// </summary>
 public enum LibvirtErrorCode
 {
@@ -43,7 +43,7 @@ public enum LibvirtErrorCode
     /// <summary>A domain with this name or UUID exists already (VIR_ERR_DOM_EXIST).</summary>
     DomainExists = 28,
 
-    /// <summary>A read-only connection was asked for a change (VIR_ERR_OPERATION_DENIED).</summary>
+    /// <summary>A change on a read-only connection (VIR_ERR_OPERATION_DENIED).</summary>
     OperationDenied = 29,
 
     /// <summary>A file could not be opened (VIR_ERR_OPEN_FAILED).</summary>
@@ -55,7 +55,7 @@ public enum LibvirtErrorCode
     /// <summary>A system call failed; also: no daemon answers, or the socket may not be opened (VIR_ERR_SYSTEM_ERROR).</summary>
     SystemError = 38,
 
-    /// <summary>An error in the conversation with the daemon (VIR_ERR_RPC).</summary>
+    /// <summary>An error in the communication with the daemon (VIR_ERR_RPC).</summary>
     Rpc = 39,
 
     /// <summary>There is no such domain (VIR_ERR_NO_DOMAIN).</summary>
@@ -67,10 +67,10 @@ public enum LibvirtErrorCode
     /// <summary>Authentication failed (VIR_ERR_AUTH_FAILED).</summary>
     AuthenticationFailed = 45,
 
-    /// <summary>The operation is not valid in the domain's present state (VIR_ERR_OPERATION_INVALID).</summary>
+    /// <summary>The operation is not valid in the domain's current state (VIR_ERR_OPERATION_INVALID).</summary>
     OperationInvalid = 55,
 
-    /// <summary>The configuration asks for what is not supported (VIR_ERR_CONFIG_UNSUPPORTED).</summary>
+    /// <summary>The configuration contains an unsupported setting (VIR_ERR_CONFIG_UNSUPPORTED).</summary>
     ConfigUnsupported = 67,
 
     /// <summary>The operation took too long, for instance because another one holds the domain (VIR_ERR_OPERATION_TIMEOUT).</summary>
@@ -121,15 +121,15 @@ public enum LibvirtErrorCode
     /// <summary>Authentication is needed and there is no way to ask for it (VIR_ERR_AUTH_UNAVAILABLE).</summary>
     AuthenticationUnavailable = 94,
 
-    /// <summary>The guest agent did not answer the synchronisation that goes before a command (VIR_ERR_AGENT_UNSYNCED).</summary>
+    /// <summary>The guest agent did not answer the synchronisation before a command (VIR_ERR_AGENT_UNSYNCED).</summary>
     AgentUnsynced = 97,
 
     /// <summary>The libssh transport failed (VIR_ERR_LIBSSH).</summary>
     LibSsh = 98,
 
-    /// <summary>The device is not there (VIR_ERR_DEVICE_MISSING).</summary>
+    /// <summary>The device does not exist (VIR_ERR_DEVICE_MISSING).</summary>
     DeviceMissing = 99,
 
-    /// <summary>More than one domain fits (VIR_ERR_MULTIPLE_DOMAINS).</summary>
+    /// <summary>More than one domain matches (VIR_ERR_MULTIPLE_DOMAINS).</summary>
     MultipleDomains = 110,
 }

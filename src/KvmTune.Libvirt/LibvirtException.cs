@@ -2,8 +2,8 @@
 namespace KvmTune.Libvirt;
 
 /// <summary>
-/// A libvirt call failed. <see cref="Exception.Message"/> is libvirt's own message, which libvirt may translate: decide
-/// by <see cref="ErrorCode"/>, never by the text.
+/// A libvirt call failed. <see cref="Exception.Message"/> is libvirt's own message, which libvirt may translate: use
+/// <see cref="ErrorCode"/> for decisions, never the text.
 /// </summary>
 public sealed class LibvirtException : Exception
 {
@@ -14,7 +14,7 @@ public sealed class LibvirtException : Exception
     }
 
     /// <summary>An error with a message only.</summary>
-    /// <param name="message">What went wrong.</param>
+    /// <param name="message">The description of the error.</param>
     public LibvirtException(string message)
         : base(message)
     {
@@ -22,15 +22,15 @@ public sealed class LibvirtException : Exception
     }
 
     /// <summary>An error with a message and a cause.</summary>
-    /// <param name="message">What went wrong.</param>
-    /// <param name="innerException">What caused it.</param>
+    /// <param name="message">The description of the error.</param>
+    /// <param name="innerException">The cause.</param>
     public LibvirtException(string message, Exception innerException)
         : base(message, innerException)
     {
         Function = "";
     }
 
-    /// <summary>An error as libvirt records it.</summary>
+    /// <summary>An error with all details from libvirt.</summary>
     /// <param name="message">libvirt's message.</param>
     /// <param name="code">The <c>virErrorNumber</c>.</param>
     /// <param name="domain">The <c>virErrorDomain</c>.</param>
@@ -50,21 +50,21 @@ public sealed class LibvirtException : Exception
     /// <summary>libvirt's error number (<c>virErrorNumber</c>).</summary>
     public int Code { get; }
 
-    /// <summary><see cref="Code"/> as an enumeration; a number that is not listed there stays a number.</summary>
+    /// <summary><see cref="Code"/> as an enumeration; an unlisted number stays a number.</summary>
     public LibvirtErrorCode ErrorCode => (LibvirtErrorCode)Code;
 
     /// <summary>The part of libvirt that raised the error (<c>virErrorDomain</c>, for instance 10 for QEMU, 7 for RPC).</summary>
     public int Domain { get; }
 
-    /// <summary>How bad it is (<c>virErrorLevel</c>: 1 a warning, 2 an error).</summary>
+    /// <summary>The severity (<c>virErrorLevel</c>: 1 a warning, 2 an error).</summary>
     public int Level { get; }
 
     /// <summary>The C function that failed, for instance <c>virDomainPinVcpuFlags</c>.</summary>
     public string Function { get; }
 
     /// <summary>
-    /// Whether the connection was lost: the daemon went away or does not answer. The call may or may not have been carried
-    /// out. A new connection is needed. False where no connection could be opened in the first place.
+    /// Whether the connection was lost: the daemon has ended or does not answer. The call may or may not have been executed. A new connection is
+    /// needed. False if no connection could be opened in the first place.
     /// </summary>
     public bool IsConnectionLost { get; }
 }

@@ -6,15 +6,15 @@ using System.Runtime.InteropServices;
 namespace KvmTune.Libvirt;
 
 /// <summary>
-/// libvirt's client library on this machine. Nothing is loaded until it is needed, so that an assembly that refers to this
-/// one can be loaded where libvirt is missing.
+/// libvirt's client library on this machine. Nothing is loaded until it is needed, so that an assembly that refers to this one can be loaded
+/// on a machine without libvirt.
 /// </summary>
 public static unsafe partial class LibvirtLibrary
 {
-    /// <summary>The name under which the P/Invokes of this assembly know libvirt.</summary>
+    /// <summary>The name of libvirt in this assembly's P/Invokes.</summary>
     internal const string Libvirt = "libvirt";
 
-    /// <summary>The name under which they know the library of QEMU's own functions.</summary>
+    /// <summary>The name of the library with QEMU's own functions in the P/Invokes.</summary>
     internal const string LibvirtQemu = "libvirt-qemu";
 
     private static readonly string[] LibvirtFiles = ["libvirt.so.0", "libvirt.so"];
@@ -27,7 +27,7 @@ public static unsafe partial class LibvirtLibrary
     /// <summary>libvirt's default authentication (<c>virConnectAuthPtrDefault</c>): asks on the terminal where needed.</summary>
     internal static nint DefaultAuthentication => _defaultAuthentication;
 
-    /// <summary>Loads and prepares libvirt; what failed once is tried again, so that installing it helps at once.</summary>
+    /// <summary>Loads and prepares libvirt. After a failure the next call tries again, so an installation takes effect at once.</summary>
     internal static void EnsureReady()
     {
         if (_ready)
@@ -49,19 +49,19 @@ public static unsafe partial class LibvirtLibrary
                 _resolving = true;
             }
 
-            // Errors are thrown; by default libvirt would print every one of them to stderr as well.
+            // Errors become exceptions; by default libvirt would also print every error to stderr.
             virSetErrorFunc(0, &IgnoreError);
             LibvirtError.Check(virInitialize());
 
-            // Connections take up the event loop only if it is registered before they are opened.
+            // Connections use the event loop only if it is registered before they are opened.
             LibvirtError.Check(EventLoop.virEventRegisterDefaultImpl());
             _defaultAuthentication = *(nint*)NativeLibrary.GetExport(library, "virConnectAuthPtrDefault");
             _ready = true;
         }
     }
 
-    /// <summary>Loads the first of some files that can be loaded.</summary>
-    /// <exception cref="LibvirtUnavailableException">None can.</exception>
+    /// <summary>Loads the first file of a list that can be loaded.</summary>
+    /// <exception cref="LibvirtUnavailableException">None of them can be loaded.</exception>
     internal static nint LoadFirst(IReadOnlyList<string> files)
     {
         foreach (var file in files)
@@ -75,7 +75,7 @@ public static unsafe partial class LibvirtLibrary
         throw new LibvirtUnavailableException($"{files[0]} could not be loaded. {LibvirtUnavailableException.Advice}");
     }
 
-    /// <summary>libvirt's way to write a version: major * 1,000,000 + minor * 1,000 + release.</summary>
+    /// <summary>Converts libvirt's version number: major * 1,000,000 + minor * 1,000 + release.</summary>
     internal static Version ToVersion(nuint version)
         => new((int)(version / 1_000_000), (int)(version / 1_000 % 1_000), (int)(version % 1_000));
 

@@ -11,15 +11,15 @@ public sealed class LibvirtUnavailableException : Exception
     }
 
     /// <summary>The general case with its own message.</summary>
-    /// <param name="message">What is missing and what to install.</param>
+    /// <param name="message">The missing library and the package to install.</param>
     public LibvirtUnavailableException(string message)
         : base(message)
     {
     }
 
     /// <summary>The general case with a cause.</summary>
-    /// <param name="message">What is missing and what to install.</param>
-    /// <param name="innerException">What caused it.</param>
+    /// <param name="message">The missing library and the package to install.</param>
+    /// <param name="innerException">The cause.</param>
     public LibvirtUnavailableException(string message, Exception innerException)
         : base(message, innerException)
     {

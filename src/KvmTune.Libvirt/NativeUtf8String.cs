@@ -1,4 +1,4 @@
-// A string that libvirt allocated, read where it lies: no copy, no managed string unless one is asked for.
+// A string that libvirt allocated, read without a copy; ToString makes a managed string.
 using System.Runtime.InteropServices;
 using System.Text;
 using Microsoft.Win32.SafeHandles;
@@ -6,8 +6,8 @@ using Microsoft.Win32.SafeHandles;
 namespace KvmTune.Libvirt;
 
 /// <summary>
-/// UTF-8 text in memory that libvirt allocated, freed on <see cref="Dispose"/>. For large texts that are parsed from their
-/// bytes, such as the XML of ten thousand domains.
+/// UTF-8 text in memory that libvirt allocated, freed on <see cref="Dispose"/>. For large texts that are parsed from their bytes, such as the XML
+/// of ten thousand domains.
 /// </summary>
 public sealed unsafe class NativeUtf8String : IDisposable
 {
@@ -22,7 +22,7 @@ public sealed unsafe class NativeUtf8String : IDisposable
     /// <summary>The length in bytes, without the closing zero.</summary>
     public int Length { get; }
 
-    /// <summary>The bytes themselves. They are gone after <see cref="Dispose"/>: do not keep the span.</summary>
+    /// <summary>The bytes themselves. <see cref="Dispose"/> frees them: do not keep the span.</summary>
     public ReadOnlySpan<byte> Span
     {
         get
@@ -56,7 +56,7 @@ public sealed unsafe class NativeUtf8String : IDisposable
         }
     }
 
-    /// <summary>Passes a string on to a native function: one with an embedded zero would be cut off silently.</summary>
+    /// <summary>Checks a string for a native function, which would silently cut it off at an embedded zero.</summary>
     /// <exception cref="ArgumentException">The string contains U+0000.</exception>
     internal static string RequireNoNull(string value, string parameterName)
     {

@@ -4,7 +4,7 @@ using System.Text;
 
 namespace KvmTune.Libvirt;
 
-/// <summary>One <c>virTypedParameter</c> as it lies in memory: 96 bytes on a 64-bit machine (libvirt-common.h).</summary>
+/// <summary>The memory layout of one <c>virTypedParameter</c>: 96 bytes on a 64-bit machine (libvirt-common.h).</summary>
 [StructLayout(LayoutKind.Explicit, Size = 96)]
 internal unsafe struct NativeTypedParameter
 {
@@ -53,10 +53,10 @@ internal enum ParameterType
 
 internal static unsafe partial class TypedParameters
 {
-    /// <summary>A native function that says how many parameters there are (for null) or fills them in.</summary>
+    /// <summary>A native function that returns the number of parameters (for null) or fills them in.</summary>
     public delegate int Reader(NativeTypedParameter* parameters, ref int count);
 
-    /// <summary>Asks how many parameters there are, makes room for them, and reads them.</summary>
+    /// <summary>Reads the number of parameters, allocates memory for them, and reads them.</summary>
     public static IReadOnlyDictionary<string, object> Read(Reader reader, string function, ConnectionHandle connection)
     {
         var room = 0;
@@ -79,7 +79,7 @@ internal static unsafe partial class TypedParameters
         }
     }
 
-    /// <summary>Writes values as typed parameters and hands them to a native function.</summary>
+    /// <summary>Writes values as typed parameters and passes them to a native function.</summary>
     /// <exception cref="ArgumentException">A name is too long or a value has none of the seven types.</exception>
     public static void Write(
         IEnumerable<KeyValuePair<string, object>> values,
@@ -104,7 +104,7 @@ internal static unsafe partial class TypedParameters
         }
     }
 
-    /// <summary>Reads parameters that libvirt filled in; they stay the caller's to free.</summary>
+    /// <summary>Reads parameters that libvirt filled in; the caller still frees them.</summary>
     public static Dictionary<string, object> Decode(NativeTypedParameter* parameters, int count)
     {
         var values = new Dictionary<string, object>(count, StringComparer.Ordinal);
@@ -139,7 +139,7 @@ internal static unsafe partial class TypedParameters
         return Encoding.UTF8.GetString(end < 0 ? field : field[..end]);
     }
 
-    // From C's heap and zeroed, since virTypedParamsFree frees it, and the strings in it, with C's free.
+    // From C's heap and zeroed, since virTypedParamsFree frees it and its strings with C's free.
     private static NativeTypedParameter* Allocate(int count)
         => (NativeTypedParameter*)NativeMemory.AllocZeroed((nuint)count, (nuint)sizeof(NativeTypedParameter));
 

@@ -1,32 +1,32 @@
-// What libvirt says about virtual CPUs and I/O threads.
+// libvirt's information about vCPUs and I/O threads.
 using System.Runtime.InteropServices;
 
 namespace KvmTune.Libvirt;
 
-/// <summary>What to count (virDomainVcpuFlags).</summary>
+/// <summary>The vCPUs to count (virDomainVcpuFlags).</summary>
 [Flags]
 internal enum VcpuCountFlags
 {
     /// <summary>The virtual CPUs of the running domain if it runs, else of the persistent configuration.</summary>
     Current = 0,
 
-    /// <summary>Those of the running domain.</summary>
+    /// <summary>The virtual CPUs of the running domain.</summary>
     Live = 1,
 
-    /// <summary>Those of the persistent configuration.</summary>
+    /// <summary>The virtual CPUs of the persistent configuration.</summary>
     Config = 2,
 
-    /// <summary>The most there can be, rather than those that are plugged in.</summary>
+    /// <summary>The maximum number, not the number of plugged-in ones.</summary>
     Maximum = 4,
 
-    /// <summary>Those that the guest uses, as its agent says.</summary>
+    /// <summary>The virtual CPUs that the guest uses, according to its agent.</summary>
     Guest = 8,
 }
 
-/// <summary>Where a virtual CPU of a running domain is.</summary>
+/// <summary>The host CPU of a virtual CPU in a running domain.</summary>
 /// <param name="Number">Its number, from 0.</param>
 /// <param name="CpuTimeNanoseconds">The CPU time it has used, in nanoseconds.</param>
-/// <param name="HostCpu">The host CPU it last ran on; negative where it is offline or libvirt cannot tell.</param>
+/// <param name="HostCpu">The host CPU it last ran on; negative if it is offline or libvirt does not report it.</param>
 [StructLayout(LayoutKind.Auto)]
 public readonly record struct VcpuPlace(int Number, ulong CpuTimeNanoseconds, int HostCpu);
 

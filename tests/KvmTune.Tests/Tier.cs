@@ -1,21 +1,21 @@
-// How much of what repeats for its own sake is run: a sample of it in every run of the tests, all of it in `./bootstrap.sh test all`.
+// The number of repetitions in repeated tests: a sample in every run of the tests, all of them in `./bootstrap.sh test all`.
 using Xunit;
 
 namespace KvmTune.Tests;
 
-/// <summary>The tier that KVMTUNE_TEST_TIER names, and the trait of tests that only the tier of all tests has.</summary>
+/// <summary>The tier in KVMTUNE_TEST_TIER, and the trait of tests that only run with all tests.</summary>
 internal static class Tier
 {
-    /// <summary>The trait's name; `Tier=All` marks what only `test all` runs.</summary>
+    /// <summary>The trait's name; `Tier=All` marks tests that only `test all` runs.</summary>
     public const string Trait = "Tier";
 
     /// <summary>The value of the trait.</summary>
     public const string All = "All";
 
-    /// <summary>Whether everything is run.</summary>
+    /// <summary>Whether all tests run.</summary>
     public static bool IsAll { get; } = Environment.GetEnvironmentVariable("KVMTUNE_TEST_TIER") == "all";
 
-    /// <summary>How often something is repeated: as often as said with all tests, a tenth of that else.</summary>
+    /// <summary>The number of repetitions: the given number with all tests, otherwise a tenth.</summary>
     public static int Rounds(int all) => IsAll ? all : (all + 9) / 10;
 }
 

@@ -1,4 +1,4 @@
-# Find-VMBottleneck and Watch-VMPerformance: which VMs, thresholds, stopping, views; on the lab an idle guest and one that is throttled.
+# Find-VMBottleneck and Watch-VMPerformance: choice of VMs, thresholds, stopping, views; on the lab an idle guest and a throttled one.
 BeforeAll {
     Import-Module "$PSScriptRoot/Lab.psm1" -Force
     Import-KvmTune
@@ -134,7 +134,7 @@ Describe 'A real guest' -Tag Lab, lab2 -Skip:(-not $env:KVMTUNE_LAB) {
         }
     }
 
-    # So little that it is used up on a busy host too.
+    # The quotas are so small that the VM uses them up even on a busy host.
     It 'is held back by <What>, and not by others' -ForEach @(
         @{ What = 'the quota of a vCPU'; Set = 'vcpu_quota'; Quota = 8000; Load = 'while :; do :; done'; Cause = 'CpuQuota'; Said = '^vCPU \d used up its CPU quota \(8000 of 100000 µs \(0\.08 host CPUs\)\) in \d+ of \d+ periods \(nr_throttled\)' }
         @{ What = 'the quota of the whole VM'; Set = 'global_quota'; Quota = 16000; Load = '(while :; do :; done) & while :; do :; done'; Cause = 'CpuQuota'; Said = '^the VM used up its CPU quota' }

@@ -1,4 +1,4 @@
-# What Tab offers, through TabExpansion2 as the shell asks it.
+# The completions of Tab, through TabExpansion2 like the shell.
 BeforeAll {
     Import-Module "$PSScriptRoot/Lab.psm1" -Force
     Import-KvmTune
@@ -94,7 +94,7 @@ Describe 'Completion' {
             }
         }
         finally { Pop-Location }
-        # Files of this machine; paths in a guest are not.
+        # Paths of this machine are completed; paths in a guest are not.
         $offered | Sort-Object -Unique | Should -Be @(
             Get-Command -Module KvmTune | ForEach-Object { foreach ($name in 'Path', 'SshKey', 'SshKnownHosts', 'PersistenceRoot') { if ($_.Parameters.ContainsKey($name)) { "$($_.Name) -$name" } } } | Sort-Object -Unique)
     }

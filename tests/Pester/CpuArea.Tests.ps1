@@ -1,4 +1,4 @@
-# Emulator and I/O thread pins, the NUMA policy, the CPU model: proven by the kernel and on QEMU's command line.
+# Emulator and I/O thread pins, the NUMA policy, the CPU model: verified in the kernel and on QEMU's command line.
 BeforeAll {
     Import-Module "$PSScriptRoot/Lab.psm1" -Force
     Import-KvmTune
@@ -85,7 +85,7 @@ Describe 'The CPU area on a real guest' -Tag Lab, lab1 {
         $null = Set-VMNumaPolicy lab1 0
         $null = Set-VMCpuModel lab1 maximum -Topology 1x1x2 -Restart -WarningAction Ignore
         Get-Content "/proc/$(Get-QemuProcessId lab1)/numa_maps" | Where-Object { $_ -match 'bind:0' } | Should -Not -BeNullOrEmpty
-        # What this host cannot give is known before anything is shut down.
+        # A setting that this host does not support is refused before anything is shut down.
         $process = Get-QemuProcessId lab1
         foreach ($wrong in @{ Model = 'EPIC' }, @{ Model = 'host-passthrough' }, @{ Model = 'maximum'; Feature = 'toopext' }, @{ Model = 'maximum'; WithoutFeature = 'toopext' }) {
             $captured = Invoke-Captured { Set-VMCpuModel lab1 @wrong -Restart }

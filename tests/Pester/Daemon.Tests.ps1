@@ -1,4 +1,4 @@
-# The libvirtd of the lab dies under the cmdlets. Only where the lab has started it itself, and nobody else is on it.
+# The libvirtd of the lab dies while cmdlets run. Only if the lab itself has started it and nobody else uses it.
 BeforeDiscovery {
     $isOurs = $env:KVMTUNE_LAB -and (Test-Path "$env:KVMTUNE_LAB_DIR/state/libvirtd.pid")
 }
@@ -24,7 +24,7 @@ Describe 'A daemon that is killed' -Tag Lab, Alone -Skip:(-not $isOurs) {
             $result = Wait-Pipeline $pipeline
             $result.Ids | Should -Match '^(ConnectionLost|DaemonNotReachable)$'
             $result.Errors[0].TargetObject.CountedRuns.Count | Should -BeGreaterOrEqual 1
-            # What could not be removed without a daemon is named.
+            # The error names the files that could not be removed without a daemon.
             "$($result.Errors[0])" | Should -Match '\.kvmtune-|removed'
             (Invoke-Captured { Get-VMTopology lab2 -ConnectionUri (Get-LabUri) }).Ids | Should -Match '^(ConnectionLost|DaemonNotReachable)$'
         }
@@ -35,7 +35,7 @@ Describe 'A daemon that is killed' -Tag Lab, Alone -Skip:(-not $isOurs) {
     }
 
     It 'in the middle of a restart: ConnectionLost, not a wait without end' {
-        # The guest notes that it was asked, and does not obey.
+        # The guest records the shutdown request and ignores it.
         Invoke-InGuest lab2 'f=$(command -v shutdown); rm $f; printf "#!/bin/sh\ntouch /run/was-asked\n" >$f; chmod 755 $f' | Out-Null
         $pipeline = Start-Pipeline "Restart-VMDomain lab2 -ConnectionUri '$(Get-LabUri)' -Confirm:`$false -ShutdownTimeLimit 600; 'over'"
         $null = Wait-Until -What 'the guest was asked to shut down' -Condition {
@@ -91,7 +91,7 @@ Describe 'A daemon that is killed' -Tag Lab, Alone -Skip:(-not $isOurs) {
                 if ($pipeline.Handle.IsCompleted) { throw "it ended: $($pipeline.Streams.Error.ReadAll())" }
                 Get-DiskOption lab2 vdb cache
             }
-            # The first one is left alone, and tells how long it takes here.
+            # The first round is not interrupted and measures the time that a restart takes here.
             $clock = [System.Diagnostics.Stopwatch]::StartNew()
             $because = "seed $seed, round $round"
             if ($round -gt 0) {

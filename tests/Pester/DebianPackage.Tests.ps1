@@ -1,5 +1,5 @@
-# The Debian package that build.ps1 -Task Pack makes: what is in it, and that in bare roots of Debian 12 and 13 it is installed by apt, found
-# by PowerShell, measures a guest of the lab, runs its samples, and comes off without a trace but the journal. Needs root and, once, the network.
+# The Debian package of build.ps1 -Task Pack: its content; and in minimal roots of Debian 12 and 13: apt installs it, PowerShell finds it, it
+# measures a guest of the lab, runs its samples, and its removal leaves only the journal. Needs root and, once, the network.
 BeforeAll {
     Import-Module "$PSScriptRoot/Lab.psm1" -Force
     $root = (Resolve-Path "$PSScriptRoot/../..").Path
@@ -7,7 +7,7 @@ BeforeAll {
     $package = & "$root/build.ps1" -Task Pack -NoBuild -Package Debian -OutputPath $folder
     $manifest = Import-PowerShellDataFile "$root/out/KvmTune/KvmTune.psd1"
     function Get-Field([string] $Name) { & dpkg-deb --field $package.FullName $Name }
-    # Names in a field of relations, without versions.
+    # Package names in a relation field, without versions.
     function Get-Relation([string] $Name) { (Get-Field $Name) -split '[,|]' | ForEach-Object { ($_ -replace '\(.*').Trim() } }
 }
 
@@ -22,7 +22,7 @@ Describe 'The Debian package' -Tag Package {
         $wanted = Get-Relation Recommends
         foreach ($name in 'libvirt0', 'libvirt-clients', 'libvirt-daemon-system', 'fio', 'iperf3', 'sysbench') { $wanted | Should -Contain $name }
         @($wanted) + @(Get-Relation Depends) + @(Get-Relation Suggests) | Should -Not -Match 'chrom|firefox|browser|nodejs|npm'
-        # What an installation cannot do without is on every Debian.
+        # Every Debian has the packages that an installation requires.
         Get-Relation Depends | Should -BeIn libc6, debconf, debconf-2.0
     }
 
@@ -53,7 +53,7 @@ Describe 'The Debian package' -Tag Package {
     It 'has no error that lintian knows' {
         $said = & lintian --allow-root --no-cfg $package.FullName 2>&1
         $said -match '^E: ' | Should -BeNullOrEmpty
-        # lintian ends with 2 where it found errors, and with another number where it could not look.
+        # lintian ends with 2 if it found errors, and with another number if it could not check.
         $LASTEXITCODE | Should -Be 0 -Because ($said -join "`n")
     }
 }
@@ -62,18 +62,18 @@ Describe 'In a bare Debian: <Suite>' -Tag Package, Lab -ForEach @{ Suite = 'book
     BeforeAll {
         $debian = Join-Path $TestDrive $Suite
         $tool = "$root/tests/package/debian-root.sh"
-        # A command in the root, its output, and whether it did what it should.
+        # Runs a command in the root, checks its exit code and returns its output.
         function Invoke-InRoot([string[]] $Command, [int] $ExitCode = 0) {
             $output = @(& $tool enter $debian @Command 2>&1 | ForEach-Object { "$_" })
             if ($LASTEXITCODE -ne $ExitCode) { throw "$Command in $Suite ended with exit code $LASTEXITCODE`: $($output -join "`n")" }
             $output
         }
         function Invoke-PowerShellInRoot([string] $Script) {
-            # A PowerShell that is a .NET tool is dotnet to its children; its session starts as an admin's does.
+            # If PowerShell is a .NET tool, its child processes see it as dotnet; its session starts like an admin's.
             Set-Content "$debian/tmp/test.ps1" "`$ErrorActionPreference = 'Stop'; `$ProgressPreference = 'SilentlyContinue'; `$PSStyle.OutputRendering = 'PlainText'`n$Script"
             Invoke-InRoot pwsh, -NoProfile, -NonInteractive, -File, /tmp/test.ps1
         }
-        # All files, but for what apt, dpkg and debconf keep of every package's life, and what .NET leaves in /tmp.
+        # All files, except for those that apt, dpkg and debconf keep for every package, and those of .NET in /tmp.
         function Get-FileList {
             Invoke-InRoot find, /, -xdev, -not, -type, d, -o, -empty | Where-Object {
                 $_ -notmatch '^/(proc|sys|dev|run|tmp|opt/powershell|var/log|var/cache|var/lib/apt|var/lib/dpkg/(?!info/)|root/\.(cache|local|dotnet|config))(/|$)|\.dat-old$'
@@ -85,7 +85,7 @@ Describe 'In a bare Debian: <Suite>' -Tag Package, Lab -ForEach @{ Suite = 'book
         $file = "/root/$($package.Name)"
         $null = Invoke-InRoot apt, install, -y, --no-install-recommends, libvirt0
         $bare = Get-FileList
-        # As an admin does. What apt would bring besides, a gigabyte with QEMU, is looked at and not installed: all but libvirt's library.
+        # As an admin does. The additional packages of apt, a gigabyte with QEMU, are only simulated, except for libvirt's library.
         $everything = Invoke-InRoot apt-get, --simulate, install, $file
         $installed = Invoke-InRoot apt, install, -y, --no-install-recommends, $file
         $link = "/usr/local/share/powershell/Modules/KvmTune/$($manifest.ModuleVersion)"
@@ -140,16 +140,16 @@ $measured.VMName; $measured.CountedRuns.Count; $measured.Median -gt 0
         $null = Invoke-InRoot apt, remove, -y, kvmtune
         $left = Get-FileList
         Test-Path "$journal/journal.db" | Should -BeTrue
-        # What dpkg keeps until a purge.
+        # dpkg keeps these files until a purge.
         $left | Where-Object $ours | Where-Object { $_ -notin $bare } | Should -Be '/var/lib/dpkg/info/kvmtune.list', '/var/lib/dpkg/info/kvmtune.postrm'
 
-        # Nobody is asked: the journal stays.
+        # Without a question: the journal stays.
         $said = Invoke-InRoot apt, purge, -y, kvmtune
         $said -match 'the journal of changes stays in /var/lib/kvmtune' | Should -Not -BeNullOrEmpty
         Test-Path "$journal/journal.db" | Should -BeTrue
         Get-FileList | Where-Object $ours | Should -Be $bare
 
-        # Answered with yes.
+        # The question is answered with yes.
         $null = Invoke-InRoot apt, install, -y, --no-install-recommends, $file
         Invoke-InRoot readlink, $link | Should -Be /usr/lib/kvmtune/KvmTune
         $null = Invoke-InRoot sh, -c, 'echo "kvmtune kvmtune/remove-journal boolean true" | debconf-set-selections'

@@ -1,4 +1,4 @@
-# Set-DiskCacheMode. What is in force is read from QEMU's command line, what is configured from virsh.
+# Set-DiskCacheMode. Settings in force are read from QEMU's command line, configured ones from virsh.
 BeforeAll {
     Import-Module "$PSScriptRoot/Lab.psm1" -Force
     Import-KvmTune
@@ -102,7 +102,7 @@ Import-Module '$module'
 "cache: `$((Get-VMTopology db01).Configured.Disks[0].Cache)"
 "@
         ($run.Output -join ' ') | Should -Match $Says
-        # Errors come by another pipe, so in no certain order.
+        # Errors arrive through another pipe, so their order is not fixed.
         $run.Output -match 'cache: $' | Should -Not -BeNullOrEmpty
     }
 
@@ -115,7 +115,7 @@ Import-Module '$module'
 "cache: `$((Get-VMTopology db01).Configured.Disks[0].Cache)"
 "@
         ($run.Output -join ' ') | Should -Match 'cannot ask for confirmation.*-Force.*cannot ask for confirmation.*-Confirm:\$false'
-        # Errors come by another pipe, so in no certain order.
+        # Errors arrive through another pipe, so their order is not fixed.
         $run.Output -match 'cache: $' | Should -Not -BeNullOrEmpty
     }
 
@@ -158,7 +158,7 @@ Describe 'Cache modes of a real guest' -Tag Lab, lab2 -Skip:(-not $env:KVMTUNE_L
         Get-DiskOption lab2 vdb cache -Running | Should -BeNullOrEmpty
         (Get-VMTopology lab2).PendingRestart.Setting | Should -Be @('disk vdb cache', 'disk vdb io')
 
-        # The configuration is as asked for already, and the running VM is not: that is no "no change".
+        # The configuration already has the setting, but the running VM does not: the outcome is not "no change".
         (Set-DiskCacheMode lab2 vdb none -IO native).Outcome | Should -Be RestartPending
         $result = Set-DiskCacheMode lab2 vdb none -IO native -Restart
         $result.Outcome | Should -Be Applied

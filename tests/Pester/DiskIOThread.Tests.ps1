@@ -1,9 +1,9 @@
-# Set-DiskIOThread and Clear-DiskIOThread. What is in force is read from QEMU's command line and its threads, what is configured from virsh.
+# Set-DiskIOThread and Clear-DiskIOThread. Settings in force are read from QEMU's command line and its threads, configured ones from virsh.
 BeforeAll {
     Import-Module "$PSScriptRoot/Lab.psm1" -Force
     Import-KvmTune
 
-    # What a VM's configuration says of its I/O threads and a disk's, for example '1,2: vdb=1 x2'.
+    # The I/O threads in a VM's configuration and those of a disk, for example '1,2: vdb=1 x2'.
     function Get-IOThreadText {
         param([string] $Name, [string] $Disk)
         $vm = (Get-VMTopology $Name).Configured

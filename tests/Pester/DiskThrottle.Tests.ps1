@@ -1,4 +1,4 @@
-# Set-DiskThrottle. What is in force is read from virsh, which asks QEMU, and measured with fio in the guest.
+# Set-DiskThrottle. Limits in force are read from virsh, which asks QEMU, and measured with fio in the guest.
 BeforeAll {
     Import-Module "$PSScriptRoot/Lab.psm1" -Force
     Import-KvmTune

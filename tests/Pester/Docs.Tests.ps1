@@ -1,11 +1,11 @@
-# Every command in the documents runs: blocks of powershell and sh as they stand, on the lab, with few and short runs; and what stands
-# inside a line is there. What cannot be run here says why in its own info string, and is counted.
+# Every command in the documents runs: blocks of powershell and sh unchanged, on the lab, with few and short runs; and cmdlets and scripts in
+# the text exist. A block that cannot run here has the reason in its info string, and is counted.
 BeforeDiscovery {
     $root = (Resolve-Path "$PSScriptRoot/../..").Path
     $documents = 'README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'CHANGELOG.md', 'bench/README.md', 'tests/lab/README.md' +
     @(Get-ChildItem "$root/docs/*.md" | ForEach-Object { "docs/$($_.Name)" })
 
-    # The fenced blocks of a document: the language, what the info string says besides, and the text.
+    # The fenced blocks of a document: the language, the rest of the info string, and the text.
     function Get-Block([string] $Document) {
         [regex]::Matches((Get-Content "$root/$Document" -Raw), '(?ms)^```(\w*)([^\n]*)\n(.*?)^```') | ForEach-Object {
             @{ Language = $_.Groups[1].Value; Reason = $_.Groups[2].Value.Trim(); Text = $_.Groups[3].Value.TrimEnd() }
@@ -33,7 +33,7 @@ Describe 'The blocks of <Document>' -ForEach $all {
             $block.Reason | Should -Match '^not-run: .{10,}' -Because $block.Text
         }
 
-        # Shell commands build, install and test: they are what runs this test, and need a reason each.
+        # Shell commands build, install and test: they run this test themselves, so each needs a reason.
         $Blocks.Where{ $_.Language -eq 'sh' -and -not $_.Reason } | Should -BeNullOrEmpty
     }
 
@@ -58,7 +58,7 @@ Describe 'The blocks of <Document>' -ForEach $all {
         $text = Get-Content "$root/$Document" -Raw
         $verbs = (Get-Verb).Verb
         foreach ($name in [regex]::Matches($text, '`([A-Z][a-z]+-[A-Z]\w+)\b').ForEach{ $_.Groups[1].Value } | Sort-Object -Unique) {
-            # An older PowerShell has that one as a module of its own, which need not be there.
+            # In an older PowerShell that cmdlet is in a separate module, which may not be installed.
             if ($name.Split('-')[0] -in $verbs -and $name -ne 'Install-PSResource') { Get-Command $name -ErrorAction Ignore | Should -Not -BeNullOrEmpty -Because $name }
         }
 
@@ -96,7 +96,7 @@ Describe 'The commands of <Document>' -Tag Lab, Alone, All -ForEach $runnable {
         Restore-Guest $guests
         foreach ($guest in $guests) { $marks[$guest] = Get-GuestMark $guest }
 
-        # Where a document goes to other hosts, it comes here: this ssh runs on this machine what it was to run on another one.
+        # A document may connect to other hosts: this ssh runs the remote command on this machine instead.
         $tools = New-Item -ItemType Directory -Force "$TestDrive/tools"
         Set-Content "$tools/ssh" @'
 #!/bin/bash
@@ -129,7 +129,7 @@ exec sh -c "$*"
             "'Invoke-VMExperiment:Runs' = 5", "'Invoke-VMExperiment:RunTime' = '2s'", "'Experiment-*.ps1:RunTime' = 2", "'Experiment-DiskCacheMode.ps1:Runs' = 2"
             "'Experiment-DiskCacheMode.ps1:Design' = 'Sequential'"
         ) -join '; '
-        # Not set inside: libvirt, which runs ssh too, does not see what .NET sets.
+        # Set outside the child: libvirt also runs ssh, and does not see variables that .NET sets.
         $run = Invoke-Child -Prefix 'env', "PATH=${tools}:$env:PATH" @"
 `$env:LIBVIRT_DEFAULT_URI = '$(Get-LabUri)'
 `$env:PSModulePath = '$root/out' + ':' + `$env:PSModulePath

@@ -1,10 +1,10 @@
-# What holds for every cmdlet that changes a VM: by hand, by the pipeline, for two VMs by a wildcard, with -WhatIf, as a plan, and
-# against a rule. On a host of libvirt's test driver; what each change does to a real guest is in the files of its area.
+# Common behaviour of every cmdlet that changes a VM: by hand, by the pipeline, for two VMs by a wildcard, with -WhatIf, as a plan, and against a
+# rule. On a host of libvirt's test driver; the effect of each change on a real guest is tested in the files of its area.
 BeforeAll {
     Import-Module "$PSScriptRoot/Lab.psm1" -Force
     Import-KvmTune
 
-    # A host whose VMs have something of everything that can be changed.
+    # A host whose VMs have every kind of setting that can be changed.
     function New-FullHost([string] $Folder, [switch] $ShutOff, [string] $Xml) {
         $uri = New-TestHost $Folder 'db01', 'db02' -ShutOff:$ShutOff
         $file = Join-Path $Folder 'node.xml'
@@ -17,7 +17,7 @@ BeforeAll {
         $uri
     }
 
-    # All of a VM's configuration as text. (JSON in PowerShell has no numbers for keys, and pins have.)
+    # All of a VM's configuration as text. (PowerShell's JSON does not support numbers as keys, and pins have them.)
     function Get-State([string] $Name) { [System.Management.Automation.PSSerializer]::Serialize((Get-VMTopology $Name -ConnectionUri $uri).Configured, 5) }
 }
 

@@ -1,4 +1,4 @@
-# Invoke-VMExperiment: what it refuses without a lab, and whole experiments on real guests, with short runs: it is not about the figures.
+# Invoke-VMExperiment: its refusals without a lab, and whole experiments on real guests, with short runs, because the figures do not matter.
 BeforeAll {
     Import-Module "$PSScriptRoot/Lab.psm1" -Force
     Import-KvmTune
@@ -98,7 +98,7 @@ Describe 'What is refused before anything is measured' {
         $captured = Invoke-Captured { Set-VcpuPin @vm 0 0 -AsPlan | Invoke-VMExperiment -Workload Cpu -Design Sequential -Runs 4 }
         $captured.Ids | Should -Be InvalidSetting
         "$($captured.Errors[0])" | Should -Match 'smallest possible p is 0.029, and a verdict needs 0.01'
-        # Four boots give a direction, which is said before the first of them.
+        # Four boots only show a direction; the warning comes before the first of them.
         $captured = Invoke-Captured { $plan | Invoke-VMExperiment -Workload RandomWrite -Restart -Design Blocks -Runs 4 -WhatIf }
         $captured.Errors | Should -BeNullOrEmpty
         $captured.Warnings -join ' ' | Should -Match 'they give a direction, not a verdict'
@@ -132,7 +132,7 @@ Describe 'A live experiment in pairs' -Tag Lab, lab2 -Skip:(-not $env:KVMTUNE_LA
         Restore-Guest lab2
         $before = Get-DomainText lab2
         $captured = Invoke-Captured {
-            # The guest writes many times as fast without it, whatever else the machine does.
+            # Without the limit the guest writes many times as fast, whatever else the machine does.
             Set-DiskThrottle lab2 vdb -WriteIops 400 -AsPlan |
                 Invoke-VMExperiment -Workload RandomWrite -FileSizeMiB 64 -Runs 6 -RunTime 2 -Seed 3 -Verbose
         }
@@ -186,7 +186,7 @@ Describe 'An experiment that needs restarts' -Tag Lab, lab1 -Skip:(-not $env:KVM
         $experiment.Comparison.Sentence | Should -Match 'a direction, not a verdict'
         $experiment.Decision | Should -Be Kept
         $experiment.RestartCount | Should -Be 5
-        # Each of them without a reboot: the unit is a resume of the same guest.
+        # Each restart is without a reboot: the unit is a resume of the same guest.
         $experiment.Comparison.Unit | Should -Be Resume
         Invoke-InGuest lab1 'cat /proc/sys/kernel/random/boot_id' | Should -Be $boot
         Get-DiskOption lab1 vdb cache -Running | Should -Be none

@@ -1,4 +1,4 @@
-# Test-VMTuning: what is found in a configuration, how findings go down the pipeline, and that a plan takes its finding away.
+# Test-VMTuning: the findings in a configuration, findings in a pipeline, and that applying a plan removes its finding.
 BeforeAll {
     Import-Module "$PSScriptRoot/Lab.psm1" -Force
     Import-KvmTune
@@ -73,7 +73,7 @@ Describe 'Test-VMTuning' {
 Describe 'A finding' {
     It 'is applied by its plan, down the pipeline, and is gone then' {
         $results = Test-VMTuning db02 | Where-Object Id -eq DiskWithoutIOThread | Invoke-VMTuning
-        # Each plan is made when its finding comes: the second disk gets a thread of its own beside the first.
+        # Each plan is made when its finding is emitted: the second disk gets its own thread beside the first.
         $results.Title | Should -Be @('disk vda: I/O thread 1', 'disk vdb: I/O thread 2')
         $results.Outcome | Select-Object -Unique | Should -Be RestartPending
         Get-Finding DiskWithoutIOThread db02 | Should -BeNullOrEmpty

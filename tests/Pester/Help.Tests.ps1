@@ -1,4 +1,4 @@
-# What Get-Help shows of the built module, in both languages, and that every example of a page or a topic runs as it stands on the lab.
+# The output of Get-Help for the built module, in both languages, and that every example of a page or a topic runs unchanged on the lab.
 BeforeDiscovery {
     $root = (Resolve-Path "$PSScriptRoot/../..").Path
     $cmdlets = (Import-PowerShellDataFile "$root/out/KvmTune/KvmTune.psd1").CmdletsToExport
@@ -94,7 +94,7 @@ Import-Module '$module'
         'Measure-VMPerformance', 'Compare-VMPerformance', 'Invoke-VMExperiment', 'Get-VMTopology', 'Set-VcpuPin', 'Set-DiskCacheMode', 'Undo-VMTuning'
         'Get-VMTuningHistory', 'Test-VMTuning', 'Find-VMBottleneck'
     ) {
-        # The heads of parameters and what stands first in a row of a table: names, which are the same in both languages.
+        # The heads of parameters and the first cell of each table row: names, which are the same in both languages.
         function Get-Name([string] $Page) { [regex]::Matches((Get-Content $Page -Raw), '(?m)^(?:### (-\w+)$|\| ([A-Z][\w, ]+) \|)') | ForEach-Object { $_.Groups[1].Value + $_.Groups[2].Value } | Sort-Object }
         $own = "$pages/../id-ID/$_.md"
         Get-Name $own | Should -Be (Get-Name "$pages/$_.md")
@@ -111,7 +111,7 @@ Describe 'The commands in <_>' -Tag Lab, Alone, All -ForEach (@($cmdlets) + $top
     BeforeAll {
         $guests = 'lab1', 'lab2'
         $marks = @{}
-        # A guest that was redefined or started anew by a page is made anew: it may run with other settings than it shows.
+        # A guest that a page redefined or restarted is created again: its settings may differ from those that it shows.
         Restore-Guest $guests
         foreach ($guest in $guests) { $marks[$guest] = Get-GuestMark $guest }
         $pool = '/proc/sys/vm/nr_hugepages'
@@ -125,7 +125,7 @@ Describe 'The commands in <_>' -Tag Lab, Alone, All -ForEach (@($cmdlets) + $top
         if ($null -ne $pages2M -and (Get-Content $pool) -ne $pages2M) { Set-Content $pool $pages2M }
     }
 
-    # In a runspace of its own, which sees no variable of another page, and in this process, which saves a start of PowerShell.
+    # In a separate runspace, which sees no variable of another page, and in this process, which avoids a start of PowerShell.
     It 'run as they stand, on the lab' {
         $blocks = @(Get-Example $_)
         $blocks.Count | Should -BeGreaterThan 0

@@ -1,4 +1,4 @@
-# Connections: which host is meant, and hosts that are not there, refuse, or go away.
+# Connections: the choice of the host, and hosts that do not exist, refuse, or disconnect.
 BeforeAll {
     Import-Module "$PSScriptRoot/Lab.psm1" -Force
     Import-KvmTune
@@ -53,7 +53,7 @@ Describe 'Connect-VMHost and Disconnect-VMHost' {
             }
         }
         "$($captured.Errors[0])" | Should -Match 'Connect-VMHost.*-ConnectionUri'
-        # Who names the host is not concerned, and who says so goes back to the usual one.
+        # A cmdlet with an explicit host still works, and Disconnect-VMHost goes back to the usual host.
         (Get-VMTopology -ConnectionUri $test).VMName | Should -Be test
         Disconnect-VMHost
         $before = $env:LIBVIRT_DEFAULT_URI
@@ -71,8 +71,8 @@ Describe 'Connect-VMHost and Disconnect-VMHost' {
         (TabExpansion2 'Connect-VMHost test').CompletionMatches | Where-Object ListItemText -EQ $test | ForEach-Object ToolTip | Should -Be connected
     }
 
-    # Each has a host of its own, whatever others choose meanwhile: two at a time wait for each other between choosing and asking. A runspace
-    # that is used again starts without a choice.
+    # Each runspace has its own host, whatever the others choose: two at a time wait for each other between choosing and reading. A reused runspace
+    # starts without a choice.
     It 'chooses for its own runspace only: <How>' -ForEach @{ How = 'ForEach-Object -Parallel' }, @{ How = 'Start-ThreadJob' } {
         $path = $module
         $hosts = @('') + (1..6 | ForEach-Object { New-TestHost (Join-Path $TestDrive "host$_") "vm$_" })

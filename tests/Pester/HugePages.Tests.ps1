@@ -1,4 +1,4 @@
-# Huge pages of VMs, and the host's pools of them. What a guest's memory is on is read from QEMU's smaps, pools from /proc/meminfo.
+# Huge pages of VMs, and the host's pools of them. The pages of a guest's memory are read from QEMU's smaps, pools from /proc/meminfo.
 BeforeAll {
     Import-Module "$PSScriptRoot/Lab.psm1" -Force
     Import-KvmTune
@@ -30,7 +30,7 @@ Describe 'Huge pages of VMs on a host that is not there' {
         @{ What = 'by names in the pipeline'; Command = { 'db01', 'web01' | Enable-HugePages -PageSize 2m }; Names = @('db01', 'web01'); Pages = '2048' }
         @{ What = 'of the host''s default size'; Command = { Enable-HugePages db01 }; Names = @('db01'); Pages = '' }
     ) {
-        # 256 MiB of memory are no whole pages of 1 GiB: that one is refused.
+        # 256 MiB of memory are not a whole number of 1 GiB pages: that VM is refused.
         $captured = Invoke-Captured $Command
         $captured.Output.VMName | Sort-Object | Should -Be $Names
         foreach ($name in $Names) {
@@ -150,7 +150,7 @@ Describe 'A pool of huge pages' -Tag Lab, lab2 -Skip:(-not $env:KVMTUNE_LAB) {
     It 'that was set again since is UndoCollides and stays, unless -Force is said' {
         $null = Set-HugePagePool 2M ($total + 8)
         $entry = Get-VMTuningHistory -Kind HostChange | Select-Object -Last 1
-        # Past the module: nothing in the journal knows of it.
+        # Outside the module: the journal has no entry of it.
         Set-Content /sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages ($total + 4)
         $captured = Invoke-Captured { $entry | Undo-VMTuning }
         $captured.Ids | Should -Be UndoCollides
@@ -191,7 +191,7 @@ Describe 'A pool of huge pages' -Tag Lab, lab2 -Skip:(-not $env:KVMTUNE_LAB) {
 
     It 'always comes out where a file was to be changed, and is told of a file that sets it otherwise at the next boot' {
         $null = Set-HugePagePool 2M ($total + 8) -Persist -PersistenceRoot $root
-        # The pool is so already: only the file is written, and there is a result of that too.
+        # The pool already has this size: only the file is written, and a result is emitted too.
         Remove-Item "$root/etc/sysctl.d/90-kvmtune-hugepages.conf"
         $result = Set-HugePagePool 2M ($total + 8) -Persist -PersistenceRoot $root
         $result.PersistedTo | Should -Be "$root/etc/sysctl.d/90-kvmtune-hugepages.conf"
@@ -243,7 +243,7 @@ Describe 'Huge pages of a real guest' -Tag Lab, lab2 -Skip:(-not $env:KVMTUNE_LA
         Get-Backing lab2 -Running | Should -Match '<page size="2048" unit="KiB"'
         Get-QemuCommandLine lab2 | Where-Object { $_ -match '"mem-path":"[^"]*hugepages' } | Should -Not -BeNullOrEmpty
 
-        # A running VM gives its pages back at a restart: nothing more is needed for the same again.
+        # A running VM gives its pages back at a restart, so the same setting needs no further pages.
         (Enable-HugePages lab2 -AsPlan).Errors | Should -BeNullOrEmpty
 
         $result = Disable-HugePages lab2 -SharePages -Restart

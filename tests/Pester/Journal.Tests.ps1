@@ -1,4 +1,4 @@
-# The journal through the cmdlets: history, undo, checkpoints, forgetting; on libvirt's test driver, and the whole line on the lab.
+# The journal through the cmdlets: history, undo, checkpoints, removal; on libvirt's test driver, and the whole sequence on the lab.
 BeforeAll {
     Import-Module "$PSScriptRoot/Lab.psm1" -Force
     Import-KvmTune

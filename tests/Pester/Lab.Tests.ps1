@@ -1,8 +1,8 @@
-# The lab itself: a guest that is reset is as it was after its boot, without being booted.
+# The lab itself: resetting a guest restores its state after the boot, without a boot.
 BeforeAll {
     Import-Module "$PSScriptRoot/Lab.psm1" -Force
 
-    # Each boot of a guest has an id of its own.
+    # Each boot of a guest has its own id.
     function Get-BootId { Invoke-InGuest lab2 'cat /proc/sys/kernel/random/boot_id' }
 }
 

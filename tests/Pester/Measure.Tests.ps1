@@ -1,4 +1,4 @@
-# Measure-VMPerformance on real guests, and every way in which it can go wrong. Runs are few and short: it is not about the figures.
+# Measure-VMPerformance on real guests, and its possible failures. Runs are few and short, because the figures do not matter.
 BeforeAll {
     Import-Module "$PSScriptRoot/Lab.psm1" -Force
     Import-KvmTune
@@ -57,7 +57,7 @@ Describe 'A measurement' -Tag Lab, lab2 -Skip:(-not $env:KVMTUNE_LAB) {
         $performance.CountedRuns.Count | Should -Be 2
         $performance.Runs[0].IsWarmup | Should -BeTrue
         foreach ($run in $performance.CountedRuns) {
-            # A run of two seconds has a variation only where the program reported both of them.
+            # A run of two seconds has a variation only if the program reported both seconds.
             foreach ($metric in $performance.Metrics | Where-Object Kind -ne Variation) { $run.Values[$metric.Name] | Should -BeGreaterOrEqual 0 }
             $run.Values['Iops'] | Should -BeGreaterThan 0
             $run.Counters.Count | Should -BeGreaterThan 3
@@ -114,7 +114,7 @@ Describe 'A measurement that is interrupted' -Tag Lab, lab2 -Skip:(-not $env:KVM
 
     It 'does so too when a shell gets SIGINT, as a terminal sends it' {
         $file = Join-Path $TestDrive long.ps1
-        # The shell says its own id: one that is a .NET tool runs under a starter.
+        # The shell writes its own id: a shell that is a .NET tool runs as a child of a starter.
         Set-Content $file "Set-Content '$TestDrive/id' `$PID; Import-Module '$(Get-ModulePath)'; $long"
         $child = Start-Process pwsh -ArgumentList '-NoProfile', '-File', $file -PassThru -RedirectStandardOutput "$TestDrive/out" -RedirectStandardError "$TestDrive/errors"
         $null = Wait-Until -Seconds 90 -What 'fio runs in the guest' -Condition {

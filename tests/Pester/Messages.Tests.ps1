@@ -1,4 +1,4 @@
-# What the cmdlets say to a person: once, with the VM and the value, in whole sentences, and without names of libvirt's functions.
+# The cmdlets' messages to a person: once, with the VM and the value, in whole sentences, and without names of libvirt's functions.
 BeforeAll {
     Import-Module "$PSScriptRoot/Lab.psm1" -Force
     Import-KvmTune

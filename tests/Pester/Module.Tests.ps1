@@ -1,4 +1,4 @@
-# The module as such: what it exports, how it is imported, and what it does where libvirt or its neighbours are not as usual.
+# The module itself: its exports, its import, and its behaviour if libvirt or other modules are not as usual.
 BeforeAll {
     Import-Module "$PSScriptRoot/Lab.psm1" -Force
     Import-KvmTune
@@ -52,7 +52,7 @@ Import-Module '$module'
     }
 
     It 'loads its packages beside another module''s older ones, and works on its own' {
-        # Without a context of the module's own the assembly that is there first would be taken, and the engine would not find its types.
+        # Without its own load context the module would use the assembly that is loaded first, and the engine would not find its types.
         $folder = Join-Path $TestDrive old
         $null = New-Item -ItemType Directory $folder
         $run = Invoke-Child @"
@@ -90,7 +90,7 @@ Import-Module '$lab'
 
 Describe 'Without libvirt' {
     BeforeAll {
-        # An empty file is laid over the library, in a mount namespace of the child's own.
+        # An empty file covers the library, in the child's own mount namespace.
         $files = foreach ($folder in '/usr/lib/x86_64-linux-gnu', '/usr/lib/aarch64-linux-gnu', '/usr/lib64', '/usr/lib', '/lib64', '/lib') {
             Get-ChildItem "$folder/libvirt.so.0" -ErrorAction Ignore | ForEach-Object { (& readlink -f $_.FullName) }
         }

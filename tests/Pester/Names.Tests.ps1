@@ -1,4 +1,4 @@
-# Names that a shell, a pattern, an XML writer or PowerShell could take for something else.
+# Names with characters that are special to a shell, a pattern, an XML writer or PowerShell.
 BeforeDiscovery {
     $names = @(
         'with spaces  in it', "it's", 'say "cheese"', '$(touch kvmtune-pester-was-here)', '`id`', 'a; reboot', 'Üñïçødé 数据库 база', 'web[1]', 'a&b<c>', 'star*',

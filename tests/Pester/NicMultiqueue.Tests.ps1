@@ -134,7 +134,7 @@ Describe 'Queues of a real guest''s NIC' -Tag Lab, lab1 -Skip:(-not $env:KVMTUNE
             Get-QemuCommandLine lab1 | Where-Object { $_.StartsWith('{') -and $_.Contains('hostnet0') } | ConvertFrom-Json
         }
 
-        # How many queues the guest has and uses: 'maximum current'.
+        # The number of queues that the guest has and uses: 'maximum current'.
         function Get-GuestQueue {
             ((Invoke-InGuest lab1 'ethtool -l eth0') -match '^Combined:' -replace '\D') -join ' '
         }

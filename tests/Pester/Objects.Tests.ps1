@@ -1,5 +1,5 @@
-# Objects go anywhere: into JSON, CSV, Clixml, jobs and other runspaces, with values that a person can read; and rows and parts go into cmdlets.
-# Needs no guest.
+# Objects can be converted to JSON, CSV and Clixml and passed to jobs and other runspaces, with values that a person can read; and rows and
+# parts can be passed to cmdlets. Needs no guest.
 BeforeDiscovery {
     Import-Module "$PSScriptRoot/../../out/KvmTune/KvmTune.psd1" -Force
     $names = 'Connection', 'Host', 'VM', 'Vcpu', 'Disk', 'Nic', 'Plan', 'Result', 'Entry', 'Checkpoint', 'Placement', 'Map', 'Performance', 'Comparison', 'Finding', 'Bottleneck', 'Sample', 'Experiment', 'Plot'
@@ -22,7 +22,7 @@ BeforeAll {
     $things = New-SampleObject (Join-Path $TestDrive objects)
     $things.Vcpu = $things.VM.Vcpus[0]
 
-    # A host of VMs that are shut off and have a NIC each.
+    # A host of VMs that are shut off, each with a NIC.
     function New-RichHost([string[]] $Name) {
         $folder = Join-Path $TestDrive ([guid]::NewGuid())
         $uri = New-TestHost $folder $Name -ShutOff
@@ -123,7 +123,7 @@ Describe 'The heads of the table of <Type>' -ForEach $tables {
 }
 
 Describe 'Tables' {
-    # Printed to out/views as well, for somebody to look at.
+    # Also written to out/views, for review by a person.
     It 'show what answers the question at 80 columns, whole heads at 100, and all at 140: <_>' -ForEach $names {
         $answers = @{ VM = 'State', 'PendingRestart'; Entry = 'State', 'Verdict'; Plan = 'RequiresRestart', 'Findings'; Placement = 'RequiresRestart', 'Findings'; Result = 'Outcome', 'Verifications'; Performance = 'Median'; Finding = 'Severity', 'Id'; Bottleneck = 'Area', 'Verdict'; Experiment = 'Verdict', 'Decision', 'Shift' }
         $views = Join-Path (Split-Path (Split-Path (Get-ModulePath))) views
@@ -136,7 +136,7 @@ Describe 'Tables' {
             if (-not $table) { continue }
             ($lines | Measure-Object Length -Maximum).Maximum | Should -BeLessOrEqual $width
             foreach ($answer in $answers[$_]) { $lines[0] | Should -Match $answer -Because "$width columns" }
-            # A head is whole or not there; nothing is cut where there is room.
+            # A column head is whole or absent; nothing is cut if there is space.
             $heads = -split $lines[0]
             if ($width -ge 100) { $heads | ForEach-Object { $_ | Should -BeIn $table.Headers.Label -Because "$width columns" } }
             if ($width -eq 140) { $heads | Should -Be $table.Headers.Label; $shown | Should -Not -Match '…' }
@@ -198,7 +198,7 @@ db02,"0,1",4
     }
 
     It 'bind by property name, every one that names a setting' {
-        # A checkpoint of Restore-VMTuning is no setting.
+        # The checkpoint parameter of Restore-VMTuning is not a setting.
         $commands = Get-Command -Module KvmTune | Where-Object { $_.ImplementingType.IsSubclassOf([KvmTune.Cmdlets.Common.VMChangeCmdlet]) -and $_.Name -ne 'Restore-VMTuning' }
         $commands.Count | Should -BeGreaterThan 10
         $common = 'Scope', 'AsPlan', 'Restart', 'ShutdownTimeLimit', 'AllowPowerOff', 'Force', 'ConnectionUri', 'Map', 'Clear', 'RestartBy' + [System.Management.Automation.PSCmdlet]::CommonParameters + [System.Management.Automation.PSCmdlet]::OptionalCommonParameters

@@ -1,4 +1,4 @@
-# Optimize-VM: one planted bad setting is found, proven and fixed; a guest in which nothing is slow is left alone.
+# Optimize-VM: finds, proves and fixes one planted bad setting; leaves a guest without a bottleneck alone.
 BeforeAll {
     Import-Module "$PSScriptRoot/Lab.psm1" -Force
     Import-KvmTune
@@ -30,7 +30,7 @@ Describe 'Optimize-VM on a real guest' -Tag Lab, lab1 -Skip:(-not $env:KVMTUNE_L
     }
 }
 
-# Alone: whether a second host CPU helps depends on what else computes there, such as the other lane's guest.
+# Alone: whether a second host CPU helps depends on the other load on it, such as the other lane's guest.
 Describe 'Optimize-VM with both vCPUs of a guest pinned to one host CPU' -Tag Lab, Alone -Skip:(-not $env:KVMTUNE_LAB -or [Environment]::ProcessorCount -lt 2) {
     BeforeAll {
         Restore-Guest lab1
@@ -44,19 +44,18 @@ Describe 'Optimize-VM with both vCPUs of a guest pinned to one host CPU' -Tag La
         $text = Get-PrintedText { Optimize-VM lab1 -Workload Cpu -WhatIf | Should -BeNullOrEmpty }
         $text | Should -Match 'vCPU'
         $text | Should -Match 'Cpu:'
-        # How it is tried is said once, however many are tried so.
+        # The design is described once, however many candidates have it.
         $text | Should -Match 'tried as \[1\], about'
         [regex]::Matches($text, 'the side changes every').Count | Should -Be 1
         Get-DomainText lab1 | Should -Be $script:Planted
     }
 
-    # Moved apart, the two get two CPUs for one where nothing else computes. Beside a process that does they get a third more, and one of them
-    # may answer later for it (Mixed).
-    # So what is held here is that it does as its verdict says.
+    # On an idle host, two separate pins give the vCPUs two CPUs instead of one. Beside a busy process they gain a third, and the latency of one of
+    # them may get worse (Mixed). So this test only checks that the action matches the verdict.
     It 'finds it, tries the pins apart first, and keeps them or takes them back as their verdict says' {
         $optimization = Optimize-VM lab1 -Workload Cpu -Interval 4s -Confirm:$false -WarningAction Ignore
         $optimization.Diagnoses[0].Area | Should -Be Cpu
-        # Where something else on the host computes more than the other vCPU, that comes first.
+        # If something else on the host uses more CPU time than the other vCPU, that cause comes first.
         $optimization.Diagnoses[0].Cause | Should -BeIn VcpusShareHostCpu, VcpuDelay
         $tried = @($optimization.Steps | Where-Object Experiment)[0]
         $tried.Finding.Id | Should -Be PinSharesHostCpuWithinVM
@@ -64,7 +63,7 @@ Describe 'Optimize-VM with both vCPUs of a guest pinned to one host CPU' -Tag La
         $tried.Experiment.Verdict | Should -BeIn Improved, Mixed, Inconclusive
         $tried.Experiment.Comparison.PrimaryMetric.ShiftPercent | Should -BeGreaterThan 0
 
-        # By the kernel: the two share one host CPU, or no longer.
+        # According to the kernel: the two still share one host CPU, or no longer do.
         $allowed = "$(foreach ($vcpu in 0, 1) { Get-VcpuAffinity lab1 $vcpu })"
         if ($optimization.Outcome -eq 'Improved') {
             @($optimization.Kept)[0].Experiment.Verdict | Should -Be Improved

@@ -1,4 +1,4 @@
-# The NuGet package that build.ps1 -Task Pack makes: what is in it, and that it can be installed from a local repository.
+# The NuGet package of build.ps1 -Task Pack: its content, and that it can be installed from a local repository.
 BeforeDiscovery {
     $canInstall = [bool] (Get-Command Install-PSResource -ErrorAction Ignore)
     if (-not $canInstall) {
@@ -44,7 +44,7 @@ Describe 'The package' {
         Get-Content "$unpacked/LICENSE" -Raw | Should -Match 'MIT License'
         $notices = Get-Content "$unpacked/THIRD-PARTY-NOTICES.txt" -Raw
         foreach ($library in Get-ChildItem "$unpacked/dependencies" -Recurse -Filter *.dll | Where-Object Name -NotLike 'KvmTune.*') {
-            # An assembly need not be called as its package is: SQLitePCLRaw.batteries_v2 comes from SQLitePCLRaw.config.e_sqlite3.
+            # An assembly's name can differ from its package's: SQLitePCLRaw.batteries_v2 comes from SQLitePCLRaw.config.e_sqlite3.
             $notices | Should -Match "(?m)^$([regex]::Escape(($library.BaseName -split '\.')[0]))[. ]" -Because "$($library.Name) is shipped"
         }
         if (Get-ChildItem "$unpacked/dependencies" -Recurse -Filter '*e_sqlite3.so') { $notices | Should -Match '(?m)^SourceGear\.sqlite3 ' }

@@ -1,4 +1,4 @@
-# The line that the module is for: look, measure, change, measure, compare. And what happens on it when something goes wrong.
+# The main purpose of the module in one pipeline: diagnose, measure, change, measure, compare; and its behaviour on errors.
 BeforeAll {
     Import-Module "$PSScriptRoot/Lab.psm1" -Force
     Import-KvmTune

@@ -1,5 +1,5 @@
-# New-VcpuPinPlan and Show-VMHostMap: a placement as a plan that is explained, drawn, applied and taken back.
-# The test driver's host has three online CPUs and cannot pin live: hosts of every kind are the engine's tests.
+# New-VcpuPinPlan and Show-VMHostMap: a placement as a plan that is explained, drawn, applied and undone.
+# The test driver's host has three online CPUs and cannot pin live: the engine's tests cover hosts of every kind.
 BeforeAll {
     Import-Module "$PSScriptRoot/Lab.psm1" -Force
     Import-KvmTune

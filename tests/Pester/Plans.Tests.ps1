@@ -1,4 +1,4 @@
-# -WhatIf, -AsPlan and Invoke-VMTuning: nothing is touched before it is wanted, and never on what somebody else changed meanwhile.
+# -WhatIf, -AsPlan and Invoke-VMTuning: no change before the user requests it, and none over another user's change in the meantime.
 BeforeAll {
     Import-Module "$PSScriptRoot/Lab.psm1" -Force
     Import-KvmTune
@@ -89,7 +89,7 @@ Describe 'A plan' -Tag Lab, lab1 -Skip:(-not $env:KVMTUNE_LAB) {
         $plan = Set-VcpuPin $name 0 1 -AsPlan
         $null = $plan | Invoke-VMTuning
         $captured = Invoke-Captured { $plan | Invoke-VMTuning }
-        # Somebody (this very plan) changed the setting since it was planned; never may it be "applied" twice.
+        # Another edit (here this very plan) changed the setting after the planning; the plan must never be "applied" twice.
         ($captured.Ids + $captured.Output.Outcome) -join '' | Should -Match '^(ConcurrentEdit|NoChange)$'
         Get-Pin $name 0 | Should -Be 1
     }

@@ -1,4 +1,4 @@
-# Bars: what takes longer than a second says what it does, how much of it is done, and how long it is likely to take.
+# Progress bars: work of more than a second shows its activity, its progress and the expected time left.
 BeforeAll {
     Import-Module "$PSScriptRoot/Lab.psm1" -Force
     Import-KvmTune
@@ -17,7 +17,7 @@ BeforeAll {
 Describe 'A bar over many VMs' {
     BeforeAll {
         $uri = New-TestHost (Join-Path $TestDrive bars) (1..8 | ForEach-Object { "vm$_" })
-        # Whoever takes them is slow: what is shown after a second needs one to pass.
+        # The consumer is slow, because a bar appears only after a second.
         $slow = 'ForEach-Object { $watch ??= [System.Diagnostics.Stopwatch]::StartNew(); while ($watch.ElapsedMilliseconds -lt 1200) { [System.Threading.Thread]::Yield() | Out-Null } }'
     }
 

@@ -1,4 +1,4 @@
-# Restart-VMDomain, and what a guest can do against it.
+# Restart-VMDomain, and guests that resist a restart.
 BeforeAll {
     Import-Module "$PSScriptRoot/Lab.psm1" -Force
     Import-KvmTune
@@ -17,7 +17,7 @@ Describe 'Restart-VMDomain' -Tag Lab, lab1 -Skip:(-not $env:KVMTUNE_LAB) {
         $captured.Output.State | Should -Be Running
         Get-QemuProcessId lab1 | Should -Not -Be $process
         Wait-Guest lab1
-        # Written without a sync: only a clean shutdown keeps it, and an unclean one leaves its mark in the journal.
+        # Written without a sync: only a clean shutdown keeps the file, and an unclean one leaves a mark in the file system's journal.
         Invoke-InGuest lab1 'cat /data/kept; rm /data/kept' | Should -Be kept
         Invoke-InGuest lab1 'dmesg | grep -i "recovery" || true' | Should -BeNullOrEmpty
     }
@@ -81,15 +81,15 @@ Describe 'A guest that ignores shutdown' -Tag Lab, lab1 -Skip:(-not $env:KVMTUNE
         $captured.Ids | Should -Be ShutdownTimedOut
         $captured.Errors[0].CategoryInfo.Category | Should -Be OperationTimeout
         "$($captured.Errors[0])" | Should -Match '-ShutdownTimeLimit.*-AllowPowerOff'
-        # The request cannot be called back.
+        # A shutdown request cannot be cancelled.
         "$($captured.Errors[0])" | Should -Match 'may go down later'
-        # -Force consents to data at risk, and to nothing else.
+        # -Force consents to a risk for data, and to nothing else.
         $captured = Invoke-Captured { Set-DiskCacheMode lab1 vdb none -Restart -RestartBy Reboot -Force -ShutdownTimeLimit 2 }
         $captured.Ids | Should -Be ShutdownTimedOut
         Get-DomainText lab1 | Should -Be $before
         Get-DomainState lab1 | Should -Be running
         Get-QemuProcessId lab1 | Should -Be $process
-        # Nothing of it is left, so nothing is said of it before the next change.
+        # The change was undone completely, so there is no warning before the next change.
         @((Invoke-Captured { Set-DiskCacheMode lab1 vdb none -WhatIf }).Warnings) -match 'not measured' | Should -HaveCount 0
     }
 
@@ -131,8 +131,8 @@ Describe 'A guest whose state is saved' -Tag Lab, lab1 -Skip:(-not $env:KVMTUNE_
 
 Describe 'A change that QEMU does not start with' -Tag Lab, lab1 -Skip:(-not $env:KVMTUNE_LAB) {
     BeforeAll {
-        # A guest without an operating system. Under it lies a disk that can be opened past the page cache, until a file in a ramfs,
-        # which cannot, is laid over it.
+        # A guest without an operating system. Its disk can be opened past the page cache, until a file in a ramfs, which cannot, is mounted over
+        # it.
         $id = New-LabDomain 'pester start'
         $disk = "$env:KVMTUNE_LAB_DIR/pester-start.raw"
         $folder = '/tmp/kvmtune-pester-ramfs'

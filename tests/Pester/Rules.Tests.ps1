@@ -1,8 +1,7 @@
-# Rules judge plans of a real guest; what each rule says of which document is in the tests of the engine. Nothing is changed.
+# Rules judge plans of a real guest; the engine's tests cover the verdict of each rule on each document. Nothing is changed.
 BeforeDiscovery {
-    # The plans below do not reach these. Most need what no guest of the lab has: cells, NUMA nodes, sibling threads, a shared disk. The
-    # others need a state of the guest that is not made here, such as a saved one.
-    # Judged on a VM of another kind below.
+    # The plans below do not cover these rules, which are judged on a VM of another kind below. Most need hardware or a state that no guest of the
+    # lab has.
     $others = @(
         @{ Rule = 'LiveNeedsRunningVM'; Do = { Set-VcpuPin $vm 0 0 -Scope Live -AsPlan } }
         @{ Rule = 'ChangeIsNotLive'; Do = { Set-DiskCacheMode lab2 vdb none -Scope Live -AsPlan } }
@@ -21,9 +20,9 @@ BeforeDiscovery {
         @{ Rule = 'HugePagesNeedFileSource'; Do = { Enable-HugePages $vm 2M -Reserve -AsPlan }; With = "<memoryBacking><source type='anonymous'/></memoryBacking>" }
         @{ Rule = 'HugePagesNeedImmediateAllocation'; Do = { Enable-HugePages $vm 2M -Reserve -AsPlan }; With = "<memoryBacking><allocation mode='ondemand'/></memoryBacking>" }
     )
-    # SavedStateHidesChange is judged on a saved guest in Restart.Tests.ps1. No guest of this lab can show the others: they need a host with
-    # several NUMA nodes, sibling threads or isolated CPUs, a CPU of AMD, a session daemon, or a plan that no cmdlet makes by itself. The
-    # engine's tests have them, on hosts that are written down.
+    # SavedStateHidesChange is judged on a saved guest in Restart.Tests.ps1. No guest of this lab can cover the others: they need a host with
+    # several NUMA nodes, sibling threads or isolated CPUs, an AMD CPU, a session daemon, or a plan that no cmdlet creates. The engine's tests cover
+    # them on hosts that are described in files.
     $elsewhere = @(
         'CellPolicyNeedsGuestCells', 'IsolatedCpusNeedOneVcpuEach', 'LiveNumaNeedsSystemMode', 'PinsCrossNumaNodes', 'PinsWithNumaPolicy',
         'PlacedMemoryMayStay', 'RestrictiveIsForAll', 'SavedStateHidesChange', 'SiblingsMatchGuestTopology', 'ThreadsNeedTopoext'
@@ -99,7 +98,7 @@ Describe 'Plans of other VMs on the lab''s host' -Tag Lab, lab2 -Skip:(-not $env
     It 'are judged by the rule <Rule>' -ForEach $others {
         Set-DomainText $(if (-not $With) { $plain } elseif ($With -like '<vcpu*') { $plain -replace '<vcpu .*</vcpu>', $With } else { $plain -replace '(?=<vcpu)', $With })
         $said = @(. $Do 2>&1 3>$null)
-        # A plan with its findings, or the error of a rule that is broken.
+        # A plan with its findings, or the error of a broken rule.
         $said | ForEach-Object { if ($_ -is [System.Management.Automation.ErrorRecord]) { "$($_.FullyQualifiedErrorId) $_" } else { $_.Findings.RuleId } } |
             Where-Object { $_ -match "\b$Rule\b" } | Should -Not -BeNullOrEmpty -Because "$said"
     }

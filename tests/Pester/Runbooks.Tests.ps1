@@ -1,4 +1,4 @@
-# The samples for automation run as they stand, and their exit codes say what CI needs to know.
+# The samples for automation run unchanged, and CI can use their exit codes.
 BeforeAll {
     Import-Module "$PSScriptRoot/Lab.psm1" -Force
     Import-KvmTune
@@ -31,7 +31,7 @@ Describe 'Get-FleetFinding' {
 
 Describe 'The units of the nightly measurement' -Skip:(-not (Get-Command systemd-analyze -ErrorAction Ignore)) {
     It 'are what systemd takes' {
-        # Where the package has them, and where PowerShell's package has pwsh; here both stand elsewhere.
+        # The units name the paths of the package and of PowerShell's package; here both are elsewhere.
         foreach ($unit in Get-ChildItem $runbooks -Filter kvmtune-nightly.*) {
             (Get-Content $unit -Raw) -replace '/usr/bin/pwsh', (Get-Command pwsh).Source | Set-Content "$TestDrive/$($unit.Name)"
         }

@@ -1,4 +1,4 @@
-# What was saved, cloned by value or made in a job is the same on the pipeline later. Needs no guest.
+# Objects that were saved, cloned by value or created in a job behave the same on the pipeline later. Needs no guest.
 BeforeAll {
     Import-Module "$PSScriptRoot/Lab.psm1" -Force
     Import-KvmTune
@@ -78,7 +78,7 @@ Describe 'Saved objects on the pipeline' {
         foreach ($name in @($things.Keys)) { $things[$name] | Export-Clixml "$TestDrive/$name.xml" }
         $names = @($things.Keys | Where-Object { $_ -ne 'Topology' })
         $paths = ($things.Keys | ForEach-Object { "'$TestDrive/$_.xml'" }) -join ', '
-        # In a session that has read them all as property bags before it imports the module.
+        # In a session that has read all of them as property bags before it imports the module.
         function Invoke-Bare([string] $Script) {
             Invoke-Child @"
 `$bag = @{}; foreach (`$path in $paths) { `$bag[(Split-Path -LeafBase `$path)] = Import-Clixml `$path }

@@ -1,15 +1,15 @@
-# Switching without a reboot: managed save, an edit of the saved definition, and a start. That the guest goes on is seen from outside, by the
-# id of its boot and its uptime; what is in force, on QEMU's command line and in the kernel.
+# Switching without a reboot: managed save, an edit of the saved definition, and a start. The id of its boot and its uptime show that the guest
+# continues; QEMU's command line and the kernel show the settings in force.
 BeforeAll {
     Import-Module "$PSScriptRoot/Lab.psm1" -Force
     Import-KvmTune
     if ($env:KVMTUNE_LAB) { $null = Connect-VMHost (Get-LabUri) }
 
-    # The boot that a guest lives in, and how long it has.
+    # The guest's current boot, and its uptime.
     function Get-Boot([string] $Name) { Invoke-InGuest $Name 'cat /proc/sys/kernel/random/boot_id' | Select-Object -First 1 }
     function Get-Uptime([string] $Name) { [double] ((Invoke-InGuest $Name 'cat /proc/uptime' | Select-Object -First 1) -split ' ')[0] }
 
-    # A change that was made by a suspend: a new QEMU, the same boot of the guest, and a time that goes on.
+    # A change that was made by a suspend: a new QEMU, the same boot of the guest, and an uptime that continues.
     function Assert-GoesOn([string] $Name, $Result, [string] $Boot, [double] $Uptime, [int] $Process) {
         $Result.Outcome, $Result.Restarted, $Result.RestartedBy | Should -Be Applied, $true, Suspend
         $Result.PauseSeconds | Should -BeGreaterThan 0
@@ -143,7 +143,7 @@ Describe 'A guest that libvirt does not save' -Tag Lab, lab1, All -Skip:(-not $e
         $captured.Ids | Should -Be CannotSuspend
         "$($captured.Errors[0])" | Should -Match 'MiB are free in /var/lib/libvirt/qemu/save'
 
-        # Room enough when it is asked, and none when it is written: another file takes it.
+        # There is enough space when it is checked, and none when it is written: another file uses it.
         & mount -o remount,size=4g $folder
         $pipeline = Start-Pipeline "Set-DiskCacheMode lab1 vdb none -Restart -RestartBy Suspend -ConnectionUri '$(Get-LabUri)'"
         $null = Wait-Until -What 'the save has begun' -Condition { $pipeline.Handle.IsCompleted -or (Get-ChildItem $folder) }
@@ -192,7 +192,7 @@ Describe 'An experiment by suspends' -Tag Lab, lab2, All -Skip:(-not $env:KVMTUN
         @($experiment.Steps.Name -like '*: prepare RandomRead').Count | Should -Be 1
         @($experiment.Steps.Name -like '*: go on with RandomRead').Count | Should -Be 3
         @($experiment.Baseline.CountedRuns).Count, @($experiment.Candidate.CountedRuns).Count | Should -Be 2, 2
-        # Around each run the counters are those of the QEMU process that runs.
+        # The counters around each run are those of the current QEMU process.
         @($experiment.Candidate.CountedRuns | Where-Object { $_.Counters['GuestCpuNanoseconds'] -gt 0 }).Count | Should -Be 2
         Get-Leftover lab2 | Should -BeNullOrEmpty
         Get-Boot lab2 | Should -Be $boot

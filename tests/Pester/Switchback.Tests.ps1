@@ -1,5 +1,5 @@
-# Experiments that switch the side inside one load: on a guest's own load, under each workload that reports while it runs, and however they end.
-# What is judged is a disk held to almost nothing, which shows on any machine: on one with much else to do, a pin makes no difference.
+# Experiments that switch the side inside one load: on a guest's own load, under each workload that reports while it runs, and with every kind of
+# end. The judged change is a disk with a very low limit, which shows on any machine; on a busy machine, a pin makes no difference.
 BeforeAll {
     Import-Module "$PSScriptRoot/Lab.psm1" -Force
     Import-KvmTune
@@ -103,7 +103,7 @@ Describe 'A guest''s own load' -Tag Lab, lab2 -Skip:(-not $env:KVMTUNE_LAB) {
             $start.ArgumentList.Add($argument)
         }
         $child = [System.Diagnostics.Process]::Start($start)
-        # With its children: what is called pwsh may have started the one that does the work.
+        # With its children: the process named pwsh may have started the one that does the work.
         try { $null = Wait-Until -What 'the pin is there' -Condition { (Get-VcpuAffinity lab2 0) -eq '0' } } finally { $child.Kill($true); $child.WaitForExit() }
         $null = Undo-VMTuning lab2 -Last
         Get-DomainText lab2 | Should -Be $before
@@ -129,7 +129,7 @@ Describe 'A load that is made' -Tag Lab, lab2 -Skip:(-not $env:KVMTUNE_LAB) {
         $experiment.Design | Should -Be Switchback
         $experiment.Verdict | Should -Be Regressed
         $experiment.Comparison.Metrics.Metric.Name | Should -Be @('Iops', 'LatencyMean', 'LatencyP99')
-        # A slot in which the guest stood still has none.
+        # A slot in which the guest did nothing has no latency.
         @($experiment.Baseline.CountedRuns | Where-Object { $_.Values['LatencyP99'] -gt 0 }).Count | Should -BeGreaterThan ($experiment.PairCount / 2)
         $experiment.Switching.ClockErrorSeconds | Should -BeGreaterThan 0
     }
@@ -144,7 +144,7 @@ Describe 'A load that is made' -Tag Lab, lab2 -Skip:(-not $env:KVMTUNE_LAB) {
         $experiment = Set-EmulatorPin lab2 -HostCpu 0 -AsPlan | Invoke-VMExperiment -Design Switchback -Workload $Workload @size -Runs 6 -Keep Never
         $experiment.Design | Should -Be Switchback
         $experiment.Switching.SwitchCount | Should -BeGreaterThan 4
-        # On a host with much else to do the load may report too late for slots of any length; then there is no verdict.
+        # On a busy host the load may report too late for slots of any length; then there is no verdict.
         if ($experiment.Switching.IsSettled) { $experiment.PairCount | Should -BeGreaterOrEqual 5 } else { $experiment.Verdict | Should -Be Inconclusive }
         $experiment.Comparison.Metrics.Metric.Name | Should -Be $Metrics
     }

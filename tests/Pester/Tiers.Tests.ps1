@@ -1,9 +1,10 @@
-# What the tests of every run have to prove on a real guest, and that no test is left out by its tags. Needs no guest.
+# The commands that every run of the tests must cover on a real guest, and that no test is excluded by its tags. Needs no guest.
 BeforeDiscovery {
     $cmdlets = (Import-PowerShellDataFile "$PSScriptRoot/../../out/KvmTune/KvmTune.psd1").CmdletsToExport
 }
 BeforeAll {
-    # Every block and test that has tags, but those of the Debian package, which are run by themselves: its file, its tags, and the commands that are run in it.
+    # Every block and test with tags, except those of the Debian package, which run separately: its file, its tags, and the commands that run
+    # in it.
     $tagged = foreach ($file in Get-ChildItem $PSScriptRoot -Filter *.Tests.ps1 | Where-Object Name -ne DebianPackage.Tests.ps1) {
         $tree = [System.Management.Automation.Language.Parser]::ParseFile($file.FullName, [ref] $null, [ref] $null)
         $isCommand = { $args[0] -is [System.Management.Automation.Language.CommandAst] }

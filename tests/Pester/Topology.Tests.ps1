@@ -1,4 +1,4 @@
-# Get-VMTopology: which VMs are meant, and what is shown of them.
+# Get-VMTopology: the choice of VMs, and the information about them.
 BeforeAll {
     Import-Module "$PSScriptRoot/Lab.psm1" -Force
     Import-KvmTune

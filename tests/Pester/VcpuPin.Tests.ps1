@@ -1,4 +1,4 @@
-# Set-VcpuPin and Clear-VcpuPin. What a live pin did is read from the kernel, what a persistent one did from virsh.
+# Set-VcpuPin and Clear-VcpuPin. The effect of a live pin is read from the kernel, that of a persistent one from virsh.
 BeforeAll {
     Import-Module "$PSScriptRoot/Lab.psm1" -Force
     Import-KvmTune
@@ -31,7 +31,7 @@ Describe 'Pins of a VM that cannot be pinned live' {
     ) {
         $results = @(& $Command)
         $results.Count | Should -Be $Pins.Count
-        # The VM runs, and what is made in its configuration only comes with its next start.
+        # The VM runs, so a change of its configuration takes effect only at its next start.
         $results.Outcome | Sort-Object -Unique | Should -Be RestartPending
         ($results | Sort-Object VMName | ForEach-Object {
             $configured = (Get-VMTopology $_.VMName).Configured.VcpuPins
@@ -153,7 +153,7 @@ Describe 'Pins of a real guest' -Tag Lab, lab2 -Skip:(-not $env:KVMTUNE_LAB) {
         Get-VcpuAffinity lab2 1 | Should -Be $unpinned
         (Get-DomainXml lab2).domain.SelectSingleNode('cputune') | Should -BeNullOrEmpty
         Get-DomainText lab2 | Should -Be $before
-        # libvirt shows the freed threads of the running VM as pinned to all host CPUs: that waits for no restart.
+        # libvirt shows the freed threads of the running VM as pinned to all host CPUs: such a pin waits for no restart.
         (Get-VMTopology lab2).PendingRestart | Should -BeNullOrEmpty
         (Clear-VcpuPin lab2).Outcome | Should -Be NoChange
     }

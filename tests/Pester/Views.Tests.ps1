@@ -1,4 +1,4 @@
-# What a person sees: every type that comes out of a cmdlet has a view, its default table fits 100 columns, and its lists count.
+# The views for a person: every type that a cmdlet emits has a view, its default table fits 100 columns, and its lists have a Count.
 BeforeAll {
     Import-Module "$PSScriptRoot/Lab.psm1" -Force
     Import-KvmTune
@@ -81,7 +81,7 @@ Describe 'Every type that a cmdlet emits' {
     ) {
         $views = (Get-FormatData $_).FormatViewDefinition.Control
         $views | Should -Not -BeNullOrEmpty
-        # A picture is its own list.
+        # A picture replaces the list view.
         @($views | Where-Object { $_ -is [System.Management.Automation.ListControl] -or $_ -is [System.Management.Automation.CustomControl] }).Count | Should -BeGreaterThan 0
     }
 

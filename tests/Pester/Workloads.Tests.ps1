@@ -1,4 +1,4 @@
-# Every workload through Measure-VMPerformance on a guest of the lab, by agent and by SSH, and what is refused.
+# Every workload through Measure-VMPerformance on a guest of the lab, by agent and by SSH, and the refusals.
 BeforeDiscovery {
     $workloads = @(
         @{ Name = 'Cpu'; Metric = 'EventsPerSecond' }
@@ -31,7 +31,7 @@ Describe 'Workloads' -Tag Lab, lab1 -Skip:(-not $env:KVMTUNE_LAB) {
         $performance.Conditions.Channel | Should -Be Agent
         $performance.PrimaryMetric.Name | Should -Be $Metric
         $performance.ValuesOf($Metric)[0] | Should -BeGreaterThan 0
-        # A run of two seconds has a variation only where the program reported both of them.
+        # A run of two seconds has a variation only if the program reported both seconds.
         foreach ($each in $performance.Metrics | Where-Object Kind -ne Variation) { $performance.CountedRuns[0].Values.Keys | Should -Contain $each.Name }
         $performance.CountedRuns[0].Counters['HostCanaryNanoseconds'] | Should -BeGreaterThan 1e6
         Invoke-InGuest $vm 'ls -d /data/.kvmtune* 2>/dev/null; true' | Should -BeNullOrEmpty
@@ -65,7 +65,7 @@ Describe 'Workloads' -Tag Lab, lab1 -Skip:(-not $env:KVMTUNE_LAB) {
         $performance.ValuesOf('Tps') | Should -Be 12.5
         $performance.ValuesOf('Late') | Should -Be 2
         $performance.Workload.Command.Arguments[-1] | Should -Be '12.5 excluding'
-        # What came down the pipeline is run again.
+        # The measurement from the pipeline is repeated.
         ($performance | Measure-VMPerformance @here).ValuesOf('Tps') | Should -Be 12.5
     }
 

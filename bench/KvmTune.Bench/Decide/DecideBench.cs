@@ -1,9 +1,9 @@
-// The bench `decide`, as far as it needs no lab: false verdicts and power of switching inside one load on recorded series.
+// The part of the bench `decide` that needs no lab: false verdicts and power of switching inside one load on recorded series.
 using System.Globalization;
 
 namespace KvmTune.Bench.Decide;
 
-/// <summary>Prints a line a promise, with its aim.</summary>
+/// <summary>Prints a line for each promise, with its aim.</summary>
 internal static class DecideBench
 {
     private const int Seed = 20261128;
@@ -11,7 +11,7 @@ internal static class DecideBench
 
     /// <summary>Runs the figures.</summary>
     /// <param name="folder">The folder of the series.</param>
-    /// <param name="arguments">How many experiments make a figure; 1,000 when left out.</param>
+    /// <param name="arguments">The number of experiments for a figure; default 1,000.</param>
     public static IEnumerable<BenchFigure> Run(string folder, IReadOnlyList<string> arguments)
     {
         var times = arguments.Count > 0 ? int.Parse(arguments[0], CultureInfo.InvariantCulture) : 1000;

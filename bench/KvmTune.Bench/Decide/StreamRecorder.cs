@@ -1,4 +1,4 @@
-// Records a load that runs without a pause on the lab, with nothing changed, as often as it reports: data of the bench `decide`.
+// Records each report of a load that runs without a pause on the lab, with no change: data of the bench `decide`.
 using System.Globalization;
 using System.Text.Json;
 using KvmTune.Bench.Lab;
@@ -15,10 +15,10 @@ internal static class StreamRecorder
 {
     private const int Seed = 20261128;
 
-    /// <summary>Records one and writes it to <c>lab-NAME-quiet.json</c> or <c>lab-NAME-noisy.json</c>.</summary>
+    /// <summary>Records one stream and writes it to <c>lab-NAME-quiet.json</c> or <c>lab-NAME-noisy.json</c>.</summary>
     /// <param name="folder">The folder of the series.</param>
-    /// <param name="arguments">The workload, <c>quiet</c> or <c>noisy</c>, and how many seconds.</param>
-    /// <exception cref="ArgumentException">The arguments are others, or the workload does not report while it runs.</exception>
+    /// <param name="arguments">The workload, <c>quiet</c> or <c>noisy</c>, and the number of seconds.</param>
+    /// <exception cref="ArgumentException">The arguments are wrong, or the workload does not report while it runs.</exception>
     /// <exception cref="InvalidOperationException">The load failed.</exception>
     public static async IAsyncEnumerable<BenchFigure> RecordAsync(string folder, IReadOnlyList<string> arguments)
     {
@@ -36,7 +36,7 @@ internal static class StreamRecorder
         await using var session = await MeasurementSession.OpenAsync(target, request, catalog, TimeProvider.System, null, CancellationToken.None);
         var recorded = DateTimeOffset.UtcNow;
         var load = session.Stream!.StreamAsync(TimeSpan.FromSeconds(seconds), CancellationToken.None);
-        // A look now and then renews the leases of what lies in the guest.
+        // An occasional read renews the leases of the files in the guest.
         while (await Task.WhenAny(load, Task.Delay(TimeSpan.FromMinutes(2))) != load)
         {
             await session.Stream.SoFarAsync(CancellationToken.None);
@@ -62,7 +62,7 @@ internal static class StreamRecorder
         yield return new($"{file}: coefficient of variation", 100 * Estimators.StandardDeviation(values) / values.Average(), "%");
     }
 
-    // Threads and directions report side by side and at times of their own: their rates are added on an even grid.
+    // Threads and directions report separately and at different times: their rates are added on an even grid.
     private static List<double> Even(IReadOnlyList<StreamSample> samples, string metric, double step)
     {
         var sources = samples.Where(sample => sample.HasRates).GroupBy(sample => sample.Source).Select(source => source.ToList()).ToList();

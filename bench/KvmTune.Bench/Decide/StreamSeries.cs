@@ -1,11 +1,11 @@
-// A recorded series of one load that ran without a pause: the material that switching inside a run is tried on.
+// A recorded series of one load that ran without a pause: the data for tests of switching inside a run.
 using System.Text.Json;
 
 namespace KvmTune.Bench.Decide;
 
-/// <summary>The rates of one load, with nothing changed meanwhile.</summary>
+/// <summary>The rates of one load, without any change.</summary>
 /// <param name="Name">The series' name, for example <c>cpu-noisy</c>.</param>
-/// <param name="Seconds">How much time each value is about.</param>
+/// <param name="Seconds">The seconds that each value covers.</param>
 /// <param name="Values">The values in order, all above 0.</param>
 internal sealed record StreamSeries(string Name, double Seconds, double[] Values)
 {

@@ -1,35 +1,35 @@
-// Plays experiments that switch inside one load on a recorded series: with the slots, the coin, the guard, the looks and the test that an
-// experiment has.
+// Simulates experiments that switch inside one load on a recorded series, with the slots, the random order, the guard, the looks and the test
+// of a real experiment.
 using KvmTune.Experiments.Switchback;
 using KvmTune.Measurement.Streams;
 using KvmTune.Statistics;
 
 namespace KvmTune.Bench.Decide;
 
-/// <summary>Plays experiments on one series, which is a circle.</summary>
+/// <summary>Simulates experiments on one series, whose end joins its beginning.</summary>
 /// <param name="series">The series.</param>
 /// <param name="shift">The shift that is planted in the candidate's slots, as a share.</param>
-/// <param name="time">How long an experiment may go on.</param>
-/// <param name="chance">Draws places and coins.</param>
+/// <param name="time">The time limit of an experiment.</param>
+/// <param name="chance">Draws start positions and orders.</param>
 internal sealed class SwitchbackSimulation(StreamSeries series, double shift, TimeSpan time, Random chance)
 {
     private const double Threshold = 0.03;
     private const string Rate = "rate";
 
-    // What a pin took under load on the lab, and how well the guest's clock is known by its agent.
+    // The measured time of a pin under load on the lab, and the error of the guest's clock by its agent.
     private static readonly TimeSpan SwitchTime = TimeSpan.FromMilliseconds(12);
     private const double ErrorSeconds = 0.015;
 
     private readonly TimeSpan _interval = TimeSpan.FromSeconds(series.Seconds);
     private readonly TimeSpan _slot = SlotPlan.SlotFor(TimeSpan.FromSeconds(series.Seconds));
 
-    /// <summary>How often something is claimed.</summary>
+    /// <summary>How often an experiment claims a difference.</summary>
     /// <param name="series">The series.</param>
     /// <param name="shift">The shift that is planted in the candidate's slots, as a share.</param>
-    /// <param name="time">How long an experiment may go on.</param>
-    /// <param name="times">How many experiments are played.</param>
-    /// <param name="seed">The seed of places and coins.</param>
-    /// <returns>The share of experiments that claimed, the share that was right, and the mean time until it was known.</returns>
+    /// <param name="time">The time limit of an experiment.</param>
+    /// <param name="times">The number of simulated experiments.</param>
+    /// <param name="seed">The seed of start positions and orders.</param>
+    /// <returns>The share of experiments with a claim, the share with the right claim, and the mean time until the claim.</returns>
     public static (double Claimed, double Right, TimeSpan Known) Play(StreamSeries series, double shift, TimeSpan time, int times, int seed)
     {
         var (claimed, right, known) = (0, 0, TimeSpan.Zero);
@@ -44,7 +44,7 @@ internal sealed class SwitchbackSimulation(StreamSeries series, double shift, Ti
         return (claimed / (double)times, right / (double)times, known / times);
     }
 
-    // Which way it claims, 0 for nothing, and when it knew.
+    // The direction of the claim, 0 for none, and its time.
     private (int Found, TimeSpan After) Experiment()
     {
         var looks = SlotPlan.Looks(SlotPlan.PairsIn(time, _slot, SwitchTime, TimeSpan.Zero)).Looks;
@@ -54,7 +54,7 @@ internal sealed class SwitchbackSimulation(StreamSeries series, double shift, Ti
         {
             SlottedLoad soFar = load with { Slots = [.. load.Slots.Take(2 * look.Pairs)] };
             var carried = CarryOver.Measure([soFar], Rate, _interval, _slot, 1);
-            // Where slots would have to grow, the longest guard stands for the pairs that are lost.
+            // A real experiment would use longer slots here; the longest guard represents the pairs that it would lose.
             var needed = carried.IsEnough ? carried.Guard : _slot / 2;
             guard = needed > guard ? needed : guard;
             List<double> baseline = [], candidate = [];
@@ -80,7 +80,7 @@ internal sealed class SwitchbackSimulation(StreamSeries series, double shift, Ti
 
     private static double Mean(IReadOnlyList<StreamSample> samples) => Math.Log(samples.Average(sample => sample.Rates[Rate]));
 
-    // Slots do not begin where samples do. A sample is of the side that was in force when it ended: one that has a switch in it is never used.
+    // Slots do not begin with a sample. A sample belongs to the side at its end; a sample that contains a switch is never used.
     private SlottedLoad Load(int pairs)
     {
         var slots = new List<SlotSpan>();

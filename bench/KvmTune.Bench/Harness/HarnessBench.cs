@@ -1,6 +1,6 @@
-// The bench `harness`: what measuring costs beside the work that is measured, for every workload, by agent and by SSH. A run's time
-// is all that passes from its begin to its end on the host, canary and counters included; the workload's is what its program took
-// in the guest, by the guest's clock. The rest is the harness's own, less the shell in the guest that takes the time.
+// The bench `harness`: the cost of measuring in addition to the measured work, for every workload, by agent and by SSH. A run's time is the
+// whole time from its beginning to its end on the host, including canary and counters; the workload's time is that of its program in the guest,
+// by the guest's clock. The rest is the harness's own, without the shell in the guest that takes the time.
 using System.Diagnostics;
 using System.Globalization;
 using KvmTune.Bench.Lab;
@@ -12,7 +12,7 @@ using KvmTune.Statistics;
 
 namespace KvmTune.Bench.Harness;
 
-/// <summary>Tells the harness's own time for each workload on the lab.</summary>
+/// <summary>Measures the harness's own time for each workload on the lab.</summary>
 internal static class HarnessBench
 {
     private const int Runs = 5;
@@ -29,7 +29,7 @@ internal static class HarnessBench
     };
 
     /// <summary>Runs the bench: a figure for each workload and channel.</summary>
-    /// <param name="only">The workloads and channels that are wanted; none for all.</param>
+    /// <param name="only">The workloads and channels to measure; none for all.</param>
     public static async IAsyncEnumerable<BenchFigure> RunAsync(IReadOnlyCollection<string> only)
     {
         using var vm = LabVM.Open();

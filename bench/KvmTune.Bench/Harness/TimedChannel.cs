@@ -1,4 +1,4 @@
-// A way into a guest that also tells how long the workload's program itself ran there, by the guest's own clock.
+// A channel to a guest that also measures the time of the workload's program there, by the guest's own clock.
 using System.Diagnostics;
 using System.Globalization;
 using KvmTune.Guest;
@@ -6,12 +6,12 @@ using KvmTune.Statistics;
 
 namespace KvmTune.Bench.Harness;
 
-/// <summary>Passes everything on, and takes the time of one program in the guest.</summary>
+/// <summary>Passes everything on, and measures the time of one program in the guest.</summary>
 /// <param name="channel">The real channel; disposed with this one.</param>
-/// <param name="program">The program whose time is taken; all others belong to the harness.</param>
+/// <param name="program">The program to measure; all others belong to the harness.</param>
 internal sealed class TimedChannel(IGuestChannel channel, string program) : IGuestChannel
 {
-    // Only what the shell does itself, without a process: that would be counted for the harness.
+    // Uses only the shell's built-in commands: another process would count as the harness's time.
     private const string Script = """
         read -r started rest </proc/uptime
         "$@"
@@ -28,7 +28,7 @@ internal sealed class TimedChannel(IGuestChannel channel, string program) : IGue
     /// <inheritdoc/>
     public string Name => channel.Name;
 
-    /// <summary>How long the program ran in the guest in all, since the last time this was set.</summary>
+    /// <summary>The total time of the program in the guest, since this was last set.</summary>
     public TimeSpan ProgramTime { get; set; }
 
     /// <inheritdoc/>
@@ -37,7 +37,7 @@ internal sealed class TimedChannel(IGuestChannel channel, string program) : IGue
     /// <inheritdoc/>
     public async Task<GuestCommandResult> RunAsync(GuestCommand command, CancellationToken cancellationToken)
     {
-        // The program may be an argument itself, of a script of the harness.
+        // The program may be an argument of one of the harness's scripts.
         List<string> words = [command.Path, .. command.Arguments];
         var place = words.IndexOf(program);
         if (place < 0)
@@ -59,8 +59,8 @@ internal sealed class TimedChannel(IGuestChannel channel, string program) : IGue
     }
 
     /// <summary>
-    /// What taking the time costs by itself, which nobody else pays: one more shell in the guest. A program that does nothing is run with it
-    /// and without it, in turn; the difference of the medians.
+    /// The cost of measuring the time itself, which only this bench has: one more shell in the guest. A program that does nothing runs with it
+    /// and without it, in turn; the result is the difference of the medians.
     /// </summary>
     public async Task<TimeSpan> OwnTimeAsync(CancellationToken cancellationToken)
     {

@@ -1,4 +1,4 @@
-// A VM that is measured as usual, but for the channel: that one takes the time of the workload's program.
+// A VM that is measured as usual, except for its channel, which measures the time of the workload's program.
 using KvmTune.Guest;
 using KvmTune.Measurement;
 using KvmTune.Measurement.Sampling;
@@ -19,7 +19,7 @@ internal sealed class TimedTarget(IMeasurementTarget target, string program) : I
     /// <inheritdoc/>
     public string ConnectionUri => target.ConnectionUri;
 
-    /// <summary>The channel that was opened last; null before.</summary>
+    /// <summary>The last opened channel; null before.</summary>
     public TimedChannel? Channel { get; private set; }
 
     /// <inheritdoc/>

@@ -1,5 +1,5 @@
-// Records a series of boots on the lab: the guest is started anew again and again with the same settings, and in each boot a few
-// runs of each workload are made. Runs of one boot share its luck, and how much of it there is decides what a few boots can show.
+// Records a series of boots on the lab: the guest is restarted again and again with the same settings, and each boot has a few runs of each
+// workload. Runs of one boot share the condition of that boot, and its size decides how much a few boots can show.
 using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text.Encodings.Web;
@@ -20,10 +20,10 @@ internal static class BootRecorder
     private static readonly string[] Workloads = ["Cpu", "RandomWrite"];
     private static readonly JsonSerializerOptions Plain = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    /// <summary>Records boots and writes a file for each workload, <c>lab-boots-NAME.json</c>, anew after every boot.</summary>
+    /// <summary>Records boots and rewrites a file for each workload, <c>lab-boots-NAME.json</c>, after every boot.</summary>
     /// <param name="folder">The folder of the series.</param>
-    /// <param name="arguments">How many boots.</param>
-    /// <exception cref="ArgumentException">The arguments are others.</exception>
+    /// <param name="arguments">The number of boots.</param>
+    /// <exception cref="ArgumentException">The arguments are wrong.</exception>
     public static async IAsyncEnumerable<BenchFigure> RecordAsync(string folder, IReadOnlyList<string> arguments)
     {
         if (arguments is not [var count] || !int.TryParse(count, CultureInfo.InvariantCulture, out var boots) || boots is < 2 or > 1000)
@@ -52,7 +52,7 @@ internal static class BootRecorder
         }
     }
 
-    // One run a line, as in the series of runs, with the boot that it belongs to.
+    // One run per line, as in the series of runs, with its boot.
     private static string Write(List<(int Boot, VMPerformance Measured)> boots, DateTimeOffset started)
     {
         var first = boots[0].Measured;

@@ -1,4 +1,4 @@
-// The lab's guest lab2 as the benches see it: where it is, and how it is reached, from the environment that the lab's scripts give.
+// The lab's guest lab2 for the benches: its location and access, from the environment variables of the lab's scripts.
 using KvmTune.Guest;
 using KvmTune.Libvirt;
 
@@ -18,7 +18,7 @@ internal sealed class LabVM : IDisposable
     /// <summary>The domain.</summary>
     public LibvirtDomain Domain { get; }
 
-    /// <summary>How the guest is reached by SSH.</summary>
+    /// <summary>The SSH access to the guest.</summary>
     public static SshEndpoint Ssh => new()
     {
         HostName = Environment("KVMTUNE_LAB_LAB2_ADDRESS"),
@@ -27,7 +27,7 @@ internal sealed class LabVM : IDisposable
         KnownHostsFile = Environment("KVMTUNE_LAB_KNOWN_HOSTS"),
     };
 
-    /// <summary>A folder on the disk that the lab's images lie on.</summary>
+    /// <summary>A folder on the disk with the lab's images.</summary>
     public static string Folder => Environment("KVMTUNE_LAB_DIR");
 
     /// <summary>Connects.</summary>

@@ -1,4 +1,4 @@
-// The noisy neighbour as a program of its own, for benches that are written in PowerShell: it disturbs the host until it is ended.
+// The noisy neighbour as a separate program, for benches in PowerShell: it disturbs the host until it is ended.
 namespace KvmTune.Bench.Lab;
 
 /// <summary>Runs the neighbour.</summary>
@@ -6,7 +6,7 @@ internal static class NeighbourProgram
 {
     private const int Seed = 20261128;
 
-    /// <summary>Disturbs until standard input is closed.</summary>
+    /// <summary>Disturbs the host until standard input is closed.</summary>
     public static async IAsyncEnumerable<BenchFigure> RunAsync()
     {
         using (new NoisyNeighbour(LabVM.Folder, Seed))

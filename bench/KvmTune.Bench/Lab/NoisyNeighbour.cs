@@ -1,5 +1,5 @@
-// A bursty neighbour on the host: one thread that computes and one that writes to the disk under the lab's images, each for spells
-// of random length with pauses between them. It is what makes a host hard to measure on.
+// A bursty neighbour on the host: one thread that computes and one that writes to the disk with the lab's images, each in bursts of random
+// length with pauses between them. Such a neighbour makes a host hard to measure on.
 using System.Diagnostics;
 
 namespace KvmTune.Bench.Lab;
@@ -15,9 +15,9 @@ internal sealed class NoisyNeighbour : IDisposable
     private readonly string _file;
     private readonly Thread[] _threads;
 
-    /// <summary>Begins.</summary>
-    /// <param name="folder">A folder on the disk that is to be disturbed.</param>
-    /// <param name="seed">The seed of the spells' lengths.</param>
+    /// <summary>Begins to disturb the host.</summary>
+    /// <param name="folder">A folder on the disk to disturb.</param>
+    /// <param name="seed">The seed of the bursts' lengths.</param>
     public NoisyNeighbour(string folder, int seed)
     {
         _file = Path.Combine(folder, $"noisy-neighbour-{Environment.ProcessId}");
@@ -46,7 +46,7 @@ internal sealed class NoisyNeighbour : IDisposable
         }
     }
 
-    /// <summary>Ends, and removes the file.</summary>
+    /// <summary>Ends the disturbance, and removes the file.</summary>
     public void Dispose()
     {
         _end.Cancel();

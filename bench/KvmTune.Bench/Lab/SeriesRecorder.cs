@@ -1,5 +1,5 @@
-// Records an A/A series on the lab: consecutive runs of one workload with nothing changed between them, on a host that is left alone
-// or beside a noisy neighbour. They become data of the bench `verdict`.
+// Records an A/A series on the lab: consecutive runs of one workload without a change between them, on an idle host or beside a noisy
+// neighbour. The series are data of the bench `verdict`.
 using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text.Encodings.Web;
@@ -20,8 +20,10 @@ internal static class SeriesRecorder
 
     /// <summary>Records one series and writes it to <c>lab-NAME-quiet.json</c> or <c>lab-NAME-noisy.json</c>.</summary>
     /// <param name="folder">The folder of the series.</param>
-    /// <param name="arguments">The workload, <c>quiet</c> or <c>noisy</c>, and how many runs; the warm-up comes on top and is not written.</param>
-    /// <exception cref="ArgumentException">The arguments are others.</exception>
+    /// <param name="arguments">
+    /// The workload, <c>quiet</c> or <c>noisy</c>, and the number of runs, without the warm-up, which is not written.
+    /// </param>
+    /// <exception cref="ArgumentException">The arguments are wrong.</exception>
     public static async IAsyncEnumerable<BenchFigure> RecordAsync(string folder, IReadOnlyList<string> arguments)
     {
         if (arguments is not [var workload, "quiet" or "noisy", var count] || !int.TryParse(count, CultureInfo.InvariantCulture, out var runs))
@@ -45,7 +47,7 @@ internal static class SeriesRecorder
         yield return new($"{name}: coefficient of variation", 100 * Estimators.StandardDeviation(values) / mean, "%");
     }
 
-    // One run a line, so that a difference between two recordings can be read.
+    // One run per line, so that a difference between two recordings is readable.
     private static string Write(VMPerformance measured, bool isNoisy)
     {
         var conditions = measured.Conditions;
@@ -67,7 +69,7 @@ internal static class SeriesRecorder
         return $"{{\n\"Series\": {JsonSerializer.Serialize(head, Plain)},\n\"Runs\": [\n{string.Join(",\n", lines)}\n]\n}}\n";
     }
 
-    // What explains noise: the guest's delay and the host's other load. The rest of the counters would only make the data larger.
+    // The counters that explain noise: the guest's delay and the host's other load. The others would only make the data larger.
     internal static bool IsOfHost(string counter) =>
         counter is "VcpuDelayNanoseconds" or "GuestCpuNanoseconds" || counter.StartsWith("Host", StringComparison.Ordinal);
 

@@ -1,4 +1,4 @@
-// The bench `placement`: how long a plan takes, from one VM on 16 host CPUs to 200 VMs on 512, and what quality it has.
+// The bench `placement`: the time for a plan, from one VM on 16 host CPUs to 200 VMs on 512, and its quality.
 using System.Diagnostics;
 using System.Globalization;
 using KvmTune.Placement;
@@ -6,7 +6,7 @@ using KvmTune.Topology;
 
 namespace KvmTune.Bench.Placements;
 
-/// <summary>Times the placement engine on made hosts.</summary>
+/// <summary>Times the placement engine on synthetic hosts.</summary>
 internal static class PlacementBench
 {
     private const int Seed = 20240612;
@@ -16,7 +16,7 @@ internal static class PlacementBench
     private const long GiB = 1024 * 1024;
 
     /// <summary>Runs the bench.</summary>
-    /// <param name="rounds">How many plans make one figure.</param>
+    /// <param name="rounds">The number of plans for one figure.</param>
     public static IReadOnlyList<BenchFigure> Run(int rounds)
     {
         var figures = new List<BenchFigure>();

@@ -1,15 +1,15 @@
-// Measurements whose values are drawn, for what is judged on whole measurements.
+// Measurements with random values, for simulations that need whole measurements.
 using KvmTune.Measurement;
 
 namespace KvmTune.Bench.Verdicts;
 
-/// <summary>Makes measurements.</summary>
+/// <summary>Creates measurements.</summary>
 internal static class DrawnMeasurement
 {
     private static readonly Guid VM = new("6f1c1c5e-2d7a-4f2a-9a51-4f6b0c8f0a11");
     private static readonly DateTimeOffset Start = new(2024, 6, 7, 12, 0, 0, TimeSpan.Zero);
 
-    /// <summary>A measurement with values of IOPS, which decide, and of latencies.</summary>
+    /// <summary>A measurement with values of IOPS, the deciding metric, and of latencies.</summary>
     public static VMPerformance Of(params (string Name, double[] Values)[] metrics) => new()
     {
         VMName = "drawn",

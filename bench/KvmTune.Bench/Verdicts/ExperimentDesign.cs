@@ -1,5 +1,5 @@
-// The designs that are compared: in which order the two sides take turns, and which rule then gives the verdict. Each judges
-// logarithms of consecutive runs; the side of each run is the design's to choose.
+// The compared designs: the order of the two sides, and the rule for the verdict. Each judges logarithms of consecutive runs; the design
+// chooses the side of each run.
 using KvmTune.Measurement;
 using KvmTune.Statistics;
 
@@ -7,17 +7,17 @@ namespace KvmTune.Bench.Verdicts;
 
 /// <summary>A design and its rule.</summary>
 /// <param name="Name">Its name in the table.</param>
-/// <param name="Runs">How many consecutive runs it takes at most.</param>
+/// <param name="Runs">The largest number of consecutive runs.</param>
 /// <param name="Judge">
-/// Given consecutive runs, the shift to plant in the candidate's (both as logarithms), the metric and a source of chance: the
-/// verdict and the number of runs that it took.
+/// Takes consecutive runs, the shift to plant in the candidate's (both as logarithms), the metric and a random source. Returns the verdict and
+/// the number of runs used.
 /// </param>
 internal sealed record ExperimentDesign(
     string Name, int Runs, Func<ReadOnlyMemory<double>, double, RecordedSeries, Random, (Verdict Verdict, int Runs)> Judge)
 {
     private static readonly MetricScale Logarithms = new(IsLogarithmic: true, Reference: 1);
 
-    /// <summary>Comparing two means, with a difference from 3 % on.</summary>
+    /// <summary>Compares two means; a difference counts from 3 %.</summary>
     public static ExperimentDesign Means(int aSide) => new($"A…A B…B, {aSide} a side: means, 3 %", 2 * aSide, (runs, shift, series, _) =>
     {
         var (baseline, candidate) = Split(runs.Span, shift, Letters('A', aSide) + Letters('B', aSide));
@@ -58,7 +58,7 @@ internal sealed record ExperimentDesign(
             return (Rule(test, series, new(0.05, 3, 5)), order.Length);
         });
 
-    /// <summary>Pairs with the order inside each pair by a coin, by planned looks or one fixed look.</summary>
+    /// <summary>Pairs with a random order inside each pair, by planned looks or one fixed look.</summary>
     public static ExperimentDesign Pairs(string name, LookPlan plan) => new(name, 2 * plan.Looks[^1].Pairs, (runs, shift, series, chance) =>
     {
         var pairs = plan.Looks[^1].Pairs;

@@ -1,5 +1,5 @@
-// What is judged on whole measurements: pairs that are made again since the host was busy, guards beside the deciding metric, and the
-// first run after a switch.
+// Simulations of whole measurements: pairs that are repeated because the host was busy, guards beside the deciding metric, and the first run
+// after a switch.
 using KvmTune.Experiments;
 using KvmTune.Measurement;
 using KvmTune.Statistics;
@@ -12,7 +12,7 @@ internal sealed class ScreeningSimulation(int experiments, int seed)
     private const string Busy = "HostBusyOutsideGuestCores";
     private const int Pairs = 12;
 
-    /// <summary>How far the mean shift lies from the truth, which is 0, in per cent.</summary>
+    /// <summary>The distance of the mean shift from the true shift 0, in per cent.</summary>
     public double Bias(double moved) =>
         Math.Abs(100 * Plays.Of(experiments, seed, chance => Play(chance, moved)).Average(sides => Estimators.HodgesLehmannShift(sides.Baseline, sides.Candidate)));
 
@@ -23,7 +23,7 @@ internal sealed class ScreeningSimulation(int experiments, int seed)
         return SwapTest.PValue(baseline, candidate) <= LookPlan.FixedAlpha && Math.Abs(Estimators.HodgesLehmannShift(baseline, candidate)) >= Math.Log(1.03);
     });
 
-    // As an experiment does it: a pair, a look at the counters, and the pair again where one of its runs was disturbed.
+    // Like an experiment: a pair, a check of the counters, and a repetition of the pair if one of its runs was disturbed.
     private static (double[] Baseline, double[] Candidate) Play(Random chance, double moved)
     {
         var runs = new ExperimentRuns();
@@ -37,7 +37,7 @@ internal sealed class ScreeningSimulation(int experiments, int seed)
             var first = chance.Next(2) == 1;
             foreach (var isCandidate in new[] { first, !first })
             {
-                // Three quarters of the time a neighbour works, and takes up to half of the guest's speed.
+                // A neighbour works three quarters of the time, and takes up to half of the guest's speed.
                 var neighbour = chance.Next(4) == 0 ? 0 : chance.NextDouble();
                 runs.Add(
                     DrawnMeasurement.Run(runs.Count + 1) with
@@ -64,13 +64,13 @@ internal sealed class ScreeningSimulation(int experiments, int seed)
     }
 }
 
-/// <summary>Ten pairs of a rate and three latencies that belong together, one of which may get worse.</summary>
+/// <summary>Ten pairs of a rate and three related latencies, one of which may get worse.</summary>
 internal sealed class GuardSimulation(int experiments, int seed)
 {
     private const int Pairs = 10;
 
     /// <summary>How often the verdict is mixed, in per cent.</summary>
-    /// <param name="factor">What one guard is multiplied by.</param>
+    /// <param name="factor">The factor that multiplies one guard.</param>
     public double Mixed(double factor) => Plays.Percent(experiments, seed, chance =>
     {
         var (baseline, candidate) = (Side(chance, 1), Side(chance, factor));
@@ -78,7 +78,7 @@ internal sealed class GuardSimulation(int experiments, int seed)
         return VMComparer.Compare(baseline, candidate, options).Verdict == Verdict.Mixed;
     });
 
-    // Latencies within a run vary by 20 %, half of it with the rate.
+    // Latencies within a run vary by 20 %, half of it together with the rate.
     private static VMPerformance Side(Random chance, double factor)
     {
         var common = Plays.Normals(chance, Pairs, 0.05);
@@ -88,7 +88,7 @@ internal sealed class GuardSimulation(int experiments, int seed)
     }
 }
 
-/// <summary>Pairs of live runs where the first run after each switch is slow: it is the warm-up, and does not count.</summary>
+/// <summary>Pairs of live runs with a slow first run after each switch: it is the warm-up and does not count.</summary>
 internal sealed class CarryOverSimulation(int experiments, int seed)
 {
     private const int Pairs = 12;
@@ -101,10 +101,10 @@ internal sealed class CarryOverSimulation(int experiments, int seed)
         return SwapTest.PValue(baseline, candidate) <= LookPlan.FixedAlpha && Math.Abs(Estimators.HodgesLehmannShift(baseline, candidate)) >= Math.Log(1.03);
     });
 
-    /// <summary>How far the mean shift lies from the truth, which is 0, in per cent.</summary>
+    /// <summary>The distance of the mean shift from the true shift 0, in per cent.</summary>
     public double Bias() => Math.Abs(100 * Plays.Of(experiments, seed, Play).Average(sides => Estimators.HodgesLehmannShift(sides.Baseline, sides.Candidate)));
 
-    // The real order of an experiment's units, with a warm-up run wherever the side changes.
+    // The real order of an experiment's units, with a warm-up run after each change of side.
     private static (double[] Baseline, double[] Candidate) Play(Random chance)
     {
         var schedule = ExperimentSchedule.Create(

@@ -1,11 +1,11 @@
-// Plays something many times on all processors, each time with a source of chance of its own: the same seed gives the same result, however
-// many processors there are.
+// Runs a simulation many times on all processors, each time with its own random source: the same seed gives the same result on any number of
+// processors.
 namespace KvmTune.Bench.Verdicts;
 
-/// <summary>Repeated plays.</summary>
+/// <summary>Repeated simulations.</summary>
 internal static class Plays
 {
-    /// <summary>What each play gave, in order.</summary>
+    /// <summary>The result of each play, in order.</summary>
     public static IReadOnlyList<T> Of<T>(int count, int seed, Func<Random, T> play)
     {
         var results = new T[count];
@@ -13,7 +13,7 @@ internal static class Plays
         return results;
     }
 
-    /// <summary>The share of plays that were so, in per cent.</summary>
+    /// <summary>The share of plays that returned true, in per cent.</summary>
     public static double Percent(int count, int seed, Func<Random, bool> play) => 100.0 * Of(count, seed, play).Count(held => held) / count;
 
     /// <summary>A standard normal value (Box and Muller).</summary>

@@ -1,5 +1,4 @@
-// Reads a recorded series of boots with the same settings, and plays designs over them: what a few boots would claim, and what pairs of
-// boots claim.
+// Reads a recorded series of boots with the same settings, and simulates designs over them: the claims of a few boots, and of pairs of boots.
 using System.Text.Json;
 using KvmTune.Measurement;
 using KvmTune.Statistics;
@@ -33,13 +32,13 @@ internal sealed record RecordedBoots(string Name, IReadOnlyList<double[]> Boots)
         }),
     ];
 
-    /// <summary>Boots that are drawn: each with luck of its own, and runs that vary around it.</summary>
+    /// <summary>Random boots: each with its own deviation, and runs that vary around it.</summary>
     public static RecordedBoots Drawn(Random chance, int boots, double betweenBoots, double betweenRuns) => new("drawn",
     [
         .. Enumerable.Range(0, boots).Select(_ => Plays.Normals(chance, 4, betweenRuns, betweenBoots * Plays.Normal(chance))),
     ]);
 
-    /// <summary>How far boots lie apart and how far the runs of one, as standard deviations in per cent.</summary>
+    /// <summary>The variation between boots and between the runs of a boot, as standard deviations in per cent.</summary>
     public (double Boots, double Runs) Spread()
     {
         var within = Math.Sqrt(Boots.Average(boot => Math.Pow(Estimators.StandardDeviation(boot), 2)));
@@ -49,8 +48,8 @@ internal sealed record RecordedBoots(string Name, IReadOnlyList<double[]> Boots)
     }
 
     /// <summary>A B B A of four boots.</summary>
-    /// <param name="chance">Where in the series they begin.</param>
-    /// <param name="unit">What the verdict takes as the unit.</param>
+    /// <param name="chance">Draws the start position in the series.</param>
+    /// <param name="unit">The unit of the verdict.</param>
     public Verdict FourBoots(Random chance, ComparisonUnit unit)
     {
         var start = chance.Next(Boots.Count - 3);
@@ -61,10 +60,10 @@ internal sealed record RecordedBoots(string Name, IReadOnlyList<double[]> Boots)
             Logarithms, MetricDirection.HigherIsBetter, VerdictLimits.For(MetricKind.Rate, VerdictLimits.ProvisionalAlpha, isProvisional: true));
     }
 
-    /// <summary>Pairs of boots, the order inside each at random.</summary>
-    /// <param name="chance">The coin, and where in the series they begin.</param>
-    /// <param name="plan">When they are looked at.</param>
-    /// <param name="shift">The shift that is planted, as a logarithm.</param>
+    /// <summary>Pairs of boots, with a random order inside each.</summary>
+    /// <param name="chance">Draws the order, and the start position in the series.</param>
+    /// <param name="plan">The looks.</param>
+    /// <param name="shift">The planted shift, as a logarithm.</param>
     public Verdict PairsOfBoots(Random chance, LookPlan plan, double shift = 0)
     {
         var pairs = plan.Looks[^1].Pairs;

@@ -1,4 +1,4 @@
-// Reads a recorded series of runs with nothing changed between them: the material that verdict rules are tried on.
+// Reads a recorded series of runs without a change between them: the data for tests of verdict rules.
 using System.Text.Json;
 using KvmTune.Measurement;
 
@@ -6,14 +6,14 @@ namespace KvmTune.Bench.Verdicts;
 
 /// <summary>The values of one metric over consecutive runs of an unchanged guest.</summary>
 /// <param name="Name">The series' name, for example <c>random-read</c>.</param>
-/// <param name="Direction">Which way the metric gets better.</param>
+/// <param name="Direction">The direction in which the metric improves.</param>
 /// <param name="Kind">The kind of the metric.</param>
 /// <param name="Values">The values in order.</param>
 internal sealed record RecordedSeries(string Name, MetricDirection Direction, MetricKind Kind, double[] Values)
 {
     private static readonly string[] Names = ["cpu-1-thread", "cpu-2-threads", "random-read", "random-write"];
 
-    /// <summary>The rates of the series with which the rule was made: events/s and IOPS.</summary>
+    /// <summary>The rates of the series from which the rule was developed: events/s and IOPS.</summary>
     public static IReadOnlyList<RecordedSeries> Rates(string folder) =>
     [
         .. Names.Select(name => new RecordedSeries(
@@ -27,7 +27,7 @@ internal sealed record RecordedSeries(string Name, MetricDirection Direction, Me
             name, MetricDirection.LowerIsBetter, MetricKind.LatencyPercentile, Read(folder, name, IsCpu(name) ? "lat_p99" : "p99"))),
     ];
 
-    /// <summary>The rates of the series that <c>record</c> has made on the lab, beside a noisy neighbour and without.</summary>
+    /// <summary>The rates of the series that <c>record</c> made on the lab, with a noisy neighbour and without.</summary>
     public static IReadOnlyList<RecordedSeries> LabRates(string folder) =>
     [
         .. LabNames(folder).Select(name => new RecordedSeries(
@@ -47,7 +47,7 @@ internal sealed record RecordedSeries(string Name, MetricDirection Direction, Me
 
     private static bool IsCpu(string name) => name.Replace("lab-", null, StringComparison.Ordinal).StartsWith("cpu", StringComparison.Ordinal);
 
-    // The first series are bare lists of runs; those of the lab have a head that says how they were made.
+    // The first series are plain lists of runs; those of the lab have a head that describes the recording.
     private static double[] Read(string folder, string name, string metric)
     {
         using var document = JsonDocument.Parse(File.ReadAllText(Path.Combine(folder, $"{name}.json")));

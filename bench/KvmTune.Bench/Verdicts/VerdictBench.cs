@@ -1,5 +1,5 @@
-// The bench `verdict`: whether each promise of a verdict holds, then false verdicts and power of each design on recorded A/A series, as
-// lines and as JSON. It fails where a promise does not hold.
+// The bench `verdict`: checks each promise of a verdict, then computes false verdicts and power of each design on recorded A/A series, as
+// lines and as JSON. It fails if a promise does not hold.
 using System.Globalization;
 using KvmTune.Statistics;
 
@@ -30,7 +30,7 @@ internal static class VerdictBench
     /// <summary>Runs the bench.</summary>
     /// <param name="dataFolder">The folder with the series.</param>
     /// <param name="bootsFolder">The folder with the series of boots.</param>
-    /// <param name="experiments">How many drawn experiments make one figure; of recorded ones a tenth for each series.</param>
+    /// <param name="experiments">The number of random experiments for one figure; of recorded ones a tenth for each series.</param>
     public static IEnumerable<BenchFigure> Run(string dataFolder, string bootsFolder, int experiments)
     {
         var promises = new VerdictPromises(
@@ -44,7 +44,7 @@ internal static class VerdictBench
         }
     }
 
-    // The designs beside each other: what they are wrong in, and what they find.
+    // A comparison of the designs: their errors and their power.
     private static List<BenchFigure> Table(string dataFolder, int experiments)
     {
         var figures = new List<BenchFigure>();

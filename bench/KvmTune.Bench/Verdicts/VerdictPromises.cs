@@ -1,15 +1,15 @@
-// What verdicts promise, each played often enough to see whether it holds: false claims, coverage, sameness, boots, screening by a counter
-// that moves, guards, carry-over of switches, calibrations and forecasts.
+// The promises of verdicts, each simulated often enough to check it: false claims, coverage, sameness, boots, screening by a counter that
+// moves, guards, carry-over of switches, calibrations and forecasts.
 using KvmTune.Measurement;
 using KvmTune.Statistics;
 
 namespace KvmTune.Bench.Verdicts;
 
-/// <summary>Plays the promises.</summary>
+/// <summary>Simulates the promises.</summary>
 /// <param name="rates">Recorded rates.</param>
 /// <param name="latencies">Recorded latencies within a run.</param>
 /// <param name="boots">Recorded boots.</param>
-/// <param name="experiments">How many experiments are played where they are drawn; recorded ones a tenth for each series.</param>
+/// <param name="experiments">The number of random experiments; of recorded ones a tenth for each series.</param>
 internal sealed class VerdictPromises(
     IReadOnlyList<RecordedSeries> rates, IReadOnlyList<RecordedSeries> latencies, IReadOnlyList<RecordedBoots> boots, int experiments)
 {
@@ -23,7 +23,7 @@ internal sealed class VerdictPromises(
 
     private int OnCoverage => Math.Max(30, experiments / 50);
 
-    /// <summary>All of them, as they are played.</summary>
+    /// <summary>All promises, each simulated on demand.</summary>
     public IEnumerable<BenchFigure> All() => Drawn().Concat(Recorded()).Concat(Boots()).Concat(Coverage()).Concat(Measured());
 
     private IEnumerable<BenchFigure> Drawn()
@@ -33,7 +33,7 @@ internal sealed class VerdictPromises(
             FormattableString.Invariant($"{experiments} experiments, planned looks, no threshold"), experiments);
         yield return BenchFigure.AtMost(
             "nothing changed, drawn: a difference is claimed, with the threshold of 3 %", Plays.Percent(experiments, Seed, chance => IsClaim(Looks(chance, 0.1, 0))), 5, "%", plays: experiments);
-        // At each noise another look decides. A shift of the margin itself is a difference too: where that is claimed, sameness is not.
+        // The noise determines which look decides. A shift of exactly the margin is also a difference: a claim of it is not a claim of sameness.
         var noises = new[] { 0.01, 0.02, 0.03, 0.05, 0.08 };
         var same = noises.Select(noise => Plays.Percent(experiments, Seed, chance => Looks(chance, noise, Margin, threshold: 50) == Verdict.NoDifference)).ToList();
         yield return BenchFigure.AtMost(
@@ -84,7 +84,7 @@ internal sealed class VerdictPromises(
 
     private IEnumerable<BenchFigure> Boots()
     {
-        // The case of the review: boots that differ by 5 %, and runs by 3 %.
+        // The case from the review: boots that differ by 5 %, and runs by 3 %.
         RecordedBoots Draw(Random chance, int count) => RecordedBoots.Drawn(chance, count, 0.05, 0.03);
         var byRuns = Plays.Percent(OnRecorded, Seed, chance => IsClaim(Draw(chance, 4).FourBoots(chance, ComparisonUnit.Run)));
         yield return BenchFigure.AtMost(
@@ -114,7 +114,7 @@ internal sealed class VerdictPromises(
         }
     }
 
-    // The planned looks, or one at the first of them where the series is shorter.
+    // The planned looks, or only the first one if the series is shorter.
     private static LookPlan? PlanFor(int boots) => boots >= 2 * LookPlan.Planned.Looks[^1].Pairs ? LookPlan.Planned
         : boots >= 2 * LookPlan.Planned.Looks[0].Pairs ? LookPlan.Fixed(LookPlan.Planned.Looks[0].Pairs)
         : null;
@@ -145,7 +145,7 @@ internal sealed class VerdictPromises(
     private IEnumerable<BenchFigure> Measured()
     {
         var screening = new ScreeningSimulation(OnRecorded, Seed);
-        // In cores: less than what disturbs, about as much, and more.
+        // In cores: less than a disturbance, about as much, and more.
         double[] moves = [-0.2, 0.1, 0.2, 0.3, 0.5];
         yield return BenchFigure.AtMost(
             "the change moves the counter that screens: the shift is off by", moves.Max(moved => screening.Bias(moved)), 1, "%",
@@ -179,7 +179,7 @@ internal sealed class VerdictPromises(
         return IsClaim(VMCalibrator.Calibrate(DrawnMeasurement.Of(("Iops", values)), chance.Next(), forecasts: false).PairCheck.Verdict);
     });
 
-    // Of some experiments what they name as detectable; planted in others that they know nothing of.
+    // The detectable shift that some experiments forecast, planted in other, independent experiments.
     private double Forecasts(RecordedSeries series)
     {
         const int others = 20;
@@ -202,7 +202,7 @@ internal sealed class VerdictPromises(
         }).Aggregate((Found: 0, Played: 0), (sum, one) => (sum.Found + one.Found, sum.Played + one.Played), sum => 100.0 * sum.Found / Math.Max(1, sum.Played));
     }
 
-    // Consecutive runs in pairs, dealt by a coin.
+    // Consecutive runs in pairs, in a random order.
     private static (double[] Baseline, double[] Candidate) Deal(double[] logarithms, int pairs, double shift, Random chance)
     {
         var start = chance.Next(logarithms.Length - (2 * pairs) + 1);

@@ -1,26 +1,26 @@
-// Plays a design many times over recorded series: each time a stretch of consecutive runs, with its real drift, is dealt to two
-// sides, with or without a shift planted in one. What is counted is how often the verdict is false, and how often a shift is found.
+// Simulates a design many times over recorded series: each time, a stretch of consecutive runs with its real drift is assigned to two sides,
+// with or without a shift planted in one. It counts how often the verdict is false, and how often the shift is found.
 using KvmTune.Measurement;
 using KvmTune.Statistics;
 
 namespace KvmTune.Bench.Verdicts;
 
-/// <summary>What a design made of one series.</summary>
+/// <summary>The result of a design on one series.</summary>
 /// <param name="Series">The series' name.</param>
 /// <param name="Claimed">The share of experiments that claimed "improved" or "regressed".</param>
-/// <param name="Found">The share that claimed the direction of the planted shift; 0 where none was planted.</param>
+/// <param name="Found">The share that claimed the direction of the planted shift; 0 if none was planted.</param>
 /// <param name="ShownAlike">The share that claimed "no difference".</param>
-/// <param name="MeanRuns">How many runs an experiment took in the mean.</param>
+/// <param name="MeanRuns">The mean number of runs of an experiment.</param>
 internal sealed record SimulationResult(string Series, double Claimed, double Found, double ShownAlike, double MeanRuns);
 
 /// <summary>The resampling simulation.</summary>
 internal static class VerdictSimulation
 {
-    /// <summary>Plays a design on one series.</summary>
+    /// <summary>Simulates a design on one series.</summary>
     /// <param name="design">The design.</param>
     /// <param name="series">The series.</param>
-    /// <param name="factor">What the candidate's values are multiplied by; 1 for nothing changed.</param>
-    /// <param name="experiments">How many experiments are played.</param>
+    /// <param name="factor">The factor for the candidate's values; 1 for no change.</param>
+    /// <param name="experiments">The number of simulated experiments.</param>
     /// <param name="seed">The seed; the same seed gives the same result.</param>
     public static SimulationResult Play(ExperimentDesign design, RecordedSeries series, double factor, int experiments, int seed)
     {
@@ -46,7 +46,7 @@ internal static class VerdictSimulation
         double Share(Func<(Verdict Verdict, int Runs), bool> isSo) => (double)results.Count(isSo) / experiments;
     }
 
-    /// <summary>Plays a design on several series.</summary>
+    /// <summary>Simulates a design on several series.</summary>
     public static IReadOnlyList<SimulationResult> Play(
         ExperimentDesign design, IEnumerable<RecordedSeries> series, double factor, int experiments, int seed)
         => [.. series.Select((one, i) => Play(design, one, factor, experiments, seed + i))];

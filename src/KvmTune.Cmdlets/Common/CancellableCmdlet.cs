@@ -1,4 +1,4 @@
-// The root of all cmdlets: turns Ctrl+C into a token, waits for the engine while its messages are shown, maps errors in one place.
+// The base class of all cmdlets: turns Ctrl+C into a token, waits for the engine and shows its messages meanwhile, maps errors in one place.
 using System.Collections.Concurrent;
 using System.Globalization;
 using System.Management.Automation;
@@ -25,8 +25,8 @@ public abstract class CancellableCmdlet : PSCmdlet, IDisposable
         GC.SuppressFinalize(this);
     }
 
-    /// <summary>As PowerShell's own, but where nobody can be asked the error names -Confirm:$false.</summary>
-    /// <exception cref="KvmTuneException">Nobody can be asked (<c>NobodyToAsk</c>).</exception>
+    /// <summary>Like PowerShell's method, but if the session cannot ask, the error names -Confirm:$false.</summary>
+    /// <exception cref="KvmTuneException">The session cannot ask (<c>NobodyToAsk</c>).</exception>
     protected internal new bool ShouldProcess(string target, string action) => Ask(
         () => base.ShouldProcess(TerminalText.Line(target), TerminalText.Line(action)), cause => NobodyToAsk($"{action}: {target}", cause), AsksToConfirm);
 
@@ -35,10 +35,10 @@ public abstract class CancellableCmdlet : PSCmdlet, IDisposable
         () => base.ShouldProcess(TerminalText.Of(verboseDescription), TerminalText.Of(verboseWarning), TerminalText.Line(caption)),
         cause => NobodyToAsk(verboseWarning.TrimEnd('?'), cause), AsksToConfirm);
 
-    /// <summary>Asks whether data may be put at risk. Enter is no, and an answer for all holds for the rest of the command.</summary>
+    /// <summary>Asks whether data may be put at risk. Enter means no, and an answer for all holds for the rest of the command.</summary>
     /// <param name="question">The question, with the risk.</param>
-    /// <param name="caption">What is going to be done.</param>
-    /// <param name="nobody">The error where nobody can be asked.</param>
+    /// <param name="caption">The intended action.</param>
+    /// <param name="nobody">The error if the session cannot ask.</param>
     internal bool Consents(string question, string caption, Func<Exception, KvmTuneException> nobody) => Ask(
         () => ShouldContinue(TerminalText.Of(question), TerminalText.Line(caption), hasSecurityImpact: true, ref _consentsToAll, ref _refusesAll), nobody,
         asks: !_consentsToAll && !_refusesAll);
@@ -76,7 +76,7 @@ public abstract class CancellableCmdlet : PSCmdlet, IDisposable
         }
     }
 
-    // What cmdlets write to a terminal goes through these, so that nothing in it is obeyed by one.
+    // A cmdlet writes to the terminal through these methods, which remove control sequences, so the terminal does not execute them.
 
     /// <summary>Writes a warning.</summary>
     protected internal new void WriteWarning(string text) => base.WriteWarning(TerminalText.Of(text));
@@ -94,12 +94,12 @@ public abstract class CancellableCmdlet : PSCmdlet, IDisposable
     }
 
     /// <summary>
-    /// Waits for the engine. What it wants to be shown meanwhile is shown on PowerShell's own thread; after Ctrl+C nothing more is
-    /// shown, and the engine is still waited for, since it is cleaning up.
+    /// Waits for the engine. Its messages are shown on PowerShell's own thread. After Ctrl+C no message is shown any more, but the method
+    /// still waits for the engine, which is cleaning up.
     /// </summary>
-    /// <param name="work">The work; it hands actions for PowerShell's thread to the first argument.</param>
+    /// <param name="work">The work; it passes actions for PowerShell's thread to the first argument.</param>
     /// <remarks>
-    /// The work begins on PowerShell's thread: what never waits, as a live pin, ends there too, and the change of threads would cost it more
+    /// The work begins on PowerShell's thread. Work that never waits, such as a live pin, also ends there; a change of threads would take longer
     /// than its own calls.
     /// </remarks>
     protected internal T Await<T>(Func<Action<Action>, CancellationToken, Task<T>> work)
@@ -139,7 +139,7 @@ public abstract class CancellableCmdlet : PSCmdlet, IDisposable
 
         catch (ExperimentInterruptedException exception) when (CancellationToken.IsCancellationRequested)
         {
-            // Cancelled, and something of the change could not be taken back.
+            // Cancelled, and a part of the change could not be taken back.
             ShowAfterStop(exception.Message);
             throw stopped ?? new PipelineStoppedException();
         }
@@ -157,7 +157,7 @@ public abstract class CancellableCmdlet : PSCmdlet, IDisposable
         }
     }
 
-    // A stopped pipeline takes no warning any more, but the user must know the state of the VM: the text goes straight to the host.
+    // A stopped pipeline accepts no warnings, but the user must know the state of the VM: the text goes directly to the PowerShell host.
     private void ShowAfterStop(string text)
     {
         try
@@ -166,12 +166,12 @@ public abstract class CancellableCmdlet : PSCmdlet, IDisposable
         }
         catch (Exception exception) when (exception is HostException or NotImplementedException or PipelineStoppedException)
         {
-            // A host without a place to write. The journal has the same.
+            // This PowerShell host shows no text. The journal has the same information.
         }
     }
 
-    // A host that is not interactive refuses to ask, each in its own way; PowerShell's console fails with a NullReferenceException where
-    // its input has ended (PowerShell 7.6, PromptForChoice).
+    // A PowerShell host that is not interactive refuses to ask, each with a different exception; PowerShell's console throws a
+    // NullReferenceException at the end of its input (PowerShell 7.6, PromptForChoice).
     private static bool Ask(Func<bool> ask, Func<Exception, KvmTuneException> nobody, bool asks)
     {
         if (asks && StandardInput.IsClosed)
@@ -193,9 +193,9 @@ public abstract class CancellableCmdlet : PSCmdlet, IDisposable
         "NobodyToAsk", KvmTuneErrorCategory.PermissionDenied,
         $"This session cannot ask for confirmation, so this was not done: {what}. Add -Confirm:$false to do it.", cause);
 
-    /// <summary>Does something for one object; an error of it is written, and the next object has its turn.</summary>
-    /// <param name="target">What the error is about.</param>
-    /// <param name="action">What to do.</param>
+    /// <summary>Runs an action for one object. An error is written, and the pipeline continues with the next object.</summary>
+    /// <param name="target">The object that the error belongs to.</param>
+    /// <param name="action">The action.</param>
     protected internal void Try(object? target, Action action)
     {
         try

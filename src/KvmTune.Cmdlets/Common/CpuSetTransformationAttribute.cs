@@ -11,8 +11,8 @@ internal sealed class CpuSetTransformationAttribute : ArgumentTransformationAttr
     /// <summary>Whether an empty text counts as not given, instead of an error.</summary>
     public bool IsOptional { get; init; }
 
-    /// <summary>The set that a value means.</summary>
-    /// <exception cref="FormatException">It means none.</exception>
+    /// <summary>Converts a value to a CPU set.</summary>
+    /// <exception cref="FormatException">The value is not a CPU set.</exception>
     public static CpuSet ToCpuSet(object? value) => (value is PSObject wrapped ? wrapped.BaseObject : value) switch
     {
         CpuSet set => set,

@@ -11,12 +11,12 @@ namespace KvmTune.Cmdlets.Common;
 /// <summary>Makes error records.</summary>
 internal static class ErrorRecords
 {
-    /// <summary>The record of an error that is the engine's or libvirt's; any other exception is a defect and is let through.</summary>
+    /// <summary>The record of an error of the engine or of libvirt. Any other exception is a defect and is not caught.</summary>
     public static bool TryMake(Exception exception, object? target, [NotNullWhen(true)] out ErrorRecord? record)
     {
         record = exception switch
         {
-            // The runs that were made before a measurement broke off are not lost: they are the error's target.
+            // The completed runs of an interrupted measurement are not lost: they are the error's target.
             MeasurementInterruptedException { Partial: { } partial } interrupted => Make(interrupted, partial),
             ExperimentInterruptedException { Partial.Count: > 0 } interrupted => Make(interrupted, interrupted.Partial),
             KvmTuneException known => Make(known, target),
@@ -29,12 +29,12 @@ internal static class ErrorRecords
         return record is not null;
     }
 
-    /// <summary>What an exception says, without .NET's hint at the parameter of a method, which is not one of a cmdlet.</summary>
+    /// <summary>The message of an exception, without .NET's hint at a method parameter, which is not a parameter of the cmdlet.</summary>
     public static string Plain(ArgumentException exception) => exception.ParamName is { } name
         ? exception.Message.Replace($" (Parameter '{name}')", string.Empty, StringComparison.Ordinal)
         : exception.Message;
 
-    /// <summary>The record of an error of the engine: its id and category as they are.</summary>
+    /// <summary>The record of an error of the engine, with the same id and category.</summary>
     public static ErrorRecord Make(KvmTuneException exception, object? target) =>
         new(exception, exception.ErrorId, Enum.Parse<ErrorCategory>(exception.Category.ToString()), target);
 }

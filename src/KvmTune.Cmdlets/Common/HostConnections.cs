@@ -1,4 +1,5 @@
-// The hosts of this PowerShell process: one connection for each URI, shared by all runspaces; and for each runspace the one that is cmdlets without `-ConnectionUri`.
+// The hosts of this PowerShell process: one connection for each URI, shared by all runspaces; and for each runspace the default host for
+// cmdlets without `-ConnectionUri`.
 using System.Collections.Concurrent;
 using System.Management.Automation;
 using System.Management.Automation.Runspaces;
@@ -12,11 +13,11 @@ internal sealed class HostConnections : IModuleAssemblyCleanup
 {
     private static readonly ConcurrentDictionary<string, HostConnection> Open = new(StringComparer.Ordinal);
 
-    // What Connect-VMHost chose, in each runspace. The key is the runspace's event manager, which PowerShell makes again when it resets a
-    // runspace to use it again: what one turn of ForEach-Object -Parallel chose is not what the next one means.
+    // The choice of Connect-VMHost in each runspace. The key is the runspace's event manager, because PowerShell creates a new one when it resets
+    // a runspace for reuse: the choice in one iteration of ForEach-Object -Parallel does not hold for the next one.
     private static readonly ConditionalWeakTable<PSEventManager, Choice> Choices = [];
 
-    // What was chosen in this runspace; null before, and after Disconnect-VMHost.
+    // The choice in this runspace; null before the first choice and after Disconnect-VMHost.
     private static Choice? Chosen
     {
         get => Runspace.DefaultRunspace?.Events is { } runspace && Choices.TryGetValue(runspace, out var choice) ? choice : null;
@@ -35,9 +36,9 @@ internal sealed class HostConnections : IModuleAssemblyCleanup
         }
     }
 
-    /// <summary>The URI that is meant when a cmdlet names none.</summary>
+    /// <summary>The URI of the default host, for a cmdlet without -ConnectionUri.</summary>
     /// <exception cref="KvmTuneException">
-    /// The last Connect-VMHost failed (<c>NoHostChosen</c>): a script that goes on must not change VMs of the same name on another host.
+    /// The last Connect-VMHost failed (<c>NoHostChosen</c>): a script that continues must not change VMs of the same name on another host.
     /// </exception>
     public static string DefaultUri => Chosen switch
     {
@@ -51,12 +52,12 @@ internal sealed class HostConnections : IModuleAssemblyCleanup
     /// <summary>The hosts with an open connection.</summary>
     public static IEnumerable<HostConnection> Opened => Open.Values.Where(host => host.IsOpen);
 
-    /// <summary>The host of a URI; it is opened when it is first used.</summary>
+    /// <summary>The host of a URI; its connection is opened at the first use.</summary>
     public static HostConnection Get(string? uri) => Open.GetOrAdd(string.IsNullOrEmpty(uri) ? DefaultUri : uri, static name => new HostConnection(name));
 
-    /// <summary>Opens a host and makes it the one that is meant. However it fails, no host is meant afterwards.</summary>
-    /// <param name="uri">The URI; null for the host that is meant, or the usual one where the last choice failed.</param>
-    /// <param name="open">Opens it and says what it is.</param>
+    /// <summary>Opens a host and makes it the default host. After any failure, there is no default host.</summary>
+    /// <param name="uri">The URI; null for the default host, or for libvirt's default URI if the last choice failed.</param>
+    /// <param name="open">Opens the host and returns its description.</param>
     public static T Choose<T>(string? uri, Func<HostConnection, T> open)
     {
         var choice = new Choice(uri ?? (Chosen is { IsOpened: true } last ? last.Uri : HostConnection.DefaultUri));
@@ -74,8 +75,8 @@ internal sealed class HostConnections : IModuleAssemblyCleanup
     }
 
     /// <summary>Closes a host's connections.</summary>
-    /// <param name="uri">The URI; null for the host that is meant.</param>
-    /// <returns>False when it was not open.</returns>
+    /// <param name="uri">The URI; null for the default host.</param>
+    /// <returns>False if the host was not open.</returns>
     public static bool Close(string? uri)
     {
         var choice = Chosen;
@@ -86,7 +87,7 @@ internal sealed class HostConnections : IModuleAssemblyCleanup
             Chosen = null;
         }
 
-        // A choice that failed is given up, which is all that there is to close.
+        // If the last choice failed, there is no connection to close: forgetting the choice counts as closing.
         var wasOpen = isChosen && !choice!.IsOpened;
         if (Open.TryRemove(uri, out var host))
         {

@@ -17,7 +17,7 @@ internal sealed class MomentTransformationAttribute : ArgumentTransformationAttr
             DateTime date => new DateTimeOffset(date),
             TimeSpan age => Ago(age, value),
 
-            // To PowerShell the bare words 7d and 90s are numbers with a suffix: a decimal and a short one.
+            // PowerShell parses the bare words 7d and 90s as numbers with a suffix: a decimal and a short.
             decimal days when Math.Abs(days) < 40_000 => Ago(TimeSpan.FromDays((double)days), value),
             short seconds => Ago(TimeSpan.FromSeconds(seconds), value),
             string text when AgeIn(text) is { } age => Ago(age, value),

@@ -1,4 +1,4 @@
-// The numbers of vCPUs or I/O threads that a parameter names: 0, 0,1, '0-3,^2' or * for all.
+// A parameter's numbers of vCPUs or I/O threads: 0, 0,1, '0-3,^2' or * for all.
 using System.Globalization;
 using KvmTune.Topology;
 
@@ -7,10 +7,10 @@ namespace KvmTune.Cmdlets.Common;
 /// <summary>Reads lists of numbers.</summary>
 internal static class NumberLists
 {
-    /// <summary>The numbers that texts name, in order and each once.</summary>
+    /// <summary>The numbers in the texts, in order and without duplicates.</summary>
     /// <param name="texts">Numbers, libvirt's lists, or *.</param>
-    /// <param name="all">Reads the numbers that * means: asked only where somebody says so.</param>
-    /// <param name="thing">What is numbered, for the error: <c>vCPU</c>.</param>
+    /// <param name="all">Reads the numbers for *; called only if a text is *.</param>
+    /// <param name="thing">The numbered thing, for the error: <c>vCPU</c>.</param>
     /// <exception cref="KvmTuneException">A text is not a list of numbers (<c>InvalidNumber</c>).</exception>
     public static IReadOnlyList<int> Of(IEnumerable<string> texts, Func<IEnumerable<int>> all, string thing)
     {
@@ -27,7 +27,7 @@ internal static class NumberLists
             }
             else if (int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number))
             {
-                // A negative number is a number, and the change says that the VM has no such vCPU.
+                // A negative number is kept here; the change then reports that the VM has no such vCPU.
                 numbers.Add(number);
             }
             else

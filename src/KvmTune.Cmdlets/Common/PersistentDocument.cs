@@ -1,4 +1,4 @@
-// The persistent configuration of a VM as a document, for changes that depend on the present settings.
+// The persistent configuration of a VM as a document, for changes that depend on the current settings.
 using KvmTune.Libvirt;
 using KvmTune.Topology;
 using KvmTune.Tuning;
@@ -8,7 +8,7 @@ namespace KvmTune.Cmdlets.Common;
 /// <summary>Reads persistent configurations.</summary>
 internal static class PersistentDocument
 {
-    /// <summary>The persistent configuration; the running one of a transient VM.</summary>
+    /// <summary>The persistent configuration; for a transient VM the running one.</summary>
     public static DomainDocument Of(VMTarget vm) =>
         DomainDocument.Parse(vm.Domain.GetXml(vm.Domain.IsPersistent ? DomainXmlFlags.Inactive : DomainXmlFlags.None));
 }

@@ -1,4 +1,4 @@
-// The settings that came by the pipeline, each by the name of a property: which of them count.
+// Decides which pipeline properties count as settings. Parameters bind to the properties of an object by name.
 using System.Management.Automation;
 using System.Reflection;
 using KvmTune.Topology;
@@ -6,15 +6,15 @@ using KvmTune.Topology;
 namespace KvmTune.Cmdlets.Common;
 
 /// <summary>
-/// Separates requests from present values. A row of a CSV file is a request; a part of a VM (a disk of Get-VMTopology) has properties of the
-/// same names that say how it is, and is taken for its name only. An empty cell says nothing.
+/// Separates requested values from current values. A row of a CSV file is a request. A part of a VM (a disk of Get-VMTopology) has properties
+/// of the same names with its current values, so only the part's name is used. An empty cell counts as not given.
 /// </summary>
 internal sealed class PipedSettings
 {
     private readonly List<(PropertyInfo Property, object? Default)> _open;
     private readonly PSCmdlet _cmdlet;
 
-    /// <summary>Create it before the first object comes: parameters that are bound then were on the command line.</summary>
+    /// <summary>Create it before the first object arrives: parameters that are already bound were on the command line.</summary>
     public PipedSettings(PSCmdlet cmdlet)
     {
         _cmdlet = cmdlet;
@@ -25,7 +25,7 @@ internal sealed class PipedSettings
         ];
     }
 
-    /// <summary>Forgets what does not count of the present object.</summary>
+    /// <summary>Resets the parameters whose values from the current object do not count.</summary>
     /// <param name="source">The object.</param>
     public void Settle(object? source)
     {
@@ -43,7 +43,7 @@ internal sealed class PipedSettings
     private IEnumerable<PropertyInfo> Settings() => _cmdlet.GetType().GetProperties()
         .Where(property => property.GetCustomAttributes<ParameterAttribute>().Any(parameter => parameter.ValueFromPipelineByPropertyName && !parameter.ValueFromPipeline));
 
-    // A script hands an empty cell on by itself, too: -Cache $row.Cache.
+    // A script can also pass an empty cell itself: -Cache $row.Cache.
     private void ForgetEmptyOnes()
     {
         var bound = _cmdlet.MyInvocation.BoundParameters;

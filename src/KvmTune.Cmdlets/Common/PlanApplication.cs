@@ -1,4 +1,4 @@
-// What every cmdlet that applies a plan does: show warnings, ask, apply, emit the result.
+// The common part of all cmdlets that apply a plan: show warnings, ask, apply, emit the result.
 using System.Globalization;
 using System.Management.Automation;
 using KvmTune.Tuning;
@@ -9,7 +9,7 @@ namespace KvmTune.Cmdlets.Common;
 /// <summary>Applies plans on behalf of a cmdlet.</summary>
 internal static class PlanApplication
 {
-    // It says something of the host, whatever is changed.
+    // This warning is about the host and does not depend on the change, so it is shown once a session.
     private static readonly string SharedHost = CpuRules.PinningTakesFreedom.Id;
 
     /// <summary>Applies a plan after asking, and emits the result.</summary>
@@ -18,7 +18,7 @@ internal static class PlanApplication
     {
         if (PlanCollector.Current is { } collector)
         {
-            // Inside -Change of Invoke-VMExperiment, which measures first.
+            // Inside -Change of Invoke-VMExperiment, which measures before it changes anything.
             collector.Add(plan);
             cmdlet.WriteObject(plan);
             return;
@@ -36,8 +36,8 @@ internal static class PlanApplication
         }
     }
 
-    /// <summary>By which way the VM would be restarted; null where it would not.</summary>
-    /// <exception cref="KvmTuneException">A suspend is asked for and is not possible (<c>CannotSuspend</c>).</exception>
+    /// <summary>The way to restart the VM; null if it would not be restarted.</summary>
+    /// <exception cref="KvmTuneException">The user requires a suspend, which is not possible (<c>CannotSuspend</c>).</exception>
     public static RestartWay? WayOf(CancellableCmdlet cmdlet, VMPlanner planner, VMTuningPlan plan, bool restart, RestartOptions options)
     {
         if (!plan.RequiresRestart)
@@ -60,14 +60,14 @@ internal static class PlanApplication
         return way;
     }
 
-    /// <summary>Emits a result, with a warning for everything that is not as it should be or is left to do.</summary>
+    /// <summary>Emits a result, with a warning for each failed verification and each open task.</summary>
     public static void Emit(CancellableCmdlet cmdlet, VMTuningResult result)
     {
         WarnOfOpen(cmdlet, result);
         cmdlet.WriteObject(result);
     }
 
-    /// <summary>Warns of everything that is not as it should be or is left to do.</summary>
+    /// <summary>Warns of each failed verification and each open task.</summary>
     public static void WarnOfOpen(CancellableCmdlet cmdlet, VMTuningResult result)
     {
         foreach (var open in result.Verifications.Where(verification => !verification.IsMet).Select(verification => verification.ToString()).Concat(result.Notes))
@@ -76,7 +76,7 @@ internal static class PlanApplication
         }
     }
 
-    // Two changes without a measurement between them: whatever is measured afterwards, nobody can say which of them did it.
+    // After two changes without a measurement between them, a measurement cannot show which of the two had the effect.
     private static string? Unmeasured(VMTuningPlan plan, ApplyOptions options)
     {
         if (!plan.HasChanges || options is not { ExperimentId: null, Undoes: null } || Journals.Current.UnmeasuredChange(plan.VMId) is not { } first)
@@ -89,12 +89,12 @@ internal static class PlanApplication
     }
 
     /// <summary>
-    /// Shows what speaks for and against a plan: the warnings in one paragraph, what holds for the VM whatever is changed once a session,
-    /// and none where nothing changes or -WhatIf prints them with the plan.
+    /// Shows the findings of a plan. All warnings form one paragraph. A warning that does not depend on the change is shown once a session.
+    /// No warning is shown if nothing changes or if -WhatIf prints the warnings with the plan.
     /// </summary>
     /// <param name="cmdlet">The cmdlet that warns.</param>
     /// <param name="plan">The plan.</param>
-    /// <param name="unmeasured">Says what is said once a session of a change before this one that was not measured; null for nothing.</param>
+    /// <param name="unmeasured">The warning, once a session, about an earlier change that was not measured; null for none.</param>
     public static void Show(CancellableCmdlet cmdlet, VMTuningPlan plan, Func<string?>? unmeasured = null)
     {
         foreach (var finding in plan.Findings.Where(finding => finding.IsKept))
@@ -125,8 +125,8 @@ internal static class PlanApplication
         }
     }
 
-    /// <summary>Asks where data or a service is at risk.</summary>
-    /// <exception cref="KvmTuneException">Nobody can be asked.</exception>
+    /// <summary>Asks for consent if data or a service is at risk.</summary>
+    /// <exception cref="KvmTuneException">The session cannot ask.</exception>
     public static bool IsAccepted(CancellableCmdlet cmdlet, VMTuningPlan plan, bool force)
     {
         if (force || plan.Confirmations.Count == 0 || !plan.HasChanges)
@@ -169,7 +169,7 @@ internal static class PlanApplication
         return string.Join('\n', lines);
     }
 
-    // Evidence is a sentence without its stop, or several with one.
+    // Evidence is one sentence without a full stop, or several sentences that end with one.
     private static string Sentence(string evidence) => evidence.EndsWith('.') ? evidence : $"{evidence}.";
 
     private static string AlreadyThere(VMTuningPlan plan) => plan.RequiresRestart
@@ -179,7 +179,7 @@ internal static class PlanApplication
     /// <summary>A plan as a question.</summary>
     public static string Question(VMTuningPlan plan, RestartWay? way) => $"{plan.VMName}: {plan.Title}{And(way)}?";
 
-    /// <summary>What a question says of a restart.</summary>
+    /// <summary>The part of a question about a restart.</summary>
     public static string? And(RestartWay? way) => way?.By switch
     {
         null => null,

@@ -1,4 +1,5 @@
-// Lets a script block say what to change without changing it: while it runs, every cmdlet that would change a VM hands in its plan.
+// Lets a script block describe changes without making them: while it runs, every cmdlet that would change a VM passes its plan to the
+// collector.
 using KvmTune.Tuning;
 
 namespace KvmTune.Cmdlets.Common;
@@ -6,22 +7,22 @@ namespace KvmTune.Cmdlets.Common;
 /// <summary>The plans of one script block.</summary>
 internal sealed class PlanCollector
 {
-    // Belongs to the flow of the script block, so that another runspace, which may change a VM at the same time, is not concerned.
+    // Bound to the script block's flow, so another runspace can change a VM at the same time.
     private static readonly AsyncLocal<PlanCollector?> Ambient = new();
 
     private readonly List<VMTuningPlan> _plans = [];
 
-    /// <summary>The collection that is under way here; null where changes are made.</summary>
+    /// <summary>The current collection; null while cmdlets make changes.</summary>
     public static PlanCollector? Current => Ambient.Value;
 
-    /// <summary>The plans that were handed in while an action ran. Nothing was changed by them.</summary>
+    /// <summary>The plans that cmdlets passed while the action ran. None of them was applied.</summary>
     public static IReadOnlyList<VMTuningPlan> Collect(Func<IEnumerable<object?>> action)
     {
         var (collector, before) = (new PlanCollector(), Ambient.Value);
         Ambient.Value = collector;
         try
         {
-            // A plan that was made elsewhere, by a finding for example, is collected where the block writes it out.
+            // A plan from elsewhere, for example of a finding, is collected if the block writes it to its output.
             foreach (var plan in action().OfType<VMTuningPlan>())
             {
                 collector.Add(plan);
@@ -35,9 +36,9 @@ internal sealed class PlanCollector
         }
     }
 
-    /// <summary>Refuses an action that is not a plan of a VM and so cannot be delayed.</summary>
-    /// <param name="what">What was asked for, as a cmdlet's name.</param>
-    /// <exception cref="KvmTuneException">A collection is under way (<c>NotInExperiment</c>).</exception>
+    /// <summary>Refuses an action that is not a plan of a VM and so cannot be postponed.</summary>
+    /// <param name="what">The refused action, as a cmdlet's name.</param>
+    /// <exception cref="KvmTuneException">A collection is running (<c>NotInExperiment</c>).</exception>
     public static void Refuse(string what)
     {
         if (Current is not null)
@@ -48,7 +49,7 @@ internal sealed class PlanCollector
         }
     }
 
-    /// <summary>Takes a plan, once.</summary>
+    /// <summary>Adds a plan, if it was not added yet.</summary>
     public void Add(VMTuningPlan plan)
     {
         if (!_plans.Any(known => ReferenceEquals(known, plan)))

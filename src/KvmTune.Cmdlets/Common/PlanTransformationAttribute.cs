@@ -1,11 +1,11 @@
-// Lets a parameter take plans, and objects that carry one: a finding goes where its plan goes.
+// Lets a parameter take plans, and objects that carry one: a finding can be used in place of its plan.
 using System.Management.Automation;
 using KvmTune.Cmdlets.Serialization;
 using KvmTune.Tuning;
 
 namespace KvmTune.Cmdlets.Common;
 
-/// <summary>Turns objects with a property <c>Plan</c> into that plan. One whose plan is missing is refused with its own reason.</summary>
+/// <summary>Turns objects with a property <c>Plan</c> into that plan. An object without a plan is refused with the reason that it carries.</summary>
 internal sealed class PlanTransformationAttribute : ArgumentTransformationAttribute
 {
     /// <inheritdoc/>
@@ -15,7 +15,7 @@ internal sealed class PlanTransformationAttribute : ArgumentTransformationAttrib
         return bare is not VMTuningPlan[] and object[] several ? several.Select(ToPlan).ToArray() : ToPlan(inputData);
     }
 
-    // What carries no plan at all is left as it is: the binder says that it is none.
+    // An object that can carry no plan is passed on unchanged: PowerShell's binder reports the wrong type.
     private static object ToPlan(object value)
     {
         value = SerializationTypes.Revive(value)!;

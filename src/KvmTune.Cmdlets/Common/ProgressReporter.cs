@@ -6,9 +6,9 @@ namespace KvmTune.Cmdlets.Common;
 
 /// <summary>One progress bar of a cmdlet.</summary>
 /// <param name="cmdlet">The cmdlet.</param>
-/// <param name="activity">What the bar is about.</param>
-/// <param name="number">The bar's number, where a cmdlet has several.</param>
-/// <param name="whole">The bar of the whole work, which is updated too; null where there is none.</param>
+/// <param name="activity">The activity that the bar shows.</param>
+/// <param name="number">The bar's number, if a cmdlet has several.</param>
+/// <param name="whole">Updates the bar of the whole work too; null if there is none.</param>
 internal sealed class ProgressReporter(CancellableCmdlet cmdlet, string activity, int number = 0, Action<MeasurementProgress>? whole = null)
 {
     private string? _step;

@@ -1,30 +1,30 @@
-// Reads VMs on other threads while the pipeline deals with those that came before: libvirt makes a document as slowly as this
-// module reads it, and answers several questions of one connection at once.
+// Reads VMs on other threads while the pipeline processes the earlier ones: libvirt takes as long to create a document as this module takes
+// to read it, and answers several calls of one connection at the same time.
 using KvmTune.Libvirt;
 
 namespace KvmTune.Cmdlets.Common;
 
-/// <summary>A few readings under way, first in, first out. It owns the domains that it was given.</summary>
+/// <summary>A few pending reads, first in, first out. It owns the domains of these reads.</summary>
 internal sealed class ReadAhead<T> : IDisposable
 {
-    // libvirtd takes five calls of one client at a time (max_client_requests); one is left for others of this process.
+    // libvirtd processes five calls of one client at a time (max_client_requests); one is left for other uses in this process.
     private const int Most = 4;
 
     private readonly Queue<(LibvirtDomain Domain, Task<T> Reading)> _underWay = new(Most);
 
-    /// <summary>Whether a reading has to be taken before another is begun.</summary>
+    /// <summary>Whether the caller must take a result before it begins another read.</summary>
     public bool IsFull => _underWay.Count == Most;
 
-    /// <summary>Whether nothing is under way.</summary>
+    /// <summary>Whether no read is pending.</summary>
     public bool IsEmpty => _underWay.Count == 0;
 
-    /// <summary>The name of the VM whose reading comes next.</summary>
+    /// <summary>The name of the VM whose result comes next.</summary>
     public string NextName => _underWay.Peek().Domain.Name;
 
     /// <summary>Begins to read a VM.</summary>
     public void Begin(LibvirtDomain domain, Func<T> read) => _underWay.Enqueue((domain, Task.Run(read)));
 
-    /// <summary>Waits for the reading that comes next; throws what it threw.</summary>
+    /// <summary>Waits for the next result; throws the exception of its read.</summary>
     public T Take()
     {
         var (domain, reading) = _underWay.Dequeue();
@@ -34,7 +34,7 @@ internal sealed class ReadAhead<T> : IDisposable
         }
     }
 
-    /// <summary>Waits for what is under way, whose results nobody wants any more, and lets the domains go.</summary>
+    /// <summary>Waits for the pending reads, whose results are no longer needed, and disposes the domains.</summary>
     public void Dispose()
     {
         while (_underWay.TryDequeue(out var left))

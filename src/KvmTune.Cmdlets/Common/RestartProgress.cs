@@ -1,4 +1,4 @@
-// The bar of a restart: what the guest is waited for, and how long that is likely to take, by the VM's last restarts in the journal.
+// The progress bar of a restart: the current step, and the expected time according to the VM's last restart in the journal.
 using System.Diagnostics;
 using System.Management.Automation;
 using KvmTune.Journal;
@@ -6,7 +6,7 @@ using KvmTune.Tuning;
 
 namespace KvmTune.Cmdlets.Common;
 
-/// <summary>Shows the restart of one VM. Nothing is shown of a change that restarts nothing.</summary>
+/// <summary>Shows the restart of one VM. A change without a restart shows no bar.</summary>
 internal sealed class RestartProgress(CancellableCmdlet cmdlet, string vmName, Guid vmId) : IProgress<RestartStep>
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(500);
@@ -22,15 +22,15 @@ internal sealed class RestartProgress(CancellableCmdlet cmdlet, string vmName, G
         _step = (int)value;
     }
 
-    /// <summary>Shows what some work tells of a restart, until it ends.</summary>
-    /// <param name="post">Does something on PowerShell's thread.</param>
+    /// <summary>Shows the restart steps that the work reports, until it ends.</summary>
+    /// <param name="post">Runs an action on PowerShell's thread.</param>
     /// <param name="work">The work.</param>
     public async Task<T> ShowAsync<T>(Action<Action> post, Func<IProgress<RestartStep>, Task<T>> work)
     {
         var task = work(this);
         try
         {
-            // A live change is done here already, and needs no timer.
+            // A live change is already complete here and needs no timer.
             while (!task.IsCompleted)
             {
                 await Task.WhenAny(task, Task.Delay(Interval, TimeProvider.System));
@@ -78,7 +78,7 @@ internal sealed class RestartProgress(CancellableCmdlet cmdlet, string vmName, G
         _ => 0,
     };
 
-    // As long as the last change that restarted this VM took; null where the journal knows of none, or cannot be read.
+    // The time of the last change that restarted this VM; null if the journal has none, or cannot be read.
     private static TimeSpan? Expected(Guid vmId)
     {
         try

@@ -1,16 +1,16 @@
-// What the cmdlets that may restart a VM have in common: how the restart is done.
+// The common part of the cmdlets that may restart a VM: how they restart it.
 using System.Management.Automation;
 using KvmTune.Cmdlets.Completion;
 using KvmTune.Tuning;
 
 namespace KvmTune.Cmdlets.Common;
 
-/// <summary>A cmdlet that is given VMs and may restart them.</summary>
+/// <summary>A cmdlet that takes VMs and may restart them.</summary>
 public abstract class RestartingCmdlet : VMCmdlet
 {
     /// <summary>
-    /// By which way a VM is restarted: Suspend saves the guest's state and lets it go on with the new settings, which needs no reboot; Reboot shuts
-    /// it down and starts it; Auto suspends where that can put the change in force, else reboots and says why.
+    /// How to restart a VM. Suspend saves the guest's state and resumes it with the new settings, without a reboot. Reboot shuts the VM down and
+    /// starts it. Auto suspends if that can put the change in force, else reboots and gives the reason.
     /// </summary>
     [Parameter]
     public RestartBy RestartBy { get; set; } = RestartBy.Auto;
@@ -21,7 +21,7 @@ public abstract class RestartingCmdlet : VMCmdlet
     [ArgumentCompleter(typeof(ValueCompleter))]
     public TimeSpan ShutdownTimeLimit { get; set; } = new RestartOptions().TimeLimit;
 
-    /// <summary>Powers a guest off that does not shut down in time for a restart: what it has not written is lost.</summary>
+    /// <summary>Powers off a guest that does not shut down in time for a restart: it loses unwritten data.</summary>
     [Parameter]
     public SwitchParameter AllowPowerOff { get; set; }
 

@@ -1,10 +1,10 @@
-// What parameters that name a setting have in common: a row of a CSV file has them as text, and an empty cell says nothing.
+// The common attributes of parameters for settings: a row of a CSV file has settings as text, and an empty cell counts as not given.
 using System.Management.Automation;
 using System.Text.RegularExpressions;
 
 namespace KvmTune.Cmdlets.Common;
 
-/// <summary>The words that a parameter takes. An empty text is none of them and no error: it says nothing.</summary>
+/// <summary>The words that a parameter takes. An empty text is no error and counts as not given.</summary>
 /// <param name="words">The words.</param>
 internal sealed class WordsAttribute(params string[] words) : ValidateArgumentsAttribute
 {
@@ -21,8 +21,8 @@ internal sealed class WordsAttribute(params string[] words) : ValidateArgumentsA
     }
 }
 
-/// <summary>The least and the largest number that a parameter takes. Null counts as not given.</summary>
-/// <param name="least">The least number.</param>
+/// <summary>The smallest and the largest number that a parameter takes. Null counts as not given.</summary>
+/// <param name="least">The smallest number.</param>
 /// <param name="most">The largest number.</param>
 internal sealed class BetweenAttribute(int least, int most) : ValidateArgumentsAttribute
 {
@@ -38,7 +38,10 @@ internal sealed class BetweenAttribute(int least, int most) : ValidateArgumentsA
     }
 }
 
-/// <summary>The form of a text, or of each of several, said in words: PowerShell's own attribute shows the regular expression. Null counts as not given.</summary>
+/// <summary>
+/// The form of a text, or of each of several texts. The error describes it in words, since PowerShell's own attribute shows the regular
+/// expression. Null counts as not given.
+/// </summary>
 /// <param name="pattern">The regular expression of the whole text.</param>
 /// <param name="words">The form in words.</param>
 internal sealed class FormAttribute(string pattern, string words) : ValidateArgumentsAttribute
@@ -56,7 +59,7 @@ internal sealed class FormAttribute(string pattern, string words) : ValidateArgu
     }
 }
 
-/// <summary>Takes an empty text, as an empty cell of a CSV file is one, for no value; and a list in one text (0,1) for several values.</summary>
+/// <summary>Takes an empty text, for example an empty cell of a CSV file, as not given; and a list in one text (0,1) as several values.</summary>
 internal sealed class CellTransformationAttribute : ArgumentTransformationAttribute
 {
     /// <summary>Whether a text is a list.</summary>
@@ -71,7 +74,7 @@ internal sealed class CellTransformationAttribute : ArgumentTransformationAttrib
     };
 }
 
-/// <summary>Lets a switch take the words of a CSV file: true, yes, on, 1 and their opposites; an empty cell is no.</summary>
+/// <summary>Lets a switch take the words of a CSV file: true, yes, on, 1 and their opposites; an empty cell means no.</summary>
 internal sealed class FlagTransformationAttribute : ArgumentTransformationAttribute
 {
     /// <inheritdoc/>
@@ -87,6 +90,8 @@ internal sealed class FlagTransformationAttribute : ArgumentTransformationAttrib
     };
 }
 
-/// <summary>Marks a parameter that names what is set (a disk, a vCPU), not the value: it is taken of a part of a VM too.</summary>
+/// <summary>
+/// Marks a parameter that names the target of the setting (a disk, a vCPU), not the value: it is also bound from a part of a VM.
+/// </summary>
 [AttributeUsage(AttributeTargets.Property)]
 internal sealed class NamesPartAttribute : Attribute;

@@ -1,14 +1,14 @@
-// Whether anybody could answer by the standard input of this process.
+// Detects a closed standard input, so that no cmdlet waits for an answer that cannot come.
 namespace KvmTune.Cmdlets.Common;
 
-/// <summary>The standard input as the kernel has it.</summary>
+/// <summary>The standard input as the kernel reports it.</summary>
 internal static class StandardInput
 {
     private const int AccessMode = 3;
 
     /// <summary>
-    /// Whether it was closed when the process was started (<c>command &lt;&amp;-</c>). Its number goes to the next thing that is opened then, and
-    /// that is a pipe of .NET's own: who reads it waits for ever, for the process itself holds the other end.
+    /// Whether standard input was closed at the start of the process (<c>command &lt;&amp;-</c>). The first file that the process opens then gets
+    /// descriptor 0. That is one of .NET's own pipes: reading from it waits for ever, because the process itself holds the other end.
     /// </summary>
     public static bool IsClosed
     {
@@ -36,7 +36,7 @@ internal static class StandardInput
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or FormatException or OverflowException)
         {
-            // Closed meanwhile.
+            // The file was closed in the meantime.
             return false;
         }
     }

@@ -1,18 +1,18 @@
-// What the cmdlets that make changes have in common: whether a VM may be restarted for one, and the consent to what is at risk.
+// The common part of the cmdlets that make changes: permission to restart a VM, and consent to a risk.
 using System.Management.Automation;
 using KvmTune.Measurement;
 using KvmTune.Tuning;
 
 namespace KvmTune.Cmdlets.Common;
 
-/// <summary>A cmdlet that changes VMs, and restarts them only where that is allowed.</summary>
+/// <summary>A cmdlet that changes VMs, and restarts them only if the user allows it.</summary>
 public abstract class TuningCmdlet : RestartingCmdlet
 {
-    /// <summary>Restarts a running VM where that is needed.</summary>
+    /// <summary>Restarts a running VM if the change needs it.</summary>
     [Parameter]
     public SwitchParameter Restart { get; set; }
 
-    /// <summary>Consents to what would be asked about or refused.</summary>
+    /// <summary>Consents to a risk that the cmdlet would otherwise ask about or refuse.</summary>
     [Parameter]
     public SwitchParameter Force { get; set; }
 

@@ -1,4 +1,4 @@
-// Cmdlets that change VMs: they make a change as a value; planning, asking and applying is the same for all.
+// Cmdlets that change VMs: each creates its change as a value; planning, asking and applying are the same for all.
 using System.Management.Automation;
 using KvmTune.Cmdlets.Completion;
 using KvmTune.Hosts;
@@ -18,20 +18,22 @@ public abstract class VMChangeCmdlet : TuningCmdlet
     [ArgumentCompleter(typeof(VMNameCompleter))]
     public VMReference[] VMName { get; set; } = [];
 
-    /// <summary>Where the change is made: in the running VM (Live), in its persistent configuration (Config), or in both. Default: wherever that is possible.</summary>
+    /// <summary>
+    /// Where the change is made: in the running VM (Live), in its persistent configuration (Config), or in both. Default: wherever it is possible.
+    /// </summary>
     [Parameter]
     public ChangeScope Scope { get; set; }
 
-    /// <summary>Emits the change as a plan and touches nothing.</summary>
+    /// <summary>Emits the change as a plan and changes nothing.</summary>
     [Parameter]
     public SwitchParameter AsPlan { get; set; }
 
     private PipedSettings? _piped;
 
-    /// <summary>What is wrong with the settings as they are given; null for nothing. Asked for each object of the pipeline, which may bring some.</summary>
+    /// <summary>The error in the given settings; null for none. Called for each object of the pipeline, which can bring settings.</summary>
     protected virtual KvmTuneException? CheckSettings() => null;
 
-    /// <summary>The changes that the parameters mean for one VM.</summary>
+    /// <summary>The changes that the parameters describe for one VM.</summary>
     protected abstract IEnumerable<VMChange> CreateChanges(VMTarget vm);
 
     /// <inheritdoc/>

@@ -1,4 +1,4 @@
-// Cmdlets that work on VMs: which ones, and on which host.
+// Cmdlets that work on VMs: the choice of the VMs and of their host.
 using System.Management.Automation;
 using KvmTune.Cmdlets.Completion;
 using KvmTune.Hosts;
@@ -6,20 +6,22 @@ using KvmTune.Libvirt;
 
 namespace KvmTune.Cmdlets.Common;
 
-/// <summary>A cmdlet that is given VMs, by name, wildcard, UUID or object.</summary>
+/// <summary>A cmdlet that takes VMs, by name, wildcard, UUID or object.</summary>
 public abstract class VMCmdlet : CancellableCmdlet
 {
-    /// <summary>The libvirt URI of the host; the objects' own, else that of Connect-VMHost, LIBVIRT_DEFAULT_URI, or qemu:///system.</summary>
+    /// <summary>The libvirt URI of the host. Default: the object's own, else that of Connect-VMHost, LIBVIRT_DEFAULT_URI or qemu:///system.</summary>
     [Parameter]
     [Alias("Uri")]
     [ArgumentCompleter(typeof(ConnectionUriCompleter))]
     [ValidateNotNullOrEmpty]
     public string? ConnectionUri { get; set; }
 
-    /// <summary>What a bar over many VMs says, for example <c>Looking at the VMs of</c>; null for a cmdlet that has bars of its own, or none.</summary>
+    /// <summary>
+    /// The text of a progress bar over many VMs, for example <c>Looking at the VMs of</c>; null for a cmdlet with its own bars or none.
+    /// </summary>
     protected virtual string? Activity => null;
 
-    /// <summary>Calls an action for each VM that the references name. An unknown name gives an error; the other VMs are still processed.</summary>
+    /// <summary>Calls an action for each VM that the references name. An unknown name causes an error; the other VMs are still processed.</summary>
     protected void ForEachVM(IEnumerable<VMReference> references, bool writable, Action<VMTarget> action) =>
         ForEachVM(references, writable, keep: false, vm =>
         {
@@ -27,11 +29,11 @@ public abstract class VMCmdlet : CancellableCmdlet
             return false;
         });
 
-    /// <summary>Calls an action for each VM that the references name, and lets the caller keep VMs for later.</summary>
+    /// <summary>Calls an action for each VM that the references name. The caller can keep VMs for later.</summary>
     /// <param name="references">The VMs.</param>
-    /// <param name="writable">Whether the connection is a writable one.</param>
-    /// <param name="keep">Whether VMs may be kept: then the domain of one is disposed only where the action says no.</param>
-    /// <param name="action">What to do; true for a VM that is kept, whose domain the caller disposes.</param>
+    /// <param name="writable">Whether the connection is writable.</param>
+    /// <param name="keep">Whether VMs may be kept: then a VM's domain is disposed only if the action returns false.</param>
+    /// <param name="action">The action; it returns true to keep a VM, whose domain the caller then disposes.</param>
     protected void ForEachVM(IEnumerable<VMReference> references, bool writable, bool keep, Func<VMTarget, bool> action)
     {
         foreach (var reference in references)
@@ -63,10 +65,10 @@ public abstract class VMCmdlet : CancellableCmdlet
         }
     }
 
-    /// <summary>Reads each VM that the references name, a few ahead on other threads, and hands them over one by one in their order.</summary>
+    /// <summary>Reads each VM that the references name, a few ahead on other threads, and passes on the results one by one in their order.</summary>
     /// <param name="references">The VMs.</param>
     /// <param name="read">Reads one; must not touch the cmdlet.</param>
-    /// <param name="action">Takes what was read, on PowerShell's thread. An error of either is written, and the next VM has its turn.</param>
+    /// <param name="action">Takes the result, on PowerShell's thread. An error of either is written, and the next VM follows.</param>
     protected void ReadEachVM<T>(IEnumerable<VMReference> references, Func<VMTarget, T> read, Action<T> action)
     {
         foreach (var reference in references)
@@ -109,8 +111,8 @@ public abstract class VMCmdlet : CancellableCmdlet
 
     private bool UnlessGone(VMReference reference, LibvirtDomain domain, Func<bool> action) => UnlessGone(reference, domain.Name, action);
 
-    // A VM that a pattern found and that ended for good before its turn (a transient one that was shut down, one that was undefined) is
-    // not what was asked for any more; one that was named is.
+    // A VM can disappear after a pattern found it (a transient VM was shut down, another one undefined). Then it is skipped. A VM that the user
+    // named must exist.
     private bool UnlessGone(VMReference reference, string name, Func<bool> action)
     {
         try
@@ -125,11 +127,11 @@ public abstract class VMCmdlet : CancellableCmdlet
         }
     }
 
-    /// <summary>The one VM that a reference names; null where it is a pattern. The caller disposes it.</summary>
+    /// <summary>The one VM that a reference names; null for a pattern without a VM of exactly that name. The caller disposes it.</summary>
     /// <exception cref="KvmTuneException">There is no such VM (<c>VMNotFound</c>).</exception>
     private protected static LibvirtDomain? FindNamed(VMReference reference, HostConnection host, LibvirtConnection connection) => reference.Id is { } id
         ? connection.TryLookupByUuid(id) ?? throw host.VMNotFound(reference.Name, id)
-        // A VM may be called 'web[1]': the name as it stands comes first, and only then is it a pattern.
+        // A VM can have the name 'web[1]': the literal name is tried first, then the pattern.
         : WildcardPattern.ContainsWildcardCharacters(reference.Name)
             ? connection.TryLookupByName(reference.Name)
             : host.FindVM(reference.Name, connection);
@@ -161,5 +163,5 @@ public abstract class VMCmdlet : CancellableCmdlet
 /// <summary>One VM that a cmdlet works on.</summary>
 /// <param name="Host">Its host.</param>
 /// <param name="Domain">The libvirt domain.</param>
-/// <param name="Reference">What the user named it by.</param>
+/// <param name="Reference">The user's reference to it.</param>
 public sealed record VMTarget(HostConnection Host, LibvirtDomain Domain, VMReference Reference);

@@ -1,14 +1,14 @@
-// The bar over many VMs of one host: which one, n of m, and how long it is likely to take from there.
+// The progress bar over many VMs of one host: the current VM, its number and the total, and the expected time left.
 using System.Diagnostics;
 using System.Globalization;
 using System.Management.Automation;
 
 namespace KvmTune.Cmdlets.Common;
 
-/// <summary>Counts VMs. Nothing is shown of what takes less than a second, nor of one VM.</summary>
+/// <summary>Counts VMs. The bar does not appear for work of less than a second, or for a single VM.</summary>
 internal sealed class VMCountProgress(CancellableCmdlet cmdlet, string activity)
 {
-    // Outside what a cmdlet shows of one VM.
+    // A number that the bars for one VM do not use.
     private const int Number = 100;
     private static readonly TimeSpan Quiet = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(200);
@@ -18,13 +18,13 @@ internal sealed class VMCountProgress(CancellableCmdlet cmdlet, string activity)
     private int _expected = 1;
     private int _begun;
 
-    /// <summary>So many are looked at.</summary>
+    /// <summary>Sets the number of VMs to process.</summary>
     public void Expect(int count) => _expected = count;
 
-    /// <summary>One of those is not meant.</summary>
+    /// <summary>Removes one VM from the expected number.</summary>
     public void Skip() => _expected--;
 
-    /// <summary>One has its turn.</summary>
+    /// <summary>Begins the next VM.</summary>
     public void Next(string vmName)
     {
         var done = _begun++;
@@ -43,7 +43,7 @@ internal sealed class VMCountProgress(CancellableCmdlet cmdlet, string activity)
         });
     }
 
-    /// <summary>All are done.</summary>
+    /// <summary>Ends the bar after the last VM.</summary>
     public void Complete()
     {
         if (_shown > TimeSpan.Zero && !cmdlet.CancellationToken.IsCancellationRequested)

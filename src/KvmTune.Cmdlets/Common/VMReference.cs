@@ -1,4 +1,4 @@
-// How a user names a VM: by name, wildcard or UUID, or by any object of this module that carries one.
+// How a user names a VM: by name, wildcard or UUID, or by any object of this module that belongs to a VM.
 using System.Globalization;
 using System.Management.Automation;
 using KvmTune.Cmdlets.Serialization;
@@ -7,10 +7,10 @@ using KvmTune.Tuning;
 
 namespace KvmTune.Cmdlets.Common;
 
-/// <summary>A VM, or several by a wildcard, as a parameter takes them.</summary>
+/// <summary>A parameter's value for a VM, or for several by a wildcard.</summary>
 public sealed class VMReference
 {
-    /// <summary>Names VMs.</summary>
+    /// <summary>Creates a reference by name.</summary>
     /// <param name="nameOrPattern">A name, a UUID, or a wildcard pattern.</param>
     public VMReference(string nameOrPattern) => Name = nameOrPattern;
 
@@ -25,26 +25,26 @@ public sealed class VMReference
     /// <summary>The name or pattern.</summary>
     public string Name { get; }
 
-    /// <summary>The UUID, where the object had one.</summary>
+    /// <summary>The UUID, if the object had one.</summary>
     public Guid? Id { get; }
 
-    /// <summary>The connection, where the object had one.</summary>
+    /// <summary>The connection, if the object had one.</summary>
     public string? ConnectionUri { get; }
 
     /// <summary>The object that named the VM; null for a bare name.</summary>
     public object? Source { get; }
 
-    /// <summary>The measurement that came with the object, which a change takes as its baseline.</summary>
+    /// <summary>The measurement in the object, which a change takes as its baseline.</summary>
     public VMPerformance? Performance => Source as VMPerformance;
 
-    /// <summary>The change that came with the object, which a measurement follows.</summary>
+    /// <summary>The change in the object, which a measurement follows.</summary>
     public VMTuningResult? Change => Source as VMTuningResult;
 
-    /// <summary>Takes an object as a reference.</summary>
-    /// <exception cref="ArgumentException">It names no VM.</exception>
+    /// <summary>Converts an object to a reference.</summary>
+    /// <exception cref="ArgumentException">The object names no VM.</exception>
     public static VMReference From(object? value)
     {
-        // A saved object that was read before this module was imported brings what a living one does, a measurement its workload.
+        // A saved object that was read before the import of this module has the same content as a living one: a measurement has its workload.
         value = SerializationTypes.Revive(value);
         var bare = value is PSObject { BaseObject: not PSCustomObject } wrapped ? wrapped.BaseObject : value;
         switch (bare)
@@ -56,7 +56,7 @@ public sealed class VMReference
             case Guid id:
                 return new VMReference(id.ToString());
             case int or long:
-                // A VM may be called '1', and PowerShell takes the bare word for a number.
+                // A VM can have the name '1', and PowerShell parses the bare word as a number.
                 return new VMReference(Convert.ToString(bare, CultureInfo.InvariantCulture)!);
         }
 
@@ -77,9 +77,9 @@ public sealed class VMReference
             nameof(value));
     }
 
-    /// <summary>Whether it means a VM that something recorded tells of, which need not exist any more.</summary>
-    /// <param name="vmName">The name that was recorded; empty for none.</param>
-    /// <param name="vmId">The UUID that was recorded; null for none.</param>
+    /// <summary>Whether the reference matches the recorded name or UUID of a VM, which may no longer exist.</summary>
+    /// <param name="vmName">The recorded name; empty for none.</param>
+    /// <param name="vmId">The recorded UUID; null for none.</param>
     internal bool Means(string vmName, Guid? vmId) => Id is { } id
         ? vmId == id
         : string.Equals(Name, vmName, StringComparison.Ordinal)

@@ -1,4 +1,4 @@
-// The root of all completers: filters by what was typed, quotes what needs it, and stays silent where nothing can be known.
+// The base class of all completers: filters by the typed text, adds quotes where needed, and offers nothing if the values are unknown.
 using System.Collections;
 using System.Globalization;
 using System.Management.Automation;
@@ -10,9 +10,9 @@ using KvmTune.Topology;
 
 namespace KvmTune.Cmdlets.Completion;
 
-/// <summary>A value that can be completed to, with the line that explains it.</summary>
+/// <summary>A completion value with its tooltip.</summary>
 /// <param name="Value">The value.</param>
-/// <param name="ToolTip">What it is.</param>
+/// <param name="ToolTip">Its description.</param>
 public sealed record Candidate(string Value, string ToolTip);
 
 /// <summary>Completes values of a parameter.</summary>
@@ -31,7 +31,7 @@ public abstract class Completer : IArgumentCompleter
         }
         catch (Exception exception) when (exception is KvmTuneException or LibvirtException or LibvirtUnavailableException)
         {
-            // No host, no names: completion offers nothing, and the command itself will say why.
+            // Without the host there are no names: completion offers nothing, and the command itself reports the error.
             return [];
         }
 
@@ -39,13 +39,13 @@ public abstract class Completer : IArgumentCompleter
             .Select(candidate => new CompletionResult(Quote(candidate.Value), candidate.Value, CompletionResultType.ParameterValue, candidate.ToolTip));
     }
 
-    /// <summary>All values that make sense with the parameters given so far.</summary>
+    /// <summary>All values that fit the parameters given so far.</summary>
     protected abstract IEnumerable<Candidate> Candidates(IDictionary boundParameters);
 
-    /// <summary>The host that the parameters given so far mean.</summary>
+    /// <summary>The host according to the parameters given so far.</summary>
     protected static HostConnection Host(IDictionary boundParameters) => HostConnections.Get(boundParameters["ConnectionUri"]?.ToString());
 
-    /// <summary>The configuration of the VM that the parameters given so far name; null when they name none.</summary>
+    /// <summary>The configuration of the VM that the parameters given so far name; null if they name none.</summary>
     protected static VMConfiguration? VM(IDictionary boundParameters)
     {
         var host = Host(boundParameters);
@@ -61,14 +61,14 @@ public abstract class Completer : IArgumentCompleter
         }
     }
 
-    /// <summary>Which CPUs the host can give the VM that the parameters given so far name, or a new one; null where that is not known.</summary>
+    /// <summary>The CPU abilities that the host can give the named VM, or a new VM; null if they are unknown.</summary>
     protected static GuestCpuAbilities? GuestCpus(IDictionary boundParameters)
     {
         var vm = VM(boundParameters);
         return GuestCpuAbilities.Read(Host(boundParameters), vm?.Architecture, vm?.Machine, vm?.DomainType);
     }
 
-    // A bare word that begins with a digit is a number to PowerShell where it can be (1e5, 007), and comes out as another word.
+    // PowerShell parses a bare word that begins with a digit as a number if it can (1e5, 007), and then passes another text.
     private static string Quote(string value) =>
         value.Length > 0 && value.All(character => char.IsLetterOrDigit(character) || character is '-' or '_' or '.' or ':' or '/' or '+')
             && (char.IsLetter(value[0]) || (int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out _) && (value[0] != '0' || value.Length == 1)))

@@ -1,4 +1,4 @@
-// What parameters complete to: VMs, disks, I/O threads, NICs, vCPUs, host CPUs, workloads, hosts.
+// The completers of parameters: VMs, disks, I/O threads, NICs, vCPUs, host CPUs, workloads, hosts.
 using System.Collections;
 using System.Globalization;
 using KvmTune.Cmdlets.Common;
@@ -138,7 +138,7 @@ public sealed class WorkloadCompleter : Completer
         WorkloadCatalog.CreateDefault().All.Select(workload => new Candidate(workload.Name, workload.Description));
 }
 
-/// <summary>The metrics of the workload that is named, else of all.</summary>
+/// <summary>The metrics of the named workload, else of all workloads.</summary>
 public sealed class MetricCompleter : Completer
 {
     /// <inheritdoc/>
@@ -149,7 +149,7 @@ public sealed class MetricCompleter : Completer
         .OrderBy(found => found.Key, StringComparer.Ordinal)
         .Select(found => new Candidate(found.Key, $"in {found.First().Metric.Unit}, of {string.Join(", ", found.Select(one => one.Name).Distinct(StringComparer.Ordinal))}"));
 
-    // A command's metrics are its user's own.
+    // The user defines the metrics of the workload Command.
     private static IReadOnlyList<MetricDefinition> Metrics(IWorkload workload) => workload.Name is "Command" ? [] : workload.MetricsFor(new WorkloadRequest { Name = workload.Name });
 }
 

@@ -1,4 +1,4 @@
-// What parameters complete to from the journal: the VMs that it knows, its checkpoints, and its changes by id.
+// Completers that read the journal: its VMs, its checkpoints, and its changes by id.
 using System.Collections;
 using System.Globalization;
 using KvmTune.Cmdlets.Common;
@@ -6,7 +6,7 @@ using KvmTune.Journal;
 
 namespace KvmTune.Cmdlets.Completion;
 
-/// <summary>The VMs of the journal, those that are gone among them.</summary>
+/// <summary>The VMs of the journal, including VMs that no longer exist.</summary>
 public sealed class JournalVMNameCompleter : Completer
 {
     /// <inheritdoc/>
@@ -15,7 +15,7 @@ public sealed class JournalVMNameCompleter : Completer
             .DistinctBy(candidate => candidate.Value, StringComparer.Ordinal).OrderBy(candidate => candidate.Value, StringComparer.OrdinalIgnoreCase);
 }
 
-/// <summary>The checkpoints of the VM, or of all.</summary>
+/// <summary>The checkpoints of the VM, or of all VMs.</summary>
 public sealed class CheckpointNameCompleter : Completer
 {
     /// <inheritdoc/>

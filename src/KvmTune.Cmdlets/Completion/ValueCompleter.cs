@@ -1,4 +1,5 @@
-// Completes parameters whose values nobody can list: times and ages by examples, all others by the typed text only, so that PowerShell does not offer files.
+// Completes parameters with open values: times and ages by examples, all others by the typed text only, so that PowerShell does not offer
+// files.
 using System.Collections;
 using System.Management.Automation;
 using System.Management.Automation.Language;
@@ -7,7 +8,7 @@ using KvmTune.Cmdlets.Common;
 
 namespace KvmTune.Cmdlets.Completion;
 
-/// <summary>Examples of times, and for anything else what was typed.</summary>
+/// <summary>Examples for times, and the typed text for anything else.</summary>
 public sealed class ValueCompleter : IArgumentCompleter
 {
     private static readonly string[] Times = ["10s", "30s", "2m", "5m", "1h"];
@@ -25,7 +26,7 @@ public sealed class ValueCompleter : IArgumentCompleter
         var fitting = Array.FindAll(examples, example => example.StartsWith(typed, StringComparison.OrdinalIgnoreCase));
         return fitting.Length > 0
             ? fitting.Select(example => new CompletionResult(example, example, CompletionResultType.ParameterValue, example))
-            // Without any result PowerShell would offer the files of the folder.
+            // Without any result PowerShell would offer the files of the current folder.
             : [new CompletionResult(typed.Length > 0 ? typed : " ", typed.Length > 0 ? typed : "(a value)", CompletionResultType.ParameterValue, "There is no list of what this parameter takes.")];
     }
 }

@@ -14,7 +14,7 @@ namespace KvmTune.Cmdlets.Cpu;
 [OutputType(typeof(VMTuningResult), typeof(VMTuningPlan))]
 public sealed class ClearIOThreadPinCommand : VMChangeCmdlet
 {
-    /// <summary>The I/O threads, by id: 1, 1,2, '1-3' or *; default: all of the VM.</summary>
+    /// <summary>The I/O threads, by id: 1, 1,2, '1-3' or *; default: all of the VM's I/O threads.</summary>
     [Parameter(Position = 1, ValueFromPipelineByPropertyName = true)]
     [NamesPart]
     [CellTransformation(IsList = true)]

@@ -1,4 +1,4 @@
-// Clear-VcpuPin: removes pins, so that the scheduler is free again.
+// Clear-VcpuPin: removes pins, so that the scheduler chooses the host CPU again.
 using System.Management.Automation;
 using KvmTune.Cmdlets.Common;
 using KvmTune.Cmdlets.Completion;
@@ -13,7 +13,7 @@ namespace KvmTune.Cmdlets.Cpu;
 [OutputType(typeof(VMTuningResult), typeof(VMTuningPlan))]
 public sealed class ClearVcpuPinCommand : VMChangeCmdlet
 {
-    /// <summary>The vCPUs: 0, 0,1, '0-3' or *; default: all of the VM.</summary>
+    /// <summary>The vCPUs: 0, 0,1, '0-3' or *; default: all of the VM's vCPUs.</summary>
     [Parameter(Position = 1, ValueFromPipelineByPropertyName = true)]
     [NamesPart]
     [Alias("Number")]

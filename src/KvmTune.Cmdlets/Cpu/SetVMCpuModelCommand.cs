@@ -10,7 +10,7 @@ using KvmTune.Tuning.Changes;
 
 namespace KvmTune.Cmdlets.Cpu;
 
-/// <summary>Sets the CPU model and topology of a VM. In force from the next start on.</summary>
+/// <summary>Sets the CPU model and topology of a VM. In force from the VM's next start.</summary>
 [Cmdlet(VerbsCommon.Set, "VMCpuModel", SupportsShouldProcess = true)]
 [OutputType(typeof(VMTuningResult), typeof(VMTuningPlan))]
 public sealed class SetVMCpuModelCommand : VMChangeCmdlet
@@ -41,7 +41,7 @@ public sealed class SetVMCpuModelCommand : VMChangeCmdlet
     [ArgumentCompleter(typeof(ValueCompleter))]
     public string? Topology { get; set; }
 
-    /// <summary>Takes the topology from the pins: as many threads in a core as the pinned host CPUs have siblings.</summary>
+    /// <summary>Derives the topology from the pins: each guest core gets as many threads as the pinned host CPUs have siblings.</summary>
     [Parameter(ValueFromPipelineByPropertyName = true)]
     [FlagTransformation]
     public SwitchParameter MatchPins { get; set; }

@@ -27,7 +27,7 @@ public sealed class SetVcpuPinCommand : VMChangeCmdlet
     [ValidateNotNullOrEmpty]
     public string[] Vcpu { get; set; } = [];
 
-    /// <summary>The host CPUs that each may run on: 2, '2-3,^8' or 2,3.</summary>
+    /// <summary>The host CPUs that each vCPU may run on: 2, '2-3,^8' or 2,3.</summary>
     [Parameter(Mandatory = true, Position = 2, ParameterSetName = OneSet, ValueFromPipelineByPropertyName = true)]
     [CpuSetTransformation]
     [ArgumentCompleter(typeof(HostCpuCompleter))]

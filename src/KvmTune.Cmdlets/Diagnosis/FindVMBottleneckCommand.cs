@@ -1,4 +1,4 @@
-// Find-VMBottleneck: watches VMs for an interval and says which area holds each back, by which counters; or that none does.
+// Find-VMBottleneck: watches VMs for an interval and reports the area that slows each one, with its counters; or that none does.
 using System.Collections;
 using System.Globalization;
 using System.Management.Automation;
@@ -10,7 +10,7 @@ using KvmTune.Libvirt;
 
 namespace KvmTune.Cmdlets.Diagnosis;
 
-/// <summary>Watches all VMs that it was given at the same time, and judges each by the USE method. Nothing is changed.</summary>
+/// <summary>Watches all given VMs at the same time, and judges each by the USE method. Nothing is changed.</summary>
 [Cmdlet(VerbsCommon.Find, "VMBottleneck")]
 [OutputType(typeof(VMBottleneckReport))]
 public sealed class FindVMBottleneckCommand : VMCmdlet
@@ -18,7 +18,7 @@ public sealed class FindVMBottleneckCommand : VMCmdlet
     private readonly List<VMTarget> _targets = [];
     private BottleneckThresholds _thresholds = BottleneckThresholds.Default;
 
-    /// <summary>The VMs: names, wildcards, UUIDs, or objects of this module. All that run when left out.</summary>
+    /// <summary>The VMs: names, wildcards, UUIDs, or objects of this module. Default: all running VMs.</summary>
     [Parameter(Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [Alias("VM")]
     [VMReferenceTransformation]
@@ -31,13 +31,13 @@ public sealed class FindVMBottleneckCommand : VMCmdlet
     [ArgumentCompleter(typeof(ValueCompleter))]
     public TimeSpan Interval { get; set; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>Other values for thresholds, by their names: <c>@{ VcpuDelayPercent = 20 }</c>.</summary>
+    /// <summary>Replaces thresholds, by name: <c>@{ VcpuDelayPercent = 20 }</c>.</summary>
     [Parameter]
     [ValidateNotNull]
     [ArgumentCompleter(typeof(ValueCompleter))]
     public Hashtable Threshold { get; set; } = [];
 
-    /// <summary>Leaves the guests alone: what their own counters would tell is unknown then.</summary>
+    /// <summary>Does not ask the guests: values from their own counters are then unknown.</summary>
     [Parameter]
     public SwitchParameter SkipGuest { get; set; }
 

@@ -1,4 +1,5 @@
-// The table of Watch-VMPerformance -Live: refreshed in place on a terminal's second screen, as top does; written below each other where there is none.
+// The table of Watch-VMPerformance -Live: refreshed in place on the terminal's alternate screen, like top; without a terminal, each table
+// follows below the last one.
 using System.Globalization;
 using System.Management.Automation.Host;
 using System.Text;
@@ -45,7 +46,7 @@ internal sealed class LiveTable : IDisposable
         }
     }
 
-    /// <summary>Draws what is known of all hosts, with new samples of one of them.</summary>
+    /// <summary>Draws the latest samples of all hosts, after new samples of one of them.</summary>
     public void Draw(string uri, IReadOnlyList<VMPerformanceSample> samples)
     {
         _hosts[uri] = samples;
@@ -66,7 +67,7 @@ internal sealed class LiveTable : IDisposable
         _host.UI.Write(text.Append(RestOfScreen).ToString());
     }
 
-    /// <summary>Brings back what was on the screen before.</summary>
+    /// <summary>Restores the earlier screen.</summary>
     public void Dispose()
     {
         if (_isTerminal)

@@ -1,4 +1,4 @@
-// Test-VMTuning: what in a VM's configuration could be tuned, and the change that would address it, to be tried.
+// Test-VMTuning: the settings in a VM's configuration that could be tuned, each with a change to try.
 using System.Collections.Concurrent;
 using System.Management.Automation;
 using KvmTune.Cmdlets.Common;
@@ -9,8 +9,8 @@ using KvmTune.Hosts;
 namespace KvmTune.Cmdlets.Diagnosis;
 
 /// <summary>
-/// Reads the configuration of VMs, their host and what the rules say, and lists findings. A VM without any emits nothing. Each finding's plan
-/// is made when it is emitted, so that what a pipeline did with the one before is taken into account.
+/// Reads the configuration of VMs and their host, applies the rules, and lists findings. A VM without findings emits nothing. Each finding's
+/// plan is made when it is emitted, so that it includes the pipeline's changes for the earlier findings.
 /// </summary>
 [Cmdlet(VerbsDiagnostic.Test, "VMTuning")]
 [OutputType(typeof(VMTuningFinding))]

@@ -1,4 +1,4 @@
-// Watch-VMPerformance: what VMs do, interval by interval: an object for each VM and interval, or a table that is refreshed in place.
+// Watch-VMPerformance: the activity of VMs in each interval: an object for each VM and interval, or a table that is refreshed in place.
 using System.Management.Automation;
 using System.Runtime.ExceptionServices;
 using KvmTune.Cmdlets.Common;
@@ -16,26 +16,26 @@ public sealed class WatchVMPerformanceCommand : VMCmdlet
 {
     private readonly Dictionary<HostConnection, List<Func<string, Guid, bool>>> _wanted = [];
 
-    /// <summary>The VMs: names, wildcards, UUIDs, or objects of this module. All that run when left out.</summary>
+    /// <summary>The VMs: names, wildcards, UUIDs, or objects of this module. Default: all running VMs.</summary>
     [Parameter(Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [Alias("VM")]
     [VMReferenceTransformation]
     [ArgumentCompleter(typeof(VMNameCompleter))]
     public VMReference[] VMName { get; set; } = [new("*")];
 
-    /// <summary>How long an interval is.</summary>
+    /// <summary>The length of an interval.</summary>
     [Parameter]
     [DurationTransformation]
     [ArgumentCompleter(typeof(ValueCompleter))]
     public TimeSpan Interval { get; set; } = TimeSpan.FromSeconds(3);
 
-    /// <summary>How many intervals; until Ctrl+C when left out.</summary>
+    /// <summary>The number of intervals. Default: until Ctrl+C.</summary>
     [Parameter]
     [ValidateRange(1, int.MaxValue)]
     [ArgumentCompleter(typeof(ValueCompleter))]
     public int Count { get; set; }
 
-    /// <summary>Refreshes a table each interval instead of emitting objects, the VM that uses most CPU first.</summary>
+    /// <summary>Refreshes a table each interval instead of emitting objects; the VM that uses most CPU comes first.</summary>
     [Parameter]
     public SwitchParameter Live { get; set; }
 
@@ -74,7 +74,7 @@ public sealed class WatchVMPerformanceCommand : VMCmdlet
             return;
         }
 
-        // Each host on a separate thread: one that answers late does not keep the others waiting.
+        // Each host on a separate thread: a slow host does not delay the others.
         Await(async (post, token) =>
         {
             await Task.WhenAll(_wanted.Keys.Select(host => Task.Factory.StartNew(
@@ -86,7 +86,7 @@ public sealed class WatchVMPerformanceCommand : VMCmdlet
                     }
                     catch (Exception exception) when (exception is KvmTuneException or LibvirtException)
                     {
-                        // The error of one host does not end the watching of the others.
+                        // An error of one host does not stop the others.
                         var error = ExceptionDispatchInfo.Capture(exception);
                         post(() => Try(host.Uri, error.Throw));
                     }
@@ -120,7 +120,7 @@ public sealed class WatchVMPerformanceCommand : VMCmdlet
         }
     }
 
-    // A VM that is named has to be there; one that a pattern fits may come later.
+    // A VM that the user names must exist; a VM that matches a pattern may appear later.
     private static Func<string, Guid, bool> Filter(HostConnection host, VMReference reference)
     {
         using var named = FindNamed(reference, host, host.Read());

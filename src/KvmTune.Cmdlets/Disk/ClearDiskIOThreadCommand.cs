@@ -1,4 +1,4 @@
-// Clear-DiskIOThread: removes a disk's I/O thread and queues, so that the VM's main loop does its I/O again.
+// Clear-DiskIOThread: removes a disk's I/O thread and queues, so that QEMU's main loop does its I/O again.
 using System.Management.Automation;
 using KvmTune.Cmdlets.Common;
 using KvmTune.Cmdlets.Completion;
@@ -7,7 +7,7 @@ using KvmTune.Tuning.Changes;
 
 namespace KvmTune.Cmdlets.Disk;
 
-/// <summary>Removes the I/O thread and the queues of a disk, and the thread itself where nothing else uses it.</summary>
+/// <summary>Removes the I/O thread and the queues of a disk, and the thread itself if no other disk uses it.</summary>
 [Cmdlet(VerbsCommon.Clear, "DiskIOThread", SupportsShouldProcess = true)]
 [OutputType(typeof(VMTuningResult), typeof(VMTuningPlan))]
 public sealed class ClearDiskIOThreadCommand : VMChangeCmdlet
@@ -21,7 +21,7 @@ public sealed class ClearDiskIOThreadCommand : VMChangeCmdlet
     [ValidateNotNullOrEmpty]
     public string[] Disk { get; set; } = [];
 
-    /// <summary>Keeps the VM's I/O thread, although no disk uses it then.</summary>
+    /// <summary>Keeps the VM's I/O thread, although no disk uses it any more.</summary>
     [Parameter(ValueFromPipelineByPropertyName = true)]
     [FlagTransformation]
     public SwitchParameter KeepThread { get; set; }

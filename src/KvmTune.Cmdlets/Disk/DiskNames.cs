@@ -8,7 +8,7 @@ namespace KvmTune.Cmdlets.Disk;
 /// <summary>Resolves disk names.</summary>
 internal static class DiskNames
 {
-    /// <summary>A wildcard means the disks that it matches; a plain name is handed on, so that a wrong one is an error.</summary>
+    /// <summary>A wildcard selects the matching disks; a plain name is passed on unchecked, so that a wrong one is an error.</summary>
     public static IEnumerable<string> Of(VMTarget vm, IEnumerable<string> names) => names.SelectMany(name => WildcardPattern.ContainsWildcardCharacters(name)
         ? DomainXmlReader.Read(vm.Domain.GetXml()).Disks.Where(disk => disk.Device is "disk" or "lun").Select(disk => disk.Target)
             .Where(new WildcardPattern(name, WildcardOptions.IgnoreCase).IsMatch)

@@ -39,7 +39,7 @@ public sealed class SetDiskCacheModeCommand : VMChangeCmdlet
     [ArgumentCompleter(typeof(WordsCompleter))]
     public string? Discard { get; set; }
 
-    /// <summary>Whether blocks of zeroes are found and not written; default removes the setting.</summary>
+    /// <summary>Whether QEMU detects blocks of zeroes and does not write them; default removes the setting.</summary>
     [Parameter(ValueFromPipelineByPropertyName = true)]
     [Words("off", "on", "unmap", "default")]
     [ArgumentCompleter(typeof(WordsCompleter))]

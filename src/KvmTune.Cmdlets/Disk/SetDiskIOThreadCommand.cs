@@ -1,4 +1,4 @@
-// Set-DiskIOThread: lets a separate thread do the I/O of a disk, instead of the VM's main loop.
+// Set-DiskIOThread: lets a separate thread do the I/O of a disk, instead of QEMU's main loop.
 using System.Management.Automation;
 using KvmTune.Cmdlets.Common;
 using KvmTune.Cmdlets.Completion;
@@ -7,7 +7,7 @@ using KvmTune.Tuning.Changes;
 
 namespace KvmTune.Cmdlets.Disk;
 
-/// <summary>Gives a disk of a VM an I/O thread, which is made where it does not exist, and queues.</summary>
+/// <summary>Gives a disk of a VM an I/O thread, which is created if it does not exist, and queues.</summary>
 [Cmdlet(VerbsCommon.Set, "DiskIOThread", SupportsShouldProcess = true)]
 [OutputType(typeof(VMTuningResult), typeof(VMTuningPlan))]
 public sealed class SetDiskIOThreadCommand : VMChangeCmdlet
@@ -21,13 +21,15 @@ public sealed class SetDiskIOThreadCommand : VMChangeCmdlet
     [ValidateNotNullOrEmpty]
     public string[] Disk { get; set; } = [];
 
-    /// <summary>The I/O threads, by id. Default: the one that the disk has, else one that serves nothing yet, else a new one. Several need libvirt 10 and QEMU 9.</summary>
+    /// <summary>
+    /// The I/O threads, by id. Default: the disk's own thread, else an unused one, else a new one. Several threads need libvirt 10 and QEMU 9.
+    /// </summary>
     [Parameter(Position = 2, ValueFromPipelineByPropertyName = true)]
     [CellTransformation(IsList = true)]
     [ArgumentCompleter(typeof(IOThreadCompleter))]
     public int[]? IOThread { get; set; }
 
-    /// <summary>The number of queues; when left out it stays as it is, which QEMU takes as one for each vCPU (virtio-blk on PCI).</summary>
+    /// <summary>The number of queues. Default: unchanged; without a setting QEMU uses one for each vCPU (virtio-blk on PCI).</summary>
     [Parameter(ValueFromPipelineByPropertyName = true)]
     [CellTransformation]
     [Between(1, 1024)]

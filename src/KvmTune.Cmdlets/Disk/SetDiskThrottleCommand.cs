@@ -8,7 +8,7 @@ using KvmTune.Tuning.Changes;
 
 namespace KvmTune.Cmdlets.Disk;
 
-/// <summary>Limits how much a disk of a VM may read and write. 0 is no limit; setting one limit of a kind removes the others of its kind.</summary>
+/// <summary>Limits the reads and writes of a disk of a VM. 0 means no limit; setting one limit of a kind removes the others of its kind.</summary>
 [Cmdlet(VerbsCommon.Set, "DiskThrottle", DefaultParameterSetName = SetSet, SupportsShouldProcess = true)]
 [OutputType(typeof(VMTuningResult), typeof(VMTuningPlan))]
 public sealed class SetDiskThrottleCommand : VMChangeCmdlet
@@ -16,7 +16,7 @@ public sealed class SetDiskThrottleCommand : VMChangeCmdlet
     private const string SetSet = "Set";
     private const string ClearSet = "Clear";
 
-    // The parameters that are one limit each, with libvirt's names of those.
+    // The parameters for a single limit, with libvirt's name of the limit.
     private static readonly Dictionary<string, string> LimitNames = new(StringComparer.Ordinal)
     {
         [nameof(TotalBytesPerSecond)] = "total_bytes_sec",
@@ -79,7 +79,7 @@ public sealed class SetDiskThrottleCommand : VMChangeCmdlet
     [ArgumentCompleter(typeof(ValueCompleter))]
     public ulong? WriteIops { get; set; }
 
-    /// <summary>What a burst may reach in reads and writes together, in bytes per second.</summary>
+    /// <summary>The limit on reads and writes together during a burst, in bytes per second.</summary>
     [Parameter(ParameterSetName = SetSet, ValueFromPipelineByPropertyName = true)]
     [CellTransformation]
     [ArgumentCompleter(typeof(ValueCompleter))]
@@ -97,7 +97,7 @@ public sealed class SetDiskThrottleCommand : VMChangeCmdlet
     [ArgumentCompleter(typeof(ValueCompleter))]
     public ulong? WriteBytesPerSecondMax { get; set; }
 
-    /// <summary>What a burst may reach in reads and writes together, in operations per second.</summary>
+    /// <summary>The limit on reads and writes together during a burst, in operations per second.</summary>
     [Parameter(ParameterSetName = SetSet, ValueFromPipelineByPropertyName = true)]
     [CellTransformation]
     [ArgumentCompleter(typeof(ValueCompleter))]
@@ -115,7 +115,7 @@ public sealed class SetDiskThrottleCommand : VMChangeCmdlet
     [ArgumentCompleter(typeof(ValueCompleter))]
     public ulong? WriteIopsMax { get; set; }
 
-    /// <summary>How long a burst may last, in whole seconds; for the bursts that are set with it. QEMU's own default is one second.</summary>
+    /// <summary>The longest time of a burst, in whole seconds, for the bursts in the same command. QEMU's own default is one second.</summary>
     [Parameter(ParameterSetName = SetSet, ValueFromPipelineByPropertyName = true)]
     [DurationTransformation(IsOptional = true)]
     [ArgumentCompleter(typeof(ValueCompleter))]
@@ -156,7 +156,7 @@ public sealed class SetDiskThrottleCommand : VMChangeCmdlet
         .Concat(PersistentDocument.Of(vm).ToConfiguration().Disks)
         .Any(candidate => candidate.Target.Equals(disk, StringComparison.OrdinalIgnoreCase) && candidate.ThrottleGroup is not null);
 
-    // A parameter that was given as 0 counts: it removes a limit.
+    // A parameter with the value 0 counts as given: it removes a limit.
     private Dictionary<string, ulong?> Given()
     {
         var given = LimitNames.Where(limit => MyInvocation.BoundParameters.GetValueOrDefault(limit.Key) is ulong)

@@ -1,4 +1,4 @@
-// The script block of Invoke-VMExperiment -Change: runs it so that it only plans, and makes sure that it means exactly one change.
+// The script block of Invoke-VMExperiment -Change: runs it only to plan, and makes sure that it describes exactly one change.
 using System.Globalization;
 using System.Management.Automation;
 using KvmTune.Cmdlets.Common;
@@ -10,13 +10,13 @@ using KvmTune.Tuning;
 
 namespace KvmTune.Cmdlets.Experiments;
 
-/// <summary>A script block that says what to change.</summary>
+/// <summary>A script block that describes a change.</summary>
 internal sealed class BlockOfChanges(CancellableCmdlet cmdlet, ScriptBlock block, bool allowMultiple)
 {
-    /// <summary>The changes that the block means for one VM, which is <c>$_</c> in it. Nothing of them is made.</summary>
+    /// <summary>The changes that the block describes for one VM, which is <c>$_</c> in the block. None of them is made.</summary>
     /// <exception cref="KvmTuneException">
-    /// It means none (<c>NothingToTry</c>), several (<c>MoreThanOneChange</c>), one of another VM (<c>ChangeOfAnotherVM</c>), or did something
-    /// that is no plan (<c>ChangedAtOnce</c>), which was taken back.
+    /// The block describes no change (<c>NothingToTry</c>), several (<c>MoreThanOneChange</c>), one of another VM (<c>ChangeOfAnotherVM</c>), or
+    /// changed the VM directly (<c>ChangedAtOnce</c>), which was taken back.
     /// </exception>
     public IReadOnlyList<VMTuningPlan> Plan(VMTarget vm)
     {
@@ -40,7 +40,7 @@ internal sealed class BlockOfChanges(CancellableCmdlet cmdlet, ScriptBlock block
         return plans;
     }
 
-    /// <summary>What an experiment would do, for -WhatIf and -Confirm.</summary>
+    /// <summary>The steps of an experiment in words, for -WhatIf and -Confirm.</summary>
     public static string Description(
         IReadOnlyList<VMTuningPlan> plans, WorkloadRequest workload, ExperimentOptions options, ExperimentOutline outline)
     {

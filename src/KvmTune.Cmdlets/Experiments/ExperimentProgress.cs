@@ -1,4 +1,4 @@
-// The progress bars of experiments: one for the VMs, and below it one for what is done to the VM that has its turn.
+// The progress bars of experiments: one for all VMs, and below it one for the current VM.
 using System.Diagnostics;
 using System.Globalization;
 using System.Management.Automation;
@@ -7,7 +7,7 @@ using KvmTune.Measurement;
 
 namespace KvmTune.Cmdlets.Experiments;
 
-/// <summary>Keeps count of experiments. Its time left counts the ones to come as long as the ones that were made.</summary>
+/// <summary>Counts experiments. Its estimate of the time left assumes that the next experiments take as long as the earlier ones.</summary>
 internal sealed class ExperimentProgress(CancellableCmdlet cmdlet)
 {
     private const int Whole = 0;
@@ -18,27 +18,27 @@ internal sealed class ExperimentProgress(CancellableCmdlet cmdlet)
     private int _done;
     private bool _isShown;
 
-    /// <summary>So many more are known to come.</summary>
+    /// <summary>Adds expected experiments.</summary>
     public void Expect(int count) => _expected += count;
 
-    /// <summary>One of those was not made.</summary>
+    /// <summary>Removes an experiment that was not made.</summary>
     public void Skip() => _expected--;
 
-    /// <summary>One has its turn.</summary>
+    /// <summary>Begins an experiment.</summary>
     public ProgressReporter Begin(string vmName, string workload)
     {
         _all.Start();
         return new ProgressReporter(cmdlet, $"{vmName}: {workload}", _expected > 1 ? Part : Whole, _expected > 1 ? step => Show(vmName, step) : null);
     }
 
-    /// <summary>One is done.</summary>
+    /// <summary>Ends an experiment.</summary>
     public void End()
     {
         _all.Stop();
         _done++;
     }
 
-    /// <summary>All are done.</summary>
+    /// <summary>Ends the bars after the last experiment.</summary>
     public void Complete()
     {
         if (_isShown && !cmdlet.CancellationToken.IsCancellationRequested)
@@ -50,7 +50,7 @@ internal sealed class ExperimentProgress(CancellableCmdlet cmdlet)
     private void Show(string vmName, MeasurementProgress step)
     {
         var left = step.Remaining ?? TimeSpan.Zero;
-        // The first one can only be judged by itself; later ones by those that are done.
+        // The first experiment has only its own estimate; later ones use the time of the earlier ones.
         var each = _done > 0 ? (_all.Elapsed + left) / (_done + 1) : _all.Elapsed + left;
         var remaining = left + (each * Math.Max(0, _expected - _done - 1));
         cmdlet.WriteProgress(new ProgressRecord(

@@ -1,4 +1,4 @@
-// What the cmdlets that make experiments have in common: a workload, and what a change may cost the VM.
+// The common part of the cmdlets that make experiments: a workload, restarts and consent to risks.
 using System.Management.Automation;
 using KvmTune.Cmdlets.Common;
 using KvmTune.Cmdlets.Completion;
@@ -8,18 +8,18 @@ using KvmTune.Tuning;
 namespace KvmTune.Cmdlets.Experiments;
 
 /// <summary>
-/// A cmdlet that tries changes under a workload. Its parameters about restarts are those of <see cref="TuningCmdlet"/>, said again here: those
-/// of a workload come from another base class, and a class has one.
+/// A cmdlet that tries changes under a workload. It repeats the restart parameters of <see cref="TuningCmdlet"/>, because a class has only one
+/// base class, and this one needs the workload parameters.
 /// </summary>
 public abstract class ExperimentingCmdlet : WorkloadCmdlet
 {
-    /// <summary>Lets the VM be restarted, as often as that takes. A change that needs a restart is refused or passed over without.</summary>
+    /// <summary>Allows restarts of the VM, as many as needed. Without it, a change that needs a restart is refused or skipped.</summary>
     [Parameter]
     public SwitchParameter Restart { get; set; }
 
     /// <summary>
-    /// By which way a VM is restarted: Suspend saves the guest's state and lets it go on with the new settings, which needs no reboot; Reboot shuts
-    /// it down and starts it; Auto suspends where that can put the change in force, else reboots and says why.
+    /// How to restart a VM. Suspend saves the guest's state and resumes it with the new settings, without a reboot. Reboot shuts the VM down and
+    /// starts it. Auto suspends if that can put the change in force, else reboots and gives the reason.
     /// </summary>
     [Parameter]
     public RestartBy RestartBy { get; set; } = RestartBy.Auto;
@@ -30,11 +30,11 @@ public abstract class ExperimentingCmdlet : WorkloadCmdlet
     [ArgumentCompleter(typeof(ValueCompleter))]
     public TimeSpan ShutdownTimeLimit { get; set; } = new RestartOptions().TimeLimit;
 
-    /// <summary>Powers a guest off that does not shut down in time for a restart: what it has not written is lost.</summary>
+    /// <summary>Powers off a guest that does not shut down in time for a restart: it loses unwritten data.</summary>
     [Parameter]
     public SwitchParameter AllowPowerOff { get; set; }
 
-    /// <summary>Consents to what puts data at risk, and so does not ask about it.</summary>
+    /// <summary>Consents to a risk for data, without a question.</summary>
     [Parameter]
     public SwitchParameter Force { get; set; }
 

@@ -1,4 +1,4 @@
-// Invoke-VMExperiment: tries a change: measures without and with it, judges, and keeps it or takes it back.
+// Invoke-VMExperiment: tries a change: measures without it and with it, compares, and keeps the change or takes it back.
 using System.Management.Automation;
 using KvmTune.Cmdlets.Common;
 using KvmTune.Cmdlets.Completion;
@@ -11,8 +11,8 @@ using KvmTune.Tuning;
 namespace KvmTune.Cmdlets.Experiments;
 
 /// <summary>
-/// Tries exactly one change of a VM. Plans come down the pipeline, each a separate experiment; or a script block says what to change,
-/// VM by VM. What is not kept is taken back, whatever way it ends.
+/// Tries exactly one change of a VM. Plans from the pipeline are separate experiments; or a script block describes the change for each VM.
+/// A change that is not kept is taken back, however the experiment ends.
 /// </summary>
 [Cmdlet(VerbsLifecycle.Invoke, "VMExperiment", DefaultParameterSetName = PlanSet, SupportsShouldProcess = true)]
 [OutputType(typeof(VMExperiment))]
@@ -23,31 +23,33 @@ public sealed class InvokeVMExperimentCommand : ExperimentingCmdlet
 
     private ExperimentProgress? _progress;
 
-    /// <summary>The changes to try, planned with -AsPlan, or findings that carry such a plan. Each is a separate experiment.</summary>
+    /// <summary>The changes to try: plans made with -AsPlan, or findings that carry a plan. Each is a separate experiment.</summary>
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ParameterSetName = PlanSet)]
     [PlanTransformation]
     [ArgumentCompleter(typeof(ValueCompleter))]
     public VMTuningPlan[] Plan { get; set; } = [];
 
-    /// <summary>The VMs: names, wildcards, UUIDs, or objects of this module. One after the other.</summary>
+    /// <summary>The VMs: names, wildcards, UUIDs, or objects of this module. They are processed one after the other.</summary>
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true, ParameterSetName = ChangeSet)]
     [Alias("VM")]
     [VMReferenceTransformation]
     [ArgumentCompleter(typeof(VMNameCompleter))]
     public VMReference[] VMName { get; set; } = [];
 
-    /// <summary>Says what to change in the VM that $_ is (as Get-VMTopology shows it). What it changes is only planned; the baseline is measured first.</summary>
+    /// <summary>
+    /// Describes the change for the VM in $_ (an object of Get-VMTopology). Its changes are only planned; the baseline is measured first.
+    /// </summary>
     [Parameter(Mandatory = true, ParameterSetName = ChangeSet)]
     [ArgumentCompleter(typeof(ValueCompleter))]
     public ScriptBlock Change { get; set; } = null!;
 
-    /// <summary>Takes all changes of -Change together as one. Without it, more than one is refused.</summary>
+    /// <summary>Treats all changes of -Change as one. Without it, several changes are refused.</summary>
     [Parameter(ParameterSetName = ChangeSet)]
     public SwitchParameter AllowMultiple { get; set; }
 
     /// <summary>
-    /// The order of the runs. Auto: Switchback for a change that can be made live under a workload that reports while it runs; else pairs, of boots
-    /// where the change needs a restart; blocks where -TimeLimit leaves no time for those.
+    /// The order of the runs. Auto: Switchback for a live change under a workload that reports while it runs; else pairs of runs, or of boots if
+    /// the change needs a restart; blocks if -TimeLimit is too short for pairs.
     /// </summary>
     [Parameter]
     public ExperimentDesign Design { get; set; }
@@ -56,18 +58,23 @@ public sealed class InvokeVMExperimentCommand : ExperimentingCmdlet
     [Parameter]
     public KeepRule Keep { get; set; }
 
-    /// <summary>How long the experiment of one VM may take. At the limit it judges the runs made so far, and notes that.</summary>
+    /// <summary>The time limit for the experiment of one VM. At the limit it compares the runs made so far, and adds a note.</summary>
     [Parameter]
     [DurationTransformation]
     [ArgumentCompleter(typeof(ValueCompleter))]
     public TimeSpan? TimeLimit { get; set; }
 
-    /// <summary>The name of the metric that decides, instead of the workload's primary one: for example LatencyP99, where the question is whether the guest is steadier.</summary>
+    /// <summary>
+    /// The name of the deciding metric, instead of the workload's primary one: for example LatencyP99, to see whether the guest is steadier.
+    /// </summary>
     [Parameter]
     [ArgumentCompleter(typeof(MetricCompleter))]
     public string? DecidingMetric { get; set; }
 
-    /// <summary>The smallest rise in per cent that counts, instead of the built-in thresholds. A fall counts from the one that undoes it: 50 is half as much again, or a third less.</summary>
+    /// <summary>
+    /// The smallest rise in per cent that counts, instead of the built-in thresholds. The smallest fall that counts is the one that cancels this
+    /// rise: 50 means half as much again, or a third less.
+    /// </summary>
     [Parameter]
     [ValidateRange(0.1, 50)]
     [ArgumentCompleter(typeof(ValueCompleter))]
@@ -92,7 +99,7 @@ public sealed class InvokeVMExperimentCommand : ExperimentingCmdlet
         Seed = Seed,
     };
 
-    /// <summary>Records what an experiment measured, and warns of what its change left open.</summary>
+    /// <summary>Records an experiment's measurements, and warns of the open tasks of its change.</summary>
     internal static void Conclude(CancellableCmdlet cmdlet, VMExperiment experiment)
     {
         Journals.TryRecord(
@@ -134,7 +141,7 @@ public sealed class InvokeVMExperimentCommand : ExperimentingCmdlet
             return;
         }
 
-        // Found first, so that it is known how many there are.
+        // The VMs are found first, so that the progress bar knows their number.
         var found = new List<VMTarget>();
         try
         {
@@ -172,7 +179,7 @@ public sealed class InvokeVMExperimentCommand : ExperimentingCmdlet
         var workload = Request(vm.Reference.Performance?.Workload, vm);
         if (vm.Reference.Performance is null && !IsGiven(nameof(Area)))
         {
-            // The guest's own load is looked at where the change should show.
+            // The workload Observe watches the area in which the change should have an effect.
             workload = workload with { Area = ObserveWorkload.AreaOf(plans[0].Area) };
         }
 
@@ -217,7 +224,7 @@ public sealed class InvokeVMExperimentCommand : ExperimentingCmdlet
         }
     }
 
-    // What the journal knows of the VM's noise under this workload. A journal that cannot be read is reported when something is recorded in it.
+    // The journal's last measurement, for the VM's noise under this workload. If the journal cannot be read, the later write to it reports the error.
     private static VMPerformance? LastOf(Guid vmId, WorkloadRequest workload)
     {
         try

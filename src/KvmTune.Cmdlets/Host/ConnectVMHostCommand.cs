@@ -1,4 +1,4 @@
-// Connect-VMHost: opens a host and makes it the one that other cmdlets mean.
+// Connect-VMHost: opens a host and makes it the default host of other cmdlets.
 using System.Management.Automation;
 using KvmTune.Cmdlets.Common;
 using KvmTune.Cmdlets.Completion;
@@ -19,8 +19,8 @@ public sealed class ConnectVMHostCommand : CancellableCmdlet
     /// <inheritdoc/>
     protected override void ProcessRecord()
     {
-        // A URI that is given but empty, as by a variable that was never set, is checked here and not when it is bound: then the cmdlet
-        // would not run at all, and the script's next line would act on the host that was meant before.
+        // An empty URI, for example from a variable without a value, is checked here and not by parameter binding: a binding error would keep the
+        // cmdlet from running, and the script's next line would act on the earlier default host.
         var uri = MyInvocation.BoundParameters.ContainsKey(nameof(ConnectionUri)) ? ConnectionUri ?? string.Empty : null;
         Try(uri, () => WriteObject(HostConnections.Choose(uri, static host =>
         {

@@ -5,12 +5,12 @@ using KvmTune.Cmdlets.Completion;
 
 namespace KvmTune.Cmdlets.Host;
 
-/// <summary>Closes the connections to a host. VMs are not touched; a later cmdlet that names the host opens it again.</summary>
+/// <summary>Closes the connections to a host. VMs are not changed; a later cmdlet for this host opens it again.</summary>
 [Cmdlet(VerbsCommunications.Disconnect, "VMHost")]
 [OutputType(typeof(void))]
 public sealed class DisconnectVMHostCommand : CancellableCmdlet
 {
-    /// <summary>The libvirt URI; by default the host that cmdlets mean when none is named.</summary>
+    /// <summary>The libvirt URI; by default the session's default host.</summary>
     [Parameter(Position = 0, ValueFromPipelineByPropertyName = true)]
     [Alias("Uri")]
     [ArgumentCompleter(typeof(ConnectionUriCompleter))]

@@ -12,7 +12,7 @@ namespace KvmTune.Cmdlets.Host;
 [OutputType(typeof(VMHostTopology))]
 public sealed class GetVMHostTopologyCommand : CancellableCmdlet
 {
-    /// <summary>The libvirt URI; by default the host that cmdlets mean when none is named.</summary>
+    /// <summary>The libvirt URI; by default the session's default host.</summary>
     [Parameter(Position = 0, ValueFromPipelineByPropertyName = true)]
     [Alias("Uri")]
     [ArgumentCompleter(typeof(ConnectionUriCompleter))]

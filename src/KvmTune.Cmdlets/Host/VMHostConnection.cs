@@ -1,13 +1,13 @@
-// What Connect-VMHost emits: a host that answers, with its versions.
+// The output of Connect-VMHost: a host that answers, with its versions.
 namespace KvmTune.Cmdlets.Host;
 
 /// <summary>An open host.</summary>
 /// <param name="ConnectionUri">The libvirt URI.</param>
 /// <param name="HostName">The host's name.</param>
 /// <param name="Hypervisor">The hypervisor's name, for example QEMU.</param>
-/// <param name="HypervisorVersion">Its version; null where libvirt cannot tell.</param>
+/// <param name="HypervisorVersion">Its version; null if libvirt does not report it.</param>
 /// <param name="LibvirtVersion">The version of libvirt on the host.</param>
-/// <param name="IsDefault">Whether cmdlets that name no host mean this one.</param>
+/// <param name="IsDefault">Whether this is the default host of cmdlets without a URI.</param>
 public sealed record VMHostConnection(
     string ConnectionUri, string HostName, string Hypervisor, string? HypervisorVersion, string LibvirtVersion, bool IsDefault)
 {

@@ -1,4 +1,4 @@
-// Checkpoint-VMTuning: gives the whole tuning state of a VM a name, to go back to.
+// Checkpoint-VMTuning: saves the whole tuning state of a VM under a name, for Restore-VMTuning.
 using System.Management.Automation;
 using KvmTune.Cmdlets.Common;
 using KvmTune.Cmdlets.Completion;
@@ -7,7 +7,9 @@ using KvmTune.Tuning;
 
 namespace KvmTune.Cmdlets.Journal;
 
-/// <summary>Records every setting that this module can change, of the VM's persistent configuration (of the running one for a transient VM).</summary>
+/// <summary>
+/// Records every setting that this module can change, from the VM's persistent configuration (the running one for a transient VM).
+/// </summary>
 [Cmdlet(VerbsData.Checkpoint, "VMTuning", SupportsShouldProcess = true)]
 [OutputType(typeof(TuningCheckpoint))]
 public sealed class CheckpointVMTuningCommand : VMCmdlet
@@ -19,13 +21,13 @@ public sealed class CheckpointVMTuningCommand : VMCmdlet
     [ArgumentCompleter(typeof(VMNameCompleter))]
     public VMReference[] VMName { get; set; } = [];
 
-    /// <summary>The checkpoint's name: one of each name for a VM.</summary>
+    /// <summary>The checkpoint's name, unique for each VM.</summary>
     [Parameter(Mandatory = true, Position = 1)]
     [ValidateNotNullOrEmpty]
     [ArgumentCompleter(typeof(CheckpointNameCompleter))]
     public string Name { get; set; } = string.Empty;
 
-    /// <summary>Replaces a checkpoint of that name.</summary>
+    /// <summary>Replaces a checkpoint of the same name.</summary>
     [Parameter]
     public SwitchParameter Force { get; set; }
 

@@ -1,4 +1,4 @@
-// Get-VMTuningHistory: what was changed, when, by whom, what was measured on each side, and the outcome.
+// Get-VMTuningHistory: the changes with their time and user, the measurements on each side, and the outcome.
 using System.Management.Automation;
 using KvmTune.Cmdlets.Common;
 using KvmTune.Cmdlets.Completion;
@@ -7,12 +7,12 @@ using KvmTune.Tuning;
 
 namespace KvmTune.Cmdlets.Journal;
 
-/// <summary>Shows the journal. VMs that do not exist any more are named as they were.</summary>
+/// <summary>Shows the journal. A VM that no longer exists has the name that was recorded.</summary>
 [Cmdlet(VerbsCommon.Get, "VMTuningHistory")]
 [OutputType(typeof(JournalEntry))]
 public sealed class GetVMTuningHistoryCommand : CancellableCmdlet
 {
-    /// <summary>The VMs: names, wildcards, UUIDs, or objects of this module. All, and the hosts, when left out.</summary>
+    /// <summary>The VMs: names, wildcards, UUIDs, or objects of this module. Default: all VMs, and the hosts.</summary>
     [Parameter(Position = 0, ValueFromPipeline = true)]
     [Alias("VM")]
     [VMReferenceTransformation]
@@ -32,13 +32,13 @@ public sealed class GetVMTuningHistoryCommand : CancellableCmdlet
     [Parameter]
     public TuningArea[] Area { get; set; } = [];
 
-    /// <summary>Only what began then or later: a date, or an age (30m, 12h, 7d).</summary>
+    /// <summary>Only entries that began at that time or later: a date, or an age (30m, 12h, 7d).</summary>
     [Parameter]
     [MomentTransformation]
     [ArgumentCompleter(typeof(ValueCompleter))]
     public DateTimeOffset? Since { get; set; }
 
-    /// <summary>Only what ended so.</summary>
+    /// <summary>Only entries with this outcome.</summary>
     [Parameter]
     public JournalOutcome[] Outcome { get; set; } = [];
 

@@ -1,4 +1,4 @@
-// Remove-VMTuningHistory: forgets what is older than an age.
+// Remove-VMTuningHistory: removes entries that are older than an age.
 using System.Management.Automation;
 using KvmTune.Cmdlets.Common;
 using KvmTune.Cmdlets.Completion;
@@ -7,14 +7,14 @@ using KvmTune.Journal;
 namespace KvmTune.Cmdlets.Journal;
 
 /// <summary>
-/// Removes old changes, measurements and verdicts from the journal. What was interrupted or may have left something stays until it is
-/// taken back; checkpoints stay.
+/// Removes old changes, measurements and verdicts from the journal. Interrupted changes, and changes that may have left a setting behind, stay
+/// until they are taken back; checkpoints stay.
 /// </summary>
 [Cmdlet(VerbsCommon.Remove, "VMTuningHistory", SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.High)]
 [OutputType(typeof(void))]
 public sealed class RemoveVMTuningHistoryCommand : VMCmdlet
 {
-    /// <summary>Entries that began before that time: an age (90d, 12h), a time span, or a date. It cannot be undone any more.</summary>
+    /// <summary>Entries that began before that time: an age (90d, 12h), a time span, or a date. They cannot be undone any more.</summary>
     [Parameter(Mandatory = true)]
     [MomentTransformation]
     [ArgumentCompleter(typeof(ValueCompleter))]
@@ -39,7 +39,7 @@ public sealed class RemoveVMTuningHistoryCommand : VMCmdlet
         {
             Try(reference.Name, () =>
             {
-                // A VM that is gone still has history: the journal is searched for its name.
+                // A VM that no longer exists still has history: the journal is searched for its name.
                 var pattern = new WildcardPattern(reference.Name, WildcardOptions.IgnoreCase);
                 var known = Journals.Current.KnownVMs()
                     .Where(vm => reference.Id is { } id ? vm.Id == id : pattern.IsMatch(vm.Name) || string.Equals(vm.Name, reference.Name, StringComparison.Ordinal))

@@ -1,4 +1,4 @@
-// Restore-VMTuning: goes back to a checkpoint, by the path that every change takes.
+// Restore-VMTuning: goes back to a checkpoint, with the same steps as every change.
 using System.Management.Automation;
 using KvmTune.Cmdlets.Common;
 using KvmTune.Cmdlets.Completion;
@@ -9,13 +9,13 @@ using KvmTune.Tuning.Changes;
 namespace KvmTune.Cmdlets.Journal;
 
 /// <summary>
-/// Sets every tunable setting to what it was at the checkpoint. What this module cannot change, and devices that came since, are left alone.
+/// Sets every tunable setting to its value at the checkpoint. Settings that this module cannot change, and newer devices, are left alone.
 /// </summary>
 [Cmdlet(VerbsData.Restore, "VMTuning", SupportsShouldProcess = true)]
 [OutputType(typeof(VMTuningResult), typeof(VMTuningPlan))]
 public sealed class RestoreVMTuningCommand : VMChangeCmdlet
 {
-    /// <summary>The checkpoint's name. Not needed for a checkpoint that comes down the pipeline.</summary>
+    /// <summary>The checkpoint's name. Not needed for a checkpoint from the pipeline.</summary>
     [Parameter(Position = 1)]
     [ValidateNotNullOrEmpty]
     [ArgumentCompleter(typeof(CheckpointNameCompleter))]

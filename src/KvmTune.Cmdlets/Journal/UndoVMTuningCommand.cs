@@ -1,4 +1,4 @@
-// Undo-VMTuning: takes changes back, each by its inverse and nothing else; or keeps those that proved worth it.
+// Undo-VMTuning: takes changes back, each by its inverse only; or keeps changes that improved the VM.
 using System.Management.Automation;
 using KvmTune.Cmdlets.Common;
 using KvmTune.Cmdlets.Completion;
@@ -16,14 +16,16 @@ namespace KvmTune.Cmdlets.Journal;
 /// <summary>When a change is kept.</summary>
 public enum UndoCondition
 {
-    /// <summary>It is kept when it improved what was measured.</summary>
+    /// <summary>It is kept if it improved the measured metric.</summary>
     Improved,
 
-    /// <summary>It is kept when it improved what was measured, or was shown to make no difference.</summary>
+    /// <summary>It is kept if it improved the measured metric, or was shown to make no difference.</summary>
     NotWorse,
 }
 
-/// <summary>Takes changes back. Edits that others made since survive; a setting that was changed again is an error, unless -Force.</summary>
+/// <summary>
+/// Takes changes back. Later edits by others are kept; a setting that was changed again is an error, unless -Force.
+/// </summary>
 [Cmdlet(VerbsCommon.Undo, "VMTuning", SupportsShouldProcess = true, DefaultParameterSetName = ByObject)]
 [OutputType(typeof(VMTuningResult), typeof(HugePagePoolResult))]
 public sealed class UndoVMTuningCommand : TuningCmdlet
@@ -32,7 +34,9 @@ public sealed class UndoVMTuningCommand : TuningCmdlet
     private const string ByVM = "ByVM";
     private const string ByObject = "ByObject";
 
-    /// <summary>A change: what a cmdlet that changes emitted, a comparison or measurement that carries one, or an entry of Get-VMTuningHistory.</summary>
+    /// <summary>
+    /// A change: the result of a cmdlet that changes a VM, a comparison or measurement that carries one, or an entry of Get-VMTuningHistory.
+    /// </summary>
     [Parameter(ParameterSetName = ByObject, ValueFromPipeline = true)]
     [ArgumentCompleter(typeof(ValueCompleter))]
     public PSObject[] InputObject { get; set; } = [];
@@ -49,18 +53,18 @@ public sealed class UndoVMTuningCommand : TuningCmdlet
     [ArgumentCompleter(typeof(VMNameCompleter))]
     public VMReference[] VMName { get; set; } = [];
 
-    /// <summary>Takes back the last change of the VM that still stands. Repeated, the one before it.</summary>
+    /// <summary>Takes back the last change of the VM that is still in force. A repeated call takes back the one before it.</summary>
     [Parameter(ParameterSetName = ByVM)]
     public SwitchParameter Last { get; set; }
 
-    /// <summary>Keeps the change when its measurements say so. Without a verdict it is an error, and the change stays.</summary>
+    /// <summary>Keeps the change if its measurements justify it. Without a verdict it is an error, and the change stays.</summary>
     [Parameter]
     public UndoCondition? Unless { get; set; }
 
     /// <inheritdoc/>
     protected override void BeginProcessing()
     {
-        // A change is never guessed, and PowerShell's prompt for a mandatory parameter would not show the choices.
+        // The cmdlet never guesses the change, and PowerShell's prompt for a mandatory parameter would not show the choices.
         if (ParameterSetName == ByVM && !Last)
         {
             ThrowTerminatingError(ErrorRecords.Make(
@@ -111,7 +115,7 @@ public sealed class UndoVMTuningCommand : TuningCmdlet
     {
         if (item is VMExperiment { Changes.Count: > 1 } several)
         {
-            // Meant as one; taken back in reverse.
+            // The changes of one experiment belong together; they are taken back in reverse order.
             foreach (var each in several.Changes.Reverse())
             {
                 Undo(each);
@@ -131,7 +135,7 @@ public sealed class UndoVMTuningCommand : TuningCmdlet
         switch (item)
         {
             case JournalEntry { EntryIds.Count: > 1, ExperimentId: { } experiment } row:
-                // All that stands of the experiment, the last first.
+                // All changes of the experiment that are still in force, the last first.
                 var standing = Journals.Current.StandingOf(experiment, row.VMId);
                 foreach (var each in standing.DefaultIfEmpty(Find(row.Id, row.VMId, row.StartedAt, row.Title, row.VMName)))
                 {
@@ -161,7 +165,7 @@ public sealed class UndoVMTuningCommand : TuningCmdlet
         Undo(Find(id, change.VMId, change.AppliedAt, change.Title, change.VMName), change, verdict);
     }
 
-    // The entry of this journal, and not one that has the same number in another: objects travel, by files and from other machines.
+    // Finds the entry of this journal. An object can come from a file or another machine, whose journal may use the same number for another entry.
     private static JournalEntry Find(long id, Guid? vm, DateTimeOffset startedAt, string title, string name)
     {
         var found = Journals.Current.Find(id);
@@ -201,7 +205,7 @@ public sealed class UndoVMTuningCommand : TuningCmdlet
         PlanApplication.Show(this, plan);
         foreach (var risk in plan.Confirmations)
         {
-            // An undo is not held up by a question; a warning says what the VM goes back to.
+            // An undo asks no extra question about a risk; a warning names the risk of the old setting.
             WriteWarning($"{plan.VMName}: {risk.Evidence} ({risk.RuleId})");
         }
 

@@ -5,7 +5,7 @@ using KvmTune.Measurement;
 
 namespace KvmTune.Cmdlets.Measurement;
 
-/// <summary>Turns hashtables into the metrics of the user's own program. A metric that is alone is the primary one.</summary>
+/// <summary>Turns hashtables into the metrics of the user's own program. A single metric is the primary one.</summary>
 internal sealed class CommandMetricTransformationAttribute : ArgumentTransformationAttribute
 {
     private const string Example = "@{ Name = 'Tps'; Pattern = 'tps = ([\\d.]+)'; Unit = 'transactions/s'; Direction = 'Higher'; Primary = $true }";

@@ -1,4 +1,4 @@
-// Compare-VMPerformance: says with statistics whether the second of two measurements differs from the first.
+// Compare-VMPerformance: tests with statistics whether the second of two measurements differs from the first.
 using System.Management.Automation;
 using KvmTune.Cmdlets.Common;
 using KvmTune.Cmdlets.Completion;
@@ -8,8 +8,8 @@ using KvmTune.Statistics;
 namespace KvmTune.Cmdlets.Measurement;
 
 /// <summary>
-/// Compares measurements. One that came down the pipeline knows its baseline; otherwise -Baseline names it, or the first
-/// measurement of each VM on the pipeline is taken as the baseline of those that follow.
+/// Compares measurements. A measurement from the pipeline may know its baseline; otherwise -Baseline names it, or the first measurement of each
+/// VM on the pipeline is the baseline of the later ones.
 /// </summary>
 [Cmdlet(VerbsData.Compare, "VMPerformance")]
 [OutputType(typeof(VMComparison))]
@@ -17,28 +17,33 @@ public sealed class CompareVMPerformanceCommand : CancellableCmdlet
 {
     private readonly Dictionary<(Guid VM, string Workload), (VMPerformance Baseline, bool IsUsed)> _first = [];
 
-    /// <summary>The measurement to judge.</summary>
+    /// <summary>The measurement to compare.</summary>
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true)]
     [ArgumentCompleter(typeof(ValueCompleter))]
     public VMPerformance[] Performance { get; set; } = [];
 
-    /// <summary>The measurement to judge it by; by default the one that came down the pipeline before it.</summary>
+    /// <summary>The measurement to compare with; by default the one before it on the pipeline.</summary>
     [Parameter(Position = 1)]
     [ArgumentCompleter(typeof(ValueCompleter))]
     public VMPerformance? Baseline { get; set; }
 
-    /// <summary>The name of the metric that decides, instead of the workload's primary one: for example LatencyP99, where the question is whether the guest is steadier.</summary>
+    /// <summary>
+    /// The name of the deciding metric, instead of the workload's primary one: for example LatencyP99, to see whether the guest is steadier.
+    /// </summary>
     [Parameter]
     [ArgumentCompleter(typeof(MetricCompleter))]
     public string? DecidingMetric { get; set; }
 
-    /// <summary>The smallest rise in per cent that counts, instead of the built-in thresholds. A fall counts from the one that undoes it: 50 is half as much again, or a third less.</summary>
+    /// <summary>
+    /// The smallest rise in per cent that counts, instead of the built-in thresholds. The smallest fall that counts is the one that cancels this
+    /// rise: 50 means half as much again, or a third less.
+    /// </summary>
     [Parameter]
     [ValidateRange(0.1, 50)]
     [ArgumentCompleter(typeof(ValueCompleter))]
     public double? Threshold { get; set; }
 
-    /// <summary>Compares measurements although their conditions differ; the result says so.</summary>
+    /// <summary>Compares measurements although their conditions differ; the result notes it.</summary>
     [Parameter]
     public SwitchParameter Force { get; set; }
 
@@ -80,7 +85,7 @@ public sealed class CompareVMPerformanceCommand : CancellableCmdlet
         }
     }
 
-    // Measurements of another machine, or made up, are none of this journal's history.
+    // Measurements that this journal does not have, for example of another machine, do not belong to its history.
     private void Record(VMComparison comparison) => Journals.TryRecord(this, $"{comparison.VMName}: the comparison is not in the history.", journal =>
     {
         if (comparison.Candidate.Id is { } id && journal.HasMeasurement(id))

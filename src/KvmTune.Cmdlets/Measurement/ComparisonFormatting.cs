@@ -1,4 +1,4 @@
-// The picture of a comparison in the colours of the session. The format file names this method.
+// The picture of a comparison in the session's colours. The format file calls this method.
 using KvmTune.Cmdlets.Common;
 using KvmTune.Statistics;
 

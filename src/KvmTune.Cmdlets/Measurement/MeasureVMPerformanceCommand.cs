@@ -10,8 +10,7 @@ using KvmTune.Statistics;
 namespace KvmTune.Cmdlets.Measurement;
 
 /// <summary>
-/// Measures VMs. A change on the pipeline is measured with the workload of the measurement that came before it, so that
-/// the two can be compared.
+/// Measures VMs. A change from the pipeline is measured with the workload of the measurement before it, so that the two can be compared.
 /// </summary>
 [Cmdlet(VerbsDiagnostic.Measure, "VMPerformance", SupportsShouldProcess = true)]
 [OutputType(typeof(VMPerformance), typeof(VMCalibration))]
@@ -28,11 +27,13 @@ public sealed class MeasureVMPerformanceCommand : WorkloadCmdlet
     [ArgumentCompleter(typeof(VMNameCompleter))]
     public VMReference[] VMName { get; set; } = [];
 
-    /// <summary>Measures all VMs at the same time, so that they disturb each other. They begin when the last one is known.</summary>
+    /// <summary>Measures all VMs at the same time, so that they disturb each other. The runs begin after the pipeline's last VM.</summary>
     [Parameter]
     public SwitchParameter Parallel { get; set; }
 
-    /// <summary>Measures the workload against itself, and says how small a change this VM on this host can show and how long that takes.</summary>
+    /// <summary>
+    /// Measures the workload against itself, and reports the smallest change that this VM on this host can show and the time that it takes.
+    /// </summary>
     [Parameter]
     public SwitchParameter Calibrate { get; set; }
 
@@ -50,7 +51,7 @@ public sealed class MeasureVMPerformanceCommand : WorkloadCmdlet
         var request = Request(before?.Workload, vm);
         if (Calibrate)
         {
-            // Two equal sides: an odd run more makes the last pair whole.
+            // Both sides need the same number of runs: for an odd number, one more run completes the last pair.
             var runs = IsGiven(nameof(Runs)) ? Math.Max(Runs, VMCalibrator.FewestRuns) : VMCalibrator.DefaultRuns;
             request = request with { Runs = runs + (runs % 2) };
         }
@@ -91,7 +92,8 @@ public sealed class MeasureVMPerformanceCommand : WorkloadCmdlet
         base.Dispose(disposing);
     }
 
-    // What goes on down the pipeline, or came with a change, is likely to be compared. Said once, by the first measurement of a pipeline.
+    // A measurement that goes on down the pipeline, or follows a change, is likely to be compared. Only the first measurement of a pipeline
+    // warns.
     private void WarnOfTooFewRuns(WorkloadRequest request, VMPerformance? before)
     {
         var fewest = Detectability.FewestToReach(ComparisonDesign.Sequential, VerdictLimits.ProvisionalAlpha);
@@ -127,7 +129,7 @@ public sealed class MeasureVMPerformanceCommand : WorkloadCmdlet
                     }
                     catch (Exception exception) when (jobs.Count > 1 && exception is not OperationCanceledException)
                     {
-                        // One guest's error does not end the others' measurement.
+                        // An error of one guest does not stop the measurement of the others.
                         var error = ExceptionDispatchInfo.Capture(exception);
                         post(() => Try(names[i], error.Throw));
                     }

@@ -1,4 +1,5 @@
-// Show-VMComparison: a picture of a comparison in the terminal, every run a dot, median and interval of both sides on one axis.
+// Show-VMComparison: a picture of a comparison in the terminal: each run is a dot, with the median and interval of both sides on the same
+// axis.
 using System.Management.Automation;
 using KvmTune.Cmdlets.Common;
 using KvmTune.Cmdlets.Completion;
@@ -13,19 +14,19 @@ namespace KvmTune.Cmdlets.Measurement;
 [OutputType(typeof(ComparisonPlot))]
 public sealed class ShowVMComparisonCommand : CancellableCmdlet
 {
-    /// <summary>Comparisons of Compare-VMPerformance, or experiments, which carry one.</summary>
+    /// <summary>Comparisons of Compare-VMPerformance, or experiments with a comparison.</summary>
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true)]
     [ArgumentCompleter(typeof(ValueCompleter))]
     public PSObject[] InputObject { get; set; } = [];
 
-    /// <summary>The metrics to draw, with wildcards; the one that decides when left out.</summary>
+    /// <summary>The metrics to draw, with wildcards; by default the deciding one.</summary>
     [Parameter(Position = 1)]
     [SupportsWildcards]
     [ValidateNotNullOrEmpty]
     [ArgumentCompleter(typeof(MetricCompleter))]
     public string[] Metric { get; set; } = [];
 
-    /// <summary>Draws with ASCII characters; without it that is done where the output's encoding has no others.</summary>
+    /// <summary>Draws with ASCII characters only. This is the default if the output's encoding has no others.</summary>
     [Parameter]
     public SwitchParameter Ascii { get; set; }
 

@@ -1,5 +1,5 @@
-// The settings of Measure-VMPerformance that belong to the work itself: they travel with the result, so that a later measurement
-// on the same pipeline repeats them unless it names its own.
+// The parameters of Measure-VMPerformance for the workload itself: the result carries them, so that a later measurement on the same pipeline
+// repeats them unless its command line has others.
 using System.Management.Automation;
 using KvmTune.Cmdlets.Common;
 using KvmTune.Cmdlets.Completion;
@@ -9,12 +9,12 @@ using KvmTune.Measurement.Workloads;
 
 namespace KvmTune.Cmdlets.Measurement;
 
-/// <summary>A cmdlet with parameters for a workload, and for the way into the guest.</summary>
+/// <summary>A cmdlet with parameters for a workload, and for access to the guest.</summary>
 public abstract class WorkloadCmdlet : VMCmdlet
 {
     private static readonly WorkloadRequest Defaults = new() { Name = string.Empty };
 
-    // A setting that the named workload does not have would be dropped in silence.
+    // Without this check, a setting that the named workload does not have would be ignored silently.
     private static readonly (string Parameter, string Workload)[] Owners =
     [
         (nameof(Command), "Command"),
@@ -27,37 +27,39 @@ public abstract class WorkloadCmdlet : VMCmdlet
 
     private Guid? _reachedBySsh;
 
-    /// <summary>What to run in the guest; by default what the measurement on the pipeline ran, or Command where -Command is given.</summary>
+    /// <summary>The workload; by default that of the measurement on the pipeline, or Command if -Command is given.</summary>
     [Parameter(Position = 1)]
     [ArgumentCompleter(typeof(WorkloadCompleter))]
     [ValidateNotNullOrEmpty]
     public string? Workload { get; set; }
 
-    /// <summary>How many runs are counted, besides the warm-up.</summary>
+    /// <summary>The number of counted runs, without the warm-up.</summary>
     [Parameter]
     [ValidateRange(1, 10_000)]
     [ArgumentCompleter(typeof(ValueCompleter))]
     public int Runs { get; set; } = Defaults.Runs;
 
-    /// <summary>How long the steady load of one run lasts; a ramp of a second comes on top.</summary>
+    /// <summary>The time of steady load in one run, without the ramp of one second.</summary>
     [Parameter]
     [DurationTransformation]
     [ArgumentCompleter(typeof(ValueCompleter))]
     public TimeSpan RunTime { get; set; } = TimeSpan.FromSeconds(Defaults.RunTimeSeconds);
 
-    /// <summary>The folder in the guest where a disk workload makes its file; by default the largest writable file system.</summary>
+    /// <summary>The folder in the guest for the file of a disk workload; by default on the largest writable file system.</summary>
     [Parameter]
     [ValidateNotNullOrEmpty]
     [ArgumentCompleter(typeof(ValueCompleter))]
     public string? GuestPath { get; set; }
 
-    /// <summary>The size of a disk workload's file in MiB; by default chosen by free space.</summary>
+    /// <summary>The size of a disk workload's file in MiB; by default it depends on the free space.</summary>
     [Parameter]
     [ValidateRange(1, int.MaxValue)]
     [ArgumentCompleter(typeof(ValueCompleter))]
     public int? FileSizeMiB { get; set; }
 
-    /// <summary>The way into the guest: Agent, Ssh, or Auto, which is the agent, and SSH where that cannot run programs and -SshHost is given.</summary>
+    /// <summary>
+    /// The access to the guest: Agent, Ssh, or Auto, which uses the agent, or SSH if the agent cannot run programs and -SshHost is given.
+    /// </summary>
     [Parameter]
     public GuestChannelKind Channel { get; set; } = Defaults.Channel;
 
@@ -67,41 +69,41 @@ public abstract class WorkloadCmdlet : VMCmdlet
     [ArgumentCompleter(typeof(ValueCompleter))]
     public string? SshHost { get; set; }
 
-    /// <summary>The user in the guest; by default as ssh has it.</summary>
+    /// <summary>The user in the guest; by default ssh's own setting.</summary>
     [Parameter]
     [ValidateNotNullOrEmpty]
     [ArgumentCompleter(typeof(ValueCompleter))]
     public string? SshUser { get; set; }
 
-    /// <summary>The port of the guest's SSH server; by default as ssh has it.</summary>
+    /// <summary>The port of the guest's SSH server; by default ssh's own setting.</summary>
     [Parameter]
     [ValidateRange(1, 65535)]
     [ArgumentCompleter(typeof(ValueCompleter))]
     public int? SshPort { get; set; }
 
-    /// <summary>The file with the private key; by default as ssh has it.</summary>
+    /// <summary>The file with the private key; by default ssh's own setting.</summary>
     [Parameter]
     [ValidateNotNullOrEmpty]
     public string? SshKey { get; set; }
 
-    /// <summary>The file with the known host keys, which are always checked; by default as ssh has it.</summary>
+    /// <summary>The file with the known host keys, which are always checked; by default ssh's own setting.</summary>
     [Parameter]
     [ValidateNotNullOrEmpty]
     public string? SshKnownHosts { get; set; }
 
-    /// <summary>The workload Network: this machine's address as the guest reaches it; by default found on the VM's bridge.</summary>
+    /// <summary>The workload Network: the address by which the guest reaches this machine; by default found on the VM's bridge.</summary>
     [Parameter]
     [ValidateNotNullOrEmpty]
     [ArgumentCompleter(typeof(ValueCompleter))]
     public string? HostAddress { get; set; }
 
-    /// <summary>The workload Network: how many streams are sent at a time in each direction.</summary>
+    /// <summary>The workload Network: the number of parallel streams in each direction.</summary>
     [Parameter]
     [ValidateRange(1, 128)]
     [ArgumentCompleter(typeof(ValueCompleter))]
     public int Streams { get; set; } = Defaults.Streams;
 
-    /// <summary>The workload Observe: what is looked at.</summary>
+    /// <summary>The workload Observe: the area to watch.</summary>
     [Parameter]
     public ObservedArea Area { get; set; } = Defaults.Area;
 
@@ -111,23 +113,25 @@ public abstract class WorkloadCmdlet : VMCmdlet
     [ArgumentCompleter(typeof(ValueCompleter))]
     public string[]? Command { get; set; }
 
-    /// <summary>The workload Command: hashtables with Name, Pattern or JsonPath, Unit, Direction (Higher or Lower), and Primary for the one that decides.</summary>
+    /// <summary>
+    /// The workload Command: hashtables with Name, Pattern or JsonPath, Unit, Direction (Higher or Lower), and Primary for the deciding one.
+    /// </summary>
     [Parameter]
     [CommandMetricTransformation]
     [ValidateNotNullOrEmpty]
     [ArgumentCompleter(typeof(ValueCompleter))]
     public CommandMetric[]? Metric { get; set; }
 
-    /// <summary>The workload Command: how long one run may take; past it the program is ended in the guest.</summary>
+    /// <summary>The workload Command: the time limit of one run; at the limit the program is stopped in the guest.</summary>
     [Parameter]
     [DurationTransformation]
     [ArgumentCompleter(typeof(ValueCompleter))]
     public TimeSpan? CommandTimeLimit { get; set; }
 
-    /// <summary>What to run in a VM.</summary>
-    /// <param name="before">What the measurement on the pipeline ran; null for none.</param>
+    /// <summary>The workload to run in a VM.</summary>
+    /// <param name="before">The workload of the measurement on the pipeline; null for none.</param>
     /// <param name="vm">The VM.</param>
-    /// <exception cref="KvmTuneException">Nothing says what to run, or a setting does not fit the workload or the VM.</exception>
+    /// <exception cref="KvmTuneException">No workload is given, or a setting does not fit the workload or the VM.</exception>
     protected WorkloadRequest Request(WorkloadRequest? before, VMTarget vm)
     {
         var named = Workload ?? (Command is null ? null : "Command");

@@ -6,17 +6,19 @@ using KvmTune.Tuning.Changes;
 
 namespace KvmTune.Cmdlets.Memory;
 
-/// <summary>Removes huge pages from VMs. Whether the memory is locked or merged stays as it is unless you name it. The host's pools keep their size.</summary>
+/// <summary>
+/// Removes huge pages from VMs. Memory locking and page merging stay unchanged unless a parameter changes them. The host's pools keep their size.
+/// </summary>
 [Cmdlet(VerbsLifecycle.Disable, "HugePages", SupportsShouldProcess = true)]
 [OutputType(typeof(VMTuningResult), typeof(VMTuningPlan))]
 public sealed class DisableHugePagesCommand : VMChangeCmdlet
 {
-    /// <summary>Unlocks the memory too.</summary>
+    /// <summary>Also unlocks the memory.</summary>
     [Parameter(ValueFromPipelineByPropertyName = true)]
     [FlagTransformation]
     public SwitchParameter Unlock { get; set; }
 
-    /// <summary>Lets the host merge the memory's pages again too.</summary>
+    /// <summary>Also lets the host merge the memory's pages again.</summary>
     [Parameter(ValueFromPipelineByPropertyName = true)]
     [FlagTransformation]
     public SwitchParameter SharePages { get; set; }

@@ -20,7 +20,7 @@ public sealed class EnableHugePagesCommand : VMChangeCmdlet
     [ArgumentCompleter(typeof(PageSizeCompleter))]
     public long? PageSize { get; set; }
 
-    /// <summary>The guest's NUMA nodes that the page size is for: 0, '0-1'. By default all. Page sizes of other guest nodes stay.</summary>
+    /// <summary>The guest's NUMA nodes that get the page size: 0, '0-1'. By default all. Page sizes of other guest nodes stay.</summary>
     [Parameter(ValueFromPipelineByPropertyName = true)]
     [CpuSetTransformation(IsOptional = true)]
     [ArgumentCompleter(typeof(ValueCompleter))]
@@ -36,7 +36,9 @@ public sealed class EnableHugePagesCommand : VMChangeCmdlet
     [FlagTransformation]
     public SwitchParameter NoSharePages { get; set; }
 
-    /// <summary>Reserves the pages that the host's pools lack, on the nodes that the VM needs them on. They stay reserved; Set-HugePagePool gives them back.</summary>
+    /// <summary>
+    /// Reserves the missing pages in the host's pools, on the nodes where the VM needs them. They stay reserved; Set-HugePagePool frees them.
+    /// </summary>
     [Parameter(ValueFromPipelineByPropertyName = true)]
     [FlagTransformation]
     public SwitchParameter Reserve { get; set; }

@@ -23,7 +23,7 @@ public sealed class GetHugePagePoolCommand : CancellableCmdlet
     [ArgumentCompleter(typeof(HostNodeCompleter))]
     public int[]? Node { get; set; }
 
-    /// <summary>The libvirt URI; by default the host that cmdlets mean when none is named.</summary>
+    /// <summary>The libvirt URI; by default the session's default host.</summary>
     [Parameter(ValueFromPipelineByPropertyName = true)]
     [Alias("Uri")]
     [ArgumentCompleter(typeof(ConnectionUriCompleter))]

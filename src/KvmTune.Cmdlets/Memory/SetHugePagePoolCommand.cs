@@ -1,4 +1,4 @@
-// Set-HugePagePool: how many huge pages the host holds ready, now and over a restart of the host.
+// Set-HugePagePool: the number of huge pages that the host reserves, now and after a restart of the host.
 using System.Management.Automation;
 using KvmTune.Cmdlets.Common;
 using KvmTune.Cmdlets.Completion;
@@ -26,24 +26,24 @@ public sealed class SetHugePagePoolCommand : CancellableCmdlet
     [ArgumentCompleter(typeof(ValueCompleter))]
     public long Count { get; set; }
 
-    /// <summary>The NUMA node. By default the host as a whole, where the kernel spreads the pages over the nodes.</summary>
+    /// <summary>The NUMA node. By default the whole host: the kernel spreads the pages over the nodes.</summary>
     [Parameter(ValueFromPipelineByPropertyName = true)]
     [ArgumentCompleter(typeof(HostNodeCompleter))]
     public int? Node { get; set; }
 
     /// <summary>
-    /// Keeps the pool over a restart of the host, where that is this machine: by a file in /etc/sysctl.d for the default size on
-    /// the host as a whole, in /etc/tmpfiles.d otherwise. Pages of 1 GiB need the kernel command line, which is shown.
+    /// Keeps the pool after a restart of the host, if the host is this machine: with a file in /etc/sysctl.d for the default size on the whole
+    /// host, in /etc/tmpfiles.d otherwise. Pages of 1 GiB need the kernel command line, which is shown.
     /// </summary>
     [Parameter]
     public SwitchParameter Persist { get; set; }
 
-    /// <summary>With -Persist: the folder that stands for /, for the image of a system.</summary>
+    /// <summary>With -Persist: the folder that takes the place of /, for a system image.</summary>
     [Parameter]
     [ValidateNotNullOrEmpty]
     public string PersistenceRoot { get; set; } = "/";
 
-    /// <summary>The libvirt URI; by default the host that cmdlets mean when none is named.</summary>
+    /// <summary>The libvirt URI; by default the session's default host.</summary>
     [Parameter(ValueFromPipelineByPropertyName = true)]
     [Alias("Uri")]
     [ArgumentCompleter(typeof(ConnectionUriCompleter))]
@@ -76,7 +76,7 @@ public sealed class SetHugePagePoolCommand : CancellableCmdlet
             persistence = null;
         }
 
-        // Many pages on a host that ran for long can take the kernel a while, and it does not say how far it is.
+        // On a host with a long uptime, the kernel can take a while to reserve many pages, and it reports no progress.
         var bar = new ProgressRecord(0, $"{host.Uri}: {plan.Title}", "the kernel is making and giving back pages");
         WriteProgress(bar);
         HugePagePoolResult result;
@@ -127,7 +127,7 @@ public sealed class SetHugePagePoolCommand : CancellableCmdlet
         FormerFiles = [.. (persistence?.Files ?? []).Select(FormerFile.Of)],
     };
 
-    // The pool is set, whatever becomes of keeping it: the result comes out in any case.
+    // The pool is already set, even if the persistent file fails: the result is emitted in any case.
     private static (HugePagePoolResult Result, KvmTuneException? Failure) Apply(HugePagePools pools, HugePagePoolPlan plan, PoolPersistence? persistence)
     {
         var result = plan.HasChanges ? pools.Apply(plan) : new HugePagePoolResult { Plan = plan, After = plan.Before };

@@ -1,4 +1,4 @@
-// Set-VMNumaPolicy: from which host NUMA nodes a VM takes its memory, and how strictly.
+// Set-VMNumaPolicy: the host NUMA nodes that a VM takes its memory from, and how strictly.
 using System.Management.Automation;
 using KvmTune.Cmdlets.Common;
 using KvmTune.Cmdlets.Completion;
@@ -9,8 +9,8 @@ using KvmTune.Tuning.Changes;
 namespace KvmTune.Cmdlets.Memory;
 
 /// <summary>
-/// Sets the NUMA policy of a VM's memory. Of a running VM only the nodes can change, and only in the mode restrictive; memory
-/// that is already placed may stay where it is until a restart.
+/// Sets the NUMA policy of a VM's memory. In a running VM only the nodes can change, and only in the mode restrictive; memory that is already
+/// placed may stay where it is until a restart.
 /// </summary>
 [Cmdlet(VerbsCommon.Set, "VMNumaPolicy", DefaultParameterSetName = SetSet, SupportsShouldProcess = true)]
 [OutputType(typeof(VMTuningResult), typeof(VMTuningPlan))]
@@ -25,7 +25,9 @@ public sealed class SetVMNumaPolicyCommand : VMChangeCmdlet
     [ArgumentCompleter(typeof(HostNodeCompleter))]
     public CpuSet Nodes { get; set; } = CpuSet.Empty;
 
-    /// <summary>strict (the default): only from these nodes; preferred: rather from them; interleave: in turns; restrictive: as the control group says.</summary>
+    /// <summary>
+    /// strict (the default): only from these nodes; preferred: from them if possible; interleave: in turns; restrictive: as the control group says.
+    /// </summary>
     [Parameter(ParameterSetName = SetSet, ValueFromPipelineByPropertyName = true)]
     [Words("strict", "preferred", "interleave", "restrictive")]
     [ArgumentCompleter(typeof(WordsCompleter))]

@@ -1,4 +1,4 @@
-// Disable-NicMultiqueue: leaves a NIC one queue again.
+// Disable-NicMultiqueue: sets a NIC back to one queue.
 using System.Management.Automation;
 using KvmTune.Cmdlets.Common;
 using KvmTune.Cmdlets.Completion;
@@ -7,7 +7,7 @@ using KvmTune.Tuning.Changes;
 
 namespace KvmTune.Cmdlets.Network;
 
-/// <summary>Takes queues, ring sizes and backend of NICs of a VM away, so that each has one queue and QEMU's own settings.</summary>
+/// <summary>Removes queues, ring sizes and backend from NICs of a VM, so that each has one queue and QEMU's default settings.</summary>
 [Cmdlet(VerbsLifecycle.Disable, "NicMultiqueue", SupportsShouldProcess = true)]
 [OutputType(typeof(VMTuningResult), typeof(VMTuningPlan))]
 public sealed class DisableNicMultiqueueCommand : VMChangeCmdlet
@@ -21,7 +21,7 @@ public sealed class DisableNicMultiqueueCommand : VMChangeCmdlet
     [ValidateNotNullOrEmpty]
     public string[]? Nic { get; set; }
 
-    /// <summary>Leaves ring sizes and backend as they are.</summary>
+    /// <summary>Keeps ring sizes and backend unchanged.</summary>
     [Parameter(ValueFromPipelineByPropertyName = true)]
     [FlagTransformation]
     public SwitchParameter QueuesOnly { get; set; }

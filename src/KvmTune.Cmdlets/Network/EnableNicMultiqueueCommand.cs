@@ -9,7 +9,7 @@ using static KvmTune.NumberText;
 
 namespace KvmTune.Cmdlets.Network;
 
-/// <summary>Gives NICs of a VM several queues. With -Restart the guest switches them on, and both sides are read back.</summary>
+/// <summary>Gives NICs of a VM several queues. With -Restart the guest enables them, and the settings of host and guest are verified.</summary>
 [Cmdlet(VerbsLifecycle.Enable, "NicMultiqueue", SupportsShouldProcess = true)]
 [OutputType(typeof(VMTuningResult), typeof(VMTuningPlan))]
 public sealed class EnableNicMultiqueueCommand : VMChangeCmdlet
@@ -24,8 +24,8 @@ public sealed class EnableNicMultiqueueCommand : VMChangeCmdlet
     public string[]? Nic { get; set; }
 
     /// <summary>
-    /// The number of queues; one is what a NIC without the setting has. Default: one for each vCPU, within what a tap device can have; as it
-    /// is where only ring sizes or the backend are given.
+    /// The number of queues; a NIC without the setting has one. Default: one for each vCPU, up to the limit of a tap device; unchanged if only ring
+    /// sizes or the backend are given.
     /// </summary>
     [Parameter(ValueFromPipelineByPropertyName = true)]
     [CellTransformation]

@@ -1,4 +1,4 @@
-// Which NICs a user means: by hardware address, by index, by the host's device, by wildcard, or all.
+// The NICs that a user names: by hardware address, by index, by the host's device, by wildcard, or all.
 using System.Globalization;
 using System.Management.Automation;
 using KvmTune.Cmdlets.Common;
@@ -13,8 +13,8 @@ internal static class NicNames
     /// <summary>The word for all NICs.</summary>
     public const string All = "all";
 
-    /// <summary>The NICs that are meant; where none is named, the only one.</summary>
-    /// <exception cref="KvmTuneException">A name means no NIC (<c>NicNotFound</c>), or none is named and there are several (<c>NicAmbiguous</c>).</exception>
+    /// <summary>The named NICs; without a name, the VM's only NIC.</summary>
+    /// <exception cref="KvmTuneException">A name matches no NIC (<c>NicNotFound</c>), or several NICs need a name (<c>NicAmbiguous</c>).</exception>
     public static IReadOnlyList<NicConfiguration> Of(VMTarget vm, IReadOnlyList<string>? names)
     {
         var configured = PersistentDocument.Of(vm).ToConfiguration();

@@ -1,4 +1,4 @@
-// Optimize-VM: the whole method by itself: find what is slow, try what could help, keep what did, and say what was done and why.
+// Optimize-VM: the whole method automatically: diagnose, try changes that could help, keep those that did, and report each step with its reason.
 using System.Globalization;
 using System.Management.Automation;
 using KvmTune.Cmdlets.Common;
@@ -15,8 +15,8 @@ using KvmTune.Tuning;
 namespace KvmTune.Cmdlets.Optimization;
 
 /// <summary>
-/// Optimizes VMs, one after the other. Each change is a separate experiment; what did not improve the VM is taken back. A VM in which
-/// nothing is slow is left alone.
+/// Optimizes VMs, one after the other. Each change is a separate experiment; a change that did not improve the VM is taken back. A VM without
+/// a bottleneck is left alone.
 /// </summary>
 [Cmdlet(VerbsCommon.Optimize, "VM", SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.Medium)]
 [OutputType(typeof(VMOptimization))]
@@ -31,19 +31,19 @@ public sealed class OptimizeVMCommand : ExperimentingCmdlet
     [ArgumentCompleter(typeof(VMNameCompleter))]
     public VMReference[] VMName { get; set; } = [];
 
-    /// <summary>How long the VM is watched for each diagnosis.</summary>
+    /// <summary>The time for which each diagnosis watches the VM.</summary>
     [Parameter]
     [DurationTransformation]
     [ArgumentCompleter(typeof(ValueCompleter))]
     public TimeSpan Interval { get; set; } = new BottleneckOptions().Interval;
 
-    /// <summary>How long one VM may take in all. No experiment begins that could not end in it.</summary>
+    /// <summary>The time limit for one VM in total. An experiment that could not end within it does not begin.</summary>
     [Parameter]
     [DurationTransformation]
     [ArgumentCompleter(typeof(ValueCompleter))]
     public TimeSpan? TimeLimit { get; set; }
 
-    // The one area that is meant; null for whichever is slow.
+    // The area given by -Area; null for any slow area.
     private TuningArea? Only => IsGiven(nameof(Area)) && Enum.TryParse<TuningArea>(Area.ToString(), out var area) ? area : null;
 
     private ExperimentOptions Experiment => new()
@@ -106,7 +106,7 @@ public sealed class OptimizeVMCommand : ExperimentingCmdlet
         InvokeVMExperimentCommand.Conclude(this, experiment);
     }
 
-    // The question is put on PowerShell's thread, while the engine waits. Where nobody can be asked, the answer is no.
+    // The question is shown on PowerShell's thread, while the engine waits. If the session cannot ask, the answer is no.
     private Task<bool> AskAsync(VMTuningPlan plan, Action<Action> post, CancellationToken token)
     {
         var answer = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -127,7 +127,7 @@ public sealed class OptimizeVMCommand : ExperimentingCmdlet
 
     private static string Load(OptimizationSubject subject) => subject.Workload is "Observe" ? "its own load" : subject.Workload;
 
-    // What -WhatIf prints: nothing is run in the guest for it, so which area is slow is still open.
+    // The text of -WhatIf: it runs nothing in the guest, so the slow area is not known yet.
     private string Description(OptimizationSubject subject, IReadOnlyList<VMTuningFinding> found)
     {
         var lines = new List<string>
@@ -142,7 +142,7 @@ public sealed class OptimizeVMCommand : ExperimentingCmdlet
             lines.AddRange(candidates.Count == 0 ? ["    nothing to try"] : candidates.Select(finding => $"    {Line(subject, finding, designs)}"));
         }
 
-        // Most candidates are tried alike: how is said once.
+        // Most candidates have the same design, so each design is described once.
         lines.AddRange(designs.Select((design, index) => string.Create(CultureInfo.InvariantCulture, $"  [{index + 1}] {design}")));
         return string.Join('\n', lines);
     }

@@ -1,4 +1,4 @@
-// New-VcpuPinPlan: where VMs should sit on their host, as plans that are applied, tried or drawn.
+// New-VcpuPinPlan: a placement of VMs on their host, as plans to apply, try or draw.
 using System.Management.Automation;
 using KvmTune.Cmdlets.Common;
 using KvmTune.Cmdlets.Completion;
@@ -9,7 +9,7 @@ using KvmTune.Tuning;
 
 namespace KvmTune.Cmdlets.Placement;
 
-/// <summary>Computes a placement for VMs and explains it. Nothing is touched.</summary>
+/// <summary>Computes a placement for VMs and explains it. Nothing is changed.</summary>
 [Cmdlet(VerbsCommon.New, "VcpuPinPlan")]
 [OutputType(typeof(PlacementPlan))]
 public sealed class NewVcpuPinPlanCommand : VMCmdlet
@@ -17,7 +17,7 @@ public sealed class NewVcpuPinPlanCommand : VMCmdlet
     private readonly List<(HostConnection Host, VMTopology VM)> _vms = [];
     private readonly HashSet<(HostConnection Host, Guid VMId)> _known = [];
 
-    /// <summary>The VMs: names, wildcards, UUIDs, or objects of this module. All that come are placed together.</summary>
+    /// <summary>The VMs: names, wildcards, UUIDs, or objects of this module. All VMs of the pipeline are placed together.</summary>
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [Alias("VM")]
     [VMReferenceTransformation]
@@ -28,29 +28,33 @@ public sealed class NewVcpuPinPlanCommand : VMCmdlet
     [Parameter]
     public ThreadPolicy ThreadPolicy { get; set; }
 
-    /// <summary>Which kind of core is taken, where the host has several: Fast (the default), Efficient, or Any, which mixes them.</summary>
+    /// <summary>The kind of core, on a host with several kinds: Fast (the default), Efficient, or Any, which mixes them.</summary>
     [Parameter]
     public CoreKindChoice CoreKind { get; set; }
 
-    /// <summary>Host CPUs that belong to the host and get nothing: 0, '0-1' or 0,1.</summary>
+    /// <summary>Host CPUs that stay reserved for the host: 0, '0-1' or 0,1.</summary>
     [Parameter]
     [CpuSetTransformation]
     [ArgumentCompleter(typeof(HostCpuCompleter))]
     public CpuSet ReservedCpu { get; set; } = CpuSet.Empty;
 
-    /// <summary>Puts vCPUs on the CPUs that the kernel isolates, one each, and on no others. Without it isolated CPUs get nothing.</summary>
+    /// <summary>Puts vCPUs only on the CPUs that the kernel isolates, one on each. Without it isolated CPUs stay unused.</summary>
     [Parameter]
     public SwitchParameter UseIsolatedCpu { get; set; }
 
-    /// <summary>Lets host CPUs get several vCPUs where there are too few.</summary>
+    /// <summary>Allows several vCPUs on one host CPU if there are too few.</summary>
     [Parameter]
     public SwitchParameter AllowOvercommit { get; set; }
 
-    /// <summary>Leaves the NUMA policy as it is and pins threads only, on the node that the policy names: a running VM takes that without a restart.</summary>
+    /// <summary>
+    /// Keeps the NUMA policy and pins threads only, on the node that the policy names: this needs no restart of a running VM.
+    /// </summary>
     [Parameter]
     public SwitchParameter KeepNumaPolicy { get; set; }
 
-    /// <summary>Where the change is made: in the running VM (Live), in its persistent configuration (Config), or in both. Default: wherever that is possible.</summary>
+    /// <summary>
+    /// Where the change is made: in the running VM (Live), in its persistent configuration (Config), or in both. Default: wherever it is possible.
+    /// </summary>
     [Parameter]
     public ChangeScope Scope { get; set; }
 

@@ -1,4 +1,4 @@
-// The cells and pictures of placements. The format file names these methods.
+// The cells and pictures of placements. The format file calls these methods.
 using System.Globalization;
 using KvmTune.Cmdlets.Common;
 using KvmTune.Placement;
@@ -13,12 +13,12 @@ public static class PlacementFormatting
     public static string Pins(PlacementPlan plan) => string.Join(
         ' ', plan.Placement.VcpuPins.OrderBy(pin => pin.Key).Select(pin => string.Create(CultureInfo.InvariantCulture, $"{pin.Key}:{pin.Value}")));
 
-    /// <summary>The picture of a map, in the colours of the session.</summary>
+    /// <summary>The picture of a map, in the session's colours.</summary>
     /// <param name="map">The map.</param>
     /// <param name="style">The session's <c>$PSStyle</c>.</param>
     public static string Map(HostMap map, object? style) => HostMapPicture.Draw(map, Colours(style));
 
-    /// <summary>The picture of a plan: the nodes that its VM is on, with everybody who sits there.</summary>
+    /// <summary>The picture of a plan: the nodes of its VM, with all VMs on them.</summary>
     /// <param name="plan">The plan.</param>
     /// <param name="style">The session's <c>$PSStyle</c>.</param>
     public static string Picture(PlacementPlan plan, object? style)

@@ -1,4 +1,4 @@
-// Show-VMHostMap: a picture of the host, nodes, caches, cores and siblings, with who sits where and what is shared.
+// Show-VMHostMap: a picture of the host with its nodes, caches, cores and siblings, the VMs on them, and the shared parts.
 using System.Management.Automation;
 using KvmTune.Cmdlets.Common;
 using KvmTune.Cmdlets.Completion;
@@ -7,7 +7,7 @@ using KvmTune.Topology;
 
 namespace KvmTune.Cmdlets.Placement;
 
-/// <summary>Draws a host: as it is now, or as a placement would make it.</summary>
+/// <summary>Draws a host: its current state, or the state after a placement.</summary>
 [Cmdlet(VerbsCommon.Show, "VMHostMap", DefaultParameterSetName = HostSet)]
 [OutputType(typeof(HostMap))]
 public sealed class ShowVMHostMapCommand : CancellableCmdlet
@@ -16,14 +16,14 @@ public sealed class ShowVMHostMapCommand : CancellableCmdlet
     private const string PlanSet = "Plan";
     private readonly List<HostPlacement> _placements = [];
 
-    /// <summary>The libvirt URI; by default the host that cmdlets mean when none is named.</summary>
+    /// <summary>The libvirt URI; by default the session's default host.</summary>
     [Parameter(Position = 0, ParameterSetName = HostSet, ValueFromPipelineByPropertyName = true)]
     [Alias("Uri")]
     [ArgumentCompleter(typeof(ConnectionUriCompleter))]
     [ValidateNotNullOrEmpty]
     public string? ConnectionUri { get; set; }
 
-    /// <summary>Plans of New-VcpuPinPlan: their host is drawn as the whole placement would make it.</summary>
+    /// <summary>Plans of New-VcpuPinPlan: their host is drawn in its state after the whole placement.</summary>
     [Parameter(Mandatory = true, ParameterSetName = PlanSet, ValueFromPipeline = true)]
     [ArgumentCompleter(typeof(ValueCompleter))]
     public PlacementPlan[] Plan { get; set; } = [];
@@ -34,7 +34,7 @@ public sealed class ShowVMHostMapCommand : CancellableCmdlet
     [ArgumentCompleter(typeof(HostCpuCompleter))]
     public CpuSet ReservedCpu { get; set; } = CpuSet.Empty;
 
-    /// <summary>Draws with ASCII characters; without it that is done where the output's encoding has no others.</summary>
+    /// <summary>Draws with ASCII characters only. This is the default if the output's encoding has no others.</summary>
     [Parameter]
     public SwitchParameter Ascii { get; set; }
 
@@ -43,7 +43,7 @@ public sealed class ShowVMHostMapCommand : CancellableCmdlet
     {
         if (ParameterSetName == PlanSet)
         {
-            // Plans that were made together bring the same placement: it is drawn once.
+            // Plans that were made together have the same placement: it is drawn once.
             _placements.AddRange(Plan.Select(plan => plan.HostPlacement).Where(placement => !_placements.Exists(known => ReferenceEquals(known, placement))).Distinct());
             return;
         }

@@ -1,4 +1,4 @@
-// Export-VMTuningReport: one HTML file that shows what was changed, what was measured, and what that says.
+// Export-VMTuningReport: one HTML file with the changes, the measurements, and the conclusions.
 using System.Management.Automation;
 using System.Text;
 using KvmTune.Cmdlets.Common;
@@ -9,8 +9,8 @@ using KvmTune.Reports;
 namespace KvmTune.Cmdlets.Reports;
 
 /// <summary>
-/// Writes the report of VMs' histories, or of experiments that come down the pipeline. A VM need not exist any more: all that is shown
-/// stands in the journal or in the experiment.
+/// Writes the report of VMs' histories, or of experiments from the pipeline. A VM need not exist any more: the report uses only the journal or
+/// the experiment.
 /// </summary>
 [Cmdlet(VerbsData.Export, "VMTuningReport", SupportsShouldProcess = true)]
 [OutputType(typeof(FileInfo))]
@@ -18,19 +18,19 @@ public sealed class ExportVMTuningReportCommand : CancellableCmdlet
 {
     private readonly HashSet<string> _written = new(StringComparer.Ordinal);
 
-    /// <summary>The VMs whose history is reported: names, wildcards, UUIDs, or objects of this module. An experiment is reported itself.</summary>
+    /// <summary>The VMs whose history is reported: names, wildcards, UUIDs, or objects of this module. Experiments are reported directly.</summary>
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true)]
     [Alias("VM")]
     [VMReferenceTransformation]
     [ArgumentCompleter(typeof(JournalVMNameCompleter))]
     public VMReference[] VMName { get; set; } = [];
 
-    /// <summary>The file to write; or an existing folder, for a file for each VM.</summary>
+    /// <summary>The file to write; or an existing folder, which gets one file for each VM.</summary>
     [Parameter(Mandatory = true, Position = 1)]
     [ValidateNotNullOrEmpty]
     public string Path { get; set; } = string.Empty;
 
-    /// <summary>Writes over an existing file.</summary>
+    /// <summary>Overwrites an existing file.</summary>
     [Parameter]
     public SwitchParameter Force { get; set; }
 
@@ -58,7 +58,7 @@ public sealed class ExportVMTuningReportCommand : CancellableCmdlet
 
     private static List<Guid> Find(VMReference reference)
     {
-        // A VM that is gone still has history, so the journal is searched and not a host.
+        // A VM that no longer exists still has history, so this searches the journal and not a host.
         var known = Journals.Current.KnownVMs().Where(vm => reference.Means(vm.Name, vm.Id)).Select(vm => vm.Id).Distinct().ToList();
         return known.Count > 0 || WildcardPattern.ContainsWildcardCharacters(reference.Name)
             ? known
@@ -100,7 +100,7 @@ public sealed class ExportVMTuningReportCommand : CancellableCmdlet
         }
 
         _written.Add(path);
-        // As Get-Item gives it, so that its table has the mode and the owner.
+        // Emits the same object as Get-Item, so that the table shows the mode and the owner.
         WriteObject(InvokeProvider.Item.Get([path], force: true, literalPath: true), enumerateCollection: true);
     }
 

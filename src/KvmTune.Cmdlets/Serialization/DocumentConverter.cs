@@ -1,29 +1,29 @@
-// Lets an object of the engine come back whole from Export-Clixml, from a job or from another computer.
+// Restores an object of the engine completely after Export-Clixml, a job or a remote session.
 using System.Management.Automation;
 using System.Reflection;
 using KvmTune.Measurement;
 
 namespace KvmTune.Cmdlets.Serialization;
 
-/// <summary>Makes objects of what PowerShell's serialisation leaves of them. For PowerShell, not for scripts.</summary>
+/// <summary>Restores objects from their serialised form in PowerShell. For PowerShell, not for scripts.</summary>
 /// <typeparam name="T">The type of the objects.</typeparam>
 [System.ComponentModel.EditorBrowsable(System.ComponentModel.EditorBrowsableState.Never)]
 public sealed class DocumentConverter<T> : PSTypeConverter
     where T : class
 {
-    // Static members of a generic type are the point here: each type has a getter and a name of its own.
+    // Static members of a generic type are intended here: each type has its own getter and name.
 #pragma warning disable CA1000
     /// <summary>The type name of a serialised object.</summary>
     public static string SerializedName => $"Deserialized.{typeof(T).FullName}";
 
-    /// <summary>The getter of the property that a serialised object keeps everything in.</summary>
+    /// <summary>The getter of the property that holds the complete serialised object.</summary>
     public static MethodInfo Getter { get; } = typeof(DocumentConverter<T>).GetMethod(nameof(Document))!;
 
     /// <summary>An object as text.</summary>
     public static string? Document(PSObject instance) => instance?.BaseObject is T value ? EngineDocument.Write(value) : null;
 
-    /// <summary>The object in a serialised one; null where it is none.</summary>
-    /// <exception cref="FormatException">It is one, of a version that is not understood.</exception>
+    /// <summary>The object in a serialised one; null if there is none.</summary>
+    /// <exception cref="FormatException">It holds an object of a version that this module does not understand.</exception>
     public static T? Revive(PSObject serialized)
     {
         if (serialized?.Properties[SerializationTypes.DocumentName]?.Value?.ToString() is not { } document)

@@ -1,4 +1,4 @@
-// Moments are shown in ISO form wherever PowerShell makes text of them (Export-Csv, Format-List, "$x"), and not in that of a culture.
+// Moments appear in ISO form in every text that PowerShell makes of them (Export-Csv, Format-List, "$x"), and not in the culture's form.
 using System.Globalization;
 using System.Management.Automation;
 using System.Management.Automation.Runspaces;
@@ -6,7 +6,7 @@ using System.Reflection;
 
 namespace KvmTune.Cmdlets.Serialization;
 
-/// <summary>The properties of objects that are moments. For PowerShell, not for scripts.</summary>
+/// <summary>The properties of objects that hold moments. For PowerShell, not for scripts.</summary>
 [System.ComponentModel.EditorBrowsable(System.ComponentModel.EditorBrowsableState.Never)]
 public static class IsoMoments
 {
@@ -33,14 +33,14 @@ public static class IsoMoments
     /// <summary>A moment as text, for example <c>2026-11-24T09:24:03+00:00</c>.</summary>
     public static string Text(PSObject instance) => instance?.BaseObject is DateTimeOffset moment ? moment.ToString("yyyy-MM-ddTHH:mm:sszzz", CultureInfo.InvariantCulture) : string.Empty;
 
-    /// <summary>The members that show the moments of a type so.</summary>
+    /// <summary>The members that show the moments of a type in ISO form.</summary>
     internal static IEnumerable<CodePropertyData> MembersOf(Type type) =>
         from property in type.GetProperties()
         where (Nullable.GetUnderlyingType(property.PropertyType) ?? property.PropertyType) == typeof(DateTimeOffset)
         let getter = typeof(IsoMoments).GetMethod(property.Name, [typeof(PSObject)]) ?? throw new InvalidOperationException($"{type.Name}.{property.Name}: IsoMoments has no getter of this name.")
         select new CodePropertyData(property.Name, getter, null);
 
-    // Still a moment, to compare and to reckon with; only its text is another one.
+    // The value is still a moment, for comparison and arithmetic; only its text differs.
     private static PSObject? Of(PSObject instance, string name)
     {
         var owner = instance?.BaseObject;

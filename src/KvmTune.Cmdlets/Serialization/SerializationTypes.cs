@@ -1,4 +1,5 @@
-// Tells PowerShell how the objects that go down pipelines are serialised. A types file cannot: it finds no type in the module's own load context.
+// Tells PowerShell how to serialise the objects of pipelines. A types file cannot do this: it finds no type in the module's own load
+// context.
 using System.Management.Automation;
 using System.Management.Automation.Runspaces;
 using KvmTune.Diagnosis;
@@ -14,17 +15,17 @@ using KvmTune.Tuning;
 
 namespace KvmTune.Cmdlets.Serialization;
 
-/// <summary>Adds the type data when the module is imported, and brings back objects that were read before it was.</summary>
+/// <summary>Adds the type data at the import of the module, and restores objects that were read before the import.</summary>
 public sealed class SerializationTypes : IModuleAssemblyInitializer
 {
-    /// <summary>The property that a serialised object keeps everything in.</summary>
+    /// <summary>The property that holds the complete serialised object.</summary>
     public const string DocumentName = "Document";
 
-    /// <summary>The property by which PowerShell says where an object of a remote session came from; it stays with the object.</summary>
+    /// <summary>The property in which PowerShell names the computer of a remote session's object; it stays with the object.</summary>
     public const string ComputerName = "PSComputerName";
 
-    // With each type what a reader without this module sees, and the parts that can be taken out of it before the module is there. All of
-    // it is in the document besides. Whatever other object names a VM or host (a host's pool) is taken by that name and needs none of this.
+    // Each type with the properties that a reader without this module sees, and the parts that can be taken out before the import. The document
+    // also holds all of it. Any other object that names a VM or host (a host's pool) is used by that name and needs no entry here.
     private static readonly Serialized[] All =
     [
         Serialized.Of<VMPerformance>(["Median", "StartedAt", "ElapsedSeconds", "Notes"]),
@@ -49,11 +50,11 @@ public sealed class SerializationTypes : IModuleAssemblyInitializer
         Serialized.Of<TuningCheckpoint>(["Name", "MadeAt", "User"]),
     ];
 
-    // What is emitted, has moments and is not serialised whole.
+    // Emitted types that have moments but are not serialised completely.
     private static readonly Type[] Shown = [typeof(MeasuredRun), typeof(ExperimentStep)];
 
-    /// <summary>The object in a serialised one; the same object where it is none of ours.</summary>
-    /// <exception cref="KvmTuneException">It is one, of a version that is not understood (<c>DocumentNotUnderstood</c>).</exception>
+    /// <summary>The object in a serialised one; the same object if it is not of this module.</summary>
+    /// <exception cref="KvmTuneException">Its version is not one that this module understands (<c>DocumentNotUnderstood</c>).</exception>
     public static object? Revive(object? value)
     {
         if (value is not PSObject { BaseObject: PSCustomObject } serialized
@@ -74,17 +75,17 @@ public sealed class SerializationTypes : IModuleAssemblyInitializer
         }
     }
 
-    /// <summary>What an object of a pipeline is: itself, or the living object in a serialised one.</summary>
-    /// <exception cref="KvmTuneException">It is one, of a version that is not understood (<c>DocumentNotUnderstood</c>).</exception>
+    /// <summary>The object itself, or the restored object of a serialised one.</summary>
+    /// <exception cref="KvmTuneException">Its version is not one that this module understands (<c>DocumentNotUnderstood</c>).</exception>
     public static object Living(PSObject item) => Revive(item) is { } living and not PSObject ? living : item.BaseObject;
 
-    /// <summary>A property of the object in a serialised one: the type data of serialised objects names this method.</summary>
+    /// <summary>A property of the object in a serialised one: the type data of serialised objects calls this method.</summary>
     public static object? Property(PSObject serialized, string name) => PSObject.AsPSObject(Living(serialized)).Properties[name]?.Value;
 
     /// <inheritdoc/>
     public void OnImport()
     {
-        // Given as a class: by its name, PowerShell would load the whole module that it is in, which takes tens of milliseconds.
+        // The command is given as a class: to find it by name, PowerShell would load its whole module, which takes tens of milliseconds.
         var update = new CmdletInfo(
             "Update-TypeData", System.Type.GetType("Microsoft.PowerShell.Commands.UpdateTypeDataCommand, Microsoft.PowerShell.Commands.Utility", throwOnError: true));
         using var shell = PowerShell.Create(RunspaceMode.CurrentRunspace);
@@ -113,14 +114,14 @@ public sealed class SerializationTypes : IModuleAssemblyInitializer
 
         public IEnumerable<TypeData> Data()
         {
-            // A date or an enum comes back as something that cannot be sorted or compared, so those are in the document only.
+            // A date or an enum would come back in a form that cannot be sorted or compared, so only the document holds these.
             string[] kept = ["VMName", "VMId", "ConnectionUri", .. Readable.Where(IsPlain), .. Parts, DocumentName, ComputerName];
             var living = new TypeData(Type.FullName!)
             {
                 TypeConverter = Converter,
                 SerializationMethod = "SpecificProperties",
 
-                // Where a script's output has many types in it, PowerShell shows these in place of the view.
+                // If a script's output has many types, PowerShell shows these properties in place of the view.
                 DefaultDisplayPropertySet = new PropertySetData(["VMName", .. Readable]),
                 PropertySerializationSet = new PropertySetData(kept),
             };
@@ -131,8 +132,8 @@ public sealed class SerializationTypes : IModuleAssemblyInitializer
 
             living.Members.Add(DocumentName, new CodePropertyData(DocumentName, Getter, null) { IsHidden = true });
 
-            // A remote session does not make living objects of what it brings (its type table is not this session's). Whatever was not
-            // sent beside the document is read from it when it is asked for.
+            // A remote session's objects are not restored automatically, because its type table is not this session's. A property outside
+            // the sent ones is read from the document on access.
             var serialized = new TypeData(Name) { TargetTypeForDeserialization = Type };
             foreach (var name in Type.GetProperties().Select(property => property.Name).Except(kept.Except(Parts, StringComparer.Ordinal), StringComparer.Ordinal))
             {

@@ -1,4 +1,4 @@
-// Invoke-VMTuning: applies plans that were made with -AsPlan or came with a finding, checked again.
+// Invoke-VMTuning: applies plans that were made with -AsPlan or came with a finding, after a new check.
 using System.Management.Automation;
 using KvmTune.Cmdlets.Common;
 using KvmTune.Cmdlets.Completion;
@@ -11,7 +11,9 @@ namespace KvmTune.Cmdlets.Tuning;
 [OutputType(typeof(VMTuningResult))]
 public sealed class InvokeVMTuningCommand : TuningCmdlet
 {
-    /// <summary>The plans, or objects that carry one (findings). Each is checked again: when somebody changed the same settings since, it is an error.</summary>
+    /// <summary>
+    /// The plans, or objects that carry one (findings). Each is checked again: it is an error if the same settings were changed in the meantime.
+    /// </summary>
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true)]
     [PlanTransformation]
     [ArgumentCompleter(typeof(ValueCompleter))]
@@ -24,7 +26,7 @@ public sealed class InvokeVMTuningCommand : TuningCmdlet
         {
             Try(plan, () =>
             {
-                // The plan may come from anywhere: what is shown and asked is worked out here.
+                // The plan may come from any source, so the warnings and the question are computed again here.
                 using var planner = VMPlanner.Find(HostConnections.Get(ConnectionUri ?? plan.ConnectionUri), plan.VMName, plan.VMId);
                 PlanApplication.Apply(
                     this, new VMTuner(planner, TimeProvider.System, Journals.Current), planner.CheckAnew(plan), Force, ApplyOptions(baseline: null));

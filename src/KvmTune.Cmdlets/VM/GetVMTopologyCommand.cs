@@ -1,4 +1,4 @@
-// Get-VMTopology: where everything of a VM sits, as running and as configured.
+// Get-VMTopology: the placement of a VM's vCPUs, threads, memory, disks and NICs, as running and as configured.
 using System.Collections.Concurrent;
 using System.Management.Automation;
 using KvmTune.Cmdlets.Common;

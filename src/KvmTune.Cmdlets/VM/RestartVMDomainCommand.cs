@@ -8,12 +8,12 @@ using KvmTune.Tuning;
 
 namespace KvmTune.Cmdlets.VM;
 
-/// <summary>Shuts VMs down and starts them; starts one that is off. A reboot inside the guest would keep QEMU and its settings.</summary>
+/// <summary>Shuts VMs down and starts them; a VM that is off is started. A reboot inside the guest would keep QEMU and its settings.</summary>
 [Cmdlet(VerbsLifecycle.Restart, "VMDomain", SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.High)]
 [OutputType(typeof(VMTopology))]
 public sealed class RestartVMDomainCommand : RestartingCmdlet
 {
-    /// <summary>How to restart; by default the guest reboots.</summary>
+    /// <summary>Sets the default: the guest reboots.</summary>
     public RestartVMDomainCommand() => RestartBy = RestartBy.Reboot;
 
     /// <summary>The VMs: names, wildcards, UUIDs, or objects of this module.</summary>

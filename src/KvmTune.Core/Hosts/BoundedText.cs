@@ -1,11 +1,11 @@
-// What a program writes, up to a bound: a program that never stops writing must not take the memory of this one.
+// The output of a program, up to a limit: a program that never stops writing must not use all memory of this process.
 using System.Text;
 using System.Threading.Channels;
 
 namespace KvmTune.Hosts;
 
-/// <summary>The text of one of a program's outputs: one side copies it in, one reader takes it out, by lines or to its end.</summary>
-/// <param name="most">How many characters are kept.</param>
+/// <summary>The text of one of a program's outputs: one task copies it in, one reader takes it out, line by line or to the end.</summary>
+/// <param name="most">The number of characters that are kept.</param>
 internal sealed class BoundedText(int most)
 {
     private readonly Channel<string> _pieces = Channel.CreateUnbounded<string>(new() { SingleReader = true, SingleWriter = true });
@@ -13,12 +13,12 @@ internal sealed class BoundedText(int most)
     private readonly StringBuilder _left = new();
     private int _kept;
 
-    /// <summary>Completed once there was more than is kept.</summary>
+    /// <summary>Completed when the output exceeded the limit.</summary>
     public Task TooMuch => _tooMuch.Task;
 
-    /// <summary>Copies a stream of UTF-8. All is read to its end, so that the program does not wait for a reader; what is too much is dropped.</summary>
-    /// <param name="stream">What the program writes.</param>
-    /// <param name="cancellationToken">Ends the copying; what came until then can be read.</param>
+    /// <summary>Copies a stream of UTF-8 to its end, so that the program never waits for a reader; output above the limit is dropped.</summary>
+    /// <param name="stream">The program's output.</param>
+    /// <param name="cancellationToken">Ends the copying; the text copied so far can be read.</param>
     public async Task CopyAsync(Stream stream, CancellationToken cancellationToken)
     {
         try
@@ -46,7 +46,7 @@ internal sealed class BoundedText(int most)
         }
     }
 
-    /// <summary>The next line; null at the end. A line that is longer comes in parts.</summary>
+    /// <summary>The next line; null at the end. A longer line comes in parts.</summary>
     public async Task<string?> ReadLineAsync(int longest)
     {
         for (var searched = 0; ; searched++)
@@ -73,7 +73,7 @@ internal sealed class BoundedText(int most)
         }
     }
 
-    /// <summary>The rest, as far as it is kept, once the program has closed this output.</summary>
+    /// <summary>The rest of the kept text, once the program has closed this output.</summary>
     public async Task<string> ReadToEndAsync()
     {
         while (await _pieces.Reader.WaitToReadAsync())
@@ -92,7 +92,7 @@ internal sealed class BoundedText(int most)
         }
     }
 
-    // The next characters, and so many after them that are dropped.
+    // Returns the next characters, and drops some characters after them.
     private string Take(int count, int dropped)
     {
         var text = _left.ToString(0, count);

@@ -1,22 +1,26 @@
-// The control groups that a thread is in, as the kernel names them: version 2, or one hierarchy for each controller of version 1.
+// The control groups of a thread, under the kernel's names: version 2, or one hierarchy for each controller of version 1.
 namespace KvmTune.Hosts;
 
 /// <summary>A control group in the file system.</summary>
-/// <param name="Mount">Where its hierarchy is mounted.</param>
-/// <param name="Path">Its path below that, with a slash in front.</param>
-/// <param name="IsVersion2">Whether it is one of version 2.</param>
+/// <param name="Mount">The mount point of its hierarchy.</param>
+/// <param name="Path">Its path below the mount point, with a leading slash.</param>
+/// <param name="IsVersion2">Whether it belongs to version 2.</param>
 internal sealed record ControlGroup(string Mount, string Path, bool IsVersion2);
 
 /// <summary>Finds control groups (source: cgroups(7)).</summary>
 internal static class ControlGroups
 {
-    /// <summary>Where they are mounted.</summary>
+    /// <summary>The usual mount point.</summary>
     public const string Root = "/sys/fs/cgroup";
 
-    /// <summary>The group of a thread that a controller sees; null where there is none, or it lies outside of what this process can see.</summary>
-    /// <param name="groups">What <c>/proc/PID/task/TID/cgroup</c> says. A line is "id:controllers:path"; version 2 has one with id 0 and no controllers.</param>
+    /// <summary>
+    /// The group of a thread for one controller; null if there is none, or if it lies outside the part that this process can see.
+    /// </summary>
+    /// <param name="groups">
+    /// The text of <c>/proc/PID/task/TID/cgroup</c>. A line is "id:controllers:path"; version 2 has one with id 0 and no controllers.
+    /// </param>
     /// <param name="controller">The controller, for example cpu.</param>
-    /// <param name="root">Where control groups are mounted.</param>
+    /// <param name="root">The mount point of the control groups.</param>
     public static ControlGroup? Of(string? groups, string controller, string root)
     {
         ControlGroup? found = null;
@@ -35,7 +39,7 @@ internal static class ControlGroups
             else if (parts[1].Split(',').Contains(controller, StringComparer.Ordinal)
                 && new[] { parts[1], controller }.Select(mount => $"{root}/{mount}").FirstOrDefault(mount => Directory.Exists(mount + parts[2])) is { } mount)
             {
-                // Version 1 mounts a controller under its name, or under those that share its hierarchy.
+                // Version 1 mounts a controller under its own name, or under the joined names of the controllers in the same hierarchy.
                 found = new ControlGroup(mount, parts[2], IsVersion2: false);
             }
         }
@@ -44,12 +48,12 @@ internal static class ControlGroups
     }
 
     /// <summary>
-    /// The host CPUs that a thread's groups let it have, with the file that says so; null where none does. A group of version 2 without
-    /// the controller has what the one above it has.
+    /// The host CPUs that a thread's groups allow, with the file that says so; null if no group restricts them. A group of version 2 without the
+    /// controller has the CPUs of its parent.
     /// </summary>
-    /// <param name="groups">What <c>/proc/PID/task/TID/cgroup</c> says.</param>
-    /// <param name="read">Reads a file; null where it cannot be read.</param>
-    /// <param name="root">Where control groups are mounted.</param>
+    /// <param name="groups">The text of <c>/proc/PID/task/TID/cgroup</c>.</param>
+    /// <param name="read">Reads a file; null if it cannot be read.</param>
+    /// <param name="root">The mount point of the control groups.</param>
     public static (string File, string Cpus)? CpusOf(string? groups, Func<string, string?> read, string root)
     {
         if (Of(groups, "cpuset", root) is not { } group)

@@ -1,27 +1,28 @@
-// Finds out by trying whether a disk can be opened past the page cache; a file system's name would tell nothing (tmpfs refuses O_DIRECT or takes it, by kernel).
+// Tests whether a disk can be opened with O_DIRECT, past the page cache. The name of its file system does not tell: tmpfs accepts or refuses
+// O_DIRECT, depending on the kernel.
 using System.Runtime.InteropServices;
 
 namespace KvmTune.Hosts;
 
-/// <summary>What a probe for O_DIRECT found.</summary>
-/// <param name="IsTaken">Whether O_DIRECT works; null when that could not be found out.</param>
-/// <param name="Evidence">What was tried, and the result.</param>
+/// <summary>The result of a test for O_DIRECT.</summary>
+/// <param name="IsTaken">Whether O_DIRECT works; null if the test was not possible.</param>
+/// <param name="Evidence">The test and its result.</param>
 public sealed record DirectIOProbe(bool? IsTaken, string Evidence)
 {
-    // Enough for every sector size.
+    // A multiple of every sector size.
     private const int BlockSize = 4096;
 
     private const int InvalidArgument = 22;
 
-    /// <summary>The result of a probe that could not be made.</summary>
+    /// <summary>The result if the test was not possible.</summary>
     public static DirectIOProbe Unknown(string why) => new(null, why);
 
     /// <summary>
-    /// Probes everything that QEMU opens for a disk: a file or block device, and what its headers name, down to the end of the chain. QEMU
-    /// opens all of it as the disk is opened (block.c, bdrv_backing_options). Nothing is written, and no time stamp moves.
+    /// Tests everything that QEMU opens for a disk: a file or block device, and the files that its headers name, down to the end of the chain. QEMU
+    /// opens all of them together with the disk (block.c, bdrv_backing_options). Nothing is written, and no time stamp changes.
     /// </summary>
     /// <param name="disk">The disk.</param>
-    /// <param name="volumePath">Finds the path of a volume by its pool and name; null where there is none.</param>
+    /// <param name="volumePath">Finds the path of a volume by its pool and name; null if there is none.</param>
     public static DirectIOProbe OfDisk(DiskImage disk, Func<string, string, string?> volumePath)
     {
         ArgumentNullException.ThrowIfNull(disk);
@@ -47,9 +48,8 @@ public sealed record DirectIOProbe(bool? IsTaken, string Evidence)
     }
 
     /// <summary>
-    /// Probes one file: it is opened with O_DIRECT and a block of it is read, without its access time being noted. Where this user may not
-    /// read it, a file without a name is opened in its folder, which does not change by that; the folder of a device says nothing of it.
-    /// Nothing is written.
+    /// Tests one file: opens it with O_DIRECT and reads one block, without an update of its access time. If this user may not read it, the test opens
+    /// a file without a name in the same folder, which does not change the folder. For a device the folder tells nothing. Nothing is written.
     /// </summary>
     /// <param name="image">The file's path.</param>
     public static DirectIOProbe OfImage(string image)
@@ -69,7 +69,7 @@ public sealed record DirectIOProbe(bool? IsTaken, string Evidence)
             }
         }
 
-        // An inactive logical volume or a path that is not up is not there yet.
+        // An inactive logical volume, or a path that is not up, does not exist yet.
         if (image.StartsWith("/dev/", StringComparison.Ordinal) && !image.StartsWith("/dev/shm/", StringComparison.Ordinal))
         {
             return Unknown($"not probed: the device {image} cannot be opened");
@@ -86,8 +86,8 @@ public sealed record DirectIOProbe(bool? IsTaken, string Evidence)
         error == 0 ? new(true, $"{what} succeeded") : new(false, $"{what} was refused ({Marshal.GetPInvokeErrorMessage(error)})");
 }
 
-/// <summary>What a disk is made of, as its XML says it.</summary>
+/// <summary>The image of a disk, as in the domain XML.</summary>
 /// <param name="Type">The type of its source: file, block, volume, network and others.</param>
 /// <param name="Source">The file, the device, or <c>pool/volume</c>; null for an empty drive.</param>
-/// <param name="Format">raw, qcow2 and others; null where it is not set.</param>
+/// <param name="Format">raw, qcow2 and others; null if it is not set.</param>
 public sealed record DiskImage(string? Type, string? Source, string? Format);

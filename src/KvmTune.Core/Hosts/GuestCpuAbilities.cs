@@ -1,4 +1,4 @@
-// Which CPUs QEMU can give a guest on a host, as libvirt's domain capabilities say it.
+// The CPUs that QEMU can give a guest on a host, from libvirt's domain capabilities.
 using System.Xml.Linq;
 using KvmTune.Libvirt;
 
@@ -6,13 +6,15 @@ namespace KvmTune.Hosts;
 
 /// <summary>A named CPU model.</summary>
 /// <param name="IsUsable">Whether a guest can have it on this host.</param>
-/// <param name="Vendor">AMD, Intel and others; null where the model is of none.</param>
+/// <param name="Vendor">AMD, Intel and others; null if the model has no vendor.</param>
 public sealed record GuestCpuModel(bool IsUsable, string? Vendor);
 
-/// <summary>The CPU modes, models and features of a host for one architecture, machine type and kind of virtualization (libvirt: formatdomaincaps).</summary>
+/// <summary>
+/// The CPU modes, models and features of a host for one architecture, machine type and kind of virtualization (libvirt: formatdomaincaps).
+/// </summary>
 public sealed record GuestCpuAbilities
 {
-    /// <summary>The CPU modes that are supported: host-passthrough, host-model, maximum, custom.</summary>
+    /// <summary>The supported CPU modes: host-passthrough, host-model, maximum, custom.</summary>
     public IReadOnlySet<string> Modes { get; init; } = new HashSet<string>(StringComparer.Ordinal);
 
     /// <summary>The named models, by their names.</summary>
@@ -24,21 +26,21 @@ public sealed record GuestCpuAbilities
     /// <summary>The named model that host-model stands for.</summary>
     public string? HostModel { get; init; }
 
-    /// <summary>What host-model asks for beyond its model, with the policy: <c>require</c> or <c>disable</c>.</summary>
+    /// <summary>The features that host-model adds to or removes from its model, with the policy: <c>require</c> or <c>disable</c>.</summary>
     public IReadOnlyDictionary<string, string> HostModelFeatures { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal);
 
-    /// <summary>All features that a guest can have on this host; null where libvirt does not tell.</summary>
+    /// <summary>All features that a guest can have on this host; null if libvirt does not report them.</summary>
     public IReadOnlySet<string>? Features { get; init; }
 
-    /// <summary>Says whether libvirt knows a feature of that name at all; null where that cannot be found out.</summary>
+    /// <summary>Whether libvirt knows a feature of that name; null if that cannot be found out.</summary>
     internal Func<string, bool?> KnowsFeature { get; init; } = static _ => null;
 
-    /// <summary>Asks a host.</summary>
-    /// <param name="host">The host. libvirt tells it only to a writable connection.</param>
+    /// <summary>Reads the abilities of a host.</summary>
+    /// <param name="host">The host. libvirt reports them only to a writable connection.</param>
     /// <param name="architecture">The guest's architecture; null for the host's.</param>
     /// <param name="machine">The machine type; null for the default one.</param>
     /// <param name="domainType">kvm or qemu; null for the default one.</param>
-    /// <returns>Null where the driver cannot tell.</returns>
+    /// <returns>Null if the driver cannot report them.</returns>
     /// <exception cref="KvmTuneException">The host cannot be reached, or refuses.</exception>
     public static GuestCpuAbilities? Read(HostConnection host, string? architecture = null, string? machine = null, string? domainType = null)
     {
@@ -49,7 +51,7 @@ public sealed record GuestCpuAbilities
             var abilities = Parse(connection.GetDomainCapabilitiesXml(null, architecture, machine, domainType), out var hostModel);
             if (abilities.Modes.Count == 0)
             {
-                // A driver that says nothing of CPUs.
+                // This driver reports no CPUs.
                 return null;
             }
 
@@ -67,7 +69,7 @@ public sealed record GuestCpuAbilities
 
     /// <summary>Reads domain capabilities.</summary>
     /// <param name="xml">The document.</param>
-    /// <param name="hostModel">The CPU that host-model stands for, as libvirt takes it back; null where there is none.</param>
+    /// <param name="hostModel">The CPU that host-model stands for, in the form that libvirt accepts; null if there is none.</param>
     internal static GuestCpuAbilities Parse(string xml, out string? hostModel)
     {
         var modes = XDocument.Parse(xml).Root?.Element("cpu")?.Elements("mode").Where(mode => (string?)mode.Attribute("supported") == "yes").ToList() ?? [];
@@ -89,14 +91,14 @@ public sealed record GuestCpuAbilities
 
     private static string Name(XElement element) => (string?)element.Attribute("name") ?? string.Empty;
 
-    // libvirt expands no CPU that names a feature which it does not know, be it to take it away.
+    // libvirt expands no CPU that names an unknown feature, even with the policy to disable it.
     private static string Without(string hostModel, string feature)
     {
         var cpu = new XElement("cpu", XElement.Parse(hostModel).Element("model"), new XElement("feature", new XAttribute("policy", "disable"), new XAttribute("name", feature)));
         return cpu.ToString();
     }
 
-    // What the host's model has without saying so.
+    // The features that are part of the host's model and not listed beside it.
     private static HashSet<string>? Expand(LibvirtConnection connection, string hostModel, string? architecture, string? machine, string? domainType)
     {
         try
@@ -106,7 +108,7 @@ public sealed record GuestCpuAbilities
         }
         catch (LibvirtException exception) when (!exception.IsConnectionLost)
         {
-            // Older than libvirt 4.4, or of another architecture.
+            // libvirt is older than 4.4, or the architecture is another one.
             return null;
         }
     }

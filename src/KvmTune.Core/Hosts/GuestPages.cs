@@ -1,4 +1,4 @@
-// The huge pages that a process maps, by the kernel's own counters: how much of its memory, and on which nodes.
+// The huge pages that a process maps, from the kernel's own counters: the amount of memory, and the nodes.
 using System.Globalization;
 using KvmTune.Topology;
 
@@ -6,13 +6,13 @@ namespace KvmTune.Hosts;
 
 /// <summary>Huge pages of one size that a process has mapped and touched.</summary>
 /// <param name="PageSizeKiB">The page size in KiB.</param>
-/// <param name="MappedKiB">How much memory, in KiB (<c>Private_Hugetlb</c> and <c>Shared_Hugetlb</c> in smaps).</param>
+/// <param name="MappedKiB">The mapped memory in KiB (<c>Private_Hugetlb</c> and <c>Shared_Hugetlb</c> in smaps).</param>
 public sealed record MappedHugePages(long PageSizeKiB, long MappedKiB);
 
 /// <summary>Reads the memory maps of a process (source: proc(5), kernel document filesystems/proc).</summary>
 public static class GuestPages
 {
-    /// <summary>The huge pages in a process's <c>smaps</c>, by page size. Transparent huge pages are none of these.</summary>
+    /// <summary>The huge pages in a process's <c>smaps</c>, by page size. Transparent huge pages do not count.</summary>
     /// <param name="smaps">The text of <c>/proc/PID/smaps</c>.</param>
     public static IReadOnlyList<MappedHugePages> FromSmaps(string smaps)
     {
@@ -54,7 +54,7 @@ public static class GuestPages
         return CpuSet.Of(nodes);
     }
 
-    /// <summary>How much of a process's memory is on each node, in KiB.</summary>
+    /// <summary>The memory of a process on each node, in KiB.</summary>
     /// <param name="numaMaps">The text of <c>/proc/PID/numa_maps</c>.</param>
     public static IReadOnlyDictionary<int, long> KiBByNode(string numaMaps)
     {

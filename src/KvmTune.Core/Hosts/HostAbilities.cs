@@ -1,10 +1,10 @@
-// What a host's libvirt, QEMU and kernel can do, as far as rules ask for it.
+// The abilities of a host's libvirt, QEMU and kernel that the rules need.
 using System.Globalization;
 using KvmTune.Libvirt;
 
 namespace KvmTune.Hosts;
 
-/// <summary>Versions and abilities of a host. What is null is not known: of another host's kernel, libvirt tells nothing.</summary>
+/// <summary>Versions and abilities of a host. Null means unknown: libvirt reports nothing about the kernel of another host.</summary>
 public sealed record HostAbilities
 {
     /// <summary>The version of the host's libvirt.</summary>
@@ -13,21 +13,21 @@ public sealed record HostAbilities
     /// <summary>The version of the host's QEMU; null for other drivers.</summary>
     public Version? Qemu { get; init; }
 
-    /// <summary>The version of the host's kernel; null when the host is not this machine.</summary>
+    /// <summary>The version of the host's kernel; null if the host is not this machine.</summary>
     public Version? Kernel { get; init; }
 
-    /// <summary>Whether <c>/dev/vhost-net</c> is there; null when the host is not this machine.</summary>
+    /// <summary>Whether <c>/dev/vhost-net</c> exists; null if the host is not this machine.</summary>
     public bool? HasVhostNet { get; init; }
 
-    /// <summary>Whether numad can be asked; null when the host is not this machine.</summary>
+    /// <summary>Whether numad is installed; null if the host is not this machine.</summary>
     public bool? HasNumad { get; init; }
 
-    /// <summary>Finds out whether all that lies under a disk can be opened past the page cache.</summary>
+    /// <summary>Tests whether all files below a disk can be opened past the page cache.</summary>
     public Func<DiskImage, DirectIOProbe> ProbeDirectIO { get; init; } =
         static _ => DirectIOProbe.Unknown("not probed: the image is not on this machine");
 
-    /// <summary>Reads a host's.</summary>
-    /// <exception cref="LibvirtException">The daemon is lost.</exception>
+    /// <summary>Reads the abilities of a host.</summary>
+    /// <exception cref="LibvirtException">The connection to the daemon is lost.</exception>
     public static HostAbilities Read(HostConnection host)
     {
         var connection = host.Read();
@@ -49,7 +49,7 @@ public sealed record HostAbilities
         }
         catch (LibvirtException exception) when (!exception.IsConnectionLost)
         {
-            // No such volume, or its pool is not active: the start of the VM will say so.
+            // There is no such volume, or its pool is not active: the start of the VM reports that.
             return null;
         }
     }

@@ -1,4 +1,4 @@
-// A host as the engine uses it: a read-only and, only when something is changed, a writable libvirt connection; reopened when lost.
+// A host for the engine: a read-only and, only for changes, a writable libvirt connection; each is reopened after a loss.
 using System.Globalization;
 using KvmTune.Libvirt;
 using KvmTune.Topology;
@@ -6,8 +6,8 @@ using KvmTune.Topology;
 namespace KvmTune.Hosts;
 
 /// <summary>
-/// One libvirt URI with its connections. Reading opens a read-only connection, only a change opens a writable one. A lost
-/// daemon is an error on the call that meets it; the next call opens a new connection. Safe for several threads.
+/// One libvirt URI with its connections. Reading opens a read-only connection; only a change opens a writable one. If the daemon is lost, the
+/// first call fails and the next one opens a new connection. Safe for several threads.
 /// </summary>
 public sealed class HostConnection : IDisposable
 {
@@ -18,7 +18,7 @@ public sealed class HostConnection : IDisposable
     private VMHostTopology? _hardware;
     private CpuReading? _cpus;
 
-    /// <summary>Names a host; nothing is opened before the first use.</summary>
+    /// <summary>Creates a host; nothing is opened before the first use.</summary>
     /// <param name="uri">The libvirt URI, for example <c>qemu:///system</c>.</param>
     public HostConnection(string uri)
     {
@@ -30,14 +30,14 @@ public sealed class HostConnection : IDisposable
     /// <summary>The libvirt URI.</summary>
     public string Uri { get; }
 
-    /// <summary>Whether the VMs are processes of this machine, so that the kernel can be asked about them.</summary>
+    /// <summary>Whether the VMs are processes of this machine, so that its kernel has information about them.</summary>
     public bool IsLocalQemu { get; }
 
-    /// <summary>The URI that is meant when none is given: <c>LIBVIRT_DEFAULT_URI</c>, else <c>qemu:///system</c>.</summary>
+    /// <summary>The URI if none is given: <c>LIBVIRT_DEFAULT_URI</c>, else <c>qemu:///system</c>.</summary>
     public static string DefaultUri =>
         Environment.GetEnvironmentVariable("LIBVIRT_DEFAULT_URI") is { Length: > 0 } uri ? uri : "qemu:///system";
 
-    /// <summary>Whether there is a connection to it at the moment.</summary>
+    /// <summary>Whether a connection is open now.</summary>
     public bool IsOpen
     {
         get
@@ -55,7 +55,7 @@ public sealed class HostConnection : IDisposable
     {
         lock (_gate)
         {
-            // A writable connection that is open anyway reads as well; a second one would only cost memory.
+            // An open writable connection also serves for reading; a second connection would only use memory.
             return _writable is { IsAlive: true } ? _writable : Reopen(ref _readOnly, ConnectionAccess.ReadOnly);
         }
     }
@@ -71,15 +71,15 @@ public sealed class HostConnection : IDisposable
     }
 
     /// <summary>
-    /// What the capabilities say of the host, read once for a connection: its CPUs, caches and nodes, which stay. Sizes of memory and page
-    /// pools are those of then.
+    /// The host according to its capabilities, read once for a connection: its CPUs, caches and nodes, which do not change. The sizes of memory
+    /// and page pools are those at the time of reading.
     /// </summary>
     public VMHostTopology Hardware() => _hardware ??= CapabilitiesReader.Read(Read().GetCapabilitiesXml(), Uri, Read().HostName);
 
-    /// <summary>The hardware with the state of its CPUs: made anew only where that state is another one than last time.</summary>
+    /// <summary>The hardware with the state of its CPUs; computed again only if that state has changed.</summary>
     /// <param name="online">The CPUs that are online.</param>
     /// <param name="isolated">The CPUs that the kernel isolates.</param>
-    /// <param name="make">Puts the state into the hardware.</param>
+    /// <param name="make">Adds the state to the hardware.</param>
     internal VMHostTopology WithCpuState(CpuSet online, CpuSet? isolated, Func<VMHostTopology, VMHostTopology> make)
     {
         var hardware = Hardware();
@@ -92,7 +92,7 @@ public sealed class HostConnection : IDisposable
         return known.Now;
     }
 
-    /// <summary>Notes that this process changed a VM, so that kept readings of it are dropped (<see cref="RunningVMReading"/>).</summary>
+    /// <summary>Notes that this process changed a VM, so that cached readings of it are dropped (<see cref="RunningVMReading"/>).</summary>
     internal void NoteChange(Guid vm)
     {
         lock (_gate)
@@ -112,16 +112,16 @@ public sealed class HostConnection : IDisposable
         }
     }
 
-    /// <summary>Finds the VM that the name or UUID means.</summary>
+    /// <summary>Finds the VM with a name or UUID.</summary>
     /// <param name="nameOrId">The name, or the UUID in any of its usual forms. A name wins over a UUID.</param>
-    /// <param name="connection">The connection to look with.</param>
+    /// <param name="connection">The connection to search.</param>
     /// <exception cref="KvmTuneException">There is no such VM (<c>VMNotFound</c>).</exception>
     public LibvirtDomain FindVM(string nameOrId, LibvirtConnection connection) =>
         connection.TryLookupByName(nameOrId)
         ?? (Guid.TryParse(nameOrId, out var id) ? connection.TryLookupByUuid(id) : null)
         ?? throw VMNotFound(nameOrId);
 
-    /// <summary>The error for a VM of which the UUID is known and that does not exist: one that only has its name is another VM.</summary>
+    /// <summary>The error for a known UUID without a VM: a VM that only has the same name is another one.</summary>
     public KvmTuneException VMNotFound(string name, Guid id)
     {
         using var namesake = Read().TryLookupByName(name);
@@ -130,7 +130,7 @@ public sealed class HostConnection : IDisposable
             $"The VM '{name}' ({id}) is not on {Uri} any more. Another VM has the name '{name}' there now ({namesake.Id}); nothing was done to it.");
     }
 
-    /// <summary>The error for a VM that does not exist, with the names that do.</summary>
+    /// <summary>The error for a VM that does not exist, with the names of the existing ones.</summary>
     public KvmTuneException VMNotFound(string nameOrId)
     {
         var names = Read().ListDomains().Select(domain =>
@@ -184,8 +184,8 @@ public sealed class HostConnection : IDisposable
     }
 
     /// <summary>
-    /// Whether the VMs of a libvirt URI are processes of this machine: it is QEMU's, names no host, and its transport, if any, is a local
-    /// socket (libvirt: https://libvirt.org/uri.html). Nothing else decides what is local; the test driver's hosts do not exist.
+    /// Whether the VMs of a libvirt URI are processes of this machine: the driver is QEMU, the URI names no host, and its transport, if any, is a
+    /// local socket (libvirt: https://libvirt.org/uri.html). No other rule decides this; the test driver's hosts do not exist.
     /// </summary>
     public static bool IsLocalQemuUri(string uri) =>
         System.Uri.TryCreate(uri, UriKind.Absolute, out var parsed)

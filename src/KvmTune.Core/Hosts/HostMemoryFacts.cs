@@ -1,4 +1,4 @@
-// What the kernel of this machine says of its memory: hugetlbfs mounts, page pools, transparent huge pages, KSM, CPU flags.
+// The memory settings of this machine's kernel: hugetlbfs mounts, page pools, transparent huge pages, KSM, CPU flags.
 using System.Globalization;
 using KvmTune.Topology;
 
@@ -16,7 +16,7 @@ public sealed record HostMemoryFacts
     /// <summary>The default size of a huge page in KiB.</summary>
     public long? DefaultPageSizeKiB { get; init; }
 
-    /// <summary>When the kernel makes huge pages of ordinary memory: always, madvise or never.</summary>
+    /// <summary>When the kernel uses transparent huge pages: always, madvise or never.</summary>
     public string? TransparentHugePages { get; init; }
 
     /// <summary>Whether the kernel merges equal pages (KSM) now.</summary>
@@ -25,14 +25,14 @@ public sealed record HostMemoryFacts
     /// <summary>Whether the CPU has pages of 1 GiB (flag <c>pdpe1gb</c>); null on other processors than x86.</summary>
     public bool? HasGigabytePages { get; init; }
 
-    /// <summary>The pools as the kernel counts them.</summary>
+    /// <summary>The pools according to the kernel.</summary>
     public IReadOnlyList<KernelPagePool> Pools { get; init; } = [];
 
-    /// <summary>Free pages that are promised to mappings already, on all nodes, by page size in KiB.</summary>
+    /// <summary>Free pages that the kernel already reserved for mappings, on all nodes, by page size in KiB.</summary>
     public IReadOnlyDictionary<long, long> Reserved { get; init; } = new Dictionary<long, long>();
 
     /// <summary>Reads the facts.</summary>
-    /// <param name="root">The folder that stands for <c>/</c>.</param>
+    /// <param name="root">The folder that takes the place of <c>/</c>.</param>
     public static HostMemoryFacts Read(string root = "/")
     {
         var defaultSize = DefaultSize(root);
@@ -134,10 +134,10 @@ public sealed record HostMemoryFacts
 /// <param name="PageSizeKiB">The size of its pages in KiB.</param>
 public sealed record HugePageMount(string Path, long PageSizeKiB);
 
-/// <summary>A pool as the kernel counts it.</summary>
+/// <summary>A pool according to the kernel.</summary>
 /// <param name="Node">The NUMA node.</param>
 /// <param name="PageSizeKiB">The page size in KiB.</param>
-/// <param name="Total">All pages, surplus ones included.</param>
-/// <param name="Free">The free ones.</param>
-/// <param name="Surplus">Those beyond the size that was set.</param>
+/// <param name="Total">All pages, including surplus pages.</param>
+/// <param name="Free">The free pages.</param>
+/// <param name="Surplus">The pages beyond the configured size.</param>
 public sealed record KernelPagePool(int Node, long PageSizeKiB, long Total, long Free, long Surplus);

@@ -1,14 +1,14 @@
-// Runs programs on this machine (ssh, iperf3). The one file that knows the process library, so that it can be swapped.
+// Runs programs on this machine (ssh, iperf3). Only this file uses the process library, so that the library can be replaced.
 using System.ComponentModel;
 using System.Text;
 using CliWrap;
 
 namespace KvmTune.Hosts;
 
-/// <summary>A program that runs on this machine. Its arguments are handed over one by one; no shell is involved.</summary>
+/// <summary>A program that runs on this machine. Its arguments are passed one by one; no shell is involved.</summary>
 internal sealed class HostProcess : IAsyncDisposable
 {
-    /// <summary>The exit code of a program that was ended here, as a shell says it of one that got SIGKILL.</summary>
+    /// <summary>The exit code of a program that this class killed; a shell reports the same code after SIGKILL.</summary>
     public const int Killed = 137;
 
     private readonly BoundedText _output;
@@ -32,13 +32,15 @@ internal sealed class HostProcess : IAsyncDisposable
     /// <summary>Its process id.</summary>
     public int ProcessId { get; }
 
-    /// <summary>Completed when the program has ended and both its outputs are closed; its exit code, <see cref="Killed"/> where it was ended here.</summary>
+    /// <summary>
+    /// Completed when the program has ended and both its outputs are closed; its exit code, or <see cref="Killed"/> if this class killed it.
+    /// </summary>
     public Task<int> Ended { get; }
 
-    /// <summary>Completed once it has written more than it may. What is too much is read and dropped, so that it can end.</summary>
+    /// <summary>Completed when an output exceeded its limit. The rest is read and dropped, so that the program can end.</summary>
     public Task TooMuch => Task.WhenAny(_output.TooMuch, _errors.TooMuch);
 
-    /// <summary>All that it wrote to its standard output, once it has closed that.</summary>
+    /// <summary>Its standard output, up to the limit, once it has closed that.</summary>
     public Task<string> OutputAsync() => Output;
 
     /// <summary>The next line of its standard error; null at its end. A longer line comes in parts.</summary>
@@ -50,12 +52,12 @@ internal sealed class HostProcess : IAsyncDisposable
     private Task<string> Output { get; }
 
     /// <summary>Starts a program.</summary>
-    /// <param name="program">Its name, as the <c>PATH</c> finds it.</param>
+    /// <param name="program">Its name, which is searched in the <c>PATH</c>.</param>
     /// <param name="arguments">Its arguments.</param>
-    /// <param name="standardInput">What it gets on its standard input; null for an empty one.</param>
-    /// <param name="mostOutput">How many characters of its standard output are kept.</param>
-    /// <param name="mostErrors">How many characters of its standard error are kept.</param>
-    /// <returns>The running program; null where there is no such program.</returns>
+    /// <param name="standardInput">The text for its standard input; null for an empty one.</param>
+    /// <param name="mostOutput">The number of characters of its standard output that are kept.</param>
+    /// <param name="mostErrors">The number of characters of its standard error that are kept.</param>
+    /// <returns>The running program; null if there is no such program.</returns>
     public static HostProcess? Start(string program, IEnumerable<string> arguments, string? standardInput = null, int mostOutput = 16 * 1024 * 1024, int mostErrors = 16 * 1024 * 1024)
     {
         if (LocalPrograms.Find(program) is not { } path)
@@ -66,7 +68,7 @@ internal sealed class HostProcess : IAsyncDisposable
         var command = Cli.Wrap(path).WithArguments(arguments);
         if (standardInput is not null)
         {
-            // That the program ends without reading all of it is its right, and no error here either.
+            // A program may end without reading all of its input; that is no error.
             command = command.WithStandardInputPipe(PipeSource.FromString(standardInput, new UTF8Encoding(false)));
         }
 
@@ -80,7 +82,7 @@ internal sealed class HostProcess : IAsyncDisposable
         }
     }
 
-    /// <summary>Ends the program and those under it at once where it still runs, and lets go of it.</summary>
+    /// <summary>Kills the program and its child processes at once if it still runs, and frees its resources.</summary>
     public async ValueTask DisposeAsync()
     {
         await _end.CancelAsync();
@@ -90,7 +92,7 @@ internal sealed class HostProcess : IAsyncDisposable
         }
         catch (TimeoutException)
         {
-            // The kernel does not let it end, as with one that waits for a dead network disk: nobody can do more about it.
+            // The kernel cannot end the process, for example because it waits for a dead network disk: nothing more can be done.
         }
     }
 

@@ -1,18 +1,18 @@
-// Reads a host's topology: capabilities, which CPUs are online, free memory and pages, and what only the local kernel knows.
+// Reads a host's topology: capabilities, online CPUs, free memory and pages, and information that only the local kernel has.
 using System.Globalization;
 using KvmTune.Libvirt;
 using KvmTune.Topology;
 
 namespace KvmTune.Hosts;
 
-/// <summary>Reads hosts. What a driver does not support stays unknown; any other failure is an error.</summary>
+/// <summary>Reads hosts. Information that a driver does not support stays unknown; any other failure is an error.</summary>
 public static class HostReading
 {
     /// <summary>
-    /// The host with everything that can be known of it. Its capabilities are fetched again: the size of page pools stands in them, and
-    /// that of the memory, and both can change.
+    /// The host with all available information. The capabilities are read again, because they contain the sizes of page pools and memory, and
+    /// both can change.
     /// </summary>
-    /// <exception cref="LibvirtException">libvirt refuses or the daemon is lost.</exception>
+    /// <exception cref="LibvirtException">libvirt refuses, or the connection to the daemon is lost.</exception>
     public static VMHostTopology Read(HostConnection host)
     {
         var connection = host.Read();
@@ -21,8 +21,10 @@ public static class HostReading
         return WithState(now, host, online, mapLength, Isolated(host)) with { Nodes = WithFree(connection, now.Nodes), CpuName = host.IsLocalQemu ? CpuName("/proc/cpuinfo") : null };
     }
 
-    /// <summary>The host as far as its CPUs go: what is free on its nodes is not asked for, and its memory and page pools are those of the first reading.</summary>
-    /// <exception cref="LibvirtException">libvirt refuses or the daemon is lost.</exception>
+    /// <summary>
+    /// The host's CPUs only: free memory and pages of its nodes are not read, and its memory and page pools are those of the first reading.
+    /// </summary>
+    /// <exception cref="LibvirtException">libvirt refuses, or the connection to the daemon is lost.</exception>
     public static VMHostTopology ReadCpus(HostConnection host)
     {
         var (online, mapLength) = Cpus(host);
@@ -30,16 +32,16 @@ public static class HostReading
         return host.WithCpuState(online, isolated, hardware => WithState(hardware, host, online, mapLength, isolated));
     }
 
-    /// <summary>The host CPUs that are online; those of the capabilities where the driver does not say.</summary>
+    /// <summary>The host CPUs that are online; those of the capabilities if the driver does not report the online ones.</summary>
     public static CpuSet OnlineCpus(HostConnection host) => Cpus(host).Online;
 
     /// <summary>
-    /// The host CPUs that are online, those of the capabilities where the driver does not say; and the length that libvirt expects
-    /// of a CPU map: the highest number of a present CPU plus one.
+    /// The host CPUs that are online, or those of the capabilities if the driver does not report the online ones; and the length that libvirt
+    /// expects of a CPU map: the highest number of a present CPU plus one.
     /// </summary>
     public static (CpuSet Online, int MapLength) Cpus(HostConnection host)
     {
-        // What libvirt would read on this machine itself (libvirt 9.0 virHostCPUGetMap), without the way there and back.
+        // The same files that libvirt reads on this machine (libvirt 9.0 virHostCPUGetMap), without a call to the daemon.
         if (host.IsLocalQemu && LocalList("/sys/devices/system/cpu/online") is { IsEmpty: false } now && LocalList("/sys/devices/system/cpu/present") is { IsEmpty: false } present)
         {
             return (now, present.Numbers.Max() + 1);
@@ -73,13 +75,17 @@ public static class HostReading
         };
     }
 
-    /// <summary>The CPUs that the kernel keeps out of load balancing, by its command line or by a cpuset partition; null where it does not say.</summary>
-    /// <param name="byCommandLine">The kernel's list of those of <c>isolcpus</c>.</param>
-    /// <param name="byPartition">Its list of those of isolated partitions (kernel document cgroup-v2, <c>cpuset.cpus.isolated</c>); older kernels have none.</param>
+    /// <summary>The CPUs outside the kernel's load balancing, by its command line or by a cpuset partition; null if it reports none.</summary>
+    /// <param name="byCommandLine">The kernel's list of the CPUs in <c>isolcpus</c>.</param>
+    /// <param name="byPartition">
+    /// Its list of the CPUs in isolated partitions (kernel document cgroup-v2, <c>cpuset.cpus.isolated</c>); older kernels have none.
+    /// </param>
     internal static CpuSet? Isolated(string byCommandLine, string byPartition) =>
         LocalList(byCommandLine) is { } isolated ? isolated.Union(LocalList(byPartition) ?? CpuSet.Empty) : LocalList(byPartition);
 
-    /// <summary>The speed of each CPU, all by one measure (kernel: <c>cpu_capacity</c>, else <c>cpufreq/cpuinfo_max_freq</c>); empty where one is missing.</summary>
+    /// <summary>
+    /// The speed of each CPU, all by the same measure (kernel: <c>cpu_capacity</c>, else <c>cpufreq/cpuinfo_max_freq</c>); empty if one is missing.
+    /// </summary>
     /// <param name="folder">The kernel's folder of CPUs.</param>
     /// <param name="cpus">The CPUs.</param>
     internal static IReadOnlyDictionary<int, int> Speeds(string folder, CpuSet cpus)
@@ -108,7 +114,7 @@ public static class HostReading
     {
         if (nodes.Count == 0)
         {
-            // A host without cells (the test driver's, from a node file) takes the question for an error.
+            // A host without cells (the test driver's, from a node file) answers this call with an error.
             return [];
         }
 
@@ -142,7 +148,7 @@ public static class HostReading
     private static CpuSet? LocalList(string path) =>
         File.Exists(path) && CpuSet.TryParse(File.ReadAllText(path).Trim(), out var set) ? set : null;
 
-    // A daemon in front of the test driver says in words of its own that the driver has no answer (libvirt 9.0, remote dispatch).
+    // A daemon in front of the test driver reports a missing answer with its own message (libvirt 9.0, remote dispatch).
     private static T? Supported<T>(Func<T> read)
     {
         try

@@ -1,4 +1,4 @@
-// Which files QEMU opens for a disk: the image, and all that its headers name, down to the end of the chain.
+// The files that QEMU opens for a disk: the image, and the files that its headers name, down to the end of the chain.
 using System.Buffers.Binary;
 using System.Text;
 using System.Text.Json;
@@ -7,10 +7,10 @@ namespace KvmTune.Hosts;
 
 /// <summary>The files behind an image.</summary>
 /// <param name="Files">The files, the image first.</param>
-/// <param name="Unknown">What could not be followed, in words.</param>
+/// <param name="Unknown">The parts that could not be followed, in words.</param>
 internal sealed record ImageChain(IReadOnlyList<string> Files, IReadOnlyList<string> Unknown)
 {
-    // libvirt follows no longer one (VIR_STORAGE_SOURCE_MAX_CHAIN_DEPTH, 200).
+    // libvirt follows no longer chain (VIR_STORAGE_SOURCE_MAX_CHAIN_DEPTH, 200).
     private const int Longest = 200;
 
     // docs/interop/qcow2.txt of QEMU: a header of at most 4 KiB here, extensions after it, then the name of the backing file.
@@ -25,7 +25,7 @@ internal sealed record ImageChain(IReadOnlyList<string> Files, IReadOnlyList<str
 
     /// <summary>Follows an image.</summary>
     /// <param name="image">Its path.</param>
-    /// <param name="format">Its format, as the domain XML says it; libvirt takes an image without one for raw, and follows no raw one.</param>
+    /// <param name="format">Its format in the domain XML. libvirt treats an image without a format as raw, and follows no raw image.</param>
     public static ImageChain Of(string image, string? format)
     {
         var files = new List<string>();
@@ -78,9 +78,9 @@ internal sealed record ImageChain(IReadOnlyList<string> Files, IReadOnlyList<str
         }
     }
 
-    /// <summary>The files that a qcow2 or qcow header names, with the format where it says it.</summary>
+    /// <summary>The files that a qcow2 or qcow header names, with their format if the header has it.</summary>
     /// <param name="header">The beginning of the image.</param>
-    /// <param name="isWhole">Whether all was read that the header names; false also where it is no such header.</param>
+    /// <param name="isWhole">Whether everything that the header names was read; also false if it is no such header.</param>
     internal static IReadOnlyList<(string Name, string? Format)> Named(ReadOnlySpan<byte> header, out bool isWhole)
     {
         isWhole = IsQcow(header);
@@ -101,7 +101,7 @@ internal sealed record ImageChain(IReadOnlyList<string> Files, IReadOnlyList<str
             long at = version >= 3 ? BinaryPrimitives.ReadUInt32BigEndian(header[100..]) : 72;
             isWhole = version < 3 || at >= 104;
 
-            // The extensions end where the name of the backing file begins, where there is one.
+            // The extensions end at the name of the backing file, if there is one.
             var end = offset > 0 ? (long)Math.Min(offset, (ulong)header.Length) : header.Length;
             while (isWhole && at <= end - 8)
             {
@@ -154,7 +154,7 @@ internal sealed record ImageChain(IReadOnlyList<string> Files, IReadOnlyList<str
 
     private static bool IsQcow(ReadOnlySpan<byte> header) => header.Length >= 104 && BinaryPrimitives.ReadUInt32BigEndian(header) == Magic;
 
-    // A name is a path from the image's folder, "file:PATH", or "json:{…}" with a file in it; anything with a protocol is elsewhere.
+    // A name is a path from the image's folder, "file:PATH", or "json:{…}" with a file in it; a name with another protocol is not on this machine.
     private static string? Resolve(string name, string image)
     {
         if (name.Contains('\0', StringComparison.Ordinal))
@@ -171,7 +171,7 @@ internal sealed record ImageChain(IReadOnlyList<string> Files, IReadOnlyList<str
         var colon = path.IndexOf(':', StringComparison.Ordinal);
         return path.Length == 0 || (colon >= 0 && path.IndexOf('/', StringComparison.Ordinal) is var slash && (slash < 0 || colon < slash))
             ? null
-            // As QEMU does it: after a link, ".." is for the kernel to follow.
+            // Like QEMU: the kernel resolves "..", because it may follow a link.
             : Path.Combine(Path.GetDirectoryName(image) ?? "/", path);
     }
 

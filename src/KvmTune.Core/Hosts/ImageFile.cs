@@ -1,10 +1,10 @@
-// Reads an image file without a trace: no time stamp moves, nothing is written, and only files and block devices are opened.
+// Reads an image file without a trace: no time stamp changes, nothing is written, and only files and block devices are opened.
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 
 namespace KvmTune.Hosts;
 
-/// <summary>System calls on an image (sources: open(2), statx(2); numbers of fcntl.h as x86 and ARM have them).</summary>
+/// <summary>System calls on an image (sources: open(2), statx(2); the numbers are those of fcntl.h on x86 and ARM).</summary>
 internal static partial class ImageFile
 {
     private const int ReadOnly = 0;
@@ -22,9 +22,9 @@ internal static partial class ImageFile
 
     private static int Folder => IsArm ? 0x4000 : 0x10000;
 
-    /// <summary>The first bytes of an image; null where they cannot be read without a trace.</summary>
+    /// <summary>The first bytes of an image; null if they cannot be read without a trace.</summary>
     /// <param name="path">The image.</param>
-    /// <param name="length">How many, at most.</param>
+    /// <param name="length">The largest number of bytes.</param>
     public static unsafe byte[]? ReadStart(string path, int length)
     {
         if (!IsImage(path))
@@ -32,7 +32,7 @@ internal static partial class ImageFile
             return null;
         }
 
-        // Only the owner of a file, or root, may read it without its access time being noted.
+        // Only the owner of a file, or root, may read it without an update of its access time.
         var descriptor = Open(path, ReadOnly | NonBlocking | CloseOnExec | NoAccessTime, 0);
         if (descriptor < 0)
         {
@@ -48,7 +48,9 @@ internal static partial class ImageFile
         }
     }
 
-    /// <summary>Opens an image past the page cache and reads a block of it, without a trace; only opens it where reading would leave one.</summary>
+    /// <summary>
+    /// Opens an image past the page cache and reads one block of it, without a trace; only opens it if reading would leave a trace.
+    /// </summary>
     /// <returns>0, else the number of the error.</returns>
     public static unsafe int OpenDirectly(string path, int blockSize)
     {
@@ -77,7 +79,7 @@ internal static partial class ImageFile
         }
     }
 
-    /// <summary>Opens a file without a name in a folder past the page cache: the folder does not change by it, and nothing is left.</summary>
+    /// <summary>Opens a file without a name in a folder past the page cache: the folder does not change, and no file is left.</summary>
     /// <returns>0, else the number of the error.</returns>
     public static int OpenNamelessDirectly(string folder)
     {
@@ -91,7 +93,9 @@ internal static partial class ImageFile
         return 0;
     }
 
-    /// <summary>A file without a name in a folder, to write to: it is gone when it is closed, however that happens. Null where the folder takes none.</summary>
+    /// <summary>
+    /// A writable file without a name in a folder: it disappears when it is closed, for whatever reason. Null if the folder does not support it.
+    /// </summary>
     public static SafeFileHandle? OpenNameless(string folder)
     {
         var descriptor = Open(folder, ReadWrite | CloseOnExec | Temporary | Folder, 0b110_000_000);

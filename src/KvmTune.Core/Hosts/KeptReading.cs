@@ -1,7 +1,9 @@
-// Keeps what was read of a host for a command that judges many VMs in turn, and reads it again from time to time.
+// Caches a host's reading for a command that judges many VMs in turn, and renews it from time to time.
 namespace KvmTune.Hosts;
 
-/// <summary>A reading that is kept for a second, or for ten times as long as it took: reading is then a small part of the work, also on a large host.</summary>
+/// <summary>
+/// A reading that is cached for a second, or for ten times its own duration: so reading stays a small part of the work, also on a large host.
+/// </summary>
 /// <param name="time">The clock.</param>
 internal sealed class KeptReading<T>(TimeProvider time)
     where T : class
@@ -11,19 +13,19 @@ internal sealed class KeptReading<T>(TimeProvider time)
     private long _readAt;
     private TimeSpan _keep;
 
-    /// <summary>What was read last, however old; null for nothing.</summary>
+    /// <summary>The last reading, at any age; null for none.</summary>
     public T? Last { get; private set; }
 
-    /// <summary>The kept reading while it is fresh, else a new one.</summary>
+    /// <summary>The cached reading while it is fresh, else a new one.</summary>
     public T Get(Func<T> read) => Get(read, out _);
 
-    /// <summary>The reading, and whether it is a new one.</summary>
+    /// <summary>The reading, and whether it is new.</summary>
     public T Get(Func<T> read, out bool isNew)
     {
         isNew = Last is null || time.GetElapsedTime(_readAt) > _keep;
         if (isNew)
         {
-            // It is as old as its beginning.
+            // Its age counts from the beginning of the reading.
             var began = time.GetTimestamp();
             Last = read();
             (_readAt, _keep) = (began, Fresh + (10 * time.GetElapsedTime(began)));
@@ -32,6 +34,6 @@ internal sealed class KeptReading<T>(TimeProvider time)
         return Last!;
     }
 
-    /// <summary>Drops the kept reading, since something has changed: the next caller reads again.</summary>
+    /// <summary>Drops the cached reading after a change: the next caller reads again.</summary>
     public void Expire() => _keep = TimeSpan.MinValue;
 }

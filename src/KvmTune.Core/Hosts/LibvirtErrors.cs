@@ -1,17 +1,17 @@
-// Turns libvirt's errors into the engine's: a fixed id, the fitting category, and what to do about it.
+// Turns libvirt's errors into the engine's: a fixed id, the matching category, and advice.
 using KvmTune.Libvirt;
 
 namespace KvmTune.Hosts;
 
-/// <summary>What libvirt's error codes mean to a user of this module.</summary>
+/// <summary>The meaning of libvirt's error codes for a user of this module.</summary>
 public static class LibvirtErrors
 {
-    // The drivers of libvirt (libvirt.org/drivers.html). It hands a URI of any other kind to the daemon of this machine, and where there is
-    // none it says only that.
+    // The drivers of libvirt (libvirt.org/drivers.html). libvirt passes a URI of any other kind to the daemon of this machine; without a daemon its
+    // error only says that there is none.
     private static readonly string[] Drivers =
         ["qemu", "test", "xen", "lxc", "ch", "vbox", "openvz", "vz", "parallels", "bhyve", "hyperv", "esx", "gsx", "vpx", "vmwareplayer", "vmwarews", "vmwarefusion", "remote"];
 
-    // virErrorDomain VIR_FROM_URI: what was given cannot be read as a URI at all.
+    // virErrorDomain VIR_FROM_URI: the text cannot be parsed as a URI.
     private const int UriDomain = 45;
 
     /// <summary>The error for a connection that could not be opened.</summary>
@@ -26,7 +26,7 @@ public static class LibvirtErrors
 
         var (id, category, advice) = exception.ErrorCode switch
         {
-            // What the system's resolver, ssh and libvirt say of a name that nobody knows.
+            // Messages of the system's resolver, ssh and libvirt for an unknown host name.
             _ when Says(exception, "Name or service not known", "Could not resolve hostname", "name resolution", "No address associated", "unable to resolve") => (
                 "HostNameUnknown", KvmTuneErrorCategory.ConnectionError,
                 $"No address is known for the name{(NameIn(uri) is { } name ? $" '{name}'" : null)}: check its spelling, and DNS or /etc/hosts."),
@@ -56,7 +56,7 @@ public static class LibvirtErrors
 
     /// <summary>The error for a call on an open connection that failed.</summary>
     /// <param name="exception">libvirt's error.</param>
-    /// <param name="attempt">What was tried, for example <c>pinning vCPU 0 of 'db01'</c>.</param>
+    /// <param name="attempt">The attempted action, for example <c>pinning vCPU 0 of 'db01'</c>.</param>
     public static KvmTuneException Calling(LibvirtException exception, string attempt)
     {
         var (id, category, advice) = exception switch
@@ -71,7 +71,7 @@ public static class LibvirtErrors
                 "Changing VMs needs the rights that virsh needs: root, or membership of the group libvirt."),
             { ErrorCode: LibvirtErrorCode.NoSupport or LibvirtErrorCode.OperationUnsupported or LibvirtErrorCode.ArgumentUnsupported } => (
                 "NotSupportedByDriver", KvmTuneErrorCategory.NotImplemented, "This libvirt driver cannot do that."),
-            // A driver that knows the function but not its flags says so with a bare "invalid argument" (virCheckFlags).
+            // A driver that knows the function but not its flags reports only "invalid argument" (virCheckFlags).
             { ErrorCode: LibvirtErrorCode.InvalidArgument } when exception.Message.Contains("unsupported flags", StringComparison.Ordinal) => (
                 "NotSupportedByDriver", KvmTuneErrorCategory.NotImplemented, "This libvirt driver cannot do that."),
             { ErrorCode: LibvirtErrorCode.OperationInvalid } => (
@@ -83,14 +83,14 @@ public static class LibvirtErrors
         return new KvmTuneException(id, category, $"{Capitalised(attempt)} failed: {KvmTuneException.Sentence(exception.Message)} {advice}", exception);
     }
 
-    // The file of a test host that is missing: libvirt 9 says of it only that it is no XML.
+    // The missing file of a test host: libvirt 9 only reports that it is not XML.
     private static string? MissingFile(string uri) =>
         Uri.TryCreate(uri, UriKind.Absolute, out var parsed) && parsed.Scheme == "test" && parsed.Host.Length == 0 && parsed.AbsolutePath is not ("/" or "/default")
             && Uri.UnescapeDataString(parsed.AbsolutePath) is var file && !File.Exists(file)
             ? file
             : null;
 
-    // libvirt 9 puts two messages together here: "no connection driver available for URI 'web' does not include a driver name".
+    // libvirt 9 joins two messages here: "no connection driver available for URI 'web' does not include a driver name".
     private static string Cause(LibvirtException exception, string uri) =>
         Says(exception, "does not include a driver name") ? $"'{uri}' is neither a URI nor an alias in libvirt.conf" : exception.Message;
 

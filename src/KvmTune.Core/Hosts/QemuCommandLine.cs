@@ -1,4 +1,4 @@
-// QEMU's command line as options by name: what a VM's process was really started with.
+// QEMU's command line as options by name: the settings that a VM's process was started with.
 using System.Text.Json;
 
 namespace KvmTune.Hosts;
@@ -26,16 +26,16 @@ public sealed class QemuCommandLine
         _options = options;
     }
 
-    /// <summary>The device with this id, which is its alias in the running domain XML; null when there is none.</summary>
+    /// <summary>The device with this id, which is its alias in the running domain XML; null if there is none.</summary>
     public IReadOnlyDictionary<string, string>? Device(string id) => Find("-device", "id", id);
 
-    /// <summary>The network device with this hardware address; null when there is none.</summary>
+    /// <summary>The network device with this hardware address; null if there is none.</summary>
     public IReadOnlyDictionary<string, string>? Nic(string mac) => Find("-device", "mac", mac);
 
-    /// <summary>The host's side of a NIC; null when there is none.</summary>
+    /// <summary>The host's side of a NIC; null if there is none.</summary>
     public IReadOnlyDictionary<string, string>? Netdev(string id) => Find("-netdev", "id", id);
 
-    /// <summary>The block node of this name; null when there is none.</summary>
+    /// <summary>The block node with this name; null if there is none.</summary>
     public IReadOnlyDictionary<string, string>? BlockNode(string name) => Find("-blockdev", "node-name", name);
 
     /// <summary>The ids of the I/O threads.</summary>

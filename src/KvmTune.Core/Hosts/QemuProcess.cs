@@ -1,11 +1,13 @@
-// A running VM as the kernel of this machine sees it: the QEMU process, its threads, and the CPUs that each may use.
+// A running VM in this machine's kernel: the QEMU process, its threads, and the CPUs that each may use.
 using System.Globalization;
 using System.Text;
 using KvmTune.Topology;
 
 namespace KvmTune.Hosts;
 
-/// <summary>The QEMU process of a VM on this machine (sources: proc(5); QEMU names its threads, libvirt asks it to by <c>debug-threads=on</c>).</summary>
+/// <summary>
+/// The QEMU process of a VM on this machine (sources: proc(5); QEMU names its threads because libvirt starts it with <c>debug-threads=on</c>).
+/// </summary>
 public sealed class QemuProcess
 {
     private QemuProcess(int processId) => ProcessId = processId;
@@ -14,9 +16,9 @@ public sealed class QemuProcess
     public int ProcessId { get; }
 
     /// <summary>Finds the process of a VM.</summary>
-    /// <param name="vmName">The VM's name, which names libvirt's pid file.</param>
-    /// <param name="vmId">The VM's UUID, which stands on QEMU's command line.</param>
-    /// <returns>The process, or null when it is not on this machine or may not be looked at.</returns>
+    /// <param name="vmName">The VM's name, which is also the name of libvirt's pid file.</param>
+    /// <param name="vmId">The VM's UUID, which is part of QEMU's command line.</param>
+    /// <returns>The process; null if it is not on this machine or this user may not read it.</returns>
     public static QemuProcess? Find(string vmName, Guid vmId)
     {
         foreach (var folder in PidFolders())
@@ -42,29 +44,31 @@ public sealed class QemuProcess
         return null;
     }
 
-    /// <summary>The thread id of every vCPU by its number; QEMU names these threads <c>CPU 0/KVM</c> or <c>CPU 0/TCG</c>.</summary>
+    /// <summary>The thread id of every vCPU, by number; QEMU names these threads <c>CPU 0/KVM</c> or <c>CPU 0/TCG</c>.</summary>
     public IReadOnlyDictionary<int, int> VcpuThreads() => Threads("CPU ", '/');
 
     /// <summary>The thread id of every I/O thread by its id; QEMU names these threads <c>IO iothread1</c>.</summary>
     public IReadOnlyDictionary<int, int> IOThreads() => Threads("IO iothread", '\0');
 
-    /// <summary>The host CPUs that a thread may run on now, as the kernel says; null when the thread is gone.</summary>
+    /// <summary>The host CPUs that a thread may run on now, according to the kernel; null if the thread has ended.</summary>
     /// <param name="threadId">The thread's id.</param>
     public CpuSet? Affinity(int threadId) =>
         StatusField(threadId, "Cpus_allowed_list:") is { } list && CpuSet.TryParse(list, out var cpus) ? cpus : null;
 
-    /// <summary>What keeps a thread from CPUs that it was pinned to: the cpuset control group that it is in; null when none can be found.</summary>
+    /// <summary>
+    /// The limit that keeps a thread from CPUs in its pin: the cpuset control group of the thread; null if none can be found.
+    /// </summary>
     /// <param name="threadId">The thread's id.</param>
     public string? CpusetLimit(int threadId) =>
         ControlGroups.CpusOf(TryRead(ProcPath(string.Create(CultureInfo.InvariantCulture, $"task/{threadId}/cgroup"))), TryRead, ControlGroups.Root) is var (file, cpus)
             ? $"{file}: {cpus}" : null;
 
-    /// <summary>The host NUMA nodes that a thread may take memory from; null when the thread is gone.</summary>
+    /// <summary>The host NUMA nodes that a thread may take memory from; null if the thread has ended.</summary>
     /// <param name="threadId">The thread's id.</param>
     public CpuSet? AllowedNodes(int threadId) =>
         StatusField(threadId, "Mems_allowed_list:") is { } list && CpuSet.TryParse(list, out var nodes) ? nodes : null;
 
-    /// <summary>What the open file descriptors point at; null when that may not be looked at.</summary>
+    /// <summary>The targets of the open file descriptors; null if this user may not read them.</summary>
     public IReadOnlyList<string>? OpenFiles()
     {
         try
@@ -81,10 +85,10 @@ public sealed class QemuProcess
     public IReadOnlyList<string> CommandLine() =>
         TryRead(ProcPath("cmdline")) is { } text ? text.TrimEnd('\0').Split('\0') : [];
 
-    /// <summary>The process's memory, mapping by mapping (<c>/proc/PID/smaps</c>); null when it may not be read.</summary>
+    /// <summary>The process's memory, mapping by mapping (<c>/proc/PID/smaps</c>); null if this user may not read it.</summary>
     public string? MemoryMaps() => TryRead(ProcPath("smaps"));
 
-    /// <summary>The nodes of the process's memory, mapping by mapping (<c>/proc/PID/numa_maps</c>); null when it may not be read.</summary>
+    /// <summary>The nodes of the process's memory, mapping by mapping (<c>/proc/PID/numa_maps</c>); null if this user may not read them.</summary>
     public string? NumaMaps() => TryRead(ProcPath("numa_maps"));
 
     private static IEnumerable<string> PidFolders()
@@ -141,7 +145,7 @@ public sealed class QemuProcess
 
     private string ProcPath(string name) => string.Create(CultureInfo.InvariantCulture, $"/proc/{ProcessId}/{name}");
 
-    // A process may end, or be another user's, between finding and reading it: both mean "not known", never a failure.
+    // Between finding and reading, a process may end, or its id may pass to another user's process: both mean "unknown", never a failure.
     private static string? TryRead(string path)
     {
         try

@@ -1,26 +1,26 @@
-// Reads a host's running VMs for a command that judges many VMs in turn: once, and again where something may have changed.
+// Reads a host's running VMs for a command that judges many VMs in turn: once, and again after possible changes.
 using KvmTune.Libvirt;
 using KvmTune.Topology;
 
 namespace KvmTune.Hosts;
 
 /// <summary>
-/// The running VMs of a host while a command works on it. A VM that this process changes is read again before another one is judged beside it.
-/// Others may change VMs too, so all are read again from time to time.
+/// The running VMs of a host while a command works on it. A VM that this process changed is read again before the next VM is judged. Other programs
+/// may also change VMs, so all are read again from time to time.
 /// </summary>
 /// <param name="host">The host.</param>
-/// <param name="time">The clock; null for the system's.</param>
+/// <param name="time">The clock; null for the system clock.</param>
 public sealed class RunningVMReading(HostConnection host, TimeProvider? time = null)
 {
     private readonly object _gate = new();
     private readonly KeptReading<RunningVMs> _vms = new(time ?? TimeProvider.System);
 
-    // What is not known as it is now: what this process changed, and the VM that the others were read for.
+    // The VMs without a current reading: those that this process changed, and the one that the others were read for.
     private readonly HashSet<Guid> _unread = [];
     private int _changesSeen;
 
-    /// <summary>The running VMs beside one, which is not read itself.</summary>
-    /// <exception cref="LibvirtException">libvirt refuses or the daemon is lost.</exception>
+    /// <summary>The running VMs beside one VM, which is not read itself.</summary>
+    /// <exception cref="LibvirtException">libvirt refuses, or the connection to the daemon is lost.</exception>
     public VMNeighbours Beside(Guid vm)
     {
         lock (_gate)
@@ -61,7 +61,7 @@ public sealed class RunningVMReading(HostConnection host, TimeProvider? time = n
         return configurations;
     }
 
-    // A VM that was undefined or stopped since it was listed is not a neighbour any more.
+    // A VM that was undefined or stopped after the listing is no longer a neighbour.
     private static VMConfiguration? TryRead(LibvirtDomain domain)
     {
         try

@@ -1,4 +1,4 @@
-// Writes HTML: all text that is not our own markup is encoded.
+// Writes HTML: every text is encoded, except for this module's own markup.
 using System.Globalization;
 using System.Text;
 using System.Text.Encodings.Web;
@@ -9,29 +9,29 @@ namespace KvmTune.Reports;
 /// <summary>A growing piece of HTML.</summary>
 internal sealed class HtmlText
 {
-    // Other scripts than Latin stay readable in the source; markup and what the encoder always takes as unsafe does not.
+    // Scripts other than Latin stay readable in the source; markup, and characters that the encoder always escapes, are encoded.
     private static readonly HtmlEncoder Encoder = HtmlEncoder.Create(UnicodeRanges.All);
 
     private readonly StringBuilder _text = new();
 
-    /// <summary>A text as it may stand in an element or in an attribute with double quotes.</summary>
+    /// <summary>A text in a form that is safe in an element or in an attribute with double quotes.</summary>
     public static string Encode(string? text) => Encoder.Encode(text ?? string.Empty);
 
-    /// <summary>A word or a moment that stays in one piece in a narrow column.</summary>
+    /// <summary>A word or a moment that is not broken in a narrow column.</summary>
     public static string Whole(string? word) => $"<span class=\"whole\">{Encode(word)}</span>";
 
     /// <summary>A number as a data element: exact for machines, rounded for people.</summary>
     public static string Data(double value, double divisor = 1) =>
         string.Create(CultureInfo.InvariantCulture, $"<data value=\"{value:R}\">{ReportSentences.Number(value / divisor)}</data>");
 
-    /// <summary>Adds markup as it stands.</summary>
+    /// <summary>Adds markup without encoding.</summary>
     public HtmlText Markup(string markup)
     {
         _text.Append(markup);
         return this;
     }
 
-    /// <summary>Adds an element with text in it.</summary>
+    /// <summary>Adds an element that contains text.</summary>
     public HtmlText Element(string name, string? text, string? attributes = null)
     {
         _text.Append('<').Append(name).Append(attributes is null ? null : " ").Append(attributes).Append('>')
@@ -39,7 +39,7 @@ internal sealed class HtmlText
         return this;
     }
 
-    /// <summary>Adds a list; nothing where it is empty.</summary>
+    /// <summary>Adds a list; adds nothing if it is empty.</summary>
     /// <param name="items">Its texts.</param>
     /// <param name="attributes">Attributes of the list, as markup.</param>
     public HtmlText List(IReadOnlyList<string> items, string? attributes = null)
@@ -59,9 +59,9 @@ internal sealed class HtmlText
     }
 
     /// <summary>Adds a table.</summary>
-    /// <param name="caption">What it has.</param>
-    /// <param name="heads">The heads of its columns; one that begins with <c>#</c> is of numbers.</param>
-    /// <param name="rows">Its cells, as markup; the first of a row is the row's head.</param>
+    /// <param name="caption">The table's caption.</param>
+    /// <param name="heads">The heads of its columns; a head that begins with <c>#</c> marks a column of numbers.</param>
+    /// <param name="rows">Its cells, as markup; the first cell of a row is the row's head.</param>
     public HtmlText Table(string caption, IReadOnlyList<string> heads, IEnumerable<IReadOnlyList<string>> rows)
     {
         _text.Append("<div class=\"table\"><table><caption>").Append(Encode(caption)).Append("</caption><thead><tr>");

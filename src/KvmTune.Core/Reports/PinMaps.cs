@@ -1,4 +1,4 @@
-// The host with a VM's pins before and after a change, from what the change and its inverse say.
+// The host with a VM's pins before and after a change, from the change and its inverse.
 using KvmTune.Placement;
 using KvmTune.Topology;
 using KvmTune.Tuning;
@@ -6,12 +6,12 @@ using KvmTune.Tuning.Changes;
 
 namespace KvmTune.Reports;
 
-/// <summary>Makes the two maps of a change of pins.</summary>
+/// <summary>Creates the two maps of a change of pins.</summary>
 internal static class PinMaps
 {
-    /// <summary>The maps; both null where the change pins and frees nothing, or the host is not known.</summary>
+    /// <summary>The maps; both null if the change sets and removes no pin, or the host is not known.</summary>
     /// <param name="plan">The plan of the change.</param>
-    /// <param name="inverse">What takes it back: it has the pins that were there before.</param>
+    /// <param name="inverse">The inverse of the change: it has the earlier pins.</param>
     /// <param name="host">The host's CPUs.</param>
     public static (HostMap? Before, HostMap? After) Of(VMTuningPlan plan, IReadOnlyList<VMChange> inverse, VMHostTopology? host)
     {
@@ -21,7 +21,7 @@ internal static class PinMaps
             return (null, null);
         }
 
-        // What the change leaves alone is known only while its documents are.
+        // Pins outside the change are known only while the plan's documents are available.
         var others = plan.Snapshot is { Running: null, Persistent: null } ? null : plan.Snapshot.ToFacts().Current;
         return (Map(inverse.SelectMany(Pins)), Map(pins));
 
@@ -60,7 +60,7 @@ internal static class PinMaps
 
     private static IEnumerable<PinChange> Pins(VMChange change) => change.Parts.OfType<PinChange>();
 
-    // A pin to all online host CPUs is none, and none is not drawn.
+    // A pin to all online host CPUs counts as no pin and is not drawn.
     private static void Set<T>(Dictionary<T, CpuSet> pins, T thread, CpuSet? cpus, VMHostTopology host)
         where T : notnull
     {

@@ -1,4 +1,4 @@
-// One chapter of the page: the verdict first, then what was changed and why, the charts with their numbers, and the conditions.
+// One chapter of the page: the verdict first, then the change and its reasons, the charts with their numbers, and the conditions.
 using System.Globalization;
 using KvmTune.Measurement;
 using KvmTune.Statistics;
@@ -97,7 +97,7 @@ internal static class ReportChapterPage
         Chart(page, "timeline", $"{title} of each run, and what the host did meanwhile: {string.Join(", ", counters.Select(counter => counter.Name))}. The numbers are in the table of all runs.");
         var metrics = chapter.Baseline.Metrics.Select(each => (Metric: each, Scale: ReportSentences.Scale(each.Unit, Typical(runs, each)))).ToList();
 
-        // A long table: on paper it is where the reader had it open.
+        // A long table is closed at first; on paper it appears only if the reader opened it.
         page.Markup("<details class=\"runs\"><summary>The numbers of all runs <span class=\"quiet\">(printed when open)</span></summary>").Table(
             "Every run in the order they were made, also those that do not count",
             ["#Run", "Began", "Side", "State", .. metrics.Select(each => $"#{ComparisonSentences.NameOf(each.Metric)} ({each.Scale.Unit})"), .. counters.Select(counter => $"#{counter.Name} ({counter.Unit})")],
@@ -109,14 +109,14 @@ internal static class ReportChapterPage
                 .Concat(counters.Select(counter => Cell(counter.In(entry.Run.Counters)))).ToArray())).Markup("</details>\n");
     }
 
-    // What says in which unit the column of a metric is shown.
+    // A typical value of a metric, which decides the unit of its column.
     private static double? Typical(IReadOnlyList<(string Side, MeasuredRun Run)> runs, MetricDefinition metric)
     {
         var values = runs.Select(entry => entry.Run.Values.TryGetValue(metric.Name, out var value) ? value : double.NaN).Where(double.IsFinite).ToList();
         return values.Count == 0 ? null : Estimators.Median(values);
     }
 
-    // Where the side changed inside one load: the slots in two colours, what is left out of each, and the pairs' differences.
+    // For a side that changes inside one load: the slots in two colours, the part of each that is left out, and the differences of the pairs.
     private static void Slots(HtmlText page, ChapterChart chart, string title)
     {
         if (chart.Slots.Count == 0)

@@ -1,4 +1,4 @@
-// The numbers that the charts are drawn from, as JSON inside the page.
+// The numbers for the charts, as JSON inside the page.
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using KvmTune.Measurement;
@@ -6,18 +6,18 @@ using KvmTune.Statistics;
 
 namespace KvmTune.Reports;
 
-/// <summary>What the page's script draws for one chapter. Values are in the unit that is shown, times in seconds from the first run.</summary>
+/// <summary>The numbers that the page's script draws for one chapter. Values have the displayed unit; times are seconds from the first run.</summary>
 internal sealed record ChapterChart(
     string Metric, string Unit, IReadOnlyList<ChartSide> Sides, IReadOnlyList<ChartRun> Runs, IReadOnlyList<ChartCounter> Counters,
     IReadOnlyList<ChartSlot> Slots, IReadOnlyList<ChartPair> Pairs);
 
-/// <summary>A slot of a load in which the side changed: from where it counts, and what the load reported in it.</summary>
+/// <summary>A slot of a load during which the side changes: the time from which it counts, and the load's reports in it.</summary>
 internal sealed record ChartSlot(string Side, double From, double To, double? Value, bool IsCounted, IReadOnlyList<ChartSample> Samples);
 
 /// <summary>One report of the load.</summary>
 internal sealed record ChartSample(double At, double Value, bool IsUsed);
 
-/// <summary>By how much the two slots of a pair differ, and when that was.</summary>
+/// <summary>The difference between the two slots of a pair, and its time.</summary>
 internal sealed record ChartPair(int Number, double At, double Percent);
 
 /// <summary>One side of a chapter.</summary>
@@ -26,13 +26,13 @@ internal sealed record ChartSide(string Name, double? Median, double? Low, doubl
 /// <summary>One run.</summary>
 internal sealed record ChartRun(string Side, int Number, double Seconds, double? Value, bool IsCounted, string State);
 
-/// <summary>One counter over all runs, null where a run does not have it.</summary>
+/// <summary>One counter over all runs, null for a run that does not have it.</summary>
 internal sealed record ChartCounter(string Name, string Unit, IReadOnlyList<double?> Values);
 
-/// <summary>Makes the numbers of the charts.</summary>
+/// <summary>Computes the numbers of the charts.</summary>
 internal static class ReportCharts
 {
-    /// <summary>The sides by their names in the page, in the order of the story.</summary>
+    /// <summary>The name of the side without the change, which comes first.</summary>
     public const string Before = "without";
 
     /// <summary>The side with the change.</summary>
@@ -44,7 +44,7 @@ internal static class ReportCharts
     // The default encoder writes <, >, & and everything outside ASCII as \u escapes, so no name can end the script element.
     private static readonly JsonSerializerOptions Options = new() { PropertyNamingPolicy = JsonNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.Never };
 
-    /// <summary>The charts of all chapters as JSON that may stand in a script element.</summary>
+    /// <summary>The charts of all chapters as JSON that is safe in a script element.</summary>
     public static string ToJson(TuningReport report) => JsonSerializer.Serialize(report.Chapters.Select(Of), Options);
 
     /// <summary>The charts of one chapter.</summary>
@@ -91,7 +91,7 @@ internal static class ReportCharts
     /// <summary>The state of a run that counts.</summary>
     public const string Counted = "counted";
 
-    /// <summary>Whether a run counts, and why not.</summary>
+    /// <summary>Whether a run counts, or the reason why not.</summary>
     public static string State(MeasuredRun run) => run switch
     {
         { Failure: not null } => "failed",
@@ -108,18 +108,18 @@ internal static class ReportCharts
     ];
 
     /// <summary>
-    /// What the distributions are made of: the work of each second where the workload reports it on both sides, else one value a run.
-    /// In the metric's own unit.
+    /// The values of the distributions: the work in each second if the workload reports it on both sides, else one value for each run. In the
+    /// metric's own unit.
     /// </summary>
     public static IReadOnlyList<double> Distribution(ReportChapter chapter, VMPerformance side, MetricDefinition metric) => HasRates(chapter)
         ? [.. side.CountedRuns.SelectMany(run => run.PerSecondRates).Where(double.IsFinite)]
         : side.ValuesOf(metric.Name);
 
-    /// <summary>Whether the distributions are made of seconds.</summary>
+    /// <summary>Whether the distributions consist of values per second.</summary>
     public static bool HasRates(ReportChapter chapter) => chapter.Comparison.PrimaryMetric.Metric.Kind == MetricKind.Rate
         && new[] { chapter.Baseline, chapter.Candidate }.All(side => side.CountedRuns.Sum(run => run.PerSecondRates.Count) > side.CountedRuns.Count);
 
-    /// <summary>The interval of a side's median; null where there is none: runs of few boots are not independent of each other.</summary>
+    /// <summary>The interval of a side's median; null if there is none: the runs of few boots are not independent.</summary>
     public static MedianInterval? Interval(ReportChapter chapter, IReadOnlyList<double> values) =>
         chapter.Comparison.Design == ComparisonDesign.Blocks ? null : MedianInterval.Of(values, ConfidenceLevel);
 

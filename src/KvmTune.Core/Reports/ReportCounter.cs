@@ -1,12 +1,12 @@
-// Which of the host's counters a report draws along the time line, and how they are made readable.
+// The host's counters that a report draws along the time line, and their readable form.
 using KvmTune.Measurement;
 
 namespace KvmTune.Reports;
 
-/// <summary>A counter as a report shows it.</summary>
-/// <param name="Name">What it is, in words.</param>
+/// <summary>A counter in a report.</summary>
+/// <param name="Name">Its name, in words.</param>
 /// <param name="Unit">Its unit.</param>
-/// <param name="In">Its value in a run; null where the run does not have it.</param>
+/// <param name="In">Its value in a run; null if the run does not have it.</param>
 internal sealed record ReportCounter(string Name, string Unit, Func<IReadOnlyDictionary<string, double>, double?> In)
 {
     private const string Frame = "FrameNanoseconds";
@@ -23,7 +23,7 @@ internal sealed record ReportCounter(string Name, string Unit, Func<IReadOnlyDic
         new("Host under memory pressure", "% of the run", counters => Share(counters, "PressureMemorySomeMicroseconds", 1000)),
     ];
 
-    /// <summary>The counters that the runs of a chapter have and that were ever other than 0.</summary>
+    /// <summary>The counters that the runs of a chapter have and that are not always 0.</summary>
     public static IReadOnlyList<ReportCounter> Of(IReadOnlyList<MeasuredRun> runs) =>
         [.. Known.Where(counter => runs.Any(run => counter.In(run.Counters) is > 0))];
 

@@ -1,4 +1,4 @@
-// The host before and after a change of pins, as boxes: nodes, caches in them, cores in those, and who sits on each CPU.
+// The host before and after a change of pins, as boxes: nodes, the caches in them, the cores in those, and the threads on each CPU.
 using KvmTune.Placement;
 using static System.FormattableString;
 
@@ -7,7 +7,7 @@ namespace KvmTune.Reports;
 /// <summary>Writes the topology maps of a chapter.</summary>
 internal static class ReportMap
 {
-    /// <summary>Writes both maps and the table of pins; nothing where no pin changed.</summary>
+    /// <summary>Writes both maps and the table of pins; writes nothing if no pin changed.</summary>
     public static void Write(HtmlText page, ReportChapter chapter)
     {
         if (chapter is not { MapBefore: { } before, MapAfter: { } after })

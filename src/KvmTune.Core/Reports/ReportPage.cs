@@ -1,4 +1,4 @@
-// The page: one HTML file with its style, script and numbers inside, that asks for nothing from anywhere.
+// The page: one HTML file that contains its style, script and numbers, and loads nothing from elsewhere.
 using System.Globalization;
 using System.Reflection;
 using System.Security.Cryptography;
@@ -19,7 +19,7 @@ public static class ReportPage
         var page = new HtmlText();
         page.Markup("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
 
-        // Forbids every connection, also to a server that a name in the journal might try to bring in; this script alone may run.
+        // Forbids every connection, even if a name in the journal contains an address; only this script may run.
         page.Markup($"<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; script-src 'sha256-{Hash(script)}'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'\">\n");
         page.Markup("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta name=\"color-scheme\" content=\"light dark\">\n");
         page.Element("title", $"{report.VMName}: tuning report").Markup($"<style>{Resource("report.css")}</style>\n</head>\n<body>\n<main>\n");
@@ -37,7 +37,7 @@ public static class ReportPage
         return page.ToString();
     }
 
-    /// <summary>A moment as the page shows it.</summary>
+    /// <summary>A moment in the page's format.</summary>
     public static string Time(DateTimeOffset moment, TimeSpan offset) => moment.ToOffset(offset).ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture);
 
     private static string Time(DateTimeOffset moment, TuningReport report) => Time(moment, report.MadeAt.Offset);

@@ -1,11 +1,11 @@
-// The words of a report for somebody who decides and does not read intervals, and its numbers for everybody.
+// The sentences of a report for a reader who decides without statistics, and its numbers for all readers.
 using System.Globalization;
 using KvmTune.Measurement;
 using KvmTune.Statistics;
 
 namespace KvmTune.Reports;
 
-/// <summary>Writes what a chapter says in plain words.</summary>
+/// <summary>Writes the result of a chapter in plain words.</summary>
 internal static class ReportSentences
 {
     /// <summary>The verdict as one sentence without statistics.</summary>
@@ -32,7 +32,7 @@ internal static class ReportSentences
         return said + provisional;
     }
 
-    /// <summary>The unit that values are shown in, and what they are divided by for it: nanoseconds are for machines.</summary>
+    /// <summary>The displayed unit and its divisor: the raw nanoseconds are not readable.</summary>
     public static (double Divisor, string Unit) Scale(string unit, double? typical) => unit == "ns" ? MetricText.Scale(typical ?? 0, unit) : (1, unit);
 
     /// <summary>A number with four significant digits and narrow spaces between thousands.</summary>
@@ -58,7 +58,8 @@ internal static class ReportSentences
     /// <summary>A shift in per cent with its sign.</summary>
     public static string Percent(double value) => $"{(value > 0 ? "+" : null)}{Number(Math.Round(value, Math.Abs(value) < 10 ? 1 : 0))} %";
 
-    // The shift is that of typical pairs of values, with its interval. The two medians are in the table: what lies between them is another number.
+    // The shift is that of typical pairs of values, with its interval. The difference between the two medians, which are in the table, is
+    // another number.
     private static string Amount(VMComparison comparison)
     {
         var metric = comparison.PrimaryMetric;

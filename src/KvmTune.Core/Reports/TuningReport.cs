@@ -1,4 +1,5 @@
-// What a report tells, as values: the history of a VM, and a chapter for each change that was measured. The page is made of this alone.
+// The content of a report, as values: the history of a VM, and a chapter for each measured change. The page is made from these values
+// alone.
 using KvmTune.Journal;
 using KvmTune.Measurement;
 using KvmTune.Placement;
@@ -16,7 +17,7 @@ public sealed record TuningReport
     /// <summary>The VM's UUID.</summary>
     public required Guid VMId { get; init; }
 
-    /// <summary>The libvirt connection that the VM was reached by.</summary>
+    /// <summary>The libvirt connection by which the VM was reached.</summary>
     public required string ConnectionUri { get; init; }
 
     /// <summary>When the report was made; all times in it are shown at this offset from UTC.</summary>
@@ -28,50 +29,52 @@ public sealed record TuningReport
     /// <summary>The measurements in the journal, the oldest first; empty in the report of one experiment.</summary>
     public IReadOnlyList<JournalEntry> Measurements { get; init; } = [];
 
-    /// <summary>What was changed and measured on both sides, the oldest first.</summary>
+    /// <summary>The changes that were measured on both sides, the oldest first.</summary>
     public required IReadOnlyList<ReportChapter> Chapters { get; init; }
 }
 
 /// <summary>One change with the measurements before and after it.</summary>
 public sealed record ReportChapter
 {
-    /// <summary>What was changed, in words.</summary>
+    /// <summary>The change, in words.</summary>
     public required string Title { get; init; }
 
     /// <summary>When it began.</summary>
     public required DateTimeOffset StartedAt { get; init; }
 
-    /// <summary>What became of the change, as sentences.</summary>
+    /// <summary>The outcome of the change, as sentences.</summary>
     public required string Outcome { get; init; }
 
     /// <summary>The settings that changed.</summary>
     public required IReadOnlyList<SettingDifference> Differences { get; init; }
 
-    /// <summary>What speaks for the change and against it: what the rules found, and what they go by.</summary>
+    /// <summary>The reasons for and against the change: the findings of the rules, with their sources.</summary>
     public IReadOnlyList<ReportReason> Reasons { get; init; } = [];
 
-    /// <summary>The difference in the domain XML; empty where it is not known.</summary>
+    /// <summary>The difference in the domain XML; empty if it is not known.</summary>
     public string XmlDifference { get; init; } = string.Empty;
 
-    /// <summary>The virsh commands that would do the same; empty where they are not known.</summary>
+    /// <summary>The virsh commands with the same effect; empty if they are not known.</summary>
     public string VirshCommand { get; init; } = string.Empty;
 
-    /// <summary>The comparison of the two measurements, and the measurements with it.</summary>
+    /// <summary>The comparison of the two measurements; it contains both.</summary>
     public required VMComparison Comparison { get; init; }
 
-    /// <summary>The verdict as it was given; not that of <see cref="Comparison"/> where that was made again of recorded runs.</summary>
+    /// <summary>
+    /// The original verdict. It can differ from that of <see cref="Comparison"/> if the comparison was computed again from the recorded runs.
+    /// </summary>
     public required Verdict Verdict { get; init; }
 
-    /// <summary>The same in words.</summary>
+    /// <summary>The verdict in words.</summary>
     public required string Sentence { get; init; }
 
-    /// <summary>What a reader must know, each a sentence.</summary>
+    /// <summary>Notes that a reader must know, each a sentence.</summary>
     public IReadOnlyList<string> Notes { get; init; } = [];
 
-    /// <summary>The host with the VM's pins before the change; null where no thread was pinned or freed.</summary>
+    /// <summary>The host with the VM's pins before the change; null if no pin was set or removed.</summary>
     public HostMap? MapBefore { get; init; }
 
-    /// <summary>The host with the VM's pins after the change; null where no thread was pinned or freed.</summary>
+    /// <summary>The host with the VM's pins after the change; null if no pin was set or removed.</summary>
     public HostMap? MapAfter { get; init; }
 
     /// <summary>The runs without the change.</summary>
@@ -81,10 +84,10 @@ public sealed record ReportChapter
     public VMPerformance Candidate => Comparison.Candidate;
 }
 
-/// <summary>One thing that speaks for a change or against it.</summary>
+/// <summary>One reason for or against a change.</summary>
 /// <param name="RuleId">The rule's fixed name.</param>
-/// <param name="IsKept">Whether the change keeps the rule; a broken one is a warning.</param>
-/// <param name="Evidence">What was found here.</param>
-/// <param name="Reason">Why that matters.</param>
-/// <param name="Source">Where that is written.</param>
+/// <param name="IsKept">Whether the change follows the rule; a broken rule is a warning.</param>
+/// <param name="Evidence">The finding on this host.</param>
+/// <param name="Reason">The reason why it matters.</param>
+/// <param name="Source">The document with the rule.</param>
 public sealed record ReportReason(string RuleId, bool IsKept, string Evidence, string Reason, string Source);

@@ -1,4 +1,4 @@
-// Puts reports together: of an experiment as it comes down the pipeline, or of what the journal has of a VM.
+// Creates reports: of an experiment from the pipeline, or of the journal's entries for a VM.
 using System.Globalization;
 using KvmTune.Experiments;
 using KvmTune.Journal;
@@ -49,7 +49,7 @@ public static class TuningReportReader
     /// <param name="journal">The journal.</param>
     /// <param name="vmId">The VM's UUID.</param>
     /// <param name="madeAt">When the report is made.</param>
-    /// <exception cref="KvmTuneException">The journal has nothing of the VM (<c>HistoryEmpty</c>), or cannot be used.</exception>
+    /// <exception cref="KvmTuneException">The journal has no entries of the VM (<c>HistoryEmpty</c>), or cannot be used.</exception>
     public static TuningReport OfHistory(TuningJournal journal, Guid vmId, DateTimeOffset madeAt)
     {
         ArgumentNullException.ThrowIfNull(journal);
@@ -69,8 +69,8 @@ public static class TuningReportReader
     }
 
     /// <summary>The error of a VM without a history.</summary>
-    /// <param name="vm">What the VM was named by.</param>
-    /// <param name="journal">The journal that was asked.</param>
+    /// <param name="vm">The name that the user gave.</param>
+    /// <param name="journal">The journal that was searched.</param>
     public static KvmTuneException HistoryEmpty(string vm, TuningJournal journal)
     {
         ArgumentNullException.ThrowIfNull(journal);
@@ -78,7 +78,7 @@ public static class TuningReportReader
             $"The journal in {journal.Folder} has no change and no measurement of the VM '{vm}', so there is nothing to report. Measure it first (Measure-VMPerformance) or try a change (Invoke-VMExperiment); Get-VMTuningHistory shows what the journal has.");
     }
 
-    // A change that was judged; null for one that was not, or whose measurements are not there any more.
+    // The chapter of a change with a verdict; null for a change without one, or whose measurements no longer exist.
     private static ReportChapter? Chapter(TuningJournal journal, JournalEntry entry, IReadOnlyList<JournalEntry> all)
     {
         if (entry is not { Verdict: { } verdict, Design: { } design, Intent: { } intent, Baseline: { } from, Candidate: { } to }
@@ -110,7 +110,8 @@ public static class TuningReportReader
         };
     }
 
-    // Before whole comparisons were recorded, only the verdict and its sentence were: they stand, and the table is worked out again.
+    // Older versions recorded only the verdict and its sentence, not the whole comparison. Both are kept, and the numbers are computed
+    // again.
     private static VMComparison ComparedAnew(VMPerformance baseline, VMPerformance candidate, ComparisonDesign design, ChangeIntent intent)
     {
         var comparison = VMComparer.Compare(baseline, candidate, new ComparisonOptions
@@ -125,7 +126,7 @@ public static class TuningReportReader
         };
     }
 
-    // An experiment makes its change and takes it back many times; the change that is made in the end counts.
+    // An experiment makes its change and takes it back many times; only the last time counts.
     private static string Outcome(JournalEntry entry, IReadOnlyList<JournalEntry> all)
     {
         if (entry.ExperimentId is not { } experiment)

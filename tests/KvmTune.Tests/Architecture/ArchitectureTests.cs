@@ -1,4 +1,5 @@
-// The direction of dependencies, read from the built assemblies: Cmdlets use Core, Core uses Libvirt, and Core's folders use each other in no circle.
+// The direction of dependencies, read from the built assemblies: Cmdlets use Core, Core uses Libvirt, and the folders of Core have no circular
+// dependencies.
 using System.Reflection;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
@@ -59,7 +60,7 @@ public sealed class ArchitectureTests
             .GroupBy(use => (use.folder, use.other)).ToDictionary(group => group.Key, group => group.First().Example);
         Assert.True(uses.Count > 20, $"Only {uses.Count} uses between folders were found: the test looks at nothing.");
 
-        // What is left when folders that use nothing that is left are taken away, one after the other, is in a circle or above one.
+        // Removes folders without a remaining dependency, one after the other. The remaining folders form a circle or depend on one.
         var left = uses.Keys.SelectMany(use => new[] { use.folder, use.other }).Distinct().ToHashSet();
         while (left.FirstOrDefault(folder => !uses.Keys.Any(use => use.folder == folder && left.Contains(use.other))) is { } leaf)
         {
@@ -69,7 +70,7 @@ public sealed class ArchitectureTests
         Assert.True(left.Count == 0, "There is a circle in: " + string.Join("\n", uses.Where(use => left.Contains(use.Key.folder) && left.Contains(use.Key.other)).Select(use => use.Value)));
     }
 
-    // What only a test calls is in the tests' own binding (TestBinding), not in the one that is shipped.
+    // A function that only a test calls belongs to the tests' own binding (TestBinding), not to the shipped one.
     [Fact]
     public void Every_function_of_Libvirt_is_called_by_what_is_shipped()
     {
@@ -95,7 +96,7 @@ public sealed class ArchitectureTests
 
     private static string NameOf(IType type) => (type.Assembly?.Name ?? string.Empty).Split(',')[0];
 
-    // The folder of Core that a type's namespace names; null for types elsewhere and at the top.
+    // The folder of Core in a type's namespace; null for types elsewhere and in Core's top folder.
     private static string? FolderOf(IType type) =>
         NameOf(type) == "KvmTune.Core" && type.FullName.Split('.') is ["KvmTune", var folder, _, ..] ? folder : null;
 }

@@ -78,7 +78,7 @@ public sealed class CorpusTests
         var turn = 0;
         foreach (var document in LibvirtCorpus.Domains())
         {
-            // One change for each document, the kinds in turn: each costs a write to the disk.
+            // One kind of change for each document, in turn, because each change writes to the disk.
             var before = DomainDocument.Parse(document.Xml);
             var changes = SampleChanges.For(DomainXmlReader.Read(document.Xml), before).ToList();
             if (changes.Count > 0)

@@ -1,4 +1,4 @@
-// libvirt's own test data as test data here: fetched once by tests/corpus.sh, skipped with a word where it cannot be had.
+// libvirt's own test data as test data here: downloaded once by tests/corpus.sh; without it, the tests are skipped with a message.
 using System.Diagnostics;
 using System.Xml.Linq;
 using Xunit;
@@ -15,16 +15,16 @@ public static class LibvirtCorpus
 {
     private static readonly Lazy<(string? Folder, string Message)> Fetched = new(Fetch);
 
-    // With all tests every document, else every tenth of them.
+    // With all tests every document, otherwise every tenth of them.
     private static readonly int Step = Tier.IsAll ? 1 : 10;
 
     private static readonly Lazy<IReadOnlyList<CorpusDocument>> AllDomains = new(() => Documents("domain", "*.xml"));
 
-    /// <summary>The domain documents: all, or a sample where not all tests are run.</summary>
+    /// <summary>The domain documents: all, or a sample unless all tests run.</summary>
     public static IReadOnlyList<CorpusDocument> Domains() => [.. AllDomains.Value.Where((_, index) => index % Step == 0)];
 
-    /// <summary>What is expected of the documents that are run, where so much is expected of all of them.</summary>
-    /// <param name="ofAll">How many there are to be with all documents.</param>
+    /// <summary>Converts an expected number for all documents to one for the sample.</summary>
+    /// <param name="ofAll">The expected number with all documents.</param>
     public static int Share(int ofAll) => ofAll / Step;
 
     /// <summary>The capabilities of real hosts.</summary>

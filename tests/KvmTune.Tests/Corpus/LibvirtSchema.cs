@@ -1,4 +1,4 @@
-// libvirt's own RELAX NG schema of domain XML, by xmllint: what virt-xml-validate does, for many documents in one process.
+// libvirt's own RELAX NG schema of domain XML, checked by xmllint: the same as virt-xml-validate, for many documents in one process.
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Globalization;
@@ -14,7 +14,7 @@ public static class LibvirtSchema
     /// <summary>Whether the validator and the schema are installed.</summary>
     public static bool IsHere => File.Exists(Schema) && (Environment.GetEnvironmentVariable("PATH") ?? string.Empty).Split(':').Any(folder => File.Exists(Path.Combine(folder, "xmllint")));
 
-    /// <summary>The documents that the schema refuses, by name, with xmllint's first words about each.</summary>
+    /// <summary>The documents that do not match the schema, by name, with xmllint's first message about each.</summary>
     public static IReadOnlyDictionary<string, string> Invalid(IEnumerable<(string Name, string Xml)> documents)
     {
         var invalid = new ConcurrentDictionary<string, string>(StringComparer.Ordinal);

@@ -1,4 +1,4 @@
-// One change of every kind for any VM: what the corpus tests are played with.
+// One change of every kind for any VM, for the corpus tests.
 using System.Xml.Linq;
 using KvmTune.Topology;
 using KvmTune.Tuning;
@@ -11,7 +11,7 @@ public static class SampleChanges
 {
     /// <summary>The changes.</summary>
     /// <param name="vm">The configuration.</param>
-    /// <param name="document">The same as a document.</param>
+    /// <param name="document">The same configuration as a document.</param>
     public static IEnumerable<VMChange> For(VMConfiguration vm, DomainDocument document)
     {
         var all = Enumerable.Range(0, Math.Min(vm.MaxVcpus, 4)).ToList();
@@ -65,7 +65,7 @@ public static class SampleChanges
 
     private static IEnumerable<VMChange> IOThreads(VMConfiguration vm, DomainDocument document)
     {
-        // libvirt refuses a document that schedules threads that are not there, and some of its test data is there to show that.
+        // libvirt refuses a document that schedules missing threads, and some of its test data demonstrates that.
         if (document.Domain.Elements("cputune").Elements("iothreadsched").Any(schedule =>
             CpuSet.TryParse((string?)schedule.Attribute("iothreads"), out var threads) && threads!.Numbers.Any(id => !vm.IOThreadIds.Contains(id))))
         {
@@ -106,7 +106,7 @@ public static class SampleChanges
         Limits = DiskThrottleChange.WholeCategories(limits.ToDictionary(limit => limit.Name, limit => (ulong?)limit.Value, StringComparer.Ordinal)),
     };
 
-    // The places are as many as the document's pages, as the cmdlets make them.
+    // There are as many places as the document has pages, like in the cmdlets' changes.
     private static IEnumerable<HugePagesChange> HugePages(VMConfiguration vm)
     {
         var existing = Enumerable.Repeat(HugePageElement.Of(4), vm.Memory.HugePages.Count).ToList();

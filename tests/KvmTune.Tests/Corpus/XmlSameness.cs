@@ -1,4 +1,4 @@
-// Whether two documents say the same: the order of attributes and white space between elements do not count, all else does.
+// Whether two documents have the same content: the order of attributes and white space between elements do not count, everything else does.
 using System.Xml.Linq;
 
 namespace KvmTune.Tests.Corpus;
@@ -6,10 +6,10 @@ namespace KvmTune.Tests.Corpus;
 /// <summary>Compares XML documents.</summary>
 public static class XmlSameness
 {
-    /// <summary>The document in a form in which the same documents are the same text.</summary>
+    /// <summary>A normal form: documents with the same content have the same text.</summary>
     public static string Normalised(string xml) => Normalised(XDocument.Parse(xml).Root!).ToString(SaveOptions.None);
 
-    /// <summary>The same where the order of elements does not count either.</summary>
+    /// <summary>A normal form in which the order of elements does not count either.</summary>
     public static string Unordered(string xml) => Unordered(Normalised(XDocument.Parse(xml).Root!)).ToString(SaveOptions.None);
 
     private static XElement Unordered(XElement element) => new(

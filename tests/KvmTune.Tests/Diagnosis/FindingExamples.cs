@@ -1,4 +1,4 @@
-// For every kind of finding a VM that shows it, and one that just does not.
+// For every kind of finding, a VM that has it, and one that just does not.
 using KvmTune.Diagnosis;
 using KvmTune.Diagnosis.Findings;
 using KvmTune.Guest;
@@ -10,9 +10,9 @@ namespace KvmTune.Tests.Diagnosis;
 
 /// <summary>A kind of finding with its examples.</summary>
 /// <param name="Kind">The kind.</param>
-/// <param name="Shows">A VM that shows it.</param>
-/// <param name="JustNot">A VM that differs in as little as there is, and does not.</param>
-/// <param name="Evidence">What the evidence must name.</param>
+/// <param name="Shows">A VM that has it.</param>
+/// <param name="JustNot">A VM with the smallest difference that does not have it.</param>
+/// <param name="Evidence">Words that the evidence must contain.</param>
 public sealed record FindingExample(FindingKind Kind, FindingScene Shows, FindingScene JustNot, params string[] Evidence);
 
 /// <summary>The examples.</summary>
@@ -118,7 +118,7 @@ public static class FindingExamples
     private static VMConfiguration Weighted(int shares) =>
         DomainXmlReader.Read(Tuned(FormattableString.Invariant($"<shares>{shares}</shares>")).Replace("db01", "web01", StringComparison.Ordinal));
 
-    // Eight cores under two caches, the second one of so many MiB.
+    // Eight cores under two caches; the size of the second one in MiB is given.
     private static VMHostTopology TwoCaches(int second) => RuleScene.Flat(8) with
     {
         CpuModel = "EPYC",
@@ -127,11 +127,11 @@ public static class FindingExamples
 
     private static HostAbilities WithoutDirectIO => new() { ProbeDirectIO = static _ => new DirectIOProbe(false, "refused") };
 
-    /// <summary>A VM that shows nothing at all on a host of eight CPUs.</summary>
+    /// <summary>A VM without any finding on a host of eight CPUs.</summary>
     public static string WellSet(int vcpus = 4, string inside = "") => Xml(
         vcpus, inside, "<cpu mode='host-passthrough'/>", Backing, "<driver name='qemu' type='raw' cache='none' io='native' iothread='1'/>", string.Empty);
 
-    /// <summary>The VM of an example that is shown in its running state, with the readings that its guest gave.</summary>
+    /// <summary>A running VM, with the values that its guest reported.</summary>
     public static FindingScene Asked(GuestNicQueuesReading reading) => Both(Nic("virtio", 4), Nic("virtio", 4)) with
     {
         GuestQueues = new Dictionary<string, GuestNicQueuesReading>(StringComparer.Ordinal) { [Mac] = reading },
@@ -179,7 +179,7 @@ public static class FindingExamples
 
     private static VMHostTopology Isolating() => RuleScene.Flat(8) with { IsolatedCpus = new CpuSet("4-7") };
 
-    // One node with ordinary pages and a pool of 2 MiB ones.
+    // One node with ordinary pages and a pool of 2 MiB pages.
     private static VMHostTopology WithPool(long free)
     {
         var host = RuleScene.Flat(8);

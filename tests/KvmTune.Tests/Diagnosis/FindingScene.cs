@@ -1,4 +1,4 @@
-// A scene for findings: a VM as it runs and as it is configured, a host and neighbours as plain values.
+// A scene for findings: a VM as running and as configured, a host and neighbours as plain values.
 using KvmTune.Diagnosis;
 using KvmTune.Guest;
 using KvmTune.Hosts;
@@ -10,7 +10,7 @@ using Xunit;
 
 namespace KvmTune.Tests.Diagnosis;
 
-/// <summary>What kinds of findings look at.</summary>
+/// <summary>The input of the kinds of findings.</summary>
 public sealed record FindingScene
 {
     /// <summary>The persistent XML; null for a transient VM.</summary>
@@ -25,29 +25,29 @@ public sealed record FindingScene
     /// <summary>The other running VMs.</summary>
     public IReadOnlyList<VMConfiguration> Neighbours { get; init; } = [];
 
-    /// <summary>What the local kernel says of the host's memory; null for another machine.</summary>
+    /// <summary>The local kernel's memory settings; null for another machine.</summary>
     public HostMemoryFacts? HostMemory { get; init; }
 
-    /// <summary>What the host's programs and kernel can do.</summary>
+    /// <summary>The abilities of the host's programs and kernel.</summary>
     public HostAbilities Abilities { get; init; } = new();
 
     /// <summary>Whether the VM's state is saved.</summary>
     public bool HasManagedSave { get; init; }
 
-    /// <summary>Which CPUs the host can give the VM.</summary>
+    /// <summary>The CPUs that the host can give the VM.</summary>
     public GuestCpuAbilities? GuestCpus { get; init; }
 
-    /// <summary>What the guest says of its NICs' queues.</summary>
+    /// <summary>The guest's report about its NICs' queues.</summary>
     public IReadOnlyDictionary<string, GuestNicQueuesReading> GuestQueues { get; init; } = new Dictionary<string, GuestNicQueuesReading>();
 
-    /// <summary>A stopped VM of this XML.</summary>
+    /// <summary>A stopped VM with this XML.</summary>
     public static FindingScene Of(string xml) => new() { Configured = xml };
 
     /// <summary>The observations of one kind, or of all.</summary>
     public IReadOnlyList<DetectedFinding> Look(FindingKind? kind = null) =>
         [.. VMInspector.Look(Context()).Where(found => kind is null || found.Kind == kind)];
 
-    /// <summary>The scene after the change of an observation was made where it would be made.</summary>
+    /// <summary>The scene after the change of an observation, in the configuration that it would change.</summary>
     public FindingScene After(FindingObservation observation)
     {
         var change = observation.Remedy.MakeChange!(DomainDocument.Parse(Configured ?? Running!));

@@ -1,4 +1,4 @@
-// Every kind of finding is seen where it is, not where it just is not, and is gone once its change is made.
+// Every kind of finding is found on a VM that has it, not on one that just does not, and disappears after its change.
 using KvmTune.Diagnosis;
 using KvmTune.Diagnosis.Findings;
 using KvmTune.Guest;
@@ -221,7 +221,7 @@ public sealed class FindingTests
         return 1;
     }
 
-    // What libvirt's capabilities do not say: all pages are free.
+    // libvirt's capabilities do not report free pages: here all pages are free.
     private static VMHostTopology Free(VMHostTopology host) => host with
     {
         Nodes = [.. host.Nodes.Select(node => node with { FreeMemoryKiB = node.MemoryKiB, PagePools = [.. node.PagePools.Select(pool => pool with { Free = pool.Total })] })],

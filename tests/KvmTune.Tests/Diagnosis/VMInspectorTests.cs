@@ -1,4 +1,4 @@
-// What a look at many VMs of one host asks of libvirt: what belongs to the host once, and of each VM its documents.
+// The libvirt calls of an inspection of many VMs on one host: the host's information once, and for each VM its documents.
 using System.Xml.Linq;
 using KvmTune.Diagnosis;
 using KvmTune.Hosts;
@@ -45,13 +45,13 @@ public sealed class VMInspectorTests : IDisposable
             Assert.All(completed, finding => Assert.NotEqual(true, finding.Plan?.Texts!.IsValueCreated));
         }
 
-        // Several for each VM, or this would show nothing.
+        // Several for each VM; otherwise the test would prove nothing.
         Assert.True(findings >= 2 * Count, $"{findings} findings with a plan");
         Assert.True(calls.Of("virConnectGetCapabilities") <= 2, $"{calls.Of("virConnectGetCapabilities")} times the capabilities");
         Assert.True(calls.Of("virConnectGetDomainCapabilities") <= 1);
         Assert.Equal(0, calls.Of("virDomainLookupByUUID"));
 
-        // Two to look at, two to plan on, and one as a neighbour of the others.
+        // Two for the inspection, two for the plans, and one as a neighbour of the others.
         Assert.True(calls.Documents <= 5 * Count, $"{calls.Documents} documents for {Count} VMs");
         foreach (var domain in domains)
         {

@@ -1,4 +1,4 @@
-// No false alarm on well-made VMs, and each known fault is the one that is found.
+// No false alarm on well-made VMs, and each known fault is found as the only one.
 using KvmTune.Diagnosis;
 using Xunit;
 
@@ -34,7 +34,7 @@ public sealed class WellMadeTests
         Assert.Equal([finding], Grave(scene).Select(found => found.Split(':')[0]).Distinct());
     }
 
-    // With its evidence, so that a failure says what was seen.
+    // With its evidence, so that a failure shows what was found.
     private static List<string> Grave(FindingScene scene) =>
         [.. scene.Look().Where(found => found.Kind.Severity is FindingSeverity.High or FindingSeverity.Medium).Select(found => $"{found.Kind.Id}: {string.Join("; ", found.Observation.Evidence)}")];
 }

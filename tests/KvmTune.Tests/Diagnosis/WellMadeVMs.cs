@@ -1,4 +1,4 @@
-// Twenty well-made VMs on hosts that fit them, written after public guides, and twenty with one known fault each.
+// Twenty well-made VMs on suitable hosts, based on public guides, and twenty with one known fault each.
 using System.Globalization;
 using KvmTune.Hosts;
 using KvmTune.Tests.Tuning;
@@ -21,7 +21,7 @@ internal static class WellMadeVMs
     /// <summary>A desktop processor: 8 cores, the second threads are 8-15.</summary>
     private static VMHostTopology Desktop => Host(1, 8, 2, cachesPerNode: 1);
 
-    /// <summary>16 cores under two caches, one of them three times the other.</summary>
+    /// <summary>16 cores under two caches, one of them three times as large as the other.</summary>
     private static VMHostTopology LargeCache => Host(1, 16, 2, cachesPerNode: 2) is var host ? host with { Caches = [host.Caches[0] with { SizeKiB = 96 * 1024 }, host.Caches[1]] } : null!;
 
     /// <summary>8 performance cores with two threads each (0-15) and 16 efficiency cores (16-31).</summary>
@@ -79,7 +79,7 @@ internal static class WellMadeVMs
         ["VM with vCPUs to plug in"] = Of(Desktop, Vm(8, 8, Tune("2 3 4 5 6 7 10 11", "0-1,8-9", "1"), Passthrough, HugePages, Image + Nic).Replace("<vcpu>", "<vcpu current='4'>", StringComparison.Ordinal)),
     };
 
-    /// <summary>A fault that is put into a well-made VM, with the finding that must be the only grave one.</summary>
+    /// <summary>A fault in a well-made VM, with the finding that must be the only grave one.</summary>
     public static IReadOnlyDictionary<string, (FindingScene Scene, string Finding)> Faulty { get; } = new Dictionary<string, (FindingScene, string)>(StringComparer.Ordinal)
     {
         ["siblings swapped"] = (Edit("VFIO desktop on whole cores", "<vcpupin vcpu='1' cpuset='10'/><vcpupin vcpu='2' cpuset='3'/>", "<vcpupin vcpu='1' cpuset='3'/><vcpupin vcpu='2' cpuset='10'/>"), "SiblingsMatchGuestTopology"),
@@ -138,7 +138,7 @@ internal static class WellMadeVMs
 
     private static string Numa(string nodes) => $"<numatune><memory mode='strict' nodeset='{nodes}'/></numatune>";
 
-    // Second threads are numbered after all first ones, as firmware of desktops and servers does it.
+    // Second threads are numbered after all first ones, like in the firmware of desktops and servers.
     private static VMHostTopology Host(int nodes, int coresPerNode, int threads, int cachesPerNode)
     {
         var cores = nodes * coresPerNode;

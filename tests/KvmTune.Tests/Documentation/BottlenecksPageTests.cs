@@ -1,4 +1,4 @@
-// The table of thresholds in docs/bottlenecks.md is written from the table itself. Run with KVMTUNE_WRITE_DOCS=1 to write it anew.
+// The table of thresholds in docs/bottlenecks.md is generated from the code. Run with KVMTUNE_WRITE_DOCS=1 to generate it again.
 using System.Globalization;
 using System.Text;
 using KvmTune.Diagnosis.Bottlenecks;

@@ -1,4 +1,4 @@
-// The cmdlets as their attributes declare them, read without PowerShell: what help and manifest are held to.
+// The cmdlets according to their attributes, read without PowerShell: help and manifest must match them.
 using System.Globalization;
 using System.Management.Automation;
 using System.Reflection;
@@ -71,7 +71,7 @@ internal sealed class CmdletFacts
 
     private object? Named(string name) => _cmdlet.NamedArguments.FirstOrDefault(argument => argument.MemberName == name).TypedValue.Value;
 
-    // A cmdlet's own parameters come before those of its base classes, as PowerShell orders them.
+    // A cmdlet's own parameters come before those of its base classes, in PowerShell's order.
     private static IEnumerable<ParameterFacts> Own(Type type)
     {
         for (var current = type; current is not null && current != typeof(PSCmdlet); current = current.BaseType)
@@ -157,7 +157,9 @@ internal sealed class ParameterFacts
 
     public bool IsIn(string set) => Sets.Contains(set, StringComparer.Ordinal) || Sets.Contains("__AllParameterSets", StringComparer.Ordinal);
 
-    /// <summary>What the yaml block of the parameter's page says. Defaults and wildcards stand in no attribute: they are the page's to say.</summary>
+    /// <summary>
+    /// The content of the yaml block of the parameter's page. No attribute has defaults and wildcards: only the page defines them.
+    /// </summary>
     public IEnumerable<(string Name, string Value)> Yaml()
     {
         yield return ("Type", TypeName);

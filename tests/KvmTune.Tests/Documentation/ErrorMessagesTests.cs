@@ -1,4 +1,4 @@
-// Every error of the engine and of the cmdlets, printed so that a person can read them all, and held to what a reader needs.
+// Every error of the engine and of the cmdlets, printed for review by a person, and checked against the rules for readable messages.
 using System.Text;
 using System.Text.RegularExpressions;
 using KvmTune.Tests.Corpus;
@@ -9,7 +9,7 @@ namespace KvmTune.Tests.Documentation;
 
 public sealed partial class ErrorMessagesTests(ITestOutputHelper output)
 {
-    // What a reader cannot use, or has to read twice. "{…}" stands for a value.
+    // Words that a reader cannot use, or has to read twice. "{…}" stands for a value.
     private static readonly (string Pattern, string Why)[] Unwanted =
     [
         (@"\(Parameter '", "it names a parameter of a method, which is none of a cmdlet"),
@@ -56,7 +56,7 @@ public sealed partial class ErrorMessagesTests(ITestOutputHelper output)
         where message.Length > 0
         select (match.Groups["id"].Value, message, Path.GetRelativePath(Sources, file));
 
-    // The text of an argument: its literals one after the other, each hole of an interpolation as {…}, up to the end of the call.
+    // The text of an argument: its literals one after the other, each interpolation hole as {…}, up to the end of the call.
     private static string Literals(string source, int from)
     {
         var text = new StringBuilder();
@@ -80,7 +80,7 @@ public sealed partial class ErrorMessagesTests(ITestOutputHelper output)
                     at += source[at + 1] == '\\' ? 3 : 2;
                     break;
                 case '?' or ':' when source[at - 1] == ' ' && source[at + 1] == ' ' && text.Length > 0:
-                    // One or the other.
+                    // Two alternatives.
                     text.Append(" | ");
                     break;
                 case '/' when source[at + 1] == '/':

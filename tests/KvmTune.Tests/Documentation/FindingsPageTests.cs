@@ -1,4 +1,4 @@
-// docs/findings.md is written from the kinds of findings themselves. Run with KVMTUNE_WRITE_DOCS=1 to write it anew after one changed.
+// docs/findings.md is generated from the kinds of findings. Run with KVMTUNE_WRITE_DOCS=1 to generate it again after a change.
 using System.Text;
 using KvmTune.Diagnosis.Findings;
 using KvmTune.Tests.Corpus;

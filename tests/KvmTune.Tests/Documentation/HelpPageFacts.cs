@@ -3,10 +3,10 @@ using System.Text.RegularExpressions;
 
 namespace KvmTune.Tests.Documentation;
 
-/// <summary>Writes syntax and yaml into the text of a page, and leaves what people write as it is.</summary>
+/// <summary>Writes syntax and yaml into the text of a page, and keeps the text written by people.</summary>
 internal static partial class HelpPageFacts
 {
-    /// <summary>The text of a page with the facts of its cmdlet.</summary>
+    /// <summary>The text of a page with its cmdlet's syntax and yaml.</summary>
     public static string Write(string text, CmdletFacts cmdlet)
     {
         text = SyntaxSection().Replace(text, $"## SYNTAX\n\n{cmdlet.Syntax().Replace("$", "$$", StringComparison.Ordinal)}\n\n", 1);

@@ -1,5 +1,5 @@
-// Help is held to the cmdlets: a page for each, every parameter in it, nothing that is gone, and the same in every language.
-// Run with KVMTUNE_WRITE_DOCS=1 to write syntax and yaml blocks anew after a parameter changed.
+// Help must match the cmdlets: a page for each, every parameter in it, no removed one, and the same in every language.
+// Run with KVMTUNE_WRITE_DOCS=1 to generate syntax and yaml blocks again after a parameter changed.
 using System.Text.RegularExpressions;
 using KvmTune.Help;
 using KvmTune.Tests.Corpus;

@@ -1,4 +1,4 @@
-// Makes a JSON schema of a type: what PowerShell's ConvertTo-Json writes of its public properties, in which units and which words.
+// Creates a JSON schema of a type: the output of PowerShell's ConvertTo-Json for its public properties, with their units and words.
 using System.Collections;
 using System.Reflection;
 using System.Text.Encodings.Web;
@@ -18,7 +18,7 @@ internal static class JsonSchemaOf
     private static readonly NullabilityInfoContext Nullability = new();
     private static readonly Dictionary<string, string> Summaries = ReadSummaries();
 
-    /// <summary>The schema of a type and of all that its objects hold.</summary>
+    /// <summary>The schema of a type and of all types in its objects.</summary>
     public static string Type(Type type)
     {
         var parts = new SortedDictionary<string, JsonObject>(StringComparer.Ordinal);
@@ -38,7 +38,7 @@ internal static class JsonSchemaOf
         return schema.ToJsonString(Indented) + "\n";
     }
 
-    /// <summary>All types of ours that objects of these types hold, themselves among them.</summary>
+    /// <summary>All types of this module in objects of these types, including these types.</summary>
     public static IReadOnlyCollection<Type> Reached(IEnumerable<Type> types)
     {
         var reached = new HashSet<Type>();
@@ -145,7 +145,7 @@ internal static class JsonSchemaOf
 
         if (plain.Namespace?.StartsWith("KvmTune", StringComparison.Ordinal) == true && !plain.IsGenericType)
         {
-            // A type inside itself (the baseline of a measurement) is not written out: PowerShell's Test-Json refuses a schema that goes in a circle.
+            // A type inside itself (the baseline of a measurement) is not expanded: PowerShell's Test-Json refuses a circular schema.
             if (!plain.IsEnum && Reached([plain]).Contains(owner))
             {
                 return new JsonObject { ["type"] = isNullable ? new JsonArray("object", "null") : "object" };
@@ -176,7 +176,7 @@ internal static class JsonSchemaOf
 
     private static JsonObject Reference(Type type) => new() { ["$ref"] = $"#/$defs/{type.Name}" };
 
-    // What the code says of its members, without mark-up. A parameter of a record is a property of it.
+    // The XML documentation of the members, without mark-up. A parameter of a record is also its property.
     private static Dictionary<string, string> ReadSummaries()
     {
         var summaries = new Dictionary<string, string>(StringComparer.Ordinal);

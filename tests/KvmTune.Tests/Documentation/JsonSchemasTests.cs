@@ -1,5 +1,5 @@
-// The JSON of every object that a cmdlet emits is described in module/schemas, a file for each type, written from the types themselves.
-// Run with KVMTUNE_WRITE_DOCS=1 to write them anew. tests/Pester/Objects.Tests.ps1 holds what ConvertTo-Json makes to these files.
+// module/schemas describes the JSON of every object that a cmdlet emits, with a file for each type, generated from the types. Run with
+// KVMTUNE_WRITE_DOCS=1 to generate them again. tests/Pester/Objects.Tests.ps1 checks the output of ConvertTo-Json against these files.
 using System.Management.Automation;
 using System.Reflection;
 using KvmTune.Cmdlets.Common;
@@ -16,7 +16,7 @@ public sealed class JsonSchemasTests
 
     private static IReadOnlyList<Type> Emitted { get; } =
     [
-        // The reference assemblies of PowerShell make no attribute, so they are read as data.
+        // PowerShell's reference assemblies cannot create attributes, so the attributes are read as data.
         .. typeof(VMCmdlet).Assembly.GetExportedTypes().SelectMany(type => type.CustomAttributes).Where(attribute => attribute.AttributeType == typeof(OutputTypeAttribute))
             .SelectMany(attribute => attribute.ConstructorArguments).SelectMany(Types)
             .Where(type => type.Namespace?.StartsWith("KvmTune", StringComparison.Ordinal) == true).Distinct().OrderBy(type => type.Name, StringComparer.Ordinal),
@@ -47,7 +47,7 @@ public sealed class JsonSchemasTests
     [Fact]
     public void An_object_of_an_emitted_type_is_a_short_line_as_text()
     {
-        // The text that the compiler gives a record is all that it has, over kilobytes.
+        // With only the compiler's ToString, a record would print all that it contains, over kilobytes.
         Assert.All(JsonSchemaOf.Reached(Emitted), type => Assert.False(
             type.GetMethod("<Clone>$") is not null
                 && type.GetMethod(nameof(ToString), Type.EmptyTypes)!.IsDefined(typeof(System.Runtime.CompilerServices.CompilerGeneratedAttribute), inherit: false),

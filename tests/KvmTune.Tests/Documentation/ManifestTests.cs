@@ -1,4 +1,4 @@
-// The manifest is held to the assembly and to the project, without PowerShell.
+// The manifest must match the assembly and the project; checked without PowerShell.
 using System.Text.RegularExpressions;
 using System.Xml.Linq;
 using KvmTune.Tests.Corpus;
@@ -19,7 +19,7 @@ public sealed partial class ManifestTests
         Resolve Test Trace Connect Disconnect Read Receive Send Write Block Grant Protect Revoke Unblock Unprotect Use
         """;
 
-    // These look, compare and connect; every other verb changes something, and can be asked -WhatIf.
+    // These verbs read, compare and connect; every other verb changes something and must support -WhatIf.
     private static readonly string[] HarmlessVerbs =
         ["Get", "Find", "Show", "Compare", "Connect", "Disconnect", "Format", "New", "Select", "Test", "Watch", "Wait", "ConvertTo", "ConvertFrom"];
 

@@ -1,4 +1,4 @@
-// docs/rules.md is written from the rules themselves. Run with KVMTUNE_WRITE_DOCS=1 to write it anew after a rule changed.
+// docs/rules.md is generated from the rules. Run with KVMTUNE_WRITE_DOCS=1 to generate it again after a rule changed.
 using System.Reflection;
 using System.Text;
 using System.Text.RegularExpressions;
@@ -39,7 +39,7 @@ public sealed class RulesPageTests
             $"No change is judged by {property.Name}: add it to All of src/KvmTune.Core/Tuning/Rules/{property.DeclaringType!.Name}.cs, and that to RuleCatalog.cs. Then: KVMTUNE_WRITE_DOCS=1 dotnet test tests/KvmTune.Tests --filter RulesPage"));
     }
 
-    // Read from the tests' text: which rule a scene is judged by is seen there, and not at run time.
+    // Read from the tests' source: it shows which rule judges a scene; at run time this is not visible.
     [Fact]
     public void Every_rule_has_a_test_that_breaks_it_and_one_that_just_keeps_it()
     {

@@ -1,4 +1,4 @@
-// The switch of an experiment on libvirt's test driver: what it refuses, and that there and back again leaves no trace.
+// The switch of an experiment on libvirt's test driver: its refusals, and that a switch there and back leaves no trace.
 using KvmTune.Experiments;
 using KvmTune.Hosts;
 using KvmTune.Libvirt;

@@ -1,4 +1,4 @@
-// Every way in which an experiment can end before its end: cancelled or failed in each phase, the VM is as it was before.
+// Every early end of an experiment: after a cancellation or failure in each phase, the VM is as it was before.
 using KvmTune.Experiments;
 using KvmTune.Guest;
 using Xunit;
@@ -58,7 +58,7 @@ public sealed class ExperimentEndTests
     {
         if (phase == "clean")
         {
-            // What cannot be removed in the guest is a note of the result and ends nothing.
+            // A failed clean-up in the guest is a note of the result and does not end the experiment.
             return;
         }
 

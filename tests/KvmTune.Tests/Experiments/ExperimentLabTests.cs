@@ -1,5 +1,5 @@
 // Two experiments on a real guest, with short runs: a limit that is switched live, and a cache mode that needs restarts. The limit costs so
-// much that its verdict is the same beside other tests. The suite of the cmdlets tries such experiments too, so these are for all tests only.
+// much that other tests do not change its verdict. The Pester suite has such experiments too, so these run only with all tests.
 using KvmTune.Experiments;
 using KvmTune.Hosts;
 using KvmTune.Libvirt;

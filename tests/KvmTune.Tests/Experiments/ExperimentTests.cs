@@ -1,4 +1,4 @@
-// Experiments on a scripted VM: every design, every rule of keeping, and every way in which one can end.
+// Experiments on a scripted VM: every design, every keep rule, and every kind of end.
 using KvmTune.Experiments;
 using KvmTune.Measurement;
 using KvmTune.Statistics;
@@ -113,7 +113,7 @@ public sealed class ExperimentTests
         Assert.Equal(Verdict.Inconclusive, result.Verdict);
         Assert.Matches("^Scripted Speed was (49|50|51) % higher with the change in 2 boots against 2: a direction, not a verdict\\.", result.Comparison.Sentence);
         Assert.Equal(ExperimentDecision.Kept, result.Decision);
-        // Baseline's own boot, change, candidate's second boot, back, and the change again since it is kept.
+        // The baseline's boot, the change, the candidate's second boot, back, and the change again because it is kept.
         Assert.Equal(["boot", "apply", "boot", "undo", "apply"], vm.Calls.Where(call => call is "boot" or "apply" or "undo"));
         Assert.Equal(5, result.RestartCount);
         Assert.True(vm.IsCandidate);
@@ -145,7 +145,7 @@ public sealed class ExperimentTests
         Assert.Equal((Verdict.Improved, ComparisonUnit.Resume), (result.Verdict, result.Comparison.Unit));
         Assert.Contains("8 pairs of resumes", result.Comparison.Sentence, StringComparison.Ordinal);
         Assert.InRange(result.RestartCount, 16, 17);
-        // What was prepared stays in the guest.
+        // The prepared files stay in the guest.
         Assert.Single(vm.Calls, call => call == "prepare");
         Assert.Equal(15, vm.Calls.Count(call => call == "go on"));
         Assert.True(vm.Calls.FindLastIndex(call => call.StartsWith("run", StringComparison.Ordinal)) < vm.Calls.IndexOf("clean"), "it is removed after the last run");

@@ -1,4 +1,4 @@
-// A VM, its one workload and the change that is tried on it, all under a test's control, on virtual time.
+// A VM, its single workload and the tried change, all controlled by a test, in virtual time.
 using KvmTune.Experiments;
 using KvmTune.Guest;
 using KvmTune.Hosts;
@@ -17,29 +17,29 @@ internal sealed class ScriptedExperiment : IMeasurementTarget, IWorkload, IWorkl
 
     public FastTime Time { get; } = new();
 
-    /// <summary>What is called, in order: boot, prepare, run A, run B, clean, apply, undo.</summary>
+    /// <summary>The calls, in order: boot, prepare, run A, run B, clean, apply, undo.</summary>
     public List<string> Calls { get; } = [];
 
     public bool NeedsRestart { get; init; }
 
     public RestartWay? Way { get; init; }
 
-    /// <summary>How the candidate's values lie to the baseline's.</summary>
+    /// <summary>The ratio of the candidate's values to the baseline's.</summary>
     public double Factor { get; init; } = 1.5;
 
     /// <summary>Noise of a run, as a share.</summary>
     public double Noise { get; init; } = 0.01;
 
-    /// <summary>What the second metric, a latency percentile, is worth on a side.</summary>
+    /// <summary>The value of the second metric, a latency percentile, on a side.</summary>
     public Func<bool, double> Tail { get; init; } = _ => 5e6;
 
-    /// <summary>Is told of each call before it is made; may throw.</summary>
+    /// <summary>Called before each call; may throw.</summary>
     public Action<string> OnCall { get; set; } = _ => { };
 
-    /// <summary>How busy the host is outside the guest in a run, counted from 1.</summary>
+    /// <summary>The host's load outside the guest in a run, by its number from 1.</summary>
     public Func<int, double> Busy { get; init; } = _ => 0;
 
-    /// <summary>How much busier the host is outside the guest with the change.</summary>
+    /// <summary>The additional load of the host outside the guest with the change.</summary>
     public double BusyWithChange { get; init; }
 
     public Func<int, string?> Failure { get; init; } = _ => null;

@@ -1,4 +1,4 @@
-// The agent channel against a scripted agent: what a real guest cannot be brought to do on demand.
+// The agent channel against a scripted agent: behaviour that a real guest does not show on demand.
 using System.Text;
 using KvmTune.Guest;
 using KvmTune.Tests.Measurement;

@@ -1,4 +1,4 @@
-// The step in the guest, played by guests of several kinds: modern, old, without ethtool, without an agent that runs programs.
+// The step in the guest, on scripted guests of several kinds: modern, old, without ethtool, without an agent that runs programs.
 using KvmTune.Guest;
 using NSubstitute;
 using Xunit;

@@ -1,4 +1,4 @@
-// What is put into a guest is taken out again: the scripts that end programs and remove files, in real shells on this machine.
+// Everything that is written into a guest is removed again: the scripts that end programs and remove files, in real shells on this machine.
 using KvmTune.Guest;
 using KvmTune.Measurement.Streams;
 using Xunit;
@@ -7,10 +7,10 @@ namespace KvmTune.Tests.Guest;
 
 public sealed class GuestScriptTests : IDisposable
 {
-    // It never comes to rest: at each look into /proc it has another child.
+    // It never rests: each read of /proc finds another child.
     private const string Restless = "while :; do /bin/sleep 0; done # {0}";
 
-    // Long enough for a load to begin in it, beside other work too.
+    // Long enough for a load to begin within it, even beside other work.
     private static readonly TimeSpan ShortLease = TimeSpan.FromSeconds(4);
 
     private readonly string _folder = Directory.CreateTempSubdirectory("tests-of-scripts").FullName;
@@ -85,7 +85,7 @@ public sealed class GuestScriptTests : IDisposable
     [Fact]
     public async Task An_output_that_nobody_comes_for_is_known_to_the_guest_by_its_folder()
     {
-        // As the guest sees it when the process that asked is killed: the folder has a watcher, and removing it ends the watcher.
+        // The guest's view after the requesting process was killed: the folder has a watcher, and removing the folder ends the watcher.
         var result = await _channel.RunAsync(
             GuestScripts.Command(GuestScripts.RunIntoFiles, "kvmtune-x", "head", "-c", "2000000", "/dev/zero"), CancellationToken.None);
 
@@ -102,7 +102,7 @@ public sealed class GuestScriptTests : IDisposable
 
         var result = await _channel.RunAsync(GuestScripts.Command(script, folder.Path) with { TimeLimit = TimeSpan.FromMinutes(2) }, CancellationToken.None);
 
-        // 128 and SIGTERM: it was not this side that ended it.
+        // 128 and SIGTERM: the guest ended it, not this side.
         Assert.Equal(143, result.ExitCode);
         await UntilAsync(() => !Directory.Exists(folder.Path), null);
         Assert.Empty(Marked());

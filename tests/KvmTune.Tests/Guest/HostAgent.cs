@@ -6,7 +6,7 @@ using KvmTune.Guest;
 
 namespace KvmTune.Tests.Guest;
 
-/// <param name="temporary">The folder for temporary files of what it runs.</param>
+/// <param name="temporary">The folder for temporary files of its programs.</param>
 internal sealed class HostAgent(string temporary) : IAgentTransport
 {
     private readonly ConcurrentDictionary<long, (Process Process, Task<byte[]> Output, Task<byte[]> Errors)> _running = new();

@@ -1,4 +1,4 @@
-// A guest may say anything: whatever it is, it is an error of that one guest, bounded in time and memory, and no order to a terminal.
+// A guest may answer anything: a bad answer is an error of that guest alone, limited in time and memory, and never a control sequence for a terminal.
 using System.Text;
 using KvmTune.Diagnosis.Bottlenecks;
 using KvmTune.Guest;
@@ -192,7 +192,7 @@ public sealed class HostileGuestTests
         }
         catch (Exception exception) when (exception is GuestChannelException || GuestText.IsUnreadable(exception))
         {
-            // Said as an error of the guest, or made one by who runs the workload.
+            // Reported as an error of the guest, or converted to one by the caller that runs the workload.
         }
     }
 

@@ -1,4 +1,4 @@
-// Both ways into a real guest of the lab: arguments, output, limits, cancellation.
+// Both channels to a real guest of the lab: arguments, output, limits, cancellation.
 using System.Diagnostics;
 using KvmTune.Guest;
 using KvmTune.Tests.Measurement;
@@ -10,7 +10,7 @@ namespace KvmTune.Tests.Guest;
 [Collection(SecondGuest.Name)]
 public sealed class LabChannelTests
 {
-    // Two children, one of them in a session of its own; the shell ends with them.
+    // Two children, one of them in its own session; the shell ends with them.
     private static readonly GuestCommand Family = new("/bin/sh", ["-c", "sleep 371 & setsid sleep 372 & sleep 373; wait"]);
 
     [SkippableTheory]

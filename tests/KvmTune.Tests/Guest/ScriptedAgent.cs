@@ -1,4 +1,4 @@
-// A guest agent that answers what a test says.
+// A guest agent with the answers of a test.
 using System.Text.Json.Nodes;
 using KvmTune.Guest;
 

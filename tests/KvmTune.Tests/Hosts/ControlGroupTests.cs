@@ -1,4 +1,4 @@
-// A VM's control groups as libvirt lays them out under systemd, as a folder tree: what a thread may use is found in it.
+// A VM's control groups in libvirt's layout under systemd, as a folder tree: the allowed CPUs of a thread are found in it.
 using KvmTune.Hosts;
 using KvmTune.Measurement.Sampling;
 using KvmTune.Topology;
@@ -14,7 +14,7 @@ public sealed class ControlGroupTests : IDisposable
 
     public void Dispose() => Directory.Delete(_root, recursive: true);
 
-    // Kernel 6.12, libvirt 11.3: two vCPUs, one I/O thread; quotas of a vCPU and of the whole VM, and the slice is kept to four CPUs.
+    // Kernel 6.12, libvirt 11.3: two vCPUs, one I/O thread; quotas of a vCPU and of the whole VM; the slice is limited to four CPUs.
     [Fact]
     public void A_tree_of_version_2_under_systemd_is_read_whole()
     {
@@ -36,7 +36,7 @@ public sealed class ControlGroupTests : IDisposable
         Assert.Equal(0, counters[CpuQuotaSampler.AboveVM + "2.ThrottledPeriods"]);
         Assert.Equal(($"{_root}{Scope}/libvirt/vcpu0/cpuset.cpus.effective", "5"), CpusOf($"0::{Scope}/libvirt/vcpu0\n"));
 
-        // Without the controller a group has what the one above it has.
+        // Without the controller a group has the CPUs of its parent.
         Assert.Equal(($"{_root}{Scope}/libvirt/cpuset.cpus.effective", "4-7"), CpusOf($"0::{Scope}/libvirt/vcpu1\n"));
     }
 

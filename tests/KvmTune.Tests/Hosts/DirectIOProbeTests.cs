@@ -1,4 +1,5 @@
-// The probe for O_DIRECT on real file systems: all that QEMU would open is tried, nothing is left, no time stamp moves, and what could not be found out is said.
+// The test for O_DIRECT on real file systems: it tries everything that QEMU would open, leaves nothing behind, changes no time stamp, and
+// names each file that it could not test.
 using System.Buffers.Binary;
 using System.Text;
 using KvmTune.Hosts;
@@ -8,7 +9,7 @@ namespace KvmTune.Tests.Hosts;
 
 public sealed class DirectIOProbeTests : IDisposable
 {
-    // A temporary folder may be on a file system of any kind; the test's own output is on a disk.
+    // A temporary folder may be on any kind of file system; the test's own output is on a disk.
     private readonly DirectoryInfo _folder = Directory.CreateDirectory(Path.Combine(AppContext.BaseDirectory, $"probe-{Guid.NewGuid():N}"));
 
     [Fact]
@@ -55,7 +56,7 @@ public sealed class DirectIOProbeTests : IDisposable
                 Assert.Contains(bottom, probe.Evidence, StringComparison.Ordinal);
             }
 
-            // libvirt does not look for a chain behind what is said to be raw.
+            // libvirt follows no chain behind an image that the XML declares as raw.
             Assert.NotEqual(false, DirectIOProbe.OfDisk(Raw(relative), NoVolume).IsTaken);
             Assert.False(DirectIOProbe.OfDisk(new("volume", "pool/a/b", "raw"), (pool, volume) => (pool, volume) == ("pool", "a/b") ? bottom : null).IsTaken);
         }
@@ -139,7 +140,7 @@ public sealed class DirectIOProbeTests : IDisposable
         var middle = Image("middle.qcow2", Qcow2("bottom.raw", "raw"));
         var data = Image("data.raw", new byte[8192]);
         var top = Image("top.qcow2", Qcow2($"json:{{\"file\":{{\"filename\":\"{middle}\"}}}}", "qcow2", dataFile: data));
-        // Long ago: else relatime would note no access anyhow. The folder is not listed afterwards, which would be an access.
+        // Long ago, because relatime would not update a recent access time. The folder is not listed afterwards, which would be an access.
         var longAgo = new DateTime(2001, 2, 3, 4, 5, 6, DateTimeKind.Utc);
         string[] all = [bottom, middle, data, top, _folder.FullName];
         Assert.All(all, path => File.SetLastWriteTimeUtc(path, longAgo));
@@ -200,7 +201,7 @@ public sealed class DirectIOProbeTests : IDisposable
 
     private static DiskImage Raw(string path) => new("file", path, "raw");
 
-    // docs/interop/qcow2.txt: the header of version 3, its extensions, and the name of the backing file behind them.
+    // docs/interop/qcow2.txt: the header of version 3, its extensions, and the name of the backing file after them.
     private static byte[] Qcow2(string? backing, string? format, string? dataFile = null)
     {
         var bytes = new byte[4096];

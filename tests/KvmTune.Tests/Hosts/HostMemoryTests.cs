@@ -1,4 +1,4 @@
-// What is read of the kernel's own files: mounts, pools, flags, and the huge pages of a process.
+// Reading the kernel's own files: mounts, pools, flags, and the huge pages of a process.
 using KvmTune.Hosts;
 using KvmTune.Topology;
 using Xunit;

@@ -1,4 +1,4 @@
-// The adapter of the process library against real programs: arguments, input, both outputs, limits, and that nothing is left running.
+// The adapter of the process library with real programs: arguments, input, both outputs, limits, and that no process is left running.
 using System.Globalization;
 using System.Runtime.Versioning;
 using KvmTune.Hosts;
@@ -89,7 +89,7 @@ public sealed class HostProcessTests
         await process.DisposeAsync();
 
         Assert.False(IsRunning(process.ProcessId));
-        // It has its signal; on a busy machine it takes a moment until the kernel has ended it.
+        // The signal was sent; on a busy machine the kernel takes a moment to end the process.
         Assert.True(SpinWait.SpinUntil(() => !IsRunning(child), Patience));
         Assert.Equal(HostProcess.Killed, await process.Ended);
     }
@@ -141,7 +141,7 @@ public sealed class HostProcessTests
 
     private static HostProcess Start(string program, params string[] arguments) => HostProcess.Start(program, arguments)!;
 
-    // A child whose parent is gone may be there as a zombie until its new parent looks.
+    // A child whose parent has ended may remain as a zombie until its new parent collects it.
     private static bool IsRunning(int processId)
     {
         try

@@ -1,4 +1,4 @@
-// How often the running VMs of a host are read by commands that work on many of them.
+// The number of times that commands over many VMs read the running VMs of a host.
 using KvmTune.Hosts;
 using KvmTune.Libvirt;
 using KvmTune.Tests.Libvirt;
@@ -72,7 +72,7 @@ public sealed class RunningVMReadingTests : IDisposable
         Assert.Equal(new CpuSet(0), reading.Beside(_ids[2]).Taken(Online));
         Assert.Equal(Count - 2, reading.Beside(_ids[2]).CountUnpinned(Online));
 
-        // The VM that the others were read for, and the one that was changed.
+        // The VM that the others were read for, and the changed one.
         Assert.Equal(2, calls.Documents);
     }
 

@@ -1,4 +1,4 @@
-// I/O threads of several disks, and undo of one of them: the number of threads follows, and what another disk uses stays.
+// I/O threads of several disks, and undo of one of them: the number of threads follows, and threads that another disk uses stay.
 using KvmTune.Journal;
 using KvmTune.Topology;
 using KvmTune.Tuning;
@@ -55,7 +55,7 @@ public sealed class DiskIOThreadUndoTests() : JournalledVM("vda", "vdb")
         var last = await UndoAsync(changes[second], force: true);
         Assert.Equal(_before, Persistent());
 
-        // The undo of the undo brings the thread back too.
+        // The undo of the undo also restores the thread.
         await UndoAsync(last.JournalId!.Value);
         Assert.Equal([3], DomainXmlReader.Read(Persistent()).IOThreadIds);
     }

@@ -1,4 +1,4 @@
-// A journal of the test's own: nothing of the user's is read or written.
+// The test's own journal: the user's journal is neither read nor written.
 using KvmTune.Journal;
 
 namespace KvmTune.Tests.Journal;
@@ -18,15 +18,15 @@ internal sealed class JournalFolder : IDisposable
         Journal = Open();
     }
 
-    /// <summary>The folder; it does not exist before the journal makes it.</summary>
+    /// <summary>The folder; it does not exist before the journal creates it.</summary>
     public string Path => System.IO.Path.Combine(_parent.FullName, "home");
 
     public TuningJournal Journal { get; }
 
-    /// <summary>One in memory where that can be, for a test that writes so often that it would wait for the disk most of the time.</summary>
+    /// <summary>A journal in memory if possible, for a test with so many writes that it would mostly wait for the disk.</summary>
     public static JournalFolder InMemory() => new(Directory.Exists("/dev/shm") ? "/dev/shm" : System.IO.Path.GetTempPath());
 
-    /// <summary>The same journal once more, as another process would have it.</summary>
+    /// <summary>The same journal opened again, like in another process.</summary>
     public TuningJournal Open(TimeSpan? wait = null) => new(Path, TimeProvider.System) { Wait = wait ?? TuningJournal.DefaultWait };
 
     public void Dispose()

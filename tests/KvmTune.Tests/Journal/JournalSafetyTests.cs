@@ -1,4 +1,4 @@
-// The journal against what others can do to its files, and what disks do: each case says its cause and the way out, and touches nothing it should not.
+// The journal with damaged or foreign files, and with disk errors: each error names its cause and a remedy, and changes no other file.
 using System.Diagnostics;
 using KvmTune.Journal;
 using KvmTune.Tuning;
@@ -118,7 +118,7 @@ public sealed class JournalSafetyTests() : JournalledVM("vdb")
         await IsRefusedAsync("JournalUnavailable", cause, "Move it away");
         Assert.Equal(before, await File.ReadAllBytesAsync(FilePath));
 
-        // The way out.
+        // The remedy from the message.
         File.Move(FilePath, FilePath + ".old");
         foreach (var beside in new[] { "-wal", "-shm" })
         {
@@ -195,7 +195,7 @@ public sealed class JournalSafetyTests() : JournalledVM("vdb")
     [Fact]
     public void A_journal_that_may_not_be_looked_at_is_an_error_and_no_empty_history()
     {
-        // A path through a file cannot be looked at by anybody, root neither.
+        // Nobody can access a path through a file, not even root.
         File.WriteAllText(_folder.Path, "a file");
         using var journal = new TuningJournal(Path.Combine(_folder.Path, "below"), TimeProvider.System);
 
@@ -303,7 +303,7 @@ public sealed class JournalSafetyTests() : JournalledVM("vdb")
         SetMode(_folder.Path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
     }
 
-    // Writing and reading are refused alike, and nothing is changed.
+    // Writing and reading are both refused, and nothing is changed.
     private async Task IsRefusedAsync(string id, params string[] words)
     {
         var before = Persistent();
@@ -328,7 +328,7 @@ public sealed class JournalSafetyTests() : JournalledVM("vdb")
             command.ExecuteNonQuery();
         }
 
-        // SQLite makes files as the umask says.
+        // SQLite creates files according to the umask.
         SetMode(FilePath, UnixFileMode.UserRead | UnixFileMode.UserWrite);
     }
 }

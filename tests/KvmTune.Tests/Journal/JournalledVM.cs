@@ -1,4 +1,4 @@
-// A VM of libvirt's test driver with a journal of its own: what tests of recording and taking back begin with.
+// A VM of libvirt's test driver with its own journal: the base of tests of recording and undoing.
 using KvmTune.Hosts;
 using KvmTune.Journal;
 using KvmTune.Libvirt;

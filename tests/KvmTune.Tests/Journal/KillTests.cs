@@ -1,5 +1,5 @@
-// The process that changes a VM is killed with SIGKILL: the journal explains what is there, and undo brings the VM back. The VM is
-// in a libvirtd of the test's own with the test driver behind it, so that it outlives the killed process.
+// The process that changes a VM is killed with SIGKILL: the journal explains the VM's state, and undo restores it. The VM is in the test's own
+// libvirtd with the test driver behind it, so that it survives the killed process.
 using KvmTune.Hosts;
 using KvmTune.Journal;
 using KvmTune.Libvirt;
@@ -100,7 +100,7 @@ public sealed class KillTests
         var entries = folder.Journal.Entries(new JournalFilter());
         Assert.All(entries, entry => Assert.Equal(JournalOutcome.Applied, entry.Outcome));
 
-        // Each change began where the one before it had ended, and the last one is what is there.
+        // Each change began with the state after the one before it, and the VM has the state after the last one.
         var state = "(not set)";
         foreach (var entry in entries)
         {

@@ -1,4 +1,4 @@
-// Real kills on a real guest: the process that changes it is killed with SIGKILL, and undo brings the guest back, running and configured.
+// Real kills on a real guest: the process that changes it is killed with SIGKILL, and undo restores the guest, running and configured.
 using KvmTune.Hosts;
 using KvmTune.Journal;
 using KvmTune.Libvirt;
@@ -62,7 +62,7 @@ public sealed class LabKillTests
             string? state = null;
             foreach (var entry in folder.Journal.Entries(new JournalFilter()))
             {
-                // The guest runs, and what is only configured waits for its restart.
+                // The guest runs, and a setting that is only configured waits for its restart.
                 Assert.True(entry.Outcome is JournalOutcome.Applied or JournalOutcome.RestartPending, $"{entry.Id}: {entry.Explanation}");
                 Assert.Equal(state, entry.Differences[0].Before);
                 Assert.All(entry.Differences, difference => Assert.Equal(entry.Differences[0].After, difference.After));
@@ -75,12 +75,12 @@ public sealed class LabKillTests
         {
             using (host.Write().DefineXml(before, validate: true))
             {
-                // As it was.
+                // Back to the original state.
             }
         }
     }
 
-    // A guest that still boots does not hear that it is to shut down.
+    // A guest that still boots does not react to a shutdown request.
     private static async Task<LabGuest> ReadyAsync()
     {
         var lab = LabGuest.Open("lab1");

@@ -1,4 +1,4 @@
-// A VM whose state is saved is changed by no way: each says that the next start would bring the saved configuration, and what to do.
+// A VM with a saved state cannot be changed in any way: each error says that the next start would restore the saved configuration, and what to do.
 using KvmTune.Libvirt;
 using KvmTune.Topology;
 using KvmTune.Tuning;
@@ -56,7 +56,7 @@ public sealed class ManagedSaveTests() : JournalledVM("vdb")
 
     protected override void Dispose(bool disposing)
     {
-        // libvirt undefines no VM that has one.
+        // libvirt undefines no VM that has a saved state.
         using (var left = _host.Write().TryLookupByUuid(_vm.Id))
         {
             if (left is { HasManagedSave: true })

@@ -1,4 +1,4 @@
-// Does something of the test's when a change has reached a step.
+// Runs an action of the test when a change has reached a step.
 using KvmTune.Tuning;
 
 namespace KvmTune.Tests.Journal;

@@ -1,4 +1,4 @@
-// Real kills while a guest is suspended: whenever the process that does it ends, the guest goes on in the same boot, and undo leads back.
+// Real kills while a guest is suspended: whenever the process ends, the guest continues in the same boot, and undo leads back.
 using System.Diagnostics;
 using System.Globalization;
 using KvmTune.Guest;
@@ -19,7 +19,7 @@ public sealed class SuspendKillTests(ITestOutputHelper output)
 {
     private static readonly int Moments = Tier.Rounds(100);
 
-    // The guest's, when it was last read.
+    // The guest's uptime at the last reading.
     private double _uptime;
 
     [SkippableTheory]
@@ -53,7 +53,7 @@ public sealed class SuspendKillTests(ITestOutputHelper output)
         for (var moment = 0; moment < Moments; moment++)
         {
             using var folder = new JournalFolder();
-            // From its intent to its end; the first one ends by itself, and tells how long that takes here.
+            // Between its intent and its end; the first change is not killed and measures the whole time.
             var after = moment == 0 ? Timeout.InfiniteTimeSpan : whole * chance.NextDouble();
             using (var child = TuningChild.Start("kill", host.Uri, lab.Domain.Id.ToString(), folder.Path, "none", nameof(ChangeStep.Verified), nameof(RestartBy.Suspend)))
             {
@@ -85,7 +85,7 @@ public sealed class SuspendKillTests(ITestOutputHelper output)
         using var folder = new JournalFolder();
         using var host = new HostConnection(vm.Connection.Uri);
 
-        // A disk that is not there, put into the saved definition right before the start.
+        // A missing disk, written into the saved definition right before the start.
         var journal = new StepJournal(folder.Journal, ChangeStep.SavedStateEdited, () => vm.DefineManagedSaveXml(
             vm.GetManagedSaveXml(DomainXmlFlags.Secure).Replace("lab1-data.qcow2", "nowhere.qcow2", StringComparison.Ordinal)));
         var refused = await Assert.ThrowsAsync<KvmTuneException>(() => SuspendAsync(journal, host, vm));
@@ -213,7 +213,7 @@ public sealed class SuspendKillTests(ITestOutputHelper output)
         Assert.Equal(step is ChangeStep.Saved or ChangeStep.SavedStateEdited, lab.Domain.HasManagedSave);
         if (startedByLibvirt)
         {
-            // Nobody of this module: what anybody does with a VM that is off.
+            // Without this module: a normal start of a VM that is off.
             lab.Domain.Start();
             Assert.Equal(boot, await BootAsync(lab));
             Assert.Equal(step == ChangeStep.SavedStateEdited ? "none" : null, Cache(lab.Domain.GetXml()));
@@ -222,7 +222,7 @@ public sealed class SuspendKillTests(ITestOutputHelper output)
         await AssertGoesBackAsync(lab, host, folder, boot, before, step.ToString());
     }
 
-    // Its XML is one of the two, undo leads back, and the guest is in the same boot.
+    // The XML is one of the two, undo leads back, and the guest is in the same boot.
     private async Task AssertGoesBackAsync(LabGuest lab, HostConnection host, JournalFolder folder, string boot, string before, string which)
     {
         var vm = lab.Domain;
@@ -246,7 +246,7 @@ public sealed class SuspendKillTests(ITestOutputHelper output)
 
     private static string? Cache(string xml) => DomainXmlReader.Read(xml).Disks.Single(disk => disk.Target == "vdb").Cache;
 
-    // The kernel's name for this boot, and for no other. A state that is older than the guest would be of the same boot: its uptime is not.
+    // The kernel's unique id of this boot. An older saved state would have the same id, but not a growing uptime.
     private async Task<string> BootAsync(LabGuest lab)
     {
         await using var channel = await lab.ChannelAsync();

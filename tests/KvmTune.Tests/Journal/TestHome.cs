@@ -1,4 +1,4 @@
-// No test reads or writes the user's own journal, whatever it calls.
+// No test reads or writes the user's own journal, whatever code it calls.
 using System.Runtime.CompilerServices;
 using KvmTune.Journal;
 

@@ -1,4 +1,4 @@
-// A process that changes a VM, to be killed or to fight with another one: this assembly started again by a test.
+// A process that changes a VM, to be killed or to compete with another one: a test starts this assembly again.
 using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
@@ -10,11 +10,11 @@ using KvmTune.Tuning.Changes;
 
 namespace KvmTune.Tests.Journal;
 
-/// <summary>The child's side and the test's side of it.</summary>
+/// <summary>The child's code and the test's code for it.</summary>
 internal static partial class TuningChild
 {
     /// <summary>Starts a child.</summary>
-    /// <param name="arguments">What it shall do; see <see cref="Main"/>.</param>
+    /// <param name="arguments">Its task; see <see cref="Main"/>.</param>
     public static Process Start(params string[] arguments) => Process.Start(new ProcessStartInfo(
         "dotnet", ["exec", typeof(TuningChild).Assembly.Location, .. arguments])
     {
@@ -23,7 +23,7 @@ internal static partial class TuningChild
         RedirectStandardError = true,
     })!;
 
-    /// <summary>A child that makes a change and is killed when it has reached a step; how it ended.</summary>
+    /// <summary>Starts a child that makes a change and is killed at a step; returns how it ended.</summary>
     public static async Task<string> KilledAtAsync(
         string uri, Guid vmId, string folder, string change, ChangeStep step, RestartBy by = RestartBy.Reboot)
     {
@@ -34,9 +34,9 @@ internal static partial class TuningChild
     }
 
     /// <summary>
-    /// kill URI VM FOLDER CHANGE STEP BY: makes one change, by that way where it needs a restart, says each step on its output when it has reached
-    /// it, and kills itself once it has reached that step.
-    /// switch URI VM FOLDER: switches a pin there and back without end, and says so on its output when it has begun, to be killed at any moment.
+    /// kill URI VM FOLDER CHANGE STEP BY: makes one change, with that kind of restart if it needs one, prints each step when it is reached, and kills
+    /// itself at the given step.
+    /// switch URI VM FOLDER: switches a pin there and back without end, and prints its start, to be killed at any moment.
     /// fight URI VM FOLDER PINS ROUNDS: makes as many changes as rounds, pinning both vCPUs to each of the host CPUs in turn.
     /// </summary>
     public static async Task<int> Main(string[] arguments)
@@ -87,7 +87,7 @@ internal static partial class TuningChild
         Pins = new Dictionary<int, CpuSet?> { [0] = new CpuSet(cpus), [1] = new CpuSet(cpus) },
     };
 
-    // Who comes second is told that what he planned on is not there any more, and plans again.
+    // The second process gets an error, because the settings of its plan have changed, and plans again.
     private static async Task FightAsync(VMTuner tuner, VMChange change)
     {
         while (true)
@@ -99,7 +99,7 @@ internal static partial class TuningChild
             }
             catch (KvmTuneException exception) when (exception.ErrorId == "ConcurrentEdit")
             {
-                // Again.
+                // Try again.
             }
         }
     }

@@ -1,4 +1,4 @@
-// The journal itself: its place and rights, its versions, a full disk, who holds a VM, and what is forgotten.
+// The journal itself: its place and permissions, its versions, a full disk, the holder of a VM, and removed entries.
 using System.Diagnostics;
 using KvmTune.Journal;
 using KvmTune.Statistics;
@@ -106,7 +106,7 @@ public sealed class TuningJournalTests() : JournalledVM("vdb")
         {
             using var journal = new TuningJournal(mount, TimeProvider.System);
             var change = await ApplyAsync("none", journal);
-            // SQLite gives space back when it puts its log away, so the disk is filled whenever something was to be written.
+            // SQLite frees space when it removes its log, so the disk is filled before each write.
             var full = new StepJournal(new StepJournal(journal, ChangeStep.Intended, () => Fill(mount)), ChangeStep.Verified, () => Fill(mount));
 
             var made = await ApplyAsync("directsync", full);
@@ -225,7 +225,7 @@ public sealed class TuningJournalTests() : JournalledVM("vdb")
         Assert.True(undone > LibvirtCorpus.Share(5000), $"Only {undone} changes were undone.");
     }
 
-    // As an intent has it after it was written to the journal and read again.
+    // As in an intent that was written to the journal and read again.
     private static VMChange Written(VMChange change) =>
         System.Text.Json.JsonSerializer.Deserialize<VMChange>(System.Text.Json.JsonSerializer.Serialize(change, TuningJson.Options), TuningJson.Options)!;
 

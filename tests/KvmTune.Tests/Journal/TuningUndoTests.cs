@@ -1,4 +1,4 @@
-// What is recorded of a change, and how it is taken back, on libvirt's own test driver.
+// The recorded data of a change, and its undo, on libvirt's own test driver.
 using KvmTune.Journal;
 using KvmTune.Topology;
 using KvmTune.Tuning;
@@ -152,7 +152,7 @@ public sealed class TuningUndoTests() : JournalledVM("vdb")
     public async Task A_change_that_failed_and_was_taken_back_is_none_that_somebody_should_measure()
     {
         _vm.Start();
-        // The test driver makes no live pin, so that what was configured before is taken back.
+        // The test driver makes no live pin, so the configured change before it is taken back.
         await Assert.ThrowsAnyAsync<KvmTuneException>(() => ApplyAsync(Pin("0")));
 
         Assert.Equal(JournalOutcome.TakenBack, Journal.Entries(new JournalFilter())[^1].Outcome);

@@ -1,4 +1,4 @@
-// Two users change one VM at once, each with a journal of their own: who holds the VM is no matter of the journal.
+// Two users change one VM at the same time, each with a separate journal: the lock on the VM does not depend on the journal.
 using KvmTune.Hosts;
 using KvmTune.Journal;
 using KvmTune.Libvirt;

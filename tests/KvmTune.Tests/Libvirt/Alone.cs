@@ -1,4 +1,4 @@
-// Tests that measure the process as a whole run while no other test does.
+// Tests that measure the whole process run while no other test does.
 using Xunit;
 
 namespace KvmTune.Tests.Libvirt;

@@ -1,4 +1,4 @@
-// Opening a connection, and what it says of itself and its host.
+// Opening a connection, and its information about itself and its host.
 using KvmTune.Libvirt;
 using Xunit;
 

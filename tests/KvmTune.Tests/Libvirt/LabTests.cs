@@ -1,4 +1,4 @@
-// The binding against a real QEMU: on guests of its own without a disk, so that nobody else's is touched.
+// The binding with a real QEMU: on its own guests without a disk, so that no other guest is changed.
 using System.Collections.Concurrent;
 using System.Xml.Linq;
 using KvmTune.Libvirt;
@@ -33,7 +33,7 @@ public sealed class LabTests
         Assert.Equal([0], Cpus(domain.GetEmulatorPin(AffectTarget.Live)));
         domain.PinIOThread(1, [true], AffectTarget.Both);
         Assert.Equal([0], Cpus(Assert.Single(domain.GetIOThreads(AffectTarget.Live)).CpuMap));
-        // A vCPU that sleeps stays where it last ran, whatever it is pinned to, until it wakes.
+        // A sleeping vCPU stays on its last host CPU, whatever its pin is, until it wakes.
         Assert.Equal([0, 1], domain.GetVcpuPlaces(2).Select(vcpu => vcpu.Number));
         Assert.All(domain.GetVcpuPlaces(2), vcpu => Assert.True(vcpu.HostCpu >= 0));
 

@@ -1,4 +1,4 @@
-// What is opened and read and closed leaves nothing behind.
+// Opening, reading and closing leaves nothing behind.
 using KvmTune.Libvirt;
 using Xunit;
 
@@ -7,7 +7,7 @@ namespace KvmTune.Tests.Libvirt;
 [Collection(Alone.Name)]
 public sealed class LeakTests
 {
-    // A leak of a hundred bytes a round would be more.
+    // A leak of a hundred bytes per round would exceed this.
     private const long LimitKiB = 1024;
 
     [Fact]

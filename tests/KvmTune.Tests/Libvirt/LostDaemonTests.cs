@@ -1,4 +1,4 @@
-// A daemon that goes away: an error on the call that says so, and a new connection works.
+// A daemon that disappears: the call fails with an error that says so, and a new connection works.
 using System.Collections.Concurrent;
 using KvmTune.Libvirt;
 using Xunit;
@@ -8,7 +8,7 @@ namespace KvmTune.Tests.Libvirt;
 [Collection(Alone.Name)]
 public sealed class LostDaemonTests
 {
-    // A leak of a kilobyte a connection would be as much.
+    // A leak of a kilobyte per connection would reach this.
     private const long LimitKiB = 1024;
 
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);

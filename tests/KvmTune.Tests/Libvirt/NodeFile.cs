@@ -1,4 +1,4 @@
-// A host of libvirt's test driver, described in a file: a state of its own for every connection that opens it.
+// A host of libvirt's test driver, described in a file: every connection that opens it has its own state.
 using System.Xml.Linq;
 using KvmTune.Libvirt;
 
@@ -19,7 +19,7 @@ internal sealed class NodeFile : IDisposable
 
     public string Uri => $"test://{_path}";
 
-    /// <summary>The least that the test driver takes for a domain, with two virtual CPUs.</summary>
+    /// <summary>The smallest domain that the test driver accepts, with two virtual CPUs.</summary>
     public static XElement Domain(string name, Guid? id = null, params object[] content) => new(
         "domain",
         new XAttribute("type", "test"),

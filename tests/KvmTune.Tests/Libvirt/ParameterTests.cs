@@ -1,4 +1,4 @@
-// Typed parameters: read from libvirt, written to it, and what the values turn into.
+// Typed parameters: read from libvirt, written to it, and the .NET types of their values.
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Text;

@@ -1,4 +1,4 @@
-// Where virtual CPUs, the emulator and I/O threads may run.
+// Pins of virtual CPUs, the emulator and I/O threads.
 using KvmTune.Libvirt;
 using Xunit;
 

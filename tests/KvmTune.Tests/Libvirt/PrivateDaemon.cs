@@ -1,4 +1,4 @@
-// A libvirtd of the test's own: it offers the test driver over a socket in a temporary folder, and may be killed.
+// The test's own libvirtd: it offers the test driver over a socket in a temporary folder, and may be killed.
 using System.Diagnostics;
 using System.Globalization;
 using KvmTune.Libvirt;
@@ -6,8 +6,8 @@ using KvmTune.Libvirt;
 namespace KvmTune.Tests.Libvirt;
 
 /// <summary>
-/// Runs as an ordinary user (nobody, where the tests run as root), since a second libvirtd of root's would contend for the
-/// system's own state. It ends by itself when it is idle for long.
+/// Runs as an ordinary user (nobody, if the tests run as root), since a second libvirtd of root would conflict with the system's own state. It
+/// ends by itself after a long idle time.
 /// </summary>
 internal sealed class PrivateDaemon : IDisposable
 {
@@ -73,7 +73,7 @@ internal sealed class PrivateDaemon : IDisposable
 
     public LibvirtConnection Open(ConnectionAccess access = ConnectionAccess.ReadWrite) => LibvirtConnection.Open(Uri, access);
 
-    /// <summary>Kills it without a chance to say goodbye.</summary>
+    /// <summary>Kills it without a clean shutdown.</summary>
     public void Kill()
     {
         _process.Kill();
@@ -94,11 +94,11 @@ internal sealed class PrivateDaemon : IDisposable
         }
         catch (UnauthorizedAccessException)
         {
-            // What another user's daemon left in the temporary folder stays there.
+            // Files of another user's daemon in the temporary folder stay there.
         }
     }
 
-    // Nothing tells that a daemon listens, except that it answers.
+    // Nothing shows that a daemon listens, except its answer.
     private void WaitUntilItAnswers()
     {
         var clock = Stopwatch.StartNew();

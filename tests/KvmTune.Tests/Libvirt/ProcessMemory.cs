@@ -1,4 +1,4 @@
-// The memory that the process really holds.
+// The memory that the process really uses.
 using System.Globalization;
 
 namespace KvmTune.Tests.Libvirt;
@@ -17,10 +17,10 @@ internal static class ProcessMemory
             CultureInfo.InvariantCulture);
     }
 
-    /// <summary>How much it grows, in KiB, while something is done many times, after it was done often enough to settle.</summary>
+    /// <summary>The growth, in KiB, while an action is repeated, after enough repetitions to settle.</summary>
     /// <remarks>
-    /// A leak grows every time. The runtime grows once in a while (code compiled again, a larger heap), so what looks like a
-    /// leak is looked at twice more, and the least growth counts.
+    /// A leak grows every time. The runtime grows occasionally (recompiled code, a larger heap), so an apparent leak is measured twice more, and the
+    /// smallest growth counts.
     /// </remarks>
     public static long GrowthKiB(int settle, int times, long limitKiB, Action action)
     {

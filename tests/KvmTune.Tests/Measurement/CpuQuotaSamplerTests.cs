@@ -1,4 +1,4 @@
-// Control groups of version 1 and 2 as they lie in the file system, and what is read of them.
+// Control groups of version 1 and 2 as files, and the values read from them.
 using KvmTune.Measurement.Sampling;
 using Xunit;
 
@@ -26,8 +26,8 @@ public sealed class CpuQuotaSamplerTests : IDisposable
         Assert.Equal((3, 4000), (counters["VM.ThrottledPeriods"], counters["VM.ThrottledNanoseconds"]));
     }
 
-    // All lines that the kernel document cgroup-v2 names for cpu.stat, in a scope as systemd-machined names it; a group without a quota has
-    // only the first three.
+    // All lines of cpu.stat in the kernel document cgroup-v2, in a scope with systemd-machined's name; a group without a quota has only the first
+    // three.
     [Fact]
     public void Version_2_as_newer_kernels_write_it_is_read_whole()
     {
@@ -51,7 +51,7 @@ public sealed class CpuQuotaSamplerTests : IDisposable
         Assert.Equal((5, 250), (counters["Vcpu.1.ThrottledPeriods"], counters["Vcpu.1.ThrottledNanoseconds"]));
     }
 
-    // A user's own daemon (qemu:///session) makes no groups: what its session may have is what the VM may have.
+    // A user's own daemon (qemu:///session) creates no groups: the limits of its session are those of the VM.
     [Fact]
     public void A_quota_of_the_session_that_a_user_s_vm_runs_in_is_seen()
     {

@@ -1,4 +1,4 @@
-// Comparisons, experiments and plans as text and back: nothing is lost, and each measurement is written once.
+// Comparisons, experiments and plans written as text and read back: nothing is lost, and each measurement is written once.
 using KvmTune.Experiments;
 using KvmTune.Measurement;
 using KvmTune.Statistics;

@@ -1,4 +1,4 @@
-// A clock whose timers are due at once, and which moves on by what was waited for: tests wait without waiting.
+// A clock whose timers fire at once and which advances by the waiting time: tests wait without real time.
 namespace KvmTune.Tests.Measurement;
 
 /// <summary>Virtual time for one waiting task at a time.</summary>

@@ -1,4 +1,4 @@
-// What can go wrong in a measurement, provoked on a real guest of the lab.
+// Failures of a measurement, provoked on a real guest of the lab.
 using KvmTune.Guest;
 using KvmTune.Libvirt;
 using KvmTune.Measurement;
@@ -112,7 +112,8 @@ public sealed class LabFailureTests(ITestOutputHelper output)
     {
         using var lab = LabGuest.Open();
         await using var channel = await lab.ChannelAsync();
-        // A quota is seen by writing only: a small file system with a folder that may not grow is not to be had here, so space goes in between.
+        // A quota is noticed only while writing. A small file system with such a folder is not available here, so the test fills the disk in the
+        // meantime.
         var progress = new Reaction("filling", () => channel.RunAsync(
             new GuestCommand("/bin/sh", ["-c", "f=$(df -P -k /data | awk 'NR==2{print $4}'); fallocate -l $(( (f - 20*1024) / 1024 ))M /data/filler"]), CancellationToken.None));
         try

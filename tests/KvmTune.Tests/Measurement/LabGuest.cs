@@ -1,4 +1,4 @@
-// One guest of the lab for a test: connection, target, measurer, and a look for what was left in it.
+// One guest of the lab for a test: connection, target, measurer, and a check for leftovers in it.
 using KvmTune.Guest;
 using KvmTune.Libvirt;
 using KvmTune.Measurement;
@@ -7,7 +7,7 @@ using Xunit;
 
 namespace KvmTune.Tests.Measurement;
 
-/// <summary>Opens a guest of the lab, or skips the test where there is no lab (KVMTUNE_LAB_URI is not set).</summary>
+/// <summary>Opens a guest of the lab, or skips the test if there is no lab (KVMTUNE_LAB_URI is not set).</summary>
 internal sealed class LabGuest : IDisposable
 {
     private readonly LibvirtConnection _connection;
@@ -19,7 +19,7 @@ internal sealed class LabGuest : IDisposable
         Target = new LibvirtMeasurementTarget(domain, TimeProvider.System);
     }
 
-    /// <summary>A run so long that a test can open a channel, find fio and act while it lasts, on a host that computes beside it too.</summary>
+    /// <summary>A run that is long enough for a test to open a channel, find fio and act, even on a busy host.</summary>
     public static readonly TimeSpan TimeToReact = TimeSpan.FromSeconds(6);
 
     public LibvirtDomain Domain { get; }
@@ -55,7 +55,7 @@ internal sealed class LabGuest : IDisposable
         };
     }
 
-    /// <summary>A channel to the guest; waits until the guest has come up so far that it answers.</summary>
+    /// <summary>A channel to the guest; waits until the guest has booted far enough to answer.</summary>
     public async Task<IGuestChannel> ChannelAsync(GuestChannelKind kind = GuestChannelKind.Agent)
     {
         var request = new WorkloadRequest { Name = "Cpu", Channel = kind, Ssh = kind == GuestChannelKind.Ssh ? Ssh(Domain.Name) : null };
@@ -81,7 +81,9 @@ internal sealed class LabGuest : IDisposable
         Assert.True((await channel.RunAsync(command, CancellationToken.None)).Succeeded, "fio was not started.");
     }
 
-    /// <summary>What a measurement may have left: folders of its own, and processes of fio. A zombie has ended: the guest's init takes its time to ask for it.</summary>
+    /// <summary>
+    /// The possible leftovers of a measurement: its folders, and fio processes. A zombie counts as ended, because init may collect it late.
+    /// </summary>
     public async Task<string> LeftoversAsync()
     {
         var channel = await ChannelAsync();

@@ -1,4 +1,4 @@
-// Measurements on a real guest of the lab: the whole way from libvirt to fio and back.
+// Measurements on a real guest of the lab, from libvirt to fio and back.
 using System.Diagnostics;
 using KvmTune.Guest;
 using KvmTune.Libvirt;

@@ -1,10 +1,10 @@
-// Calls the lab's own script, for what only it can do: another kernel command line, another life of the daemon.
+// Calls the lab's own script, for actions that only it can do: another kernel command line, a restart of the daemon.
 using System.Diagnostics;
 using Xunit;
 
 namespace KvmTune.Tests.Measurement;
 
-/// <summary>The script that KVMTUNE_LAB_SCRIPT names; the test is skipped without it.</summary>
+/// <summary>The script in KVMTUNE_LAB_SCRIPT; the test is skipped without it.</summary>
 internal static class LabScript
 {
     public static void Run(params string[] arguments)

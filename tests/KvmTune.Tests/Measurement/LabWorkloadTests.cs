@@ -1,4 +1,4 @@
-// Workloads on a real guest of the lab, by SSH; with all tests every one of them, by agent too. The suite of the cmdlets has every one by agent.
+// Workloads on a real guest of the lab, by SSH; with all tests every workload, also by agent. The Pester suite has every workload by agent.
 using KvmTune.Guest;
 using KvmTune.Measurement;
 using KvmTune.Measurement.Workloads;
@@ -59,7 +59,7 @@ public sealed class LabWorkloadTests(ITestOutputHelper output)
         output.WriteLine($"in all {result.Elapsed.TotalSeconds:0.0} s; {result.Conditions.Channel}; {result.Conditions.WorkloadVersion}; {string.Join(' ', result.Notes)}");
         Assert.Equal(2, result.CountedRuns.Count);
         Assert.Single(result.Metrics, metric => metric.IsPrimary);
-        // A variation is there where two whole seconds were reported, which a guest on a busy host does not always do.
+        // A variation needs two whole reported seconds, which a guest on a busy host does not always have.
         Assert.All(result.CountedRuns, run => Assert.All(
             result.Metrics.Where(metric => metric.Kind != MetricKind.Variation || run.PerSecondRates.Count > 1),
             metric => Assert.True(double.IsFinite(run.Values[metric.Name]), metric.Name)));

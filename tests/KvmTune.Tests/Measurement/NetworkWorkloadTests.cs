@@ -1,4 +1,4 @@
-// Where the guest's peer is: found on the VM's bridge, or else asked for.
+// The address of the guest's peer: found on the VM's bridge, otherwise required as a parameter.
 using KvmTune.Guest;
 using KvmTune.Measurement;
 using KvmTune.Measurement.Workloads;

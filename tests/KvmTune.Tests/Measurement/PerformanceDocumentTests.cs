@@ -1,4 +1,4 @@
-// Measurements by themselves as text and back, as the journal keeps them.
+// Single measurements written as text and read back, in the journal's form.
 using KvmTune.Measurement;
 using KvmTune.Tests.Statistics;
 using KvmTune.Tuning;

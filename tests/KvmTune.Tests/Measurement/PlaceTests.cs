@@ -1,4 +1,4 @@
-// Where a test file goes: the guest's mounts, its free space, the VM's disk under it.
+// The place of a test file: the guest's mounts, its free space, the VM's disk under it.
 using KvmTune.Guest;
 using KvmTune.Measurement;
 using KvmTune.Measurement.Workloads;

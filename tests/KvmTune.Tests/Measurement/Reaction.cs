@@ -1,9 +1,9 @@
-// What a test does in the middle of a measurement.
+// An action of a test during a measurement.
 using KvmTune.Measurement;
 
 namespace KvmTune.Tests.Measurement;
 
-/// <summary>Does something once, when the measurement tells that it begins an activity.</summary>
+/// <summary>Runs an action once, when the measurement reports the beginning of an activity.</summary>
 internal sealed class Reaction(string activity, Action react) : IProgress<MeasurementProgress>
 {
     private Action? _react = react;

@@ -1,4 +1,4 @@
-// The readers of fio's, sysbench's and iperf3's reports, against what these programs wrote in a real guest.
+// The parsers of fio's, sysbench's and iperf3's reports, with the output of these programs in a real guest.
 using KvmTune.Measurement.Workloads;
 using Xunit;
 
@@ -24,7 +24,7 @@ public sealed class ReportTests
     }
 
     [Theory]
-    // fio left the last window of this run out, so its third second is absent.
+    // fio did not report the last window of this run, so its third second is missing.
     [InlineData("fio-randwrite", "write", new[] { 8557.0, 7032.5 })]
     [InlineData("fio-mixed", "mixed", new[] { 3491.5, 3451.5, 3338.0 })]
     public void A_fio_log_gives_the_rate_of_every_second_that_is_in_it(string name, string section, double[] expected)
@@ -158,7 +158,7 @@ public sealed class ReportTests
         Assert.Equal([100], PerSecond.Reported([(0.5, 50), (1, 150), (2, 200)], 0.5, 600, 3));
         Assert.Equal([10, 20, 30], PerSecond.Reported([(1, 10), (2, 20), (2.999, 30)], 1, 60, 2.999));
 
-        // One slow second, and the rest of a total that no disk has done in the other: never again.
+        // One slow second, and a rest of the total that no disk can reach in one second: such a value must not be returned.
         Assert.Equal([176], PerSecond.Reported([(1, 176)], 1, 176 + 22_298, 2));
         Assert.Empty(PerSecond.Reported([(1, 176), (2, 22_298)], 1, 11_237, 2));
         Assert.Equal(double.NaN, PerSecond.VariationPercent([5]));

@@ -1,4 +1,4 @@
-// The samplers: what is counted, what follows from it, and that what is not kept is absent.
+// The samplers: their counters, the derived values, and that missing counters stay absent.
 using KvmTune.Hosts;
 using KvmTune.Libvirt;
 using KvmTune.Measurement;

@@ -1,4 +1,4 @@
-// The bench `harness` takes the time of the workload's program in the guest: what that changes in a command and its result.
+// The bench `harness` measures the time of the workload's program in the guest: the effect on a command and its result.
 using KvmTune.Bench.Harness;
 using KvmTune.Guest;
 using NSubstitute;

@@ -1,4 +1,4 @@
-// The measuring loop against a scripted VM: warm-up, failed runs, bounds, clean-up in every way it can end.
+// The measuring loop with a scripted VM: warm-up, failed runs, limits, clean-up after every kind of end.
 using KvmTune.Guest;
 using KvmTune.Measurement;
 using KvmTune.Measurement.Sampling;
@@ -204,7 +204,7 @@ public sealed class VMMeasurerTests
         public void Report(MeasurementProgress value) => steps.Add(value);
     }
 
-    /// <summary>A VM, its channel and its one workload, all under the test's control.</summary>
+    /// <summary>A VM, its channel and its single workload, all controlled by the test.</summary>
     private sealed class ScriptedVM : IMeasurementTarget, IWorkload, IWorkloadInstance, IGuestChannel, IRunSampler
     {
         private readonly FastTime _time = new();

@@ -1,4 +1,4 @@
-// The autopilot on a scripted VM: what it tries, in which order, what it keeps, and where it stops. The experiments are real ones.
+// The optimizer on a scripted VM: the changes that it tries, their order, the changes that it keeps, and its end. The experiments are real ones.
 using KvmTune.Diagnosis;
 using KvmTune.Diagnosis.Bottlenecks;
 using KvmTune.Experiments;
@@ -238,7 +238,7 @@ public sealed class OptimizerTests
         };
     }
 
-    // Diagnoses as it is told, and is not slow when nothing is told any more; a diagnosis takes ten seconds.
+    // Returns the scripted diagnoses, and "not slow" after the last one; a diagnosis takes ten seconds.
     private sealed class ScriptedSubject : IOptimizationSubject
     {
         public Queue<TuningArea> Slow { get; } = [];

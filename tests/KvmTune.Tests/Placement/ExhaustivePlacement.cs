@@ -1,10 +1,12 @@
-// A second opinion on placements: every way to place the VMs on a small host is tried, and judged by an own reading of the order of aims.
+// A check of placements by exhaustive search: every way to place the VMs on a small host, judged by its own code for the order of aims.
 using KvmTune.Placement;
 using KvmTune.Topology;
 
 namespace KvmTune.Tests.Placement;
 
-/// <summary>Exhaustive search on one host without overcommit, for VMs without cells. Cores that are alike stand for each other, nothing else is left out.</summary>
+/// <summary>
+/// Exhaustive search on one host without overcommit, for VMs without cells. Equal cores are interchangeable; nothing else is left out.
+/// </summary>
 public sealed class ExhaustivePlacement
 {
     private readonly PlacementRequest _request;
@@ -16,7 +18,7 @@ public sealed class ExhaustivePlacement
     private readonly Dictionary<int, long> _pages = [];
     private int[]? _best;
 
-    /// <summary>Lays the host out.</summary>
+    /// <summary>Reads the host's layout.</summary>
     public ExhaustivePlacement(PlacementRequest request)
     {
         _request = request;
@@ -44,7 +46,7 @@ public sealed class ExhaustivePlacement
             }
         }
 
-        // One core of a node is left to the host, unless neighbours' emulators have one without vCPUs already (up to 32 cores).
+        // One core of a node stays free for the host, unless neighbours' emulators already use one without vCPUs (up to 32 cores).
         foreach (var node in _cores.GroupBy(core => core.Node).Where(node => !request.UseIsolatedCpus && node.Count(core => core.IsWhole) > 1 && !node.Any(core => core.Neighbours == 0 && core.Disturbed.Count > 0)))
         {
             node.Where(core => core.IsWhole).MinBy(core => core.Cpus[0])!.IsReserve = true;
@@ -55,14 +57,14 @@ public sealed class ExhaustivePlacement
         _places = new List<int>?[_vms.Count];
     }
 
-    /// <summary>How far the best of all placements is from each aim, in their order.</summary>
+    /// <summary>The distance of the best placement from each aim, in their order.</summary>
     public IReadOnlyList<int> Best()
     {
         Search(0);
         return _best!;
     }
 
-    /// <summary>How far a placement is from each aim.</summary>
+    /// <summary>The distance of a placement from each aim.</summary>
     public IReadOnlyList<int> Judge(HostPlacement placement)
     {
         var byName = placement.VMs.ToDictionary(vm => vm.VMName);
@@ -92,7 +94,7 @@ public sealed class ExhaustivePlacement
         Search(number + 1);
     }
 
-    // So many vCPUs on each core in turn; a core that is like one before it never gets more than that one.
+    // Puts a number of vCPUs on each core in turn; a core that equals an earlier one never gets more than that one.
     private void Fill(int number, int index, int left, int unit, List<int> cpus)
     {
         if (left == 0)
@@ -142,7 +144,7 @@ public sealed class ExhaustivePlacement
             && Enumerable.Range(0, number).All(vm => _counts[(vm * _cores.Count) + one] == _counts[(vm * _cores.Count) + other]);
     }
 
-    // Memory is where most vCPUs are, then on their other nodes, then on the nearest ones; null where a VM finds too little.
+    // Memory is on the node with most vCPUs, then on the VM's other nodes, then on the nearest ones; null if a VM does not find enough.
     private List<HashSet<int>?>? Memory()
     {
         var (memory, pages) = (new Dictionary<int, long>(_memory), new Dictionary<int, long>(_pages));

@@ -1,4 +1,5 @@
-// Placements on hosts of odd shapes: memory without CPUs, three kinds of core, many caches a node, clusters, offline and isolated threads, one core.
+// Placements on hosts of unusual shapes: memory without CPUs, three kinds of core, many caches a node, clusters, offline and isolated threads,
+// one core.
 using KvmTune.Placement;
 using KvmTune.Tests.Tuning;
 using KvmTune.Topology;
@@ -85,7 +86,7 @@ public sealed class OddHostTests
     [Fact]
     public void A_vm_stays_within_the_fast_cluster_of_an_arm_host_that_reports_no_caches()
     {
-        // Clusters of four are sockets to libvirt; the second one is the fast one.
+        // libvirt reports clusters of four as sockets; the second one is the fast one.
         var grid = RuleScene.Flat(8);
         var host = grid with { Architecture = "aarch64", Nodes = [grid.Nodes[0] with { Cpus = [.. grid.Cpus.Select(cpu => cpu with { Socket = cpu.Id / 4, Speed = cpu.Id < 4 ? 446 : 1024 })] }] };
         var placed = Plan(host, Vm("db01", 3));
@@ -243,7 +244,7 @@ public sealed class OddHostTests
 
     private static PlacementVM Vm(string name, int vcpus) => new() { Name = name, Vcpus = vcpus, MemoryKiB = GiB };
 
-    // 32 GiB without a CPU near, farther than the nodes are from each other.
+    // A node of 32 GiB without CPUs, farther away than the nodes are from each other.
     private static VMHostTopology WithMemoryNode(VMHostTopology host)
     {
         var id = host.Nodes.Count;

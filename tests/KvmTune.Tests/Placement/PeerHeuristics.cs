@@ -1,16 +1,17 @@
-// What others do, as oracles: OpenStack Nova's NUMA fitting, the least-loaded last-level cache, oVirt's CPUs for emulator and I/O.
+// The placement rules of other programs, for comparison: OpenStack Nova's NUMA fitting, the least-loaded last-level cache, oVirt's CPUs for
+// emulator and I/O.
 using KvmTune.Placement;
 using KvmTune.Topology;
 
 namespace KvmTune.Tests.Placement;
 
-/// <summary>The place that a peer gives a VM; null for none.</summary>
+/// <summary>A peer's placement of a VM; null for none.</summary>
 /// <param name="Cpus">The host CPUs.</param>
-/// <param name="CrossesNodes">Whether they are on several nodes.</param>
-/// <param name="CrossesCaches">Whether they are on several last-level caches.</param>
+/// <param name="CrossesNodes">Whether the CPUs are on several nodes.</param>
+/// <param name="CrossesCaches">Whether the CPUs are on several last-level caches.</param>
 public sealed record PeerPlace(IReadOnlyList<int> Cpus, bool CrossesNodes, bool CrossesCaches);
 
-/// <summary>One peer on one host. Its CPUs are those that ours may use, and it asks for memory as ours does.</summary>
+/// <summary>One peer on one host. It may use the same CPUs as our planner, and needs the same memory.</summary>
 public abstract class PeerHeuristic
 {
     private readonly PlacementRequest _request;
@@ -19,7 +20,7 @@ public abstract class PeerHeuristic
     private readonly Dictionary<int, long> _pages;
     private readonly HashSet<int> _closed;
 
-    /// <summary>Looks at the host.</summary>
+    /// <summary>Reads the host.</summary>
     protected PeerHeuristic(PlacementRequest request)
     {
         _request = request;
@@ -32,7 +33,7 @@ public abstract class PeerHeuristic
         Free.ExceptWith(request.Neighbours.SelectMany(neighbour => neighbour.VcpuPins.Values).SelectMany(pin => pin.Numbers));
     }
 
-    /// <summary>The CPUs that carry nothing yet.</summary>
+    /// <summary>The CPUs without a VM so far.</summary>
     protected HashSet<int> Free { get; }
 
     /// <summary>The nodes.</summary>
@@ -41,7 +42,7 @@ public abstract class PeerHeuristic
     /// <summary>The groups of CPUs that share their last-level cache.</summary>
     protected IEnumerable<List<int>> Caches => _cpus.Values.GroupBy(CacheOf).Select(group => group.Select(cpu => cpu.Id).ToList());
 
-    /// <summary>Places a VM, and keeps its CPUs and memory for it.</summary>
+    /// <summary>Places a VM, and reserves its CPUs and memory.</summary>
     public PeerPlace? Place(PlacementVM vm)
     {
         if (Choose(vm) is not { } cpus)
@@ -51,7 +52,7 @@ public abstract class PeerHeuristic
 
         foreach (var cpu in cpus)
         {
-            // Whole cores are nobody else's.
+            // No other VM may use these whole cores.
             Free.ExceptWith(_request.ThreadPolicy == ThreadPolicy.Prefer ? [cpu] : _cpus[cpu].Siblings.Numbers);
         }
 
@@ -68,13 +69,13 @@ public abstract class PeerHeuristic
         return new PeerPlace(cpus, cpus.Select(cpu => _cpus[cpu].Node).Distinct().Count() > 1, cpus.Select(cpu => CacheOf(_cpus[cpu])).Distinct().Count() > 1);
     }
 
-    /// <summary>The CPUs that the peer takes; null for none.</summary>
+    /// <summary>The CPUs that the peer chooses; null for none.</summary>
     protected abstract IReadOnlyList<int>? Choose(PlacementVM vm);
 
-    /// <summary>The memory that a node has for a VM; the largest number where that is not known.</summary>
+    /// <summary>The memory that a node has for a VM; the largest number if it is unknown.</summary>
     protected long Memory(int node, PlacementVM vm) => vm.PageSizeKiB is null ? _memory[node] ?? long.MaxValue : _pages[node] * 2048;
 
-    /// <summary>The CPUs that so many vCPUs take of a group by the thread policy; null where it has too few.</summary>
+    /// <summary>The CPUs that a number of vCPUs take from a group by the thread policy; null if it has too few.</summary>
     protected IReadOnlyList<int>? Take(IEnumerable<int> group, int count)
     {
         var cores = group.Where(Free.Contains).GroupBy(cpu => _cpus[cpu].Siblings.Numbers[0]).Select(core => core.Order().ToList()).ToList();
@@ -103,7 +104,7 @@ public sealed class NovaHeuristic(PlacementRequest request) : PeerHeuristic(requ
         .Select(node => Take(node.CpuSet.Numbers, vm.Vcpus)).FirstOrDefault(cpus => cpus is not null);
 }
 
-/// <summary>The least-loaded last-level cache that has room; where none has, the node with most free CPUs.</summary>
+/// <summary>The least-loaded last-level cache with enough space; without one, the node with most free CPUs.</summary>
 public sealed class LeastLoadedCacheHeuristic(PlacementRequest request) : PeerHeuristic(request)
 {
     /// <inheritdoc/>

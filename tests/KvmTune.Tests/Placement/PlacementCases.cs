@@ -1,5 +1,5 @@
-// Random hosts and VMs to place on them, seeded: 1 to 8 nodes, SMT 1, 2 or 4, split caches, several kinds of core, nodes of memory alone, offline,
-// isolated and reserved CPUs, 1 to 200 VMs, pinned or not.
+// Random hosts with VMs to place, seeded: 1 to 8 nodes, SMT 1, 2 or 4, split caches, several kinds of core, memory-only nodes, offline, isolated
+// and reserved CPUs, 1 to 200 VMs, pinned or not.
 using KvmTune.Placement;
 using KvmTune.Topology;
 
@@ -11,13 +11,15 @@ public sealed class PlacementCases(int seed)
     private const long GiB = 1024 * 1024;
     private readonly Random _random = new(seed);
 
-    // What makes a host odd is drawn apart, so that the other draws stay what they are.
+    // A separate generator for unusual features, so that the other random values stay the same.
     private readonly Random _odd = new(~seed);
 
-    /// <summary>A request on a drawn host.</summary>
+    /// <summary>A request on a random host.</summary>
     public PlacementRequest Draw() => Draw(DrawHost());
 
-    /// <summary>A request on a host that may have two kinds of core or a node of memory alone, of VMs of which some are pinned already, well or badly.</summary>
+    /// <summary>
+    /// A request on a host that may have two kinds of core or a memory-only node. Some of its VMs are already pinned, well or badly.
+    /// </summary>
     public PlacementRequest DrawOdd()
     {
         var host = DrawHost();
@@ -55,14 +57,14 @@ public sealed class PlacementCases(int seed)
     }
 
     /// <summary>A request that an exhaustive search can answer: a host of up to 8 cores, up to three VMs, no overcommit.</summary>
-    /// <param name="hasMemoryNode">Whether a node of memory alone stands beside it.</param>
+    /// <param name="hasMemoryNode">Whether the host also has a memory-only node.</param>
     public PlacementRequest DrawSmall(bool hasMemoryNode = false)
     {
         var (nodes, cachesPerNode, coresPerCache) = Pick((1, 1, 4), (1, 1, 6), (1, 2, 2), (1, 2, 3), (1, 2, 4), (1, 4, 1), (2, 1, 2), (2, 1, 4), (2, 2, 2), (2, 2, 1));
         var host = DrawHost(nodes, Pick(1, 2, 2), coresPerCache, cachesPerNode);
         if (nodes == 1 && cachesPerNode == 2 && Chance(0.4))
         {
-            // Two kinds of core: those of the first cache are faster.
+            // Two kinds of core: the cores of the first cache are faster.
             host = host with { Nodes = [.. host.Nodes.Select(node => node with { Cpus = [.. node.Cpus.Select(cpu => cpu with { Speed = cpu.Core < coresPerCache ? 1024 : 600 })] })] };
         }
 
@@ -81,7 +83,7 @@ public sealed class PlacementCases(int seed)
     /// <summary>A host.</summary>
     public VMHostTopology DrawHost() => DrawHost(Pick(1, 1, 2, 2, 4, 8), Pick(1, 2, 2, 4), Pick(1, 2, 3, 4, 8), Pick(1, 1, 2, 4));
 
-    // The later half of each node's cores is slower and has no second threads: they are not there, as on hybrid processors.
+    // The later half of each node's cores is slower and has no second threads, like on hybrid processors.
     private static VMHostTopology WithEfficiencyCores(VMHostTopology host)
     {
         var nodes = host.Nodes.Select(node =>
@@ -104,7 +106,7 @@ public sealed class PlacementCases(int seed)
         : host;
     }
 
-    // A node of memory alone, such as a CXL device.
+    // A memory-only node, such as a CXL device.
     private VMHostTopology WithMemoryNode(VMHostTopology host)
     {
         var id = host.Nodes.Count;
@@ -136,7 +138,7 @@ public sealed class PlacementCases(int seed)
             var cpus = new List<HostCpu>();
             for (var core = 0; core < coresPerNode; core++)
             {
-                // Siblings are numbered side by side, or all first threads before all second ones, as firmware does it.
+                // Siblings have adjacent numbers, or all first threads come before all second ones, depending on the firmware.
                 var global = (node * coresPerNode) + core;
                 var siblings = CpuSet.Of(Enumerable.Range(0, threads).Select(thread => isInterleaved ? global + (thread * cores) : (global * threads) + thread));
                 cpus.AddRange(siblings.Numbers.Select(cpu => new HostCpu(cpu, node, node, 0, core, siblings)));

@@ -1,4 +1,4 @@
-// From a placement to the change that carries it out, what a VM brings to a placement, and the picture of it.
+// The change that carries out a placement, a VM's input to a placement, and the picture of it.
 using KvmTune.Libvirt;
 using KvmTune.Placement;
 using KvmTune.Tests.Tuning;

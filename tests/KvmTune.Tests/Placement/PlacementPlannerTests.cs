@@ -1,4 +1,4 @@
-// The placement engine on drawn hosts, on the real hosts of libvirt's test data, and beside what peers do on the same hosts.
+// The placement engine on random hosts, on the real hosts of libvirt's test data, and compared with other programs' rules on the same hosts.
 using System.Collections.Concurrent;
 using System.Globalization;
 using KvmTune.Placement;
@@ -11,7 +11,7 @@ namespace KvmTune.Tests.Placement;
 
 public sealed class PlacementPlannerTests
 {
-    // Other draws than those of every day: KVMTUNE_TEST_SEED=1 dotnet test --filter PlacementPlannerTests
+    // To test with other random hosts: KVMTUNE_TEST_SEED=1 dotnet test --filter PlacementPlannerTests
     private static readonly int Seed = int.Parse(Environment.GetEnvironmentVariable("KVMTUNE_TEST_SEED") ?? "20240612", CultureInfo.InvariantCulture);
     private const long GiB = 1024 * 1024;
     private const int OddDraws = 100;
@@ -104,7 +104,7 @@ public sealed class PlacementPlannerTests
     public void Peers_are_never_better_by_the_order_of_aims()
     {
         var (worse, compared) = (new ConcurrentBag<string>(), 0);
-        // Read before they are shared out: a skip of this test inside Parallel.ForEach would come out as a failure.
+        // Read before the parallel loop: a skip of this test inside Parallel.ForEach would be reported as a failure.
         PlacementRequest[] requests = [.. Requests(Draws(1500)).Select(request => request with
         {
             AllowOvercommit = false,
@@ -390,7 +390,7 @@ public sealed class PlacementPlannerTests
         Assert.Contains(moved.Reasons, reason => reason.Contains("Moving gains: now 1 vCPU on a sibling thread", StringComparison.Ordinal));
     }
 
-    // Every draw is by a fixed seed: the first ones with each run of the tests, all of them with `test all`.
+    // Every draw has a fixed seed: each run of the tests uses the first ones, `test all` uses all of them.
     private static int Draws(int all) => Tier.IsAll ? all : all / 40;
 
     private static PlacementVM AsPlaced(PlacementVM vm, VMPlacement placed) => vm with

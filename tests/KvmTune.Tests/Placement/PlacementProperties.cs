@@ -1,11 +1,11 @@
-// What must hold of every placement, whatever the host: the proofs are played with this.
+// Properties that every placement must have, on any host; the property tests use them.
 using System.Globalization;
 using KvmTune.Placement;
 using KvmTune.Topology;
 
 namespace KvmTune.Tests.Placement;
 
-/// <summary>Checks a placement against its request, on its own account of the host.</summary>
+/// <summary>Checks a placement against its request, with its own computation of the host's resources.</summary>
 public static class PlacementProperties
 {
     /// <summary>The properties that do not hold; empty for a good placement.</summary>
@@ -73,7 +73,7 @@ public static class PlacementProperties
         }
     }
 
-    // What the VMs take of each node is there; of several nodes together, where a VM is spread.
+    // Each node has the memory that its VMs take; several nodes together have it, if a VM is spread.
     private static IEnumerable<string> MemoryFits(HostPlacement placement)
     {
         var vms = placement.Request.VMs.ToDictionary(vm => vm.Name);
@@ -95,7 +95,7 @@ public static class PlacementProperties
         }
     }
 
-    // Whole cores under Require, one thread a core under Isolate: nobody else on them, and none of their threads held back for the host.
+    // Whole cores under Require, one thread a core under Isolate: no other VM on them, and none of their threads reserved for the host.
     private static IEnumerable<string> CoresFit(HostPlacement placement)
     {
         var request = placement.Request;
@@ -116,7 +116,7 @@ public static class PlacementProperties
                 yield return $"{placed.VMName}: cores are shared under {request.ThreadPolicy}";
             }
 
-            // Where nothing else is left, the emulator of a real-time VM disturbs least on a sibling of its own.
+            // If no other CPU is left, the emulator of a real-time VM disturbs least on a sibling of its own vCPUs.
             if (placed.ServiceCpus.Numbers.Any(cpu => cores.Exists(core => core.Contains(cpu))) && !placed.ServiceCpus.IsSubsetOf(placed.VcpuCpus)
                 && !request.VMs.First(vm => vm.Name == placed.VMName).IsRealTime)
             {
@@ -128,8 +128,8 @@ public static class PlacementProperties
                 yield return $"{placed.VMName}: two vCPUs on a core under Isolate";
             }
 
-            // Cores are filled: of all cores but one in each node and cache, every thread has a vCPU, if no other VM's emulator is there. A VM
-            // that has as few cores already stays where it is, and one whose memory no node has is on the nodes that have it.
+            // Cores are filled: except for one core in each node and cache, every thread has a vCPU, unless another VM's emulator is there. A VM that
+            // already has as few cores stays where it is, and a VM whose memory fits on no node is on the nodes that have it together.
             var vm = request.VMs.First(vm => vm.Name == placed.VMName);
             var stays = placed.PluggedPins.All(pin => vm.CurrentPins.TryGetValue(pin.Key, out var cpu) && cpu == pin.Value);
             var unfilled = cores.Count(core => core.Numbers.Any(cpu => !placed.VcpuCpus.Contains(cpu) && !disturbed.Contains(cpu)));
@@ -140,7 +140,7 @@ public static class PlacementProperties
         }
     }
 
-    // Emulator and I/O threads off all vCPUs, and on the VM's node wherever that has a CPU for them.
+    // Emulator and I/O threads are off all vCPUs, and on the VM's node if that has a CPU for them.
     private static IEnumerable<string> ServicesFit(HostPlacement placement)
     {
         var request = placement.Request;
@@ -170,7 +170,7 @@ public static class PlacementProperties
         }
     }
 
-    // vCPUs of one VM meet only where the host has fewer CPUs than the VM has vCPUs.
+    // vCPUs of one VM share a CPU only if the host has fewer CPUs than the VM has vCPUs.
     private static IEnumerable<string> OwnVcpusAreApart(HostPlacement placement)
     {
         var request = placement.Request;
@@ -207,7 +207,7 @@ public static class PlacementProperties
         }
     }
 
-    // A vCPU that is not plugged in is on a CPU that nobody else uses, or on one of its own VM.
+    // An unplugged vCPU is on a CPU that nobody else uses, or on one of its own VM.
     private static IEnumerable<string> UnpluggedDoNoHarm(HostPlacement placement)
     {
         var request = placement.Request;

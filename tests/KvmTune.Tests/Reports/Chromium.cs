@@ -1,4 +1,4 @@
-// Headless Chromium, without a network: what a reader's browser makes of a page.
+// Headless Chromium, without a network: the page in a reader's browser.
 using System.Diagnostics;
 using System.Text.Json;
 using System.Text.RegularExpressions;
@@ -8,18 +8,20 @@ namespace KvmTune.Tests.Reports;
 
 internal static class Chromium
 {
-    /// <summary>The browser; null where there is none.</summary>
+    /// <summary>The browser; null if there is none.</summary>
     public static string? Path { get; } = (Environment.GetEnvironmentVariable("PATH") ?? string.Empty).Split(':')
         .SelectMany(folder => new[] { "chromium", "chromium-browser", "google-chrome" }.Select(name => System.IO.Path.Combine(folder, name)))
         .FirstOrDefault(File.Exists);
 
-    /// <summary>Opens a page in a frame of a width, which no window of a headless browser can have below 500 px, and gives what a script says in it.</summary>
-    /// <param name="folder">Where the page and the frame are written.</param>
-    /// <param name="page">The page; its ban on other scripts is lifted.</param>
-    /// <param name="script">JavaScript whose functions are there for <paramref name="expression"/>.</param>
-    /// <param name="expression">JavaScript; what it (or its promise) gives.</param>
+    /// <summary>
+    /// Opens a page in a frame of a given width, because a headless browser's window cannot be narrower than 500 px, and returns a script's result.
+    /// </summary>
+    /// <param name="folder">The folder for the page and the frame.</param>
+    /// <param name="page">The page; its ban on other scripts is removed.</param>
+    /// <param name="script">JavaScript with functions for <paramref name="expression"/>.</param>
+    /// <param name="expression">JavaScript; the value of it (or of its promise) is returned.</param>
     /// <param name="width">The width of the frame in px.</param>
-    /// <param name="dark">Whether the reader's system prefers dark.</param>
+    /// <param name="dark">Whether the reader's system prefers dark colours.</param>
     public static async Task<JsonElement> AskAsync(string folder, string page, string script, string expression, int width, bool dark)
     {
         var open = Regex.Replace(page, "<meta http-equiv=\"Content-Security-Policy\"[^>]*>", string.Empty, RegexOptions.None, TimeSpan.FromSeconds(10));
@@ -37,7 +39,7 @@ internal static class Chromium
         return JsonSerializer.Deserialize<JsonElement>(Convert.FromBase64String(answer.Groups["answer"].Value));
     }
 
-    /// <summary>Opens a file, runs its scripts, and gives the document as it is then and what the console said.</summary>
+    /// <summary>Opens a file, runs its scripts, and returns the resulting document and the console's messages.</summary>
     public static async Task<(string Document, string Console)> DumpAsync(string file, params string[] options)
     {
         var profile = Directory.CreateTempSubdirectory("kvmtune-chromium");

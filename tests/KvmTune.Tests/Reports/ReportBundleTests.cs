@@ -1,4 +1,4 @@
-// The committed bundle of the report's page: who changed no source needs no npm, and who changed one cannot build with the old bundle.
+// The committed bundle of the report's page: without a change of its sources the build needs no npm; after a change it refuses the old bundle.
 using System.Diagnostics;
 using KvmTune.Tests.Corpus;
 using Xunit;
@@ -58,7 +58,7 @@ public sealed class ReportBundleTests : IDisposable
                 UseShellExecute = false,
             },
         };
-        // A shell and nothing else: MSBuild runs every command by one.
+        // A shell and nothing else: MSBuild runs every command with one.
         var programs = _copy.CreateSubdirectory("programs").FullName;
         File.CreateSymbolicLink(Path.Combine(programs, "sh"), "/bin/sh");
         build.StartInfo.Environment["PATH"] = programs;

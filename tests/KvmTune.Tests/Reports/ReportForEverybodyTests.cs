@@ -1,5 +1,5 @@
-// A report is for every reader: axe-core finds nothing in it, light and dark, wide and narrow; a narrow screen scrolls nothing sideways but tables in
-// their boxes, which the keyboard reaches; and on paper is what was asked for.
+// A report is accessible: axe-core finds no problem, light and dark, wide and narrow. A narrow screen scrolls only tables sideways, in boxes that
+// the keyboard reaches; and paper shows the content that the reader opened.
 using System.Text.Json;
 using KvmTune.Reports;
 using KvmTune.Statistics;
@@ -83,7 +83,7 @@ public sealed class ReportForEverybodyTests : IDisposable
         Assert.DoesNotContain("<summary>0 rules", ReportPage.Render(ReportPageTests.Report("db01", ReportPageTests.Chapter())), StringComparison.Ordinal);
     }
 
-    // The recorded history, and a chapter that has what that one lacks: warnings, kept rules, notes, long words.
+    // The recorded history, and a chapter with the parts that it lacks: warnings, kept rules, notes, long words.
     private async Task<JsonElement> AskAsync(string script, string expression, int width, bool dark)
     {
         var vm = Assert.Single(_sample.Journal.KnownVMs());

@@ -1,4 +1,4 @@
-// The page as text: whatever a VM or a change is called, it stays a name, and what the charts need is in it.
+// The page as text: any name of a VM or a change stays a name, and the charts have the data that they need.
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using KvmTune.Reports;

@@ -1,4 +1,4 @@
-// The journal of a real experiment on the lab (samples/report/journal.db), as a copy: reading it leaves the recorded one alone.
+// The journal of a real experiment on the lab (samples/report/journal.db), as a copy, so that reading does not change the recorded one.
 using KvmTune.Journal;
 
 namespace KvmTune.Tests.Reports;

@@ -1,4 +1,4 @@
-// The exchange of blocks against every way to deal them.
+// The exchange of blocks against every possible assignment of them.
 using System.Numerics;
 using KvmTune.Statistics;
 using Xunit;

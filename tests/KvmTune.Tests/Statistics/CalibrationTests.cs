@@ -1,4 +1,4 @@
-// A workload against itself: the noise, what it lets be seen, the time, and the check for false alarms.
+// A workload against itself: the noise, the detectable effects, the time, and the check for false alarms.
 using KvmTune.Statistics;
 using Xunit;
 
@@ -42,7 +42,7 @@ public sealed class CalibrationTests
     [Fact]
     public void A_trend_of_five_per_cent_a_run_raises_an_alarm_in_pairs_no_more_often_than_chance()
     {
-        // Odd against even runs, such a trend alarmed in 68 %.
+        // With odd runs against even runs, such a trend caused a false alarm in 68 %.
         var alarms = Enumerable.Range(0, 200).Count(seed =>
         {
             var noise = Performances.Around(seed, 16, 1000, 3);

@@ -1,4 +1,4 @@
-// The plot of a comparison: every run is in it, it fits a terminal, and it says the same as the comparison.
+// The plot of a comparison: every run is in it, it fits a terminal, and it agrees with the comparison.
 using KvmTune.Measurement;
 using KvmTune.Statistics;
 using Xunit;

@@ -1,4 +1,4 @@
-// How often the intervals hold the true shift, on seeded samples: normal, heavy-tailed, and paired with a drift.
+// How often the intervals contain the true shift, on seeded samples: normal, heavy-tailed, and paired with a drift.
 using KvmTune.Statistics;
 using Xunit;
 
@@ -29,7 +29,7 @@ public sealed class CoverageTests
     public void The_swap_interval_covers_at_least_94_per_cent_under_drift(int pairs)
         => AssertCovers(Share(pairs, (random, shift) =>
         {
-            // A drift of 4 deviations over the whole, a coin for the order in each pair.
+            // A drift of 4 deviations in total, and a random order in each pair.
             var (b, c) = (new double[pairs], new double[pairs]);
             for (var i = 0; i < pairs; i++)
             {

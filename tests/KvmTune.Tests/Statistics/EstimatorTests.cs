@@ -1,4 +1,4 @@
-// The estimators against numpy and scipy (1.10.1 of Debian 12; the calls stand beside the values) and against their definitions.
+// The estimators against numpy and scipy (1.10.1 of Debian 12; the calls are next to the values) and against their definitions.
 using KvmTune.Statistics;
 using Xunit;
 

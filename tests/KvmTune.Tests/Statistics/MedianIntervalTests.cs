@@ -1,4 +1,4 @@
-// The interval of a median: the textbook's places in order, and as much coverage as it says.
+// The interval of a median: the textbook's order statistics, and the stated coverage.
 using KvmTune.Statistics;
 using Xunit;
 

@@ -28,10 +28,10 @@ internal static class Performances
         GuestFile = "/data/kvmtune.fio, 256 MiB",
     };
 
-    /// <summary>A measurement of IOPS alone.</summary>
+    /// <summary>A measurement with IOPS only.</summary>
     public static VMPerformance Of(params double[] iops) => Of(iops, null, null);
 
-    /// <summary>A measurement of IOPS and, where given, mean latency and p99.</summary>
+    /// <summary>A measurement with IOPS and, if given, mean latency and p99.</summary>
     public static VMPerformance Of(double[] iops, double[]? mean, double[]? p99) => new()
     {
         VMName = "db01",
@@ -69,7 +69,7 @@ internal static class Performances
         ],
     };
 
-    /// <summary>A change of the VM, as it comes down the pipeline.</summary>
+    /// <summary>A change of the VM, like an object of the pipeline.</summary>
     public static VMTuningResult Pin(TuningOutcome outcome) => new()
     {
         Outcome = outcome,

@@ -10,7 +10,7 @@ public sealed class PlanningTests
     public void The_planned_looks_have_levels_of_their_own_for_difference_and_sameness()
     {
         Assert.Equal([new Look(8, 0.008, 0.98), new Look(12, 0.016, 0.97), new Look(20, 0.04, 0.95)], LookPlan.Planned.Looks);
-        // What each interval leaves on either side adds up to the 5 % that two one-sided tests may err.
+        // The shares outside each interval on one side add up to the 5 % error of two one-sided tests.
         Assert.Equal(0.05, LookPlan.Planned.Looks.Sum(look => (1 - look.SamenessLevel) / 2), 12);
         Assert.All(LookPlan.Planned.Looks, look => Assert.True(SwapTest.SmallestPValue(look.Pairs) <= look.Alpha));
         Assert.Equal([16, 24, 40], LookPlan.UpTo(40).Looks.Select(look => look.Pairs));
@@ -83,7 +83,7 @@ public sealed class PlanningTests
     [InlineData(ComparisonDesign.Sequential, 12, 0.01)]
     public void What_is_named_as_detectable_is_found_about_four_times_in_five(ComparisonDesign design, int count, double alpha)
     {
-        // Each time other values at hand: what they name is planted in ten comparisons that they know nothing of.
+        // Each time with other values: their detectable shift is planted in ten independent comparisons.
         var random = new Random(count);
         var (found, played) = (0, 0);
         for (var i = 0; i < 25; i++)

@@ -1,4 +1,4 @@
-// The exact Mann–Whitney test against scipy, against Perfolizer, and against counting every deal of the ranks.
+// The exact Mann–Whitney test against scipy, against Perfolizer, and against counting every assignment of the ranks.
 using System.Numerics;
 using KvmTune.Statistics;
 using Perfolizer;
@@ -111,7 +111,7 @@ public sealed class RankSumTests
         Assert.Throws<ArgumentException>(() => RankSumTest.PValue([1], [double.NaN]));
     }
 
-    // Every way to deal the ranks, by the bits of a number.
+    // Every assignment of the ranks, by the bits of a number.
     private static double EveryDeal(double[] x, double[] y)
     {
         double[] all = [.. x, .. y];

@@ -1,4 +1,4 @@
-// The rule on recorded runs of unchanged guests: how often it is false, and what it finds. The targets are those of docs/measuring.md.
+// The rule on recorded runs of unchanged guests: how often it is false, and its power. The targets are those of docs/measuring.md.
 using KvmTune.Bench.Verdicts;
 using KvmTune.Statistics;
 using Xunit;

@@ -1,4 +1,4 @@
-// The screening of runs: what counts as disturbed, and that screened pairs are kept and not compared.
+// The screening of runs: the criteria for disturbed runs, and that screened pairs are kept but not compared.
 using KvmTune.Measurement;
 using KvmTune.Measurement.Sampling;
 using KvmTune.Statistics;
@@ -22,7 +22,7 @@ public sealed class ScreeningTests
         Assert.Null(ScreeningRule.WhyDisturbed(Pair(Run(0.74, 44e6)), session));
     }
 
-    // Its runs with the change are always busier by a core: the change moves the counter, and does so in every pair.
+    // Its runs with the change are always busier by a core: the change itself moves the counter, in every pair.
     [Fact]
     public void A_counter_that_the_change_moves_disturbs_no_pair_by_that_and_the_sides_count_alike()
     {
@@ -95,7 +95,7 @@ public sealed class ScreeningTests
         Runs = [.. performance.Runs.Select(run => run with { IsScreened = run.Number == number })],
     };
 
-    // Two runs alike.
+    // Two equal runs.
     private static MeasuredRun[] Pair(MeasuredRun run) => [run, run];
 
     private static MeasuredRun Run(double busyCores, double canaryNanoseconds) => new()

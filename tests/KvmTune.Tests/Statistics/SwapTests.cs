@@ -1,4 +1,4 @@
-// The swap test for pairs against scipy, against every sign flip, and by what it covers.
+// The swap test for pairs against scipy, against every sign flip, and by its coverage.
 using KvmTune.Statistics;
 using Xunit;
 
@@ -85,7 +85,7 @@ public sealed class SwapTests
     {
         Assert.Equal(new ShiftInterval(low, high, level), SwapTest.Interval(b, c, level));
 
-        // On logarithms the differences are rounded, and must be tied nevertheless.
+        // On logarithms the differences are rounded, and must still be tied.
         double[] Log(double[] values) => Array.ConvertAll(values, value => Math.Log(100) + (value * 0.0198));
         var logarithms = SwapTest.Interval(Log(b), Log(c), level)!;
         Assert.Equal((low * 0.0198, high * 0.0198), (logarithms.Low, logarithms.High), (x, y) => Math.Abs(x.Item1 - y.Item1) < 1e-9 && Math.Abs(x.Item2 - y.Item2) < 1e-9);
@@ -117,7 +117,7 @@ public sealed class SwapTests
     [Fact]
     public void Next_to_no_shift_beyond_the_interval_escapes_rejection()
     {
-        // The p-value is not wholly monotone in the shift; the search for the ends takes it so.
+        // The p-value is not completely monotone in the shift; the search for the ends assumes that it is.
         var random = new Random(11);
         var (beyond, escaped) = (0, 0);
         for (var i = 0; i < 60; i++)

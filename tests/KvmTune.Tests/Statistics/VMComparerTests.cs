@@ -1,4 +1,4 @@
-// Whole comparisons: verdicts, sentences, roles, refusals, and every sample that a measurement can come with.
+// Whole comparisons: verdicts, sentences, roles, refusals, and every kind of sample in a measurement.
 using KvmTune.Measurement;
 using KvmTune.Statistics;
 using KvmTune.Tuning;
@@ -205,7 +205,7 @@ public sealed class VMComparerTests
     [Fact]
     public void Four_boots_never_claim_they_give_a_direction_and_say_what_it_takes()
     {
-        // Boots that differ by as much as boots do: the runs of each agree, and Mann–Whitney over them has p = 0.0002.
+        // Boots that differ as much as real ones: the runs of each agree, and Mann–Whitney over them has p = 0.0002.
         var baseline = TwoBoots(Of(Around(25, 8, 1000, 1)).At(0, 1, 2, 3, 12, 13, 14, 15));
         var candidate = TwoBoots(Of(Around(26, 8, 1200, 1)).At(4, 5, 6, 7, 8, 9, 10, 11));
 

@@ -1,4 +1,4 @@
-// The index of running VMs beside what a look at each of them gives, for drawn hosts that change.
+// The index of running VMs compared with a separate reading of each, for random hosts that change.
 using CsCheck;
 using KvmTune.Topology;
 using Xunit;

@@ -1,4 +1,4 @@
-// The catalog of settings: what it holds is found in documents, has a place in libvirt's order, and is told apart from everything else.
+// The catalog of settings: each setting is found in documents, has a place in libvirt's order, and differs from everything else.
 using KvmTune.Tests.Corpus;
 using KvmTune.Tests.Tuning;
 using KvmTune.Topology;
@@ -142,7 +142,7 @@ public sealed class SettingCatalogTests
         Assert.False(SettingCatalog.Get("cputune/vcpupin[@vcpu]/@cpuset").IsSeenByGuest("2", "4"));
     }
 
-    // libvirt 10.1 and later write the attribute out where it was left away.
+    // libvirt 10.1 and later write the attribute even if the document omitted it.
     [Fact]
     public void A_topology_without_clusters_and_one_with_a_single_cluster_are_the_same()
     {

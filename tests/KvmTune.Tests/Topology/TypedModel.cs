@@ -1,13 +1,13 @@
-// Where the typed model of the inventory has each setting of the catalog, or that it does not.
+// The place of each setting of the catalog in the typed model of the inventory, or that it has none.
 using System.Globalization;
 using KvmTune.Topology;
 
 namespace KvmTune.Tests.Topology;
 
-/// <summary>Asks the typed model for settings.</summary>
+/// <summary>Finds settings in the typed model.</summary>
 internal static class TypedModel
 {
-    // What the inventory does not show: it is compared by the catalog alone.
+    // Settings that the inventory does not show: only the catalog compares them.
     private static readonly string[] NotInIt =
     [
         "cpu/@match", "cpu/@check", "cpu/model/@fallback", "cpu/model/@vendor_id", "cpu/feature[@name]/@policy",
@@ -15,11 +15,11 @@ internal static class TypedModel
         .. new[] { "emulatorsched", "vcpusched[@vcpus]", "iothreadsched[@iothreads]" }.SelectMany(element => new[] { $"cputune/{element}/@scheduler", $"cputune/{element}/@priority" }),
     ];
 
-    /// <summary>Whether it is said how the model has a setting.</summary>
+    /// <summary>Whether this class knows the place of a setting in the model.</summary>
     public static bool Knows(Setting setting) =>
         NotInIt.Contains(setting.Pattern.Replace("page/", "page[#]/", StringComparison.Ordinal)) || Value(DomainXmlReader.Read("<domain/>"), setting, null, null) is not "(unknown)";
 
-    /// <summary>Whether the model has what a document has.</summary>
+    /// <summary>Whether the model has the same value as a document.</summary>
     public static bool Has(VMConfiguration vm, SettingReading setting)
     {
         if (NotInIt.Contains(setting.Setting.Pattern.Replace("page/", "page[#]/", StringComparison.Ordinal)))
@@ -33,7 +33,7 @@ internal static class TypedModel
             : setting.Setting.IsSame(value, setting.Value.Trim()) || !IsUsable(setting) || double.TryParse(value, CultureInfo.InvariantCulture, out var number) && double.TryParse(setting.Value, CultureInfo.InvariantCulture, out var other) && number == other;
     }
 
-    // Documents of the corpus have values that no model can hold: numbers beyond an int, empty lists, unknown units.
+    // Documents of the corpus have values that the model cannot represent: numbers beyond an int, empty lists, unknown units.
     private static bool IsUsable(SettingReading setting) => setting.Setting.Attribute switch
     {
         "cpuset" or "nodeset" => CpuSet.TryParse(setting.Value, out _),
@@ -97,7 +97,7 @@ internal static class TypedModel
         };
     }
 
-    // The model has one text for all sources: pool/volume of a volume.
+    // The model has one text for all sources: pool/volume for a volume.
     private static string? SourceOf(DiskConfiguration? disk, string attribute) => attribute switch
     {
         "pool" => disk?.Source?.Split('/')[0],

@@ -1,4 +1,4 @@
-// The states that objects show are libvirt's, of which Topology has names of its own: cmdlets do not show types of the binding.
+// The states of objects are libvirt's. Topology has its own names for them, because cmdlets do not show types of the binding.
 using KvmTune.Libvirt;
 using KvmTune.Topology;
 using Xunit;

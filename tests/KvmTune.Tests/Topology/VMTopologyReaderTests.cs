@@ -1,4 +1,4 @@
-// VMs that start and stop while they are read are shown as they are at the moment: none is missing, and none is an error.
+// VMs that start and stop while they are read are shown in their current state: none is missing, and none is an error.
 using System.Diagnostics;
 using KvmTune.Libvirt;
 using KvmTune.Topology;
@@ -13,11 +13,11 @@ public sealed class VMTopologyReaderTests
     {
         using var connection = LibvirtConnection.Open("test:///default", ConnectionAccess.ReadWrite);
         var (name, id) = ($"restless {Guid.NewGuid():N}", Guid.NewGuid());
-        // It starts with a pin, and is configured without one while it runs: what has the pin runs, and nothing else does.
+        // It starts with a pin, and its configuration loses the pin while it runs: a document without the pin is never the running one.
         var (started, configured) = (Xml("<cputune><vcpupin vcpu='0' cpuset='0'/></cputune>"), Xml(""));
         using var domain = connection.DefineXml(started, validate: false);
         using var ended = new CancellationTokenSource();
-        // A thread: the pool's may all be taken by other tests until the readings are over.
+        // A separate thread: other tests may use all threads of the pool until the readings end.
         var restless = Task.Factory.StartNew(
             () =>
             {

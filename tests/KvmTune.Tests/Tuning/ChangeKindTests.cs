@@ -1,4 +1,4 @@
-// What every kind of change must do, found by reflection: a new kind fails here until it does all of it.
+// The duties of every kind of change, found by reflection: a new kind fails here until it fulfils all of them.
 using KvmTune.Tests.Corpus;
 using KvmTune.Topology;
 using KvmTune.Tuning;
@@ -111,7 +111,7 @@ public sealed class ChangeKindTests
     [MemberData(nameof(Kinds))]
     public void A_cmdlet_makes_it(string kind)
     {
-        // A placement is made by the planner of placements.
+        // The placement planner creates placements.
         var sources = Directory.EnumerateFiles(Path.Combine(LibvirtCorpus.RepositoryRoot(), "src"), "*.cs", SearchOption.AllDirectories)
             .Where(file => file.Contains("KvmTune.Cmdlets", StringComparison.Ordinal) || file.Contains("/Placement/", StringComparison.Ordinal));
         Assert.True(
@@ -141,7 +141,7 @@ public sealed class ChangeKindTests
         XmlSameness.Normalised(expected.ToXml()) == XmlSameness.Normalised(actual.ToXml()),
         $"{otherwise}. {ThenRun}\nexpected:\n{XmlSameness.Normalised(expected.ToXml())}\nfound:\n{XmlSameness.Normalised(actual.ToXml())}");
 
-    // A setting that the catalog does not have, or an element without a place, is met while the samples are made.
+    // Creating the samples already detects a setting that is missing in the catalog, or an element without a place.
     private static List<(VMChange Change, DomainDocument Before, DomainDocument After)> Samples(string kind)
     {
         try

@@ -1,4 +1,4 @@
-// What must hold for drawn documents and drawn sequences of changes: whatever is done in whatever order, undoing and restoring end where they must.
+// Properties for random documents and random sequences of changes: in any order, undoing and restoring end in the right state.
 using System.Xml.Linq;
 using CsCheck;
 using KvmTune.Tests.Corpus;
@@ -132,7 +132,7 @@ public sealed class ChangeProperties
         return changes[(int)(pick % changes.Count)];
     }
 
-    // Something that no change touches.
+    // An edit outside all changes.
     private static DomainDocument Foreign(DomainDocument document, uint pick)
     {
         var edited = XDocument.Parse(document.ToXml(), LoadOptions.PreserveWhitespace);
@@ -141,7 +141,7 @@ public sealed class ChangeProperties
         return DomainDocument.Parse(edited.ToString(SaveOptions.DisableFormatting));
     }
 
-    // A thread that a change gives to a disk counts as touched: who uses it keeps it. Pages have only their places, so all are one.
+    // A thread that a change gives to a disk counts as touched, because its users keep it. Pages have only their positions, so all count as one.
     private static IEnumerable<string> Touched(VMChange change) => change.Settings.SelectMany(setting => new[]
     {
         setting.Path.Elements.Any(element => element.Name == "hugepages") ? "hugepages" : setting.Path.ToString(),
@@ -153,7 +153,7 @@ public sealed class ChangeProperties
     private static TuningStateChange Restore(TuningState state, DomainDocument document) =>
         TuningStateChange.To(state, "a test", document);
 
-    // Siblings of one name may stand in another order than before: libvirt sorts them itself.
+    // Siblings of one name may have another order than before: libvirt sorts them itself.
     private static string Sorted(DomainDocument document) => Sorted(XElement.Parse(XmlSameness.Normalised(document.ToXml()))).ToString();
 
     private static XElement Sorted(XElement element) => new(

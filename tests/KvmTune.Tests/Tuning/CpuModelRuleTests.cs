@@ -1,4 +1,4 @@
-// One test that breaks each rule of CPU models and features and one that just keeps it, on hosts as libvirt describes them.
+// For each rule of CPU models and features, a test that breaks it and one that just keeps it, on hosts from libvirt's descriptions.
 using KvmTune.Hosts;
 using KvmTune.Topology;
 using KvmTune.Tuning;

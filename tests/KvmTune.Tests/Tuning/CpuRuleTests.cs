@@ -1,4 +1,4 @@
-// One test that breaks each rule of the CPU area and one that just keeps it.
+// For each rule of the CPU area, a test that breaks it and one that just keeps it.
 using KvmTune.Tests.Corpus;
 using KvmTune.Topology;
 using KvmTune.Tuning;
@@ -60,7 +60,7 @@ public sealed class CpuRuleTests
         new RuleScene { Change = Pin((0, "2")), Neighbours = [neighbour] }.Breaks(CpuRules.PinOvercommitsHostCpu, "vCPU 1 of 'web01'", "host CPU 2");
         new RuleScene { Change = Pin((0, "3")), Neighbours = [neighbour] }.Keeps(CpuRules.PinOvercommitsHostCpu);
 
-        // libvirt shows a live pin that was taken back as one to all host CPUs: that is none.
+        // libvirt shows a removed live pin as a pin to all host CPUs: that counts as none.
         var freed = RuleScene.Vm("web02", 1, "<cputune><vcpupin vcpu='0' cpuset='0-7'/></cputune>");
         new RuleScene { Change = Pin((0, "3")), Neighbours = [freed] }.Keeps(CpuRules.PinOvercommitsHostCpu);
     }

@@ -1,4 +1,4 @@
-// One test that breaks each rule of I/O threads and one that just keeps it; and what a wish for one means for a VM.
+// For each rule of I/O threads, a test that breaks it and one that just keeps it; and the meaning of a requested thread for a VM.
 using KvmTune.Hosts;
 using KvmTune.Topology;
 using KvmTune.Tuning;

@@ -1,4 +1,4 @@
-// One test that breaks each rule of disk driver options and one that just keeps it.
+// For each rule of disk driver options, a test that breaks it and one that just keeps it.
 using KvmTune.Hosts;
 using KvmTune.Topology;
 using KvmTune.Tuning;
@@ -59,7 +59,7 @@ public sealed class DiskRuleTests
         new RuleScene { Change = Disk("writeback", null) }.Breaks(DiskRules.WritebackHoldsData, "loses power");
         new RuleScene { Change = Disk("none", null) }.IsSilent(DiskRules.WritebackHoldsData);
 
-        // A return to a checkpoint turns them on as well.
+        // Restoring a checkpoint can set them too.
         new RuleScene { Change = Checkpoint("unsafe") }.Breaks(DiskRules.UnsafeLosesData, "vdb");
         new RuleScene { Change = Checkpoint("writeback") }.Breaks(DiskRules.WritebackHoldsData, "vdb");
         new RuleScene { Change = Checkpoint("unsafe"), Xml = unsafely }.IsSilent(DiskRules.UnsafeLosesData);

@@ -1,4 +1,4 @@
-// One test that breaks each rule of limits and one that just keeps it; and libvirt's categories.
+// For each rule of limits, a test that breaks it and one that just keeps it; and libvirt's categories.
 using KvmTune.Topology;
 using KvmTune.Tuning;
 using KvmTune.Tuning.Changes;

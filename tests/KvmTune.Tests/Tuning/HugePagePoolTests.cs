@@ -1,4 +1,4 @@
-// Pools of huge pages on hosts that are not here: what the kernel does not give, what stays in use, what is kept over a restart.
+// Pools of huge pages on simulated hosts: pages that the kernel does not give, pages that stay in use, and settings that survive a restart.
 using KvmTune.Hosts;
 using KvmTune.Topology;
 using KvmTune.Tuning.HugePages;
@@ -192,7 +192,7 @@ public sealed class HugePagePoolTests : IDisposable
 
     private static string[] Entries(string? file) => [.. File.ReadAllLines(file!).Where(line => !line.StartsWith('#'))];
 
-    // A host of two nodes whose kernel has memory for so many pages on each, and keeps those of node 0 that are in use.
+    // A host of two nodes whose kernel has memory for a given number of pages on each, and keeps the used pages of node 0.
     private sealed class FakeHost
     {
         public const long NodeMemoryKiB = 4 * 1024 * 1024;

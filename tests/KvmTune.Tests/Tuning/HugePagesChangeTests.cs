@@ -1,4 +1,4 @@
-// What huge pages make of a domain XML, and of several page sizes that are there already.
+// The effect of huge pages on a domain XML, also with several existing page sizes.
 using KvmTune.Topology;
 using KvmTune.Tuning;
 using KvmTune.Tuning.Changes;

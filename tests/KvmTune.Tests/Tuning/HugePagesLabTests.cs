@@ -1,4 +1,4 @@
-// Huge pages on the lab's libvirt and QEMU: a guest of the test's own without a disk, seen by the kernel, and the printed virsh commands.
+// Huge pages on the lab's libvirt and QEMU: the test's own guest without a disk, verified in the kernel, and the printed virsh commands.
 using System.Diagnostics;
 using System.Globalization;
 using KvmTune.Hosts;
@@ -53,7 +53,7 @@ public sealed class HugePagesLabTests : IDisposable
         Assert.All(seen, verification => Assert.True(verification.IsMet, verification.ToString()));
         Assert.Contains(seen, verification => verification.What == "guest memory on 2 MiB pages" && verification.Actual == "32768 KiB");
 
-        // A VM that runs on small pages although huge ones are configured does not pass.
+        // A VM that uses small pages although huge ones are configured fails the verification.
         guest.Destroy();
         foreach (var inverse in enabled.Inverse)
         {
@@ -77,7 +77,7 @@ public sealed class HugePagesLabTests : IDisposable
         var plan = Tuner(guest).Planner.Plan(Change() with { Reserve = true, Pages = HugePagesChange.PagesWith([], 2048, null) });
         Assert.NotNull(plan.Preparation);
 
-        // libvirt refuses what no rule knows of: a document with an element that it cannot have.
+        // libvirt refuses a change that no rule checks: a document with an invalid element.
         await Assert.ThrowsAnyAsync<KvmTuneException>(() => Tuner(guest).ApplyAsync(plan with { Change = new BrokenChange((HugePagesChange)plan.Change) }, new ApplyOptions(), CancellationToken.None));
 
         Assert.Equal(total, Count("nr_hugepages"));
@@ -179,7 +179,7 @@ public sealed class HugePagesLabTests : IDisposable
         return guest;
     }
 
-    // Reserves as the change does that it wraps, and then writes what libvirt refuses: a policy of a guest cell that is not there.
+    // Reserves like the change that it wraps, and then writes XML that libvirt refuses: a policy of a missing guest cell.
     private sealed record BrokenChange(HugePagesChange Inner) : VMChange
     {
         public override TuningArea Area => TuningArea.Memory;

@@ -1,4 +1,5 @@
-// A pin that a cpuset control group does not let come true: the kernel is asked and not libvirt, the limit is named, and the pin taken back.
+// A pin that a cpuset control group prevents: it is verified in the kernel and not with libvirt, the error names the limit, and the pin is
+// taken back.
 using KvmTune.Hosts;
 using KvmTune.Libvirt;
 using KvmTune.Tests.Libvirt;
@@ -72,7 +73,7 @@ public sealed class LabPinLimitTests(ITestOutputHelper output)
             using var calls = new LibvirtCalls();
             await warm.ApplyAsync(warm.Planner.Plan(VcpuPinChange.Of(new Dictionary<int, CpuSet?> { [0] = null }) with { Scope = ChangeScope.Live }), new ApplyOptions(), CancellationToken.None);
 
-            // Its own when it is planned and when it is applied, and those of its neighbours once.
+            // The VM's own document for the plan and for applying it, and each neighbour's once.
             var neighbours = host.Read().ListDomains(DomainListFlags.Active).Count - 1;
             Assert.InRange(calls.Documents, 2, 2 + neighbours);
             Assert.Equal((1, 0), (calls.Of("virDomainPinVcpuFlags"), calls.Of("virNodeGetCPUMap")));

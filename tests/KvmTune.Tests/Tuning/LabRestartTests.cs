@@ -1,4 +1,4 @@
-// A VM that somebody else is just starting, as a killed process leaves it to the daemon: it is waited for, and then shut down as any other.
+// A VM that another process is starting, for example after that process was killed: the restart waits for it, and then shuts it down normally.
 using KvmTune.Libvirt;
 using KvmTune.Tests.Measurement;
 using KvmTune.Tuning;

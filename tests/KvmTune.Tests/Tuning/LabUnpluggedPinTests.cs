@@ -1,4 +1,5 @@
-// A pin of a vCPU that is not plugged: libvirt keeps it in the running VM, the thread has it when it comes, and taking it away leaves nothing pending.
+// A pin of an unplugged vCPU: libvirt keeps it in the running VM, the thread gets it when it is plugged in, and removing the pin leaves nothing
+// pending.
 using System.Diagnostics;
 using System.Globalization;
 using KvmTune.Hosts;

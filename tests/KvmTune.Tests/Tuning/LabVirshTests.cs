@@ -1,4 +1,4 @@
-// The virsh equivalents of CPU, NUMA, disk and network changes, run by bash on a second VM: it ends up with the same XML as the first.
+// The virsh equivalents of CPU, NUMA, disk and network changes, run by bash on a second VM: its XML ends up the same as the first one's.
 using System.Diagnostics;
 using KvmTune.Hosts;
 using KvmTune.Libvirt;
@@ -107,7 +107,7 @@ public sealed class LabVirshTests : IDisposable
 
     private LibvirtDomain Define(string kind)
     {
-        // virsh's iothreadpin makes libvirt write the ids out, though they stay what they were; here they are written from the start.
+        // virsh's iothreadpin makes libvirt write the unchanged ids explicitly; here they are explicit from the start.
         var ids = kind.StartsWith("I/O thread pin", StringComparison.Ordinal) ? "<iothreadids><iothread id='1'/><iothread id='2'/></iothreadids>" : string.Empty;
         var suffix = Guid.NewGuid().ToString("N")[..12];
         var id = Environment.GetEnvironmentVariable("KVMTUNE_LAB_UUID_PREFIX") + suffix;

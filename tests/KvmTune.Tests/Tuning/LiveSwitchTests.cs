@@ -1,5 +1,5 @@
-// A change that is switched to and fro in a running VM: one entry of the journal whatever happens, and one undo after a process that ended in
-// the middle. On libvirt's test driver.
+// A change that is switched back and forth in a running VM: one journal entry in every case, and one undo after a process that ended in the
+// middle. On libvirt's test driver.
 using KvmTune.Hosts;
 using KvmTune.Journal;
 using KvmTune.Libvirt;
@@ -99,7 +99,7 @@ public sealed class LiveSwitchTests : IDisposable
             live.To(i % 2 == 1);
         }
 
-        // What the kernel does for a process that is killed: the lock goes, and nobody writes an outcome.
+        // Like the kernel after a killed process: the lock is released, and no outcome is written.
         live.Dispose();
         var entry = Assert.Single(Journal.Entries(new JournalFilter()));
         Assert.Equal(JournalOutcome.Interrupted, entry.Outcome);

@@ -1,4 +1,4 @@
-// One test that breaks each rule of huge pages and one that just keeps it, on the capabilities of a real host with two nodes.
+// For each rule of huge pages, a test that breaks it and one that just keeps it, on the capabilities of a real host with two nodes.
 using KvmTune.Hosts;
 using KvmTune.Tests.Corpus;
 using KvmTune.Topology;
@@ -30,7 +30,7 @@ public sealed class MemoryRuleTests
         Scene(Enable(), bound, Host(4000, 511)).Breaks(MemoryRules.HugePagesNeedFreePages, "on node 1", "512 pages of 2 MiB", "free: 511", "-Reserve");
         Scene(Enable(), bound, Host(0, 512)).Keeps(MemoryRules.HugePagesNeedFreePages);
 
-        // "strict" is libvirt's default; the other modes let the kernel look elsewhere.
+        // "strict" is libvirt's default; in the other modes the kernel may use other nodes.
         Scene(Enable(), bound.Replace("mode='strict' ", string.Empty, StringComparison.Ordinal), Host(4000, 511)).Breaks(MemoryRules.HugePagesNeedFreePages, "on node 1");
         Scene(Enable(), bound.Replace("strict", "restrictive", StringComparison.Ordinal), Host(4000, 511)).Breaks(MemoryRules.HugePagesNeedFreePages, "on node 1");
         Scene(Enable(), bound.Replace("strict", "preferred", StringComparison.Ordinal), Host(4000, 511)).Keeps(MemoryRules.HugePagesNeedFreePages);
@@ -49,7 +49,7 @@ public sealed class MemoryRuleTests
         var cells = RuleScene.Vm(inside: TwoCells
             + "<numatune><memory mode='strict' nodeset='0-1'/><memnode cellid='1' mode='strict' nodeset='1'/></numatune>");
 
-        // Cell 1 needs 256 pages on node 1; cell 0 takes what is left on either.
+        // Cell 1 needs 256 pages on node 1; cell 0 takes the remaining pages of either.
         Scene(Enable(), cells, Host(1000, 255)).Breaks(MemoryRules.HugePagesNeedFreePages, "on node 1", "free: 255");
         Scene(Enable(), cells, Host(0, 511)).Breaks(MemoryRules.HugePagesNeedFreePages, "on node 0-1", "free: 255");
         Scene(Enable(), cells, Host(200, 312)).Keeps(MemoryRules.HugePagesNeedFreePages);
@@ -208,7 +208,7 @@ public sealed class MemoryRuleTests
         return rule.Check(new RuleContext(change, facts, document.ToConfiguration(), () => host, () => VMNeighbours.None, () => Kernel))!;
     }
 
-    // A real host of two nodes, with this many free pages of 2 MiB on each; libvirt's documents say nothing of what is free.
+    // A real host of two nodes, with this many free pages of 2 MiB on each, because libvirt's documents do not report free pages.
     private static VMHostTopology Host(long freeOnNode0, long freeOnNode1)
     {
         var document = LibvirtCorpus.Capabilities().Single(document => document.Name.EndsWith("vircaps-x86_64-resctrl.xml", StringComparison.Ordinal));

@@ -1,4 +1,4 @@
-// One test that breaks each rule of NICs and one that just keeps it.
+// For each rule of NICs, a test that breaks it and one that just keeps it.
 using System.Globalization;
 using KvmTune.Hosts;
 using KvmTune.Topology;

@@ -1,4 +1,4 @@
-// One test that breaks each rule of the NUMA policy and one that just keeps it.
+// For each rule of the NUMA policy, a test that breaks it and one that just keeps it.
 using KvmTune.Tuning;
 using KvmTune.Tuning.Changes;
 using KvmTune.Tuning.Rules;

@@ -1,4 +1,4 @@
-// The change of several kinds: one title, one inverse, live only as a whole, and every rule of its parts is asked.
+// The change of several kinds: one title, one inverse, live only as a whole, and every rule of its parts is checked.
 using KvmTune.Hosts;
 using KvmTune.Libvirt;
 using KvmTune.Topology;

@@ -1,4 +1,4 @@
-// Plans that come from files, jobs and other hosts: they bring a wish, and what they say of it counts for nothing.
+// Plans from files, jobs and other hosts: only the requested change counts; their texts and findings are not trusted.
 using KvmTune.Hosts;
 using KvmTune.Libvirt;
 using KvmTune.Measurement;
@@ -111,7 +111,7 @@ public sealed class PlanFromOutsideTests : IDisposable
         Assert.DoesNotContain('\u202e', error.Message);
     }
 
-    // A line of its own could pass for one of ours.
+    // A line feed in a value could imitate a line of this module.
     [Fact]
     public void A_value_with_a_line_feed_is_refused_in_one_line()
     {

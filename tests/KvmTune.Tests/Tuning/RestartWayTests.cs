@@ -1,4 +1,5 @@
-// By which way a VM is restarted: what the guest can see, what waits, and what cannot be saved decide, and the reason is told.
+// The choice between suspend and reboot: it depends on changes that the guest can see, pending settings, and states that cannot be saved; the
+// reason is reported.
 using System.Xml.Linq;
 using KvmTune.Hosts;
 using KvmTune.Tests.Journal;

@@ -1,10 +1,10 @@
-// VMs that have everything that can be tuned, and that have nothing of it.
+// One VM with every tunable setting, and one with none of them.
 namespace KvmTune.Tests.Tuning;
 
-/// <summary>Domain documents as libvirt writes them.</summary>
+/// <summary>Domain documents in libvirt's form.</summary>
 public static class RichVM
 {
-    /// <summary>A VM in which every setting of the catalog stands.</summary>
+    /// <summary>A VM with every setting of the catalog.</summary>
     public const string Full = """
         <domain type='kvm'>
           <name>rich</name>
@@ -89,7 +89,7 @@ public static class RichVM
         </domain>
         """;
 
-    /// <summary>A VM in which no setting stands but what every VM has.</summary>
+    /// <summary>A VM with only the settings that every VM has.</summary>
     public const string Bare = """
         <domain type='kvm'>
           <name>rich</name>

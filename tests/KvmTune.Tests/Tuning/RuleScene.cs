@@ -1,4 +1,4 @@
-// A scene for rules: a VM, a host and neighbours as plain values, so that a rule can be broken on hosts that are not here.
+// A scene for rules: a VM, a host and neighbours as plain values, so that a rule can be broken on hosts that do not exist here.
 using KvmTune.Hosts;
 using KvmTune.Topology;
 using KvmTune.Tuning;
@@ -7,7 +7,7 @@ using Xunit;
 
 namespace KvmTune.Tests.Tuning;
 
-/// <summary>What a rule is judged on.</summary>
+/// <summary>The input of a rule.</summary>
 public sealed record RuleScene
 {
     /// <summary>The change.</summary>
@@ -31,14 +31,14 @@ public sealed record RuleScene
     /// <summary>The XML of the other running VMs.</summary>
     public IReadOnlyList<string> Neighbours { get; init; } = [];
 
-    /// <summary>What the local kernel says of the host's memory; null for another machine.</summary>
+    /// <summary>The local kernel's memory settings; null for another machine.</summary>
     public HostMemoryFacts? HostMemory { get; init; }
 
 
-    /// <summary>What the host's programs and kernel can do.</summary>
+    /// <summary>The abilities of the host's programs and kernel.</summary>
     public HostAbilities Abilities { get; init; } = new();
 
-    /// <summary>Which CPUs the host can give the VM; null where that is not known.</summary>
+    /// <summary>The CPUs that the host can give the VM; null if they are unknown.</summary>
     public GuestCpuAbilities? GuestCpus { get; init; }
 
     /// <summary>A VM's XML.</summary>
@@ -50,7 +50,7 @@ public sealed record RuleScene
     /// <summary>A host with one node and no siblings.</summary>
     public static VMHostTopology Flat(int cpus) => Grid(nodes: 1, coresPerNode: cpus, threads: 1);
 
-    /// <summary>A host of equal nodes; siblings are numbered side by side.</summary>
+    /// <summary>A host of equal nodes; siblings have adjacent numbers.</summary>
     public static VMHostTopology Grid(int nodes, int coresPerNode, int threads)
     {
         var result = new List<HostNode>();
@@ -82,7 +82,7 @@ public sealed record RuleScene
         };
     }
 
-    /// <summary>Asserts that the rule is broken, and that the evidence names what matters.</summary>
+    /// <summary>Asserts that the rule is broken, and that the evidence contains the given words.</summary>
     public void Breaks(TuningRule rule, params string[] evidence)
     {
         var check = Judge(rule);
@@ -99,7 +99,7 @@ public sealed record RuleScene
         Assert.True(check.IsKept, $"{rule.Id} is broken: {check.Evidence}");
     }
 
-    /// <summary>Asserts that the rule has nothing to say.</summary>
+    /// <summary>Asserts that the rule does not apply.</summary>
     public void IsSilent(TuningRule rule) => Assert.Null(Judge(rule));
 
     /// <summary>Whether an error rule refuses a change of a stopped VM on a large host.</summary>

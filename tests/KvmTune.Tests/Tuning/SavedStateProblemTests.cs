@@ -1,4 +1,4 @@
-// Why a saved definition could not be read, by libvirt's error.
+// The reason why a saved definition could not be read, from libvirt's error.
 using KvmTune.Libvirt;
 using KvmTune.Tuning;
 using Xunit;

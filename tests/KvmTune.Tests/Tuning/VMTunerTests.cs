@@ -1,4 +1,4 @@
-// The path of changes on libvirt's own test driver, which runs in this process and needs no daemon.
+// The steps of a change on libvirt's own test driver, which runs in this process and needs no daemon.
 using KvmTune.Hosts;
 using KvmTune.Libvirt;
 using KvmTune.Topology;

@@ -1,4 +1,4 @@
-// What a command line of QEMU says of disks and NICs, as libvirt 9 and older versions write it.
+// Disks and NICs on a QEMU command line, in the form of libvirt 9 and of older versions.
 using KvmTune.Hosts;
 using KvmTune.Topology;
 using KvmTune.Tuning;

@@ -1,4 +1,4 @@
-// VMs that end before or while they are watched, on libvirt's test driver: the others are reported.
+// VMs that end before or while they are watched, on libvirt's test driver: the others are still reported.
 using KvmTune.Diagnosis.Bottlenecks;
 using KvmTune.Hosts;
 using KvmTune.Libvirt;

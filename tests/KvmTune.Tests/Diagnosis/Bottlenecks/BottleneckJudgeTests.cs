@@ -1,4 +1,4 @@
-// The judge: every threshold by values that just show it and values that just do not, and the traps of the counters.
+// The judge: every threshold with values just above it and values just below it, and the traps of the counters.
 using KvmTune.Diagnosis.Bottlenecks;
 using KvmTune.Topology;
 using KvmTune.Tuning;
@@ -11,7 +11,7 @@ public sealed class BottleneckJudgeTests
 {
     private const double NaN = double.NaN;
 
-    // Two requests under way on average, 10 ms each.
+    // Two pending requests on average, 10 ms each.
     private static VMObservation OnIOThread { get; } = (Healthy with
     {
         Configuration = Healthy.Configuration with
@@ -241,7 +241,7 @@ public sealed class BottleneckJudgeTests
 
         Assert.Equal(BottleneckCause.GuestMemory, silent.With(("Balloon.SwapInKiB", 2000), ("Balloon.SwapOutKiB", 600), ("Balloon.CurrentKiB", 524288)).Judged().Cause);
         Assert.Contains("the balloon leaves it 512 of 1024 MiB", silent.With(("Balloon.SwapInKiB", 9000), ("Balloon.CurrentKiB", 524288)).Judged().Verdict, StringComparison.Ordinal);
-        // Figures that did not move since the driver did not speak are unknown, and so is a counter that is not there.
+        // Values that did not change because the driver did not report are unknown, like a missing counter.
         var stale = silent.With(("Balloon.LastUpdateSeconds", 0));
         Assert.Contains(stale.Judged().Of(TuningArea.Memory).Saturation, evidence => evidence is { Counter: "swapping", Value: null, IsExceeded: false });
         Assert.Equal("The guest's own counters are not known: the agent does not answer", Assert.Single(stale.Judged().Notes));

@@ -1,13 +1,13 @@
-// A VM that was watched for ten seconds and did a little of everything: the counters of it as plain values, to be altered by a test.
+// A VM that was watched for ten seconds and did a little of everything: its counters as plain values, which tests change.
 using KvmTune.Diagnosis.Bottlenecks;
 using KvmTune.Topology;
 
 namespace KvmTune.Tests.Diagnosis.Bottlenecks;
 
-/// <summary>What a verdict is made of.</summary>
+/// <summary>The input of a verdict.</summary>
 internal static class BottleneckScene
 {
-    /// <summary>The seconds that the VM was watched.</summary>
+    /// <summary>The time for which the VM was watched, in seconds.</summary>
     public const double Seconds = 10;
 
     private const string Xml = """
@@ -93,7 +93,7 @@ internal static class BottleneckScene
         },
     };
 
-    /// <summary>The VM with other values of the host's counters; NaN takes a counter away.</summary>
+    /// <summary>The VM with other values of the host's counters; NaN removes a counter.</summary>
     public static VMObservation With(this VMObservation vm, params (string Name, double Value)[] counters) =>
         vm with { Counters = Altered(vm.Counters, counters) };
 
@@ -118,7 +118,7 @@ internal static class BottleneckScene
         },
     };
 
-    /// <summary>The verdict by the table as it stands.</summary>
+    /// <summary>The verdict by the default table.</summary>
     public static VMBottleneckReport Judged(this VMObservation vm) => BottleneckJudge.Judge(vm, BottleneckThresholds.Default);
 
     private static Dictionary<string, double> Altered(IReadOnlyDictionary<string, double> counters, (string Name, double Value)[] changes)

@@ -1,4 +1,4 @@
-// The guest's own counters, as a guest of the lab printed them, and those of the QEMU process.
+// The guest's own counters, from the output of a guest of the lab, and those of the QEMU process.
 using KvmTune.Diagnosis.Bottlenecks;
 using KvmTune.Hosts;
 using KvmTune.Measurement.Sampling;

@@ -1,4 +1,4 @@
-// A VM whose load, clock and switch are a script: what is true of them is known, so that what an experiment says can be held to it.
+// A VM whose load, clock and switch follow a script: the truth is known, so that tests can check an experiment's statements.
 using System.Globalization;
 using KvmTune.Experiments;
 using KvmTune.Guest;
@@ -28,40 +28,40 @@ internal sealed class ScriptedLoad : IMeasurementTarget, IWorkload, IWorkloadIns
 
     public SlotTime Time { get; } = new();
 
-    /// <summary>What is called, in order.</summary>
+    /// <summary>The calls, in order.</summary>
     public List<string> Calls { get; } = [];
 
-    /// <summary>Is told of each call before it is made; may throw.</summary>
+    /// <summary>Called before each call; may throw.</summary>
     public Action<string> OnCall { get; set; } = _ => { };
 
-    /// <summary>What the change does to the rate.</summary>
+    /// <summary>The effect of the change on the rate, as a factor.</summary>
     public double Factor { get; init; } = 1;
 
-    /// <summary>What the change does to a second metric, which has hardly any noise; null for none.</summary>
+    /// <summary>The effect of the change on a second metric, which has hardly any noise; null for none.</summary>
     public double? SteadyFactor { get; init; }
 
     public IReadOnlyList<string> KnownAtTheEnd { get; init; } = [];
 
-    /// <summary>After how many looks the first load fails.</summary>
+    /// <summary>The number of looks after which the first load fails.</summary>
     public int FailsAfterLooks { get; init; } = int.MaxValue;
 
     /// <summary>Noise of a sample, as a share.</summary>
     public double Noise { get; init; } = 0.02;
 
-    /// <summary>How much of the side before is left in the rate, by the seconds since the switch.</summary>
+    /// <summary>The share of the earlier side in the rate, by the seconds since the switch.</summary>
     public Func<double, double> CarryOver { get; init; } = _ => 0;
 
     public double Interval { get; init; } = 0.1;
 
     public double SwitchSeconds { get; init; } = 0.01;
 
-    /// <summary>How far the guest's clock is ahead, by the host's time.</summary>
+    /// <summary>The offset by which the guest's clock is ahead, by the host's time.</summary>
     public Func<double, double> ClockOffset { get; init; } = _ => 5000;
 
     /// <summary>Whether a sample is lost, by its number.</summary>
     public Func<int, bool> IsLost { get; init; } = _ => false;
 
-    /// <summary>How long a load lasts at most, by its number from 1.</summary>
+    /// <summary>The longest time of a load, by its number from 1.</summary>
     public Func<int, double> LongestLoad { get; init; } = _ => double.PositiveInfinity;
 
     public Func<int, string?> LoadFailure { get; init; } = _ => null;
@@ -79,7 +79,7 @@ internal sealed class ScriptedLoad : IMeasurementTarget, IWorkload, IWorkloadIns
 
     public bool Streams { get; init; } = true;
 
-    /// <summary>The side that is in force; null while a switch has failed half way.</summary>
+    /// <summary>The side that is in force; null after a switch that failed half-way.</summary>
     public bool? IsCandidate { get; private set; } = false;
 
     public bool IsKept { get; private set; }
@@ -124,7 +124,7 @@ internal sealed class ScriptedLoad : IMeasurementTarget, IWorkload, IWorkloadIns
 
     public string? LeftInGuest { get; init; }
 
-    /// <summary>Whether a load that is cancelled cannot be seen to end.</summary>
+    /// <summary>Whether the end of a cancelled load cannot be observed.</summary>
     public bool CannotBeEnded { get; init; }
 
     public VMTuningResult Result { get; } = Performances.Pin(TuningOutcome.Applied);
@@ -204,7 +204,7 @@ internal sealed class ScriptedLoad : IMeasurementTarget, IWorkload, IWorkloadIns
         var number = ++_loads;
         var start = _start = Time.Seconds + 0.7;
         var end = Time.Seconds + Math.Min(length.TotalSeconds, LongestLoad(number));
-        // Its end is seen at the moment of it: the rest of this method runs before virtual time goes on.
+        // The end is noticed at that moment: the rest of this method runs before virtual time continues.
         var over = _over = new TaskCompletionSource();
         using var cancellation = cancellationToken.Register(() => over.TrySetCanceled(cancellationToken));
         void Look(double now)
@@ -334,7 +334,7 @@ internal sealed class ScriptedLoad : IMeasurementTarget, IWorkload, IWorkloadIns
 
     private static MetricDefinition Steadiness { get; } = new("Steadiness", "1/s", MetricDirection.HigherIsBetter, MetricKind.Rate);
 
-    // What was reported once stays so, however often it is read.
+    // A report never changes, however often it is read.
     private List<StreamSample> Samples(double start, double end)
     {
         var samples = new List<StreamSample>();

@@ -1,4 +1,4 @@
-// The looks over many pairs spend 5 % together, and the exact test keeps its promise on loads with a memory.
+// The looks over many pairs use 5 % in total, and the exact test keeps this level on loads with a memory.
 using KvmTune.Experiments.Switchback;
 using KvmTune.Statistics;
 using KvmTune.Tests.Statistics;
@@ -38,7 +38,7 @@ public sealed class SlotPlanTests
     [InlineData(150)]
     public void Looks_at_nothing_find_something_in_at_most_five_per_cent(int pairs)
     {
-        // The signs of pairs that differ by nothing are coins; the sum of signed ranks is the test's, by its normal form for speed.
+        // Without a difference the signs of the pairs are random; the sum of signed ranks is tested by its normal approximation, for speed.
         const int times = 4_000;
         var chance = new Random(5);
         var looks = SlotPlan.Looks(pairs).Looks;
@@ -86,7 +86,7 @@ public sealed class SlotPlanTests
 
         var pairs = Outlook.PairsToFind(differences, Math.Log(1.1), 1)!.Value;
 
-        // (2.05 + 0.84)² · (0.3 / 0.0953)² · π/3 ≈ 87, with the spread of the thirty drawn ones.
+        // (2.05 + 0.84)² · (0.3 / 0.0953)² · π/3 ≈ 87, with the spread of the thirty random samples.
         Assert.InRange(pairs, 50, 150);
         Assert.Null(Outlook.PairsToFind(differences, 1e-6, 1));
         Assert.Null(Outlook.PairsToFind([0.1, 0.2], 0.1, 1));

@@ -1,11 +1,11 @@
-// Virtual time for one waiting task, with a bell for what ends at a moment of it.
+// Virtual time for one waiting task, with a callback for events at a moment.
 namespace KvmTune.Tests.Experiments.Switchback;
 
 internal sealed class SlotTime : TimeProvider
 {
     private long _ticks;
 
-    /// <summary>Is told of each moment that is reached.</summary>
+    /// <summary>Called at each moment that is reached.</summary>
     public Action<double>? Passed { get; set; }
 
     public override long TimestampFrequency => TimeSpan.TicksPerSecond;

@@ -1,4 +1,4 @@
-// Unchanged loads that were recorded, cut into slots at random: what is claimed there is false, and may be so in one of twenty.
+// Recorded loads without a change, cut into slots at random: every claim is false, and one in twenty is allowed.
 using System.Text.Json;
 using KvmTune.Experiments.Switchback;
 using KvmTune.Measurement;

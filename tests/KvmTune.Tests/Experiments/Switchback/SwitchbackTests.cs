@@ -1,4 +1,4 @@
-// Experiments that switch inside one load, on loads whose truth is known: what they find, and every way in which one can end.
+// Experiments that switch inside one load, on loads with a known truth: their results, and every kind of end.
 using KvmTune.Experiments;
 using KvmTune.Measurement;
 using KvmTune.Statistics;
@@ -83,7 +83,7 @@ public sealed class SwitchbackTests
     [Fact]
     public async Task A_load_that_reports_too_seldom_for_any_slots_is_told_so_and_not_that_it_never_settles()
     {
-        // A fifth of a second is reported of each twenty.
+        // The load reports during a fifth of a second in every twenty seconds.
         var vm = new ScriptedLoad { Factor = 1.4, IsLost = number => number % 200 >= 2 };
 
         var result = await vm.RunAsync(new ExperimentOptions { Design = ExperimentDesign.Switchback, Seed = 3, TimeLimit = TimeSpan.FromMinutes(10) });
@@ -159,7 +159,8 @@ public sealed class SwitchbackTests
     [Fact]
     public async Task A_load_that_reports_more_seldom_than_it_says_is_found_out_after_a_few_pairs_and_gets_longer_slots_and_time()
     {
-        // A fifth of a second is reported of each two and a half: few pairs of slots of a second have some of it in both, most of two seconds have.
+        // The load reports during a fifth of a second in every two and a half seconds: few pairs of one-second slots have reports in both slots, most
+        // pairs of two-second slots have.
         var vm = new ScriptedLoad { Factor = 1.4, IsLost = number => number % 25 >= 2 };
 
         var result = await vm.RunAsync();

@@ -1,4 +1,4 @@
-// What loads report is read strictly: real output of fio, sysbench and iperf3, and what is none of theirs.
+// The reports of loads are parsed strictly: real output of fio, sysbench and iperf3, and output that is not theirs.
 using KvmTune.Measurement;
 using KvmTune.Measurement.Streams;
 using Xunit;
@@ -10,7 +10,7 @@ public sealed class StreamReadingTests
     [Fact]
     public void Fios_status_says_what_was_done_and_its_histograms_are_beside_it()
     {
-        // The first ones of a real run, cut after the ninth field as the reader does.
+        // The first lines of a real run, cut after the ninth field like in the reader.
         var output = StampedProgram.Parse(
             """
             50.50 3;fio-3.33;kvmtune;0;0;1024;227028;56766;200;0;0;0.0
