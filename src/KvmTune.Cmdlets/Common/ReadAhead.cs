@@ -5,11 +5,13 @@ using KvmTune.Libvirt;
 namespace KvmTune.Cmdlets.Common;
 
 /// <summary>A few pending reads, first in, first out. It owns the domains of these reads.</summary>
-internal sealed class ReadAhead<T> : IDisposable
+/// <param name="cancellationToken">Cancels the reads.</param>
+internal sealed class ReadAhead<T>(CancellationToken cancellationToken) : IDisposable
 {
     // libvirtd processes five calls of one client at a time (max_client_requests); one is left for other uses in this process.
     private const int Most = 4;
 
+    private readonly CancellationTokenSource _end = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
     private readonly Queue<(LibvirtDomain Domain, Task<T> Reading)> _underWay = new(Most);
 
     /// <summary>Whether the caller must take a result before it begins another read.</summary>
@@ -22,7 +24,7 @@ internal sealed class ReadAhead<T> : IDisposable
     public string NextName => _underWay.Peek().Domain.Name;
 
     /// <summary>Begins to read a VM.</summary>
-    public void Begin(LibvirtDomain domain, Func<T> read) => _underWay.Enqueue((domain, Task.Run(read)));
+    public void Begin(LibvirtDomain domain, Func<CancellationToken, T> read) => _underWay.Enqueue((domain, Task.Run(() => read(_end.Token))));
 
     /// <summary>Waits for the next result; throws the exception of its read.</summary>
     public T Take()
@@ -34,14 +36,17 @@ internal sealed class ReadAhead<T> : IDisposable
         }
     }
 
-    /// <summary>Waits for the pending reads, whose results are no longer needed, and disposes the domains.</summary>
+    /// <summary>Cancels the pending reads, waits for their end, and disposes the domains.</summary>
     public void Dispose()
     {
+        _end.Cancel();
         while (_underWay.TryDequeue(out var left))
         {
             Task.WaitAny([left.Reading]);
             _ = left.Reading.Exception;
             left.Domain.Dispose();
         }
+
+        _end.Dispose();
     }
 }

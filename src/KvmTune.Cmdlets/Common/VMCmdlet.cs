@@ -67,17 +67,17 @@ public abstract class VMCmdlet : CancellableCmdlet
 
     /// <summary>Reads each VM that the references name, a few ahead on other threads, and passes on the results one by one in their order.</summary>
     /// <param name="references">The VMs.</param>
-    /// <param name="read">Reads one; must not touch the cmdlet.</param>
+    /// <param name="read">Reads one; must not touch the cmdlet. Its token is cancelled when no more results are needed.</param>
     /// <param name="action">Takes the result, on PowerShell's thread. An error of either is written, and the next VM follows.</param>
-    protected void ReadEachVM<T>(IEnumerable<VMReference> references, Func<VMTarget, T> read, Action<T> action)
+    protected void ReadEachVM<T>(IEnumerable<VMReference> references, Func<VMTarget, CancellationToken, T> read, Action<T> action)
     {
         foreach (var reference in references)
         {
             Try(reference.Name, () =>
             {
                 var host = HostConnections.Get(ConnectionUri ?? reference.ConnectionUri);
-                using var ahead = new ReadAhead<T>();
-                var bar = new VMCountProgress(this, $"Reading VMs of {host.Uri}");
+                using var ahead = new ReadAhead<T>(CancellationToken);
+                var bar = new VMCountProgress(this, $"{Activity ?? "Reading VMs of"} {host.Uri}");
                 foreach (var domain in Find(reference, host, host.Read(), bar))
                 {
                     if (ahead.IsFull)
@@ -86,7 +86,7 @@ public abstract class VMCmdlet : CancellableCmdlet
                         TakeNext(reference, ahead, action);
                     }
 
-                    ahead.Begin(domain, () => read(new VMTarget(host, domain, reference)));
+                    ahead.Begin(domain, token => read(new VMTarget(host, domain, reference), token));
                 }
 
                 while (!ahead.IsEmpty)
@@ -104,9 +104,21 @@ public abstract class VMCmdlet : CancellableCmdlet
         var name = ahead.NextName;
         Try(name, () => UnlessGone(reference, name, () =>
         {
-            action(ahead.Take());
+            action(Take(ahead));
             return true;
         }));
+    }
+
+    private T Take<T>(ReadAhead<T> ahead)
+    {
+        try
+        {
+            return ahead.Take();
+        }
+        catch (OperationCanceledException) when (CancellationToken.IsCancellationRequested)
+        {
+            throw new PipelineStoppedException();
+        }
     }
 
     private bool UnlessGone(VMReference reference, LibvirtDomain domain, Func<bool> action) => UnlessGone(reference, domain.Name, action);

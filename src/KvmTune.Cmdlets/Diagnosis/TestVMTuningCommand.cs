@@ -29,18 +29,38 @@ public sealed class TestVMTuningCommand : VMCmdlet
     protected override string? Activity => "Looking at the VMs of";
 
     /// <inheritdoc/>
-    protected override void ProcessRecord() => ForEachVM(VMName, writable: false, vm =>
+    protected override void ProcessRecord() => ReadEachVM(VMName, Inspect, Emit);
+
+    private (HostConnection Host, VMInspection Inspection) Inspect(VMTarget vm, CancellationToken cancellationToken) =>
+        (vm.Host, InspectorOf(vm.Host).InspectAsync(vm.Domain, cancellationToken).GetAwaiter().GetResult());
+
+    private VMInspector InspectorOf(HostConnection host) => _inspectors.GetOrAdd(host, static host => new VMInspector(host, TimeProvider.System));
+
+    // What a pipeline did with the findings before may change what is seen, and each plan.
+    private void Emit((HostConnection Host, VMInspection Inspection) read)
     {
-        var inspector = _inspectors.GetOrAdd(vm.Host, static host => new VMInspector(host, TimeProvider.System));
-        var found = Await((_, token) => inspector.LookAsync(vm.Domain, token));
-        if (found.Count == 0)
+        var (host, inspection) = read;
+        var inspector = InspectorOf(host);
+        if (!inspector.IsCurrent(inspection))
         {
-            WriteVerbose($"{vm.Domain.Name}: no findings: leave it alone");
+            using var domain = host.Read().LookupByUuid(inspection.VMId);
+            inspection = Await((_, token) => inspector.InspectAsync(domain, token));
         }
 
-        foreach (var finding in found)
+        if (inspection.Findings.Count == 0)
         {
-            WriteObject(inspector.Complete(finding, vm.Domain, CancellationToken));
+            WriteVerbose($"{inspection.VMName}: no findings: leave it alone");
         }
-    });
+
+        for (var index = 0; index < inspection.Findings.Count; index++)
+        {
+            WriteObject(inspector.IsCurrent(inspection) ? inspection.Findings[index] : Anew(host, inspection, index));
+        }
+    }
+
+    private VMTuningFinding Anew(HostConnection host, VMInspection inspection, int index)
+    {
+        using var domain = host.Read().LookupByUuid(inspection.VMId);
+        return InspectorOf(host).Complete(inspection.Detected[index], domain, CancellationToken);
+    }
 }

@@ -23,7 +23,7 @@ public sealed class GetVMTopologyCommand : VMCmdlet
     public VMReference[] VMName { get; set; } = [new("*")];
 
     /// <inheritdoc/>
-    protected override void ProcessRecord() => ReadEachVM(VMName, Read, WriteObject);
+    protected override void ProcessRecord() => ReadEachVM(VMName, (vm, _) => Read(vm), WriteObject);
 
     private VMTopology Read(VMTarget vm)
     {

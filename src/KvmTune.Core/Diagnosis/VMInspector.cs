@@ -13,21 +13,33 @@ namespace KvmTune.Diagnosis;
 /// <param name="Observation">What it saw.</param>
 public sealed record DetectedFinding(FindingKind Kind, FindingObservation Observation);
 
-/// <summary>Inspects the VMs of one host. Nothing is changed by it.</summary>
+/// <summary>The findings of a VM with their plans, made ahead of their use.</summary>
+/// <param name="VMName">The VM.</param>
+/// <param name="VMId">The VM's UUID.</param>
+/// <param name="Detected">The observations, the gravest first.</param>
+/// <param name="Findings">The same with their plans.</param>
+public sealed record VMInspection(string VMName, Guid VMId, IReadOnlyList<DetectedFinding> Detected, IReadOnlyList<VMTuningFinding> Findings)
+{
+    internal int ChangesBefore { get; init; }
+
+    internal long MadeAt { get; init; }
+}
+
+/// <summary>Inspects the VMs of one host, several at a time if wanted. Nothing is changed by it.</summary>
 /// <param name="host">The host.</param>
 /// <param name="time">The clock.</param>
 public sealed class VMInspector(HostConnection host, TimeProvider time)
 {
+    // The same age as that of a cached reading of the host.
+    private static readonly TimeSpan Fresh = TimeSpan.FromSeconds(1);
+
+    private readonly object _gate = new();
     private readonly RunningVMReading _running = new(host, time);
 
     // The host is read once for all its VMs.
     private readonly KeptReading<VMHostTopology> _topology = new(time);
     private readonly KeptReading<HostMemoryFacts> _memory = new(time);
     private readonly Dictionary<(string? Architecture, string? Machine, string DomainType), GuestCpuAbilities?> _guestCpus = [];
-
-    // The documents of the last plan: the findings of one VM follow each other, and share them.
-    private readonly KeptReading<VMSnapshot> _documents = new(time);
-    private Guid _documentsOf;
     private int _changesSeen;
 
     // An error is not kept: it is read again for the next VM.
@@ -38,17 +50,37 @@ public sealed class VMInspector(HostConnection host, TimeProvider time)
     public async Task<IReadOnlyList<DetectedFinding>> LookAsync(LibvirtDomain domain, CancellationToken cancellationToken)
     {
         ForgetWhatChanged();
-        var topology = _topology.Get(() => HostReading.Read(host));
+        var topology = Kept(_topology, () => HostReading.Read(host));
         var vm = VMTopologyReader.Read(domain, host.Uri, topology.OnlineCpus);
         return Look(new FindingContext(
             vm, () => topology, () => _running.Beside(vm.VMId),
-            () => host.IsLocalQemu ? _memory.Get(static () => HostMemoryFacts.Read()) : null)
+            () => host.IsLocalQemu ? Kept(_memory, static () => HostMemoryFacts.Read()) : null)
         {
             Abilities = _abilities.Value,
             HasManagedSave = vm.Running is null && domain.HasManagedSave,
             ReadGuestCpus = () => GuestCpus(vm.Configured ?? vm.Current),
             GuestQueues = await AskGuestAsync(vm, cancellationToken),
         });
+    }
+
+    /// <summary>Looks at a VM and plans all its findings. Several VMs may be inspected at a time, each on a thread of its own.</summary>
+    /// <exception cref="KvmTuneException">The VM is gone, or the daemon is lost.</exception>
+    public async Task<VMInspection> InspectAsync(LibvirtDomain domain, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(domain);
+        var changes = host.ChangeCount;
+        var detected = await LookAsync(domain, cancellationToken);
+        using var planner = new VMPlanner(host, domain) { Running = _running, KnownCpus = detected.Count == 0 ? null : HostReading.ReadCpus(host) };
+        var documents = new Lazy<VMSnapshot>(() => planner.Read());
+        var findings = detected.Select(found => Finding(found, planner, documents, cancellationToken)).ToList();
+        return new VMInspection(domain.Name, domain.Id, detected, findings) { ChangesBefore = changes, MadeAt = time.GetTimestamp() };
+    }
+
+    /// <summary>Whether an inspection still counts: it is new, and this process has changed no VM of the host since its beginning.</summary>
+    public bool IsCurrent(VMInspection inspection)
+    {
+        ArgumentNullException.ThrowIfNull(inspection);
+        return inspection.ChangesBefore == host.ChangeCount && time.GetElapsedTime(inspection.MadeAt) < Fresh;
     }
 
     /// <summary>The observations of all kinds of findings in given facts, the gravest first.</summary>
@@ -63,11 +95,17 @@ public sealed class VMInspector(HostConnection host, TimeProvider time)
     /// <exception cref="KvmTuneException">The VM is gone, or the daemon is lost.</exception>
     public VMTuningFinding Complete(DetectedFinding found, LibvirtDomain domain, CancellationToken cancellationToken)
     {
-        var (plan, reason) = Plan(found.Observation.Remedy, domain, cancellationToken);
+        using var planner = new VMPlanner(host, domain) { Running = _running };
+        return Finding(found, planner, new Lazy<VMSnapshot>(() => planner.Read()), cancellationToken);
+    }
+
+    private VMTuningFinding Finding(DetectedFinding found, VMPlanner planner, Lazy<VMSnapshot> documents, CancellationToken cancellationToken)
+    {
+        var (plan, reason) = Plan(found.Observation.Remedy, planner, documents, cancellationToken);
         return new VMTuningFinding
         {
-            VMName = domain.Name,
-            VMId = domain.Id,
+            VMName = planner.VM.Name,
+            VMId = planner.VM.Id,
             ConnectionUri = host.Uri,
             Area = found.Kind.Area,
             Severity = found.Kind.Severity,
@@ -85,7 +123,8 @@ public sealed class VMInspector(HostConnection host, TimeProvider time)
     }
 
     // A plan reads the configuration with its secrets, which needs the right to change it. A user who may only read still gets the finding.
-    private (VMTuningPlan? Plan, string? Reason) Plan(FindingRemedy remedy, LibvirtDomain domain, CancellationToken cancellationToken)
+    private static (VMTuningPlan? Plan, string? Reason) Plan(
+        FindingRemedy remedy, VMPlanner planner, Lazy<VMSnapshot> documents, CancellationToken cancellationToken)
     {
         if (remedy.MakeChange is not { } make)
         {
@@ -94,15 +133,7 @@ public sealed class VMInspector(HostConnection host, TimeProvider time)
 
         try
         {
-            ForgetWhatChanged();
-            if (_documentsOf != domain.Id)
-            {
-                _documents.Expire();
-            }
-
-            using var planner = new VMPlanner(host, domain) { Running = _running, Known = _documents.Last };
-            var plan = planner.Plan(make, () => _documents.Get(() => planner.Read()), cancellationToken);
-            _documentsOf = domain.Id;
+            var plan = planner.Plan(make, () => documents.Value, cancellationToken);
             return plan.Errors.Count > 0 ? (null, string.Join(' ', plan.Errors.Select(error => error.Evidence))) : (plan, null);
         }
         catch (KvmTuneException exception) when (exception.Category is KvmTuneErrorCategory.PermissionDenied)
@@ -114,11 +145,22 @@ public sealed class VMInspector(HostConnection host, TimeProvider time)
     // A change by this process, perhaps for the finding before, must show at once.
     private void ForgetWhatChanged()
     {
-        if (host.VMsChangedSince(ref _changesSeen).Count > 0)
+        lock (_gate)
         {
-            _topology.Expire();
-            _memory.Expire();
-            _documents.Expire();
+            if (host.VMsChangedSince(ref _changesSeen).Count > 0)
+            {
+                _topology.Expire();
+                _memory.Expire();
+            }
+        }
+    }
+
+    private T Kept<T>(KeptReading<T> reading, Func<T> read)
+        where T : class
+    {
+        lock (_gate)
+        {
+            return reading.Get(read);
         }
     }
 
@@ -126,18 +168,21 @@ public sealed class VMInspector(HostConnection host, TimeProvider time)
     private GuestCpuAbilities? GuestCpus(VMConfiguration vm)
     {
         var kind = (vm.Architecture, vm.Machine, vm.DomainType);
-        if (_guestCpus.TryGetValue(kind, out var known))
+        lock (_gate)
         {
-            return known;
-        }
+            if (_guestCpus.TryGetValue(kind, out var known))
+            {
+                return known;
+            }
 
-        try
-        {
-            return _guestCpus[kind] = GuestCpuAbilities.Read(host, vm.Architecture, vm.Machine, vm.DomainType);
-        }
-        catch (KvmTuneException exception) when (exception.Category is KvmTuneErrorCategory.PermissionDenied)
-        {
-            return null;
+            try
+            {
+                return _guestCpus[kind] = GuestCpuAbilities.Read(host, vm.Architecture, vm.Machine, vm.DomainType);
+            }
+            catch (KvmTuneException exception) when (exception.Category is KvmTuneErrorCategory.PermissionDenied)
+            {
+                return null;
+            }
         }
     }
 

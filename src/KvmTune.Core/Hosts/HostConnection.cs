@@ -101,6 +101,18 @@ public sealed class HostConnection : IDisposable
         }
     }
 
+    /// <summary>How many changes of VMs this process has made.</summary>
+    internal int ChangeCount
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _changedVMs.Count;
+            }
+        }
+    }
+
     /// <summary>The VMs that this process changed since the last call.</summary>
     internal IReadOnlyList<Guid> VMsChangedSince(ref int seen)
     {

@@ -77,7 +77,7 @@ public sealed class OptimizationSubject(
 
     /// <inheritdoc/>
     public async Task<IReadOnlyList<VMTuningFinding>> LookAsync(CancellationToken cancellationToken) =>
-        [.. (await _inspector.LookAsync(domain, cancellationToken)).Select(found => _inspector.Complete(found, domain, cancellationToken))];
+        (await _inspector.InspectAsync(domain, cancellationToken)).Findings;
 
     /// <inheritdoc/>
     public async Task<VMExperiment> TryAsync(

@@ -31,6 +31,9 @@ public sealed class VMPlanner : IDisposable
     /// <summary>The other running VMs of the host, for the rules. A command for many VMs gives the same reading to each planner.</summary>
     public RunningVMReading Running { get; init; }
 
+    /// <summary>The state of the host's CPUs for several plans in a row; null reads it anew for each.</summary>
+    internal VMHostTopology? KnownCpus { private get; init; }
+
     /// <summary>The documents of the last reading.</summary>
     internal VMSnapshot? Known { get; set; }
 
@@ -215,7 +218,7 @@ public sealed class VMPlanner : IDisposable
         var (running, persistent, edit) = edits;
         // For the texts: a plan that is kept holds no second document. It repeats the edits if they are gone.
         var made = new WeakReference<ChangeEdits>(edits);
-        var hostCpus = HostReading.ReadCpus(Host);
+        var hostCpus = KnownCpus ?? HostReading.ReadCpus(Host);
         var configured = persistent is null ? [] : SettingComparer.Compare(persistent.Before.Settings, persistent.After.Settings);
         var differences = Differences(
             running is null ? [] : SettingComparer.Compare(running.Before.Settings, running.After.Settings, hostCpus.OnlineCpus), configured);

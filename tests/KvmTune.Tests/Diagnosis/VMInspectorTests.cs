@@ -39,8 +39,9 @@ public sealed class VMInspectorTests : IDisposable
         using var calls = new LibvirtCalls();
         foreach (var domain in domains)
         {
-            var found = await inspector.LookAsync(domain, CancellationToken.None);
-            var completed = found.Select(finding => inspector.Complete(finding, domain, CancellationToken.None)).ToList();
+            var inspection = await inspector.InspectAsync(domain, CancellationToken.None);
+            var completed = inspection.Findings;
+            Assert.True(inspector.IsCurrent(inspection));
             findings += completed.Count(finding => finding.Plan is not null);
             Assert.All(completed, finding => Assert.NotEqual(true, finding.Plan?.Texts!.IsValueCreated));
         }
@@ -73,6 +74,48 @@ public sealed class VMInspectorTests : IDisposable
 
         Assert.NotEmpty(before.Differences);
         Assert.Empty(after.Differences);
+    }
+
+    [Fact]
+    public async Task An_inspection_that_was_made_ahead_no_longer_counts_after_a_change_of_another_VM_or_a_second()
+    {
+        var inspector = new VMInspector(_host, _time);
+        using var domain = _host.Write().TryLookupByName("vm0")!;
+        using var other = _host.Write().TryLookupByName("vm1")!;
+        var inspection = await inspector.InspectAsync(domain, CancellationToken.None);
+        var plan = (await inspector.InspectAsync(other, CancellationToken.None)).Findings.First(finding => finding.Plan is not null).Plan!;
+        Assert.True(inspector.IsCurrent(inspection));
+
+        await new VMTuner(new VMPlanner(_host, other), TimeProvider.System, new NoJournal()).ApplyAsync(plan, new ApplyOptions(), CancellationToken.None);
+
+        Assert.False(inspector.IsCurrent(inspection));
+        inspection = await inspector.InspectAsync(domain, CancellationToken.None);
+        Assert.True(inspector.IsCurrent(inspection));
+        _time.Pass(TimeSpan.FromSeconds(1));
+        Assert.False(inspector.IsCurrent(inspection));
+    }
+
+    [Fact]
+    public async Task Several_VMs_are_inspected_at_a_time_with_the_same_findings()
+    {
+        var domains = _host.Write().ListDomains();
+        var alone = new VMInspector(_host, _time);
+        var together = new VMInspector(_host, _time);
+        var expected = new List<string>();
+        foreach (var domain in domains)
+        {
+            expected.AddRange((await alone.InspectAsync(domain, CancellationToken.None)).Findings.Select(Describe));
+        }
+
+        var found = await Task.WhenAll(domains.Select(domain => Task.Run(() => together.InspectAsync(domain, CancellationToken.None))));
+
+        Assert.Equal(expected, found.SelectMany(inspection => inspection.Findings).Select(Describe));
+        foreach (var domain in domains)
+        {
+            domain.Dispose();
+        }
+
+        static string Describe(VMTuningFinding finding) => $"{finding.VMName} {finding.Id} {finding.Subject} {finding.Suggestion} {finding.Plan?.Title} {finding.NoPlanReason}";
     }
 
     public void Dispose()
