@@ -23,8 +23,11 @@ function Measure-HostCommand([int] $Count, [string] $Name, [scriptblock] $Comman
     }
     $median = Get-Median $ours
     $times["$Name $Count"] = $median
+    $times["$Says $Count"] = Get-Median $bare
     if ($Count -eq $WarmUp) { return }
-    Add-Figure "$Count VMs, $Name" $median 'ms' "$(Format-Ratio $median (Get-Median $bare) "$Says from C")$Goal"
+    # Of both ways to touch each VM from C, where both were measured.
+    $peers = @($Says) + @('reading and defining each' | Where-Object { $_ -ne $Says -and $times["$_ $Count"] })
+    Add-Figure "$Count VMs, $Name" $median 'ms' "$(($peers | ForEach-Object { Format-Ratio $median $times["$_ $Count"] "$_ from C" }) -join '; ')$Goal"
 }
 
 function Measure-Host([int] $Count, [int] $Rounds) {
@@ -39,7 +42,11 @@ function Measure-Host([int] $Count, [int] $Rounds) {
         Measure-HostCommand $Count 'Set-DiskCacheMode *' {
             param($round) Set-DiskCacheMode * vdb ($round % 2 ? 'writeback' : 'none') -IO threads -Scope Config -Force -Confirm:$false -WarningAction Ignore
         } $define 'reading and defining each' 1 '; goal: at most 3'
-        Measure-HostCommand $Count 'New-VcpuPinPlan *' { New-VcpuPinPlan * -WarningAction Ignore -ErrorAction Ignore } $read 'reading each' $Rounds '; goal: at most 3'
+        # The host has far too few CPUs: without overcommit each VM would only be refused.
+        Measure-HostCommand $Count 'New-VcpuPinPlan *' {
+            $plans = @(New-VcpuPinPlan * -AllowOvercommit -WarningAction Ignore)
+            if ($plans.Count -ne $Count) { throw "$($plans.Count) plans for $Count VMs" }
+        } $read 'reading each' $Rounds '; goal: at most 3 of defining'
     }
     finally {
         foreach ($peer in $read, $define) { $peer.StandardInput.Close(); $peer.WaitForExit() }

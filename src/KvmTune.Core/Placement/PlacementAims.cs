@@ -19,6 +19,9 @@ internal readonly record struct PlacementAims : IComparable<PlacementAims>
     /// <summary>vCPUs on a host CPU that carries a vCPU of another VM.</summary>
     public int Overcommitted { get; init; }
 
+    /// <summary>Over these vCPUs, how many more vCPUs of other VMs each one's host CPU carries: the fewer, the more evenly they are spread.</summary>
+    public int Crowded { get; init; }
+
     /// <summary>Nodes of CPUs and memory beyond the first of each VM, plus one for each VM with cells that is not split along them.</summary>
     public int Nodes { get; init; }
 
@@ -55,7 +58,7 @@ internal readonly record struct PlacementAims : IComparable<PlacementAims>
     /// <summary>Whether every aim is met.</summary>
     public bool IsPerfect => this == default;
 
-    private (int, int, int, int, int, int, int) First => (Refused, Doubled, Overcommitted, Nodes, MixedKinds, OtherKind, Cores);
+    private (int, int, int, int, int, int, int, int) First => (Refused, Doubled, Overcommitted, Crowded, Nodes, MixedKinds, OtherKind, Cores);
 
     private (int, int, int, int, int, int) Last => (SharedCores, Caches, Services, Disturbed, Reserve, MovedNodes);
 
@@ -85,6 +88,7 @@ internal readonly record struct PlacementAims : IComparable<PlacementAims>
         Refused = left.Refused + (sign * right.Refused),
         Doubled = left.Doubled + (sign * right.Doubled),
         Overcommitted = left.Overcommitted + (sign * right.Overcommitted),
+        Crowded = left.Crowded + (sign * right.Crowded),
         Nodes = left.Nodes + (sign * right.Nodes),
         MixedKinds = left.MixedKinds + (sign * right.MixedKinds),
         OtherKind = left.OtherKind + (sign * right.OtherKind),

@@ -20,6 +20,9 @@ internal sealed class PlacementExplanation(HostLayout layout, PlacementRequest r
     private readonly Lazy<HostPlacement?> _packed = new(() => request.ThreadPolicy == ThreadPolicy.Prefer && request.VMs.Count <= MostTried
         ? PlacementPlanner.Plan(request with { ThreadPolicy = ThreadPolicy.Require }) : null);
 
+    // How many VMs of the plan have vCPUs on each host CPU now.
+    private readonly Lazy<Dictionary<int, int>> _vmsNow = new(() => request.VMs.SelectMany(CurrentCpus).GroupBy(cpu => cpu).ToDictionary(vms => vms.Key, vms => vms.Count()));
+
     /// <summary>The placement with its reasons.</summary>
     public VMPlacement Explain(PlacementVM vm, VMPlacement placement, ServicePlace service) => placement with
     {
@@ -198,16 +201,18 @@ internal sealed class PlacementExplanation(HostLayout layout, PlacementRequest r
             : "It moves so that the VMs of this plan sit better together.";
     }
 
+    private static IEnumerable<int> CurrentCpus(PlacementVM vm) => vm.PluggedVcpus.Where(vm.CurrentPins.ContainsKey).Select(vcpu => vm.CurrentPins[vcpu]).Distinct();
+
     private List<string> Faults(PlacementVM vm, IReadOnlyDictionary<int, int> pins)
     {
         var plugged = vm.PluggedVcpus;
         var faults = new List<string>();
         var known = plugged.Where(vcpu => pins.TryGetValue(vcpu, out var cpu) && layout.Cpus.ContainsKey(cpu)).Select(vcpu => (Vcpu: vcpu, Cpu: layout.Cpus[pins[vcpu]])).ToList();
-        var others = request.VMs.Where(other => other != vm).SelectMany(other => other.PluggedVcpus.Where(other.CurrentPins.ContainsKey).Select(vcpu => other.CurrentPins[vcpu])).ToHashSet();
+        var own = CurrentCpus(vm).ToHashSet();
         Say(plugged.Count - known.Count, "without a host CPU of its own");
         Say(known.Count(pin => !before.IsUsable(pin.Cpu.Id)), "on reserved or isolated host CPUs");
         Say(known.Count - known.Select(pin => pin.Cpu).Distinct().Count(), "on a host CPU with another vCPU of the VM");
-        Say(known.Count(pin => before.LoadOf(pin.Cpu.Id) > 0 || (ReferenceEquals(pins, vm.CurrentPins) && others.Contains(pin.Cpu.Id))), "on host CPUs of other VMs");
+        Say(known.Count(pin => before.LoadOf(pin.Cpu.Id) > 0 || (ReferenceEquals(pins, vm.CurrentPins) && _vmsNow.Value.GetValueOrDefault(pin.Cpu.Id) > (own.Contains(pin.Cpu.Id) ? 1 : 0))), "on host CPUs of other VMs");
         Several(pin => pin.Core.Node.Id, "nodes");
         Several(pin => pin.Core.Kind, "kinds of core");
         Say(known.Select(pin => (pin.Vcpu / vm.GuestThreads, pin.Cpu.Core)).Distinct().GroupBy(entry => entry.Core).Sum(group => group.Count() - 1), "on a sibling thread");

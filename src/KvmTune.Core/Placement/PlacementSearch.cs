@@ -29,6 +29,9 @@ internal sealed class PlacementSearch(HostLayout layout, PlacementRequest reques
     // How many VMs with a place, and how many without one, are tried in exchanges.
     private const int MostExchanged = 8;
 
+    // With more VMs, a place that is only better for emulator threads is not worth the time: judging it takes a look at every VM.
+    private const int MostWithTies = 200;
+
     // How often the search is repeated from its own result.
     private const int MostRepeats = 4;
 
@@ -165,8 +168,9 @@ internal sealed class PlacementSearch(HostLayout layout, PlacementRequest reques
         }
 
         // Places that are better without counting emulator threads, the best first; an equally good one may be better with them.
+        var known = best.Aims with { Services = 0 };
         var others = PlaceOptions.For(state, vm, MostWaysOfEach).Select(other => (Place: other, Aims: without + state.Measure(vm, other)))
-            .Where(other => other.Aims <= (best.Aims with { Services = 0 })).OrderBy(other => other.Aims).Take(Narrowest);
+            .Where(other => now.Count > MostWithTies ? other.Aims < known : other.Aims <= known).OrderBy(other => other.Aims).Take(Narrowest);
         foreach (var other in others)
         {
             var places = best.Places.ToArray();

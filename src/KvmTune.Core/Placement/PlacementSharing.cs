@@ -7,9 +7,15 @@ namespace KvmTune.Placement;
 /// <summary>The vCPUs on every host CPU, of the placed VMs and of their neighbours.</summary>
 internal sealed class PlacementSharing
 {
+    // How many vCPUs of other VMs on one host CPU are named.
+    private const int MostNamed = 8;
+
     private readonly HostLayout _layout;
     private readonly IReadOnlyList<PlacementNeighbour> _neighbours;
     private readonly Dictionary<int, List<(string VM, int Vcpu)>> _onCpu = [];
+
+    // The names for the CPUs of cores and caches: many VMs ask for the same ones.
+    private readonly Dictionary<CpuSet, List<string>> _names = [];
 
     /// <summary>Collects the vCPUs of VMs with pins.</summary>
     public PlacementSharing(HostLayout layout, IEnumerable<PlacementNeighbour> vms)
@@ -49,22 +55,20 @@ internal sealed class PlacementSharing
     public IReadOnlyList<string> Names(IEnumerable<int> cpus) =>
         [.. cpus.SelectMany(On).Select(entry => entry.VM).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
 
-    /// <summary>The VMs with vCPUs on some CPUs, other than one.</summary>
-    public IReadOnlyList<string> Others(IEnumerable<int> cpus, string except) =>
-        [.. Names(cpus).Where(vm => vm != except)];
-
     /// <summary>What a VM shares: host CPUs, cores, caches, and the CPUs of emulator threads, the closest first.</summary>
     public IReadOnlyList<string> Of(VMPlacement placement)
     {
         var shared = new List<string>();
         foreach (var (cpu, vcpus) in placement.PluggedPins.GroupBy(pin => pin.Value).OrderBy(group => group.Key).Select(group => (group.Key, group.Select(pin => pin.Key).ToList())))
         {
-            var others = On(cpu).Where(entry => entry.VM != placement.VMName || !vcpus.Contains(entry.Vcpu))
-                .Select(entry => string.Create(CultureInfo.InvariantCulture, $"vCPU {entry.Vcpu} of '{entry.VM}'")).ToList();
-            if (others.Count > 0 || vcpus.Count > 1)
+            var more = On(cpu).Count - vcpus.Count;
+            if (more > 0 || vcpus.Count > 1)
             {
-                others.AddRange(vcpus.Skip(1).Select(vcpu => string.Create(CultureInfo.InvariantCulture, $"its own vCPU {vcpu}")));
-                shared.Add(string.Create(CultureInfo.InvariantCulture, $"host CPU {cpu} (vCPU {vcpus[0]}) with {string.Join(", ", others.Distinct(StringComparer.Ordinal))}"));
+                var others = On(cpu).Where(entry => entry.VM != placement.VMName || !vcpus.Contains(entry.Vcpu)).Take(MostNamed)
+                    .Select(entry => string.Create(CultureInfo.InvariantCulture, $"vCPU {entry.Vcpu} of '{entry.VM}'"))
+                    .Concat(more > MostNamed ? [string.Create(CultureInfo.InvariantCulture, $"{more - MostNamed} more vCPUs")] : [])
+                    .Concat(vcpus.Skip(1).Select(vcpu => string.Create(CultureInfo.InvariantCulture, $"its own vCPU {vcpu}")));
+                shared.Add(string.Create(CultureInfo.InvariantCulture, $"host CPU {cpu} (vCPU {vcpus[0]}) with {string.Join(", ", others)}"));
             }
         }
 
@@ -75,26 +79,33 @@ internal sealed class PlacementSharing
                         select $"host CPU {cpus} with the {service.Key} of '{neighbour.Name}'");
         foreach (var core in placement.PluggedPins.Values.Select(cpu => _layout.Cpus[cpu].Core).Distinct().OrderBy(core => core.Index))
         {
-            var others = Others(core.Cpus.Except(placement.PluggedPins.Values), placement.VMName);
-            if (others.Count > 0)
+            if (Others(CpuSet.Of(core.Cpus.Except(placement.PluggedPins.Values)), placement.VMName) is { } others)
             {
-                shared.Add($"the core of CPUs {CpuSet.Of(core.Cpus)} with {Text(others)}");
+                shared.Add($"the core of CPUs {CpuSet.Of(core.Cpus)} with {others}");
             }
         }
 
         foreach (var cache in placement.Caches)
         {
-            var others = Others(cache.Cpus.Numbers, placement.VMName);
-            if (others.Count > 0)
+            if (Others(cache.Cpus, placement.VMName) is { } others)
             {
-                shared.Add($"{cache} with {Text(others)}");
+                shared.Add($"{cache} with {others}");
             }
         }
 
         return shared;
     }
 
-    private static string Text(IReadOnlyList<string> names) => names.Count <= 4
-        ? string.Join(", ", names.Select(name => $"'{name}'"))
-        : string.Create(CultureInfo.InvariantCulture, $"{string.Join(", ", names.Take(3).Select(name => $"'{name}'"))} and {names.Count - 3} more VMs");
+    // The names of the VMs with vCPUs on some CPUs, other than one, the first three of many; null for none.
+    private string? Others(CpuSet cpus, string except)
+    {
+        if (!_names.TryGetValue(cpus, out var names))
+        {
+            _names[cpus] = names = [.. Names(cpus.Numbers)];
+        }
+
+        var count = names.Count - (names.BinarySearch(except, StringComparer.Ordinal) >= 0 ? 1 : 0);
+        var shown = string.Join(", ", names.Where(name => name != except).Take(count <= 4 ? 4 : 3).Select(name => $"'{name}'"));
+        return count == 0 ? null : count <= 4 ? shown : string.Create(CultureInfo.InvariantCulture, $"{shown} and {count - 3} more VMs");
+    }
 }

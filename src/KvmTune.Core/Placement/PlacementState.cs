@@ -169,7 +169,7 @@ internal sealed class PlacementState
     /// <summary>The cost of a place beside the VMs that are placed already.</summary>
     public PlacementAims Measure(PlacementVM vm, Place place)
     {
-        int doubled = 0, overcommitted = 0, disturbed = 0, reserve = 0, otherKind = 0, torn = 0;
+        int doubled = 0, overcommitted = 0, crowded = 0, disturbed = 0, reserve = 0, otherKind = 0, torn = 0;
         var plugged = vm.PluggedVcpus;
         var onCore = new Dictionary<LayoutCore, int>();
         var cpus = new HashSet<int>();
@@ -181,6 +181,7 @@ internal sealed class PlacementState
             var isOwn = !cpus.Add(cpu);
             doubled += isOwn ? 1 : 0;
             overcommitted += !isOwn && _load[cpu] > 0 ? 1 : 0;
+            crowded += isOwn ? 0 : Math.Max(0, _load[cpu] - 1);
             disturbed += _isDisturbed[cpu] ? 1 : 0;
             reserve += _isReserve[cpu] ? 1 : 0;
             otherKind += Math.Abs(core.Kind - _wantedKind);
@@ -203,6 +204,7 @@ internal sealed class PlacementState
         {
             Doubled = doubled,
             Overcommitted = overcommitted,
+            Crowded = crowded,
             Nodes = nodes.Count - 1 + (nodes.Count > 1 && vm.Cells.Count > 1 && place.CellNodes.Count == 0 ? 1 : 0),
             MixedKinds = _request.CoreKind == CoreKindChoice.Any ? 0 : kinds - 1,
             OtherKind = _request.CoreKind == CoreKindChoice.Any ? 0 : otherKind,

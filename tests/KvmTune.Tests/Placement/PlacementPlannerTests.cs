@@ -222,6 +222,18 @@ public sealed class PlacementPlannerTests
     }
 
     [Fact]
+    public void Hundreds_of_VMs_on_a_few_CPUs_are_spread_evenly_and_what_they_share_is_counted_beyond_a_few_names()
+    {
+        var placement = PlacementPlanner.Plan(new PlacementRequest
+        {
+            Host = RuleScene.Flat(4), VMs = [.. Enumerable.Range(0, 300).Select(number => Vm($"web{number:000}", 2) with { MemoryKiB = 0 })], AllowOvercommit = true,
+        });
+        Assert.Equal([150, 150, 150, 150], placement.VMs.SelectMany(vm => vm.VcpuPins.Values).GroupBy(cpu => cpu).OrderBy(vcpus => vcpus.Key).Select(vcpus => vcpus.Count()));
+        Assert.All(placement.VMs, vm => Assert.Contains(vm.Shared, shared => shared.EndsWith(", 141 more vCPUs", StringComparison.Ordinal)));
+        Assert.All(placement.VMs, vm => Assert.Contains(vm.Shared, shared => shared.EndsWith(" and 296 more VMs", StringComparison.Ordinal)));
+    }
+
+    [Fact]
     public void A_guest_too_large_for_a_node_is_split_along_its_cells()
     {
         var vm = Vm("db01", 12) with { Cells = [new GuestNumaCell(0, new CpuSet("0-5"), GiB / 2), new GuestNumaCell(1, new CpuSet("6-11"), GiB / 2)] };
