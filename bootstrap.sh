@@ -64,6 +64,17 @@ find_axe() {
         loudly 'npm could not bring axe-core: NO REPORT IS CHECKED FOR ITS ACCESSIBILITY BY THE TESTS.'
 }
 
+# A fleet of hosts needs an SSH server. Where systemd runs, installing one would open this machine to the network, so that is left to its owner.
+find_sshd() {
+    if [ -x /usr/sbin/sshd ]; then return; fi
+    if [ -d /run/systemd/system ]; then
+        loudly 'There is no SSH server here (apt-get install openssh-server): THE FLEET OF THREE HOSTS IS NOT TESTED.'
+    else
+        say 'Installing an SSH server, by which the tests make a fleet of hosts; it is not started'
+        apt_install openssh-server || loudly 'apt could not bring an SSH server: THE FLEET OF THREE HOSTS IS NOT TESTED.'
+    fi
+}
+
 # Whether the pwsh on the PATH runs and is of a version that the module runs in.
 runs_powershell() {
     command -v pwsh >/dev/null &&
@@ -113,6 +124,7 @@ test_tier() {
     set_up
     find_chromium
     find_axe
+    if [ "${1:-}" = all ]; then find_sshd; fi
     say 'Building the tests'
     dotnet build tests/KvmTune.Tests -c Release -v quiet
     if [ "${1:-}" = fast ]; then tests/run.sh fast; else tests/lab/lab.sh run tests/run.sh "$@"; fi
