@@ -33,6 +33,9 @@ public sealed class HostConnection : IDisposable
     /// <summary>Whether the VMs are processes of this machine, so that its kernel has information about them.</summary>
     public bool IsLocalQemu { get; }
 
+    /// <summary>Whether libvirt's calls are made by a daemon, which finishes the last one of a process that was killed. The test driver has none.</summary>
+    public bool HasDaemon => !Uri.StartsWith("test:", StringComparison.Ordinal);
+
     /// <summary>The URI if none is given: <c>LIBVIRT_DEFAULT_URI</c>, else <c>qemu:///system</c>.</summary>
     public static string DefaultUri =>
         Environment.GetEnvironmentVariable("LIBVIRT_DEFAULT_URI") is { Length: > 0 } uri ? uri : "qemu:///system";

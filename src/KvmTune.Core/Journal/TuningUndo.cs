@@ -37,6 +37,9 @@ public sealed class TuningUndo(TuningJournal journal, HostConnection host, TimeP
     /// <summary>The error id of settings that were changed again after the change.</summary>
     public const string Collides = "UndoCollides";
 
+    // The time for libvirt's daemon to finish the last call of a killed process, such as a define that it was validating.
+    private static readonly TimeSpan LastCall = TimeSpan.FromSeconds(1);
+
     /// <summary>Plans the undo of a change. Nothing is touched.</summary>
     /// <param name="entry">The change.</param>
     /// <param name="force">Whether settings that were changed again meanwhile are accepted.</param>
@@ -96,6 +99,12 @@ public sealed class TuningUndo(TuningJournal journal, HostConnection host, TimeP
         var entry = journal.Find(id);
         var intent = Intent(entry);
         using var planner = Find(entry);
+        if (entry.Outcome == JournalOutcome.Interrupted && host.HasDaemon)
+        {
+            // A change that lands after the undo would stay.
+            await Task.Delay(LastCall, time, cancellationToken);
+        }
+
         var resumed = await EndSuspendAsync(entry, intent, planner.Domain(), options, cancellationToken);
         var plan = Plan(entry, intent, planner, options.Force, cancellationToken);
         // The interrupted entry may be an earlier undo of this change.

@@ -44,6 +44,34 @@ public sealed class LabKillTests
     }
 
     [SkippableFact]
+    public async Task A_define_that_the_daemon_finishes_after_the_kill_is_taken_back_too()
+    {
+        using var lab = await ReadyAsync();
+        var vm = lab.Domain;
+        using var host = new HostConnection(vm.Connection.Uri);
+        var before = vm.GetXml(DomainXmlFlags.Inactive | DomainXmlFlags.Secure);
+        var rounds = Tier.Rounds(40);
+        for (var round = 0; round < rounds; round++)
+        {
+            using var folder = new JournalFolder();
+            using (var child = TuningChild.Start("kill", host.Uri, vm.Id.ToString(), folder.Path, "pin", nameof(ChangeStep.Verified), nameof(RestartBy.Reboot)))
+            {
+                Assert.Equal(nameof(ChangeStep.Intended), await child.StandardOutput.ReadLineAsync());
+                // While libvirt validates the document.
+                await Task.Delay(60 * round / rounds);
+                child.Kill();
+                await child.WaitForExitAsync();
+            }
+
+            var entry = folder.Journal.LastStanding(vm.Id)!;
+            await new TuningUndo(folder.Journal, host, TimeProvider.System).UndoAsync(entry.Id, new UndoOptions(), CancellationToken.None);
+
+            await Task.Delay(TimeSpan.FromSeconds(1));
+            Assert.True(before == vm.GetXml(DomainXmlFlags.Inactive | DomainXmlFlags.Secure), $"killed {60 * round / rounds} ms after the intent");
+        }
+    }
+
+    [SkippableFact]
     public async Task Two_processes_fight_over_one_guest_and_lose_no_change()
     {
         using var lab = await ReadyAsync();
