@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs the benchmarks, or the one that is named, on the module in out/KvmTune and on the lab that is up:
-#   pin | inventory | hosts | import | completion | verdict | placement | harness | watch
+#   pin | inventory | hosts [VMS] | import | completion | verdict | placement | harness | watch
 #   bottlenecks [-Rounds N] [-Kind KIND,…] [-Minutes N] [-Resume] [-WriteDocs]   planted on the lab; half an hour
 #   kills [ROUNDS]                     experiments on the lab, killed at random moments and taken back
 #   decide [-Figure NAME,…] [-Rounds N]    how soon it is known, live: power | live | pairs | hand | cost; half an hour on the lab
@@ -34,7 +34,7 @@ run() {
         inventory | hosts)
             mkdir -p out/bench/journal
             gcc -O2 -Wall -Werror -o out/bench/inventory-peer bench/inventory-peer.c -lvirt
-            in_powershell "$1" ;;
+            in_powershell "$@" ;;
         pin)
             mkdir -p out/bench/journal
             gcc -O2 -Wall -Werror -o out/bench/pin-peer bench/pin-peer.c -lvirt -lsqlite3

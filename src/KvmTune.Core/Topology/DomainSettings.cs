@@ -62,7 +62,10 @@ public sealed class DomainSettings
                 }
             }
 
-            AddUnnamedThreads(threads);
+            if (threads > 0)
+            {
+                AddUnnamedThreads(threads);
+            }
         }
 
         private void AddUnnamedThreads(int count)

@@ -32,18 +32,21 @@ public sealed record SettingElement(
 /// <param name="Attribute">The attribute; null for the element itself.</param>
 public sealed record SettingPath(IReadOnlyList<SettingElement> Elements, string? Attribute)
 {
+    // Made once: a plan compares the paths of all its settings and looks them up again and again.
+    private string? _pattern;
+    private string? _text;
+
+    // A changed copy has other texts.
+    private SettingPath(SettingPath other) => (Elements, Attribute) = (other.Elements, other.Attribute);
+
     /// <summary>The path of the element that holds the attribute.</summary>
     internal SettingPath Element => this with { Attribute = null };
 
     /// <summary>The path with its keys open, which identifies the setting in <see cref="SettingCatalog"/>.</summary>
-    internal string Pattern
-    {
-        get
-        {
-            var steps = Elements.Select(element => SettingPattern.Text(element.Name, element.Type, element.KeyChild, element.KeyAttribute));
-            return string.Join('/', steps) + (Attribute is null ? null : $"/@{Attribute}");
-        }
-    }
+    internal string Pattern => _pattern ??=
+        string.Join('/', Elements.Select(element => SettingPattern.Text(element.Name, element.Type, element.KeyChild, element.KeyAttribute))) + AttributeText;
+
+    private string? AttributeText => Attribute is null ? null : $"/@{Attribute}";
 
     /// <summary>The path of an element, with all elements from below <c>&lt;domain&gt;</c> on.</summary>
     public static SettingPath Of(params SettingElement[] elements) => new(elements, null);
@@ -62,7 +65,7 @@ public sealed record SettingPath(IReadOnlyList<SettingElement> Elements, string?
     public SettingPath At(string attribute) => this with { Attribute = attribute };
 
     /// <summary>The path as XPath.</summary>
-    public override string ToString() => string.Join('/', Elements) + (Attribute is null ? null : $"/@{Attribute}");
+    public override string ToString() => _text ??= string.Join('/', Elements) + AttributeText;
 
     /// <inheritdoc/>
     public bool Equals(SettingPath? other) => other is not null && string.Equals(ToString(), other.ToString(), StringComparison.Ordinal);
