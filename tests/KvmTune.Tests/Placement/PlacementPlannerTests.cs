@@ -226,7 +226,9 @@ public sealed class PlacementPlannerTests
     {
         var placement = PlacementPlanner.Plan(new PlacementRequest
         {
-            Host = RuleScene.Flat(4), VMs = [.. Enumerable.Range(0, 300).Select(number => Vm($"web{number:000}", 2) with { MemoryKiB = 0 })], AllowOvercommit = true,
+            Host = RuleScene.Flat(4),
+            VMs = [.. Enumerable.Range(0, 300).Select(number => Vm($"web{number:000}", 2) with { MemoryKiB = 0 })],
+            AllowOvercommit = true,
         });
         Assert.Equal([150, 150, 150, 150], placement.VMs.SelectMany(vm => vm.VcpuPins.Values).GroupBy(cpu => cpu).OrderBy(vcpus => vcpus.Key).Select(vcpus => vcpus.Count()));
         Assert.All(placement.VMs, vm => Assert.Contains(vm.Shared, shared => shared.EndsWith(", 141 more vCPUs", StringComparison.Ordinal)));
