@@ -50,6 +50,7 @@ public sealed class SuspendKillTests(ITestOutputHelper output)
         using var host = new HostConnection(lab.Domain.Connection.Uri);
         var whole = TimeSpan.Zero;
         var killed = new SortedDictionary<ChangeStep, int>();
+        var last = "none";
         for (var moment = 0; moment < Moments; moment++)
         {
             using var folder = new JournalFolder();
@@ -67,12 +68,13 @@ public sealed class SuspendKillTests(ITestOutputHelper output)
 
             var entry = Assert.Single(folder.Journal.Entries(new JournalFilter()));
             var which = string.Create(CultureInfo.InvariantCulture, $"seed {seed}, moment {moment}, {after.TotalSeconds:0.00} of {whole.TotalSeconds:0.00} s, {entry.Step}");
-            Assert.True(entry.Outcome == JournalOutcome.Interrupted, $"{which}: {entry.Outcome}, {entry.Explanation}");
+            Assert.True(entry.Outcome == JournalOutcome.Interrupted, $"{which}: {entry.Outcome}, {entry.Explanation} The moment before: {last}. Now configured: {Configured(lab.Domain)}");
             Assert.Contains($"Undo-VMTuning -Id {entry.Id}", entry.Explanation, StringComparison.Ordinal);
             // An entry has no step before the first one after its intent.
             var step = entry.Step ?? ChangeStep.Intended;
             killed[step] = killed.GetValueOrDefault(step) + 1;
             await AssertGoesBackAsync(lab, host, folder, boot, before, which);
+            last = which;
         }
 
         output.WriteLine($"seed {seed}: killed, explained and undone {Moments} times: {string.Join(", ", killed.Select(pair => $"{pair.Key} {pair.Value}"))}");
