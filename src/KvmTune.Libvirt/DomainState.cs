@@ -48,6 +48,9 @@ public enum DomainPausedReason
     /// <summary>The reason is unknown.</summary>
     Unknown = 0,
 
+    /// <summary>It has its state from elsewhere, by a migration or from a saved state, and its CPUs do not run yet (libvirt 9.0 qemuProcessStart).</summary>
+    Migration = 2,
+
     /// <summary>Its state is being saved.</summary>
     Saving = 3,
 

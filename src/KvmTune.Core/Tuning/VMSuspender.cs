@@ -47,6 +47,9 @@ internal sealed class VMSuspender(LibvirtDomain domain, TimeProvider time, Resta
     // How long to wait for the agent of a guest that had one. A later agent is no error.
     private static readonly TimeSpan AgentLimit = TimeSpan.FromSeconds(10);
 
+    // From a restored state to running CPUs it takes a moment. A daemon that died in between never starts them.
+    private static readonly TimeSpan CpusLimit = TimeSpan.FromSeconds(10);
+
     /// <summary>Suspends a running VM, edits its saved definition, and resumes the VM.</summary>
     /// <param name="edit">Edits the definition.</param>
     /// <param name="cancellationToken">Cancels the save; the guest then continues. A saved guest is resumed in any case.</param>
@@ -256,7 +259,7 @@ internal sealed class VMSuspender(LibvirtDomain domain, TimeProvider time, Resta
 
         try
         {
-            if (domain.GetState(out var reason) == DomainState.Paused && (DomainPausedReason)reason == DomainPausedReason.Saving)
+            if (domain.GetState(out var reason) == DomainState.Paused && (DomainPausedReason)reason is DomainPausedReason.Saving or DomainPausedReason.Migration)
             {
                 domain.Resume();
             }
@@ -272,7 +275,7 @@ internal sealed class VMSuspender(LibvirtDomain domain, TimeProvider time, Resta
         }
     }
 
-    // The process that requested the save is gone, and libvirt continues the save: the state is not usable before its end.
+    // The process that requested the save or the start is gone, and libvirt continues it: the state is not usable before its end.
     private async Task WaitUntilSavedAsync(CancellationToken cancellationToken)
     {
         while (true)
@@ -281,12 +284,20 @@ internal sealed class VMSuspender(LibvirtDomain domain, TimeProvider time, Resta
             using var subscription = domain.Connection.OnDomainLifecycle(domain, _ => moved.TrySetResult());
             using var closed = domain.Connection.OnClosed(reason => moved.TrySetException(
                 new KvmTuneException("ConnectionLost", KvmTuneErrorCategory.ConnectionError, $"The libvirt daemon went away ({reason}). Try again when it is back.")));
-            if (domain.GetState(out var reason) != DomainState.Paused || (DomainPausedReason)reason is not (DomainPausedReason.Saving or DomainPausedReason.StartingUp))
+            if (domain.GetState(out var reason) != DomainState.Paused
+                || (DomainPausedReason)reason is not (DomainPausedReason.Saving or DomainPausedReason.StartingUp or DomainPausedReason.Migration))
             {
                 return;
             }
 
-            await moved.Task.WaitAsync(cancellationToken);
+            try
+            {
+                await moved.Task.WaitAsync((DomainPausedReason)reason == DomainPausedReason.Migration ? CpusLimit : Timeout.InfiniteTimeSpan, time, cancellationToken);
+            }
+            catch (TimeoutException)
+            {
+                return;
+            }
         }
     }
 
