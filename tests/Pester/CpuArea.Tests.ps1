@@ -56,52 +56,52 @@ Describe 'Changes of the CPU area on a host that cannot do them live' {
     }
 }
 
-Describe 'The CPU area on a real guest' -Tag Lab, lab1 {
-    AfterAll { $null = Reset-Guest lab1 }
+Describe 'The CPU area on a real guest' -Tag Lab, lab2 {
+    AfterAll { $null = Reset-Guest lab2 }
 
     It 'pins the emulator live and persistently, and frees it without a trace' {
-        $before = Get-DomainText lab1
-        $result = Set-EmulatorPin lab1 1
-        Get-ThreadAffinity lab1 | Should -Be 1
-        (Get-DomainXml lab1).SelectSingleNode('/domain/cputune/emulatorpin/@cpuset').Value | Should -Be 1
-        $result.Verifications.Source | Should -Contain "kernel: /proc/$(Get-QemuProcessId lab1)/task/$(Get-QemuProcessId lab1)/status"
-        $null = Clear-EmulatorPin lab1
-        Get-ThreadAffinity lab1 | Should -Be (Get-HostCpuList)
-        Get-DomainText lab1 | Should -Be $before
+        $before = Get-DomainText lab2
+        $result = Set-EmulatorPin lab2 1
+        Get-ThreadAffinity lab2 | Should -Be 1
+        (Get-DomainXml lab2).SelectSingleNode('/domain/cputune/emulatorpin/@cpuset').Value | Should -Be 1
+        $result.Verifications.Source | Should -Contain "kernel: /proc/$(Get-QemuProcessId lab2)/task/$(Get-QemuProcessId lab2)/status"
+        $null = Clear-EmulatorPin lab2
+        Get-ThreadAffinity lab2 | Should -Be (Get-HostCpuList)
+        Get-DomainText lab2 | Should -Be $before
     }
 
     It 'pins an I/O thread where there is one' {
-        $null = Set-DiskIOThread lab1 vdb -Restart -WarningAction Ignore
-        $null = Set-IOThreadPin lab1 1 0
-        Get-ThreadAffinity lab1 'IO iothread1' | Should -Be 0
-        $null = Clear-IOThreadPin lab1
-        Get-ThreadAffinity lab1 'IO iothread1' | Should -Be (Get-HostCpuList)
-        (Get-DomainXml lab1).SelectSingleNode('/domain/cputune/iothreadpin') | Should -BeNullOrEmpty
+        $null = Set-DiskIOThread lab2 vdb -Restart -WarningAction Ignore
+        $null = Set-IOThreadPin lab2 1 0
+        Get-ThreadAffinity lab2 'IO iothread1' | Should -Be 0
+        $null = Clear-IOThreadPin lab2
+        Get-ThreadAffinity lab2 'IO iothread1' | Should -Be (Get-HostCpuList)
+        (Get-DomainXml lab2).SelectSingleNode('/domain/cputune/iothreadpin') | Should -BeNullOrEmpty
     }
 
     It 'binds the memory to a node and shows the guest another CPU, which the kernel and QEMU confirm after one restart' {
-        Get-PrintedText { Set-VMNumaPolicy lab1 0 -WhatIf } | Should -Match '<numatune>'
-        (Get-DomainXml lab1).SelectSingleNode('/domain/numatune') | Should -BeNullOrEmpty
-        $null = Set-VMNumaPolicy lab1 0
-        $null = Set-VMCpuModel lab1 maximum -Topology 1x1x2 -Restart -WarningAction Ignore
-        Get-Content "/proc/$(Get-QemuProcessId lab1)/numa_maps" | Where-Object { $_ -match 'bind:0' } | Should -Not -BeNullOrEmpty
+        Get-PrintedText { Set-VMNumaPolicy lab2 0 -WhatIf } | Should -Match '<numatune>'
+        (Get-DomainXml lab2).SelectSingleNode('/domain/numatune') | Should -BeNullOrEmpty
+        $null = Set-VMNumaPolicy lab2 0
+        $null = Set-VMCpuModel lab2 maximum -Topology 1x1x2 -Restart -WarningAction Ignore
+        Get-Content "/proc/$(Get-QemuProcessId lab2)/numa_maps" | Where-Object { $_ -match 'bind:0' } | Should -Not -BeNullOrEmpty
         # A setting that this host does not support is refused before anything is shut down.
-        $process = Get-QemuProcessId lab1
+        $process = Get-QemuProcessId lab2
         foreach ($wrong in @{ Model = 'EPIC' }, @{ Model = 'host-passthrough' }, @{ Model = 'maximum'; Feature = 'toopext' }, @{ Model = 'maximum'; WithoutFeature = 'toopext' }) {
-            $captured = Invoke-Captured { Set-VMCpuModel lab1 @wrong -Restart }
+            $captured = Invoke-Captured { Set-VMCpuModel lab2 @wrong -Restart }
             $captured.Ids | Should -Match '^(CpuModelIsUsable|CpuFeatureIsUsable|PassthroughNeedsKvm)$'
-            Get-QemuProcessId lab1 | Should -Be $process
+            Get-QemuProcessId lab2 | Should -Be $process
         }
-        $offered = (TabExpansion2 "Set-VMCpuModel lab1 -ConnectionUri $(Get-LabUri) -Model ").CompletionMatches.CompletionText
+        $offered = (TabExpansion2 "Set-VMCpuModel lab2 -ConnectionUri $(Get-LabUri) -Model ").CompletionMatches.CompletionText
         $offered | Should -Contain maximum
         $offered | Should -Contain qemu64
         $offered | Should -Not -Contain host-passthrough
-        (TabExpansion2 "Set-VMCpuModel lab1 -ConnectionUri $(Get-LabUri) -Feature sse").CompletionMatches.CompletionText | Should -Contain sse2
-        $command = Get-QemuCommandLine lab1
+        (TabExpansion2 "Set-VMCpuModel lab2 -ConnectionUri $(Get-LabUri) -Feature sse").CompletionMatches.CompletionText | Should -Contain sse2
+        $command = Get-QemuCommandLine lab2
         $command[$command.IndexOf('-cpu') + 1] | Should -Match '^max'
         $command[$command.IndexOf('-smp') + 1] | Should -Match 'cores=1,threads=2'
 
-        $null = Set-VMNumaPolicy lab1 -Clear
-        (Get-DomainXml lab1).SelectSingleNode('/domain/numatune') | Should -BeNullOrEmpty
+        $null = Set-VMNumaPolicy lab2 -Clear
+        (Get-DomainXml lab2).SelectSingleNode('/domain/numatune') | Should -BeNullOrEmpty
     }
 }
