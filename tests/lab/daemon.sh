@@ -5,9 +5,10 @@
 
 state=$lab_dir/state
 
-# Whether libvirt answers. Where it does not, its message is in $connect_error.
+# Whether libvirt answers. Where it does not, its message is in $connect_error. Without a terminal: on one, virsh starts an agent of
+# polkit, which writes there that authorization is not available where only the daemon is missing.
 connects() {
-    if connect_error=$(virsh -c "$lab_uri" uri 2>&1 >/dev/null); then connect_error=; return 0; fi
+    if connect_error=$(setsid --wait virsh -c "$lab_uri" uri 2>&1 >/dev/null); then connect_error=; return 0; fi
     return 1
 }
 

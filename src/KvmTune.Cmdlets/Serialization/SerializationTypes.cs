@@ -40,9 +40,9 @@ public sealed class SerializationTypes : IModuleAssemblyInitializer
         Serialized.Of<JournalEntry>(["Id", "Title", "StartedAt", "Outcome"]),
         Serialized.Of<VMTopology>(["State", "VcpuCount", "Pins", "Pages", "IsPersistent"]),
         Serialized.Of<VMHostTopology>(["HostName", "CpuModel", "CoreCount", "MemoryKiB"]),
-        Serialized.Of<VcpuTopology>(["Number", "IsOnline", "HostCpu", "CpuTimeSeconds"]),
-        Serialized.Of<IOThreadTopology>(["Id"]),
-        Serialized.Of<DiskConfiguration>(["Target", "Bus", "Cache", "IO", "Source"]),
+        Serialized.Of<VcpuTopology>(["Number", "IsOnline", "Pin", "HostCpu", "CpuTimeSeconds"]),
+        Serialized.Of<IOThreadTopology>(["Id", "Pin"]),
+        Serialized.Of<DiskConfiguration>(["Target", "Bus", "Format", "Cache", "IO", "IOThread", "Queues", "Source"]),
         Serialized.Of<NicConfiguration>(["Mac", "Model", "Queues", "Source"]),
         Serialized.Of<HostMap>(["HostName", "IsPlanned"]),
         Serialized.Of<ComparisonPlot>(["Title"]),
@@ -114,7 +114,7 @@ public sealed class SerializationTypes : IModuleAssemblyInitializer
 
         public IEnumerable<TypeData> Data()
         {
-            // A date or an enum would come back in a form that cannot be sorted or compared, so only the document holds these.
+            // A date, an enum or a set of CPUs would come back in a form that cannot be sorted or compared, so only the document holds these.
             string[] kept = ["VMName", "VMId", "ConnectionUri", .. Readable.Where(IsPlain), .. Parts, DocumentName, ComputerName];
             var living = new TypeData(Type.FullName!)
             {
@@ -145,6 +145,6 @@ public sealed class SerializationTypes : IModuleAssemblyInitializer
         }
 
         private bool IsPlain(string property) =>
-            Type.GetProperty(property)!.PropertyType is { IsEnum: false } type && Nullable.GetUnderlyingType(type) is not { IsEnum: true } && type != typeof(DateTimeOffset);
+            Type.GetProperty(property)!.PropertyType is { IsEnum: false } type && Nullable.GetUnderlyingType(type) is not { IsEnum: true } && type != typeof(DateTimeOffset) && type != typeof(CpuSet);
     }
 }

@@ -31,10 +31,10 @@ public enum JournalOutcome
     /// <summary>The change was made, and comes into force with the VM's next start.</summary>
     RestartPending,
 
-    /// <summary>It failed, and what it had done was taken back.</summary>
+    /// <summary>It failed or was cancelled, and what it had done was taken back.</summary>
     TakenBack,
 
-    /// <summary>It failed, and a part of it may be left. Undo finds out which.</summary>
+    /// <summary>It failed or was cancelled, and a part of it may be left. Undo finds out which.</summary>
     Failed,
 
     /// <summary>Its process ended before the change did, or could not record the outcome. Undo finds out which part is left.</summary>
@@ -118,7 +118,7 @@ public sealed record JournalEntry
     /// <summary>The settings that changed.</summary>
     public IReadOnlyList<SettingDifference> Differences { get; init => field = Items.Of(value); } = Items<SettingDifference>.None;
 
-    /// <summary>Why it failed; null for a change that did not fail.</summary>
+    /// <summary>Why it failed, or that it was cancelled; null for a change that was made.</summary>
     public string? Error { get; init; }
 
     /// <summary>The experiment that it is part of.</summary>
@@ -181,8 +181,8 @@ public sealed record JournalEntry
             : "Nothing of it was left to take back.",
         JournalOutcome.Applied => "In force.",
         JournalOutcome.RestartPending => "In force from the VM's next start on.",
-        JournalOutcome.TakenBack => $"It failed, and the VM is as before. {Error}",
-        JournalOutcome.Failed => $"It failed, and a part of it may be left; Undo-VMTuning finds that part and takes it back. {Error}",
+        JournalOutcome.TakenBack => $"The VM is as it was before. {Error}",
+        JournalOutcome.Failed => $"A part of it may be left: Undo-VMTuning finds that part and takes it back. {Error}",
         JournalOutcome.Running => $"{Process} is working on it{Reached}.",
         _ => $"{Process} ended before it was done{Reached}. Undo-VMTuning -Id {System.FormattableString.Invariant($"{Id}")} finds out what is left of it and takes that back.",
     };

@@ -48,7 +48,7 @@ public sealed partial class TuningJournal
         }
         catch (Exception exception)
         {
-            TryEnd(id, JournalOutcome.Failed, exception.Message);
+            TryEnd(id, JournalOutcome.Failed, ReasonOf(exception));
             throw;
         }
         finally
@@ -56,6 +56,9 @@ public sealed partial class TuningJournal
             _underWay.TryRemove(id, out _);
         }
     }
+
+    private static string ReasonOf(Exception exception) =>
+        exception is OperationCanceledException ? "It was cancelled." : KvmTuneException.Sentence(exception.Message);
 
     // An entry without an outcome shows as interrupted, which undo can handle.
     private void TryEnd(long id, JournalOutcome outcome, string error)

@@ -281,7 +281,7 @@ public sealed partial class TuningJournal : IChangeJournal, IDisposable
         }
 
         public void Fail(Exception exception, bool isTakenBack) =>
-            journal.TryEnd(_id!.Value, isTakenBack ? JournalOutcome.TakenBack : JournalOutcome.Failed, exception.Message);
+            journal.TryEnd(_id!.Value, isTakenBack ? JournalOutcome.TakenBack : JournalOutcome.Failed, ReasonOf(exception));
 
         public void Withdraw()
         {
