@@ -170,11 +170,13 @@ internal sealed class ChangeApplication(HostConnection host, LibvirtDomain domai
         var (connection, edited) = (host.Write(), document.ToXml());
 
         // libvirt has no conditional define, so the define follows the check directly.
-        if (!plan.Snapshot.Persistent.IsFrom(Persistent()))
+        var now = Persistent();
+        if (!plan.Snapshot.Persistent.IsFrom(now))
         {
+            var theirs = SettingComparer.Compare(plan.Snapshot.Persistent.Settings, DomainDocument.FromLibvirt(now).Settings);
             throw new KvmTuneException(
                 "ConcurrentEdit", KvmTuneErrorCategory.ResourceBusy,
-                $"The configuration of '{plan.VMName}' was changed by somebody else at the same moment. Nothing was written; try again.");
+                $"The configuration of '{plan.VMName}' was changed by somebody else at the same moment ({(theirs.Count > 0 ? string.Join("; ", theirs) : "no setting that KvmTune knows")}). Nothing was written; try again.");
         }
 
         using (connection.DefineXml(edited, validate: true))

@@ -50,6 +50,24 @@ public sealed class TwoJournalsTests : IDisposable
     }
 
     [Fact]
+    public async Task An_edit_by_another_program_after_the_check_is_named_and_stays()
+    {
+        var journal = new StepJournal(_first.Journal, ChangeStep.Intended, () =>
+        {
+            var edited = DomainDocument.Parse(_vm.GetXml(DomainXmlFlags.Inactive));
+            Cache("vda", "directsync").Edit(edited);
+            _host.Write().DefineXml(edited.ToXml(), validate: false).Dispose();
+        });
+
+        var error = await Assert.ThrowsAsync<KvmTuneException>(() =>
+            Tuner(_host, journal).ApplyAsync(Tuner(_host, journal).Planner.Plan(Cache("vdb", "none")), new ApplyOptions(), CancellationToken.None));
+
+        Assert.Equal("ConcurrentEdit", error.ErrorId);
+        Assert.Contains("(disk vda cache: (not set) -> directsync)", error.Message, StringComparison.Ordinal);
+        Assert.Equal(["directsync", null], DomainXmlReader.Read(_vm.GetXml(DomainXmlFlags.Inactive)).Disks.Select(disk => disk.Cache));
+    }
+
+    [Fact]
     public async Task Two_that_want_the_same_setting_otherwise_are_told_so_and_each_that_was_applied_began_where_the_one_before_ended()
     {
         using var otherHost = new HostConnection(_host.Uri);
