@@ -110,6 +110,16 @@ public sealed class VMPlanner : IDisposable
         return Reading(() => CheckAnew(plan, Read(plan.Change.Scope)));
     }
 
+    /// <summary>Checks a plan of several that are made together: it was made on the VM as it is, or on what the earlier ones leave.</summary>
+    /// <exception cref="KvmTuneException">The VM is gone, or somebody else changed the same settings since (<c>ConcurrentEdit</c>).</exception>
+    internal void CheckAnew(VMTuningPlan plan, IReadOnlyList<VMChange> earlier)
+    {
+        if (earlier.Count == 0 || !Plan(plan.Change, earlier, CancellationToken.None).Differences.SequenceEqual(plan.Differences))
+        {
+            CheckAnew(plan);
+        }
+    }
+
     /// <summary>Plans several changes one after the other, each on the configuration that the previous ones leave.</summary>
     /// <exception cref="KvmTuneException">The VM, or something in it that a change names, does not exist.</exception>
     internal IReadOnlyList<VMTuningPlan> PlanTogether(IReadOnlyList<VMChange> changes) => Reading(() =>
