@@ -77,6 +77,45 @@ Describe 'I/O threads of a VM' {
     }
 }
 
+Describe 'I/O threads of several disks that are only planned' {
+    BeforeEach {
+        $uri = New-TestHost (Join-Path $TestDrive ([guid]::NewGuid())) 'db01'
+        $null = Connect-VMHost $uri
+    }
+    AfterEach { Disconnect-VMHost $uri -ErrorAction Ignore }
+
+    It 'are shown as they are made: <What>' -ForEach @(
+        @{ What = 'disks of one call'; Command = { Set-DiskIOThread db01 vda, vdb -WhatIf } }
+        @{ What = 'disks by pipeline'; Command = { 'vda', 'vdb' | ForEach-Object { [pscustomobject] @{ VMName = 'db01'; Disk = $_ } } | Set-DiskIOThread -WhatIf } }
+    ) {
+        $text = Get-PrintedText { & $Command | Should -BeNullOrEmpty }
+        $text | Should -Match 'disk vda iothread: \(not set\) -> 1'
+        $text | Should -Match 'disk vdb iothread: \(not set\) -> 2'
+        $text | Should -Match 'I/O threads: 1 -> 1,\s?2'
+        Get-IOThreadText db01 vda | Should -Be ': vda='
+    }
+
+    It 'are made as planned' {
+        $plans = Set-DiskIOThread db01 vda, vdb -AsPlan
+        ($plans | Invoke-VMTuning).Outcome | Should -Be RestartPending, RestartPending
+        Get-IOThreadText db01 vda | Should -Be '1,2: vda=1'
+        Get-IOThreadText db01 vdb | Should -Be '1,2: vdb=2'
+    }
+
+    It 'go with the last disk that they serve' {
+        $null = Set-DiskIOThread db01 vda, vdb -IOThread 3
+        $plans = Clear-DiskIOThread db01 vda, vdb -AsPlan
+        ($plans | Invoke-VMTuning).Outcome | Should -Be RestartPending, RestartPending
+        Get-IOThreadText db01 vdb | Should -Be ': vdb='
+    }
+
+    It 'are each disk''s own in an experiment, by one cmdlet or two: <_>' -ForEach { Set-DiskIOThread $_ vda, vdb }, { Set-DiskIOThread $_ vda; Set-DiskIOThread $_ vdb } {
+        $text = Get-PrintedText { Invoke-VMExperiment db01 -Workload Observe -Change $_ -AllowMultiple -Restart -WhatIf }
+        $text | Should -Match 'disk vda iothread: \(not set\) -> 1'
+        $text | Should -Match 'disk vdb iothread: \(not set\) -> 2'
+    }
+}
+
 Describe 'I/O threads of a real guest' -Tag Lab, lab2 -Skip:(-not $env:KVMTUNE_LAB) {
     BeforeAll {
         $null = Connect-VMHost (Get-LabUri)

@@ -64,6 +64,31 @@ Describe 'Connect-VMHost and Disconnect-VMHost' {
         finally { $env:LIBVIRT_DEFAULT_URI = $before }
     }
 
+    It 'chooses none of several hosts, and no host then: <What>' -ForEach @(
+        @{ What = 'the lines of a file'; Command = { Connect-VMHost (Get-Content $file) } }
+        @{ What = 'the lines of a file by pipeline'; Command = { Get-Content $file | Connect-VMHost } }
+        @{ What = 'the text of a file'; Command = { Connect-VMHost (Get-Content $file -Raw) } }
+        @{ What = 'a list'; Command = { Connect-VMHost -ConnectionUri ([System.Collections.Generic.List[string]] @($test, $test)) } }
+        @{ What = 'an empty list'; Command = { Connect-VMHost @() } }
+        @{ What = 'an empty pipeline'; Command = { @() | Connect-VMHost } }
+    ) {
+        $file = Join-Path $TestDrive hosts.txt
+        Set-Content $file $test, $test
+        $null = Connect-VMHost $test
+        $captured = Invoke-Captured $Command
+        $captured.Ids | Should -Be ConnectionUriInvalid
+        $captured.Output | Should -BeNullOrEmpty
+        (Invoke-Captured { Set-VcpuPin test 0 0 }).Ids | Should -Be NoHostChosen
+    }
+
+    It 'takes one URI by pipeline, as a text, a list of one, and the host that was connected before' {
+        $expected = $test
+        ($test | Connect-VMHost).ConnectionUri | Should -Be $expected
+        (Connect-VMHost @($test)).ConnectionUri | Should -Be $expected
+        (Connect-VMHost $test | Connect-VMHost).ConnectionUri | Should -Be $expected
+        (Connect-VMHost).ConnectionUri | Should -Be $expected
+    }
+
     It 'is not offered by Tab as connected where it could not be opened' {
         $null = Invoke-Captured { Connect-VMHost 'nonsense:///' }
         (TabExpansion2 'Connect-VMHost nons').CompletionMatches | Should -BeNullOrEmpty

@@ -57,6 +57,27 @@ Describe 'The journal on a host of the test driver' {
         (& stat -c '%a' $env:KVMTUNE_HOME "$env:KVMTUNE_HOME/journal.db") -join ' ' | Should -Be '700 600'
     }
 
+    It 'takes a change of a VM that is on another host by now back where the user says' {
+        $other = New-TestHost (Join-Path $TestDrive ([guid]::NewGuid())) -Name db01, web01
+        function Get-CacheText { foreach ($one in $uri, $other) { "$((Get-VMTopology db01 -ConnectionUri $one).Configured.Disks[1].Cache)" } }
+        try {
+            $null = Set-DiskCacheMode db01 vdb none
+            $change = Set-DiskCacheMode db01 vdb none -ConnectionUri $other
+            Get-CacheText | Should -Be none, none
+            $captured = Invoke-Captured { Undo-VMTuning db01 -Last }
+            $captured.Ids | Should -Be ChangeOfAnotherHost
+            "$($captured.Errors[0])" | Should -Match ([regex]::Escape($uri))
+            "$($captured.Errors[0])" | Should -Match ([regex]::Escape($other))
+            Get-CacheText | Should -Be none, none
+
+            (Undo-VMTuning -Id $change.JournalId -ConnectionUri $uri).ConnectionUri | Should -Be $uri
+            Get-CacheText | Should -Be '', none
+            ($change | Undo-VMTuning).ConnectionUri | Should -Be $other
+            Get-CacheText | Should -Be '', ''
+        }
+        finally { Disconnect-VMHost $other -ErrorAction Ignore }
+    }
+
     It 'is asked by VM, area, time, outcome and kind' {
         $null = Set-DiskCacheMode db01 vdb none
         $null = Set-DiskCacheMode web01 vda none

@@ -94,6 +94,30 @@ Describe 'Pins of a VM that cannot be pinned live' {
     }
 }
 
+Describe 'Pins of a VM whose configuration has other vCPUs' {
+    BeforeAll {
+        $daemon = Start-TestDaemon "/tmp/kvmtune-pester-$([guid]::NewGuid().ToString('N').Substring(0, 8))"
+        # The test driver forgets what was changed when its last connection closes.
+        $null = Connect-VMHost $daemon.Uri
+        $null = & virsh -c $daemon.Uri setvcpus test 4 --maximum --config
+    }
+    AfterAll {
+        Disconnect-VMHost $daemon.Uri -ErrorAction Ignore
+        Stop-TestDaemon $daemon
+        Remove-Item -Recurse -Force $daemon.Folder
+    }
+
+    It '* names the vCPUs of both, or of the one that -Scope names' {
+        (Get-VMTopology test).Running.MaxVcpus | Should -Be 2
+        (Get-VMTopology test).Configured.MaxVcpus | Should -Be 4
+        (Set-VcpuPin test * 0 -AsPlan).Differences.Where | Should -Be Both, Both, Config, Config
+        (Set-VcpuPin test * 0 -AsPlan -Scope Live).Differences.Count | Should -Be 2
+        (Set-VcpuPin test * 0 -AsPlan -Scope Config).Differences.Count | Should -Be 4
+        (Clear-VcpuPin test -AsPlan).HasChanges | Should -BeFalse
+        (Set-VcpuPin test 3 0).Outcome | Should -Be Applied
+    }
+}
+
 Describe 'Pins of a real guest' -Tag Lab, lab2 -Skip:(-not $env:KVMTUNE_LAB) {
     BeforeAll {
         Restore-Guest lab2

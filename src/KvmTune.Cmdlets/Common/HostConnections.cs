@@ -46,7 +46,7 @@ internal sealed class HostConnections : IModuleAssemblyCleanup
         { IsOpened: true } choice => choice.Uri,
         var failed => throw new KvmTuneException(
             "NoHostChosen", KvmTuneErrorCategory.ConnectionError,
-            $"No host is chosen, because Connect-VMHost {(failed.Uri.Length > 0 ? $"'{failed.Uri}'" : "with an empty URI")} failed, and nothing was done on another host. Connect to a host (Connect-VMHost), name one (-ConnectionUri), or go back to the usual one (Disconnect-VMHost)."),
+            $"No host is chosen, because Connect-VMHost {(failed.Uri.Length > 0 ? $"'{TerminalText.Line(failed.Uri)}'" : "with an empty URI")} failed, and nothing was done on another host. Connect to a host (Connect-VMHost), name one (-ConnectionUri), or go back to the usual one (Disconnect-VMHost)."),
     };
 
     /// <summary>The hosts with an open connection.</summary>
@@ -67,6 +67,13 @@ internal sealed class HostConnections : IModuleAssemblyCleanup
             throw new KvmTuneException(
                 "ConnectionUriInvalid", KvmTuneErrorCategory.InvalidArgument,
                 "The URI of the host is empty. Use a libvirt URI such as qemu:///system, qemu+ssh://user@host/system or test:///default.");
+        }
+
+        if (choice.Uri.Contains('\n', StringComparison.Ordinal))
+        {
+            throw new KvmTuneException(
+                "ConnectionUriInvalid", KvmTuneErrorCategory.InvalidArgument,
+                $"Connect-VMHost got several lines and takes one URI: {string.Join(", ", choice.Uri.Split('\n').Select(line => $"'{line}'"))}. Choose one host, or name a host for each command with -ConnectionUri.");
         }
 
         var opened = open(Get(choice.Uri));

@@ -8,7 +8,15 @@ namespace KvmTune.Cmdlets.Common;
 /// <summary>Reads persistent configurations.</summary>
 internal static class PersistentDocument
 {
-    /// <summary>The persistent configuration; for a transient VM the running one.</summary>
-    public static DomainDocument Of(VMTarget vm) =>
-        DomainDocument.Parse(vm.Domain.GetXml(vm.Domain.IsPersistent ? DomainXmlFlags.Inactive : DomainXmlFlags.None));
+    /// <summary>The persistent configuration, as the planned changes leave it; for a transient VM the running one.</summary>
+    public static DomainDocument Of(VMTarget vm)
+    {
+        var document = DomainDocument.Parse(vm.Domain.GetXml(vm.Domain.IsPersistent ? DomainXmlFlags.Inactive : DomainXmlFlags.None));
+        foreach (var change in vm.Planned.Where(change => change.Scope is not ChangeScope.Live))
+        {
+            change.Edit(document);
+        }
+
+        return document;
+    }
 }

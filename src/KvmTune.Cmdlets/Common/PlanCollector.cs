@@ -49,6 +49,9 @@ internal sealed class PlanCollector
         }
     }
 
+    /// <summary>The changes of a VM that were collected so far.</summary>
+    public List<VMChange> ChangesOf(Guid vmId) => [.. _plans.Where(plan => plan.VMId == vmId).Select(plan => plan.Change)];
+
     /// <summary>Adds a plan, if it was not added yet.</summary>
     public void Add(VMTuningPlan plan)
     {

@@ -10,6 +10,7 @@ namespace KvmTune.Cmdlets.Common;
 public abstract class VMChangeCmdlet : TuningCmdlet
 {
     private readonly Dictionary<HostConnection, RunningVMReading> _running = [];
+    private readonly Dictionary<(HostConnection Host, Guid VM), List<VMChange>> _planned = [];
 
     /// <summary>The VMs: names, wildcards, UUIDs, or objects of this module.</summary>
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
@@ -65,9 +66,11 @@ public abstract class VMChangeCmdlet : TuningCmdlet
             }
 
             using var planner = new VMPlanner(vm.Host, vm.Domain) { Running = running };
-            foreach (var change in CreateChanges(vm))
+            // Several changes of one call are shown, and planned, as they would be made: each after the one before it.
+            var planned = Planned(vm);
+            foreach (var change in CreateChanges(vm with { Planned = planned }))
             {
-                var plan = planner.Plan(change, CancellationToken);
+                var plan = planner.Plan(change, planned, CancellationToken);
                 if (AsPlan)
                 {
                     PlanCollector.Current?.Add(plan);
@@ -77,7 +80,27 @@ public abstract class VMChangeCmdlet : TuningCmdlet
                 {
                     PlanApplication.Apply(this, new VMTuner(planner, TimeProvider.System, Journals.Current), plan, Force, ApplyOptions(vm.Reference.Performance));
                 }
+
+                if (AsPlan || IsWhatIf || PlanCollector.Current is not null)
+                {
+                    planned.Add(plan.Change);
+                }
             }
         });
+    }
+
+    private List<VMChange> Planned(VMTarget vm)
+    {
+        if (PlanCollector.Current is { } collector)
+        {
+            return collector.ChangesOf(vm.Domain.Id);
+        }
+
+        if (!_planned.TryGetValue((vm.Host, vm.Domain.Id), out var planned))
+        {
+            _planned[(vm.Host, vm.Domain.Id)] = planned = [];
+        }
+
+        return planned;
     }
 }

@@ -3,6 +3,7 @@ using System.Management.Automation;
 using KvmTune.Cmdlets.Completion;
 using KvmTune.Hosts;
 using KvmTune.Libvirt;
+using KvmTune.Tuning;
 
 namespace KvmTune.Cmdlets.Common;
 
@@ -176,4 +177,8 @@ public abstract class VMCmdlet : CancellableCmdlet
 /// <param name="Host">Its host.</param>
 /// <param name="Domain">The libvirt domain.</param>
 /// <param name="Reference">The user's reference to it.</param>
-public sealed record VMTarget(HostConnection Host, LibvirtDomain Domain, VMReference Reference);
+public sealed record VMTarget(HostConnection Host, LibvirtDomain Domain, VMReference Reference)
+{
+    /// <summary>The changes of the VM that were planned before by the same call, or by the same script block, and are not made yet.</summary>
+    internal IReadOnlyList<VMChange> Planned { get; init; } = [];
+}

@@ -82,7 +82,7 @@ public sealed class VMReference
     /// <param name="vmId">The recorded UUID; null for none.</param>
     internal bool Means(string vmName, Guid? vmId) => Id is { } id
         ? vmId == id
-        : string.Equals(Name, vmName, StringComparison.Ordinal)
+        : string.Equals(TerminalText.Line(Name), vmName, StringComparison.Ordinal)
             || (vmName.Length > 0 && new WildcardPattern(Name, WildcardOptions.IgnoreCase).IsMatch(vmName))
             || (Guid.TryParse(Name, out var named) && vmId == named);
 

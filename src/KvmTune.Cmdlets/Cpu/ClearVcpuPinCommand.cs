@@ -27,7 +27,7 @@ public sealed class ClearVcpuPinCommand : VMChangeCmdlet
         new VcpuPinChange
         {
             Scope = Scope,
-            Pins = NumberLists.Of(Vcpu ?? ["*"], () => SetVcpuPinCommand.All(vm), "vCPU")
+            Pins = NumberLists.Of(Vcpu ?? ["*"], () => SetVcpuPinCommand.All(vm, Scope), "vCPU")
                 .ToDictionary(vcpu => vcpu, _ => (CpuSet?)null),
         },
     ];

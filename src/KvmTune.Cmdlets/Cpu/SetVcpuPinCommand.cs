@@ -46,13 +46,15 @@ public sealed class SetVcpuPinCommand : VMChangeCmdlet
         {
             Scope = Scope,
             Pins = ParameterSetName == OneSet
-                ? NumberLists.Of(Vcpu, () => All(vm), "vCPU").ToDictionary(vcpu => vcpu, _ => (CpuSet?)HostCpu)
+                ? NumberLists.Of(Vcpu, () => All(vm, Scope), "vCPU").ToDictionary(vcpu => vcpu, _ => (CpuSet?)HostCpu)
                 : Map!.Cast<DictionaryEntry>().ToDictionary(entry => ToVcpu(entry.Key), entry => (CpuSet?)ToHostCpus(entry)),
         },
     ];
 
-    /// <summary>The numbers of all vCPUs that a VM can have.</summary>
-    internal static IEnumerable<int> All(VMTarget vm) => Enumerable.Range(0, DomainXmlReader.Read(vm.Domain.GetXml()).MaxVcpus);
+    /// <summary>The numbers of all vCPUs that a VM can have: now, after its next start, or both.</summary>
+    internal static IEnumerable<int> All(VMTarget vm, ChangeScope scope) => Enumerable.Range(0, Math.Max(
+        scope is ChangeScope.Config ? 0 : DomainXmlReader.Read(vm.Domain.GetXml()).MaxVcpus,
+        scope is ChangeScope.Live ? 0 : PersistentDocument.Of(vm).ToConfiguration().MaxVcpus));
 
     private static int ToVcpu(object key) =>
         int.TryParse(Convert.ToString(key, CultureInfo.InvariantCulture), NumberStyles.None, CultureInfo.InvariantCulture, out var vcpu)

@@ -41,7 +41,7 @@ public sealed class CheckpointVMTuningCommand : VMCmdlet
 
         var checkpoint = new TuningCheckpoint
         {
-            VMName = vm.Domain.Name,
+            VMName = TerminalText.Line(vm.Domain.Name),
             VMId = vm.Domain.Id,
             ConnectionUri = vm.Host.Uri,
             Name = Name,

@@ -101,7 +101,7 @@ public sealed class UndoVMTuningCommand : TuningCmdlet
         {
             if (Journals.Current.LastStanding(vm.Domain.Id) is { } entry)
             {
-                Undo(entry, known: null, verdict: null);
+                Undo(entry, known: null, verdict: null, vm.Host);
             }
             else
             {
@@ -176,7 +176,7 @@ public sealed class UndoVMTuningCommand : TuningCmdlet
                 FormattableString.Invariant($"Entry {id} of the journal in {Journals.Current.Folder} is not the change '{title}' of '{name}': that one is in another journal ({JournalPlace.Variable}, or another user's or machine's)."));
     }
 
-    private void Undo(JournalEntry entry, VMTuningResult? known, VMComparison? verdict)
+    private void Undo(JournalEntry entry, VMTuningResult? known, VMComparison? verdict, HostConnection? found = null)
     {
         PlanCollector.Refuse("Undo-VMTuning");
         if (Unless is { } condition && IsKept(entry, condition, verdict, out var why))
@@ -186,7 +186,7 @@ public sealed class UndoVMTuningCommand : TuningCmdlet
             return;
         }
 
-        var host = HostConnections.Get(entry.ConnectionUri);
+        var host = HostOf(entry, found);
         if (entry.Kind == JournalKind.HostChange)
         {
             UndoPools(host, entry);
@@ -228,6 +228,20 @@ public sealed class UndoVMTuningCommand : TuningCmdlet
         }
     }
 
+    // A VM can have moved to another host, and its former host can still have its configuration: the change is taken back where the user says.
+    private HostConnection HostOf(JournalEntry entry, HostConnection? found)
+    {
+        var host = ConnectionUri is null ? found : HostConnections.Get(ConnectionUri);
+        var isOfHost = entry.Kind == JournalKind.HostChange;
+        return host is null ? HostConnections.Get(entry.ConnectionUri)
+            : entry.IsOn(host.Uri) || (ConnectionUri is not null && !isOfHost) ? host
+            : throw new KvmTuneException(
+                "ChangeOfAnotherHost", KvmTuneErrorCategory.InvalidOperation,
+                FormattableString.Invariant($"Entry {entry.Id}, '{entry.Title}', was made on {entry.ConnectionUri}, not on {host.Uri}")
+                + (isOfHost ? ". Pools are taken back on their own host: leave -ConnectionUri out."
+                    : $", where '{entry.VMName}' was found. Nothing was taken back. Choose the host with -ConnectionUri: {host.Uri} if the VM has moved there, {entry.ConnectionUri} for the VM that is still there."));
+    }
+
     private void UndoPools(HostConnection host, JournalEntry entry)
     {
         var undo = new PoolUndo(Journals.Current, host);
@@ -237,9 +251,13 @@ public sealed class UndoVMTuningCommand : TuningCmdlet
             $"{host.Uri}: take back '{entry.Title}'?",
             "KvmTune"))
         {
-            WriteObject(
-                Await((post, token) => undo.UndoAsync(entry, Force, warning => post(() => WriteWarning($"{host.Uri}: {warning}")), token)),
-                enumerateCollection: true);
+            var results = Await((post, token) => undo.UndoAsync(entry, Force, warning => post(() => WriteWarning($"{host.Uri}: {warning}")), token));
+            if (results.Count == 0)
+            {
+                WriteWarning(FormattableString.Invariant($"{host.Uri}: nothing of '{entry.Title}' (entry {entry.Id}) was left to take back."));
+            }
+
+            WriteObject(results, enumerateCollection: true);
         }
     }
 

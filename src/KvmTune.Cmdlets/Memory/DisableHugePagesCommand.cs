@@ -30,7 +30,7 @@ public sealed class DisableHugePagesCommand : VMChangeCmdlet
         {
             Scope = Scope,
             Enabled = false,
-            Pages = HugePagesChange.NoPages(HugePagesChange.PagesIn(EnableHugePagesCommand.Document(vm.Domain))),
+            Pages = HugePagesChange.NoPages(HugePagesChange.PagesIn(PersistentDocument.Of(vm))),
             Locked = Unlock ? false : null,
             NoSharePages = SharePages ? false : null,
         },

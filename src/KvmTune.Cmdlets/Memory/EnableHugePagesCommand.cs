@@ -2,7 +2,6 @@
 using System.Management.Automation;
 using KvmTune.Cmdlets.Common;
 using KvmTune.Cmdlets.Completion;
-using KvmTune.Libvirt;
 using KvmTune.Topology;
 using KvmTune.Tuning;
 using KvmTune.Tuning.Changes;
@@ -55,16 +54,12 @@ public sealed class EnableHugePagesCommand : VMChangeCmdlet
         {
             Scope = Scope,
             Enabled = true,
-            Pages = HugePagesChange.PagesWith(Document(vm.Domain), PageSize, GuestNode),
+            Pages = HugePagesChange.PagesWith(PersistentDocument.Of(vm), PageSize, GuestNode),
             Locked = Said(nameof(Locked), Locked),
             NoSharePages = Said(nameof(NoSharePages), NoSharePages),
             Reserve = Reserve,
         },
     ];
-
-    /// <summary>The configuration that the change edits.</summary>
-    internal static DomainDocument Document(LibvirtDomain domain) =>
-        DomainDocument.Parse(domain.GetXml(domain.IsPersistent ? DomainXmlFlags.Inactive : DomainXmlFlags.None));
 
     private bool? Said(string name, SwitchParameter value) => MyInvocation.BoundParameters.ContainsKey(name) ? value.IsPresent : null;
 }

@@ -60,7 +60,7 @@ public sealed class SetHugePagePoolCommand : CancellableCmdlet
         var pools = new HugePagePools(host);
         var plan = pools.Plan(new HugePagePoolRequest(PageSize, Count, Node));
         // -WhatIf shows the warnings with the plan.
-        foreach (var warning in IsWhatIf ? [] : plan.Warnings)
+        foreach (var warning in IsWhatIf ? [] : Warnings(plan, persistence))
         {
             WriteWarning($"{host.Uri}: {warning}");
         }
@@ -110,13 +110,19 @@ public sealed class SetHugePagePoolCommand : CancellableCmdlet
 
     private void WarnOfBoot(HostConnection host, HugePagePoolRequest request)
     {
-        if (host.IsLocalQemu
-            && new PoolPersistence(HostMemoryFacts.Read(), GetUnresolvedProviderPathFromPSPath(PersistenceRoot)).AtBoot(request) is { } boot && boot.Count != request.Count)
+        foreach (var boot in host.IsLocalQemu ? new PoolPersistence(HostMemoryFacts.Read(), GetUnresolvedProviderPathFromPSPath(PersistenceRoot)).AtBoot(request) : [])
         {
-            WriteWarning(FormattableString.Invariant(
-                $"{host.Uri}: the file {boot.File} sets this pool to {boot.Count} pages at the next boot of the host, not to {request.Count}. {(Persist ? "Change that file." : "Add -Persist, or change that file.")}"));
+            var what = boot.Node == request.Node
+                ? FormattableString.Invariant($"this pool to {boot.Count} pages at the next boot of the host, not to {request.Count}")
+                : FormattableString.Invariant($"the pool of {(boot.Node is { } node ? $"node {node}" : "the whole host")} to {boot.Count} pages at the next boot of the host, and with it this pool");
+            WriteWarning($"{host.Uri}: the file {boot.File} sets {what}. {(Persist ? "Change that file." : "Add -Persist, or change that file.")}");
         }
     }
+
+    // The plan's own warnings, and what -Persist takes out of the files.
+    private static IEnumerable<string> Warnings(HugePagePoolPlan plan, PoolPersistence? persistence) => persistence is null || !PoolPersistence.IsPossible(plan.Request.PageSizeKiB)
+        ? plan.Warnings
+        : plan.Warnings.Concat(persistence.Replaced(plan.Request).Select(replaced => $"-Persist removes '{replaced.Line}' from {replaced.File}, since it sets these pages too: only the new size is kept over a restart of the host."));
 
     private static HostChangeIntent Intent(HugePagePoolPlan plan, PoolPersistence? persistence) => new()
     {
@@ -150,7 +156,7 @@ public sealed class SetHugePagePoolCommand : CancellableCmdlet
     private static string Description(HugePagePoolPlan plan, PoolPersistence? persistence)
     {
         var lines = new List<string> { $"{plan.ConnectionUri}: {plan.Title}" };
-        lines.AddRange(plan.Warnings.Select(warning => $"  Warning: {warning}"));
+        lines.AddRange(Warnings(plan, persistence).Select(warning => $"  Warning: {warning}"));
         if (persistence is not null)
         {
             lines.Add(PoolPersistence.IsPossible(plan.Request.PageSizeKiB)

@@ -73,7 +73,7 @@ public sealed class VMInspector(HostConnection host, TimeProvider time)
         using var planner = new VMPlanner(host, domain) { Running = _running, KnownCpus = detected.Count == 0 ? null : HostReading.ReadCpus(host) };
         var documents = new Lazy<VMSnapshot>(() => planner.Read());
         var findings = detected.Select(found => Finding(found, planner, documents, cancellationToken)).ToList();
-        return new VMInspection(domain.Name, domain.Id, detected, findings) { ChangesBefore = changes, MadeAt = time.GetTimestamp() };
+        return new VMInspection(planner.VM.Name, domain.Id, detected, findings) { ChangesBefore = changes, MadeAt = time.GetTimestamp() };
     }
 
     /// <summary>Whether an inspection still counts: it is new, and this process has changed no VM of the host since its beginning.</summary>

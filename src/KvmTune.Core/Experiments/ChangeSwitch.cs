@@ -38,9 +38,9 @@ internal sealed class ChangeSwitch(
     /// <inheritdoc/>
     public void Check()
     {
-        foreach (var plan in asked)
+        for (var index = 0; index < asked.Count; index++)
         {
-            tuner.Planner.CheckAnew(plan);
+            tuner.Planner.CheckAnew(asked[index], [.. asked.Take(index).Select(plan => plan.Change)]);
         }
 
         _plans = InOrder(tuner.Planner.PlanTogether([.. InOrder(asked).Select(plan => plan.Change)]));

@@ -134,7 +134,27 @@ public sealed class HostConnection : IDisposable
     public LibvirtDomain FindVM(string nameOrId, LibvirtConnection connection) =>
         connection.TryLookupByName(nameOrId)
         ?? (Guid.TryParse(nameOrId, out var id) ? connection.TryLookupByUuid(id) : null)
+        ?? FindShown(nameOrId, connection)
         ?? throw VMNotFound(nameOrId);
+
+    // A VM is shown with a backslash and a number in place of a character that a terminal would obey.
+    private static LibvirtDomain? FindShown(string name, LibvirtConnection connection)
+    {
+        LibvirtDomain? found = null;
+        foreach (var domain in name.Contains('\\', StringComparison.Ordinal) ? connection.ListDomains() : [])
+        {
+            if (found is null && TerminalText.Line(domain.Name) == name)
+            {
+                found = domain;
+            }
+            else
+            {
+                domain.Dispose();
+            }
+        }
+
+        return found;
+    }
 
     /// <summary>The error for a known UUID without a VM: a VM that only has the same name is another one.</summary>
     public KvmTuneException VMNotFound(string name, Guid id)

@@ -26,6 +26,9 @@ internal sealed class JournalDatabase(string folder, IReadOnlyList<string> migra
     /// <summary>The file.</summary>
     public string Path { get; } = System.IO.Path.Combine(folder, "journal.db");
 
+    // SQLite's files beside it: the log, and the memory that readers and writers share.
+    private string[] Beside => [$"{Path}-wal", $"{Path}-shm"];
+
     /// <summary>Whether there is a journal yet.</summary>
     /// <exception cref="KvmTuneException">The folder may not be entered (<c>JournalUnavailable</c>), or is unsafe (<c>JournalUnsafe</c>).</exception>
     public bool Exists
@@ -151,16 +154,11 @@ internal sealed class JournalDatabase(string folder, IReadOnlyList<string> migra
 
     private T UseOrFail<T>(string doing, Func<SqliteConnection, T> work)
     {
-        if (doing == Reading && _connection is null && IsAtRest())
+        if (doing == Reading && _connection is null && JournalPlace.HasFile(folder, Path))
         {
             try
             {
-                // Reading leaves no trace then: -WhatIf asks the journal too.
-                using var resting = ConnectToRead();
-                if (Version(resting) == migrations.Count)
-                {
-                    return work(resting);
-                }
+                return ReadOnly(work);
             }
             catch (SqliteException)
             {
@@ -181,17 +179,46 @@ internal sealed class JournalDatabase(string folder, IReadOnlyList<string> migra
             }
 
             // A read-only file system, or a file that this user may only read, still shows its history.
-            using var connection = ConnectToRead();
-            RefuseOther(Version(connection));
+            return ReadOnly(work);
+        }
+    }
+
+    // Reading leaves no trace, since -WhatIf asks the journal too: a log that a killed process left is not merged, and a file of an earlier version
+    // is brought to this one's in a copy in memory.
+    private T ReadOnly<T>(Func<SqliteConnection, T> work)
+    {
+        using var connection = ConnectToRead();
+        var version = Version(connection);
+        RefuseNewer(version);
+        if (version == 0)
+        {
+            throw JournalError.Empty(Path, PathFacts.Of(Path)!.Bytes);
+        }
+
+        if (version == migrations.Count)
+        {
             return work(connection);
         }
+
+        using var copy = Connect(":memory:", SqliteOpenMode.Memory);
+        connection.BackupDatabase(copy);
+        Migrate(copy, version);
+        return work(copy);
     }
 
     // Whether the write-ahead log is empty: the last writer has merged it.
     private bool IsAtRest() => JournalPlace.HasFile(folder, Path) && PathFacts.Of($"{Path}-wal") is not { Bytes: > 0 };
 
-    // Without the files that readers and writers share (sqlite.org/uri.html, immutable).
-    private SqliteConnection ConnectToRead() => Connect($"{new Uri(Path).AbsoluteUri}?immutable=1", SqliteOpenMode.ReadOnly);
+    // At rest without the files that readers and writers share (sqlite.org/uri.html, immutable), else without writing to them (readonly_shm).
+    private SqliteConnection ConnectToRead()
+    {
+        foreach (var beside in Beside)
+        {
+            JournalPlace.IsSafe(beside, PathKind.File);
+        }
+
+        return Connect($"{new Uri(Path).AbsoluteUri}?{(IsAtRest() ? "immutable" : "readonly_shm")}=1", SqliteOpenMode.ReadOnly);
+    }
 
     private bool IsReadOnly(Exception exception) => exception is UnauthorizedAccessException
         or IOException
@@ -213,7 +240,7 @@ internal sealed class JournalDatabase(string folder, IReadOnlyList<string> migra
         }
 
         JournalPlace.HideFromOthers(Path);
-        foreach (var beside in new[] { $"{Path}-wal", $"{Path}-shm" })
+        foreach (var beside in Beside)
         {
             JournalPlace.IsSafe(beside, PathKind.File);
         }
@@ -316,16 +343,6 @@ internal sealed class JournalDatabase(string folder, IReadOnlyList<string> migra
         {
             Run(connection, "ROLLBACK");
             throw;
-        }
-    }
-
-    // A file that can only be read cannot be migrated either.
-    private void RefuseOther(long version)
-    {
-        RefuseNewer(version);
-        if (version != migrations.Count)
-        {
-            throw version == 0 ? JournalError.Empty(Path, PathFacts.Of(Path)!.Bytes) : JournalError.Older(Path, version, migrations.Count);
         }
     }
 

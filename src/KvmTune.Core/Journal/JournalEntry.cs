@@ -187,6 +187,9 @@ public sealed record JournalEntry
         _ => $"{Process} ended before it was done{Reached}. Undo-VMTuning -Id {System.FormattableString.Invariant($"{Id}")} finds out what is left of it and takes that back.",
     };
 
+    /// <summary>Whether it was made on the host of a URI, also where that is another URI of the same host.</summary>
+    public bool IsOn(string uri) => VMLock.IsOneHost(ConnectionUri, uri);
+
     /// <summary>The result of the change; null if the entry is not a change of a VM.</summary>
     public VMTuningResult? ToResult() => Intent is null ? null : new VMTuningResult
     {

@@ -52,10 +52,6 @@ internal static class JournalError
         ? $"{path} is empty (0 bytes): what was in it is lost, or it was never written. {MoveAway(path)}, or bring it back from a backup"
         : $"{path} is a database without the journal's tables: another program's. {MoveAway(path)}, or set {JournalPlace.Variable} to another folder");
 
-    /// <summary>An earlier version wrote the file, and it can only be read.</summary>
-    public static KvmTuneException Older(string path, long version, int known) => Unavailable(System.FormattableString.Invariant(
-        $"{path} has format {version}, and can only be read: it cannot be brought to format {known}. Copy it to a folder of your own and set {JournalPlace.Variable} to it"));
-
     /// <summary>The file can only be read, and its last entries are in a second file that would have to be merged.</summary>
     public static KvmTuneException Unmerged(string path) => Unavailable(
         $"{path} can only be read, and its last entries stand in {path}-wal, which can be read only where it can be written too. Copy both files to a folder of your own and set {JournalPlace.Variable} to it");

@@ -79,16 +79,35 @@ public sealed class PoolUndo(TuningJournal journal, HostConnection host, HugePag
         return [.. intent.FormerPools.Select(_pools.Plan).Where(plan => plan.HasChanges)];
     }
 
+    /// <summary>Whether anything of a change of the host's pools is left: in its files, or in a pool.</summary>
+    /// <param name="entry">The change.</param>
+    /// <param name="plans">The plans of its undo.</param>
+    public static bool IsLeft(JournalEntry entry, IReadOnlyList<HugePagePoolPlan> plans)
+    {
+        ArgumentNullException.ThrowIfNull(entry);
+        ArgumentNullException.ThrowIfNull(plans);
+        return plans.Count > 0 || entry.HostIntent!.FormerFiles.Any(file => FormerFile.Of(file.Path) != file);
+    }
+
     /// <summary>Takes a change of the host's pools back.</summary>
     /// <param name="entry">The change.</param>
     /// <param name="force">Whether a pool that was changed again since is set back too.</param>
     /// <param name="warn">Takes a warning if the outcome could not be recorded.</param>
     /// <param name="cancellationToken">Ends the wait for the host.</param>
-    /// <returns>The result for each pool.</returns>
+    /// <returns>The result for each pool; none if nothing of the change was left, which the journal then knows.</returns>
     /// <exception cref="KvmTuneException">As for <see cref="Plan"/>, or a file was changed since, or the pools cannot be set.</exception>
     public async Task<IReadOnlyList<HugePagePoolResult>> UndoAsync(JournalEntry entry, bool force, Action<string> warn, CancellationToken cancellationToken)
     {
-        _ = Plan(entry, force);
+        if (!IsLeft(entry, Plan(entry, force)))
+        {
+            if (entry.UndoneAt is null)
+            {
+                journal.MarkUndone(entry.Id, by: null);
+            }
+
+            return [];
+        }
+
         var intent = entry.HostIntent!;
         List<HugePagePoolPlan> plans = [.. intent.FormerPools.Select(_pools.Plan)];
         var current = intent.FormerPools.Select(pool => pool with { Count = _pools.Select(_pools.Read(), pool.PageSizeKiB, pool.Node).Sum(SetSize) }).ToList();

@@ -45,7 +45,7 @@ public sealed partial class TuningJournal
         "SELECT id, vm_name, made_at, by_user, state FROM checkpoint WHERE vm_id = $0 AND host_uri = $1 AND name = $2",
         row => new TuningCheckpoint
         {
-            VMName = row.GetString(1),
+            VMName = TerminalText.Line(row.GetString(1)),
             VMId = vmId,
             ConnectionUri = connectionUri,
             Name = name,
@@ -66,13 +66,13 @@ public sealed partial class TuningJournal
     /// <summary>The UUIDs of other VMs that had a name: a VM that was removed and made again is another VM.</summary>
     /// <exception cref="KvmTuneException">The journal cannot be used.</exception>
     public IReadOnlyList<Guid> Namesakes(string vmName, Guid vmId) =>
-        [.. KnownVMs().Where(vm => string.Equals(vm.Name, vmName, StringComparison.Ordinal) && vm.Id != vmId).Select(vm => vm.Id).Distinct()];
+        [.. KnownVMs().Where(vm => vm.Name == TerminalText.Line(vmName) && vm.Id != vmId).Select(vm => vm.Id).Distinct()];
 
     /// <summary>The VMs that the journal knows, by the names that they had.</summary>
     /// <exception cref="KvmTuneException">The journal cannot be used.</exception>
     public IReadOnlyList<(string Name, Guid Id)> KnownVMs() => !_database.Exists ? [] : _database.Read(
         "SELECT vm_name, vm_id FROM change WHERE vm_id IS NOT NULL UNION SELECT vm_name, vm_id FROM measurement UNION SELECT vm_name, vm_id FROM checkpoint",
-        row => (row.GetString(0), Guid.Parse(row.GetString(1))),
+        row => (TerminalText.Line(row.GetString(0)), Guid.Parse(row.GetString(1))),
         Ignore);
 
     /// <summary>Counts the entries that <see cref="Remove"/> would remove.</summary>
@@ -153,7 +153,7 @@ public sealed partial class TuningJournal
             {
                 Id = row.GetInt64(0),
                 Kind = JournalKind.Checkpoint,
-                VMName = row.GetString(1),
+                VMName = TerminalText.Line(row.GetString(1)),
                 VMId = Guid.Parse(row.GetString(2)),
                 ConnectionUri = row.GetString(3),
                 Area = TuningArea.General,

@@ -71,6 +71,16 @@ public sealed partial class TuningJournal
         return hidden is not null && !(hidden.Id < last?.Id) ? throw Unreadable(hidden) : last is null ? null : Find(last.Id);
     }
 
+    /// <summary>The last change of a VM, if it did not get past one of these steps; null otherwise. Nothing else of it has to be readable.</summary>
+    /// <exception cref="KvmTuneException">It is such a change and cannot be read (<c>JournalEntryUnreadable</c>).</exception>
+    internal JournalEntry? LastStuckAt(Guid vmId, params ChangeStep[] steps) => _database.Read(
+        $"""
+        SELECT id FROM change
+        WHERE id = (SELECT max(id) FROM change WHERE vm_id = $0)
+        AND (outcome IS NULL OR outcome = '{JournalOutcome.Failed}') AND step IN ({string.Join(", ", steps.Select(step => $"'{step}'"))})
+        """,
+        row => row.GetInt64(0), unreadable: null, Text(vmId)) is [var id] ? Find(id) : null;
+
     /// <summary>The error of an entry that cannot be read.</summary>
     public KvmTuneException Unreadable(UnreadableEntry entry) => JournalError.Unreadable(_database.Path, entry);
 
@@ -169,7 +179,7 @@ public sealed partial class TuningJournal
             {
                 Id = row.GetInt64(0),
                 Kind = JournalKind.Measurement,
-                VMName = row.GetString(1),
+                VMName = TerminalText.Line(row.GetString(1)),
                 VMId = Guid.Parse(row.GetString(2)),
                 ConnectionUri = row.GetString(3),
                 Area = TuningArea.General,
@@ -192,7 +202,7 @@ public sealed partial class TuningJournal
         {
             Id = row.GetInt64(0),
             Kind = kind,
-            VMName = row.GetString(2),
+            VMName = TerminalText.Line(row.GetString(2)),
             VMId = Optional(row, 3) is { } vm ? Guid.Parse(vm) : null,
             ConnectionUri = row.GetString(4),
             Area = Enum.Parse<TuningArea>(row.GetString(5)),

@@ -190,14 +190,28 @@ public sealed partial class TuningJournal : IChangeJournal, IDisposable
             result);
     }
 
-    // If an undo is itself taken back, the entry that it undid stands again.
+    // A change, its undos, their undos and so on are a chain with two sides: entries with the change in force, and entries without it. The last
+    // entry decides: those of its side stand (again), those of the other side are undone.
     private void LinkUndone(long id, long undone)
     {
         MarkUndone(undone, id);
         _database.Write(
             isDurable: false,
-            "UPDATE change SET undone_at = NULL, undone_by = NULL WHERE id = (SELECT undoes FROM change WHERE id = $0)",
-            undone);
+            """
+            WITH RECURSIVE
+                up(id) AS (SELECT $0 UNION SELECT c.undoes FROM change c JOIN up ON c.id = up.id WHERE c.undoes IS NOT NULL),
+                chain(id, side) AS (SELECT min(id), 0 FROM up UNION SELECT c.id, 1 - chain.side FROM change c JOIN chain ON c.undoes = chain.id),
+                latest(side) AS (SELECT side FROM chain WHERE id = $0)
+            UPDATE change SET
+                undone_at = CASE chain.side WHEN latest.side THEN NULL ELSE $1 END,
+                undone_by = CASE chain.side WHEN latest.side THEN NULL ELSE $0 END
+            FROM chain, latest
+            WHERE change.id = chain.id AND change.id <> $0 AND CASE chain.side
+                WHEN latest.side THEN change.undone_by IS NOT change.id
+                ELSE change.undone_at IS NULL AND change.outcome IN ('Applied', 'RestartPending') END
+            """,
+            id,
+            Text(_time.GetUtcNow()));
     }
 
     /// <summary>One change under way, in this journal.</summary>

@@ -108,7 +108,7 @@ public sealed class TuningUndo(TuningJournal journal, HostConnection host, TimeP
         var resumed = await EndSuspendAsync(entry, intent, planner.Domain(), options, cancellationToken);
         var plan = Plan(entry, intent, planner, options.Force, cancellationToken);
         // The interrupted entry may be an earlier undo of this change.
-        var restart = IsInRestart(entry) ? entry : journal.Last(entry.VMId!.Value, _ => true) is { } last && IsInRestart(last) ? last : null;
+        var restart = IsInRestart(entry) ? entry : journal.LastStuckAt(entry.VMId!.Value, ChangeStep.ShuttingDown, ChangeStep.ShutDown) is { } last && IsInRestart(last) ? last : null;
         var started = time.GetUtcNow();
         var isLeft = plan.HasChanges || (plan.RequiresRestart && options.Restart);
         var result = isLeft
@@ -128,7 +128,7 @@ public sealed class TuningUndo(TuningJournal journal, HostConnection host, TimeP
             journal.MarkUndone(id, by: null);
         }
 
-        var notes = resumed.Concat(result.Notes).Concat(entry.UndoneAt is null ? new PoolUndo(journal, host).GiveBack(entry.Intent!.Reserved) : []).ToList();
+        var notes = resumed.Concat(result.Notes).Concat(entry.UndoneAt is null && VMLock.IsOneHost(host.Uri, entry.ConnectionUri) ? new PoolUndo(journal, host).GiveBack(entry.Intent!.Reserved) : []).ToList();
         if (restart is not null && !result.Restarted)
         {
             notes.AddRange(await EndRestartAsync(restart, planner.Domain(), options, cancellationToken));
@@ -192,7 +192,7 @@ public sealed class TuningUndo(TuningJournal journal, HostConnection host, TimeP
     // The entry whose process ended while the guest was suspended: the change itself, or an earlier undo of it.
     private JournalEntry? Suspended(JournalEntry entry) => IsInSuspend(entry)
         ? entry
-        : journal.Last(entry.VMId!.Value, _ => true) is { } last && IsInSuspend(last) ? last : null;
+        : journal.LastStuckAt(entry.VMId!.Value, ChangeStep.Saving, ChangeStep.Saved, ChangeStep.SavedStateEdited) is { } last && IsInSuspend(last) ? last : null;
 
     private static bool IsInSuspend(JournalEntry entry) => entry is
     {

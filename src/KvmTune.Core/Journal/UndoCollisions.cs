@@ -33,7 +33,7 @@ internal static class UndoCollisions
 
     // Compares setting by setting, since an interrupted change may have made only some of them. The comparison uses the catalog, which knows
     // how libvirt shows the settings of a running VM.
-    private static IEnumerable<string> In(DomainDocument now, VMChange change, VMChange inverse, CpuSet? hostCpus)
+    internal static IEnumerable<string> In(DomainDocument now, VMChange change, VMChange inverse, CpuSet? hostCpus)
     {
         var left = SettingComparer.Compare(now.Settings, Edited(now, change).Settings, hostCpus);
         var before = SettingComparer.Compare(now.Settings, Edited(now, inverse).Settings, hostCpus).ToDictionary(difference => difference.Setting, StringComparer.Ordinal);

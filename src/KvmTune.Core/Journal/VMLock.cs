@@ -36,6 +36,11 @@ internal sealed class VMLock : IDisposable
         return $"host-{Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(host)))[..32]}{OwnWorld(uri)}";
     }
 
+    /// <summary>Whether two URIs lead to the VMs of one host: <c>qemu:///system</c> and <c>qemu+unix:///system</c> do, <c>qemu:///session</c> has others.</summary>
+    public static bool IsOneHost(string uri, string other) => string.Equals(uri, other, StringComparison.Ordinal)
+        || (NameOf(uri) == NameOf(other) && Uri.TryCreate(uri, UriKind.Absolute, out var one) && Uri.TryCreate(other, UriKind.Absolute, out var two)
+            && one.AbsolutePath == two.AbsolutePath);
+
     /// <summary>Takes a lock, or waits for it.</summary>
     /// <param name="name">Its name: see <see cref="NameOf(Guid, string)"/>.</param>
     /// <param name="limit">How long to wait.</param>

@@ -24,7 +24,7 @@ public sealed class LibvirtMeasurementTarget : IMeasurementTarget, IDisposable
     }
 
     /// <inheritdoc/>
-    public string VMName => _domain.Name;
+    public string VMName => TerminalText.Line(_domain.Name);
 
     /// <inheritdoc/>
     public Guid VMId => _domain.Id;
@@ -70,7 +70,7 @@ public sealed class LibvirtMeasurementTarget : IMeasurementTarget, IDisposable
                 // A frame reads its first sampler first and last, so the canary's own work is not in the counters of the others.
                 samplers.Insert(0, new HostCanary(_time));
                 samplers.Add(new HostSampler());
-                if (QemuProcess.Find(VMName, VMId) is { } process && ThreadSampler.Create(process) is { } threads)
+                if (QemuProcess.Find(_domain.Name, VMId) is { } process && ThreadSampler.Create(process) is { } threads)
                 {
                     samplers.Add(threads);
                 }

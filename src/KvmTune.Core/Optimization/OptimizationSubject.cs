@@ -34,7 +34,7 @@ public sealed class OptimizationSubject(
     private readonly VMInspector _inspector = new(host, time);
 
     /// <inheritdoc/>
-    public string VMName => domain.Name;
+    public string VMName => TerminalText.Line(domain.Name);
 
     /// <inheritdoc/>
     public Guid VMId => domain.Id;

@@ -72,7 +72,7 @@ public sealed class DomainDocument
 
     /// <summary>Sets the value of a setting; missing elements of the path are added.</summary>
     /// <param name="path">The address of the setting.</param>
-    /// <param name="value">The value; null removes the attribute or element, and elements that become empty.</param>
+    /// <param name="value">The value; null removes the attribute or element, and elements that become empty. An element that holds others stays.</param>
     /// <param name="trace">If an edit is taken back: its trace for the settings, so that each element returns to its place; otherwise null.</param>
     /// <exception cref="InvalidOperationException">The path names no setting of the catalog, or a device that does not exist.</exception>
     public void Set(SettingPath path, string? value, EditTrace? trace = null)
@@ -284,13 +284,18 @@ public sealed class DomainDocument
             return;
         }
 
-        if (path.Attribute is null)
+        if (path.Attribute is not null)
         {
-            Remove(element);
+            element.SetAttributeValue(path.Attribute, null);
+        }
+        else if (element.HasElements)
+        {
+            // Settings in it are still set: it goes with the last of them.
+            return;
         }
         else
         {
-            element.SetAttributeValue(path.Attribute, null);
+            Remove(element);
         }
 
         RemoveEmpty(path.Elements, path.Elements.Count - (path.Attribute is null ? 1 : 0), trace);

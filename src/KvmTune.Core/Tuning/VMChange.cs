@@ -1,4 +1,5 @@
 // One tuning edit as a value that can be planned, displayed, applied, verified and undone. It holds the change; a plan adds the VM.
+using System.Globalization;
 using System.Text.Json.Serialization;
 using KvmTune.Hosts;
 using KvmTune.Topology;
@@ -63,11 +64,16 @@ public abstract record VMChange
     public void Edit(DomainDocument document)
     {
         ArgumentNullException.ThrowIfNull(document);
-        foreach (var setting in EditOrder.Of(ChangeCheck.Settings(this), Trace))
+        var settings = ChangeCheck.Settings(this).Where(setting => !IsOfMissingVcpu(setting, document)).ToList();
+        foreach (var setting in EditOrder.Of(settings, Trace))
         {
             document.Set(setting.Path, setting.Value, Trace);
         }
     }
+
+    // The running VM and the configuration can have different numbers of vCPUs, and libvirt drops the pin of a vCPU that a document does not have.
+    private static bool IsOfMissingVcpu(SettingValue setting, DomainDocument document) =>
+        setting is { Value: not null, Path.Elements: [.., { Name: "vcpupin", KeyValue: { } vcpu }] } && int.Parse(vcpu, CultureInfo.InvariantCulture) >= document.ToConfiguration().MaxVcpus;
 
     /// <summary>
     /// Checks first of all that the VM has what the change refers to (a disk, a vCPU).

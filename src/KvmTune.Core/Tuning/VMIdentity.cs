@@ -5,7 +5,7 @@ using KvmTune.Libvirt;
 namespace KvmTune.Tuning;
 
 /// <summary>A VM on a host.</summary>
-/// <param name="Name">The VM's name.</param>
+/// <param name="Name">The VM's name, harmless to show.</param>
 /// <param name="Id">The VM's UUID, the reliable identifier: the name can be given to another VM later.</param>
 /// <param name="ConnectionUri">The libvirt connection to the VM.</param>
 public sealed record VMIdentity(string Name, Guid Id, string ConnectionUri)
@@ -18,6 +18,6 @@ public sealed record VMIdentity(string Name, Guid Id, string ConnectionUri)
     {
         ArgumentNullException.ThrowIfNull(host);
         ArgumentNullException.ThrowIfNull(domain);
-        return new VMIdentity(domain.Name, domain.Id, host.Uri);
+        return new VMIdentity(TerminalText.Line(domain.Name), domain.Id, host.Uri);
     }
 }

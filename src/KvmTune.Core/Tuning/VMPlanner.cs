@@ -61,6 +61,28 @@ public sealed class VMPlanner : IDisposable
         return Reading(() => Plan(change, Read(change.Scope), neighbours));
     }
 
+    /// <summary>Plans a change on the configuration that earlier changes leave, which were planned and are not made yet.</summary>
+    /// <param name="change">The change.</param>
+    /// <param name="earlier">The earlier changes of the VM, in their order.</param>
+    /// <param name="cancellationToken">Cancels the planning.</param>
+    /// <exception cref="KvmTuneException">The VM, or something in it that the change names, does not exist.</exception>
+    public VMTuningPlan Plan(VMChange change, IReadOnlyList<VMChange> earlier, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(change);
+        ArgumentNullException.ThrowIfNull(earlier);
+        if (earlier.Count == 0)
+        {
+            return Plan(change, cancellationToken);
+        }
+
+        cancellationToken.ThrowIfCancellationRequested();
+        return Reading(() =>
+        {
+            var left = earlier.Aggregate(Read(), After);
+            return Plan(change, change.Scope is ChangeScope.Live && left.Running is not null ? left with { Persistent = null } : left);
+        });
+    }
+
     /// <summary>Plans a change that depends on the VM's configuration.</summary>
     /// <param name="make">Creates the change.</param>
     /// <param name="read">Reads the VM's documents; they may be as old as a plan may be.</param>
@@ -88,6 +110,16 @@ public sealed class VMPlanner : IDisposable
         return Reading(() => CheckAnew(plan, Read(plan.Change.Scope)));
     }
 
+    /// <summary>Checks a plan of several that are made together: it was made on the VM as it is, or on what the earlier ones leave.</summary>
+    /// <exception cref="KvmTuneException">The VM is gone, or somebody else changed the same settings since (<c>ConcurrentEdit</c>).</exception>
+    internal void CheckAnew(VMTuningPlan plan, IReadOnlyList<VMChange> earlier)
+    {
+        if (earlier.Count == 0 || !Plan(plan.Change, earlier, CancellationToken.None).Differences.SequenceEqual(plan.Differences))
+        {
+            CheckAnew(plan);
+        }
+    }
+
     /// <summary>Plans several changes one after the other, each on the configuration that the previous ones leave.</summary>
     /// <exception cref="KvmTuneException">The VM, or something in it that a change names, does not exist.</exception>
     internal IReadOnlyList<VMTuningPlan> PlanTogether(IReadOnlyList<VMChange> changes) => Reading(() =>
@@ -98,9 +130,7 @@ public sealed class VMPlanner : IDisposable
         {
             var plan = Plan(change, snapshot);
             plans.Add(plan);
-            snapshot = new VMSnapshot(
-                plan.ChangesRunning ? Edit(snapshot.Running!, change.ForRunning).After : snapshot.Running,
-                plan.ChangesConfiguration ? Edit(snapshot.Persistent!, change).After : snapshot.Persistent);
+            snapshot = After(snapshot, change);
         }
 
         return plans;
@@ -210,9 +240,8 @@ public sealed class VMPlanner : IDisposable
     internal VMTuningPlan Plan(VMChange change, VMSnapshot snapshot, Func<VMNeighbours>? neighbours = null)
     {
         var facts = snapshot.ToFacts();
-        change.CheckTarget(facts.Configured ?? facts.Current);
-        var live = facts.IsRunning && change.CanBeLive && change.Scope is not ChangeScope.Config;
-        var config = facts.IsPersistent && change.Scope is not ChangeScope.Live;
+        change.CheckTarget(TargetOf(change, facts));
+        var (live, config) = PlacesOf(change, snapshot);
 
         var edits = Edits(change, snapshot, live, config);
         var (running, persistent, edit) = edits;
@@ -282,6 +311,28 @@ public sealed class VMPlanner : IDisposable
         }
     }
 
+    // Whether a change is made in the running VM, and whether in the configuration.
+    private static (bool Live, bool Config) PlacesOf(VMChange change, VMSnapshot snapshot) => (
+        snapshot.Running is not null && change.CanBeLive && change.Scope is not ChangeScope.Config,
+        snapshot.Persistent is not null && change.Scope is not ChangeScope.Live);
+
+    private static VMSnapshot After(VMSnapshot snapshot, VMChange change)
+    {
+        var (live, config) = PlacesOf(change, snapshot);
+        var edits = Edits(change, snapshot, live, config);
+        return snapshot with { Running = edits.Running?.After ?? snapshot.Running, Persistent = edits.Persistent?.After ?? snapshot.Persistent };
+    }
+
+    // A change of both places may name a vCPU that only one of them has; a change that is required in both may not.
+    private static VMConfiguration TargetOf(VMChange change, VMFacts facts)
+    {
+        var target = change.Scope is ChangeScope.Live ? facts.Current : facts.Configured ?? facts.Current;
+        var isOfBoth = change.CanBeLive && change.Scope is ChangeScope.Auto or ChangeScope.Both;
+        return !isOfBoth || facts is not { Running.MaxVcpus: var running, Configured.MaxVcpus: var configured } || running == configured
+            ? target
+            : target with { MaxVcpus = change.Scope is ChangeScope.Both ? Math.Min(running, configured) : Math.Max(running, configured) };
+    }
+
     private static ChangeEdits Edits(VMChange change, VMSnapshot snapshot, bool live, bool config)
     {
         var running = live ? Edit(snapshot.Running!, change.ForRunning) : null;
@@ -293,8 +344,9 @@ public sealed class VMPlanner : IDisposable
         TerminalText.Of(XmlDifference.Between(edits.Shown.Before.ToXml(), edits.Shown.After.ToXml())),
         TerminalText.Of(string.Join('\n', VirshCommands(change, edits).Prepend(preparation?.VirshCommand).Where(command => command is not null))));
 
-    // Both documents are changed by the same commands if their changes are the same.
-    private IEnumerable<string> VirshCommands(VMChange change, ChangeEdits edits) => edits is (not null and var running, not null and var persistent, _) && change.RunningPart is not null
+    // Both documents are changed by the same commands if their changes are the same and both have the same vCPUs.
+    private IEnumerable<string> VirshCommands(VMChange change, ChangeEdits edits) => edits is (not null and var running, not null and var persistent, _)
+        && (change.RunningPart is not null || running.Before.ToConfiguration().MaxVcpus != persistent.Before.ToConfiguration().MaxVcpus)
         ? change.VirshCommands(VM, live: false, config: true, persistent.Before, persistent.After)
             .Concat(change.ForRunning.VirshCommands(VM, live: true, config: false, running.Before, running.After))
         : change.VirshCommands(VM, edits.Running is not null, edits.Persistent is not null, edits.Shown.Before, edits.Shown.After);

@@ -26,10 +26,10 @@ internal static partial class VirshText
 
     /// <summary>
     /// The argument that names a VM to virsh: its name, or its UUID if virsh would mistake the name for an option or for the number of
-    /// another VM (it looks for the number first, then the UUID, then the name).
+    /// another VM (it looks for the number first, then the UUID, then the name), or if a backslash may stand for a character that is not shown.
     /// </summary>
     public static string Domain(string name, Guid id) =>
-        name.StartsWith('-') || name.All(char.IsAsciiDigit) || Guid.TryParse(name, out _) ? id.ToString() : name;
+        name.StartsWith('-') || name.All(char.IsAsciiDigit) || Guid.TryParse(name, out _) || name.Contains('\\', StringComparison.Ordinal) ? id.ToString() : name;
 
     /// <summary>The argument for a shell: bare if that is safe, otherwise in single quotes.</summary>
     public static string Quote(string word) =>

@@ -47,6 +47,19 @@ public sealed class ChangeSwitchTests : IDisposable
     }
 
     [Fact]
+    public void Several_may_each_be_planned_on_what_the_earlier_ones_leave()
+    {
+        var first = new DiskIOThreadRequest("vdb").ToChange(DomainDocument.Parse(Persistent()));
+        var second = first with { Options = new Dictionary<string, string?>(StringComparer.Ordinal) { ["iothread"] = "2" }, Threads = new Dictionary<int, bool> { [2] = true } };
+
+        var change = Switch(Tuner.Planner.Plan(first), Tuner.Planner.Plan(second, [first], CancellationToken.None));
+        change.Check();
+
+        var theirs = Switch(Tuner.Planner.Plan(first), Tuner.Planner.Plan(second, [first, Cache("none", null)], CancellationToken.None) with { Differences = [new("disk vdb iothread", "5", "2", ChangeScope.Config)] });
+        Assert.Equal("ConcurrentEdit", Assert.Throws<KvmTuneException>(theirs.Check).ErrorId);
+    }
+
+    [Fact]
     public async Task Several_that_are_meant_as_one_are_judged_one_after_the_other_and_taken_back_in_reverse()
     {
         var before = Persistent();

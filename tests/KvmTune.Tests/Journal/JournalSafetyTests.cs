@@ -1,7 +1,9 @@
 // The journal with damaged or foreign files, and with disk errors: each error names its cause and a remedy, and changes no other file.
 using System.Diagnostics;
 using KvmTune.Journal;
+using KvmTune.Topology;
 using KvmTune.Tuning;
+using KvmTune.Tuning.Changes;
 using Microsoft.Data.Sqlite;
 using Xunit;
 
@@ -222,6 +224,61 @@ public sealed class JournalSafetyTests() : JournalledVM("vdb")
         Assert.Equal(second.JournalId, _folder.Journal.LastStanding(_vm.Id)!.Id);
         Assert.Equal("JournalEntryUnreadable", Assert.Throws<KvmTuneException>(() => _folder.Journal.Find(first.JournalId!.Value)).ErrorId);
         await ApplyAsync("writethrough");
+    }
+
+    [Theory]
+    [InlineData("intent = '{'")]
+    [InlineData("area = 'Astrology'")]
+    public async Task An_unreadable_newest_row_keeps_no_earlier_change_from_being_undone(string damage)
+    {
+        var first = await ApplyAsync("none");
+        var second = await ApplyAsync(new VcpuPinChange { Pins = new Dictionary<int, CpuSet?> { [0] = new CpuSet(0) } });
+        _folder.Journal.Dispose();
+        Execute($"UPDATE change SET {damage} WHERE id = {second.JournalId}");
+
+        Assert.Equal(TuningOutcome.Applied, (await UndoAsync(first.JournalId!.Value)).Outcome);
+        Assert.DoesNotContain("cache=", Persistent(), StringComparison.Ordinal);
+        Assert.Contains("vcpupin", Persistent(), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Reading_neither_migrates_an_older_journal_nor_merges_a_log_that_was_left(bool isOlder)
+    {
+        if (isOlder)
+        {
+            using var older = new TuningJournal(_folder.Path, TimeProvider.System, [.. JournalSchema.Migrations.Take(1)]);
+            await ApplyAsync("none", older);
+        }
+        else
+        {
+            // As a killed process leaves it.
+            using var killed = new TuningJournal(_folder.Path + " killed", TimeProvider.System);
+            await ApplyAsync("none", killed);
+            MakeFolder();
+            foreach (var file in Directory.GetFiles(killed.Folder))
+            {
+                File.Copy(file, Path.Combine(_folder.Path, Path.GetFileName(file)));
+            }
+
+            Assert.NotEqual(0, new FileInfo(FilePath + "-wal").Length);
+        }
+
+        var before = Contents();
+        using (var journal = _folder.Open())
+        {
+            Assert.Equal("disk vdb: cache=none", Assert.Single(journal.Entries(new JournalFilter())).Title);
+            Assert.NotNull(journal.LastStanding(_vm.Id));
+            Assert.Empty(journal.CheckpointNames(_vm.Id, _host.Uri));
+        }
+
+        Assert.Equal(before, Contents());
+        await ApplyAsync("directsync");
+        Assert.Equal(2, _folder.Journal.Entries(new JournalFilter()).Count);
+
+        IReadOnlyList<string> Contents() =>
+            [.. Directory.GetFiles(_folder.Path).Order(StringComparer.Ordinal).Select(file => $"{file} {File.GetLastWriteTimeUtc(file):O} {Convert.ToHexString(File.ReadAllBytes(file))}")];
     }
 
     [Fact]

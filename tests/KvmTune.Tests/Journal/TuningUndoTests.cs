@@ -54,6 +54,27 @@ public sealed class TuningUndoTests() : JournalledVM("vdb")
         Assert.Equal(_before, Persistent());
     }
 
+    [Theory]
+    [InlineData(3)]
+    [InlineData(1)]
+    public async Task A_change_that_came_back_and_is_undone_again_stands_nowhere(int entry)
+    {
+        long[] ids = [0, (await ApplyAsync(Cache("none"))).JournalId!.Value, 0, 0];
+        ids[2] = (await UndoAsync(ids[1])).JournalId!.Value;
+        ids[3] = (await UndoAsync(ids[2])).JournalId!.Value;
+        Assert.Equal(ids[1], Journal.LastStanding(_vm.Id)!.Id);
+
+        var last = (await UndoAsync(ids[entry])).JournalId!.Value;
+
+        Assert.Equal(_before, Persistent());
+        Assert.Null(Journal.LastStanding(_vm.Id));
+        Assert.Equal([last, last], new[] { ids[1], ids[3] }.Select(id => Journal.Find(id).UndoneBy));
+
+        await UndoAsync(last);
+        Assert.Equal([null, null], new[] { ids[1], ids[3] }.Select(id => Journal.Find(id).UndoneBy));
+        Assert.NotNull(Journal.Find(ids[2]).UndoneBy);
+    }
+
     [Fact]
     public async Task Edits_made_since_by_others_survive()
     {

@@ -156,8 +156,16 @@ public sealed class TwoJournalsTests : IDisposable
     [InlineData("qemu+ssh://root@db.example/system", "qemu+tls://DB.example/system", true)]
     [InlineData("qemu+ssh://one/system", "qemu+ssh://two/system", false)]
     [InlineData("qemu:///system", "qemu+ssh://two/system", false)]
-    public void A_host_is_one_by_whatever_way_it_is_reached(string one, string other, bool isSame) =>
+    public void A_host_is_one_by_whatever_way_it_is_reached(string one, string other, bool isSame)
+    {
         Assert.Equal(isSame, VMLock.NameOf(one) == VMLock.NameOf(other));
+        Assert.Equal(isSame, VMLock.IsOneHost(one, other));
+    }
+
+    [Theory]
+    [InlineData("qemu:///system", "qemu:///session")]
+    [InlineData("test:///default", "test:///tmp/node.xml")]
+    public void One_machine_can_have_several_worlds_of_VMs(string one, string other) => Assert.False(VMLock.IsOneHost(one, other));
 
     public void Dispose()
     {

@@ -83,6 +83,27 @@ public sealed class ChangeProperties
         },
         iter: Runs);
 
+    // Pages have only their places, so two changes of them count as changes of the same settings above.
+    [Fact]
+    public void Undoing_the_pages_of_one_guest_node_leaves_those_of_the_others() => Gen.Select(Documents, Gen.Int[0, 3], Gen.Int[0, 3], Gen.Bool).Sample(
+        (document, first, second, isLarge) =>
+        {
+            var now = document.Copy();
+            var change = Pages(now, first, isLarge ? 1048576 : 2048);
+            var inverse = change.Inverse(now);
+            change.Edit(now);
+            Pages(now, second, 1048576).Edit(now);
+            if (KvmTune.Journal.UndoCollisions.In(now, change, inverse, null).Any())
+            {
+                return;
+            }
+
+            var others = HugePagesChange.PagesIn(now).Where(page => page.GuestNodes != new CpuSet(first).ToString()).ToList();
+            inverse.Edit(now);
+            Assert.All(others, page => Assert.Contains(page, HugePagesChange.PagesIn(now)));
+        },
+        iter: Runs);
+
     [Fact]
     public void A_checkpoint_is_restored_whatever_was_changed_since() => Gen.Select(Documents, Picks).Sample(
         (document, picks) =>
@@ -125,6 +146,9 @@ public sealed class ChangeProperties
             }
         },
         iter: 50);
+
+    private static HugePagesChange Pages(DomainDocument document, int node, long sizeKiB) =>
+        new() { Enabled = true, Pages = HugePagesChange.PagesWith(document, sizeKiB, new CpuSet(node)) };
 
     private static VMChange Change(DomainDocument document, uint pick)
     {

@@ -1,5 +1,7 @@
 // Pools of huge pages on simulated hosts: pages that the kernel does not give, pages that stay in use, and settings that survive a restart.
 using KvmTune.Hosts;
+using KvmTune.Journal;
+using KvmTune.Tests.Journal;
 using KvmTune.Topology;
 using KvmTune.Tuning.HugePages;
 using Xunit;
@@ -22,7 +24,7 @@ public sealed class HugePagePoolTests : IDisposable
         Directory.CreateDirectory(Path.GetDirectoryName(Path.Combine(_root, file))!);
         File.WriteAllLines(Path.Combine(_root, file), ["; a comment", line]);
 
-        var boot = new PoolPersistence(new HostMemoryFacts { DefaultPageSizeKiB = 2048 }, _root).AtBoot(new HugePagePoolRequest(2048, 5, node));
+        var boot = new PoolPersistence(new HostMemoryFacts { DefaultPageSizeKiB = 2048 }, _root).AtBoot(new HugePagePoolRequest(2048, 5, node)).SingleOrDefault();
 
         Assert.Equal(expected, boot?.Count);
         Assert.Equal(expected is null ? null : Path.Combine(_root, file), boot?.File);
@@ -37,7 +39,62 @@ public sealed class HugePagePoolTests : IDisposable
             File.WriteAllText(Path.Combine(_root, file), $"vm.nr_hugepages = {count}\n");
         }
 
-        Assert.Equal(3, new PoolPersistence(new HostMemoryFacts { DefaultPageSizeKiB = 2048 }, _root).AtBoot(new HugePagePoolRequest(2048, 5, null))!.Count);
+        Assert.Equal(3, new PoolPersistence(new HostMemoryFacts { DefaultPageSizeKiB = 2048 }, _root).AtBoot(new HugePagePoolRequest(2048, 5, null)).Single().Count);
+    }
+
+    [Fact]
+    public void Entries_for_a_node_and_for_the_whole_host_concern_each_other()
+    {
+        var persistence = new PoolPersistence(new HostMemoryFacts { DefaultPageSizeKiB = 2048 }, _root);
+        var node = new HugePagePoolRequest(2048, 512, 0);
+        persistence.Write(node);
+        Assert.Equal((512, 0), Entry(Assert.Single(persistence.AtBoot(new HugePagePoolRequest(2048, 100, null)))));
+        Assert.Empty(persistence.AtBoot(new HugePagePoolRequest(2048, 512, null)));
+        Assert.Empty(persistence.AtBoot(node));
+        Assert.Empty(persistence.AtBoot(new HugePagePoolRequest(64, 100, null)));
+
+        Directory.CreateDirectory(Path.Combine(_root, "etc/sysctl.d"));
+        File.WriteAllText(Path.Combine(_root, "etc/sysctl.d/50-mine.conf"), "vm.nr_hugepages=64\n");
+        Assert.Empty(persistence.AtBoot(node));
+        Assert.Equal((64, null), Entry(Assert.Single(persistence.AtBoot(node with { Node = 1 }))));
+        Assert.Equal([(64, null), (512, 0)], persistence.AtBoot(new HugePagePoolRequest(2048, 100, null)).Select(Entry));
+
+        static (long Count, int? Node) Entry(PoolAtBoot boot) => (boot.Count, boot.Node);
+    }
+
+    [Fact]
+    public void Lines_for_other_pools_that_a_request_removes_are_known_before()
+    {
+        var persistence = new PoolPersistence(new HostMemoryFacts { DefaultPageSizeKiB = 2048 }, _root);
+        var (whole, node) = (new HugePagePoolRequest(2048, 1024, null), new HugePagePoolRequest(2048, 100, 1));
+        Assert.Empty(persistence.Replaced(node));
+        var sysctl = persistence.Write(whole)!;
+        Assert.Empty(persistence.Replaced(whole with { Count = 5 }));
+        Assert.Empty(persistence.Replaced(node with { PageSizeKiB = 64 }));
+        Assert.Equal([(sysctl, "vm.nr_hugepages = 1024")], persistence.Replaced(node));
+
+        var tmpfiles = persistence.Write(node)!;
+        Assert.Empty(persistence.Replaced(node with { Node = 0 }));
+        Assert.Equal((tmpfiles, Entries(tmpfiles).Single()), Assert.Single(persistence.Replaced(whole)));
+    }
+
+    [Fact]
+    public async Task Undoing_a_pool_a_second_time_records_nothing()
+    {
+        using var folder = new JournalFolder();
+        using var connection = new HostConnection("test:///default");
+        var host = new FakeHost();
+        var plan = host.Pools.Plan(new HugePagePoolRequest(2048, 100, 0));
+        await folder.Journal.RecordHostChangeAsync(
+            new HostChangeIntent { ConnectionUri = connection.Uri, Title = "pages", Request = plan.Request, FormerPools = [new HugePagePoolRequest(2048, 0, 0)] },
+            () => host.Pools.Apply(plan), _ => { }, CancellationToken.None);
+        var entry = Assert.Single(folder.Journal.Entries(new JournalFilter()));
+        var undo = new PoolUndo(folder.Journal, connection, host.Pools);
+
+        Assert.Single(await undo.UndoAsync(entry, force: false, _ => { }, CancellationToken.None));
+        Assert.Equal(0, host.Pools.Read()[0].Total);
+        Assert.Empty(await undo.UndoAsync(folder.Journal.Find(entry.Id), force: false, _ => { }, CancellationToken.None));
+        Assert.Equal(2, folder.Journal.Entries(new JournalFilter()).Count);
     }
 
     [Fact]

@@ -82,6 +82,24 @@ public sealed class HugePagesChangeTests
     }
 
     [Fact]
+    public void Undoing_the_pages_of_one_guest_node_leaves_those_that_another_got_since()
+    {
+        var document = DomainDocument.Parse("<domain type='kvm'><name>db01</name><memory>4194304</memory><vcpu>2</vcpu></domain>");
+        var change = Change(document, 2048, "0");
+        var inverse = change.Inverse(document);
+        change.Edit(document);
+        var later = Change(document, 1048576, "1");
+        later.Edit(document);
+
+        inverse.Edit(document);
+        Assert.Equal([new HugePageBacking(1048576, new CpuSet(1))], document.ToConfiguration().Memory.HugePages);
+
+        Change(document, null, null).Edit(document);
+        (new HugePagesChange { Enabled = false, Pages = HugePagesChange.NoPages(HugePagesChange.PagesIn(document)) }).Edit(document);
+        Assert.Null(document.Domain.Element("memoryBacking"));
+    }
+
+    [Fact]
     public void The_one_node_of_a_guest_without_cells_is_not_named()
     {
         var document = DomainDocument.Parse(TwoSizes.Replace("nodeset='1'", string.Empty, StringComparison.Ordinal));

@@ -141,6 +141,80 @@ public sealed class VMTunerTests : IDisposable
     }
 
     [Fact]
+    public async Task A_vCPU_that_only_the_configuration_has_is_pinned_there()
+    {
+        _vm.Start();
+        _host.Write().DefineXml(Persistent().Replace(">2</vcpu>", ">4</vcpu>", StringComparison.Ordinal), validate: false).Dispose();
+
+        // The test driver makes no live pin.
+        var result = await Tuner.ApplyAsync(Tuner.Planner.Plan(Pin("0", vcpu: 3)), new ApplyOptions(), CancellationToken.None);
+
+        Assert.Equal(TuningOutcome.Applied, result.Outcome);
+        Assert.Equal(ChangeScope.Config, Assert.Single(result.Plan.Differences).Where);
+        Assert.Equal($"virsh -c test:///default vcpupin '{_vm.Name}' 3 0 --config", result.Plan.VirshCommand);
+        Assert.Equal("VcpuNotFound", Fail(() => Tuner.Planner.Plan(Pin("0", vcpu: 4)), "4 vCPUs"));
+        Assert.Equal("VcpuNotFound", Fail(() => Tuner.Planner.Plan(Pin("0", vcpu: 3) with { Scope = ChangeScope.Both }), "2 vCPUs"));
+        Assert.Equal("VcpuNotFound", Fail(() => Tuner.Planner.Plan(Pin("0", vcpu: 3) with { Scope = ChangeScope.Live }), "2 vCPUs"));
+        _vm.Destroy();
+    }
+
+    [Fact]
+    public void Pins_of_all_vCPUs_are_planned_where_each_is()
+    {
+        var pins = new VcpuPinChange { Pins = Enumerable.Range(0, 4).ToDictionary(vcpu => vcpu, _ => (CpuSet?)new CpuSet(0)) };
+        var two = DomainDocument.Parse("<domain type='kvm'><name>a</name><vcpu>2</vcpu></domain>");
+        var four = DomainDocument.Parse("<domain type='kvm' id='1'><name>a</name><vcpu>4</vcpu></domain>");
+
+        var plan = Tuner.Planner.Plan(pins, new VMSnapshot(four, two));
+
+        Assert.Equal([ChangeScope.Both, ChangeScope.Both, ChangeScope.Live, ChangeScope.Live], plan.Differences.Select(difference => difference.Where));
+        var inverse = ChangeApplication.InverseOf(plan);
+        Assert.Equal(4, inverse.ForRunning.Settings.Count);
+        Assert.False(VMPlanner.IsPending(two, pins.Inverse(two), new CpuSet("0-3")));
+        var clear = Tuner.Planner.Plan(pins with { Pins = pins.Pins.ToDictionary(pin => pin.Key, _ => (CpuSet?)null) }, new VMSnapshot(plan.Snapshot.Running, two));
+        Assert.False(clear.HasChanges);
+    }
+
+    [Fact]
+    public async Task A_change_after_others_that_are_only_planned_is_planned_on_what_they_leave()
+    {
+        var (cache, native) = (Cache("none", null), Cache("none", "native"));
+        Assert.Equal("NativeNeedsDirectCache", Assert.Single(Tuner.Planner.Plan(native with { Options = new Dictionary<string, string?>(StringComparer.Ordinal) { ["io"] = "native" } }).Errors).RuleId);
+
+        var later = Tuner.Planner.Plan(native, [cache], CancellationToken.None);
+
+        Assert.Empty(later.Errors);
+        Assert.Equal("disk vdb io: (not set) -> native", Assert.Single(later.Differences).ToString());
+        Assert.DoesNotContain("cache", Persistent(), StringComparison.Ordinal);
+        await Tuner.ApplyAsync(Tuner.Planner.Plan(cache), new ApplyOptions(), CancellationToken.None);
+        Assert.Equal(TuningOutcome.Applied, (await Tuner.ApplyAsync(later, new ApplyOptions(), CancellationToken.None)).Outcome);
+    }
+
+    [Theory]
+    [InlineData('\u009b')]
+    [InlineData('\u202e')]
+    public void A_name_that_a_terminal_would_obey_is_shown_harmless_and_still_names_the_VM(char odd)
+    {
+        using var vm = _host.Write().DefineXml(
+            $"<domain type='test'><name>odd{odd}{Guid.NewGuid():N}</name><memory>1024</memory><vcpu>1</vcpu><os><type>hvm</type></os></domain>", validate: false);
+        try
+        {
+            using var planner = new VMPlanner(_host, vm);
+            var plan = planner.Plan(Pin("0"));
+            Assert.Equal(TerminalText.Line(vm.Name), plan.VMName);
+            Assert.DoesNotContain(odd, plan.VMName);
+            Assert.Contains($"vcpupin {vm.Id} 0 0", plan.VirshCommand, StringComparison.Ordinal);
+            using var found = _host.FindVM(plan.VMName, _host.Read());
+            Assert.Equal(vm.Id, found.Id);
+            Assert.Equal("VMNotFound", Fail(() => _host.FindVM("odd\\u009", _host.Read())));
+        }
+        finally
+        {
+            vm.Undefine();
+        }
+    }
+
+    [Fact]
     public void The_virsh_equivalent_quotes_what_a_shell_would_take_apart() =>
         Assert.Equal($"virsh -c test:///default vcpupin '{_vm.Name}' 0 1 --config", Tuner.Planner.Plan(Pin("1")).VirshCommand);
 

@@ -94,7 +94,7 @@ public sealed class BottleneckFinder(TimeProvider time)
                let guest = GuestAnswer.Between(guestsBefore[domain.Id], guestsAfter[domain.Id])
                select new VMObservation
                {
-                   VMName = domain.Name,
+                   VMName = TerminalText.Line(domain.Name),
                    VMId = domain.Id,
                    ConnectionUri = host.Uri,
                    StartedAt = startedAt,

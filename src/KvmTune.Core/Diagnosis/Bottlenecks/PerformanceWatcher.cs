@@ -42,7 +42,7 @@ public sealed class PerformanceWatcher(HostConnection host)
                 .. names.Where(own => isWanted(own.DomainName, own.DomainId) && earlier.ContainsKey(own.DomainId))
                     .OrderBy(own => own.DomainName, StringComparer.OrdinalIgnoreCase)
                     .Select(own => VMPerformanceSample.Of(
-                        own.DomainName, own.DomainId, host.Uri, end, elapsed, BottleneckFinder.Between(earlier[own.DomainId], after.VMs[own.DomainId]))),
+                        TerminalText.Line(own.DomainName), own.DomainId, host.Uri, end, elapsed, BottleneckFinder.Between(earlier[own.DomainId], after.VMs[own.DomainId]))),
             ];
             before = after;
         }

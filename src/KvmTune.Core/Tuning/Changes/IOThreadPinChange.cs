@@ -49,5 +49,5 @@ public sealed record IOThreadPinChange : PinChange
     protected override IReadOnlyDictionary<int, int> ThreadIds(QemuProcess process) => process.IOThreads();
 
     /// <inheritdoc/>
-    protected override bool IsRunning(int number, LiveTarget target) => target.Before.IOThreadIds.Contains(number);
+    protected override bool IsThreadOf(VMConfiguration vm, int number) => vm.IOThreadIds.Contains(number);
 }

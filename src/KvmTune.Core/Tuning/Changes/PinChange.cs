@@ -44,7 +44,7 @@ public abstract record PinChange : VMChange
     {
         foreach (var (number, cpus) in Pins)
         {
-            if (IsRunning(number, target))
+            if (IsThreadOf(target.Before, number))
             {
                 PinLive(target, number, (cpus ?? Unpinned(target)).ToMap(target.CpuMapLength));
             }
@@ -55,7 +55,7 @@ public abstract record PinChange : VMChange
     public override IReadOnlyList<Verification> VerifyLive(LiveTarget target)
     {
         var threads = target.Process is null ? null : ThreadIds(target.Process);
-        return OrderedPins.Where(pin => IsRunning(pin.Key, target)).Select(pin =>
+        return OrderedPins.Where(pin => IsThreadOf(target.Before, pin.Key)).Select(pin =>
             {
                 var expected = (pin.Value ?? Unpinned(target)).Intersect(target.HostCpus);
                 return threads is null
@@ -72,7 +72,7 @@ public abstract record PinChange : VMChange
         var commands = new List<string>();
         if (live || !clears)
         {
-            commands.AddRange(OrderedPins.Select(pin => VirshText.Command(
+            commands.AddRange(OrderedPins.Where(pin => IsThreadOf(before.ToConfiguration(), pin.Key)).Select(pin => VirshText.Command(
                 vm.ConnectionUri, [.. VirshWords(vm, pin.Key, pin.Value), .. VirshText.Flags(live, config && !clears)])));
         }
 
@@ -106,8 +106,8 @@ public abstract record PinChange : VMChange
     /// <summary>The host CPUs of a thread of this kind that is not pinned.</summary>
     protected virtual CpuSet Unpinned(LiveTarget target) => target.UnpinnedCpus;
 
-    /// <summary>Whether the running VM has this thread.</summary>
-    protected virtual bool IsRunning(int number, LiveTarget target) => true;
+    /// <summary>Whether a VM with this configuration has the thread. The running VM and the persistent configuration can have different ones.</summary>
+    protected virtual bool IsThreadOf(VMConfiguration vm, int number) => true;
 
     /// <summary>Whether a thread with this number exists in the running VM at the moment.</summary>
     protected virtual bool HasThread(int number, LiveTarget target) => true;

@@ -46,6 +46,9 @@ public sealed record VcpuPinChange : PinChange
     protected override IReadOnlyDictionary<int, int> ThreadIds(QemuProcess process) => process.VcpuThreads();
 
     /// <inheritdoc/>
+    protected override bool IsThreadOf(VMConfiguration vm, int number) => number < vm.MaxVcpus;
+
+    /// <inheritdoc/>
     protected override bool HasThread(int number, LiveTarget target) =>
         target.Domain.GetVcpuPlaces(target.Before.MaxVcpus).Any(vcpu => vcpu.Number == number);
 }

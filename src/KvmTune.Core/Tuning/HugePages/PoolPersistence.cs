@@ -1,5 +1,6 @@
 // Keeps the size of a pool over a restart of the host: in a sysctl file for the whole host, in a tmpfiles.d entry for a node.
 using System.Globalization;
+using System.Text.RegularExpressions;
 using KvmTune.Hosts;
 using KvmTune.Topology;
 using static KvmTune.NumberText;
@@ -12,7 +13,7 @@ namespace KvmTune.Tuning.HugePages;
 /// </summary>
 /// <param name="kernel">The local kernel's data.</param>
 /// <param name="root">The folder that replaces <c>/</c>, for example the root of a system image.</param>
-public sealed class PoolPersistence(HostMemoryFacts kernel, string root = "/")
+public sealed partial class PoolPersistence(HostMemoryFacts kernel, string root = "/")
 {
     private static readonly string[] ConfigurationPlaces = ["etc", "run", "usr/local/lib", "usr/lib"];
 
@@ -38,7 +39,7 @@ public sealed class PoolPersistence(HostMemoryFacts kernel, string root = "/")
         try
         {
             // Only one of the two files may set the pools of a size. A request for the whole host replaces those for its nodes.
-            Update(SysctlFile, line => request.PageSizeKiB == kernel.DefaultPageSizeKiB && line.StartsWith(SysctlKey, StringComparison.Ordinal),
+            Update(SysctlFile, line => IsReplacedSysctl(line, request),
                 IsSysctl(request) && request.Count > 0 ? SysctlKey + Text(request.Count) : null);
             Update(TmpfilesFile, line => IsReplaced(line, request), IsSysctl(request) || request.Count == 0 ? null : $"w {KernelFile(request)} - - - - {Text(request.Count)}");
             return request.Count > 0 ? PathFor(request) : null;
@@ -51,18 +52,51 @@ public sealed class PoolPersistence(HostMemoryFacts kernel, string root = "/")
         }
     }
 
-    /// <summary>The entry that sets the pool of a request at the next boot, also in files of other programs; null if no file has one.</summary>
-    /// <remarks>The last sysctl file by name wins, and sysctl.conf comes after all of them (sysctl.d(5)). The last tmpfiles.d entry wins.</remarks>
-    public PoolAtBoot? AtBoot(HugePagePoolRequest request)
+    /// <summary>The entries, also in files of other programs, that make the pool of a request another one at the next boot.</summary>
+    /// <remarks>
+    /// The last sysctl file by name wins, and sysctl.conf comes after all of them (sysctl.d(5)). The last tmpfiles.d entry wins, and comes after
+    /// sysctl's. An entry for the whole host sets the pools of all nodes; one for a node after it changes the sum.
+    /// </remarks>
+    public IReadOnlyList<PoolAtBoot> AtBoot(HugePagePoolRequest request)
     {
         ArgumentNullException.ThrowIfNull(request);
-        var byTmpfiles = FilesIn("tmpfiles.d").SelectMany(file => Read(file, line => line.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries) is { Length: > 6 } words
-            && words[0].StartsWith('w') && words[1] == KernelFile(request) ? words[6] : null));
-        var bySysctl = !IsSysctl(request)
+        var entries = Entries(request.PageSizeKiB).ToList();
+        if (request.Node is { } node)
+        {
+            return entries.LastOrDefault(entry => entry.Node is null || entry.Node == node) is { } last && (last.Count != request.Count || (last.Node is null && last.Count > 0)) ? [last] : [];
+        }
+
+        var whole = entries.FindLastIndex(entry => entry.Node is null);
+        var nodes = entries.Skip(whole + 1).GroupBy(entry => entry.Node).Select(same => same.Last()).ToList();
+        return whole < 0
+            ? nodes.Sum(entry => entry.Count) == request.Count ? [] : nodes
+            : [.. entries[whole].Count == request.Count ? Array.Empty<PoolAtBoot>() : [entries[whole]], .. nodes];
+    }
+
+    /// <summary>The lines for other pools that <see cref="Write"/> removes from its two files, because they would set the pool of the request too.</summary>
+    public IReadOnlyList<(string File, string Line)> Replaced(HugePagePoolRequest request)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        return
+        [
+            .. LinesOf(SysctlFile).Where(line => !IsSysctl(request) && IsReplacedSysctl(line, request)).Select(line => (Path.Combine(root, SysctlFile), line)),
+            .. LinesOf(TmpfilesFile).Where(line => IsReplaced(line, request) && !line.Contains(KernelFile(request), StringComparison.Ordinal)).Select(line => (Path.Combine(root, TmpfilesFile), line)),
+        ];
+    }
+
+    // The entries for pools of a page size, in the order in which the boot uses them.
+    private IEnumerable<PoolAtBoot> Entries(long pageSizeKiB)
+    {
+        var bySysctl = pageSizeKiB != kernel.DefaultPageSizeKiB
             ? []
             : FilesIn("sysctl.d").Append(Path.Combine(root, "etc/sysctl.conf")).SelectMany(file => Read(file, line =>
-                line.TrimStart('-').Split('=', 2) is [var key, var value] && key.Trim().Replace('/', '.') == "vm.nr_hugepages" ? value.Trim() : null));
-        return bySysctl.Concat(byTmpfiles).LastOrDefault();
+                line.TrimStart('-').Split('=', 2) is [var key, var value] && key.Trim().Replace('/', '.') == "vm.nr_hugepages" ? (null, value.Trim()) : null));
+        var size = pageSizeKiB.ToString(CultureInfo.InvariantCulture);
+        return bySysctl.Concat(FilesIn("tmpfiles.d").SelectMany(file => Read(file, line =>
+            line.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries) is { Length: > 6 } words && words[0].StartsWith('w')
+            && PoolFile().Match(words[1]) is { Success: true } pool && pool.Groups["size"].Value == size
+                ? (pool.Groups["node"] is { Success: true } node ? int.Parse(node.Value, CultureInfo.InvariantCulture) : null, words[6])
+                : null)));
     }
 
     // The files of a folder that systemd reads in several places; of files with the same name only the one in the first place counts.
@@ -71,21 +105,23 @@ public sealed class PoolPersistence(HostMemoryFacts kernel, string root = "/")
         .DistinctBy(Path.GetFileName, StringComparer.Ordinal).OrderBy(Path.GetFileName, StringComparer.Ordinal);
 
     // A file that cannot be read counts as empty. The next boot may read it, but its content is unknown here.
-    private static IEnumerable<PoolAtBoot> Read(string file, Func<string, string?> countIn)
+    private static IEnumerable<PoolAtBoot> Read(string file, Func<string, (int? Node, string Count)?> entryIn) => LinesIn(file)
+        .Select(line => entryIn(line.Trim()) is var (node, text) && long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var count) ? new PoolAtBoot(file, count, node) : null)
+        .OfType<PoolAtBoot>();
+
+    private static string[] LinesIn(string file)
     {
-        string[] lines;
         try
         {
-            lines = File.ReadAllLines(file);
+            return File.ReadAllLines(file);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
             return [];
         }
-
-        return lines.Select(line => countIn(line.Trim())).OfType<string>()
-            .Select(text => long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var count) ? new PoolAtBoot(file, count) : null).OfType<PoolAtBoot>();
     }
+
+    private string[] LinesOf(string file) => LinesIn(Path.Combine(root, file));
 
     private static string KernelFile(HugePagePoolRequest request) => string.Create(
         CultureInfo.InvariantCulture,
@@ -95,6 +131,12 @@ public sealed class PoolPersistence(HostMemoryFacts kernel, string root = "/")
         line.Contains(KernelFile(request), StringComparison.Ordinal)
         || (line.Contains(string.Create(CultureInfo.InvariantCulture, $"hugepages-{request.PageSizeKiB}kB/"), StringComparison.Ordinal)
             && (request.Node is null || line.Contains("/sys/kernel/mm/", StringComparison.Ordinal)));
+
+    private bool IsReplacedSysctl(string line, HugePagePoolRequest request) =>
+        request.PageSizeKiB == kernel.DefaultPageSizeKiB && line.StartsWith(SysctlKey, StringComparison.Ordinal);
+
+    [GeneratedRegex(@"\A/sys/(kernel/mm|devices/system/node/node(?<node>[0-9]{1,9}))/hugepages/hugepages-(?<size>[0-9]+)kB/nr_hugepages\z", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex PoolFile();
 
     private bool IsSysctl(HugePagePoolRequest request) => request.Node is null && request.PageSizeKiB == kernel.DefaultPageSizeKiB;
 
@@ -132,4 +174,5 @@ public sealed class PoolPersistence(HostMemoryFacts kernel, string root = "/")
 /// <summary>The entry of a file that sets a pool at the next boot.</summary>
 /// <param name="File">The file.</param>
 /// <param name="Count">The number of pages.</param>
-public sealed record PoolAtBoot(string File, long Count);
+/// <param name="Node">The NUMA node of the pool; null for the whole host.</param>
+public sealed record PoolAtBoot(string File, long Count, int? Node);
