@@ -68,7 +68,7 @@ internal sealed class ChangeApplication(HostConnection host, LibvirtDomain domai
                 TakeBackConfiguration();
                 throw new KvmTuneException(exception.ErrorId, exception.Category, $"{exception.Message} The change was taken back.", exception);
             }
-            catch (OperationCanceledException)
+            catch (Exception exception) when (exception is not (KvmTuneException or LibvirtException { IsConnectionLost: true }))
             {
                 TakeBackConfiguration();
                 throw;
