@@ -81,11 +81,7 @@ public sealed record TuningState(IReadOnlyList<SettingValue> Values, IReadOnlyLi
         path.Attribute is null && $"{path}/" is var above && values.Any(setting => setting.Path.ToString().StartsWith(above, StringComparison.Ordinal));
 
     private static bool IsHere(SettingPath path, IReadOnlyList<string> devices) =>
-        DeviceOf(path) is not { } device || devices.Contains(device, StringComparer.Ordinal);
-
-    private static string? DeviceOf(SettingPath path) => path.Elements is [{ Name: "devices" }, var device, ..]
-        ? SettingPath.Of(path.Elements[0], device).ToString()
-        : null;
+        path.Device is not { } device || devices.Contains(device.ToString(), StringComparer.Ordinal);
 
     /// <summary>For example <c>14 settings</c>.</summary>
     public override string ToString() => FormattableString.Invariant($"{Values.Count} settings");

@@ -115,7 +115,7 @@ public sealed class VMPlanner : IDisposable
         ArgumentNullException.ThrowIfNull(plan);
         ArgumentNullException.ThrowIfNull(options);
         return plan.Snapshot.Running is { } running
-            ? Reading(() => RestartPlanner.Choose(Host, Domain(), running, SavedState.SeenOf(plan.Change, running), options))
+            ? Reading(() => RestartPlanner.Choose(Host, Domain(), running, SavedState.SeenOf(plan.Change, plan.Snapshot), options))
             : RestartWay.Reboot;
     }
 
@@ -210,9 +210,9 @@ public sealed class VMPlanner : IDisposable
     internal VMTuningPlan Plan(VMChange change, VMSnapshot snapshot, Func<VMNeighbours>? neighbours = null)
     {
         var facts = snapshot.ToFacts();
-        change.CheckTarget(facts.Configured ?? facts.Current);
-        var live = facts.IsRunning && change.CanBeLive && change.Scope is not ChangeScope.Config;
         var config = facts.IsPersistent && change.Scope is not ChangeScope.Live;
+        change.CheckTarget(facts.Configured ?? facts.Current);
+        var live = facts.IsRunning && change.CanBeLive && change.Scope is not ChangeScope.Config && change.ForRunning.Settings.Any(setting => snapshot.Running!.HasDeviceOf(setting.Path));
 
         var edits = Edits(change, snapshot, live, config);
         var (running, persistent, edit) = edits;
@@ -233,7 +233,7 @@ public sealed class VMPlanner : IDisposable
             Change = change,
             ChangesRunning = live,
             ChangesConfiguration = config,
-            RequiresRestart = config && facts.IsRunning && !live && ((configured.Count > 0 && !change.IsReturn) || IsPending(snapshot.Running!, change, hostCpus.OnlineCpus)),
+            RequiresRestart = config && facts.IsRunning && !live && ((configured.Count > 0 && !change.IsReturn) || IsPending(snapshot, change, hostCpus.OnlineCpus)),
             Differences = differences,
             Findings = RuleCatalog.Judge(context),
             Texts = new Lazy<PlanTexts>(() => TextsOf(change, made.TryGetTarget(out var same) ? same : Edits(change, snapshot, live, config), preparation)),
@@ -267,8 +267,12 @@ public sealed class VMPlanner : IDisposable
 
     // The configuration may be as requested already while the running VM is not: then only a restart is missing. The opposite is common
     // for an inverse: the running VM never had the setting that is removed from the configuration.
-    internal static bool IsPending(DomainDocument running, VMChange change, CpuSet hostCpus) =>
-        SettingComparer.Pending(running.Settings, Edit(running, change).After.Settings, hostCpus).Count > 0;
+    internal static bool IsPending(VMSnapshot now, VMChange change, CpuSet hostCpus)
+    {
+        var running = now.Running!;
+        return change.Settings.Any(setting => now.AwaitsDeviceOf(setting.Path))
+            || SettingComparer.Pending(running.Settings, Edit(running, change).After.Settings, hostCpus).Count > 0;
+    }
 
     private T Reading<T>(Func<T> read)
     {
