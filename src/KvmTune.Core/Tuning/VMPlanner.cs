@@ -269,9 +269,10 @@ public sealed class VMPlanner : IDisposable
     // for an inverse: the running VM never had the setting that is removed from the configuration.
     internal static bool IsPending(VMSnapshot now, VMChange change, CpuSet hostCpus)
     {
-        var running = now.Running!;
+        var (running, configured) = (now.Running!, now.Persistent!);
         return change.Settings.Any(setting => now.AwaitsDeviceOf(setting.Path))
-            || SettingComparer.Pending(running.Settings, Edit(running, change).After.Settings, hostCpus).Count > 0;
+            || SettingComparer.Pending(running.Settings, Edit(running, change).After.Settings, hostCpus).Count > 0
+            || SettingComparer.ReplacesCpuInForce(running.Settings, configured.Settings, Edit(configured, change).After.Settings, hostCpus);
     }
 
     private T Reading<T>(Func<T> read)
