@@ -211,6 +211,13 @@ public sealed class VMPlanner : IDisposable
     {
         var facts = snapshot.ToFacts();
         var config = facts.IsPersistent && change.Scope is not ChangeScope.Live;
+        ChangeCheck.RunningPart(change);
+        if (!config && change.RunningPart is { } part)
+        {
+            // Only this part is made, so only it is judged and displayed.
+            change = part with { Scope = change.Scope, RunningPart = null };
+        }
+
         change.CheckTarget(facts.Configured ?? facts.Current);
         var live = facts.IsRunning && change.CanBeLive && change.Scope is not ChangeScope.Config && change.ForRunning.Settings.Any(setting => snapshot.Running!.HasDeviceOf(setting.Path));
 
