@@ -2,7 +2,9 @@
 using System.Management.Automation;
 using KvmTune.Cmdlets.Common;
 using KvmTune.Cmdlets.Completion;
+using KvmTune.Hosts;
 using KvmTune.Journal;
+using KvmTune.Topology;
 using KvmTune.Tuning;
 using KvmTune.Tuning.Changes;
 
@@ -35,7 +37,10 @@ public sealed class RestoreVMTuningCommand : VMChangeCmdlet
             WriteWarning($"{vm.Domain.Name}: {device} does not exist any more; its settings are not restored.");
         }
 
-        var change = TuningStateChange.To(checkpoint.State, $"checkpoint '{name}'", document);
+        var label = $"checkpoint '{name}'";
+        var change = vm.Domain.IsActive
+            ? TuningStateChange.To(checkpoint.State, label, document, DomainDocument.Parse(vm.Domain.GetXml()), HostReading.OnlineCpus(vm.Host))
+            : TuningStateChange.To(checkpoint.State, label, document);
         return [change with { Scope = Scope }];
     }
 

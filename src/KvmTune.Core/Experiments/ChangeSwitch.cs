@@ -114,10 +114,12 @@ internal sealed class ChangeSwitch(
     /// <inheritdoc/>
     public async Task UndoAsync(CancellationToken cancellationToken)
     {
+        // The plans that need a restart come last, so they are taken back first, and the last of them restarts for all.
+        var restarting = Math.Max(0, _plans.FindIndex(plan => plan.RequiresRestart));
         int? waiting = null;
         for (var i = _plans.Count - 1; i >= 0; i--)
         {
-            var result = await UndoAsync(i, _options.Restart && i == 0, cancellationToken);
+            var result = await UndoAsync(i, _options.Restart && i == restarting, cancellationToken);
             waiting = result.Outcome == TuningOutcome.RestartPending ? i : result.Restarted ? null : waiting;
         }
 

@@ -51,6 +51,9 @@ public sealed class DomainDocument
     /// <summary>The element at the path; null if it does not exist.</summary>
     public XElement? Find(SettingPath path) => Find(path.Elements, path.Elements.Count);
 
+    /// <summary>Whether the document has the device of a setting; true for a setting of the VM itself.</summary>
+    internal bool HasDeviceOf(SettingPath path) => path.Device is not { } device || Find(device) is not null;
+
     /// <summary>The value of a setting; null if it is not set.</summary>
     /// <exception cref="InvalidOperationException">The path names no setting of the catalog.</exception>
     public string? Get(SettingPath path)

@@ -26,8 +26,33 @@ public static class SettingComparer
         [.. Changed(running, configured, Across(running, configured, hostCpus))
             .Select(changed => new PendingSetting(changed.Setting.Setting, changed.Setting.Path, changed.Before, changed.After))];
 
+    /// <summary>
+    /// Whether an edit of the configuration replaces a CPU that the running VM has. <see cref="Pending"/> cannot see that where libvirt derives the
+    /// new CPU at the start: the document of the running VM has only what libvirt derived from the former one. So the CPU counts as replaced if the
+    /// running VM has the model that was configured before the edit, and the edit changes that model, or a feature that is in force.
+    /// </summary>
+    /// <param name="running">The settings in force.</param>
+    /// <param name="before">The configured settings before the edit.</param>
+    /// <param name="after">The configured settings after it.</param>
+    /// <param name="hostCpus">All host CPUs.</param>
+    internal static bool ReplacesCpuInForce(DomainSettings running, DomainSettings before, DomainSettings after, CpuSet hostCpus)
+    {
+        var inForce = new Lazy<Dictionary<(Setting Setting, string? Key, string? SubKey), SettingReading>>(() => ByKey(running));
+        return Changed(before, after, new Lens(HostCpus: null, IsAcross: false, IsModelChosen: false)).Any(changed => changed.Setting.Setting.Running switch
+        {
+            RunningForm.Chosen => IsModelChosen(running, after),
+
+            // The running document has features as they were configured. The other values go with the model.
+            RunningForm.Expanded => changed.Setting.Key is not null && inForce.Value.GetValueOrDefault(Key(changed.Setting)).Value == changed.Before,
+            _ => false,
+        }) && !Changed(running, before, Across(running, before, hostCpus)).Any(changed => changed.Setting.Setting.Running == RunningForm.Chosen);
+    }
+
     private static Lens Across(DomainSettings running, DomainSettings configured, CpuSet hostCpus) =>
-        new(hostCpus, IsAcross: true, IsModelChosen: ModeOf(configured) is "host-model" or "maximum" && ModeOf(running) is "custom");
+        new(hostCpus, IsAcross: true, IsModelChosen(running, configured));
+
+    // libvirt chooses the model of these modes at the start, and displays its choice.
+    private static bool IsModelChosen(DomainSettings running, DomainSettings configured) => ModeOf(configured) is "host-model" or "maximum" && ModeOf(running) is "custom";
 
     private static IEnumerable<(SettingReading Setting, string? Before, string? After)> Changed(DomainSettings before, DomainSettings after, Lens lens) =>
         Pairs(before, after).Where(pair => !lens.Passes(pair.Setting.Setting)

@@ -42,6 +42,9 @@ public sealed record SettingPath(IReadOnlyList<SettingElement> Elements, string?
     /// <summary>The path of the element that holds the attribute.</summary>
     internal SettingPath Element => this with { Attribute = null };
 
+    /// <summary>The path of the device that has the setting; null for a setting of the VM itself.</summary>
+    internal SettingPath? Device => Elements is [{ Name: "devices" }, { IsDevice: true } device, ..] ? Of(Elements[0], device) : null;
+
     /// <summary>The path with its keys open, which identifies the setting in <see cref="SettingCatalog"/>.</summary>
     internal string Pattern => _pattern ??=
         string.Join('/', Elements.Select(element => SettingPattern.Text(element.Name, element.Type, element.KeyChild, element.KeyAttribute))) + AttributeText;

@@ -68,7 +68,7 @@ internal sealed class ChangeApplication(HostConnection host, LibvirtDomain domai
                 TakeBackConfiguration();
                 throw new KvmTuneException(exception.ErrorId, exception.Category, $"{exception.Message} The change was taken back.", exception);
             }
-            catch (OperationCanceledException)
+            catch (Exception exception) when (exception is not (KvmTuneException or LibvirtException { IsConnectionLost: true }))
             {
                 TakeBackConfiguration();
                 throw;
@@ -145,8 +145,10 @@ internal sealed class ChangeApplication(HostConnection host, LibvirtDomain domai
 
         if (ofRunning is null)
         {
-            // A change of a VM that is off comes into force when it starts, so the inverse may have to change the running VM too.
-            return ofConfiguration with { Scope = plan.Snapshot.Running is null ? plan.Change.Scope : ChangeScope.Config };
+            // A change of a VM that is off, or of a device that it gets when it starts, comes into force then, so the inverse may have to change the
+            // running VM too.
+            var waits = plan.Snapshot.Running is null || ofConfiguration.Settings.Any(setting => plan.Snapshot.AwaitsDeviceOf(setting.Path));
+            return ofConfiguration with { Scope = waits ? plan.Change.Scope : ChangeScope.Config };
         }
 
         return ofConfiguration with

@@ -7,17 +7,23 @@ namespace KvmTune.Tuning;
 /// <summary>Checks changes before they touch a document.</summary>
 internal static class ChangeCheck
 {
+    /// <summary>Checks that the change of the running VM is of the same kind.</summary>
+    /// <exception cref="KvmTuneException">It is of another kind (<c>ForeignSetting</c>).</exception>
+    public static void RunningPart(VMChange change)
+    {
+        if (change.RunningPart is { } running && running.GetType() != change.GetType())
+        {
+            throw Foreign(change, $"'{TerminalText.Line(running.Title)}' in the running VM");
+        }
+    }
+
     /// <summary>The settings of a change, if all of them belong to its kind.</summary>
     /// <exception cref="KvmTuneException">
     /// A setting does not belong to it (<c>ForeignSetting</c>), or a value has forbidden characters (<c>InvalidSettingValue</c>).
     /// </exception>
     public static IReadOnlyList<SettingValue> Settings(VMChange change)
     {
-        if (change.RunningPart is { } running && running.GetType() != change.GetType())
-        {
-            throw Foreign(change, $"'{TerminalText.Line(running.Title)}' in the running VM");
-        }
-
+        RunningPart(change);
         var settings = change.Settings;
         foreach (var setting in settings)
         {

@@ -57,6 +57,23 @@ public sealed record TuningState(IReadOnlyList<SettingValue> Values, IReadOnlyLi
         ]);
     }
 
+    /// <summary>
+    /// The settings of this state that a running VM does not have in force although its configuration has them. Devices that only one of the two has
+    /// are left out.
+    /// </summary>
+    /// <param name="running">The document of the running VM.</param>
+    /// <param name="configured">The configuration, already in this state.</param>
+    /// <param name="hostCpus">All host CPUs.</param>
+    public IReadOnlyList<SettingValue> NotInForce(DomainDocument running, DomainDocument configured, CpuSet hostCpus)
+    {
+        ArgumentNullException.ThrowIfNull(running);
+        ArgumentNullException.ThrowIfNull(configured);
+        return [.. SettingComparer.PendingSettings(running.Settings, configured.Settings, hostCpus)
+            .Where(pending => pending.Setting.IsTunable && IsKnown(pending.Path) && IsHere(pending.Path, Devices)
+                && running.HasDeviceOf(pending.Path) && configured.HasDeviceOf(pending.Path))
+            .Select(pending => new SettingValue(pending.Path, pending.Configured))];
+    }
+
     /// <summary>The devices of this state that a document no longer has.</summary>
     public IReadOnlyList<string> MissingDevices(DomainDocument document) => [.. Devices.Except(Of(document).Devices, StringComparer.Ordinal)];
 
@@ -81,11 +98,7 @@ public sealed record TuningState(IReadOnlyList<SettingValue> Values, IReadOnlyLi
         path.Attribute is null && $"{path}/" is var above && values.Any(setting => setting.Path.ToString().StartsWith(above, StringComparison.Ordinal));
 
     private static bool IsHere(SettingPath path, IReadOnlyList<string> devices) =>
-        DeviceOf(path) is not { } device || devices.Contains(device, StringComparer.Ordinal);
-
-    private static string? DeviceOf(SettingPath path) => path.Elements is [{ Name: "devices" }, var device, ..]
-        ? SettingPath.Of(path.Elements[0], device).ToString()
-        : null;
+        path.Device is not { } device || devices.Contains(device.ToString(), StringComparer.Ordinal);
 
     /// <summary>For example <c>14 settings</c>.</summary>
     public override string ToString() => FormattableString.Invariant($"{Values.Count} settings");

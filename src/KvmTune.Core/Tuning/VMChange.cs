@@ -59,12 +59,15 @@ public abstract record VMChange
     public VMChange Inverse(DomainDocument before) =>
         WithSettings(path => before.Get(path)) with { Trace = before.Trace(Settings.Select(setting => setting.Path)), RunningPart = null };
 
-    /// <summary>Sets the settings in a document.</summary>
+    /// <summary>
+    /// Sets the settings in a document. Settings of a device that the document does not have are left out: a running VM gets a device that only its
+    /// configuration has at its next start. <see cref="CheckTarget"/> refuses a device that the VM does not have at all.
+    /// </summary>
     /// <exception cref="KvmTuneException">The change has settings that do not belong to its kind (<c>ForeignSetting</c>).</exception>
     public void Edit(DomainDocument document)
     {
         ArgumentNullException.ThrowIfNull(document);
-        var settings = ChangeCheck.Settings(this).Where(setting => !IsOfMissingVcpu(setting, document)).ToList();
+        var settings = ChangeCheck.Settings(this).Where(setting => document.HasDeviceOf(setting.Path) && !IsOfMissingVcpu(setting, document)).ToList();
         foreach (var setting in EditOrder.Of(settings, Trace))
         {
             document.Set(setting.Path, setting.Value, Trace);

@@ -145,7 +145,7 @@ public sealed class VMPlanner : IDisposable
         ArgumentNullException.ThrowIfNull(plan);
         ArgumentNullException.ThrowIfNull(options);
         return plan.Snapshot.Running is { } running
-            ? Reading(() => RestartPlanner.Choose(Host, Domain(), running, SavedState.SeenOf(plan.Change, running), options))
+            ? Reading(() => RestartPlanner.Choose(Host, Domain(), running, SavedState.SeenOf(plan.Change, plan.Snapshot), options))
             : RestartWay.Reboot;
     }
 
@@ -240,8 +240,15 @@ public sealed class VMPlanner : IDisposable
     internal VMTuningPlan Plan(VMChange change, VMSnapshot snapshot, Func<VMNeighbours>? neighbours = null)
     {
         var facts = snapshot.ToFacts();
-        change.CheckTarget(TargetOf(change, facts));
+        ChangeCheck.RunningPart(change);
         var (live, config) = PlacesOf(change, snapshot);
+        if (!config && change.RunningPart is { } part)
+        {
+            // Only this part is made, so only it is judged and displayed.
+            change = part with { Scope = change.Scope, RunningPart = null };
+        }
+
+        change.CheckTarget(TargetOf(change, facts));
 
         var edits = Edits(change, snapshot, live, config);
         var (running, persistent, edit) = edits;
@@ -262,7 +269,7 @@ public sealed class VMPlanner : IDisposable
             Change = change,
             ChangesRunning = live,
             ChangesConfiguration = config,
-            RequiresRestart = config && facts.IsRunning && !live && ((configured.Count > 0 && !change.IsReturn) || IsPending(snapshot.Running!, change, hostCpus.OnlineCpus)),
+            RequiresRestart = config && facts.IsRunning && !live && ((configured.Count > 0 && !change.IsReturn) || IsPending(snapshot, change, hostCpus.OnlineCpus)),
             Differences = differences,
             Findings = RuleCatalog.Judge(context),
             Texts = new Lazy<PlanTexts>(() => TextsOf(change, made.TryGetTarget(out var same) ? same : Edits(change, snapshot, live, config), preparation)),
@@ -296,8 +303,13 @@ public sealed class VMPlanner : IDisposable
 
     // The configuration may be as requested already while the running VM is not: then only a restart is missing. The opposite is common
     // for an inverse: the running VM never had the setting that is removed from the configuration.
-    internal static bool IsPending(DomainDocument running, VMChange change, CpuSet hostCpus) =>
-        SettingComparer.Pending(running.Settings, Edit(running, change).After.Settings, hostCpus).Count > 0;
+    internal static bool IsPending(VMSnapshot now, VMChange change, CpuSet hostCpus)
+    {
+        var (running, configured) = (now.Running!, now.Persistent!);
+        return change.Settings.Any(setting => now.AwaitsDeviceOf(setting.Path))
+            || SettingComparer.Pending(running.Settings, Edit(running, change).After.Settings, hostCpus).Count > 0
+            || SettingComparer.ReplacesCpuInForce(running.Settings, configured.Settings, Edit(configured, change).After.Settings, hostCpus);
+    }
 
     private T Reading<T>(Func<T> read)
     {
@@ -313,7 +325,7 @@ public sealed class VMPlanner : IDisposable
 
     // Whether a change is made in the running VM, and whether in the configuration.
     private static (bool Live, bool Config) PlacesOf(VMChange change, VMSnapshot snapshot) => (
-        snapshot.Running is not null && change.CanBeLive && change.Scope is not ChangeScope.Config,
+        snapshot.Running is { } running && change.CanBeLive && change.Scope is not ChangeScope.Config && change.ForRunning.Settings.Any(setting => running.HasDeviceOf(setting.Path)),
         snapshot.Persistent is not null && change.Scope is not ChangeScope.Live);
 
     private static VMSnapshot After(VMSnapshot snapshot, VMChange change)

@@ -66,21 +66,32 @@ internal sealed class VMSuspender(LibvirtDomain domain, TimeProvider time, Resta
         reach(ChangeStep.Saving);
         var began = time.GetTimestamp();
         await SaveAsync(cancellationToken);
-        reach(ChangeStep.Saved);
-        if (cancellationToken.IsCancellationRequested)
-        {
-            Resume(former: null);
-            cancellationToken.ThrowIfCancellationRequested();
-        }
-
-        var former = Edit(edit);
-        reach(ChangeStep.SavedStateEdited);
-        options.Progress?.Report(RestartStep.Resuming);
-        using var agent = new AgentWait(domain, hadAgent);
+        using var agent = PrepareResume(edit, hadAgent, out var former, cancellationToken);
         Resume(former);
         var pause = time.GetElapsedTime(began);
         reach(ChangeStep.Started);
         return new SuspendOutcome(pause, await SetClockAsync(agent, hadAgent, pause));
+    }
+
+    // After the save every failure ends with a guest that runs as before, unless the daemon is gone.
+    private AgentWait PrepareResume(Action<DomainDocument> edit, bool hadAgent, out string? former, CancellationToken cancellationToken)
+    {
+        former = null;
+        try
+        {
+            reach(ChangeStep.Saved);
+            cancellationToken.ThrowIfCancellationRequested();
+            former = Edit(edit);
+            reach(ChangeStep.SavedStateEdited);
+            options.Progress?.Report(RestartStep.Resuming);
+            return new AgentWait(domain, hadAgent);
+        }
+        catch (Exception exception) when (exception is not KvmTuneException { ErrorId: "ConnectionLost" })
+        {
+            TakeBackEdit(former);
+            Resume(former: null);
+            throw;
+        }
     }
 
     /// <summary>
@@ -136,8 +147,9 @@ internal sealed class VMSuspender(LibvirtDomain domain, TimeProvider time, Resta
                     break;
             }
         }
-        catch (Exception exception) when (exception is KvmTuneException or System.Xml.XmlException)
+        catch (Exception exception) when (exception is not OperationCanceledException)
         {
+            // As above, whatever the reason.
             unedited = exception.Message.TrimEnd('.');
         }
 
@@ -199,10 +211,24 @@ internal sealed class VMSuspender(LibvirtDomain domain, TimeProvider time, Resta
         {
             throw Lost(exception, "its saved definition was being edited");
         }
-        catch (Exception exception) when (exception is LibvirtException or KvmTuneException or System.Xml.XmlException)
+        catch (Exception exception)
         {
-            Resume(former: null);
             throw WasRefused($"libvirt did not take the new definition of its saved state: {exception.Message.TrimEnd('.')}", exception);
+        }
+    }
+
+    private void TakeBackEdit(string? former)
+    {
+        try
+        {
+            if (former is not null)
+            {
+                domain.DefineManagedSaveXml(former);
+            }
+        }
+        catch (LibvirtException)
+        {
+            // The guest must run in any case, then with the new settings. A lost connection is an error of the resume.
         }
     }
 

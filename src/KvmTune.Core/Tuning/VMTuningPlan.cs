@@ -104,6 +104,10 @@ internal sealed record VMSnapshot(DomainDocument? Running, DomainDocument? Persi
     /// <summary>Whether it is off with its state saved.</summary>
     public bool HasManagedSave { get; init; }
 
+    /// <summary>Whether the device of a setting is only in the configuration, so that the running VM gets it at its next start.</summary>
+    public bool AwaitsDeviceOf(SettingPath path) =>
+        Running is { } running && !running.HasDeviceOf(path) && Persistent?.HasDeviceOf(path) == true;
+
     /// <summary>The facts for the rules.</summary>
     public VMFacts ToFacts() => new(Running is not null, Persistent is not null, Running?.ToConfiguration(), Persistent?.ToConfiguration())
     {

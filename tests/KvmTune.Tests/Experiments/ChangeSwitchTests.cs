@@ -155,6 +155,39 @@ public sealed class ChangeSwitchTests : IDisposable
     }
 
     [Fact]
+    public async Task One_restart_takes_back_a_live_change_and_one_that_needs_a_restart()
+    {
+        using var folder = new Journal.JournalFolder();
+        var tuner = new VMTuner(new VMPlanner(_host, _vm), TimeProvider.System, folder.Journal);
+        _vm.Start();
+        try
+        {
+            var before = Persistent();
+            var throttle = new DiskThrottleChange
+            {
+                Disk = "vdb",
+                Limits = DiskThrottleChange.WholeCategories(new Dictionary<string, ulong?> { ["total_iops_sec"] = 100, ["total_iops_sec_max"] = 200 }),
+            };
+            var change = new ChangeSwitch(
+                _host, tuner, [tuner.Planner.Plan(throttle), tuner.Planner.Plan(Cache("none", null))],
+                new ApplyOptions { Restart = true, RestartOptions = new RestartOptions { TimeLimit = TimeSpan.FromSeconds(2) } });
+            change.Check();
+            await change.ApplyAsync(CancellationToken.None);
+
+            await change.UndoAsync(CancellationToken.None);
+
+            Assert.Equal(4, change.JournalIds.Count);
+            Assert.Equal(before, Persistent());
+            Assert.DoesNotContain("cache=", _vm.GetXml(), StringComparison.Ordinal);
+            Assert.DoesNotContain("total_iops_sec", _vm.GetXml(), StringComparison.Ordinal);
+        }
+        finally
+        {
+            _vm.Destroy();
+        }
+    }
+
+    [Fact]
     public async Task What_a_script_block_did_beside_the_plans_is_named_and_taken_back()
     {
         var before = Persistent();

@@ -118,10 +118,24 @@ public sealed class DiskRuleTests
         new RuleScene { Change = Disk("writethrough", null) }.Keeps(DiskRules.UnsetCacheIsWriteback);
     }
 
-    private static TuningStateChange Checkpoint(string cache) => new()
+    [Fact]
+    public void A_return_to_a_checkpoint_names_every_disk_that_it_puts_at_risk()
+    {
+        var two = RuleScene.Vm(devices: "<disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='/e'/><target dev='vdc' bus='virtio'/></disk>");
+        var none = two.Replace("type='raw'", "type='raw' cache='none'", StringComparison.Ordinal);
+        new RuleScene { Change = Checkpoint("unsafe", "vdb", "vdc"), Xml = none }.Breaks(DiskRules.UnsafeLosesData, "disks 'vdb', 'vdc' ignore the");
+        new RuleScene { Change = Checkpoint("writeback", "vdb", "vdc"), Xml = none }.Breaks(DiskRules.WritebackHoldsData, "disks 'vdb', 'vdc' acknowledge writes");
+        new RuleScene { Change = Checkpoint(null, "vdb", "vdc"), Xml = none }.Breaks(DiskRules.UnsetCacheIsWriteback, "disks 'vdb', 'vdc' acknowledge");
+        new RuleScene { Change = Checkpoint(null, "vdc"), Xml = none }.Breaks(DiskRules.UnsetCacheIsWriteback, "disk 'vdc' acknowledges");
+        new RuleScene { Change = Checkpoint("none", "vdb"), Xml = two }.IsSilent(DiskRules.UnsetCacheIsWriteback);
+    }
+
+    private static TuningStateChange Checkpoint(string? cache) => Checkpoint(cache, "vdb");
+
+    private static TuningStateChange Checkpoint(string? cache, params string[] disks) => new()
     {
         Label = "checkpoint 'before'",
-        Values = new[] { new SettingValue(DiskSettings.Path("vdb").Child("driver").At("cache"), cache) },
+        Values = [.. disks.Select(disk => new SettingValue(DiskSettings.Path(disk).Child("driver").At("cache"), cache))],
     };
 
     private static HostAbilities Versions(string libvirt, string qemu, string kernel) =>

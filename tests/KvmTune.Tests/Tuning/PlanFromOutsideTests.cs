@@ -67,6 +67,23 @@ public sealed class PlanFromOutsideTests : IDisposable
         Assert.Throws<KvmTuneException>(() => Tuner.Planner.Plan(Cache("none") with { RunningPart = new EmulatorPinChange { Pins = new Dictionary<int, CpuSet?>() } })).ErrorId);
 
     [Fact]
+    public void What_is_made_in_the_running_VM_alone_is_what_is_checked_judged_and_shown()
+    {
+        var pin = new VcpuPinChange { Scope = ChangeScope.Live, Pins = new Dictionary<int, CpuSet?> { [0] = new CpuSet(2) } };
+
+        Assert.Equal("ForeignSetting", Assert.Throws<KvmTuneException>(() => Tuner.Planner.Plan(pin with
+        {
+            RunningPart = new DiskThrottleChange { Disk = "vda", Limits = DiskThrottleChange.WholeCategories(new Dictionary<string, ulong?> { ["total_iops_sec"] = 1 }) },
+        })).ErrorId);
+
+        _vm.Start();
+        var plan = Tuner.Planner.Plan(pin with { RunningPart = pin with { Pins = new Dictionary<int, CpuSet?> { [1] = new CpuSet(999) } } });
+        Assert.Contains("vCPU 1", plan.Title, StringComparison.Ordinal);
+        Assert.Contains("vCPU 1 pin", Assert.Single(plan.Differences).Setting, StringComparison.Ordinal);
+        Assert.Contains(plan.Errors, error => error.RuleId == "PinToOnlineHostCpu");
+    }
+
+    [Fact]
     public async Task The_question_before_a_risk_comes_back_when_it_was_taken_out()
     {
         var plan = Tuner.Planner.Plan(Cache("unsafe"));
@@ -160,6 +177,11 @@ public sealed class PlanFromOutsideTests : IDisposable
 
     public void Dispose()
     {
+        if (_vm.IsActive)
+        {
+            _vm.Destroy();
+        }
+
         _vm.Undefine();
         _vm.Dispose();
         _host.Dispose();

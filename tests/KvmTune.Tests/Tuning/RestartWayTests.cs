@@ -23,7 +23,7 @@ public sealed class RestartWayTests
     public void A_cache_mode_is_seen_where_the_write_cache_comes_or_goes(string cache, string? before, string? seen)
     {
         var running = Document(before is null ? string.Empty : $" cache='{before}'", string.Empty);
-        Assert.Equal(seen is null ? [] : [seen], SavedState.SeenOf(TuningChild.Cache(cache), running));
+        Assert.Equal(seen is null ? [] : [seen], SavedState.SeenOf(TuningChild.Cache(cache), new VMSnapshot(running, running)));
     }
 
     [Fact]
@@ -41,6 +41,19 @@ public sealed class RestartWayTests
         Assert.True(saved.ToConfiguration().Memory.UsesHugePages);
         Assert.Equal([1], saved.ToConfiguration().IOThreadIds);
         Assert.Empty(saved.ToConfiguration().VcpuPins);
+    }
+
+    [Fact]
+    public void What_waits_of_a_disk_that_only_one_document_has_is_left_alone()
+    {
+        const string More = "<disk type='file' device='disk'><driver name='qemu' type='raw' cache='none' io='native'/><source file='/y'/><target dev='vdX' bus='virtio'/></disk>";
+        var running = Document(string.Empty, string.Empty, More.Replace("vdX", "vdd", StringComparison.Ordinal));
+        var configured = Document(" io='threads'", string.Empty, More.Replace("vdX", "vdc", StringComparison.Ordinal));
+
+        var saved = running.Copy();
+        SavedState.Set(saved, SavedState.Waiting(running, configured, HostCpus));
+
+        Assert.Equal("vdb threads, vdd none native", string.Join(", ", saved.ToConfiguration().Disks.Select(disk => string.Join(' ', new[] { disk.Target, disk.Cache, disk.IO }.OfType<string>()))));
     }
 
     [Theory]
@@ -91,6 +104,6 @@ public sealed class RestartWayTests
         Assert.Empty(folder.Journal.Entries(new KvmTune.Journal.JournalFilter()));
     }
 
-    private static DomainDocument Document(string driver, string more) => DomainDocument.Parse(
-        $"<domain type='kvm'><name>db01</name><memory unit='MiB'>64</memory>{more}<vcpu>2</vcpu><devices><disk type='file' device='disk'><driver name='qemu' type='raw'{driver}/><source file='/x'/><target dev='vdb' bus='virtio'/></disk></devices></domain>");
+    private static DomainDocument Document(string driver, string more, string devices = "") => DomainDocument.Parse(
+        $"<domain type='kvm'><name>db01</name><memory unit='MiB'>64</memory>{more}<vcpu>2</vcpu><devices><disk type='file' device='disk'><driver name='qemu' type='raw'{driver}/><source file='/x'/><target dev='vdb' bus='virtio'/></disk>{devices}</devices></domain>");
 }

@@ -7,7 +7,7 @@ namespace KvmTune.Tuning.Changes;
 
 /// <summary>
 /// Sets many settings of all areas. If only pins differ, a running VM takes them at once; otherwise all settings come into force at
-/// the next start. Create it with <see cref="To"/>.
+/// the next start. Create it with <see cref="To(TuningState, string, DomainDocument)"/>.
 /// </summary>
 public sealed record TuningStateChange : VMChange
 {
@@ -48,6 +48,21 @@ public sealed record TuningStateChange : VMChange
             Values = state.ChangesOf(document),
             Trace = state.NamesIOThreads == false ? EditTrace.WithoutThreadIds : null,
         };
+    }
+
+    /// <summary>The change that returns a running VM to a state: also settings that only the running VM has otherwise.</summary>
+    /// <param name="state">The state.</param>
+    /// <param name="label">The name of the state.</param>
+    /// <param name="document">The VM's persistent configuration.</param>
+    /// <param name="running">The document of the running VM.</param>
+    /// <param name="hostCpus">All host CPUs.</param>
+    public static TuningStateChange To(TuningState state, string label, DomainDocument document, DomainDocument running, CpuSet hostCpus)
+    {
+        ArgumentNullException.ThrowIfNull(document);
+        var change = To(state, label, document);
+        var after = document.Copy();
+        change.Edit(after);
+        return change with { Values = [.. change.Values, .. state.NotInForce(running, after, hostCpus).ExceptBy(change.Values.Select(setting => setting.Path), setting => setting.Path)] };
     }
 
     /// <inheritdoc/>

@@ -40,8 +40,8 @@ public static class DiskRules
         nameof(UnsafeLosesData), TuningArea.Disk, RuleSeverity.Confirm,
         "cache='unsafe' ignores the guest's flushes: when the host fails, data loss is certain, not possible.",
         "QEMU manual, cache modes",
-        static context => Turned(context, "unsafe") is { } disk
-            ? RuleCheck.Broken($"With cache='unsafe' disk '{disk.Target}' ignores the guest's flushes: when the host loses power, data that the guest believes to be on disk is lost, and file systems are damaged. Only for data that can be made again.")
+        static context => Turned(context, "unsafe") is { Count: > 0 } disks
+            ? RuleCheck.Broken($"With cache='unsafe' {Doing(disks, "ignore")} the guest's flushes: when the host loses power, data that the guest believes to be on disk is lost, and file systems are damaged. Only for data that can be made again.")
             : null);
 
     /// <summary>The cache mode writeback holds written data in the host's memory.</summary>
@@ -49,8 +49,8 @@ public static class DiskRules
         nameof(WritebackHoldsData), TuningArea.Disk, RuleSeverity.Confirm,
         "cache='writeback' acknowledges data that is still in the host's memory.",
         "QEMU manual, cache modes; the course that the method comes from",
-        static context => Turned(context, "writeback") is { } disk
-            ? RuleCheck.Broken($"With cache='writeback' disk '{disk.Target}' acknowledges writes that are still in the host's memory: what the guest has not flushed is lost when the host loses power. Is every program in the guest known to flush what it must not lose?")
+        static context => Turned(context, "writeback") is { Count: > 0 } disks
+            ? RuleCheck.Broken($"With cache='writeback' {Doing(disks, "acknowledge")} writes that are still in the host's memory: what the guest has not flushed is lost when the host loses power. Is every program in the guest known to flush what it must not lose?")
             : null);
 
     /// <summary>Cache modes other than none and directsync can prevent a live migration.</summary>
@@ -111,11 +111,11 @@ public static class DiskRules
         nameof(UnsetCacheIsWriteback), TuningArea.Disk, RuleSeverity.Warning,
         "Where no cache mode is set QEMU uses writeback: data is safe only as far as the guest flushes.",
         "QEMU manual, cache modes",
-        static context => context.Change is not DiskDriverChange change || !change.Options.TryGetValue("cache", out var cache) || context.Disk is null
-            ? null
-            : cache is null
-                ? RuleCheck.Broken($"Disk '{context.Disk.Target}' would have no cache mode set, which QEMU takes as writeback: writes are acknowledged while they are still in the host's memory, and what the guest has not flushed is lost when the host loses power.")
-                : RuleCheck.Kept($"cache='{cache}' is set explicitly"));
+        static context => context.Change is TuningStateChange
+            ? Turned(context, null) is { Count: > 0 } disks ? Unset(disks) : null
+            : context.Change is not DiskDriverChange change || !change.Options.TryGetValue("cache", out var cache) || context.Disk is null
+                ? null
+                : cache is null ? Unset([context.Disk]) : RuleCheck.Kept($"cache='{cache}' is set explicitly"));
 
     /// <summary>A network disk has no I/O mode.</summary>
     public static TuningRule IOModeNeedsLocalImage { get; } = new(
@@ -154,16 +154,22 @@ public static class DiskRules
     /// <summary>A version as text.</summary>
     internal static string Known(Version? version) => version?.ToString() ?? "(version not known)";
 
-    // The disk that gets this cache mode from the change and did not have it before. The change is of one disk, or a return to a checkpoint.
-    private static DiskConfiguration? Turned(RuleContext context, string cache) => context.Change switch
+    // The disks that get this cache mode from the change and did not have it before. The change is of one disk, or a return to a checkpoint.
+    private static IReadOnlyList<DiskConfiguration> Turned(RuleContext context, string? cache) => context.Change switch
     {
         DiskDriverChange change when change.Options.TryGetValue("cache", out var wanted) && wanted == cache && context.Disk is { } disk =>
-            Has(context.VM.Current, disk, cache) ? null : disk,
-        TuningStateChange => context.After.Disks.FirstOrDefault(
-            disk => disk.Cache == cache && !Has(context.VM.Configured ?? context.VM.Current, disk, cache)),
-        _ => null,
+            Has(context.VM.Current, disk, cache) ? [] : [disk],
+        TuningStateChange => [.. context.After.Disks.Where(disk => disk.Cache == cache && !Has(context.VM.Configured ?? context.VM.Current, disk, cache))],
+        _ => [],
     };
 
-    private static bool Has(VMConfiguration vm, DiskConfiguration disk, string cache) =>
+    private static bool Has(VMConfiguration vm, DiskConfiguration disk, string? cache) =>
         vm.Disks.FirstOrDefault(candidate => candidate.Target == disk.Target)?.Cache == cache;
+
+    private static string Doing(IReadOnlyList<DiskConfiguration> disks, string verb) => disks.Count == 1
+        ? $"disk '{disks[0].Target}' {verb}s"
+        : $"disks {string.Join(", ", disks.Select(disk => $"'{disk.Target}'"))} {verb}";
+
+    private static RuleCheck Unset(IReadOnlyList<DiskConfiguration> disks) => RuleCheck.Broken(
+        $"With no cache mode set, which QEMU takes as writeback, {Doing(disks, "acknowledge")} writes that are still in the host's memory: what the guest has not flushed is lost when the host loses power.");
 }
