@@ -9,7 +9,8 @@ Each finding of the area with a plan is one experiment. None begins that could n
 the VM ends as it began or better, also after an error or Ctrl+C. A cut-off process leaves an interrupted entry, which the script takes back first
 when it runs again.
 
-The exit code is 0 where the window was used as planned, and 1 where an experiment failed; the VM is as before then too.
+The exit code is 0 where the window was used as planned, and 1 after an error. Where the host or the VM cannot be read, or an interrupted change cannot
+be taken back, no experiment begins; after an experiment that failed, the VM is as before.
 
 .PARAMETER VMName
 The VM.
@@ -50,9 +51,12 @@ Import-Module ((Test-Path $built) ? $built : 'KvmTune') -ErrorAction Stop
 $end = [datetime]::UtcNow.AddMinutes($TimeLimit)
 
 # What a cut-off run left.
-Get-VMTuningHistory $VMName -Outcome Interrupted -Detailed | Where-Object { -not $_.UndoneAt -and $_.ConnectionUri -eq $ConnectionUri } | Undo-VMTuning -Confirm:$false
+$interrupted = Get-VMTuningHistory $VMName -Outcome Interrupted -Detailed -ErrorVariable failures | Where-Object { -not $_.UndoneAt -and $_.ConnectionUri -eq $ConnectionUri }
+$interrupted | Undo-VMTuning -Confirm:$false -ErrorVariable +failures
 
-$findings = Test-VMTuning $VMName -ConnectionUri $ConnectionUri | Where-Object { $_.Area -eq $Area -and $_.Plan -and ($AllowRestart -or -not $_.Plan.RequiresRestart) }
+$findings = Test-VMTuning $VMName -ConnectionUri $ConnectionUri -ErrorVariable +failures |
+    Where-Object { $_.Area -eq $Area -and $_.Plan -and ($AllowRestart -or -not $_.Plan.RequiresRestart) }
+if ($failures) { "$VMName`: no experiment was begun."; exit 1 }
 if (-not $findings) { "$VMName`: no finding of $Area can be tried in this window."; exit 0 }
 foreach ($finding in $findings) {
     $left = $end - [datetime]::UtcNow

@@ -71,6 +71,7 @@ Describe 'Get-Help in another language' {
 [System.Threading.Thread]::CurrentThread.CurrentUICulture = 'id-ID'
 Import-Module '$module'
 (Get-Command -Module KvmTune).Name | ForEach-Object { "`$_|`$((Get-Help `$_).Synopsis.Trim())" }
+Get-Help Test-VMTuning -Full | Out-String
 'about_KvmTune', 'about_KvmTune_Measuring', 'about_KvmTune_Safety', 'about_KvmTune_Tutorial' | ForEach-Object { Get-Help `$_ | Out-String }
 [System.Threading.Thread]::CurrentThread.CurrentUICulture = 'ja-JP'
 "no help in Japanese: `$((Get-Help Set-VcpuPin).Synopsis.Trim())"
@@ -90,16 +91,24 @@ Import-Module '$module'
         [regex]::Matches($run.Text, 'DESKRIPSI SINGKAT').Count | Should -Be 4 -Because $run.Text
     }
 
-    It 'has a whole page, with every parameter and every row of the tables: <_>' -ForEach @(
+    It 'shows the examples, inputs and outputs of a whole page in Indonesian, with the commands as they are' {
+        $run.Text | Should -Match 'Contoh 1: Apa yang dapat disetel'
+        $run.Text | Should -Match 'Test-VMTuning lab1 \| Format-List'
+        $run.Text | Should -Match 'KvmTune\.Diagnosis\.VMTuningFinding\s+Sebuah temuan'
+        $run.Text | Should -Not -Match 'Example \d: '
+    }
+
+    It 'has a whole page, with every parameter, every type and every row of the tables: <_>' -ForEach @(
         'Measure-VMPerformance', 'Compare-VMPerformance', 'Invoke-VMExperiment', 'Get-VMTopology', 'Set-VcpuPin', 'Set-DiskCacheMode', 'Undo-VMTuning'
         'Get-VMTuningHistory', 'Test-VMTuning', 'Find-VMBottleneck'
     ) {
-        # The heads of parameters and the first cell of each table row: names, which are the same in both languages.
-        function Get-Name([string] $Page) { [regex]::Matches((Get-Content $Page -Raw), '(?m)^(?:### (-\w+)$|\| ([A-Z][\w, ]+) \|)') | ForEach-Object { $_.Groups[1].Value + $_.Groups[2].Value } | Sort-Object }
+        # The heads of parameters and types and the first cell of each table row: names, which are the same in both languages.
+        function Get-Name([string] $Page) { [regex]::Matches((Get-Content $Page -Raw), '(?m)^(?:### (-\w+|KvmTune\.\S+)$|\| ([A-Z][\w, ]+) \|)') | ForEach-Object { $_.Groups[1].Value + $_.Groups[2].Value } | Sort-Object }
         $own = "$pages/../id-ID/$_.md"
         Get-Name $own | Should -Be (Get-Name "$pages/$_.md")
-        Get-Content $own -Raw | Should -Match '(?s)## DESCRIPTION\n.{100,}## PARAMETERS.*## NOTES\n.{30,}'
-        Get-Content $own -Raw | Should -Not -Match '(?i)\b(penyetingan|tuning|thread saudara|galat|menala)\b'
+        Get-Content $own -Raw | Should -Match '(?s)## DESCRIPTION\n.{100,}## EXAMPLES\n.{50,}## PARAMETERS.*## INPUTS\n.{50,}## OUTPUTS\n.{50,}## NOTES\n.{30,}'
+        [regex]::Matches((Get-Content $own -Raw), '(?m)^### Contoh \d: \S').Count | Should -Be @((Get-Help $_).examples.example).Count
+        Get-Content $own -Raw | Should -Not -Match '(?i)(?<!\.)\b(penyetingan|tuning|thread saudara|galat|menala)\b'
     }
 
     It 'gives way to English in a language that has no help' {

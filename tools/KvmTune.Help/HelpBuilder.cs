@@ -68,11 +68,35 @@ public static class HelpBuilder
         Synopsis = Chosen(other.Synopsis, full.Synopsis),
         Description = Chosen(other.Description, full.Description),
         Notes = Chosen(other.Notes, full.Notes),
-        Examples = Chosen(other.Examples, full.Examples),
+        Examples = other.Examples.Count > 0 ? Merge(full.Examples, other) : full.Examples,
         Parameters = [.. full.Parameters.Select(parameter => other.Parameters.FirstOrDefault(said => said.Name == parameter.Name) is { } said
             ? parameter with { Description = said.Description }
             : parameter)],
+        Inputs = Merge(full.Inputs, other.Inputs),
+        Outputs = Merge(full.Outputs, other.Outputs),
     };
+
+    // The commands of an example stay those of the full language, which a test runs. A translation has the titles, in the same order, and the
+    // paragraphs before and after the commands.
+    private static IReadOnlyList<HelpExample> Merge(IReadOnlyList<HelpExample> full, HelpPage other)
+    {
+        if (other.Examples.Count != full.Count)
+        {
+            throw new HelpException(other.File, other.Examples[0].Line, $"This page has {other.Examples.Count} examples, and that in {FullCulture} has {full.Count}: translate each, in the same order.");
+        }
+
+        return [.. full.Zip(other.Examples, (example, said) =>
+        {
+            IReadOnlyList<string> texts = [.. said.Introduction, .. said.Remarks];
+            var (before, after) = (example.Introduction.Count, example.Remarks.Count);
+            return said.Code.Count == 0 && texts.Count == before + after
+                ? example with { Title = said.Title, Introduction = [.. texts.Take(before)], Remarks = [.. texts.Skip(before)] }
+                : throw new HelpException(other.File, said.Line, $"'{said.Title}' has {said.Code.Count} blocks of commands and {texts.Count} paragraphs. It needs no commands, which are those of {FullCulture}, and {before + after} paragraphs, as '{example.Title}' has.");
+        })];
+    }
+
+    private static IReadOnlyList<HelpType> Merge(IReadOnlyList<HelpType> full, IReadOnlyList<HelpType> other) =>
+        [.. full.Select(type => other.FirstOrDefault(said => said.Name == type.Name) ?? type)];
 
     private static IReadOnlyList<T> Chosen<T>(IReadOnlyList<T> translated, IReadOnlyList<T> full) => translated.Count > 0 ? translated : full;
 }

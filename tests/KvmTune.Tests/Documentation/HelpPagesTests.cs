@@ -103,6 +103,73 @@ public sealed class HelpPagesTests
         }
     }
 
+    // A page that is more than a synopsis is whole. Commands are those of the full language.
+    [Theory]
+    [MemberData(nameof(Languages))]
+    public void A_whole_page_in_another_language_says_all_in_that_language(string language)
+    {
+        if (language == HelpBuilder.FullCulture)
+        {
+            return;
+        }
+
+        var shown = HelpBuilder.Pages(Folder, language).ToDictionary(page => page.Name, StringComparer.Ordinal);
+        var whole = Names(language, "*-*.md").Where(name => HelpPageReader.Read(Path.Combine(Folder, language, $"{name}.md")).Description.Count > 0).ToList();
+        Assert.NotEmpty(whole);
+        foreach (var name in whole)
+        {
+            var (own, full) = (shown[name], Page(name));
+            Assert.Equal(full.Examples.Select(example => example.Code), own.Examples.Select(example => example.Code));
+            Assert.Equal(full.Inputs.Concat(full.Outputs).Select(type => type.Name), own.Inputs.Concat(own.Outputs).Select(type => type.Name));
+            var english = Texts(full).ToHashSet(StringComparer.Ordinal);
+            Assert.All(Texts(own), text => Assert.False(english.Contains(text), $"docs/help/{language}/{name}.md leaves this in English: {text}"));
+        }
+    }
+
+    [Fact]
+    public void A_translated_example_has_its_own_texts_around_the_commands_of_the_full_language()
+    {
+        var example = Assert.Single(Merged("### Contoh 1: Ikat\nSebelum.\n\nSesudah.\n").Examples);
+        Assert.Equal("Contoh 1: Ikat", example.Title);
+        Assert.Equal("Sebelum.", Assert.Single(example.Introduction));
+        Assert.Equal("Set-VcpuPin lab1 0 1", Assert.Single(example.Code));
+        Assert.Equal("Sesudah.", Assert.Single(example.Remarks));
+    }
+
+    [Theory]
+    [InlineData("### Contoh 1: Ikat\nSebelum.\n", "'Contoh 1: Ikat' has 0 blocks of commands and 1 paragraphs")]
+    [InlineData("### Contoh 1: Ikat\nSebelum.\n\n```powershell\nSet-VcpuPin lab1 0 2\n```\n\nSesudah.\n", "'Contoh 1: Ikat' has 1 blocks of commands")]
+    [InlineData("### Contoh 1: Ikat\nSebelum.\n\nSesudah.\n\n### Contoh 2: Lepas\n", "has 2 examples, and that in en-US has 1")]
+    public void A_translated_example_that_does_not_fit_is_an_error_of_the_build(string examples, string message) =>
+        Assert.Contains(message, Assert.Throws<HelpException>(() => Merged(examples)).Message, StringComparison.Ordinal);
+
+    private static HelpPage Merged(string examples)
+    {
+        var folder = Directory.CreateTempSubdirectory("kvmtune-help");
+        try
+        {
+            foreach (var (language, text) in new[] { (HelpBuilder.FullCulture, "### Example 1: Pin\nBefore.\n\n```powershell\nSet-VcpuPin lab1 0 1\n```\n\nAfter.\n"), ("id-ID", examples) })
+            {
+                File.WriteAllText(Path.Combine(folder.CreateSubdirectory(language).FullName, "Set-VcpuPin.md"), $"# Set-VcpuPin\n\n## SYNOPSIS\n{language}\n\n## EXAMPLES\n\n{text}");
+            }
+
+            return Assert.Single(HelpBuilder.Pages(folder.FullName, "id-ID"));
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
+    }
+
+    // What a reader sees of a page, without names and commands.
+    private static IEnumerable<string> Texts(HelpPage page) =>
+    [
+        .. page.Synopsis, .. page.Description, .. page.Notes,
+        .. page.Examples.SelectMany(example => (string[])[example.Title, .. example.Introduction, .. example.Remarks]),
+        .. page.Parameters.SelectMany(parameter => parameter.Description),
+        .. page.Inputs.Concat(page.Outputs).SelectMany(type => type.Description),
+    ];
+
     [Theory]
     [MemberData(nameof(Languages))]
     public void Help_can_be_built_in_every_language_and_topics_fit_80_columns(string language)
