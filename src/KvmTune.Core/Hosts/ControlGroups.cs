@@ -48,6 +48,19 @@ internal static class ControlGroups
     }
 
     /// <summary>
+    /// The CPU weight of a group that sets none: 100 in version 2 (<c>cpu.weight</c>), 1024 in version 1 (<c>cpu.shares</c>); null if no
+    /// controller is found.
+    /// </summary>
+    /// <param name="root">The mount point of the control groups.</param>
+    public static long? DefaultShares(string root)
+    {
+        var controllers = Path.Combine(root, "cgroup.controllers");
+        return File.Exists(controllers) && File.ReadAllText(controllers).Split(' ', '\n').Contains("cpu", StringComparer.Ordinal) ? 100
+            : new[] { "cpu", "cpu,cpuacct" }.Any(hierarchy => Directory.Exists(Path.Combine(root, hierarchy))) ? 1024
+            : null;
+    }
+
+    /// <summary>
     /// The host CPUs that a thread's groups allow, with the file that says so; null if no group restricts them. A group of version 2 without the
     /// controller has the CPUs of its parent.
     /// </summary>

@@ -22,6 +22,9 @@ public sealed record HostAbilities
     /// <summary>Whether numad is installed; null if the host is not this machine.</summary>
     public bool? HasNumad { get; init; }
 
+    /// <summary>The CPU weight of a VM that sets no shares: 100 with control groups v2, 1024 with v1; null if the host is not this machine.</summary>
+    public long? DefaultCpuShares { get; init; }
+
     /// <summary>Tests whether all files below a disk can be opened past the page cache.</summary>
     public Func<DiskImage, DirectIOProbe> ProbeDirectIO { get; init; } =
         static _ => DirectIOProbe.Unknown("not probed: the image is not on this machine");
@@ -38,7 +41,7 @@ public sealed record HostAbilities
         };
         return !host.IsLocalQemu
             ? versions
-            : versions with { Kernel = ReadKernel(), HasVhostNet = File.Exists("/dev/vhost-net"), HasNumad = LocalPrograms.Exists("numad"), ProbeDirectIO = disk => DirectIOProbe.OfDisk(disk, (pool, volume) => VolumePath(connection, pool, volume)) };
+            : versions with { Kernel = ReadKernel(), HasVhostNet = File.Exists("/dev/vhost-net"), HasNumad = LocalPrograms.Exists("numad"), DefaultCpuShares = ControlGroups.DefaultShares(ControlGroups.Root), ProbeDirectIO = disk => DirectIOProbe.OfDisk(disk, (pool, volume) => VolumePath(connection, pool, volume)) };
     }
 
     private static string? VolumePath(LibvirtConnection connection, string pool, string volume)

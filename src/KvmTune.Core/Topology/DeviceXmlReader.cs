@@ -11,6 +11,8 @@ internal sealed class DeviceXmlReader(XmlCursor reader)
     private readonly List<NicConfiguration> _nics = [];
     private bool _isDesktop;
     private bool _hasNoVideo;
+    private bool _hasHostPci;
+    private bool _hasUser;
 
     public IReadOnlyList<DiskConfiguration> Disks => _disks;
 
@@ -24,7 +26,8 @@ internal sealed class DeviceXmlReader(XmlCursor reader)
 
     public string? BalloonModel { get; private set; }
 
-    public bool IsDesktop => HasPassedThroughDevices ? _isDesktop || _hasNoVideo : _isDesktop;
+    // Without QEMU's screen a passed-through PCI device may be the screen, or the card of a router: only signs of a user tell.
+    public bool IsDesktop => _isDesktop || (_hasNoVideo && _hasHostPci && _hasUser);
 
     /// <summary>Reads the devices element that the reader stands on.</summary>
     public void Read()
@@ -35,18 +38,24 @@ internal sealed class DeviceXmlReader(XmlCursor reader)
             {
                 case "disk":
                     _disks.Add(ReadDisk());
+                    HasPassedThroughDevices |= _disks[^1].SourceType is "nvme" or "vhostvdpa";
                     break;
                 case "controller":
                     ReadController();
                     break;
                 case "interface":
                     _nics.Add(ReadNic());
+                    HasPassedThroughDevices |= _nics[^1].InterfaceType is "hostdev" or "vdpa";
                     break;
                 case "channel":
                     ReadChannel();
                     break;
                 case "hostdev":
-                    HasPassedThroughDevices |= reader.GetAttribute("type") is "pci" or "mdev";
+                    ReadHostDevice();
+                    break;
+                case "graphics":
+                    // A viewer without QEMU's screen passes on the user's keyboard, mouse and sound.
+                    _hasUser = true;
                     break;
                 case "memballoon":
                     BalloonModel = reader.GetAttribute("model");
@@ -69,12 +78,27 @@ internal sealed class DeviceXmlReader(XmlCursor reader)
         }
     }
 
-    // QEMU shows no screen: if devices are passed through, one of them is the screen.
     private void ReadVideo()
     {
         foreach (var element in reader.Children())
         {
             _hasNoVideo |= element == "model" && reader.GetAttribute("type") == "none";
+        }
+    }
+
+    private void ReadHostDevice()
+    {
+        var type = reader.GetAttribute("type");
+        _hasHostPci |= type is "pci" or "mdev";
+        HasPassedThroughDevices |= _hasHostPci;
+        _hasUser |= type == "usb";
+
+        // A virtual graphics card that QEMU shows.
+        _isDesktop |= reader.GetAttribute("display") == "on";
+        foreach (var element in reader.Children())
+        {
+            // Graphics cards often need a file with their firmware; other cards do not.
+            _hasUser |= element == "rom" && reader.GetAttribute("file") is not null;
         }
     }
 

@@ -41,6 +41,7 @@ public static class DomainXmlReader
         private Guid? _id;
         private int _maxVcpus = 1;
         private int? _currentVcpus;
+        private CpuSet? _pluggedVcpus;
         private int _ioThreadCount;
         private string? _vcpuPlacement;
         private CpuSet? _vcpuCpuSet;
@@ -77,6 +78,7 @@ public static class DomainXmlReader
                 Machine = _machine,
                 MaxVcpus = _maxVcpus,
                 CurrentVcpus = _currentVcpus ?? _maxVcpus,
+                PluggedVcpus = _pluggedVcpus,
                 VcpuPlacement = _vcpuPlacement,
                 VcpuCpuSet = _vcpuCpuSet,
                 VcpuPins = _vcpuPins,
@@ -136,6 +138,9 @@ public static class DomainXmlReader
                     _currentVcpus = reader.Number("current");
                     _maxVcpus = int.TryParse(reader.Text(), NumberStyles.None, CultureInfo.InvariantCulture, out var vcpus) ? vcpus : 1;
                     break;
+                case "vcpus":
+                    ReadPluggedVcpus();
+                    break;
                 case "iothreads":
                     _ioThreadCount = int.TryParse(reader.Text(), NumberStyles.None, CultureInfo.InvariantCulture, out var threads) ? threads : 0;
                     break;
@@ -159,6 +164,13 @@ public static class DomainXmlReader
                     _devices.Read();
                     break;
             }
+        }
+
+        private void ReadPluggedVcpus()
+        {
+            var plugged = new List<int>();
+            ReadChildrenNamed("vcpu", () => AddNumber(plugged, reader.GetAttribute("enabled") == "yes" && reader.Number("id") is >= 0 and <= Topology.CpuSet.MaxNumber and var id ? id : null));
+            _pluggedVcpus = plugged.Count > 0 ? Topology.CpuSet.Of(plugged) : null;
         }
 
         private void ReadCpuTune()

@@ -69,13 +69,14 @@ public sealed class RunningVMs
         }
     }
 
-    /// <summary>The index of neighbours by host CPU and by weight. A pin to all online host CPUs counts as no pin.</summary>
+    /// <summary>The index of neighbours by host CPU and by weight. A pin to all online host CPUs counts as no pin, and that of an unplugged vCPU as no load.</summary>
     internal sealed class NeighbourIndex(CpuSet online)
     {
         private readonly CpuTable _vcpus = new();
         private readonly CpuTable _services = new();
         private readonly HashSet<VMConfiguration> _pinned = NoVMs();
         private readonly SortedDictionary<long, HashSet<VMConfiguration>> _byShares = new(Comparer<long>.Create(static (left, right) => right.CompareTo(left)));
+        private readonly HashSet<VMConfiguration> _withoutShares = NoVMs();
         private int _count;
 
         public CpuSet Online { get; } = online;
@@ -91,15 +92,18 @@ public sealed class RunningVMs
 
             _vcpus.Add(vm, pins.Select(pin => pin.Value));
             _services.Add(vm, RealServicePins(vm));
-            if (vm.Limits.Shares is { } shares)
+            if (vm.Limits.Shares is not { } shares)
             {
-                if (!_byShares.TryGetValue(shares, out var alike))
-                {
-                    _byShares[shares] = alike = NoVMs();
-                }
-
-                alike.Add(vm);
+                _withoutShares.Add(vm);
+                return;
             }
+
+            if (!_byShares.TryGetValue(shares, out var alike))
+            {
+                _byShares[shares] = alike = NoVMs();
+            }
+
+            alike.Add(vm);
         }
 
         public void Remove(VMConfiguration vm)
@@ -108,6 +112,7 @@ public sealed class RunningVMs
             _pinned.Remove(vm);
             _vcpus.Remove(vm, RealPins(vm).Select(pin => pin.Value));
             _services.Remove(vm, RealServicePins(vm));
+            _withoutShares.Remove(vm);
             if (vm.Limits.Shares is { } shares && _byShares[shares].Remove(vm) && _byShares[shares].Count == 0)
             {
                 _byShares.Remove(shares);
@@ -126,10 +131,11 @@ public sealed class RunningVMs
 
         public CpuSet TakenByServices(VMConfiguration? except) => _services.Taken(except);
 
-        public IEnumerable<VMConfiguration> WithMoreShares(long than, VMConfiguration? except) =>
-            _byShares.TakeWhile(entry => entry.Key > than).SelectMany(entry => entry.Value).Where(vm => !ReferenceEquals(vm, except));
+        public IEnumerable<VMConfiguration> WithMoreShares(long than, long? unset, VMConfiguration? except) =>
+            (unset is { } weight ? _byShares.Append(new(weight, _withoutShares)).OrderByDescending(entry => entry.Key) : _byShares.AsEnumerable())
+                .TakeWhile(entry => entry.Key > than).SelectMany(entry => entry.Value).Where(vm => !ReferenceEquals(vm, except));
 
-        private List<KeyValuePair<int, CpuSet>> RealPins(VMConfiguration vm) => [.. vm.EffectiveVcpuPins.Where(pin => IsReal(pin.Value))];
+        private List<KeyValuePair<int, CpuSet>> RealPins(VMConfiguration vm) => [.. vm.EffectiveVcpuPins.Where(pin => vm.IsPlugged(pin.Key) && IsReal(pin.Value))];
 
         private IEnumerable<CpuSet> RealServicePins(VMConfiguration vm) =>
             vm.IOThreadPins.Values.Concat(vm.EmulatorPin is { } emulator ? [emulator] : Array.Empty<CpuSet>()).Where(IsReal);
@@ -211,10 +217,11 @@ public sealed class VMNeighbours
 
     /// <summary>The neighbours with a higher weight, the highest first.</summary>
     /// <param name="shares">The weight to exceed.</param>
+    /// <param name="unset">The weight of a VM that sets none; null if unknown, so that such VMs do not count.</param>
     /// <param name="online">The online host CPUs.</param>
     /// <param name="most">The maximum number of neighbours to return.</param>
-    public IReadOnlyList<VMConfiguration> WithMoreShares(long shares, CpuSet online, int most) =>
-        _all.Ask(online, _except, (index, self) => index.WithMoreShares(shares, self).Take(most).ToList());
+    public IReadOnlyList<VMConfiguration> WithMoreShares(long shares, long? unset, CpuSet online, int most) =>
+        _all.Ask(online, _except, (index, self) => index.WithMoreShares(shares, unset, self).Take(most).ToList());
 
     /// <summary>The number of neighbours that are not pinned.</summary>
     /// <param name="online">The online host CPUs: a pin to all of them counts as no pin.</param>

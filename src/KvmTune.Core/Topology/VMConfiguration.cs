@@ -27,6 +27,12 @@ public sealed record VMConfiguration
     /// <summary>The number of vCPUs that are plugged in; <see cref="MaxVcpus"/> unless the document names fewer.</summary>
     public required int CurrentVcpus { get; init; }
 
+    /// <summary>The numbers of the vCPUs that are plugged in, where the document lists them (<c>&lt;vcpus&gt;</c>); null for the first ones.</summary>
+    internal CpuSet? PluggedVcpus { get; init; }
+
+    /// <summary>Whether a vCPU is plugged in. A slot for one has no thread: its pin loads no host CPU.</summary>
+    internal bool IsPlugged(int vcpu) => PluggedVcpus?.Contains(vcpu) ?? vcpu < CurrentVcpus;
+
     /// <summary>The vCPU placement: <c>static</c>, <c>auto</c> (needs numad), or null.</summary>
     public string? VcpuPlacement { get; init; }
 
@@ -56,6 +62,11 @@ public sealed record VMConfiguration
     /// <summary>The pinned I/O threads by id, with the host CPUs of each.</summary>
     public IReadOnlyDictionary<int, CpuSet> IOThreadPins { get; init => field = Map.Of(value); } = Map<int, CpuSet>.None;
 
+    /// <summary>The host CPUs of each restricted I/O thread: its own pin, otherwise <see cref="VcpuCpuSet"/> (libvirt 9.0 qemuProcessSetupPid).</summary>
+    internal IReadOnlyDictionary<int, CpuSet> EffectiveIOThreadPins => IOThreadIds
+        .Select(id => (Id: id, Cpus: IOThreadPins.GetValueOrDefault(id) ?? VcpuCpuSet)).Where(pin => pin.Cpus is { IsEmpty: false })
+        .ToDictionary(pin => pin.Id, pin => pin.Cpus!);
+
     /// <summary>Limits, weights and schedulers of the VM's threads.</summary>
     public CpuLimits Limits { get; init; } = new();
 
@@ -74,15 +85,20 @@ public sealed record VMConfiguration
     /// <summary>The network interfaces.</summary>
     public IReadOnlyList<NicConfiguration> Nics { get; init => field = Items.Of(value); } = Items<NicConfiguration>.None;
 
-    /// <summary>Whether host devices are passed through to the guest (PCI or mediated), which pins all of its memory.</summary>
+    /// <summary>The host nodes of the memory: those of the guest's cells if each has a policy, otherwise those of the whole memory; null without a policy.</summary>
+    internal CpuSet? MemoryNodes => Cpu.NumaCells.Count > 0 && Cpu.NumaCells.All(cell => Memory.CellPolicies.Any(policy => policy.CellId == cell.Id))
+        ? Memory.CellPolicies.Aggregate(CpuSet.Empty, (all, policy) => all.Union(policy.HostNodes))
+        : Memory.NumaNodes;
+
+    /// <summary>Whether host devices are passed through to the guest (PCI, mediated, NVMe or vDPA), which pins all of its memory.</summary>
     public bool HasPassedThroughDevices { get; init; }
 
     /// <summary>The balloon's model: virtio, none and others; null if it is not set, which means virtio to libvirt.</summary>
     public string? BalloonModel { get; init; }
 
     /// <summary>
-    /// Whether the guest is probably a desktop, judged by its devices: a sound card, a keyboard or mouse of the host, Looking Glass, or a
-    /// passed-through device instead of QEMU's screen.
+    /// Whether the guest is probably a desktop, judged by its devices: a sound card, a keyboard or mouse of the host, Looking Glass, or, instead of
+    /// QEMU's screen, a passed-through device with signs of a user (its firmware from a file, a USB device of the host, a viewer).
     /// </summary>
     public bool IsDesktop { get; init; }
 

@@ -59,6 +59,9 @@ public sealed record VMHostTopology
     /// <summary>The host's memory in KiB.</summary>
     public long MemoryKiB => Nodes.Sum(node => node.MemoryKiB);
 
+    /// <summary>The nodes without memory: a policy that names one keeps a VM from its start. None if the driver reports no memory at all.</summary>
+    internal CpuSet NodesWithoutMemory => MemoryKiB == 0 ? CpuSet.Empty : CpuSet.Of(Nodes.Where(node => node.MemoryKiB == 0).Select(node => node.Id));
+
     /// <summary>The host's memory in GiB.</summary>
     public double MemoryGiB => MemoryKiB / (double)PageSize.GigabyteKiB;
 

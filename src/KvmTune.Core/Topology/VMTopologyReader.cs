@@ -67,7 +67,7 @@ public static class VMTopologyReader
             var pin = current.VcpuPins.GetValueOrDefault(number);
             vcpus[number] = new VcpuTopology(
                 number,
-                !isRunning && number < current.CurrentVcpus,
+                !isRunning && current.IsPlugged(number),
                 pin is not null && hostCpus.IsSubsetOf(pin) ? null : pin,
                 null,
                 null)
@@ -85,7 +85,7 @@ public static class VMTopologyReader
         {
             for (var number = 0; number < vcpus.Length; number++)
             {
-                vcpus[number] = vcpus[number] with { IsOnline = number < current.CurrentVcpus };
+                vcpus[number] = vcpus[number] with { IsOnline = current.IsPlugged(number) };
             }
 
             return vcpus;

@@ -56,6 +56,12 @@ public static class FindingExamples
         new(ThreadFindings.IOThreadOnVcpuHostCpu, FindingScene.Of(Pins("0:2-5 1:2-5 2:2-5 3:2-5", "<cputune><iothreadpin iothread='1' cpuset='3'/></cputune>").Replace("</cputune><cputune>", string.Empty, StringComparison.Ordinal)), FindingScene.Of(Pins("0:2-6 1:2-6 2:2-6 3:2-6", "<cputune><iothreadpin iothread='1' cpuset='3'/></cputune>").Replace("</cputune><cputune>", string.Empty, StringComparison.Ordinal)), "I/O thread 1 pin: 3"),
         new(ThreadFindings.VcpusPartlyPinned, FindingScene.Of(Pins("0:2-3 1:2-3")), FindingScene.Of(Pins("0:2-4 1:2-4")), "vCPUs without a pin: 2, 3"),
         new(ThreadFindings.VcpusPartlyPinned, FindingScene.Of(Pins("0:0 1:1")) with { Host = RuleScene.Flat(2) }, FindingScene.Of(Pins("0:0 1:1 2:0 3:1")) with { Host = RuleScene.Flat(2) }, "vCPUs without a pin: 2, 3"),
+        new(ThreadFindings.VcpusPartlyPinned, FindingScene.Of(Bound("0-5", "0:2 1:3")), FindingScene.Of(Bound("4-7", "0:2 1:3")), "vCPUs without a pin: 2, 3"),
+        new(ThreadFindings.VcpusPartlyPinned, FindingScene.Of(Pins("0:2 1:3 2:3-6 3:2-6")), FindingScene.Of(Pins("0:2 1:3 2:4-6 3:4-6")), "vCPUs with a wide pin: 2, 3"),
+        new(ThreadFindings.IOThreadOnVcpuHostCpu, FindingScene.Of(CpuSetOf("2-5")), FindingScene.Of(CpuSetOf("2-6")), "I/O thread 1 pin: (none), so 2-5 by <vcpu cpuset>"),
+        new(CpuFindings.EmulatorOnVcpuHostCpu, FindingScene.Of(CpuSetOf("2-5")), FindingScene.Of(CpuSetOf("2-6")), "emulator pin: (none), so 2-5 by <vcpu cpuset>"),
+        new(CpuFindings.EmulatorOnVcpuHostCpu, FindingScene.Of(Bound("2-5", "0:2 1:3 2:4 3:5")), FindingScene.Of(Bound("2-6", "0:2 1:3 2:4 3:5")), "emulator pin: (none), so 2-5 by <vcpu cpuset>"),
+        new(CpuFindings.EmulatorMayDisturbVcpus, FindingScene.Of(Bound("2-6", "0:2 1:3 2:4 3:5")), FindingScene.Of(Bound("2-5", "0:2 1:3 2:4 3:5")), "emulator pin"),
         new(ThreadFindings.PinsCrossCaches, FindingScene.Of(Pins("0:0 1:4 2:1 3:5")) with { Host = TwoCaches(32) }, FindingScene.Of(Pins("0:0 1:1 2:4 3:5").Replace("<vcpu>", "<vcpu current='2'>", StringComparison.Ordinal)) with { Host = TwoCaches(32) }, "would do"),
         new(ThreadFindings.IOThreadWithoutDisk, FindingScene.Of(WellSet().Replace("<iothreads>1<", "<iothreads>2<", StringComparison.Ordinal)), FindingScene.Of(WellSet()), "named by no disk: 2"),
         new(ThreadFindings.PinsCrossCaches, FindingScene.Of(Pins("0:0 1:1 2:4 3:5")) with { Host = TwoCaches(32) }, FindingScene.Of(Pins("0:4 1:5 2:6 3:7")) with { Host = TwoCaches(32) }, "CPUs 0-3 and CPUs 4-7"),
@@ -67,13 +73,22 @@ public static class FindingExamples
         new(ThreadFindings.CpuQuotaBinds, FindingScene.Of(Tuned("<period>100000</period><quota>50000</quota>")), FindingScene.Of(Tuned("<period>100000</period><quota>100000</quota>")), "0.5 host CPUs"),
         new(ThreadFindings.CpuQuotaBinds, FindingScene.Of(Tuned("<global_quota>300000</global_quota>")), FindingScene.Of(Tuned("<global_quota>400000</global_quota>")), "quota of the whole VM"),
         new(ThreadFindings.CpuSharesBelowOthers, FindingScene.Of(Tuned("<shares>512</shares>")) with { Neighbours = [Weighted(1024)] }, FindingScene.Of(Tuned("<shares>1024</shares>")) with { Neighbours = [Weighted(1024)] }, "shares: 512", "shares of 'web01': 1024"),
+        new(ThreadFindings.CpuSharesBelowOthers, Weighed(Tuned("<shares>256</shares>"), 1024, WellSet()), Weighed(Tuned("<shares>1024</shares>"), 1024, WellSet()), "shares of 'web01': (not set, so 1024)"),
+        new(ThreadFindings.CpuSharesBelowOthers, Weighed(WellSet(), 100, Tuned("<shares>1024</shares>")), Weighed(WellSet(), 1024, Tuned("<shares>1024</shares>")), "shares: (not set, so 100)"),
+        new(ThreadFindings.CpuSharesBelowOthers, Weighed(Tuned("<shares>256</shares>"), 1024, WellSet()), Weighed(Tuned("<shares>256</shares>"), null, WellSet()), "shares: 256"),
         new(GeneralFindings.SavedStateWaits, FindingScene.Of(WellSet()) with { HasManagedSave = true }, FindingScene.Of(WellSet()), "managed save"),
         new(GeneralFindings.ManagerOverwritesChange, FindingScene.Of(WellSet(inside: "<metadata><ovirt-vm:vm xmlns:ovirt-vm='http://ovirt.org/vm/1.0'/></metadata>")), FindingScene.Of(WellSet(inside: "<metadata><app xmlns='http://example.org'/></metadata>")), "oVirt"),
         new(MemoryFindings.BalloonGivesNothingBack, FindingScene.Of(WellSet(inside: "<currentMemory unit='KiB'>524288</currentMemory>")), FindingScene.Of(WellSet(inside: "<currentMemory unit='KiB'>1048576</currentMemory>")), "huge pages"),
+        new(MemoryFindings.BalloonGivesNothingBack, FindingScene.Of(Ballooned("<interface type='hostdev'><mac address='52:54:00:00:00:09'/><source><address type='pci' domain='0' bus='3' slot='0' function='0'/></source></interface>")), FindingScene.Of(Ballooned("<interface type='bridge'><mac address='52:54:00:00:00:09'/><source bridge='br0'/></interface>")), "passed-through devices"),
+        new(MemoryFindings.BalloonGivesNothingBack, FindingScene.Of(Ballooned("<interface type='vdpa'><mac address='52:54:00:00:00:09'/><source dev='/dev/vhost-vdpa-0'/><model type='virtio'/></interface>")), FindingScene.Of(Ballooned(string.Empty)), "passed-through devices"),
+        new(MemoryFindings.BalloonGivesNothingBack, FindingScene.Of(Ballooned("<disk type='nvme' device='disk'><driver name='qemu' type='raw'/><source type='pci' managed='yes' namespace='1'/><target dev='vdb' bus='virtio'/></disk>")), FindingScene.Of(Ballooned("<disk type='block' device='disk'><driver name='qemu' type='raw'/><source dev='/dev/nvme0n1'/><target dev='vdb' bus='virtio'/></disk>")), "passed-through devices"),
         new(NetworkFindings.VirtioNicWithoutVhost, FindingScene.Of(Nic("virtio-net-pci", null)), FindingScene.Of(Nic("virtio", 4)), "virtio-net-pci"),
         new(NetworkFindings.MultiqueueMissing, FindingScene.Of(Nic("virtio", null)), FindingScene.Of(Nic("virtio", null).Replace("</devices>", "<sound model='ich9'/></devices>", StringComparison.Ordinal)), "queues"),
         new(NetworkFindings.MultiqueueMissing, FindingScene.Of(Nic("virtio", null)), FindingScene.Of(Nic("virtio", null).Replace("</devices>", "<input type='evdev'><source dev='/dev/input/event1'/></input></devices>", StringComparison.Ordinal)), "queues"),
-        new(NetworkFindings.MultiqueueMissing, FindingScene.Of(Nic("virtio", null).Replace("</devices>", "<video><model type='none'/></video></devices>", StringComparison.Ordinal)), FindingScene.Of(Nic("virtio", null).Replace("</devices>", "<video><model type='none'/></video><hostdev mode='subsystem' type='pci'/></devices>", StringComparison.Ordinal)), "queues"),
+        new(NetworkFindings.MultiqueueMissing, FindingScene.Of(Headless(string.Empty)), FindingScene.Of(Headless("<hostdev mode='subsystem' type='pci'><rom file='/gpu.rom'/></hostdev>")), "queues"),
+        new(NetworkFindings.MultiqueueMissing, FindingScene.Of(Headless("<hostdev mode='subsystem' type='pci'/>")), FindingScene.Of(Headless("<hostdev mode='subsystem' type='pci'/><hostdev mode='subsystem' type='usb'/>")), "queues"),
+        new(NetworkFindings.MultiqueueMissing, FindingScene.Of(Headless("<interface type='hostdev'><mac address='52:54:00:00:00:09'/></interface>")), FindingScene.Of(Headless("<graphics type='spice'/><hostdev mode='subsystem' type='pci'/>")), "queues"),
+        new(NetworkFindings.MultiqueueMissing, FindingScene.Of(Headless("<hostdev mode='subsystem' type='mdev' model='vfio-pci' display='off'/>")), FindingScene.Of(Headless("<hostdev mode='subsystem' type='mdev' model='vfio-pci' display='on'/>")), "queues"),
         new(NetworkFindings.MultiqueueMissing, FindingScene.Of(Nic("virtio", null).Replace("</devices>", "<shmem name='data'/></devices>", StringComparison.Ordinal)), FindingScene.Of(Nic("virtio", null).Replace("</devices>", "<shmem name='looking-glass'/></devices>", StringComparison.Ordinal)), "queues"),
         new(CpuModelFindings.ThreadsWithoutTopoext, FindingScene.Of(Threads("0:0 1:1 2:2 3:3")) with { Host = Siblings, GuestCpus = Amd }, FindingScene.Of(Threads("0:0 1:1 2:2 3:3").Replace("</cpu>", "<feature policy='require' name='topoext'/></cpu>", StringComparison.Ordinal)) with { Host = Siblings, GuestCpus = Amd }, "topoext: (not set)"),
         new(CpuModelFindings.CpuModelHidesHostFeatures, FindingScene.Of(Model("custom", "Nehalem")), FindingScene.Of(Model("custom", "Skylake-Client-IBRS")), "Nehalem", "Skylake-Client-IBRS"),
@@ -106,6 +121,20 @@ public static class FindingExamples
     private static GuestCpuAbilities Amd => new() { Vendor = "AMD", HostModel = "EPYC-Milan" };
 
     private static string CpuSetOf(string cpus) => WellSet().Replace("<vcpu>", $"<vcpu placement='static' cpuset='{cpus}'>", StringComparison.Ordinal);
+
+    // The vCPUs have pins, and <vcpu cpuset> binds the other threads.
+    private static string Bound(string cpus, string pins) => Pins(pins).Replace("<vcpu>", $"<vcpu placement='static' cpuset='{cpus}'>", StringComparison.Ordinal);
+
+    private static string Headless(string devices) => Nic("virtio", null).Replace("</devices>", $"<video><model type='none'/></video>{devices}</devices>", StringComparison.Ordinal);
+
+    private static string Ballooned(string devices) => WellSet(inside: "<currentMemory unit='KiB'>524288</currentMemory>")
+        .Replace(Backing, string.Empty, StringComparison.Ordinal).Replace("</devices>", $"{devices}</devices>", StringComparison.Ordinal);
+
+    private static FindingScene Weighed(string xml, long? unset, string neighbour) => FindingScene.Of(xml) with
+    {
+        Neighbours = [DomainXmlReader.Read(neighbour.Replace("db01", "web01", StringComparison.Ordinal))],
+        Abilities = new HostAbilities { DefaultCpuShares = unset },
+    };
 
     // More vCPUs than a cache has cores, all on one range.
     private static string WellSetOnRanges(int vcpus, string cpus) => Pins(string.Join(' ', Enumerable.Range(0, vcpus).Select(vcpu => $"{vcpu}:{cpus}"))).Replace("<vcpu>4<", $"<vcpu>{vcpus}<", StringComparison.Ordinal);

@@ -136,6 +136,73 @@ public sealed class FindingTests
         Assert.Equal(new CpuSet("0"), DomainXmlReader.Read(after.Configured!).VcpuPins[0]);
     }
 
+    // Node 0 has the even CPUs and node 1 the odd ones; the second thread of core 1 is 33.
+    private static VMHostTopology Interleaved => RuleScene.Grid(2, 1, 1) with
+    {
+        OnlineCpus = new CpuSet("0-63"),
+        Nodes =
+        [
+            .. Enumerable.Range(0, 2).Select(node => new HostNode
+            {
+                Id = node,
+                MemoryKiB = 16 * 1024 * 1024,
+                Cpus = [.. Enumerable.Range(0, 64).Where(cpu => cpu % 2 == node).Select(cpu => new HostCpu(cpu, node, node, 0, cpu % 32, CpuSet.Of([cpu % 32, (cpu % 32) + 32])))],
+            }),
+        ],
+    };
+
+    private static string WithCells(string first, string second, string pins) => FindingExamples.WellSet(
+            8, $"<cputune>{string.Concat(pins.Split(' ').Select(pin => $"<vcpupin vcpu='{pin.Split(':')[0]}' cpuset='{pin.Split(':')[1]}'/>"))}</cputune><numatune><memnode cellid='0' mode='strict' nodeset='0'/><memnode cellid='1' mode='strict' nodeset='1'/></numatune>")
+        .Replace("<cpu mode='host-passthrough'/>", $"<cpu mode='host-passthrough'><topology sockets='1' dies='1' cores='4' threads='2'/><numa><cell id='0' cpus='{first}' memory='524288'/><cell id='1' cpus='{second}' memory='524288'/></numa></cpu>", StringComparison.Ordinal);
+
+    [Theory]
+    [InlineData("0-3", "4-7", "0:0 1:2 2:32 3:34 4:1 5:3 6:33 7:35")]
+    [InlineData("0-1,4-5", "2-3,6-7", "0:0 1:2 2:1 3:3 4:32 5:34 6:33 7:35")]
+    public void Siblings_are_put_in_order_within_the_node_of_their_cell(string first, string second, string pins)
+    {
+        var scene = FindingScene.Of(WithCells(first, second, pins)) with { Host = Interleaved };
+
+        var after = scene.After(Assert.Single(scene.Look(CpuFindings.SiblingsMatchGuestTopology)).Observation);
+
+        Assert.Empty(after.Look(CpuFindings.SiblingsMatchGuestTopology));
+        Assert.All(DomainXmlReader.Read(after.Configured!).VcpuPins, pin => Assert.Equal(new CpuSet(first).Contains(pin.Key) ? 0 : 1, pin.Value.Numbers[0] % 2));
+    }
+
+    [Theory]
+    [InlineData("0:0 1:32 2:2 3:34 4:1 5:33 6:3 7:3")]
+    [InlineData("0:0 1:32 2:2 3:34")]
+    public void A_vcpu_is_moved_to_a_host_cpu_on_the_node_of_its_cell(string pins)
+    {
+        var scene = FindingScene.Of(WithCells("0-3", "4-7", pins)) with { Host = Interleaved };
+        var kind = pins.EndsWith("7:3", StringComparison.Ordinal) ? CpuFindings.PinSharesHostCpuWithinVM : ThreadFindings.VcpusPartlyPinned;
+
+        var moved = DomainXmlReader.Read(scene.After(Assert.Single(scene.Look(kind)).Observation).Configured!).VcpuPins;
+
+        Assert.All(Enumerable.Range(4, 4), vcpu => Assert.Equal(1, moved[vcpu].Numbers[0] % 2));
+    }
+
+    [Fact]
+    public void A_placement_on_a_neighbours_empty_slots_is_no_finding_of_either()
+    {
+        static string Pinned(string name, int vcpus, int first, string attributes) => FindingExamples.WellSet(
+            vcpus, "<cputune>" + string.Concat(Enumerable.Range(0, vcpus).Select(vcpu => $"<vcpupin vcpu='{vcpu}' cpuset='{vcpu + first}'/>")) + "<emulatorpin cpuset='0'/></cputune>")
+            .Replace("db01", name, StringComparison.Ordinal).Replace("<vcpu>", $"<vcpu {attributes}>", StringComparison.Ordinal);
+        var (slots, placed) = (Pinned("a", 6, 2, "current='2'"), Pinned("b", 4, 4, string.Empty));
+        Assert.Empty((FindingScene.Of(placed) with { Neighbours = [DomainXmlReader.Read(slots)] }).Look(CpuFindings.PinOvercommitsHostCpu));
+        Assert.Empty((FindingScene.Of(slots) with { Neighbours = [DomainXmlReader.Read(placed)] }).Look(CpuFindings.PinOvercommitsHostCpu));
+    }
+
+    [Fact]
+    public void Memory_is_not_bound_to_a_node_that_has_none()
+    {
+        var scene = FindingScene.Of(FindingExamples.WellSet(inside: "<cputune><vcpupin vcpu='0' cpuset='5'/></cputune>")) with { Host = RuleScene.WithoutMemory(RuleScene.Grid(2, 4, 1), node: 1) };
+
+        var after = scene.After(Assert.Single(scene.Look(CpuFindings.PinsWithNumaPolicy)).Observation);
+
+        Assert.Equal(new CpuSet("0"), DomainXmlReader.Read(after.Configured!).Memory.NumaNodes);
+        Assert.Empty(after.Look(CpuFindings.PinsWithNumaPolicy));
+    }
+
     [Fact]
     public void Without_o_direct_a_risky_cache_mode_gives_way_to_writethrough()
     {

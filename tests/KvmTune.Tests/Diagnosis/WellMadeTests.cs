@@ -11,10 +11,10 @@ public sealed class WellMadeTests
     public static TheoryData<string> Faults => [.. WellMadeVMs.Faulty.Keys];
 
     [Fact]
-    public void There_are_twenty_of_each()
+    public void There_are_at_least_twenty_of_each()
     {
-        Assert.Equal(20, WellMadeVMs.All.Count);
-        Assert.Equal(20, WellMadeVMs.Faulty.Count);
+        Assert.True(WellMadeVMs.All.Count >= 20);
+        Assert.True(WellMadeVMs.Faulty.Count >= 20);
     }
 
     [Theory]

@@ -1,4 +1,4 @@
-// Twenty well-made VMs on suitable hosts, based on public guides, and twenty with one known fault each.
+// More than twenty well-made VMs on suitable hosts, based on public guides, and more than twenty with one known fault each.
 using System.Globalization;
 using KvmTune.Hosts;
 using KvmTune.Tests.Tuning;
@@ -61,10 +61,9 @@ internal static class WellMadeVMs
         ["VFIO desktop on performance cores"] = Of(Hybrid, Vm(8, 16, Tune("4 5 6 7 8 9 10 11", "16-19", "20"), Smt(4), HugePages, Image + DesktopNic + Gpu)),
         ["Build server on efficiency cores"] = Of(Hybrid, Vm(12, 8, Tune("20 21 22 23 24 25 26 27 28 29 30 31", "16-17", "18"), Cores(12), HugePages, Image + Nic)),
         ["Database on one node"] = Of(Server, Vm(12, 32, Tune("2 3 4 5 6 7 8 9 10 11 12 13", "0-1,32-33", "1,33"), Cores(12), HugePages + Numa("0"), Disk + Nic)),
-        ["Database with NUMA cells on two nodes"] = Of(Server, Vm(
-            16, 64, Tune("2 3 4 5 6 7 8 9 18 19 20 21 22 23 24 25", "0-1,32-33", "1,33"),
-            "<cpu mode='host-passthrough'><topology sockets='2' dies='1' cores='8' threads='1'/><numa><cell id='0' cpus='0-7' memory='33554432'/><cell id='1' cpus='8-15' memory='33554432'/></numa></cpu>",
-            HugePages + "<numatune><memory mode='strict' nodeset='0-1'/><memnode cellid='0' mode='strict' nodeset='0'/><memnode cellid='1' mode='strict' nodeset='1'/></numatune>", Disk + Nic)),
+        ["Database with NUMA cells on two nodes"] = WithCells("<memory mode='strict' nodeset='0-1'/>"),
+        ["Database with NUMA cells and policies of the cells alone"] = WithCells(string.Empty),
+        ["Database on a node without memory"] = Of(RuleScene.WithoutMemory(Server, node: 1), Vm(12, 32, Tune("18 19 20 21 22 23 24 25 26 27 28 29", "16-17,48-49", "17,49"), Cores(12), HugePages + Numa("0"), Disk + Nic)),
         ["Database on whole cores of a node"] = Of(Server, Vm(16, 32, Tune("18 50 19 51 20 52 21 53 22 54 23 55 24 56 25 57", "16-17,48-49", "17,49"), Smt(8), HugePages + Numa("1"), Disk + Nic)),
         ["Database with I/O threads for two disks"] = Of(Server, Vm(4, 8, Tune("4 5 6 7", "0-1", "1"), Cores(4), HugePages + Numa("0"), Disk + Disk.Replace("vda", "vdb", StringComparison.Ordinal).Replace("/dev/vg/vm", "/dev/vg/log", StringComparison.Ordinal) + Nic)),
         ["Router on a small box"] = Of(Box, Vm(2, 2, Tune("2 3", "0-1", "1"), Passthrough, HugePages, Image + Nic)),
@@ -93,16 +92,27 @@ internal static class WellMadeVMs
         ["caches of two sizes mixed"] = (Edit("VFIO desktop under the larger cache", "vcpu='10' cpuset='7'", "vcpu='10' cpuset='9'", "vcpu='11' cpuset='23'", "vcpu='11' cpuset='25'"), "PinsMixCoreKinds"),
         ["pins over two nodes"] = (Edit("Database on one node", "vcpu='11' cpuset='13'", "vcpu='11' cpuset='17'", "nodeset='0'", "nodeset='0-1'"), "PinsCrossNumaNodes"),
         ["memory on the other node"] = (Edit("Database on one node", "nodeset='0'", "nodeset='1'"), "PinsWithNumaPolicy"),
+        ["memory from a node that has none"] = (Edit("Database on a node without memory", "nodeset='0'", "nodeset='0-1'"), "PinsWithNumaPolicy"),
+        ["a vCPU with the default cpuset beside pinned ones"] = (Edit("Database on one node", "<vcpu>", "<vcpu cpuset='2-15'>", "<vcpupin vcpu='11' cpuset='13'/>", string.Empty), "VcpusPartlyPinned"),
+        ["a wide pin beside pinned ones"] = (Edit("Database on one node", "vcpu='11' cpuset='13'", "vcpu='11' cpuset='12-15'"), "VcpusPartlyPinned"),
+        ["an I/O thread kept to the vCPUs' CPUs"] = (Edit("VM kept to the CPUs of a node", "cpuset='16-31,48-63'", "cpuset='16-19'", "</iothreads>", "</iothreads><cputune><emulatorpin cpuset='20-31'/></cputune>"), "IOThreadOnVcpuHostCpu"),
+        ["an emulator kept to the vCPUs' CPUs"] = (Edit("VM kept to the CPUs of a node", "cpuset='16-31,48-63'", "cpuset='16-19'", "</iothreads>", "</iothreads><cputune><iothreadpin iothread='1' cpuset='20-31'/></cputune>"), "EmulatorOnVcpuHostCpu"),
         ["an offline host CPU"] = (Edit("Router on a small box", "vcpu='1' cpuset='3'", "vcpu='1' cpuset='9'"), "PinToOnlineHostCpu"),
         ["real time over the emulator"] = (Edit("Real time on isolated CPUs", "<emulatorpin cpuset='2-3'/>", "<emulatorpin cpuset='8'/>"), "RealTimeStarvesEmulator"),
         ["several isolated CPUs for one vCPU"] = (Edit("Real time on isolated CPUs", "vcpu='3' cpuset='11'", "vcpu='3' cpuset='11-12'"), "IsolatedCpusNeedOneVcpuEach"),
         ["no cache mode"] = (Edit("Web server left to the scheduler", "cache='none' io='native' ", string.Empty), "DoubleCaching"),
         ["unsafe cache"] = (Edit("Web server left to the scheduler", "cache='none' io='native' ", "cache='unsafe' "), "UnsafeLosesData"),
         ["balloon over huge pages"] = (Edit("Database on one node", "<currentMemory unit='GiB'>32<", "<currentMemory unit='GiB'>16<"), "BalloonGivesNothingBack"),
+        ["balloon beside a passed-through card"] = (Edit("VFIO desktop, one thread a core", "<currentMemory unit='GiB'>8<", "<currentMemory unit='GiB'>4<", HugePages, string.Empty, Gpu, "<interface type='hostdev'><mac address='52:54:00:00:00:09'/></interface>"), "BalloonGivesNothingBack"),
         ["an emulated card"] = (Edit("Router on a small box", "<model type='virtio'/>", "<model type='e1000e'/>"), "NonVirtioNic"),
         ["a card by QEMU's name"] = (Edit("Router on a small box", "<model type='virtio'/>", "<model type='virtio-net-pci'/>"), "VirtioNicWithoutVhost"),
         ["a manager's VM"] = (Edit("Web server left to the scheduler", "<vcpu>", "<metadata><nova:instance xmlns:nova='http://openstack.org/xmlns/libvirt/nova/1.1'/></metadata><vcpu>"), "ManagerOverwritesChange"),
     };
+
+    private static FindingScene WithCells(string memory) => Of(Server, Vm(
+        16, 64, Tune("2 3 4 5 6 7 8 9 18 19 20 21 22 23 24 25", "0-1,32-33", "1,33"),
+        "<cpu mode='host-passthrough'><topology sockets='2' dies='1' cores='8' threads='1'/><numa><cell id='0' cpus='0-7' memory='33554432'/><cell id='1' cpus='8-15' memory='33554432'/></numa></cpu>",
+        HugePages + $"<numatune>{memory}<memnode cellid='0' mode='strict' nodeset='0'/><memnode cellid='1' mode='strict' nodeset='1'/></numatune>", Disk + Nic));
 
     private static FindingScene Of(VMHostTopology host, string xml) => new()
     {

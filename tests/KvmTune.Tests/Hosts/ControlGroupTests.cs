@@ -51,6 +51,20 @@ public sealed class ControlGroupTests : IDisposable
         Assert.Equal(8e8, CpuQuotaSampler.Create([("Vcpu.0.", Write("/threads", groups))], _root)!.Read().Counters["Vcpu.0.ThrottledNanoseconds"]);
     }
 
+    [Fact]
+    public void The_weight_of_a_group_that_sets_none_is_that_of_its_version()
+    {
+        Assert.Null(ControlGroups.DefaultShares(_root));
+        Directory.CreateDirectory(_root + "/cpu,cpuacct");
+        Assert.Equal(1024, ControlGroups.DefaultShares(_root));
+
+        // A hybrid host mounts version 2 without this controller.
+        Write("/cgroup.controllers", "cpuset io\n");
+        Assert.Equal(1024, ControlGroups.DefaultShares(_root));
+        Write("/cgroup.controllers", "cpuset cpu io\n");
+        Assert.Equal(100, ControlGroups.DefaultShares(_root));
+    }
+
     [Theory]
     [InlineData(null)]
     [InlineData("")]

@@ -113,6 +113,64 @@ public sealed class CpuRuleTests
     }
 
     [Fact]
+    public void Memory_comes_from_nodes_that_have_some()
+    {
+        var host = RuleScene.WithoutMemory(RuleScene.Grid(2, 4, 1), node: 1);
+        new RuleScene { Change = Pin((0, "5")), Host = host }.Breaks(CpuRules.PinsWithNumaPolicy, "Set-VMNumaPolicy -Nodes 0.");
+        new RuleScene { Change = Pin((0, "3"), (1, "5")), Host = host }.Breaks(CpuRules.PinsWithNumaPolicy, "Set-VMNumaPolicy -Nodes 0.");
+        new RuleScene { Change = Pin((0, "5")), Host = host, Xml = Policy("0") }.Keeps(CpuRules.PinsWithNumaPolicy);
+        new RuleScene { Change = Pin((0, "3"), (1, "5")), Host = host, Xml = Policy("0") }.Keeps(CpuRules.PinsWithNumaPolicy);
+        new RuleScene { Change = Pin((0, "5")), Host = host, Xml = Policy("0-1") }.Breaks(CpuRules.PinsWithNumaPolicy, "node 1 has none");
+
+        static string Policy(string nodes) => RuleScene.Vm(inside: $"<numatune><memory mode='strict' nodeset='{nodes}'/></numatune>");
+    }
+
+    [Fact]
+    public void Policies_of_all_cells_are_a_policy_of_the_whole_memory()
+    {
+        const string Cells = "<cpu><numa><cell id='0' cpus='0-1' memory='524288'/><cell id='1' cpus='2-3' memory='524288'/></numa></cpu>";
+        var change = Pin((0, "0"), (1, "1"), (2, "4"), (3, "5"));
+        new RuleScene { Change = change, Host = RuleScene.Grid(3, 4, 1), Xml = Policies("0", "1") }.Keeps(CpuRules.PinsWithNumaPolicy);
+        new RuleScene { Change = change, Host = RuleScene.Grid(3, 4, 1), Xml = Policies("0", "2") }.Breaks(CpuRules.PinsWithNumaPolicy, "the memory comes from node 0,2");
+        new RuleScene { Change = change, Host = RuleScene.Grid(3, 4, 1), Xml = Policies("0", null) }.Breaks(CpuRules.PinsWithNumaPolicy, "no NUMA policy");
+
+        static string Policies(params string?[] nodes) => RuleScene.Vm(inside: Cells + "<numatune>"
+            + string.Concat(nodes.Select((set, cell) => set is null ? null : $"<memnode cellid='{cell}' mode='strict' nodeset='{set}'/>")) + "</numatune>");
+    }
+
+    [Theory]
+    [InlineData("<vcpu current='2'>6</vcpu>", true)]
+    [InlineData("<vcpu current='3'>6</vcpu>", false)]
+    [InlineData("<vcpu current='2'>6</vcpu><vcpus><vcpu id='0' enabled='yes' hotpluggable='no'/><vcpu id='1' enabled='no' hotpluggable='yes'/><vcpu id='2' enabled='yes' hotpluggable='yes'/></vcpus>", false)]
+    [InlineData("<vcpu current='3'>6</vcpu><vcpus><vcpu id='0' enabled='yes' hotpluggable='no'/><vcpu id='1' enabled='yes' hotpluggable='yes'/><vcpu id='2' enabled='no' hotpluggable='yes'/><vcpu id='5' enabled='yes' hotpluggable='yes'/></vcpus>", true)]
+    public void A_slot_for_a_vcpu_loads_no_host_cpu(string vcpus, bool isFree)
+    {
+        // vCPU 2 of the neighbour belongs on host CPU 4.
+        var neighbour = RuleScene.Vm("web01", 6, "<cputune>" + string.Concat(Enumerable.Range(0, 6).Select(vcpu => $"<vcpupin vcpu='{vcpu}' cpuset='{vcpu + 2}'/>")) + "</cputune>")
+            .Replace("<vcpu >6</vcpu>", vcpus, StringComparison.Ordinal);
+        var scene = new RuleScene { Change = Pin((0, "4")), Neighbours = [neighbour] };
+        if (isFree)
+        {
+            scene.Keeps(CpuRules.PinOvercommitsHostCpu);
+        }
+        else
+        {
+            scene.Breaks(CpuRules.PinOvercommitsHostCpu, "host CPU 4 also carries vCPU 2 of 'web01'");
+        }
+
+        // The same from the other side.
+        var slots = new RuleScene { Change = Pin((2, "4")), Xml = neighbour, Neighbours = [RuleScene.Vm("db01", 1, "<cputune><vcpupin vcpu='0' cpuset='4'/></cputune>")] };
+        if (isFree)
+        {
+            slots.Keeps(CpuRules.PinOvercommitsHostCpu);
+        }
+        else
+        {
+            slots.Breaks(CpuRules.PinOvercommitsHostCpu, "'db01'");
+        }
+    }
+
+    [Fact]
     public void Siblings_that_the_guest_sees_as_cores_are_warned_about_and_the_reverse()
     {
         var host = RuleScene.Grid(1, 4, 2);

@@ -19,6 +19,19 @@ public sealed class NumaRuleTests
     }
 
     [Fact]
+    public void A_node_without_memory_is_refused()
+    {
+        var host = RuleScene.WithoutMemory(RuleScene.Grid(3, 4, 1), node: 1);
+        new RuleScene { Change = Policy("strict", "1"), Host = host }.Breaks(NumaRules.NumaNodeExists, "Host node 1 has no memory. Nodes with memory are: 0,2.");
+        new RuleScene { Change = Policy("strict", "0-1"), Host = host }.Breaks(NumaRules.NumaNodeExists, "Host node 1 has no memory");
+        new RuleScene { Change = Policy("strict", "0,2"), Host = host }.Keeps(NumaRules.NumaNodeExists);
+
+        // A driver that reports no memory at all says nothing about the nodes.
+        var silent = RuleScene.WithoutMemory(RuleScene.WithoutMemory(RuleScene.Grid(2, 4, 1), node: 0), node: 1);
+        new RuleScene { Change = Policy("strict", "1"), Host = silent }.Keeps(NumaRules.NumaNodeExists);
+    }
+
+    [Fact]
     public void A_policy_is_live_only_in_its_nodes_and_only_where_the_mode_is_restrictive()
     {
         new RuleScene { Change = Policy("strict", "0") with { Scope = ChangeScope.Live }, IsRunning = true }.Breaks(NumaRules.NumaModeIsNotLive, "-Scope Config");

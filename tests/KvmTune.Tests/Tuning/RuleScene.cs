@@ -82,6 +82,12 @@ public sealed record RuleScene
         };
     }
 
+    /// <summary>The host with no memory on one of its nodes, as if the slots of its channels were empty.</summary>
+    public static VMHostTopology WithoutMemory(VMHostTopology host, int node) => host with
+    {
+        Nodes = [.. host.Nodes.Select(own => own.Id == node ? own with { MemoryKiB = 0, FreeMemoryKiB = 0 } : own)],
+    };
+
     /// <summary>Asserts that the rule is broken, and that the evidence contains the given words.</summary>
     public void Breaks(TuningRule rule, params string[] evidence)
     {

@@ -52,6 +52,12 @@ public sealed class BottleneckThresholds
         "time that a vCPU, an I/O thread, the emulator or the whole VM stood still since a CPU quota was used up (cpu.stat), as a share of the interval",
         "kernel document sched-bwc, nr_throttled and throttled_time; the line is that of VcpuDelayPercent");
 
+    /// <summary>Use of a CPU quota, by libvirt's times.</summary>
+    public static BottleneckThreshold CpuQuotaUsedPercent { get; } = new(
+        nameof(CpuQuotaUsedPercent), TuningArea.Cpu, 90, "%",
+        "run time of a vCPU or of the whole VM as a share of its CPU quota, where cpu.stat is not readable (another machine); counts together with VcpuDelayPercent, if the delay is known",
+        "kernel document sched-bwc: threads run up to their quota in each period; the line is that of VcpuBusyPercent");
+
     /// <summary>All vCPUs used up.</summary>
     public static BottleneckThreshold VcpuBusyPercent { get; } = new(
         nameof(VcpuBusyPercent), TuningArea.Cpu, 90, "%",
@@ -151,7 +157,7 @@ public sealed class BottleneckThresholds
     /// <summary>The whole table.</summary>
     public static IReadOnlyList<BottleneckThreshold> All { get; } =
     [
-        VcpuDemandPercent, VcpuDelayPercent, EmulatorDemandPercent, EmulatorDelayPercent, CpuThrottledPercent, VcpuBusyPercent, GuestStealPercent,
+        VcpuDemandPercent, VcpuDelayPercent, EmulatorDemandPercent, EmulatorDelayPercent, CpuThrottledPercent, CpuQuotaUsedPercent, VcpuBusyPercent, GuestStealPercent,
         DiskQueueLength, DiskLatencyMilliseconds, DiskFlushPercent, DiskLimitPercent, DiskBusyPercent, IOThreadBusyPercent,
         GuestSwapKiBPerSecond, GuestMemoryPressurePercent, GuestMemoryUsedPercent, GuestMajorFaultsPerSecond, HostFaultsPerSecond, RemoteMemoryPercent,
         NicLimitPercent, NicDropsPerSecond, NicErrorsPerSecond, TcpRetransmitPercent,

@@ -144,7 +144,7 @@ internal static class CpuJudge
     // rest, but these vCPUs are the ones that can be moved.
     private static (CpuSet Cpus, IReadOnlyList<int> Others)? SharersOf(VMObservation vm, List<Vcpu> vcpus, Vcpu waiting)
     {
-        foreach (var (cpus, crowd) in CpuRules.Crowded(vm.Configuration.EffectiveVcpuPins.Where(pin => pin.Key < vm.Configuration.CurrentVcpus && IsRealPin(vm, pin.Value))))
+        foreach (var (cpus, crowd) in CpuRules.Crowded(vm.Configuration.EffectiveVcpuPins.Where(pin => vm.Configuration.IsPlugged(pin.Key) && IsRealPin(vm, pin.Value))))
         {
             var others = crowd.Where(number => number != waiting.Number).ToList();
             if (crowd.Contains(waiting.Number) && vcpus.Where(vcpu => others.Contains(vcpu.Number)).Sum(vcpu => vcpu.BusyPercent ?? 0) >= waiting.DelayPercent / 4)

@@ -25,17 +25,18 @@ public static class CpuFindings
         "Try a separate host CPU for each vCPU, or no pins where the host has too few CPUs.",
         static (context, pins, configuration) => PinRemedies.Pinned(
             context,
-            PinRemedies.Spread(context, pins, [.. CpuRules.Crowded(pins.Where(pin => pin.Key < configuration.CurrentVcpus)).SelectMany(entry => entry.Vcpus.Skip(entry.Cpus.Count)).Distinct()]),
+            PinRemedies.Spread(context, pins, configuration, [.. CpuRules.Crowded(PinRemedies.Plugged(pins, configuration)).SelectMany(entry => entry.Vcpus.Skip(entry.Cpus.Count)).Distinct()]),
             "the host has too few free CPUs"));
 
     /// <summary>A host CPU that carries pins of several running VMs.</summary>
     public static FindingKind PinOvercommitsHostCpu { get; } = OfVcpuPins(
         CpuRules.PinOvercommitsHostCpu, FindingSeverity.Medium,
         "Try the shared vCPUs on host CPUs that no other VM is pinned to, or without a pin where there are none.",
-        static (context, pins, _) =>
+        static (context, pins, configuration) =>
         {
             var theirs = PinRemedies.TakenByNeighbours(context);
-            return PinRemedies.Pinned(context, PinRemedies.Spread(context, pins, [.. pins.Where(pin => pin.Value.Overlaps(theirs)).Select(pin => pin.Key)]), "the host has too few free CPUs");
+            var shared = PinRemedies.Plugged(pins, configuration).Where(pin => pin.Value.Overlaps(theirs)).Select(pin => pin.Key).ToList();
+            return PinRemedies.Pinned(context, PinRemedies.Spread(context, pins, configuration, shared), "the host has too few free CPUs");
         });
 
     /// <summary>Pins across NUMA nodes.</summary>
@@ -97,7 +98,8 @@ public static class CpuFindings
                 var alone = PinRemedies.All(pins.Where(pin => pin.Value.Count == 1).Select(pin => pin.Value));
                 var isPinned = view.Configuration.EmulatorPin is { } pin && context.IsRealPin(pin);
                 var emulator = (view.Configuration.VcpuCpuSet ?? context.Host.OnlineCpus).Intersect(context.Host.OnlineCpus);
-                if (!isPinned && emulator.Overlaps(alone) && PinRemedies.EmulatorOffVcpus(context, pins) is { MakeChange: not null } remedy)
+                if (!isPinned && emulator.Overlaps(alone) && !ThreadFindings.CrowdsEmulator(view.Configuration, pins)
+                    && PinRemedies.EmulatorOffVcpus(context, pins) is { MakeChange: not null } remedy)
                 {
                     return
                     [
@@ -136,9 +138,10 @@ public static class CpuFindings
                     pins = pins.Where(pin => pin.Value.Overlaps(context.Host.OnlineCpus)).ToDictionary(pin => pin.Key, pin => pin.Value);
                 }
 
-                if (rule == CpuRules.EmulatorOnVcpuHostCpu && (view.Configuration.EmulatorPin is null || ThreadFindings.StarvesEmulator(view.Configuration, pins)))
+                if (rule == CpuRules.EmulatorOnVcpuHostCpu && (ThreadFindings.StarvesEmulator(view.Configuration, pins)
+                    || (view.Configuration.EmulatorPin is null && !ThreadFindings.CrowdsEmulator(view.Configuration, pins))))
                 {
-                    // An emulator without a pin, and an emulator under real-time vCPUs, are separate findings.
+                    // An emulator that may run elsewhere too, and an emulator under real-time vCPUs, are separate findings.
                     continue;
                 }
 
@@ -154,7 +157,8 @@ public static class CpuFindings
                             "vCPU pins",
                             [
                                 PinRemedies.Evidence(pins, view.Source),
-                                .. view.Configuration.EmulatorPin is { } emulator ? new[] { new FindingEvidence("emulator pin", emulator.ToString(), view.Source) } : [],
+                                .. view.Configuration.EmulatorPin is null && rule != CpuRules.EmulatorOnVcpuHostCpu
+                                    ? Array.Empty<FindingEvidence>() : [PinRemedies.Evidence("emulator pin", view.Configuration.EmulatorPin, view)],
                                 new FindingEvidence("judgement", check.Observed, HostSource),
                             ],
                             suggestion, remedy(context, pins, configuration)),

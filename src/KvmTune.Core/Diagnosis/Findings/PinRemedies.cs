@@ -22,6 +22,14 @@ internal static class PinRemedies
     public static IReadOnlyDictionary<int, CpuSet> RealPins(FindingContext context, VMConfiguration vm) =>
         vm.EffectiveVcpuPins.Where(pin => pin.Key < vm.MaxVcpus && context.IsRealPin(pin.Value)).ToDictionary(pin => pin.Key, pin => pin.Value);
 
+    /// <summary>The pins of vCPUs that are plugged in.</summary>
+    public static IReadOnlyDictionary<int, CpuSet> Plugged(IReadOnlyDictionary<int, CpuSet> pins, VMConfiguration vm) =>
+        pins.Where(pin => vm.IsPlugged(pin.Key)).ToDictionary(pin => pin.Key, pin => pin.Value);
+
+    /// <summary>The pin of an emulator or I/O thread as evidence; without one <c>&lt;vcpu cpuset&gt;</c> binds it.</summary>
+    public static FindingEvidence Evidence(string what, CpuSet? pin, ConfigurationView view) =>
+        new(what, pin?.ToString() ?? $"(none), so {view.Configuration.VcpuCpuSet} by <vcpu cpuset>", view.Source);
+
     /// <summary>The pins as evidence.</summary>
     public static FindingEvidence Evidence(IReadOnlyDictionary<int, CpuSet> pins, string source) => new(
         "vCPU pins",
@@ -46,12 +54,28 @@ internal static class PinRemedies
             return null;
         }
 
+        // Each guest core gets a host core on the node of its first vCPU, as its memory may be there, and of these the one with the first vCPU.
         var coreOf = context.Host.Cpus.ToDictionary(cpu => cpu.Id, cpu => cpu.Siblings.Numbers[0]);
-        var cores = pins.Values.Select(pin => pin.Numbers[0]).GroupBy(cpu => coreOf.GetValueOrDefault(cpu, cpu)).OrderBy(core => core.Key).ToList();
-        return cores.TrueForAll(core => core.Count() == threads)
-            ? cores.SelectMany(core => core.Order()).Select((cpu, vcpu) => (vcpu, cpu)).Where(pin => pins[pin.vcpu].Numbers[0] != pin.cpu)
-                .ToDictionary(pin => pin.vcpu, pin => (CpuSet?)new CpuSet(pin.cpu))
-            : null;
+        var nodeOf = context.Host.Cpus.ToDictionary(cpu => cpu.Id, cpu => cpu.Node);
+        var cores = pins.OrderBy(pin => pin.Key).Select(pin => pin.Value.Numbers[0]).GroupBy(cpu => coreOf.GetValueOrDefault(cpu, cpu)).ToList();
+        if (!cores.TrueForAll(core => core.Count() == threads))
+        {
+            return null;
+        }
+
+        var reordered = new Dictionary<int, CpuSet?>();
+        for (var vcpu = 0; vcpu < pins.Count; vcpu += threads)
+        {
+            var home = nodeOf.GetValueOrDefault(pins[vcpu].Numbers[0]);
+            var core = cores.MinBy(core => nodeOf.GetValueOrDefault(core.Key) != home)!;
+            cores.Remove(core);
+            foreach (var cpu in core.Order())
+            {
+                reordered[reordered.Count] = new CpuSet(cpu);
+            }
+        }
+
+        return reordered.Where(pin => pin.Value != pins[pin.Key]).ToDictionary(pin => pin.Key, pin => pin.Value);
     }
 
     /// <summary>The pins that a placement gives the VM's vCPUs, with its memory where it is; null where it finds none.</summary>
@@ -77,21 +101,43 @@ internal static class PinRemedies
             .Union(context.Neighbours.TakenByServices(context.Host.OnlineCpus));
 
     /// <summary>
-    /// Moves some vCPUs to free host CPUs on the nodes of the VM's pins, whole free cores first. Where there are too few, the vCPUs lose
-    /// their pins.
+    /// Moves some vCPUs to free host CPUs on the nodes of the VM's pins, each on its own node if possible, whole free cores first. Where there are
+    /// too few, the vCPUs lose their pins.
     /// </summary>
-    public static IReadOnlyDictionary<int, CpuSet?> Spread(FindingContext context, IReadOnlyDictionary<int, CpuSet> pins, IReadOnlyList<int> moved)
+    public static IReadOnlyDictionary<int, CpuSet?> Spread(FindingContext context, IReadOnlyDictionary<int, CpuSet> pins, VMConfiguration vm, IReadOnlyList<int> moved)
     {
         var stay = All(pins.Where(pin => !moved.Contains(pin.Key)).Select(pin => pin.Value));
         var taken = stay.Union(TakenByNeighbours(context)).Union(context.Host.IsolatedCpus ?? CpuSet.Empty);
-        var own = All(pins.Values);
+        var homes = moved.ToDictionary(vcpu => vcpu, vcpu => HomeOf(context, pins, vm, vcpu));
+        var own = All(pins.Values.Concat(homes.Values));
         var services = ServicePins(context);
         var free = context.Host.Nodes.Where(node => node.CpuSet.Overlaps(own)).SelectMany(node => node.Cpus)
             .Where(cpu => context.Host.OnlineCpus.Contains(cpu.Id) && !taken.Contains(cpu.Id))
             .OrderBy(cpu => services.Contains(cpu.Id)).ThenBy(cpu => cpu.Siblings.Overlaps(taken)).ThenBy(cpu => cpu.Id != cpu.Siblings.Numbers[0]).ThenBy(cpu => cpu.Id)
             .Select(cpu => cpu.Id).ToList();
-        return moved.Order().Select((vcpu, index) => (vcpu, Cpus: free.Count >= moved.Count ? new CpuSet(free[index]) : null))
-            .ToDictionary(move => move.vcpu, move => move.Cpus);
+        if (free.Count < moved.Count)
+        {
+            return moved.ToDictionary(vcpu => vcpu, _ => (CpuSet?)null);
+        }
+
+        var spread = new Dictionary<int, CpuSet?>();
+        foreach (var vcpu in moved.Order())
+        {
+            var cpu = free.MinBy(cpu => (services.Contains(cpu), !homes[vcpu].Contains(cpu)));
+            free.Remove(cpu);
+            spread[vcpu] = new CpuSet(cpu);
+        }
+
+        return spread;
+    }
+
+    // The host CPUs of the nodes that a vCPU belongs to: those of its guest cell's memory, else of the pins of its cell, else of its own pin.
+    private static CpuSet HomeOf(FindingContext context, IReadOnlyDictionary<int, CpuSet> pins, VMConfiguration vm, int vcpu)
+    {
+        var cell = vm.Cpu.NumaCells.FirstOrDefault(cell => cell.Vcpus.Contains(vcpu));
+        var policy = vm.Memory.CellPolicies.FirstOrDefault(policy => policy.CellId == cell?.Id);
+        var cpus = All(pins.Where(pin => pin.Key == vcpu || cell?.Vcpus.Contains(pin.Key) == true).Select(pin => pin.Value));
+        return All(context.Host.Nodes.Where(node => policy?.HostNodes.Contains(node.Id) ?? node.CpuSet.Overlaps(cpus)).Select(node => node.CpuSet));
     }
 
     /// <summary>Every pinned vCPU on all usable host CPUs of the node with most of the present pins; null where no node is large enough.</summary>

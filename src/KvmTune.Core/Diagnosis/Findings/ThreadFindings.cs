@@ -2,6 +2,7 @@
 using KvmTune.Topology;
 using KvmTune.Tuning;
 using KvmTune.Tuning.Changes;
+using KvmTune.Tuning.Rules;
 using static KvmTune.NumberText;
 
 namespace KvmTune.Diagnosis.Findings;
@@ -16,17 +17,27 @@ public static class ThreadFindings
         "libvirt formatdomain, vcpupin; pins of some vCPUs in users' configurations",
         static context => First(context, static (context, view) =>
         {
-            var pins = PinRemedies.RealPins(context, view.Configuration);
-            var free = Enumerable.Range(0, view.Configuration.CurrentVcpus).Where(vcpu => !pins.ContainsKey(vcpu)).ToList();
-            if (pins.Count == 0 || free.Count == 0 || Full(pins).IsEmpty)
+            var vm = view.Configuration;
+            var pins = PinRemedies.RealPins(context, vm);
+            var full = Full(PinRemedies.Plugged(pins, vm));
+
+            // A vCPU with a wide pin, or with that of <vcpu cpuset>, may run there too.
+            var free = Enumerable.Range(0, vm.MaxVcpus).Where(vm.IsPlugged)
+                .Where(vcpu => !pins.TryGetValue(vcpu, out var pin) || (pin.Overlaps(full) && !pin.IsSubsetOf(full))).ToList();
+            if (free.Count == 0 || full.IsEmpty)
             {
                 return null;
             }
 
-            var spread = PinRemedies.Spread(context, pins, free);
+            var spread = PinRemedies.Spread(context, pins, vm, free);
+            var wide = free.Where(vcpu => pins.ContainsKey(vcpu) && vm.VcpuPins.ContainsKey(vcpu)).ToList();
             return new FindingObservation(
                 "vCPU pins",
-                [PinRemedies.Evidence(pins, view.Source), new FindingEvidence("vCPUs without a pin", string.Join(", ", free), view.Source)],
+                [
+                    PinRemedies.Evidence(pins, view.Source),
+                    .. new (string What, IEnumerable<int> Vcpus)[] { ("vCPUs without a pin", free.Except(wide)), ("vCPUs with a wide pin", wide) }
+                        .Where(entry => entry.Vcpus.Any()).Select(entry => new FindingEvidence(entry.What, string.Join(", ", entry.Vcpus), view.Source)),
+                ],
                 "Try the other vCPUs on host CPUs of their own too.",
                 spread.Values.Any(cpus => cpus is null) ? FindingRemedy.None("the host has no free CPU for each of them") : FindingRemedy.By(VcpuPinChange.Of(spread)));
         }));
@@ -40,15 +51,17 @@ public static class ThreadFindings
         {
             var vm = view.Configuration;
             var pins = PinRemedies.RealPins(context, vm);
-            var full = Full(pins.Where(pin => pin.Key < vm.CurrentVcpus).ToDictionary(pin => pin.Key, pin => pin.Value));
-            var shared = vm.IOThreadPins.Where(pin => vm.IOThreadIds.Contains(pin.Key) && pin.Value.IsSubsetOf(full)).OrderBy(pin => pin.Key).ToList();
+            var plugged = PinRemedies.Plugged(pins, vm);
+            var full = Full(plugged);
+            var shared = vm.EffectiveIOThreadPins.Where(pin => pin.Value.IsSubsetOf(full) && (vm.IOThreadPins.ContainsKey(pin.Key) || !IsCrowded(plugged)))
+                .OrderBy(pin => pin.Key).ToList();
             return shared.Count == 0
                 ? null
                 : new FindingObservation(
                     "I/O thread pins",
                     [
                         PinRemedies.Evidence(pins, view.Source),
-                        .. shared.Select(pin => new FindingEvidence($"I/O thread {Text(pin.Key)} pin", pin.Value.ToString(), view.Source)),
+                        .. shared.Select(pin => PinRemedies.Evidence($"I/O thread {Text(pin.Key)} pin", vm.IOThreadPins.GetValueOrDefault(pin.Key), view)),
                     ],
                     "Try the I/O threads on host CPUs that no vCPU is pinned to.",
                     PinRemedies.ServiceCpus(context, pins) is { } cpus
@@ -150,14 +163,17 @@ public static class ThreadFindings
         "libvirt formatdomain, shares; kernel document cgroup-v2",
         static context => First(context, static (context, view) =>
         {
-            var above = view.Configuration.Limits.Shares is not { } shares ? [] : context.Neighbours.WithMoreShares(shares, context.Host.OnlineCpus, most: 3);
+            // A VM that sets no shares has the weight of a new control group.
+            var unset = context.Abilities.DefaultCpuShares;
+            string Weight(VMConfiguration vm) => vm.Limits.Shares is { } its ? Text(its) : $"(not set, so {Text(unset!.Value)})";
+            var above = (view.Configuration.Limits.Shares ?? unset) is not { } shares ? [] : context.Neighbours.WithMoreShares(shares, unset, context.Host.OnlineCpus, most: 3);
             return above.Count == 0
                 ? null
                 : new FindingObservation(
                     "CPU shares",
                     [
-                        new FindingEvidence("shares", Text(view.Configuration.Limits.Shares!.Value), view.Source),
-                        .. above.Select(neighbour => new FindingEvidence($"shares of '{neighbour.Name}'", Text(neighbour.Limits.Shares!.Value), CpuFindings.HostSource)),
+                        new FindingEvidence("shares", Weight(view.Configuration), view.Source),
+                        .. above.Select(neighbour => new FindingEvidence($"shares of '{neighbour.Name}'", Weight(neighbour), CpuFindings.HostSource)),
                     ],
                     "Try the weight of the other VMs, if this VM should have the same share.",
                     FindingRemedy.None("somebody set the weight, perhaps on purpose; virsh schedinfo --set cpu_shares=N changes it"));
@@ -172,9 +188,16 @@ public static class ThreadFindings
         PinRemedies.All(pins.Where(pin => vm.Limits.RealTimeVcpus.Contains(pin.Key)).Select(pin => pin.Value)) is { IsEmpty: false } realTime
         && vm.EffectiveEmulatorPin?.IsSubsetOf(realTime) == true;
 
+    /// <summary>Whether <c>&lt;vcpu cpuset&gt;</c> keeps an emulator without a pin of its own to host CPUs of vCPUs that cannot move away.</summary>
+    internal static bool CrowdsEmulator(VMConfiguration vm, IReadOnlyDictionary<int, CpuSet> pins) =>
+        PinRemedies.Plugged(pins, vm) is var plugged && vm.EmulatorPin is null && vm.EffectiveEmulatorPin?.IsSubsetOf(Full(plugged)) == true && !IsCrowded(plugged);
+
     // The first observation: in the running configuration, else in the persistent one.
     private static IEnumerable<FindingObservation> First(FindingContext context, Func<FindingContext, ConfigurationView, FindingObservation?> look) =>
         context.Views.Select(view => look(context, view)).OfType<FindingObservation>().Take(1);
+
+    // Where vCPUs are more than their host CPUs, that is the fault, and threads without a pin of their own are not a second one.
+    private static bool IsCrowded(IReadOnlyDictionary<int, CpuSet> pins) => CpuRules.Crowded(pins).Count > 0;
 
     // Groups of host CPUs with at least as many pinned vCPUs as CPUs: a vCPU there cannot evade another thread.
     private static CpuSet Full(IReadOnlyDictionary<int, CpuSet> pins) =>
@@ -184,7 +207,7 @@ public static class ThreadFindings
     private static FindingObservation? Several(
         FindingContext context, ConfigurationView view, IEnumerable<CpuSet> groups, string what, string suggestion, string noPlan)
     {
-        var pins = PinRemedies.RealPins(context, view.Configuration).Where(pin => pin.Key < view.Configuration.CurrentVcpus).ToDictionary(pin => pin.Key, pin => pin.Value);
+        var pins = PinRemedies.Plugged(PinRemedies.RealPins(context, view.Configuration), view.Configuration);
         var all = groups.ToList();
         var used = all.Where(group => pins.Values.Any(group.Overlaps)).ToList();
         if (pins.Count < 2 || used.Count < 2)

@@ -42,7 +42,7 @@ public static class CpuRules
         "design rule, after OpenStack Nova's dedicated CPUs",
         static context => OfPins<VcpuPinChange>(context, static (context, _, _) =>
         {
-            var crowded = Crowded(context.After.EffectiveVcpuPins.Where(pin => pin.Key < context.After.CurrentVcpus && (pin.Value.Count == 1 || IsRealPin(pin.Value, context))))
+            var crowded = Crowded(context.After.EffectiveVcpuPins.Where(pin => context.After.IsPlugged(pin.Key) && (pin.Value.Count == 1 || IsRealPin(pin.Value, context))))
                 .Select(entry => $"host CPU {entry.Cpus} carries the vCPUs {string.Join(", ", entry.Vcpus)} of this VM");
             return RuleCheck.BrokenBy([.. crowded], "no host CPU carries two vCPUs of this VM", "Spread them.");
         }));
@@ -59,6 +59,7 @@ public static class CpuRules
         {
             var shared = (
                 from ours in pins
+                where context.After.IsPlugged(ours.Key)
                 from theirs in context.Neighbours.PinnedTo(ours.Value, context.HostCpus.OnlineCpus, MostShown + 1)
                 select $"host CPU {ours.Value.Intersect(theirs.Cpus)} also carries vCPU {Text(theirs.Vcpu)} of '{theirs.VMName}'").Distinct(StringComparer.Ordinal).ToList();
             return RuleCheck.BrokenBy(
@@ -78,7 +79,7 @@ public static class CpuRules
             }
 
             // A vCPU with more host CPUs than there are threads on them can move away from the emulator.
-            var pins = context.After.EffectiveVcpuPins.Where(pin => pin.Key < context.After.CurrentVcpus).ToList();
+            var pins = context.After.EffectiveVcpuPins.Where(pin => context.After.IsPlugged(pin.Key)).ToList();
             var shared = pins.Where(pin => (pin.Value.IsSubsetOf(emulator) || emulator.IsSubsetOf(pin.Value))
                     && (pin.Value.Count == 1 || pin.Value.Union(emulator) is var both && pins.Count(other => other.Value.IsSubsetOf(both)) >= both.Count))
                 .Select(pin => $"vCPU {Text(pin.Key)} and the emulator thread share host CPU {pin.Value.Intersect(emulator)}");
@@ -161,15 +162,17 @@ public static class CpuRules
             var cpus = pins.Values.Aggregate(CpuSet.Empty, (all, set) => all.Union(set));
             var nodes = CpuSet.Of(context.HostCpus.Nodes.Where(node => node.CpuSet.Overlaps(cpus)).Select(node => node.Id));
             var near = NodesForMemory(context.HostCpus, nodes, context.After.Memory.MaximumKiB);
-            return context.After.Memory.NumaNodes is not { } memory
+            return context.After.MemoryNodes is not { } memory
                 ? RuleCheck.BrokenBy(
                     [$"The vCPUs are pinned to host node {nodes}, and the VM has no NUMA policy for its memory"],
                     string.Empty,
                     $"Set one with Set-VMNumaPolicy -Nodes {near}.")
-                : near != nodes && memory.IsSubsetOf(near)
-                    ? RuleCheck.Kept($"the memory is more than node {nodes} of the vCPUs has, and comes from node {memory}")
+                : memory.Intersect(context.HostCpus.NodesWithoutMemory) is { IsEmpty: false } empty
+                    ? RuleCheck.Broken($"The memory comes from host node {memory}, and node {empty} has none. Use node {near}.")
                 : memory.IsSubsetOf(nodes)
                     ? RuleCheck.Kept($"memory and vCPUs are on node {nodes}")
+                : memory.IsSubsetOf(near)
+                    ? RuleCheck.Kept($"the memory is more than node {nodes} of the vCPUs has, and comes from node {memory}")
                     : RuleCheck.Broken($"The vCPUs are pinned to host node {nodes}, and the memory comes from node {memory}.");
         }));
 
@@ -215,24 +218,26 @@ public static class CpuRules
     ];
 
     /// <summary>
-    /// The host nodes for the memory of a VM with vCPUs on some nodes: these nodes, and the nearest others if all memory of these is too small.
+    /// The host nodes for the memory of a VM with vCPUs on some nodes: those of them that have memory, and the nearest others if all memory of
+    /// these is too small.
     /// </summary>
     internal static CpuSet NodesForMemory(VMHostTopology host, CpuSet nodes, long memoryKiB)
     {
         var own = host.Nodes.Where(node => nodes.Contains(node.Id)).ToList();
         var left = memoryKiB - own.Sum(node => node.MemoryKiB);
-        foreach (var node in host.Nodes.Except(own).OrderBy(node => own.Select(home => home.Distances.GetValueOrDefault(node.Id, 20)).DefaultIfEmpty(0).Min()).ThenBy(node => node.Id))
+        var near = nodes.Except(host.NodesWithoutMemory);
+        foreach (var node in host.Nodes.Except(own).Where(node => node.MemoryKiB > 0).OrderBy(node => own.Select(home => home.Distances.GetValueOrDefault(node.Id, 20)).DefaultIfEmpty(0).Min()).ThenBy(node => node.Id))
         {
-            if (left <= 0)
+            if (left <= 0 && !near.IsEmpty)
             {
                 break;
             }
 
-            nodes = nodes.Union(new CpuSet(node.Id));
+            near = near.Union(new CpuSet(node.Id));
             left -= node.MemoryKiB;
         }
 
-        return nodes;
+        return near;
     }
 
     /// <summary>The sets of host CPUs that are smaller than the number of vCPUs restricted to them, the smallest sets first.</summary>
@@ -270,7 +275,7 @@ public static class CpuRules
     private static RuleCheck? CheckSiblings(RuleContext context)
     {
         var threads = context.After.Cpu.Topology?.Threads ?? 1;
-        var pinned = context.After.EffectiveVcpuPins.Where(pin => pin.Key < context.After.CurrentVcpus && IsRealPin(pin.Value, context)).ToDictionary(pin => pin.Key, pin => pin.Value);
+        var pinned = context.After.EffectiveVcpuPins.Where(pin => context.After.IsPlugged(pin.Key) && IsRealPin(pin.Value, context)).ToDictionary(pin => pin.Key, pin => pin.Value);
         var siblings = context.HostCpus.Cpus.ToDictionary(cpu => cpu.Id, cpu => cpu.Siblings);
         if (siblings.Values.All(set => set.Count == 1) || pinned.Count < 2)
         {

@@ -7,11 +7,11 @@ namespace KvmTune.Tuning.Rules;
 /// <summary>Rules of the NUMA policy.</summary>
 public static class NumaRules
 {
-    /// <summary>The host nodes must exist.</summary>
+    /// <summary>The host nodes must exist and have memory.</summary>
     public static TuningRule NumaNodeExists { get; } = new(
         nameof(NumaNodeExists), TuningArea.Memory, RuleSeverity.Error,
-        "A VM that is bound to a missing node does not start.",
-        "libvirt formatdomain, numatune",
+        "A VM that is bound to a missing node, or to one without memory, does not start.",
+        "libvirt formatdomain, numatune; kernel document cgroup-v2, cpuset.mems",
         static context => OfPolicy(context, static (context, change) =>
         {
             if (change.Nodes is null)
@@ -22,7 +22,9 @@ public static class NumaRules
             var nodes = CpuSet.Of(context.Host.Nodes.Select(node => node.Id));
             return change.Nodes.IsEmpty || !change.Nodes.IsSubsetOf(nodes)
                 ? RuleCheck.Broken($"The host has no NUMA node {(change.Nodes.IsEmpty ? "in an empty list" : change.Nodes.Except(nodes))}. It has: {(nodes.IsEmpty ? "none" : nodes.ToString())}.")
-                : RuleCheck.Kept($"the host has node {change.Nodes}");
+                : change.Nodes.Intersect(context.Host.NodesWithoutMemory) is { IsEmpty: false } empty
+                    ? RuleCheck.Broken($"Host node {empty} has no memory. Nodes with memory are: {nodes.Except(context.Host.NodesWithoutMemory)}.")
+                    : RuleCheck.Kept($"the host has node {change.Nodes}");
         }));
 
     /// <summary>The mode cannot be changed live.</summary>

@@ -21,6 +21,8 @@ public sealed class BottleneckJudgeTests
         },
     }).With(("Disk.vdb.WriteRequests", 2000), ("Disk.vdb.WriteNanoseconds", 20e9));
 
+    private static VMObservation Limited(CpuLimits limits) => Healthy with { Configuration = Healthy.Configuration with { Limits = limits } };
+
     public static TheoryData<string, VMObservation, VMObservation, BottleneckCause> Lines()
     {
         var data = new TheoryData<string, VMObservation, VMObservation, BottleneckCause>();
@@ -37,6 +39,8 @@ public sealed class BottleneckJudgeTests
             run => Healthy.With(("MainLoop.RunNanoseconds", run), ("MainLoop.RunQueueDelayNanoseconds", 5e9)), 3e8, 2.9e8, BottleneckCause.EmulatorDelay);
         Add(nameof(BottleneckThresholds.CpuThrottledPercent),
             time => Healthy.With(("Vcpu.0.ThrottledNanoseconds", time), ("Vcpu.0.ThrottledPeriods", 90)), 1e9, 0.99e9, BottleneckCause.CpuQuota);
+        Add(nameof(BottleneckThresholds.CpuQuotaUsedPercent),
+            run => Limited(new() { Vcpu = new(100_000, 50_000) }).With(("Vcpu.0.TimeNanoseconds", run), ("Vcpu.0.DelayNanoseconds", NaN)), 4.5e9, 4.49e9, BottleneckCause.CpuQuota);
         Add(nameof(BottleneckThresholds.VcpuBusyPercent),
             run => Healthy.With(("Vcpu.0.TimeNanoseconds", 9.8e9), ("Vcpu.1.TimeNanoseconds", run)), 8e9, 7.9e9, BottleneckCause.VcpusUsedUp);
         Add(nameof(BottleneckThresholds.GuestStealPercent),
@@ -311,7 +315,7 @@ public sealed class BottleneckJudgeTests
     [Fact]
     public void A_quota_that_is_reached_is_the_cause_with_its_numbers_and_not_others()
     {
-        var limited = Healthy with { Configuration = Healthy.Configuration with { Limits = new() { Vcpu = new(100_000, 20_000), Global = new(100_000, 40_000) } } };
+        var limited = Limited(new() { Vcpu = new(100_000, 20_000), Global = new(100_000, 40_000) });
         var report = limited.With(("Vcpu.0.DelayNanoseconds", 9.5e9), ("Vcpu.0.ThrottledNanoseconds", 7.8e9), ("Vcpu.0.ThrottledPeriods", 98)).Judged();
         Assert.Equal(BottleneckCause.CpuQuota, report.Cause);
         Assert.Contains("20000 of 100000 µs (0.2 host CPUs)) in 98 periods (nr_throttled) and stood still for 7800000 µs, 78 % of the time", report.Verdict, StringComparison.Ordinal);
@@ -319,6 +323,28 @@ public sealed class BottleneckJudgeTests
         var whole = limited.With(("Vcpu.0.DelayNanoseconds", 9.5e9), ("VM.ThrottledNanoseconds", 12e9), ("VM.ThrottledPeriods", 95)).Judged();
         Assert.Equal(BottleneckCause.CpuQuota, whole.Cause);
         Assert.Contains("the VM used up its CPU quota (40000 of 100000 µs", whole.Verdict, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void On_another_machine_a_quota_is_the_cause_where_the_times_reach_it()
+    {
+        var vcpu = Limited(new() { Vcpu = new(100_000, 20_000) });
+        var report = vcpu.With(("Vcpu.0.TimeNanoseconds", 2e9), ("Vcpu.0.DelayNanoseconds", 8e9)).Judged();
+        Assert.Equal((BottleneckCause.CpuQuota, "vCPU 0"), (report.Cause!.Value, report.Subject));
+        Assert.StartsWith("vCPU 0 used up its CPU quota (20000 of 100000 µs (0.2 host CPUs)): by libvirt's settings and times it ran 20 % of a CPU and waited 80 % of the time", report.Verdict, StringComparison.Ordinal);
+        Assert.DoesNotContain("others", report.Verdict, StringComparison.Ordinal);
+
+        var whole = Limited(new() { Global = new(null, 40_000) }).With(
+            ("GuestCpuNanoseconds", 3.9e9), ("Vcpu.0.TimeNanoseconds", 1.9e9), ("Vcpu.0.DelayNanoseconds", 8e9), ("Vcpu.1.TimeNanoseconds", 1.9e9), ("Vcpu.1.DelayNanoseconds", 7e9)).Judged();
+        Assert.Equal((BottleneckCause.CpuQuota, "VM"), (whole.Cause!.Value, whole.Subject));
+        Assert.StartsWith("the VM used up its CPU quota (40000 of 100000 µs", whole.Verdict, StringComparison.Ordinal);
+
+        // A vCPU that waits and stays below its quota waits for others; at its quota without waiting it needs no more.
+        Assert.Equal(BottleneckCause.VcpuDelay, vcpu.With(("Vcpu.0.TimeNanoseconds", 1e9), ("Vcpu.0.DelayNanoseconds", 8e9)).Judged().Cause);
+        Assert.Null(vcpu.With(("Vcpu.0.TimeNanoseconds", 2e9), ("Vcpu.0.DelayNanoseconds", 0.9e9)).Judged().Area);
+
+        // Where the kernel counts the periods, its word counts.
+        Assert.Equal(BottleneckCause.VcpuDelay, vcpu.With(("Vcpu.0.TimeNanoseconds", 2e9), ("Vcpu.0.DelayNanoseconds", 8e9), ("Vcpu.0.ThrottledNanoseconds", 0)).Judged().Cause);
     }
 
     [Theory]
