@@ -170,7 +170,7 @@ public sealed class VMTunerTests : IDisposable
         Assert.Equal([ChangeScope.Both, ChangeScope.Both, ChangeScope.Live, ChangeScope.Live], plan.Differences.Select(difference => difference.Where));
         var inverse = ChangeApplication.InverseOf(plan);
         Assert.Equal(4, inverse.ForRunning.Settings.Count);
-        Assert.False(VMPlanner.IsPending(two, pins.Inverse(two), new CpuSet("0-3")));
+        Assert.False(VMPlanner.IsPending(new VMSnapshot(two, two), pins.Inverse(two), new CpuSet("0-3")));
         var clear = Tuner.Planner.Plan(pins with { Pins = pins.Pins.ToDictionary(pin => pin.Key, _ => (CpuSet?)null) }, new VMSnapshot(plan.Snapshot.Running, two));
         Assert.False(clear.HasChanges);
     }
