@@ -319,7 +319,7 @@ public sealed class PlacementPlannerTests
         var grid = RuleScene.Grid(2, 4, 1);
         var host = grid with { Nodes = [.. grid.Nodes.Select(node => node with { FreeMemoryKiB = 10 * GiB })] };
         var vm = DomainXmlReader.Read(RuleScene.Vm().Replace("1048576", (10 * GiB).ToString(System.Globalization.CultureInfo.InvariantCulture), StringComparison.Ordinal));
-        var held = PlacementReader.Estimate(vm, host);
+        var held = PlacementReader.Estimate(vm, host, kernel: null);
         Assert.Equal(10 * GiB, held.Sum(entry => entry.MemoryKiB));
         Assert.All(held, entry => Assert.True(entry.MemoryKiB <= 6 * GiB));
         var request = new PlacementRequest { Host = host, VMs = [Vm("db01", 2) with { MemoryKiB = 20 * GiB, HeldMemoryKiB = new Dictionary<int, long> { [0] = 20 * GiB, [1] = 20 * GiB } }] };
