@@ -63,11 +63,12 @@ public static class HostReading
     {
         var present = CpuSet.Of(topology.Cpus.Select(cpu => cpu.Id)).Union(online);
         var speeds = host.IsLocalQemu ? Speeds("/sys/devices/system/cpu", online) : new Dictionary<int, int>();
+        var types = host.IsLocalQemu ? CoreTypes("/sys/devices", online) : new Dictionary<int, string>();
         return topology with
         {
-            Nodes = speeds.Count == 0 ? topology.Nodes : [.. topology.Nodes.Select(node => node with
+            Nodes = speeds.Count == 0 && types.Count == 0 ? topology.Nodes : [.. topology.Nodes.Select(node => node with
             {
-                Cpus = [.. node.Cpus.Select(cpu => speeds.TryGetValue(cpu.Id, out var speed) ? cpu with { Speed = speed } : cpu)],
+                Cpus = [.. node.Cpus.Select(cpu => cpu with { Speed = speeds.TryGetValue(cpu.Id, out var speed) ? speed : null, CoreType = types.GetValueOrDefault(cpu.Id) })],
             })],
             OnlineCpus = online,
             OfflineCpus = present.Union(AllOf(mapLength)).Except(online),
@@ -108,6 +109,26 @@ public static class HostReading
 
             return speeds;
         }
+    }
+
+    /// <summary>
+    /// The type of each CPU's core on a hybrid Intel processor, by the kernel's performance monitors (<c>cpu_core/cpus</c>, <c>cpu_atom/cpus</c>,
+    /// <c>cpu_lowpower/cpus</c>); empty on others, and if a CPU belongs to none of them.
+    /// </summary>
+    /// <param name="folder">The kernel's folder of devices.</param>
+    /// <param name="cpus">The CPUs.</param>
+    internal static IReadOnlyDictionary<int, string> CoreTypes(string folder, CpuSet cpus)
+    {
+        var types = new Dictionary<int, string>();
+        foreach (var type in CoreKinds.CoreTypes)
+        {
+            foreach (var cpu in LocalList(Path.Combine(folder, $"cpu_{type}", "cpus"))?.Numbers ?? [])
+            {
+                types[cpu] = type;
+            }
+        }
+
+        return cpus.Numbers.All(types.ContainsKey) ? types : new Dictionary<int, string>();
     }
 
     private static List<HostNode> WithFree(LibvirtConnection connection, IReadOnlyList<HostNode> nodes)

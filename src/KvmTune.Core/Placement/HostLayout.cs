@@ -43,6 +43,7 @@ internal sealed class HostLayout
         var cores = new List<LayoutCore>();
         var cpus = new Dictionary<int, LayoutCpu>();
         var caches = 0;
+        var isMemoryKnown = host.MemoryKiB > 0;
         var banks = host.LastLevelCaches;
         var bankOf = banks.SelectMany((bank, index) => bank.Cpus.Numbers.Select(cpu => (cpu, index)))
             .GroupBy(entry => entry.cpu).ToDictionary(group => group.Key, group => group.First().index);
@@ -52,7 +53,7 @@ internal sealed class HostLayout
         foreach (var hostNode in hostNodes)
         {
             var online = hostNode.Cpus.Where(cpu => host.OnlineCpus.Contains(cpu.Id)).ToList();
-            var node = new LayoutNode(nodes.Count, hostNode);
+            var node = new LayoutNode(nodes.Count, hostNode) { HasMemory = hostNode.MemoryKiB > 0 || !isMemoryKnown };
             foreach (var group in online.GroupBy(cpu => bankOf.TryGetValue(cpu.Id, out var bank) ? (bank, 0, 0) : (-1, cpu.Socket ?? 0, cpu.Die ?? 0)))
             {
                 var bank = group.Key.Item1 < 0 ? null : banks[group.Key.Item1];
@@ -103,8 +104,11 @@ internal sealed record LayoutNode(int Index, HostNode Host)
     /// <summary>Its cores.</summary>
     public List<LayoutCore> Cores { get; } = [];
 
+    /// <summary>Whether it has memory; on a host that reports no memory at all every node counts as having some.</summary>
+    public required bool HasMemory { get; init; }
+
     /// <summary>Its free memory in KiB; null when the host reports neither its size nor its free memory.</summary>
-    public long? FreeMemoryKiB => Host.FreeMemoryKiB ?? (Host.MemoryKiB > 0 ? Host.MemoryKiB : null);
+    public long? FreeMemoryKiB => !HasMemory ? 0 : Host.FreeMemoryKiB ?? (Host.MemoryKiB > 0 ? Host.MemoryKiB : null);
 
     /// <inheritdoc/>
     public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"node {Id}");

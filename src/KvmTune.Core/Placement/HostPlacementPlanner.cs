@@ -52,12 +52,13 @@ public sealed class HostPlacementPlanner(HostConnection host)
         ArgumentNullException.ThrowIfNull(options);
         var topology = HostReading.Read(host);
         CheckCpus(topology, options.ReservedCpus, "-ReservedCpu");
+        var kernel = host.IsLocalQemu ? HostMemoryFacts.Read() : null;
         var others = ReadOthers(host, vms.Select(vm => vm.VMId).ToHashSet(), topology.OnlineCpus, cancellationToken);
         var placement = PlacementPlanner.Plan(
             new PlacementRequest
             {
                 Host = topology,
-                VMs = vms.Select(vm => PlacementReader.ToVM(vm, topology, options.KeepsNumaPolicy, PlacementReader.ReadHeld(host, vm, topology))).ToList(),
+                VMs = vms.Select(vm => PlacementReader.ToVM(vm, topology, kernel, options.KeepsNumaPolicy, PlacementReader.ReadHeld(host, vm, topology, kernel))).ToList(),
                 Neighbours = others.ConvertAll(vm => PlacementReader.ToNeighbour(vm, topology.OnlineCpus)),
                 ReservedCpus = options.ReservedCpus,
                 ThreadPolicy = options.ThreadPolicy,

@@ -4,6 +4,9 @@ namespace KvmTune.Placement;
 /// <summary>Finds places for a VM.</summary>
 internal sealed class PlaceOptions
 {
+    // How many cells are put on a node in search of the ways to split a VM along its cells.
+    private const int MostCellTries = 64;
+
     private readonly int _mostWays;
     private readonly PlacementState _state;
     private readonly PlacementVM _vm;
@@ -83,7 +86,7 @@ internal sealed class PlaceOptions
                 foreach (var cores in Scopes(offers, units, unit))
                 {
                     // Of two equally good places the first one is taken: under Require the one with filled cores.
-                    var (spread, packed) = (Cpus(Spread(cores, units, unit), unit), Cpus(Pack(cores, units, unit), unit));
+                    var (spread, packed) = (Cpus(Spread(cores, units, unit), unit, _vcpus), Cpus(Pack(cores, units, unit), unit, _vcpus));
                     var isPackedFirst = _state.Request.ThreadPolicy == ThreadPolicy.Require;
                     Add(places, isPackedFirst ? packed : spread);
                     Add(places, isPackedFirst ? spread : packed);
@@ -118,7 +121,7 @@ internal sealed class PlaceOptions
     {
         if (units == 0)
         {
-            Add(places, Cpus(chosen, unit));
+            Add(places, Cpus(chosen, unit, _vcpus));
             return;
         }
 
@@ -174,7 +177,7 @@ internal sealed class PlaceOptions
         var order = CacheOrder(cores, units, offer => idle >= units ? (offer.Guests == 0 ? 1 : 0) : Capacity(offer, unit));
         return Choose(
             cores.SelectMany(offer => Enumerable.Range(0, Capacity(offer, unit)).Select(guest => (Offer: offer, Rank: (
-                offer.Guests + guest > 0 ? 1 : 0, offer.Load, offer.Guests > 0 ? 1 : 0, offer.IsReserve ? 1 : 0, offer.Disturbed, order[offer.Core.Cache], guest, offer.Core.Index)))),
+                offer.Guests + guest > 0 ? 1 : 0, offer.Load, offer.Guests > 0 ? 1 : 0, order(offer), offer.DisturbedBy(guest, unit), offer.IsReserve ? 1 : 0, offer.Disturbed, guest, offer.Core.Index)))),
             units);
     }
 
@@ -184,31 +187,67 @@ internal sealed class PlaceOptions
         var order = CacheOrder(cores, units, offer => Capacity(offer, unit));
         return Choose(
             cores.SelectMany(offer => Enumerable.Range(0, Capacity(offer, unit)).Select(guest => (Offer: offer, Rank: (
-                offer.Load, order[offer.Core.Cache], offer.IsReserve ? 1 : 0, offer.Guests > 0 ? 1 : 0, -Capacity(offer, unit), offer.Disturbed, offer.Core.Index, guest)))),
+                offer.Load, order(offer), offer.IsReserve ? 1 : 0, offer.Guests > 0 ? 1 : 0, -Capacity(offer, unit), offer.Disturbed, offer.Core.Index, guest)))),
             units);
     }
 
     private static List<(Offer Offer, int Units)> Choose<TRank>(IEnumerable<(Offer Offer, TRank Rank)> ranked, int units) =>
         ranked.OrderBy(entry => entry.Rank).Take(units).GroupBy(entry => entry.Offer).Select(group => (group.Key, group.Count())).ToList();
 
-    // As few caches as possible: the smallest one that takes all the remaining units, else the one that takes most.
-    private static Dictionary<LayoutCache, int> CacheOrder(List<Offer> cores, int units, Func<Offer, int> room)
+    // As few caches as possible: the smallest one that takes all the remaining units, else the one that takes most. Cores of the host's own work
+    // and of others' emulators count as room only where fewer caches suffice with them; else they come last.
+    private static Func<Offer, int> CacheOrder(List<Offer> cores, int units, Func<Offer, int> room)
     {
-        var left = cores.GroupBy(offer => offer.Core.Cache).Select(group => (Cache: group.Key, Room: group.Sum(room))).ToList();
-        var order = new Dictionary<LayoutCache, int>();
-        while (left.Count > 0)
-        {
-            var next = units > 0 && left.Exists(entry => entry.Room >= units) ? left.Where(entry => entry.Room >= units).MinBy(entry => entry.Room) : left.MaxBy(entry => entry.Room);
-            left.Remove(next);
-            units -= next.Room;
-            order[next.Cache] = order.Count;
-        }
+        var caches = cores.GroupBy(offer => offer.Core.Cache).Select(group => (Cache: group.Key, Room: group.Sum(room), Quiet: group.Where(offer => offer.IsQuiet).Sum(room))).ToList();
+        var all = Order(cache => cache.Room);
+        var quiet = caches.TrueForAll(cache => cache.Quiet == cache.Room) ? all : Order(cache => cache.Quiet);
+        return quiet.Needed <= all.Needed ? offer => quiet.Order[offer.Core.Cache] + (offer.IsQuiet ? 0 : caches.Count) : offer => all.Order[offer.Core.Cache];
 
-        return order;
+        (Dictionary<LayoutCache, int> Order, int Needed) Order(Func<(LayoutCache Cache, int Room, int Quiet), int> size)
+        {
+            var (left, order, wanted, needed) = (caches.ToList(), new Dictionary<LayoutCache, int>(), units, 0);
+            while (left.Count > 0)
+            {
+                needed += wanted > 0 ? 1 : 0;
+                var next = wanted > 0 && left.Exists(cache => size(cache) >= wanted)
+                    ? left.Where(cache => size(cache) >= wanted).MinBy(cache => (size(cache), -cache.Quiet)) : left.MaxBy(cache => (size(cache), cache.Quiet));
+                left.Remove(next);
+                wanted -= size(next);
+                order[next.Cache] = order.Count;
+            }
+
+            return (order, wanted > 0 ? int.MaxValue : needed);
+        }
     }
 
-    private int[] Cpus(List<(Offer Offer, int Units)> chosen, int unit) =>
-        [.. chosen.OrderBy(entry => entry.Offer.Core.Index).SelectMany(entry => entry.Offer.Threads.Take(entry.Units * unit).Order()).Take(_vcpus.Count)];
+    // The CPU of each of some vCPUs on the chosen threads. Each guest core, the largest first, goes to the core that it fills best; where none has
+    // room for all of it, it is split over the cores with most threads left.
+    private int[] Cpus(List<(Offer Offer, int Units)> chosen, int unit, IReadOnlyList<int> vcpus)
+    {
+        var threads = chosen.OrderBy(entry => entry.Offer.Core.Index).Select(entry => entry.Offer.Threads.Take(entry.Units * unit).Order());
+        if (_vm.GuestThreads == 1)
+        {
+            return [.. threads.SelectMany(core => core).Take(vcpus.Count)];
+        }
+
+        var left = threads.Select(core => new Queue<int>(core)).ToList();
+        var cpus = new int[vcpus.Count];
+        foreach (var guest in Enumerable.Range(0, vcpus.Count).GroupBy(index => vcpus[index] / _vm.GuestThreads).Select(guest => guest.ToList()).OrderByDescending(guest => guest.Count))
+        {
+            Queue<int>? core = null;
+            for (var placed = 0; placed < guest.Count; placed++)
+            {
+                if (core is not { Count: > 0 })
+                {
+                    core = left.Where(other => other.Count >= guest.Count - placed).MinBy(other => other.Count) ?? left.MaxBy(other => other.Count)!;
+                }
+
+                cpus[guest[placed]] = core.Dequeue();
+            }
+        }
+
+        return cpus;
+    }
 
     private void Add(List<Place> places, int[] cpus)
     {
@@ -271,7 +310,8 @@ internal sealed class PlaceOptions
         return memory.TrueForAll(part => _state.HasMemory(part.Node, _vm, part.MemoryKiB)) ? memory : null;
     }
 
-    // A guest with NUMA cells can be split along them: the largest cell first, each on the node with most idle cores.
+    // A guest with NUMA cells can be split along them: the largest cell first, on a node that the VM is on already, else on that with most idle cores.
+    // A cell that finds no node then may find one where those before it are elsewhere, so the other nodes are tried too.
     private void AddAlongCells(List<Place> places)
     {
         if (_vm.Cells.Count < 2 || _isShared || _vm.RequiredNodes is not null || _vm.Cells.Sum(cell => cell.Vcpus.Count) != _vm.Vcpus)
@@ -279,34 +319,57 @@ internal sealed class PlaceOptions
             return;
         }
 
-        var cpuOf = new Dictionary<int, int>();
-        var left = _offers.ToList();
-        var memory = new Dictionary<LayoutNode, long>();
-        foreach (var cell in _vm.Cells.OrderByDescending(cell => cell.Vcpus.Count).ThenBy(cell => cell.Id))
+        var cells = _vm.Cells.OrderByDescending(cell => cell.Vcpus.Count).ThenBy(cell => cell.Id).ToList();
+        var (cpuOf, memory, tries) = (new Dictionary<int, int>(), new Dictionary<LayoutNode, long>(), 0);
+        PlaceFrom(0, _offers);
+
+        void PlaceFrom(int index, List<Offer> left)
         {
-            var vcpus = _vcpus.Where(cell.Vcpus.Contains).ToList();
-            var unit = _state.Request.ThreadPolicy == ThreadPolicy.Prefer ? _vm.GuestThreads : 1;
-            var room = left.GroupBy(offer => offer.Core.Node)
-                .Where(group => _state.HasMemory(group.Key, _vm, memory.GetValueOrDefault(group.Key) + cell.MemoryKiB))
-                .OrderByDescending(group => group.Count(offer => offer.Guests == 0)).ThenBy(group => group.Key.Index).ToList();
-            var found = new[] { unit, 1 }.Distinct().SelectMany(size => room.Where(group => group.Sum(offer => Capacity(offer, size)) * size >= vcpus.Count).Select(group => (Group: group.ToList(), Size: size))).FirstOrDefault();
-            if (found.Group is null)
+            if (index == cells.Count)
             {
+                Add(places, [.. _vcpus.Select(vcpu => cpuOf[vcpu])]);
                 return;
             }
 
-            var units = (vcpus.Count + found.Size - 1) / found.Size;
-            var chosen = _state.Request.ThreadPolicy == ThreadPolicy.Require ? Pack(found.Group, units, found.Size) : Spread(found.Group, units, found.Size);
-            foreach (var (vcpu, cpu) in vcpus.Zip(chosen.OrderBy(entry => entry.Offer.Core.Index).SelectMany(entry => entry.Offer.Threads.Take(entry.Units * found.Size).Order())))
+            var cell = cells[index];
+            var vcpus = _vcpus.Where(cell.Vcpus.Contains).ToList();
+            var nodes = left.GroupBy(offer => offer.Core.Node)
+                .Where(group => _state.HasMemory(group.Key, _vm, memory.GetValueOrDefault(group.Key) + cell.MemoryKiB))
+                .OrderByDescending(group => memory.GetValueOrDefault(group.Key) > 0).ThenByDescending(group => group.Count(offer => offer.Guests == 0)).ThenBy(group => group.Key.Index);
+            foreach (var node in nodes.TakeWhile(_ => tries < MostCellTries))
             {
-                cpuOf[vcpu] = cpu;
-            }
+                if (ForCell([.. node], vcpus) is not { } chosen)
+                {
+                    continue;
+                }
 
-            left.RemoveAll(offer => chosen.Exists(entry => entry.Offer == offer));
-            memory[found.Group[0].Core.Node] = memory.GetValueOrDefault(found.Group[0].Core.Node) + cell.MemoryKiB;
+                tries++;
+                foreach (var (vcpu, cpu) in vcpus.Zip(chosen.Cpus))
+                {
+                    cpuOf[vcpu] = cpu;
+                }
+
+                memory[node.Key] = memory.GetValueOrDefault(node.Key) + cell.MemoryKiB;
+                PlaceFrom(index + 1, [.. left.Where(offer => !chosen.Offers.Contains(offer))]);
+                memory[node.Key] -= cell.MemoryKiB;
+            }
+        }
+    }
+
+    // The CPUs for the vCPUs of a cell on the cores of one node, guest cores together where there is room for that; null where there is none at all.
+    private (int[] Cpus, List<Offer> Offers)? ForCell(List<Offer> cores, List<int> vcpus)
+    {
+        foreach (var unit in _state.Request.ThreadPolicy == ThreadPolicy.Prefer && _vm.GuestThreads > 1 ? [_vm.GuestThreads, 1] : new[] { 1 })
+        {
+            var units = (vcpus.Count + unit - 1) / unit;
+            if (cores.Sum(offer => Capacity(offer, unit)) >= units)
+            {
+                var chosen = _state.Request.ThreadPolicy == ThreadPolicy.Require ? Pack(cores, units, unit) : Spread(cores, units, unit);
+                return (Cpus(chosen, unit, vcpus), chosen.ConvertAll(entry => entry.Offer));
+            }
         }
 
-        Add(places, [.. _vcpus.Select(vcpu => cpuOf[vcpu])]);
+        return null;
     }
 
     /// <summary>A core with the threads that the VM can have of it.</summary>
@@ -333,9 +396,15 @@ internal sealed class PlaceOptions
 
         public int Disturbed { get; }
 
+        // Whether neither the host's own work nor another VM's emulator is here.
+        public bool IsQuiet => !IsReserve && Disturbed == 0;
+
         // Equal for cores that are alike in everything that counts for a place.
         public long Look { get; }
 
         public (LayoutCache Cache, long Look) Kind => (Core.Cache, Look);
+
+        // How many of the threads of one more guest core others disturb: threads that are disturbed come last.
+        public int DisturbedBy(int guest, int unit) => Math.Clamp(((guest + 1) * unit) - (Threads.Length - Disturbed), 0, unit);
     }
 }

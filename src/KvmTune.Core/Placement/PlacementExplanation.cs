@@ -20,15 +20,14 @@ internal sealed class PlacementExplanation(HostLayout layout, PlacementRequest r
     private readonly Lazy<HostPlacement?> _packed = new(() => request.ThreadPolicy == ThreadPolicy.Prefer && request.VMs.Count <= MostTried
         ? PlacementPlanner.Plan(request with { ThreadPolicy = ThreadPolicy.Require }) : null);
 
-    // How many VMs of the plan have vCPUs on each host CPU now.
-    private readonly Lazy<Dictionary<int, int>> _vmsNow = new(() => request.VMs.SelectMany(CurrentCpus).GroupBy(cpu => cpu).ToDictionary(vms => vms.Key, vms => vms.Count()));
+    private readonly PlacementMoves _moves = new(layout, request, before, sharing);
 
     /// <summary>The placement with its reasons.</summary>
     public VMPlacement Explain(PlacementVM vm, VMPlacement placement, ServicePlace service) => placement with
     {
         Reasons = new List<string>([
             Node(vm, placement), Cache(vm, placement), .. Kind(vm, placement), Cores(vm, placement), Service(placement, service),
-            .. Memory(vm, placement), .. Reserve(placement), .. Unplugged(placement), Move(vm, placement),
+            .. Memory(vm, placement), .. Reserve(placement), .. Unplugged(placement), _moves.Reason(vm, placement, service),
         ]),
         Shared = sharing.Of(placement),
     };
@@ -47,14 +46,15 @@ internal sealed class PlacementExplanation(HostLayout layout, PlacementRequest r
         {
             return placement.CellNodes.Count > 0
                 ? Text($"No node has room for {need}, so the guest's cells are split: {string.Join(", ", placement.CellNodes.OrderBy(cell => cell.Key).Select(cell => Text($"cell {cell.Key} on node {cell.Value}")))}.")
-                : Text($"No node has room for {need}, so the VM is spread over nodes {placement.Nodes} ({figures}). The guest knows nothing of that: give it NUMA cells.");
+                : Text($"No node has room for {need}, so the VM is spread over nodes {placement.Nodes} ({figures}). {(vm.Cells.Count > 1 ? Text($"Its {vm.Cells.Count} NUMA cells cannot each be on one of them, so the guest takes remote memory for local.") : "The guest knows nothing of that: give it NUMA cells.")}");
         }
 
         // Nodes without CPUs are no choice for vCPUs.
         var others = layout.Nodes.Where(node => !placement.Nodes.Contains(node.Id) && node.Cores.Count > 0).ToList();
         var unfit = others.Where(node => !before.HasMemory(node, vm, vm.MemoryKiB) || Free(node, vm) < vm.PluggedVcpus.Count)
             .Select(node => before.HasMemory(node, vm, vm.MemoryKiB) ? Text($"node {node.Id} has too few free CPUs ({Free(node, vm)})") : Text($"node {node.Id} has too little memory ({PageSize.Rounded(before.Available(node, vm) ?? 0)})")).ToList();
-        var why = vm.RequiredNodes is not null ? "its memory is there and stays"
+        var why = vm.FarMemoryNodes is { } far ? $"it is the nearest with CPUs to node {far}, where its memory stays"
+            : vm.RequiredNodes is not null ? "its memory is there and stays"
             : vm.CurrentNodes?.Overlaps(placement.Nodes) == true ? "its memory is there already"
             : unfit.Count == others.Count ? "it is the only one that has room" : "it has the most room where the VM stays together";
         if (IsMemorySpread(placement))
@@ -161,7 +161,7 @@ internal sealed class PlacementExplanation(HostLayout layout, PlacementRequest r
         }
         else if (layout.Nodes.Count > 1)
         {
-            yield return $"The NUMA policy is left as it is{(vm.RequiredNodes is { } required ? $": node {required}" : null)}.";
+            yield return $"The NUMA policy is left as it is{((vm.FarMemoryNodes ?? vm.RequiredNodes) is { } nodesNow ? $": node {nodesNow}" : null)}.";
         }
     }
 
@@ -182,68 +182,11 @@ internal sealed class PlacementExplanation(HostLayout layout, PlacementRequest r
         }
     }
 
-    // The gain of the move against the present place.
-    private string Move(PlacementVM vm, VMPlacement placement)
-    {
-        if (vm.CurrentPins.Count == 0)
-        {
-            return "Its vCPUs are not pinned to single host CPUs now.";
-        }
-
-        if (placement.PluggedPins.All(pin => vm.CurrentPins.TryGetValue(pin.Key, out var cpu) && cpu == pin.Value))
-        {
-            return "No better place was found for its vCPUs: none moves.";
-        }
-
-        var (now, then) = (Faults(vm, vm.CurrentPins), Faults(vm, placement.PluggedPins));
-        return now.Except(then, StringComparer.Ordinal).ToList() is { Count: > 0 } gained
-            ? $"Moving gains: now {string.Join(", ", gained)}{(then.Count > 0 ? $"; then {string.Join(", ", then)}" : null)}."
-            : "It moves so that the VMs of this plan sit better together.";
-    }
-
-    private static IEnumerable<int> CurrentCpus(PlacementVM vm) => vm.PluggedVcpus.Where(vm.CurrentPins.ContainsKey).Select(vcpu => vm.CurrentPins[vcpu]).Distinct();
-
-    private List<string> Faults(PlacementVM vm, IReadOnlyDictionary<int, int> pins)
-    {
-        var plugged = vm.PluggedVcpus;
-        var faults = new List<string>();
-        var known = plugged.Where(vcpu => pins.TryGetValue(vcpu, out var cpu) && layout.Cpus.ContainsKey(cpu)).Select(vcpu => (Vcpu: vcpu, Cpu: layout.Cpus[pins[vcpu]])).ToList();
-        var own = CurrentCpus(vm).ToHashSet();
-        Say(plugged.Count - known.Count, "without a host CPU of its own");
-        Say(known.Count(pin => !before.IsUsable(pin.Cpu.Id)), "on reserved or isolated host CPUs");
-        Say(known.Count - known.Select(pin => pin.Cpu).Distinct().Count(), "on a host CPU with another vCPU of the VM");
-        Say(known.Count(pin => before.LoadOf(pin.Cpu.Id) > 0 || (ReferenceEquals(pins, vm.CurrentPins) && _vmsNow.Value.GetValueOrDefault(pin.Cpu.Id) > (own.Contains(pin.Cpu.Id) ? 1 : 0))), "on host CPUs of other VMs");
-        Several(pin => pin.Core.Node.Id, "nodes");
-        Several(pin => pin.Core.Kind, "kinds of core");
-        Say(known.Select(pin => (pin.Vcpu / vm.GuestThreads, pin.Cpu.Core)).Distinct().GroupBy(entry => entry.Core).Sum(group => group.Count() - 1), "on a sibling thread");
-        Several(pin => pin.Core.Cache.Index, "last-level caches");
-        Say(known.Count(pin => before.IsDisturbed(pin.Cpu.Id)), "on CPUs of other VMs' emulator or I/O threads");
-        Say(known.Count(pin => before.IsReserve(pin.Cpu.Id)), "on the core that is left to the host's own work");
-        return faults;
-
-        void Say(int count, string what)
-        {
-            if (count > 0)
-            {
-                faults.Add($"{Count(count, "vCPU")} {what}");
-            }
-        }
-
-        void Several(Func<LayoutCpu, int> of, string what)
-        {
-            var count = known.Select(pin => of(pin.Cpu)).Distinct().Count();
-            if (count > 1)
-            {
-                faults.Add(Text($"on {count} {what}"));
-            }
-        }
-    }
-
     private List<LayoutCore> CoresOf(VMPlacement placement) => placement.PluggedPins.Values.Select(cpu => layout.Cpus[cpu].Core).Distinct().ToList();
 
     private int Free(LayoutNode node, PlacementVM vm) => node.Cores.Sum(core => before.Capacity(core, vm));
 
-    private static string Count(int count, string word) => Text($"{count} {word}{(count == 1 ? null : "s")}");
+    private static string Count(int count, string word) => PlacementMoves.Count(count, word);
 
     private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }

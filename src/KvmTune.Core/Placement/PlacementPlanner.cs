@@ -56,7 +56,7 @@ public static class PlacementPlanner
             ServiceCpus = service.Cpus,
             KeepsServicePins = service.IsCurrent,
             MemoryNodes = layout.Nodes.Count > 1 && vm.RequiredNodes is null
-                ? CpuSet.Of(place.Memory.Where(part => part.MemoryKiB > 0 || cores.Exists(core => core.Node == part.Node)).Select(part => part.Node.Id)) : null,
+                ? CpuSet.Of(place.Memory.Where(part => part.MemoryKiB > 0 || (part.Node.HasMemory && cores.Exists(core => core.Node == part.Node))).Select(part => part.Node.Id)) : null,
             CellNodes = place.CellNodes,
         };
     }

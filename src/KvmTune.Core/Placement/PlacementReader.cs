@@ -3,6 +3,7 @@ using System.Globalization;
 using KvmTune.Hosts;
 using KvmTune.Libvirt;
 using KvmTune.Topology;
+using KvmTune.Tuning.HugePages;
 
 namespace KvmTune.Placement;
 
@@ -11,16 +12,16 @@ public static class PlacementReader
 {
     /// <summary>A VM to place.</summary>
     /// <param name="vm">The VM.</param>
-    /// <param name="host">Its host: it gives the page size where the VM's huge pages name none.</param>
+    /// <param name="host">Its host.</param>
+    /// <param name="kernel">The local kernel's memory settings, which give the page size where the VM's huge pages name none; null for another machine.</param>
     /// <param name="keepsMemory">Whether its memory stays where it is, so that only its threads are placed.</param>
     /// <param name="heldKiB">The memory that it holds now by node and page size (null for ordinary pages); empty where that is not known.</param>
-    public static PlacementVM ToVM(VMTopology vm, VMHostTopology host, bool keepsMemory, IReadOnlyList<HeldMemory> heldKiB)
+    public static PlacementVM ToVM(VMTopology vm, VMHostTopology host, HostMemoryFacts? kernel, bool keepsMemory, IReadOnlyList<HeldMemory> heldKiB)
     {
         ArgumentNullException.ThrowIfNull(vm);
         ArgumentNullException.ThrowIfNull(host);
         var configuration = vm.Configured ?? vm.Current;
-        var pageSize = PageSizeOf(configuration, host);
-        var nodes = CpuSet.Of(host.Nodes.Select(node => node.Id));
+        var pageSize = PageSizeOf(configuration, host, kernel);
         var policy = vm.Running?.Memory.NumaNodes ?? configuration.Memory.NumaNodes;
         return new PlacementVM
         {
@@ -36,7 +37,7 @@ public static class PlacementReader
             GuestThreads = Math.Max(1, configuration.Cpu.Topology?.Threads ?? 1),
             Cells = configuration.Cpu.NumaCells,
             CurrentNodes = policy ?? HomeOf(heldKiB),
-            RequiredNodes = !keepsMemory ? null : policy?.Overlaps(nodes) == true ? policy : nodes,
+            RequiredNodes = keepsMemory ? NodesBeside(policy, host) : null,
             HeldMemoryKiB = heldKiB.Where(held => held.PageSizeKiB is null).ToDictionary(held => held.Node, held => held.MemoryKiB),
             HeldPages = heldKiB.Where(held => held.PageSizeKiB == pageSize && pageSize is not null).ToDictionary(held => held.Node, held => held.MemoryKiB / pageSize!.Value),
         };
@@ -103,7 +104,7 @@ public static class PlacementReader
     /// estimated (<see cref="Estimate"/>).
     /// </summary>
     /// <exception cref="LibvirtException">The daemon is lost.</exception>
-    public static IReadOnlyList<HeldMemory> ReadHeld(HostConnection connection, VMTopology vm, VMHostTopology host)
+    public static IReadOnlyList<HeldMemory> ReadHeld(HostConnection connection, VMTopology vm, VMHostTopology host, HostMemoryFacts? kernel)
     {
         ArgumentNullException.ThrowIfNull(connection);
         ArgumentNullException.ThrowIfNull(vm);
@@ -118,19 +119,20 @@ public static class PlacementReader
             return HeldMemory.FromNumaMaps(maps);
         }
 
-        return Estimate(running, host);
+        return Estimate(running, host, kernel);
     }
 
     /// <summary>
     /// The memory of a VM by node where the kernel's count is not at hand: divided over the nodes of its policy in proportion to the memory
-    /// in use there. No node holds more than is in use there, and all together hold no more than the VM has.
+    /// in use there. No node holds more than is in use there, and all together hold no more than the VM has. Pools of huge pages are no
+    /// ordinary memory that is in use.
     /// </summary>
-    internal static IReadOnlyList<HeldMemory> Estimate(VMConfiguration running, VMHostTopology host)
+    internal static IReadOnlyList<HeldMemory> Estimate(VMConfiguration running, VMHostTopology host, HostMemoryFacts? kernel)
     {
-        var size = PageSizeOf(running, host);
+        var size = PageSizeOf(running, host, kernel);
         var used = host.Nodes.Where(node => running.Memory.NumaNodes?.Contains(node.Id) != false)
             .Select(node => (node.Id, Used: Math.Max(0, size is null
-                ? node.MemoryKiB - (node.FreeMemoryKiB ?? 0)
+                ? node.MemoryKiB - (node.FreeMemoryKiB ?? 0) - node.PagePools.OrderBy(pool => pool.PageSizeKiB).Skip(1).Sum(pool => pool.Total * pool.PageSizeKiB)
                 : node.PagePools.Where(pool => pool.PageSizeKiB == size).Sum(pool => (pool.Total - (pool.Free ?? 0)) * size.Value)))).ToList();
         var all = used.Sum(node => node.Used);
         var held = Math.Min(running.Memory.MaximumKiB, all);
@@ -153,11 +155,26 @@ public static class PlacementReader
         return byNode.Where(entry => entry.MemoryKiB > byNode.Sum(other => other.MemoryKiB) / 2).Select(entry => new CpuSet(entry.Node)).FirstOrDefault();
     }
 
-    // Without a size, the host's smallest huge page counts, which is the kernel's default.
-    private static long? PageSizeOf(VMConfiguration vm, VMHostTopology host) => !vm.Memory.UsesHugePages
+    private static long? PageSizeOf(VMConfiguration vm, VMHostTopology host, HostMemoryFacts? kernel) => !vm.Memory.UsesHugePages
         ? null
-        : vm.Memory.HugePages.Select(page => page.PageSizeKiB).FirstOrDefault(size => size is not null)
-            ?? host.Nodes.SelectMany(node => node.PagePools.Select(pool => pool.PageSizeKiB).Order().Skip(1)).Cast<long?>().Min();
+        : vm.Memory.HugePages.Select(page => page.PageSizeKiB).FirstOrDefault(size => size is not null) ?? HugePageSupply.DefaultSize(kernel, host);
+
+    // The nodes for the threads of a VM whose memory stays: those of its policy, or the nearest ones where these have no CPUs (HBM, CXL); any
+    // without a policy. Null on a host that reports no nodes.
+    private static CpuSet? NodesBeside(CpuSet? policy, VMHostTopology host)
+    {
+        var all = CpuSet.Of(host.Nodes.Select(node => node.Id));
+        if (policy?.Overlaps(all) != true)
+        {
+            return all.IsEmpty ? null : all;
+        }
+
+        var memory = host.Nodes.Where(node => policy.Contains(node.Id)).ToList();
+        var withCpus = host.Nodes.Where(node => node.CpuSet.Overlaps(host.OnlineCpus)).ToList();
+        return withCpus.Count == 0 || withCpus.Exists(memory.Contains)
+            ? policy
+            : CpuSet.Of(withCpus.GroupBy(node => memory.Min(home => home.Distances.GetValueOrDefault(node.Id, 20))).MinBy(group => group.Key)!.Select(node => node.Id));
+    }
 }
 
 /// <summary>Memory that a running VM holds on one node.</summary>

@@ -11,7 +11,8 @@ internal static class PlacementRefusals
     public static PlacementRefusal Explain(PlacementRequest request, PlacementVM vm, PlacementState state)
     {
         var nodes = state.Layout.Nodes.Where(node => vm.RequiredNodes?.Contains(node.Id) != false).ToList();
-        var where = vm.RequiredNodes is { } required ? $"node {required}, where its memory stays," : "the host";
+        var where = vm.FarMemoryNodes is { } far ? $"node {vm.RequiredNodes}, the nearest with CPUs to node {far}, where its memory stays,"
+            : vm.RequiredNodes is { } required ? $"node {required}, where its memory stays," : "the host";
         var what = vm.PageSizeKiB is { } size ? $"huge pages of {PageSize.Text(size)}" : "memory";
         if (state.MemoryOf(nodes, vm) is null)
         {
@@ -21,7 +22,7 @@ internal static class PlacementRefusals
         }
 
         var cpus = nodes.SelectMany(node => node.Cores).SelectMany(core => core.Cpus).ToList();
-        var unpinned = cpus.Count(cpu => state.IsUsable(cpu) && state.LoadOf(cpu) == 0);
+        var unpinned = cpus.Count(cpu => state.IsUsable(cpu) && state.LoadOf(cpu) == 0 && !state.IsClosed(cpu));
         var wanted = vm.PluggedVcpus.Count;
         if (request.ThreadPolicy != ThreadPolicy.Prefer && unpinned >= wanted)
         {
@@ -40,7 +41,7 @@ internal static class PlacementRefusals
 
         var reserved = cpus.Count(request.ReservedCpus.Contains);
         var isolated = cpus.Count(cpu => request.Host.IsolatedCpus?.Contains(cpu) == true);
-        var pinned = cpus.Count(cpu => state.LoadOf(cpu) > 0);
+        var pinned = cpus.Count(cpu => state.LoadOf(cpu) > 0 || state.IsClosed(cpu));
         var advice = vm.IsRealTime ? "Its vCPUs have a real-time scheduler, so their host CPUs are never shared."
             : request.UseIsolatedCpus ? "Isolated CPUs are never overcommitted; use the others, or isolate more."
             : request.AllowOvercommit ? Text($"None is left that several vCPUs may share: reserved and isolated CPUs are not, nor those of real-time vCPUs.{(isolated > 0 ? " -UseIsolatedCpu takes the isolated CPUs." : null)}")

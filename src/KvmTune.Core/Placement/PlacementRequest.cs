@@ -110,8 +110,11 @@ public sealed record PlacementVM
     /// <summary>The NUMA cells that the guest sees; empty for a guest without.</summary>
     public IReadOnlyList<GuestNumaCell> Cells { get; init => field = Items.Of(value); } = Items<GuestNumaCell>.None;
 
-    /// <summary>The nodes that it must be placed on; null for any. Set where the memory stays where it is.</summary>
+    /// <summary>The nodes that it must be placed on; null for any. Set where the memory stays where it is: the nearest ones with CPUs.</summary>
     public CpuSet? RequiredNodes { get; init; }
+
+    /// <summary>The nodes where its memory stays, if it must be placed on others because these have no CPUs; else null.</summary>
+    internal CpuSet? FarMemoryNodes => RequiredNodes is { } required && CurrentNodes is { } current && !current.Overlaps(required) ? current : null;
 
     /// <summary>The nodes of its memory now, by its NUMA policy or by count. They are preferred, since memory need not move then.</summary>
     public CpuSet? CurrentNodes { get; init; }
@@ -144,7 +147,7 @@ public sealed record PlacementNeighbour
     /// <summary>The pins of its emulator and I/O threads, by their name in messages.</summary>
     public IReadOnlyDictionary<string, CpuSet> ServicePins { get; init => field = Map.Of(value); } = Map<string, CpuSet>.None;
 
-    /// <summary>The host CPUs of vCPUs that are not plugged in: they are avoided as long as there are others.</summary>
+    /// <summary>The host CPUs of vCPUs that are not plugged in: they are avoided as long as there are others, and never used if the VM is a real-time VM.</summary>
     public CpuSet UnpluggedCpus { get; init; } = CpuSet.Empty;
 
     /// <summary>Whether its vCPUs have a real-time scheduler: no other VM gets their host CPUs, even where overcommit is allowed.</summary>

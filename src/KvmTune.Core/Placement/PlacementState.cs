@@ -84,10 +84,13 @@ internal sealed class PlacementState
     /// <summary>How many guest cores, or single vCPUs, the threads of a core carry.</summary>
     public int GuestsOf(LayoutCore core) => _guests[core.Index];
 
+    /// <summary>The kind of core that is wanted.</summary>
+    public int WantedKind => _wantedKind;
+
     /// <summary>Whether a CPU may carry vCPUs at all.</summary>
     public bool IsUsable(int cpu) => _isUsable[cpu];
 
-    /// <summary>Whether a CPU belongs to a real-time vCPU.</summary>
+    /// <summary>Whether a CPU belongs to a real-time vCPU, which may be one that is not plugged in.</summary>
     public bool IsClosed(int cpu) => _isClosed[cpu];
 
     /// <summary>Whether a CPU is kept for the host as long as there are others.</summary>
@@ -100,7 +103,8 @@ internal sealed class PlacementState
     public bool IsTaken(LayoutCore core) => _isCoreTaken[core.Index];
 
     /// <summary>Whether a core can be given away as a whole.</summary>
-    public bool IsIdle(LayoutCore core) => _isCoreWhole[core.Index] && _guests[core.Index] == 0 && !_isCoreTaken[core.Index];
+    public bool IsIdle(LayoutCore core) =>
+        _isCoreWhole[core.Index] && _guests[core.Index] == 0 && !_isCoreTaken[core.Index] && !Array.Exists(core.Cpus, cpu => _isClosed[cpu]);
 
     /// <summary>The threads of a core that a VM can have, the best first.</summary>
     /// <param name="core">The core.</param>
@@ -290,12 +294,12 @@ internal sealed class PlacementState
         return hash;
     }
 
-    /// <summary>Mixes a number into a hash (the finalizer of splitmix64).</summary>
+    /// <summary>Mixes a number into a hash (the finalizer of splitmix64). Small numbers in another order give another hash.</summary>
     public static long Mix(long hash, long value)
     {
         unchecked
         {
-            var mixed = (ulong)hash + (ulong)value + 0x9E3779B97F4A7C15UL;
+            var mixed = (((ulong)hash + 1) * 0x9E3779B97F4A7C15UL) + (ulong)value;
             mixed = (mixed ^ (mixed >> 30)) * 0xBF58476D1CE4E5B9UL;
             mixed = (mixed ^ (mixed >> 27)) * 0x94D049BB133111EBUL;
             return (long)(mixed ^ (mixed >> 31));
@@ -357,6 +361,12 @@ internal sealed class PlacementState
         {
             _isDisturbed[cpu] = true;
         }
+
+        // A real-time vCPU may be plugged in at any time, and shares with no thread then.
+        foreach (var cpu in neighbour.IsRealTime ? neighbour.UnpluggedCpus.Numbers.Where(Layout.Cpus.ContainsKey) : [])
+        {
+            _isClosed[cpu] = true;
+        }
     }
 
     // Keeps the first idle cores of each node for the host. A node where neighbours have emulator or I/O threads on a core without vCPUs
@@ -366,7 +376,7 @@ internal sealed class PlacementState
         foreach (var node in Layout.Nodes)
         {
             var idle = node.Cores.Where(IsIdle).ToList();
-            if (idle.Count < 2 || _request.UseIsolatedCpus || node.Cores.Exists(core => GuestsOf(core) == 0 && Array.Exists(core.Cpus, cpu => _isDisturbed[cpu])))
+            if (idle.Count < 2 || _request.UseIsolatedCpus || node.Cores.Exists(core => GuestsOf(core) == 0 && Array.Exists(core.Cpus, cpu => _isDisturbed[cpu] && !_isClosed[cpu])))
             {
                 continue;
             }

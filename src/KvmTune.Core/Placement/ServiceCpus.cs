@@ -67,7 +67,7 @@ internal sealed class ServiceCpus
     // How good the present CPUs are; null where they are not free.
     private ServicePlace? Judge(CpuSet cpus, LayoutNode home)
     {
-        if (!cpus.Numbers.All(_state.Layout.Cpus.ContainsKey) || cpus.Numbers.Any(_excluded.Contains) || cpus.Numbers.Any(cpu => _state.LoadOf(cpu) > 0 || _state.IsTaken(_state.Layout.Cpus[cpu].Core)))
+        if (!cpus.Numbers.All(_state.Layout.Cpus.ContainsKey) || cpus.Numbers.Any(_excluded.Contains) || cpus.Numbers.Any(cpu => _state.LoadOf(cpu) > 0 || _state.IsClosed(cpu) || _state.IsTaken(_state.Layout.Cpus[cpu].Core)))
         {
             return null;
         }
@@ -119,5 +119,5 @@ internal sealed class ServiceCpus
             : (ServicePlace.Sibling, node.Cores.Where(core => !_state.IsTaken(core)).SelectMany(Left).Order().Take(Math.Max(wanted, 2)).ToList());
     }
 
-    private List<int> Left(LayoutCore core) => [.. core.Cpus.Where(cpu => _state.LoadOf(cpu) == 0 && !_excluded.Contains(cpu))];
+    private List<int> Left(LayoutCore core) => [.. core.Cpus.Where(cpu => _state.LoadOf(cpu) == 0 && !_state.IsClosed(cpu) && !_excluded.Contains(cpu))];
 }

@@ -5,11 +5,12 @@ namespace KvmTune.Placement;
 internal sealed class UnpluggedVcpus(Solution solution)
 {
     private readonly Dictionary<int, int> _waiting = [];
+    private readonly HashSet<int> _ofRealTime = [];
     private readonly HashSet<int> _services = [.. solution.Services.OfType<ServiceChoice>().SelectMany(choice => choice.Cpus.Numbers)];
 
     /// <summary>
     /// The host CPU of each vCPU of a VM that is not plugged in: a free one near the others, else one of the VM's own. Of equally good ones
-    /// it keeps its present one.
+    /// it keeps its present one. A real-time vCPU shares with no thread of others, and no other such vCPU gets its CPU.
     /// </summary>
     public IReadOnlyDictionary<int, int> PlacesOf(PlacementVM vm, Place place)
     {
@@ -18,7 +19,8 @@ internal sealed class UnpluggedVcpus(Solution solution)
         var caches = place.Cpus.Select(cpu => state.Layout.Cpus[cpu].Core.Cache).ToHashSet();
         var nodes = caches.Select(cache => cache.Node).ToHashSet();
         var kinds = place.Cpus.Select(cpu => state.Layout.Cpus[cpu].Core.Kind).ToHashSet();
-        var open = state.Layout.Cpus.Values.Where(cpu => own.Contains(cpu.Id) || (state.IsUsable(cpu.Id) && state.LoadOf(cpu.Id) == 0 && !_services.Contains(cpu.Id)
+        var open = state.Layout.Cpus.Values.Where(cpu => own.Contains(cpu.Id) || (state.IsUsable(cpu.Id) && state.LoadOf(cpu.Id) == 0 && !state.IsClosed(cpu.Id) && !_services.Contains(cpu.Id)
+            && !_ofRealTime.Contains(cpu.Id) && !(vm.IsRealTime && (state.IsDisturbed(cpu.Id) || _waiting.ContainsKey(cpu.Id)))
             && (!state.IsTaken(cpu.Core) || cpu.Core.Cpus.Any(own.Contains)) && nodes.Contains(cpu.Core.Node) && kinds.Contains(cpu.Core.Kind))).ToList();
         var pins = new Dictionary<int, int>();
         foreach (var vcpu in Enumerable.Range(0, vm.Vcpus).Where(vm.UnpluggedVcpus.Contains))
@@ -29,6 +31,7 @@ internal sealed class UnpluggedVcpus(Solution solution)
             pins[vcpu] = cpu;
         }
 
+        _ofRealTime.UnionWith(vm.IsRealTime ? pins.Values : []);
         return pins;
     }
 }

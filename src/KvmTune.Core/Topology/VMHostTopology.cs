@@ -121,6 +121,12 @@ public sealed record HostCpu(int Id, int Node, int? Socket, int? Die, int? Core,
     /// </summary>
     public int? Speed { get; init; }
 
+    /// <summary>
+    /// The kernel's name for the type of its core on a hybrid Intel processor: <c>core</c> (performance), <c>atom</c> (efficiency) or
+    /// <c>lowpower</c>; null on others, and on another machine.
+    /// </summary>
+    public string? CoreType { get; init; }
+
     /// <summary>The CPU's number, used in pins.</summary>
     public override string ToString() => FormattableString.Invariant($"{Id}");
 }

@@ -99,7 +99,7 @@ public sealed class ExhaustivePlacement
     {
         if (left == 0)
         {
-            _places[number] = [.. cpus];
+            _places[number] = InGuestCores(cpus, _vms[number].GuestThreads);
             Search(number + 1);
             _places[number] = null;
             return;
@@ -133,6 +133,13 @@ public sealed class ExhaustivePlacement
             Fill(number, index + 1, left - taken, unit, [.. cpus, .. core.Free.Skip(used).Take(taken).Order()]);
             _counts[(number * _cores.Count) + index] = 0;
         }
+    }
+
+    // Whole guest cores first, then the threads that are left over: with two threads no other order splits fewer guest cores.
+    private List<int> InGuestCores(List<int> cpus, int threads)
+    {
+        var guests = threads == 1 ? [] : cpus.GroupBy(CoreOf).SelectMany(core => core.Chunk(threads)).OrderByDescending(guest => guest.Length).ToList();
+        return threads == 1 ? [.. cpus] : [.. guests.SelectMany(guest => guest)];
     }
 
     private bool IsLike(int one, int other, int number)
@@ -204,7 +211,7 @@ public sealed class ExhaustivePlacement
             var cores = cpus.Select(CoreOf).ToList();
             nodes += cores.Select(core => core.Node).Concat(memory[number]!).Distinct().Count() - 1;
             mixed += cores.Select(core => core.Kind).Distinct().Count() - 1;
-            other += cores.Sum(core => core.Kind);
+            other += cores.Sum(core => Math.Abs(core.Kind - (_request.CoreKind == CoreKindChoice.Efficient ? _request.Host.CoreKinds.Count - 1 : 0)));
             caches += cores.Select(core => (core.Node, core.Cache)).Distinct().Count() - 1;
             disturbed += cpus.Count(cpu => CoreOf(cpu).Disturbed.Contains(cpu));
             reserve += cores.Count(core => core.IsReserve);

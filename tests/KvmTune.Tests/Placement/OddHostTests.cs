@@ -29,6 +29,18 @@ public sealed class OddHostTests
         Assert.DoesNotContain(large.Reasons, reason => reason.Contains("and 24 GiB;", StringComparison.Ordinal));
     }
 
+    [Fact]
+    public void A_node_without_memory_is_in_no_policy()
+    {
+        var grid = RuleScene.Grid(2, 8, 1);
+        var host = grid with { Nodes = [grid.Nodes[0] with { FreeMemoryKiB = 12 * GiB }, grid.Nodes[1] with { MemoryKiB = 0 }] };
+        Assert.Equal(new CpuSet(0), Plan(host, Vm("db01", 4)).Nodes);
+        var both = Plan(host, Vm("db01", 12));
+        Assert.Equal((new CpuSet("0-1"), new CpuSet(0)), (both.Nodes, both.MemoryNodes));
+        var far = Assert.Single(PlacementPlanner.Plan(new PlacementRequest { Host = host, VMs = [Vm("db01", 4)], ReservedCpus = new CpuSet("0-7") }).VMs);
+        Assert.Equal((new CpuSet(1), new CpuSet(0)), (far.Nodes, far.MemoryNodes));
+    }
+
     [Theory]
     [InlineData(24, "0", "0-1", true)]
     [InlineData(24, "0", "1", true)]

@@ -69,7 +69,7 @@ public sealed class PlacementCases(int seed)
         }
 
         host = hasMemoryNode ? WithMemoryNode(host) : host;
-        var request = Draw(host) with { AllowOvercommit = false, CoreKind = CoreKindChoice.Fast };
+        var request = Draw(host) with { AllowOvercommit = false, CoreKind = _odd.NextDouble() < 0.3 ? CoreKindChoice.Efficient : CoreKindChoice.Fast };
         var vms = request.VMs.Take(3).Select(vm => vm with
         {
             Vcpus = 1 + (vm.Vcpus % Math.Max(1, host.OnlineCpus.Count / 2)),

@@ -1,4 +1,5 @@
 // The change that carries out a placement, a VM's input to a placement, and the picture of it.
+using KvmTune.Hosts;
 using KvmTune.Libvirt;
 using KvmTune.Placement;
 using KvmTune.Tests.Tuning;
@@ -65,11 +66,46 @@ public sealed class PlacementPlanTests
     [Fact]
     public void Memory_that_stays_ties_a_vm_to_its_node()
     {
-        var vm = PlacementReader.ToVM(Vm("<numatune><memory mode='strict' nodeset='0'/></numatune>"), RuleScene.Grid(2, 4, 1), keepsMemory: true, []);
+        var vm = PlacementReader.ToVM(Vm("<numatune><memory mode='strict' nodeset='0'/></numatune>"), RuleScene.Grid(2, 4, 1), null, keepsMemory: true, []);
         Assert.Equal(new CpuSet(0), vm.RequiredNodes);
         var placed = Assert.Single(PlacementPlanner.Plan(new PlacementRequest { Host = RuleScene.Grid(2, 4, 1), VMs = [vm] }).VMs);
         Assert.Equal(new CpuSet(0), placed.Nodes);
         Assert.Null(placed.MemoryNodes);
+    }
+
+    [Fact]
+    public void Memory_that_stays_on_a_node_without_cpus_ties_a_vm_to_the_nearest_node_with_some()
+    {
+        var grid = RuleScene.Grid(2, 4, 1);
+        var host = grid with { Nodes = [.. grid.Nodes, new HostNode { Id = 2, MemoryKiB = 16 * GiB, Cpus = [], Distances = new Dictionary<int, int> { [0] = 23, [1] = 13, [2] = 10 } }] };
+        var vm = PlacementReader.ToVM(Vm("<numatune><memory mode='strict' nodeset='2'/></numatune>"), host, null, keepsMemory: true, []);
+        var placed = Assert.Single(PlacementPlanner.Plan(new PlacementRequest { Host = host, VMs = [vm] }).VMs);
+        Assert.Equal(new CpuSet(1), placed.Nodes);
+        Assert.Null(placed.MemoryNodes);
+        Assert.Contains(placed.Reasons, reason => reason.Contains("it is the nearest with CPUs to node 2, where its memory stays", StringComparison.Ordinal));
+        Assert.Contains("The NUMA policy is left as it is: node 2.", placed.Reasons);
+        var refused = Assert.Single(PlacementPlanner.Plan(new PlacementRequest { Host = host, VMs = [vm with { Vcpus = 5 }] }).Refusals);
+        Assert.Contains("of the 4 online CPUs of node 1, the nearest with CPUs to node 2, where its memory stays, 4 are free", refused.Message, StringComparison.Ordinal);
+        Assert.Equal(new CpuSet("1-2"), PlacementReader.ToVM(Vm("<numatune><memory mode='strict' nodeset='1-2'/></numatune>"), host, null, keepsMemory: true, []).RequiredNodes);
+        Assert.Null(PlacementReader.ToVM(Vm(string.Empty), host with { Nodes = [] }, null, keepsMemory: true, []).RequiredNodes);
+    }
+
+    [Fact]
+    public void Huge_pages_without_a_size_have_the_kernels_default_and_their_pools_are_no_memory_in_use()
+    {
+        var grid = RuleScene.Grid(2, 4, 1);
+        var host = grid with
+        {
+            Nodes = [.. grid.Nodes.Select(node => node with { FreeMemoryKiB = 6 * GiB, PagePools = [new PagePool(node.Id, 4, 1, 1), new PagePool(node.Id, 2048, 2048, 2048), new PagePool(node.Id, 1048576, 4, 3)] })],
+        };
+        var kernel = new HostMemoryFacts { DefaultPageSizeKiB = 1048576 };
+        var vm = Vm("<memoryBacking><hugepages/></memoryBacking>");
+        Assert.Equal((1048576, 2048), (PlacementReader.ToVM(vm, host, kernel, keepsMemory: false, []).PageSizeKiB, PlacementReader.ToVM(vm, host, null, keepsMemory: false, []).PageSizeKiB));
+        Assert.Equal([new HeldMemory(0, 1048576, GiB / 2), new HeldMemory(1, 1048576, GiB / 2)], PlacementReader.Estimate(vm.Running!, host, kernel));
+
+        // Of 16 GiB 6 are free and 8 are in pools.
+        var large = DomainXmlReader.Read(RuleScene.Vm().Replace("1048576", $"{10 * GiB}", StringComparison.Ordinal));
+        Assert.Equal([new HeldMemory(0, null, 2 * GiB), new HeldMemory(1, null, 2 * GiB)], PlacementReader.Estimate(large, host, kernel));
     }
 
     [Fact]

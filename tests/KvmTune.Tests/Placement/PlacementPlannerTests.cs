@@ -207,6 +207,17 @@ public sealed class PlacementPlannerTests
         Assert.NotEqual(placed.VcpuPins[0] / 2, placed.VcpuPins[2] / 2);
     }
 
+    [Theory]
+    [InlineData(2, 3, "0,4", 4, 2, 1)]
+    [InlineData(4, 3, "0,1,8,9", 8, 4, 1)]
+    [InlineData(4, 4, "0,5,6,10", 12, 4, 2)]
+    public void Guest_cores_are_split_as_little_as_possible(int threads, int cores, string taken, int vcpus, int guestThreads, int split)
+    {
+        var neighbour = new PlacementNeighbour { Name = "web01", Vcpus = 1, VcpuPins = new Dictionary<int, CpuSet> { [0] = new(taken) } };
+        var placed = Assert.Single(PlacementPlanner.Plan(new PlacementRequest { Host = RuleScene.Grid(1, cores, threads), VMs = [Vm("db01", vcpus) with { GuestThreads = guestThreads }], Neighbours = [neighbour] }).VMs);
+        Assert.Equal(split, placed.VcpuPins.GroupBy(pin => pin.Key / guestThreads).Sum(guest => guest.Select(pin => pin.Value / threads).Distinct().Count() - 1));
+    }
+
     [Fact]
     public void Overcommit_is_refused_with_the_figures_and_allowed_when_asked_for()
     {
@@ -245,6 +256,21 @@ public sealed class PlacementPlannerTests
         Assert.Equal(placed.CellNodes[1], placed.VcpuPins[11] / 8);
         var spread = Assert.Single(PlacementPlanner.Plan(new PlacementRequest { Host = RuleScene.Grid(2, 8, 1), VMs = [vm with { Cells = [] }] }).VMs);
         Assert.Contains(spread.Reasons, reason => reason.Contains("give it NUMA cells", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Cells_go_where_each_has_its_memory_and_where_none_has_the_plan_says_so()
+    {
+        var grid = RuleScene.Grid(2, 8, 1);
+        var host = grid with { Nodes = [.. grid.Nodes.Select(node => node with { MemoryKiB = 32 * GiB, FreeMemoryKiB = node.Id == 0 ? 19 * GiB : 6 * GiB })] };
+        var vm = Vm("db01", 12) with { MemoryKiB = 20 * GiB, Cells = [new GuestNumaCell(0, new CpuSet("0-5"), 4 * GiB), new GuestNumaCell(1, new CpuSet("6-11"), 16 * GiB)] };
+        var placed = Assert.Single(PlacementPlanner.Plan(new PlacementRequest { Host = host, VMs = [vm] }).VMs);
+        Assert.Equal((1, 0), (placed.CellNodes[0], placed.CellNodes[1]));
+        Assert.True(CpuSet.Of(Enumerable.Range(0, 6).Select(vcpu => placed.VcpuPins[vcpu])).IsSubsetOf(new CpuSet("8-15")));
+        var torn = Assert.Single(PlacementPlanner.Plan(new PlacementRequest { Host = WithFree(host, 13 * GiB, 13 * GiB), VMs = [vm] }).VMs);
+        Assert.Empty(torn.CellNodes);
+        Assert.Contains(torn.Reasons, reason => reason.Contains("Its 2 NUMA cells cannot each be on one of them", StringComparison.Ordinal));
+        Assert.DoesNotContain(torn.Reasons, reason => reason.Contains("give it NUMA cells", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -319,7 +345,7 @@ public sealed class PlacementPlannerTests
         var grid = RuleScene.Grid(2, 4, 1);
         var host = grid with { Nodes = [.. grid.Nodes.Select(node => node with { FreeMemoryKiB = 10 * GiB })] };
         var vm = DomainXmlReader.Read(RuleScene.Vm().Replace("1048576", (10 * GiB).ToString(System.Globalization.CultureInfo.InvariantCulture), StringComparison.Ordinal));
-        var held = PlacementReader.Estimate(vm, host);
+        var held = PlacementReader.Estimate(vm, host, kernel: null);
         Assert.Equal(10 * GiB, held.Sum(entry => entry.MemoryKiB));
         Assert.All(held, entry => Assert.True(entry.MemoryKiB <= 6 * GiB));
         var request = new PlacementRequest { Host = host, VMs = [Vm("db01", 2) with { MemoryKiB = 20 * GiB, HeldMemoryKiB = new Dictionary<int, long> { [0] = 20 * GiB, [1] = 20 * GiB } }] };
@@ -345,6 +371,30 @@ public sealed class PlacementPlannerTests
         var mixed = Assert.Single(PlacementPlanner.Plan(new PlacementRequest { Host = host, VMs = [Vm("db01", 6)] }).VMs);
         Assert.Equal(2, mixed.Kinds.Count);
         Assert.Contains(mixed.Reasons, reason => reason.Contains("2 kinds of core", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void The_kernels_types_of_core_are_kinds_and_favoured_cores_are_none()
+    {
+        // Arrow Lake: performance cores up to 5.2 GHz, two favoured ones of 5.4, efficiency cores up to 4.6 GHz, and two that save power.
+        var flat = RuleScene.Flat(12);
+        VMHostTopology Host(Func<int, string?> type) => flat with
+        {
+            Nodes = [flat.Nodes[0] with
+            {
+                Cpus = [.. flat.Cpus.Select(cpu => cpu with
+                {
+                    Speed = cpu.Id < 2 ? 5_400_000 : cpu.Id < 6 ? 5_200_000 : cpu.Id < 10 ? 4_600_000 : 2_500_000,
+                    CoreType = type(cpu.Id),
+                })],
+            }],
+        };
+        var host = Host(cpu => cpu < 6 ? "core" : cpu < 10 ? "atom" : "lowpower");
+        Assert.Equal(["CPUs 0-5 (cpu_core, up to 5400 MHz)", "CPUs 6-9 (cpu_atom, up to 4600 MHz)", "CPUs 10-11 (cpu_lowpower, up to 2500 MHz)"], host.CoreKinds.Select(kind => kind.ToString()));
+        Assert.Equal(["0-9", "10-11"], Host(_ => null).CoreKinds.Select(kind => kind.Cpus.ToString()));
+        CpuSet Cpus(CoreKindChoice kind, string reserved) => Assert.Single(PlacementPlanner.Plan(new PlacementRequest { Host = host, VMs = [Vm("db01", 3)], CoreKind = kind, ReservedCpus = new CpuSet(reserved) }).VMs).VcpuCpus;
+        Assert.Equal("1-3", Cpus(CoreKindChoice.Fast, "11").ToString());
+        Assert.Equal("6-8", Cpus(CoreKindChoice.Efficient, "10-11").ToString());
     }
 
     [Fact]
@@ -376,6 +426,24 @@ public sealed class PlacementPlannerTests
     }
 
     [Fact]
+    public void Real_time_vcpus_share_with_nobody_once_they_are_plugged_in()
+    {
+        var neighbour = new PlacementNeighbour { Name = "rt", Vcpus = 4, VcpuPins = new Dictionary<int, CpuSet> { [0] = new(4), [1] = new(5) }, UnpluggedCpus = new CpuSet("6-7"), IsRealTime = true };
+        var refused = Assert.Single(PlacementPlanner.Plan(new PlacementRequest { Host = RuleScene.Flat(8), VMs = [Vm("db01", 6)], Neighbours = [neighbour] }).Refusals);
+        Assert.Contains("of the 8 online CPUs of the host 4 are free: 4 carry pinned vCPUs", refused.Message, StringComparison.Ordinal);
+        var placed = Assert.Single(PlacementPlanner.Plan(new PlacementRequest { Host = RuleScene.Flat(8), VMs = [Vm("db01", 4) with { CurrentServiceCpus = new CpuSet(7) }], Neighbours = [neighbour] }).VMs);
+        Assert.Equal((new CpuSet("0-3"), new CpuSet("0-3")), (placed.VcpuCpus, placed.ServiceCpus));
+        var whole = Assert.Single(PlacementPlanner.Plan(new PlacementRequest { Host = RuleScene.Grid(1, 4, 2), VMs = [Vm("db01", 4)], ThreadPolicy = ThreadPolicy.Require, Neighbours = [neighbour with { VcpuPins = new Dictionary<int, CpuSet> { [0] = new(4) }, UnpluggedCpus = new CpuSet(6) }] }).VMs);
+        Assert.Equal(new CpuSet("0-3"), whole.VcpuCpus);
+        var other = new PlacementNeighbour { Name = "web01", Vcpus = 1, VcpuPins = new Dictionary<int, CpuSet> { [0] = new(0) }, ServicePins = new Dictionary<string, CpuSet> { ["emulator"] = new("1-2") } };
+        var beside = Assert.Single(PlacementPlanner.Plan(new PlacementRequest { Host = RuleScene.Flat(5), VMs = [Vm("rt", 3) with { UnpluggedVcpus = new CpuSet(2), IsRealTime = true }], Neighbours = [other] }).VMs);
+        Assert.Equal(new CpuSet("3-4"), beside.VcpuCpus);
+        var both = PlacementPlanner.Plan(new PlacementRequest { Host = RuleScene.Flat(6), VMs = [Vm("rt", 3) with { UnpluggedVcpus = new CpuSet(2), IsRealTime = true }, Vm("db01", 6) with { UnpluggedVcpus = new CpuSet("1-5") }] });
+        Assert.Empty(PlacementProperties.Broken(both));
+        Assert.False(both.VMs[0].VcpuCpus.Overlaps(both.VMs[1].VcpuCpus));
+    }
+
+    [Fact]
     public void Vcpus_that_are_not_plugged_in_take_nothing_from_those_that_are()
     {
         var placement = PlacementPlanner.Plan(new PlacementRequest { Host = RuleScene.Flat(4), VMs = [Vm("db01", 4) with { UnpluggedVcpus = new CpuSet("2-3") }, Vm("db02", 2)] });
@@ -391,6 +459,99 @@ public sealed class PlacementPlannerTests
         var placed = Assert.Single(PlacementPlanner.Plan(new PlacementRequest { Host = RuleScene.Grid(1, 8, 2), VMs = [Vm("db01", 7)] }).VMs);
         Assert.False(placed.VcpuCpus.Overlaps(new CpuSet("0-1")));
         Assert.Equal(new CpuSet("0-1"), placed.ServiceCpus);
+    }
+
+    [Theory]
+    [InlineData(16, 4, 8, ThreadPolicy.Prefer, null, 2, "0-1")]
+    [InlineData(16, 4, 8, ThreadPolicy.Prefer, "0", 2, "0-1")]
+    [InlineData(16, 4, 8, ThreadPolicy.Isolate, null, 2, "0-1")]
+    [InlineData(32, 8, 16, ThreadPolicy.Prefer, null, 2, "0-1")]
+    [InlineData(16, 4, 16, ThreadPolicy.Require, null, 2, "0-1")]
+    [InlineData(16, 4, 16, ThreadPolicy.Require, "0-1", 2, "0-1")]
+    public void As_few_caches_as_possible_are_used_and_of_these_the_quiet_ones(int cores, int coresPerCache, int vcpus, ThreadPolicy policy, string? emulator, int caches, string left)
+    {
+        var placed = Assert.Single(PlacementPlanner.Plan(new PlacementRequest
+        {
+            Host = WithCaches(RuleScene.Grid(1, cores, 2), 2 * coresPerCache),
+            VMs = [Vm("db01", vcpus)],
+            ThreadPolicy = policy,
+            Neighbours = emulator is null ? [] : [new PlacementNeighbour { Name = "web01", Vcpus = 1, ServicePins = new Dictionary<string, CpuSet> { ["emulator"] = new(emulator) } }],
+        }).VMs);
+        Assert.Equal(caches, placed.Caches.Count);
+        Assert.False(placed.VcpuCpus.Overlaps(new CpuSet(left)), placed.ToString());
+        Assert.True(placed.ServiceCpus.IsSubsetOf(new CpuSet(left)), placed.ServiceCpus.ToString());
+    }
+
+    // 32 cores under caches of four, some with neighbours: the caches with most idle cores are the fewest that suffice.
+    [Fact]
+    public void As_few_caches_as_possible_are_used_beside_neighbours()
+    {
+        for (var number = 0; number < Draws(800); number++)
+        {
+            var random = new Random(Seed + number);
+            var taken = Enumerable.Range(0, 32).Where(_ => random.NextDouble() < 0.4).ToList();
+            var idle = Enumerable.Range(0, 32).Except(taken).ToList();
+            if (idle.Count < 2)
+            {
+                continue;
+            }
+
+            var vcpus = random.Next(1, idle.Count + 1);
+            var placed = Assert.Single(PlacementPlanner.Plan(new PlacementRequest
+            {
+                Host = WithCaches(RuleScene.Grid(1, 32, 2), 8),
+                VMs = [Vm("db01", vcpus)],
+                Neighbours = [.. taken.Select(core => new PlacementNeighbour { Name = $"web{core}", Vcpus = 1, VcpuPins = new Dictionary<int, CpuSet> { [0] = new(2 * core) } })],
+            }).VMs);
+
+            // The first idle core is kept for the host where as few caches suffice without it.
+            var (all, quiet) = (Fewest(idle), Fewest([.. idle.Skip(1)]));
+            Assert.Equal((vcpus, all), (placed.VcpuPins.Values.Select(cpu => cpu / 2).Distinct().Count(), placed.Caches.Count));
+            Assert.DoesNotContain(placed.VcpuPins.Values, cpu => taken.Contains(cpu / 2));
+            Assert.True(quiet > all || !placed.VcpuPins.Values.Any(cpu => cpu / 2 == idle[0]), $"case {number}: {placed}");
+
+            int Fewest(List<int> cores)
+            {
+                var rooms = cores.GroupBy(core => core / 4).Select(cache => cache.Count()).OrderDescending().ToList();
+                return cores.Count < vcpus ? int.MaxValue : Enumerable.Range(1, rooms.Count).First(count => rooms.Take(count).Sum() >= vcpus);
+            }
+        }
+    }
+
+    [Fact]
+    public void The_reason_of_a_move_is_the_vms_own_where_it_is_alone_in_the_plan()
+    {
+        string Move(VMHostTopology host, PlacementVM vm, string neighbour) => Assert.Single(PlacementPlanner.Plan(new PlacementRequest
+        {
+            Host = host,
+            VMs = [vm],
+            Neighbours = [new PlacementNeighbour { Name = "web01", Vcpus = 1, VcpuPins = new Dictionary<int, CpuSet> { [0] = new(neighbour) } }],
+        }).VMs).Reasons[^1];
+        Assert.Equal("Moving gains: now 1 vCPU on cores of other VMs' vCPUs.", Move(RuleScene.Grid(1, 8, 2), Vm("db01", 1) with { CurrentPins = new Dictionary<int, int> { [0] = 2 } }, "3"));
+        Assert.Equal("Moving gains: now 2 vCPUs on another node than the memory.", Move(RuleScene.Grid(2, 8, 1), Vm("db01", 2) with { CurrentPins = new Dictionary<int, int> { [0] = 1, [1] = 2 }, CurrentNodes = new CpuSet(1) }, "3"));
+        Assert.Equal("Moving gains: now emulator and I/O threads on another node.", Move(RuleScene.Grid(2, 2, 1), Vm("db01", 1) with { CurrentPins = new Dictionary<int, int> { [0] = 1 } }, "0"));
+        Assert.Equal("Moving gains: now 1 vCPU on another core than the rest of its guest core.", Move(RuleScene.Grid(1, 8, 2), Vm("db01", 2) with { GuestThreads = 2, CurrentPins = new Dictionary<int, int> { [0] = 4, [1] = 6 } }, "0"));
+    }
+
+    [Fact]
+    public void Every_move_of_a_vm_that_is_alone_in_the_plan_has_its_reason()
+    {
+        var moved = 0;
+        for (var number = 0; number < Draws(2000); number++)
+        {
+            var request = new PlacementCases(Seed + number).DrawOdd() with { AllowOvercommit = false };
+            request = request with { VMs = [request.VMs[0]] };
+
+            // Its present place is one that another plan gave it.
+            var other = PlacementPlanner.Plan(request with { ThreadPolicy = (ThreadPolicy)(number % 3), CoreKind = (CoreKindChoice)(number / 3 % 3), ReservedCpus = new CpuSet(request.Host.OnlineCpus.Numbers[0]), Neighbours = [.. request.Neighbours.Take(1)] });
+            if (other.VMs is [var present] && PlacementPlanner.Plan(request with { VMs = [AsPlaced(request.VMs[0], present)] }).VMs is [var placed] && placed.VcpuPins.Any(pin => present.VcpuPins[pin.Key] != pin.Value && placed.PluggedPins.ContainsKey(pin.Key)))
+            {
+                Assert.True(placed.Reasons[^1].StartsWith("Moving gains: now ", StringComparison.Ordinal), $"case {number}: {present} to {placed}: {placed.Reasons[^1]}");
+                moved++;
+            }
+        }
+
+        Assert.True(moved > Draws(200), $"Only {moved} VMs moved.");
     }
 
     [Fact]

@@ -200,6 +200,12 @@ public static class PlacementProperties
                 yield return $"{placed.VMName}: real-time vCPUs share {CpuSet.Of(placed.PluggedPins.Values)}";
             }
 
+            var waiting = placement.VMs.Where(other => other != placed).SelectMany(other => other.VcpuPins.Values).Concat(services).ToHashSet();
+            if (isRealTime && placed.VcpuPins.Values.Any(waiting.Contains))
+            {
+                yield return $"{placed.VMName}: real-time vCPUs that are not plugged in share {placed.VcpuCpus}";
+            }
+
             if (request.Neighbours.Any(neighbour => neighbour.IsRealTime && neighbour.VcpuPins.Values.Any(pin => placed.PluggedPins.Values.Any(pin.Contains) || pin.Overlaps(placed.ServiceCpus))))
             {
                 yield return $"{placed.VMName}: shares CPUs with a neighbour's real-time vCPUs";

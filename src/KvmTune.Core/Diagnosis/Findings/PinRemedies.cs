@@ -84,7 +84,7 @@ internal static class PinRemedies
         var request = new PlacementRequest
         {
             Host = context.Host,
-            VMs = [PlacementReader.ToVM(context.VM, context.Host, keepsMemory: true, [])],
+            VMs = [PlacementReader.ToVM(context.VM, context.Host, context.HostMemory, keepsMemory: true, [])],
             Neighbours = [.. context.Neighbours.Pinned(context.Host.OnlineCpus).Select(neighbour => new PlacementNeighbour
             {
                 Name = neighbour.Name, Vcpus = neighbour.CurrentVcpus, VcpuPins = RealPins(context, neighbour), IsRealTime = !neighbour.Limits.RealTimeVcpus.IsEmpty,

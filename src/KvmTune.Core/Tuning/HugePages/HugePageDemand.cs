@@ -104,9 +104,14 @@ public sealed record HugePageSupply(HugePageDemand Demand, long Available)
     }
 
     /// <summary>The size of pages without a named size: the kernel's default, otherwise the host's smallest huge one; null if it has none.</summary>
-    public static long? DefaultSize(RuleContext context) =>
-        context.HostMemory?.DefaultPageSizeKiB
-        ?? context.HostCpus.Nodes.SelectMany(node => node.PagePools.Select(pool => pool.PageSizeKiB).Order().Skip(1)).Cast<long?>().Min();
+    public static long? DefaultSize(RuleContext context) => context.HostMemory?.DefaultPageSizeKiB ?? DefaultSize(null, context.HostCpus);
+
+    /// <summary>The same of a host.</summary>
+    /// <param name="kernel">The local kernel's memory settings; null for another machine.</param>
+    /// <param name="host">The host.</param>
+    public static long? DefaultSize(HostMemoryFacts? kernel, VMHostTopology host) =>
+        kernel?.DefaultPageSizeKiB
+        ?? host.Nodes.SelectMany(node => node.PagePools.Select(pool => pool.PageSizeKiB).Order().Skip(1)).Cast<long?>().Min();
 
     /// <summary>For example <c>needed on node 0: 256 pages of 2 MiB, free: 12</c>.</summary>
     public override string ToString() => string.Create(
