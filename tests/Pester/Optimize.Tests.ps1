@@ -15,6 +15,38 @@ Describe 'Optimize-VM' {
     }
 }
 
+Describe 'Optimize-VM -Area' {
+    BeforeAll {
+        $uri = New-TestHost (Join-Path $TestDrive area)
+        $null = Connect-VMHost $uri
+    }
+    AfterAll { Disconnect-VMHost $uri -ErrorAction Ignore }
+
+    It 'means only <Area>, under the own load, a named workload, a program and the workload of a measurement' -ForEach @(
+        foreach ($area in 'Cpu', 'Disk', 'Memory', 'Network') { @{ Area = $area; Others = @('Cpu', 'Disk', 'Memory', 'Network' | Where-Object { $_ -ne $area }) } }
+    ) {
+        $commands = { Optimize-VM db01 -Area $Area -WhatIf }, { Optimize-VM db01 -Workload RandomWrite -Area $Area -WhatIf }, { Optimize-VM db01 -Workload Observe -Area $Area -WhatIf },
+            { Optimize-VM db01 -Command true -Metric @{ Name = 'N'; Pattern = '(\d+)'; Unit = 'n'; Direction = 'Higher' } -Area $Area -WhatIf },
+            { New-Performance (200..211) | Optimize-VM -Area $Area -ConnectionUri $uri -WhatIf }
+        foreach ($command in $commands) {
+            $text = Get-PrintedText { $script:captured = Invoke-Captured $command }
+            $captured.Errors | Should -BeNullOrEmpty -Because "$command"
+            $text | Should -Match "(?m)^  ${Area}:" -Because "$command"
+            foreach ($other in $Others) { $text | Should -Not -Match "(?m)^  ${other}:" -Because "$command" }
+        }
+    }
+
+    It 'is completed by the areas, and takes no other word' {
+        (TabExpansion2 'Optimize-VM db01 -Area ').CompletionMatches.CompletionText | Should -Be Cpu, Disk, Memory, Network
+        (Invoke-Captured { Optimize-VM db01 -Area General -WhatIf }).Ids | Should -Be ParameterArgumentValidationError
+    }
+
+    It 'stays a setting of Observe where a workload is measured' {
+        (Invoke-Captured { Measure-VMPerformance db01 -Workload Cpu -Area Disk }).Ids | Should -Be InvalidSetting
+        (Invoke-Captured { Set-EmulatorPin db01 0 -AsPlan | Invoke-VMExperiment -Workload Cpu -Area Disk }).Ids | Should -Be InvalidSetting
+    }
+}
+
 Describe 'Optimize-VM on a real guest' -Tag Lab, lab1 -Skip:(-not $env:KVMTUNE_LAB) {
     AfterAll { Restore-Guest lab1 }
 

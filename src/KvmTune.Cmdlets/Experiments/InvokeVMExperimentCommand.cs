@@ -85,6 +85,13 @@ public sealed class InvokeVMExperimentCommand : ExperimentingCmdlet
     [ArgumentCompleter(typeof(ValueCompleter))]
     public int? Seed { get; set; }
 
+    /// <summary>The workload Observe: the area to watch.</summary>
+    [Parameter]
+    public ObservedArea Area { get; set; }
+
+    /// <inheritdoc/>
+    protected override ObservedArea? WatchedArea => IsGiven(nameof(Area)) ? Area : null;
+
     private ExperimentOptions Options => new()
     {
         Design = Design,

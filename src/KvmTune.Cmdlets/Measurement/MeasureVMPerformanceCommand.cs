@@ -37,6 +37,13 @@ public sealed class MeasureVMPerformanceCommand : WorkloadCmdlet
     [Parameter]
     public SwitchParameter Calibrate { get; set; }
 
+    /// <summary>The workload Observe: the area to watch.</summary>
+    [Parameter]
+    public ObservedArea Area { get; set; }
+
+    /// <inheritdoc/>
+    protected override ObservedArea? WatchedArea => IsGiven(nameof(Area)) ? Area : null;
+
     /// <inheritdoc/>
     protected override void BeginProcessing()
     {

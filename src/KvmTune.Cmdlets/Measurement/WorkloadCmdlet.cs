@@ -22,7 +22,6 @@ public abstract class WorkloadCmdlet : VMCmdlet
         (nameof(CommandTimeLimit), "Command"),
         (nameof(HostAddress), "Network"),
         (nameof(Streams), "Network"),
-        (nameof(Area), "Observe"),
     ];
 
     private Guid? _reachedBySsh;
@@ -103,10 +102,6 @@ public abstract class WorkloadCmdlet : VMCmdlet
     [ArgumentCompleter(typeof(ValueCompleter))]
     public int Streams { get; set; } = Defaults.Streams;
 
-    /// <summary>The workload Observe: the area to watch.</summary>
-    [Parameter]
-    public ObservedArea Area { get; set; } = Defaults.Area;
-
     /// <summary>The workload Command: the program and its arguments, each as a separate string. No shell interprets them.</summary>
     [Parameter]
     [ValidateNotNullOrEmpty]
@@ -128,6 +123,9 @@ public abstract class WorkloadCmdlet : VMCmdlet
     [ArgumentCompleter(typeof(ValueCompleter))]
     public TimeSpan? CommandTimeLimit { get; set; }
 
+    /// <summary>The area that the workload Observe watches, for cmdlets with such a parameter -Area; null if it is not given.</summary>
+    protected virtual ObservedArea? WatchedArea => null;
+
     /// <summary>The workload to run in a VM.</summary>
     /// <param name="before">The workload of the measurement on the pipeline; null for none.</param>
     /// <param name="vm">The VM.</param>
@@ -142,9 +140,10 @@ public abstract class WorkloadCmdlet : VMCmdlet
                 $"Name a workload for '{vm.Domain.Name}' with -Workload: {string.Join(", ", WorkloadCatalog.CreateDefault().All.Select(known => known.Name))}.{(vm.Reference.Change is null ? null : " The change on the pipeline followed no measurement whose workload could be repeated.")}");
         }
 
-        foreach (var (parameter, owner) in Owners)
+        (string Parameter, string Workload)[] owned = [.. Owners.Where(setting => IsGiven(setting.Parameter)), .. WatchedArea is null ? [] : new[] { ("Area", "Observe") }];
+        foreach (var (parameter, owner) in owned)
         {
-            if (IsGiven(parameter) && !owner.Equals(name, StringComparison.OrdinalIgnoreCase))
+            if (!owner.Equals(name, StringComparison.OrdinalIgnoreCase))
             {
                 throw Invalid($"-{parameter} is a setting of the workload {owner}, and this call runs {name}.");
             }
@@ -164,7 +163,7 @@ public abstract class WorkloadCmdlet : VMCmdlet
             Ssh = Endpoint(before?.Ssh, vm),
             HostAddress = HostAddress ?? request.HostAddress,
             Streams = IsGiven(nameof(Streams)) ? Streams : request.Streams,
-            Area = IsGiven(nameof(Area)) ? Area : request.Area,
+            Area = WatchedArea ?? request.Area,
             Command = Program(name, request.Command),
         };
     }

@@ -43,8 +43,10 @@ public sealed class OptimizeVMCommand : ExperimentingCmdlet
     [ArgumentCompleter(typeof(ValueCompleter))]
     public TimeSpan? TimeLimit { get; set; }
 
-    // The area given by -Area; null for any slow area.
-    private TuningArea? Only => IsGiven(nameof(Area)) && Enum.TryParse<TuningArea>(Area.ToString(), out var area) ? area : null;
+    /// <summary>The only area to optimize, under any workload; by default the one that holds the VM back.</summary>
+    [Parameter]
+    [ValidateSet(nameof(TuningArea.Cpu), nameof(TuningArea.Disk), nameof(TuningArea.Memory), nameof(TuningArea.Network))]
+    public TuningArea? Area { get; set; }
 
     private ExperimentOptions Experiment => new()
     {
@@ -87,7 +89,7 @@ public sealed class OptimizeVMCommand : ExperimentingCmdlet
         {
             var optimization = Await((post, token) => new VMOptimizer(TimeProvider.System).RunAsync(
                 subject,
-                new OptimizationOptions { TimeLimit = TimeLimit, Restart = Restart, Area = Only },
+                new OptimizationOptions { TimeLimit = TimeLimit, Restart = Restart, Area = Area },
                 plan => AskAsync(plan, post, token),
                 experiment => post(() => Record(experiment)),
                 bar.Through(post),
@@ -132,10 +134,10 @@ public sealed class OptimizeVMCommand : ExperimentingCmdlet
     {
         var lines = new List<string>
         {
-            string.Create(CultureInfo.InvariantCulture, $"{subject.VMName}: watch it for {Interval.TotalSeconds:0.#} s under {Load(subject)}; where {(Only is { } only ? $"the {only}" : "an area")} holds it back, try in this order, one change at a time, and keep what improved:"),
+            string.Create(CultureInfo.InvariantCulture, $"{subject.VMName}: watch it for {Interval.TotalSeconds:0.#} s under {Load(subject)}; where {(Area is { } only ? $"the {only}" : "an area")} holds it back, try in this order, one change at a time, and keep what improved:"),
         };
         var designs = new List<string>();
-        foreach (var area in Areas.Where(area => Only is null || area == Only))
+        foreach (var area in Areas.Where(area => Area is null || area == Area))
         {
             lines.Add($"  {area}:");
             var candidates = CandidateOrder.Of(found, area, subject: null, subject.Workload);

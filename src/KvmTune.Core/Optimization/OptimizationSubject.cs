@@ -85,7 +85,7 @@ public sealed class OptimizationSubject(
     {
         using var target = new LibvirtMeasurementTarget(domain, time);
         return await new VMExperimenter(host, tuner, target, _catalog, time).RunAsync(
-            [plan], workload ?? Observing(area), experiment with { TimeLimit = timeLimit, LoadTime = SlotPlan.DefaultTime }, progress, cancellationToken);
+            [plan], WorkloadFor(workload, area), experiment with { TimeLimit = timeLimit, LoadTime = SlotPlan.DefaultTime }, progress, cancellationToken);
     }
 
     /// <summary>The outline of an experiment on a plan.</summary>
@@ -93,7 +93,7 @@ public sealed class OptimizationSubject(
     public ExperimentOutline Outline(VMTuningPlan plan)
     {
         using var target = new LibvirtMeasurementTarget(domain, time);
-        return new VMExperimenter(host, tuner, target, _catalog, time).Outline([plan], workload ?? Observing(plan.Area), experiment);
+        return new VMExperimenter(host, tuner, target, _catalog, time).Outline([plan], WorkloadFor(workload, plan.Area), experiment);
     }
 
     private async Task<VMBottleneckReport> WatchAsync(IProgress<MeasurementProgress>? progress, CancellationToken cancellationToken) =>
@@ -120,9 +120,9 @@ public sealed class OptimizationSubject(
         }
     }
 
-    private static WorkloadRequest Observing(TuningArea area) => new()
-    {
-        Name = OwnLoad,
-        Area = ObserveWorkload.AreaOf(area),
-    };
+    /// <summary>The workload that judges a change of an area: the guest's own load is judged by the counters of that area.</summary>
+    internal static WorkloadRequest WorkloadFor(WorkloadRequest? workload, TuningArea area) =>
+        workload is not null && !workload.Name.Equals(OwnLoad, StringComparison.OrdinalIgnoreCase)
+            ? workload
+            : (workload ?? new WorkloadRequest { Name = OwnLoad }) with { Area = ObserveWorkload.AreaOf(area) };
 }

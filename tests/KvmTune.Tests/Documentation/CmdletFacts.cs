@@ -117,10 +117,9 @@ internal sealed class ParameterFacts
         Pipeline = Words(
             places.Any(place => Value(place, "ValueFromPipelineByPropertyName") is true) ? "ByPropertyName" : null,
             places.Any(place => Value(place, "ValueFromPipeline") is true) ? "ByValue" : null);
-        AcceptedValues = type.IsEnum
-            ? string.Join(", ", Enum.GetNames(type))
-            : property.CustomAttributes.FirstOrDefault(attribute => attribute.AttributeType == typeof(ValidateSetAttribute) || attribute.AttributeType.Name == "WordsAttribute")?.ConstructorArguments[0].Value
-                is IReadOnlyCollection<CustomAttributeTypedArgument> values ? string.Join(", ", values.Select(value => value.Value)) : null;
+        AcceptedValues = property.CustomAttributes.FirstOrDefault(attribute => attribute.AttributeType == typeof(ValidateSetAttribute) || attribute.AttributeType.Name == "WordsAttribute")?.ConstructorArguments[0].Value
+                is IReadOnlyCollection<CustomAttributeTypedArgument> values ? string.Join(", ", values.Select(value => value.Value))
+            : type.IsEnum ? string.Join(", ", Enum.GetNames(type)) : null;
     }
 
     public static ParameterFacts Confirm { get; } = new("Confirm", "cf");

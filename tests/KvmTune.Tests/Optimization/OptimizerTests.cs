@@ -205,6 +205,15 @@ public sealed class OptimizerTests
     public void For_the_users_own_load_nobody_knows_what_matters_so_all_of_the_area_are_candidates() =>
         Assert.Equal(2, CandidateOrder.Of([Finding("One"), Finding("Two") with { Workloads = ["CpuLatency"] }], TuningArea.Cpu, null, "Observe").Count);
 
+    [Fact]
+    public void The_guests_own_load_is_judged_by_the_counters_of_the_area_and_a_named_workload_by_itself()
+    {
+        Assert.Equal(ObservedArea.Disk, OptimizationSubject.WorkloadFor(null, TuningArea.Disk).Area);
+        Assert.Equal((ObservedArea.Network, 3), OptimizationSubject.WorkloadFor(new() { Name = "observe", Runs = 3 }, TuningArea.Network) is var own ? (own.Area, own.Runs) : default);
+        var named = new WorkloadRequest { Name = "RandomWrite" };
+        Assert.Same(named, OptimizationSubject.WorkloadFor(named, TuningArea.Network));
+    }
+
     private Task<VMOptimization> RunAsync(OptimizationOptions options, bool answer = false) => new VMOptimizer(_vm.Time).RunAsync(
         _vm,
         options,
