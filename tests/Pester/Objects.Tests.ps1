@@ -177,6 +177,14 @@ db02,"0,1",4
         $captured.Output.VMName | Should -Be db02
     }
 
+    It 'that are switches are not set by an empty cell, nor by one that is null' {
+        $plain = (Set-VMCpuModel db01 -Topology 1x2x1 -AsPlan).Title
+        foreach ($empty in '', $null) {
+            ([pscustomobject] @{ VMName = 'db01'; Topology = '1x2x1'; MatchPins = $empty } | Set-VMCpuModel -AsPlan).Title | Should -Be $plain
+        }
+        (Invoke-Captured { [pscustomobject] @{ VMName = 'db01'; MatchPins = $null } | Set-VMCpuModel -AsPlan }).Ids | Should -Be NothingToSet
+    }
+
     It 'are not taken of a part of a VM: it says what is, not what is wished for' {
         $null = Set-DiskCacheMode db01 vda -Cache none
         $plans = @((Get-VMTopology db01).Disks | Set-DiskCacheMode -IO native -Force -AsPlan)
@@ -189,6 +197,43 @@ db02,"0,1",4
         @((Get-VMTopology db01).Nics[0] | Enable-NicMultiqueue -Queues 2).VMName | Should -Be db01
     }
 
+    It 'are not taken of any other object of the module, living or read back' {
+        $vm = Get-VMTopology db01
+        $sample = New-EngineObject Diagnosis.Bottlenecks.VMPerformanceSample @{
+            VMName = 'db01'; VMId = $vm.VMId; ConnectionUri = $settings; Time = [datetimeoffset]::Now; ReadIops = 12.0; WriteIops = 3.0
+        }
+        $sample | Export-Clixml "$TestDrive/sample.xml"
+        foreach ($source in $sample, (Import-Clixml "$TestDrive/sample.xml")) {
+            $limits = ($source | Set-DiskThrottle -Disk vda -WriteIops 2000 -AsPlan).Change.Limits
+            $limits['read_iops_sec'] | Should -BeNullOrEmpty
+            $limits['write_iops_sec'] | Should -Be 2000
+            (Invoke-Captured { $source | Set-DiskThrottle -Disk vda -AsPlan }).Ids | Should -Be NothingToSet
+        }
+        $captured = Invoke-Captured { $things.Bottleneck | Set-DiskCacheMode -Cache none }
+        $captured.Ids | Should -Be SettingMissing
+        "$($captured.Errors[0])" | Should -BeLike '-Disk is missing.*VMBottleneckReport*Add -Disk.'
+        (Invoke-Captured { $things.Placement | Set-VMNumaPolicy }).Ids | Should -Be SettingMissing
+    }
+
+    It 'come from a row also where the VM on the command line is an object' {
+        $plan = [pscustomobject] @{ Disk = 'vda'; Cache = 'none' } | Set-DiskCacheMode (Get-VMTopology db01) -AsPlan
+        $plan.Title | Should -Be 'disk vda: cache=none'
+    }
+
+    It 'of pools of huge pages come from a CSV file' {
+        $text = Get-PrintedText { 'PageSize,Node,Count,Persist', '2M,0,16,', '2M,,32,false' | ConvertFrom-Csv | Set-HugePagePool -ConnectionUri test:///default -WhatIf }
+        $text | Should -Match 'pool of 2 MiB pages on node 0: \d+ -> 16'
+        $text | Should -Match 'pool of 2 MiB pages: \d+ -> 32'
+        $text = Get-PrintedText {
+            $script:captured = Invoke-Captured { 'PageSize,Count', '2M,', '2M,8' | ConvertFrom-Csv | Set-HugePagePool -ConnectionUri test:///default -WhatIf }
+        }
+        @($captured.Errors).Count | Should -Be 1
+        "$($captured.Errors[0])" | Should -Match 'Count'
+        $text | Should -Match '-> 8'
+        $text | Should -Not -Match '-> 0'
+        (Invoke-Captured { [pscustomobject] @{ PageSize = '2M'; Count = 8; Persist = 'true' } | Set-HugePagePool -ConnectionUri test:///default -WhatIf }).Ids | Should -Be HostNotLocal
+    }
+
     It 'pin several vCPUs at once' {
         (Set-VcpuPin db01 * '0,2').Title | Should -Match 'pin vCPU'
         (Get-VMTopology db01).Pins | Should -Match '^0-\d+:0,2$'
@@ -199,9 +244,11 @@ db02,"0,1",4
 
     It 'bind by property name, every one that names a setting' {
         # The checkpoint parameter of Restore-VMTuning is not a setting.
-        $commands = Get-Command -Module KvmTune | Where-Object { $_.ImplementingType.IsSubclassOf([KvmTune.Cmdlets.Common.VMChangeCmdlet]) -and $_.Name -ne 'Restore-VMTuning' }
+        $commands = Get-Command -Module KvmTune | Where-Object {
+            $_.Verb -in 'Set', 'Clear', 'Enable', 'Disable' -or ($_.ImplementingType.IsSubclassOf([KvmTune.Cmdlets.Common.VMChangeCmdlet]) -and $_.Name -ne 'Restore-VMTuning')
+        }
         $commands.Count | Should -BeGreaterThan 10
-        $common = 'Scope', 'AsPlan', 'Restart', 'ShutdownTimeLimit', 'AllowPowerOff', 'Force', 'ConnectionUri', 'Map', 'Clear', 'RestartBy' + [System.Management.Automation.PSCmdlet]::CommonParameters + [System.Management.Automation.PSCmdlet]::OptionalCommonParameters
+        $common = 'Scope', 'AsPlan', 'Restart', 'ShutdownTimeLimit', 'AllowPowerOff', 'Force', 'ConnectionUri', 'Map', 'Clear', 'RestartBy', 'PersistenceRoot' + [System.Management.Automation.PSCmdlet]::CommonParameters + [System.Management.Automation.PSCmdlet]::OptionalCommonParameters
         foreach ($command in $commands) {
             foreach ($parameter in $command.Parameters.Values | Where-Object Name -NotIn $common) {
                 $parameter.Attributes.Where({ $_ -is [System.Management.Automation.ParameterAttribute] }).ValueFromPipelineByPropertyName | Should -Contain $true -Because ("-$($parameter.Name) of $command " +

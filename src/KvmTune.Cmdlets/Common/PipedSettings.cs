@@ -6,11 +6,14 @@ using KvmTune.Topology;
 namespace KvmTune.Cmdlets.Common;
 
 /// <summary>
-/// Separates requested values from current values. A row of a CSV file is a request. A part of a VM (a disk of Get-VMTopology) has properties
-/// of the same names with its current values, so only the part's name is used. An empty cell counts as not given.
+/// Separates requested values from current values. A row of a CSV file is a request. An object of this module describes what is: a sample has
+/// the present rates, a disk of Get-VMTopology its present cache mode, under the names of parameters. Of those only a part's name is used (the
+/// disk's target). An empty cell counts as not given.
 /// </summary>
 internal sealed class PipedSettings
 {
+    private static readonly string PartName = typeof(VMPart).FullName!;
+
     private readonly List<(PropertyInfo Property, object? Default)> _open;
     private readonly PSCmdlet _cmdlet;
 
@@ -26,18 +29,24 @@ internal sealed class PipedSettings
     }
 
     /// <summary>Resets the parameters whose values from the current object do not count.</summary>
-    /// <param name="source">The object.</param>
-    public void Settle(object? source)
+    /// <param name="source">The object; null if it is not known.</param>
+    /// <returns>The error if a mandatory parameter has no value then; null for none.</returns>
+    public KvmTuneException? Settle(object? source)
     {
+        KvmTuneException? missing = null;
+        var (describes, isPart) = (Is(source, "KvmTune."), Is(source, PartName));
         foreach (var (property, value) in _open)
         {
             if (_cmdlet.MyInvocation.BoundParameters.TryGetValue(property.Name, out var bound)
-                && (bound is null or "" || (IsPart(source) && !property.IsDefined(typeof(NamesPartAttribute)))))
+                && (bound is null or "" || (describes && !(isPart && property.IsDefined(typeof(NamesPartAttribute))))))
             {
                 property.SetValue(_cmdlet, value);
                 _cmdlet.MyInvocation.BoundParameters.Remove(property.Name);
+                missing ??= describes && IsMandatory(property) ? Missing(property.Name, source!) : null;
             }
         }
+
+        return missing;
     }
 
     private IEnumerable<PropertyInfo> Settings() => _cmdlet.GetType().GetProperties()
@@ -62,6 +71,14 @@ internal sealed class PipedSettings
         (fresh as IDisposable)?.Dispose();
     }
 
-    private static bool IsPart(object? source) => source is VMPart
-        || (source is not null && PSObject.AsPSObject(source).TypeNames.Any(name => name.StartsWith("Deserialized.KvmTune.Topology.", StringComparison.Ordinal)));
+    private bool IsMandatory(PropertyInfo property) => property.GetCustomAttributes<ParameterAttribute>()
+        .Any(parameter => parameter.Mandatory && (parameter.ParameterSetName == ParameterAttribute.AllParameterSets || parameter.ParameterSetName == _cmdlet.ParameterSetName));
+
+    private static KvmTuneException Missing(string parameter, object source) => new(
+        "SettingMissing", KvmTuneErrorCategory.InvalidArgument,
+        $"-{parameter} is missing. The {PSObject.AsPSObject(source).TypeNames[0].Split('.')[^1]} on the pipeline describes the VM as it is: its {parameter} is not taken as a setting. Add -{parameter}.");
+
+    // Whether a type of the object has a name with this start, in a serialised object too.
+    private static bool Is(object? source, string start) => source is not null && PSObject.AsPSObject(source).TypeNames
+        .Any(name => name.StartsWith(start, StringComparison.Ordinal) || name.StartsWith($"Deserialized.{start}", StringComparison.Ordinal));
 }

@@ -74,7 +74,7 @@ internal sealed class CellTransformationAttribute : ArgumentTransformationAttrib
     };
 }
 
-/// <summary>Lets a switch take the words of a CSV file: true, yes, on, 1 and their opposites; an empty cell means no.</summary>
+/// <summary>Lets a switch take the words of a CSV file: true, yes, on, 1 and their opposites; an empty cell means no, also one that is null.</summary>
 internal sealed class FlagTransformationAttribute : ArgumentTransformationAttribute
 {
     /// <inheritdoc/>
@@ -86,6 +86,8 @@ internal sealed class FlagTransformationAttribute : ArgumentTransformationAttrib
             "" or "FALSE" or "NO" or "OFF" or "0" => false,
             _ => throw new ArgumentTransformationMetadataException($"'{text}' is neither true nor false."),
         }),
+        // PowerShell itself would take it as present.
+        null => new SwitchParameter(false),
         _ => inputData,
     };
 }

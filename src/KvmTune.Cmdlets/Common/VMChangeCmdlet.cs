@@ -29,6 +29,7 @@ public abstract class VMChangeCmdlet : TuningCmdlet
     public SwitchParameter AsPlan { get; set; }
 
     private PipedSettings? _piped;
+    private bool _isVMGiven;
 
     /// <summary>The error in the given settings; null for none. Called for each object of the pipeline, which can bring settings.</summary>
     protected virtual KvmTuneException? CheckSettings() => null;
@@ -40,13 +41,17 @@ public abstract class VMChangeCmdlet : TuningCmdlet
     protected override string? Activity => "Changing the VMs of";
 
     /// <inheritdoc/>
-    protected override void BeginProcessing() => _piped = new PipedSettings(this);
+    protected override void BeginProcessing()
+    {
+        _piped = new PipedSettings(this);
+        _isVMGiven = MyInvocation.BoundParameters.ContainsKey(nameof(VMName));
+    }
 
     /// <inheritdoc/>
     protected override void ProcessRecord()
     {
-        _piped!.Settle(VMName.Length == 1 ? VMName[0].Source : null);
-        if (CheckSettings() is { } wrong)
+        // A VM that is given on the command line is not the object of the pipeline.
+        if ((_piped!.Settle(!_isVMGiven && VMName.Length == 1 ? VMName[0].Source : null) ?? CheckSettings()) is { } wrong)
         {
             if (!MyInvocation.ExpectingInput)
             {

@@ -21,13 +21,15 @@ public sealed class SetHugePagePoolCommand : CancellableCmdlet
     public long PageSize { get; set; }
 
     /// <summary>The number of pages in the pool.</summary>
-    [Parameter(Mandatory = true, Position = 1)]
+    [Parameter(Mandatory = true, Position = 1, ValueFromPipelineByPropertyName = true)]
+    [CellTransformation]
     [ValidateRange(0, uint.MaxValue)]
     [ArgumentCompleter(typeof(ValueCompleter))]
     public long Count { get; set; }
 
     /// <summary>The NUMA node. By default the whole host: the kernel spreads the pages over the nodes.</summary>
     [Parameter(ValueFromPipelineByPropertyName = true)]
+    [CellTransformation]
     [ArgumentCompleter(typeof(HostNodeCompleter))]
     public int? Node { get; set; }
 
@@ -35,7 +37,8 @@ public sealed class SetHugePagePoolCommand : CancellableCmdlet
     /// Keeps the pool after a restart of the host, if the host is this machine: with a file in /etc/sysctl.d for the default size on the whole
     /// host, in /etc/tmpfiles.d otherwise. Pages of 1 GiB need the kernel command line, which is shown.
     /// </summary>
-    [Parameter]
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    [FlagTransformation]
     public SwitchParameter Persist { get; set; }
 
     /// <summary>With -Persist: the folder that takes the place of /, for a system image.</summary>
