@@ -106,6 +106,20 @@ Describe 'A placement on a host of the test driver' {
         $null = Clear-EmulatorPin db01 -Scope Config -WarningAction Ignore
     }
 
+    It 'advises against pinning once a session and VM, in one paragraph that applying the plan does not repeat' {
+        $many = New-TestHost (Join-Path $TestDrive many) (1..9 | ForEach-Object { "vm0$_" })
+        $captured = Invoke-Captured { New-VcpuPinPlan vm01 -Scope Config -ConnectionUri $many | Invoke-VMTuning }
+        $captured.Errors | Should -BeNullOrEmpty
+        $captured.Output.Outcome | Should -Be RestartPending
+        foreach ($rule in 'PinningTakesFreedom', 'PinningLeavesTooFewCpus', 'SmallHostSharedWithUnpinned') {
+            @($captured.Warnings) -match "\($rule\)" | Should -HaveCount 1
+        }
+        @($captured.Warnings) -match 'PinningTakesFreedom.*PinningLeavesTooFewCpus.*SmallHostSharedWithUnpinned' | Should -HaveCount 1
+        (Invoke-Captured { New-VcpuPinPlan vm01 -Scope Config -ConnectionUri $many }).Warnings | Should -BeNullOrEmpty
+        @((Invoke-Captured { New-VcpuPinPlan vm02 -Scope Config -AllowOvercommit -ConnectionUri $many }).Warnings) -match 'SmallHostSharedWithUnpinned' | Should -HaveCount 1
+        Disconnect-VMHost $many -ErrorAction Ignore
+    }
+
     It 'with -WhatIf is printed by Invoke-VMTuning and not applied' {
         Get-PrintedText { New-VcpuPinPlan db01 -WarningAction Ignore | Invoke-VMTuning -WhatIf -WarningAction Ignore } | Should -Match 'vcpupin'
         (Get-VMTopology db01).Configured.VcpuPins.Count | Should -Be 0

@@ -25,7 +25,7 @@ internal static class PlanApplication
         }
 
         VMPlanner.RefuseErrors(plan);
-        Show(cmdlet, plan, () => Unmeasured(plan, options));
+        Show(cmdlet, plan, unmeasured: () => Unmeasured(plan, options));
         var way = WayOf(cmdlet, tuner.Planner, plan, options.Restart, options.RestartOptions);
         if (cmdlet.ShouldProcess(Description(plan, way), Question(plan, way), "KvmTune") && IsAccepted(cmdlet, plan, force))
         {
@@ -94,17 +94,18 @@ internal static class PlanApplication
     /// </summary>
     /// <param name="cmdlet">The cmdlet that warns.</param>
     /// <param name="plan">The plan.</param>
+    /// <param name="risks">Risks about which the cmdlet warns, since it does not ask; null for none.</param>
     /// <param name="unmeasured">The warning, once a session, about an earlier change that was not measured; null for none.</param>
-    public static void Show(CancellableCmdlet cmdlet, VMTuningPlan plan, Func<string?>? unmeasured = null)
+    public static void Show(CancellableCmdlet cmdlet, VMTuningPlan plan, IReadOnlyList<RuleFinding>? risks = null, Func<string?>? unmeasured = null)
     {
         foreach (var finding in plan.Findings.Where(finding => finding.IsKept))
         {
             cmdlet.WriteVerbose($"{plan.VMName}: {finding}");
         }
 
-        var warnings = cmdlet.IsWhatIf || !plan.HasChanges ? [] : plan.Warnings
+        var warnings = cmdlet.IsWhatIf || !plan.HasChanges ? [] : (risks ?? []).Concat(plan.Warnings)
             .Where(warning => warning.RuleId != SharedHost || SessionWarnings.IsFirst(plan, warning.RuleId))
-            .Select(warning => $"{Sentence(warning.Evidence)} ({warning.RuleId})").ToList();
+            .Select(Warning).ToList();
         if (!cmdlet.IsWhatIf && !SessionWarnings.IsGiven(plan, nameof(Unmeasured)) && unmeasured?.Invoke() is { } change && SessionWarnings.IsFirst(plan, nameof(Unmeasured)))
         {
             warnings.Add(change);
@@ -168,6 +169,9 @@ internal static class PlanApplication
         lines.Add($"  the same with virsh:\n{plan.VirshCommand}");
         return string.Join('\n', lines);
     }
+
+    /// <summary>A finding in a warning.</summary>
+    public static string Warning(RuleFinding finding) => $"{Sentence(finding.Evidence)} ({finding.RuleId})";
 
     // Evidence is one sentence without a full stop, or several sentences that end with one.
     private static string Sentence(string evidence) => evidence.EndsWith('.') ? evidence : $"{evidence}.";

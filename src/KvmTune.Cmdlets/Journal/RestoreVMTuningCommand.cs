@@ -30,9 +30,9 @@ public sealed class RestoreVMTuningCommand : VMChangeCmdlet
             ?? throw new KvmTuneException(
                 "CheckpointNotFound", KvmTuneErrorCategory.ObjectNotFound, $"'{vm.Domain.Name}' has no checkpoint '{name}'. {Known(vm)}");
         var document = PersistentDocument.Of(vm);
-        foreach (var device in checkpoint.State.MissingDevices(document))
+        if (checkpoint.State.MissingDevices(document) is { Count: > 0 } missing)
         {
-            WriteWarning($"{vm.Domain.Name}: {device} does not exist any more; its settings are not restored.");
+            WriteWarning($"{vm.Domain.Name}: not restored, since the VM no longer has them: {string.Join(", ", missing)}.");
         }
 
         var change = TuningStateChange.To(checkpoint.State, $"checkpoint '{name}'", document);

@@ -134,6 +134,13 @@ public sealed class UndoVMTuningCommand : TuningCmdlet
         };
         switch (item)
         {
+            // Their numbers are not those of changes.
+            case JournalEntry { Kind: JournalKind.Measurement or JournalKind.Checkpoint } recorded:
+                throw new KvmTuneException(
+                    "NotUndoable", KvmTuneErrorCategory.InvalidArgument,
+                    recorded.Kind == JournalKind.Measurement
+                        ? $"'{recorded.Title}' of '{recorded.VMName}' is a measurement: it changed nothing, so there is nothing to take back. Get-VMTuningHistory without -Kind shows the changes."
+                        : $"'{recorded.Title}' of '{recorded.VMName}' is a checkpoint: it changed nothing, so there is nothing to take back. Restore-VMTuning goes back to it.");
             case JournalEntry { EntryIds.Count: > 1, ExperimentId: { } experiment } row:
                 // All changes of the experiment that are still in force, the last first.
                 var standing = Journals.Current.StandingOf(experiment, row.VMId);
@@ -202,13 +209,8 @@ public sealed class UndoVMTuningCommand : TuningCmdlet
             RestartOptions = RestartOptions,
         };
         VMPlanner.RefuseErrors(plan);
-        PlanApplication.Show(this, plan);
-        foreach (var risk in plan.Confirmations)
-        {
-            // An undo asks no extra question about a risk; a warning names the risk of the old setting.
-            WriteWarning($"{plan.VMName}: {risk.Evidence} ({risk.RuleId})");
-        }
-
+        // An undo asks no extra question about a risk; the warning names the risk of the old setting.
+        PlanApplication.Show(this, plan, plan.Confirmations);
         using var planner = VMPlanner.Find(host, plan.VMName, plan.VMId);
         var way = PlanApplication.WayOf(this, planner, plan, options.Restart, options.RestartOptions);
         if (ShouldProcess(

@@ -89,9 +89,11 @@ public sealed class NewVcpuPinPlanCommand : VMCmdlet
             Scope = Scope,
         };
         var planned = new HostPlacementPlanner(host).Plan(vms, options, CancellationToken);
-        foreach (var advice in planned.Placement.Advice)
+        // Advice is about the host: once a session and VM, in one paragraph. Applying a plan does not repeat it.
+        var advice = planned.Placement.Advice.Where(finding => SessionWarnings.IsFirst(planned.Plans, finding.RuleId)).ToList();
+        if (advice.Count > 0)
         {
-            WriteWarning($"{advice.Evidence} ({advice.RuleId})");
+            WriteWarning($"{host.Uri}: {string.Join(' ', advice.Select(PlanApplication.Warning))}");
         }
 
         foreach (var refusal in planned.Placement.Refusals)

@@ -57,8 +57,16 @@ public sealed record TuningState(IReadOnlyList<SettingValue> Values, IReadOnlyLi
         ]);
     }
 
-    /// <summary>The devices of this state that a document no longer has.</summary>
-    public IReadOnlyList<string> MissingDevices(DomainDocument document) => [.. Devices.Except(Of(document).Devices, StringComparer.Ordinal)];
+    /// <summary>The devices of this state that a document no longer has, for example <c>disk vdb</c>.</summary>
+    public IReadOnlyList<string> MissingDevices(DomainDocument document) => [.. Devices.Except(Of(document).Devices, StringComparer.Ordinal).Select(NameOf)];
+
+    // The names of its settings begin with the name of the device: "disk vdb" of devices/disk[target/@dev='vdb'].
+    private static string NameOf(string device)
+    {
+        var key = device.LastIndexOf("='", StringComparison.Ordinal);
+        var setting = key < 0 ? null : SettingCatalog.All.FirstOrDefault(known => known.Pattern.StartsWith($"{device[..key]}]/", StringComparison.Ordinal));
+        return setting is null ? device : $"{setting.Name[..setting.Name.IndexOf('*', StringComparison.Ordinal)]}{device[(key + 2)..^2]}";
+    }
 
     // A state of the first version has the number of I/O threads in addition to the named ids.
     private IEnumerable<SettingValue> ThreadsOfNumber()
