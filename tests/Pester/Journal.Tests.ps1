@@ -155,6 +155,55 @@ Describe 'The journal on a host of the test driver' {
         (Get-VMTopology db01).Configured.Disks[1].Cache | Should -Be none
     }
 
+    It 'undoes no measurement and no checkpoint, and does not take their numbers for those of changes' {
+        $change = Set-DiskCacheMode db01 vdb none
+        $null = Checkpoint-VMTuning db01 before
+        $null = Checkpoint-VMTuning db01 after
+        $measurement = New-EngineObject Journal.JournalEntry @{
+            Id = $change.JournalId; Kind = 'Measurement'; VMName = 'db01'; VMId = $change.VMId; ConnectionUri = $uri; Area = 'General'
+            Title = 'RandomWrite: 200 IOPS'; StartedAt = [datetimeoffset]::Now; Outcome = 'Recorded'; User = 'root'; Process = ''
+        }
+        $captured = Invoke-Captured { $measurement | Undo-VMTuning }
+        $captured.Ids | Should -Be NotUndoable
+        "$($captured.Errors[0])" | Should -Match 'RandomWrite: 200 IOPS.* is a measurement'
+        $captured = Invoke-Captured { Get-VMTuningHistory -Kind Checkpoint | Undo-VMTuning }
+        $captured.Ids | Should -Be NotUndoable, NotUndoable
+        "$($captured.Errors[0])" | Should -Match 'before.* is a checkpoint.*Restore-VMTuning'
+        (Get-VMTopology db01).Configured.Disks[1].Cache | Should -Be none
+    }
+
+    It 'shows a checkpoint by its number, once' {
+        $null = Checkpoint-VMTuning db01 one
+        $null = Checkpoint-VMTuning db01 two
+        $all = @(Get-VMTuningHistory -Kind Checkpoint)
+        @(Get-VMTuningHistory -Kind Checkpoint -Id $all[1].Id).Title | Should -Be two
+        @(Get-VMTuningHistory -Kind Checkpoint -Id $all.Id).Title | Should -Be one, two
+        @(Get-VMTuningHistory -Kind Checkpoint -Id $all[0].Id, $all[0].Id).Count | Should -Be 1
+        (TabExpansion2 'Get-VMTuningHistory -Kind Checkpoint -Id ').CompletionMatches.ToolTip | Should -Match 'db01: (one|two)'
+    }
+
+    It 'says of an undo that brings a risk back so once, with -WhatIf in its text only' {
+        $null = Set-DiskCacheMode db01 vda writeback -Force -WarningAction Ignore
+        $null = Set-DiskCacheMode db01 vda none -WarningAction Ignore
+        $command = { Undo-VMTuning db01 -Last -WhatIf }
+        (Invoke-Captured $command).Warnings | Should -BeNullOrEmpty
+        [regex]::Matches((Get-PrintedText $command), 'WritebackHoldsData').Count | Should -Be 1
+        $captured = Invoke-Captured { Undo-VMTuning db01 -Last }
+        @($captured.Warnings) -match 'WritebackHoldsData' | Should -HaveCount 1
+        @($captured.Warnings) -cmatch '\([A-Z]\w+\)' | Should -HaveCount 1
+    }
+
+    It 'goes back to a checkpoint of a VM that lost devices, and names them in one warning' {
+        $null = Checkpoint-VMTuning db01 whole
+        Disconnect-VMHost $uri
+        $file = $uri -replace '^test://'
+        Set-Content $file ((Get-Content $file -Raw) -replace '(?s)<disk type=.*?</disk>')
+        $null = Connect-VMHost $uri
+        $captured = Invoke-Captured { Restore-VMTuning db01 whole }
+        $captured.Errors | Should -BeNullOrEmpty
+        $captured.Warnings | Should -Be 'db01: not restored, since the VM no longer has them: disk vda, disk vdb.'
+    }
+
     It 'forgets by age, not what was interrupted, and not without a yes' {
         $null = Set-DiskCacheMode db01 vdb none
         Remove-VMTuningHistory -OlderThan 1h -Confirm:$false

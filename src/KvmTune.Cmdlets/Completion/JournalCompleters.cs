@@ -29,13 +29,16 @@ public sealed class CheckpointNameCompleter : Completer
     }
 }
 
-/// <summary>The changes in the journal by their ids, the newest first.</summary>
+/// <summary>The changes in the journal by their ids, or the entries of the kind that the line names, the newest first.</summary>
 public sealed class JournalIdCompleter : Completer
 {
     /// <inheritdoc/>
     protected override IEnumerable<Candidate> Candidates(IDictionary boundParameters) =>
-        Journals.Current.Entries(new JournalFilter { IsBrief = true }, static _ => { }).Reverse().Select(entry => new Candidate(
+        Journals.Current.Entries(new JournalFilter { Kind = KindOf(boundParameters), IsBrief = true }, static _ => { }).Reverse().Select(entry => new Candidate(
             entry.Id.ToString(CultureInfo.InvariantCulture), $"{entry.VMName}: {entry.Title} ({entry.Outcome}, {Formatting.Moment(entry.StartedAt)})"));
+
+    private static JournalKind? KindOf(IDictionary boundParameters) =>
+        Enum.TryParse<JournalKind>(boundParameters["Kind"]?.ToString(), ignoreCase: true, out var kind) ? kind : null;
 }
 
 /// <summary>The experiments in the journal, the newest first.</summary>

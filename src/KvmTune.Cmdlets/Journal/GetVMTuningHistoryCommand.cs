@@ -58,7 +58,7 @@ public sealed class GetVMTuningHistoryCommand : CancellableCmdlet
         var filters = Kind.Length == 0 ? [filter] : Kind.Distinct().Select(kind => filter with { Kind = kind });
         var unreadable = new List<UnreadableEntry>();
         var entries = filters
-            .SelectMany(each => Id.Length == 0 ? Journals.Current.Entries(each, unreadable.Add) : Id.SelectMany(id => Journals.Current.Entries(each with { Id = id }, unreadable.Add)))
+            .SelectMany(each => Id.Length == 0 ? Journals.Current.Entries(each, unreadable.Add) : Id.Distinct().SelectMany(id => Journals.Current.Entries(each with { Id = id }, unreadable.Add)))
             .OrderBy(entry => entry.StartedAt)
             .Where(entry => (VMName.Length == 0 || VMName.Any(vm => vm.Means(entry.VMName, entry.VMId))) && (Area.Length == 0 || Area.Contains(entry.Area)))
             .ToList();

@@ -146,7 +146,7 @@ public sealed partial class TuningJournal
 
     private List<JournalEntry> Checkpoints(JournalFilter filter, Action<UnreadableEntry>? unreadable)
     {
-        var (where, values) = Condition(filter with { Id = null }, "made_at", isChange: false);
+        var (where, values) = Condition(filter, "id", "made_at", isChange: false);
         return _database.Read(
             string.Create(CultureInfo.InvariantCulture, $"SELECT id, vm_name, vm_id, host_uri, name, made_at, by_user FROM checkpoint{where} ORDER BY id"),
             row => new JournalEntry

@@ -122,11 +122,11 @@ public sealed partial class TuningJournal
     private static List<JournalEntry> Keep(IEnumerable<JournalEntry> entries, JournalFilter filter) =>
         [.. entries.Where(entry => filter.Outcomes.Count == 0 || filter.Outcomes.Contains(entry.Outcome))];
 
-    private static (string Where, object?[] Values) Condition(JournalFilter filter, string time, bool isChange)
+    private static (string Where, object?[] Values) Condition(JournalFilter filter, string id, string time, bool isChange)
     {
         var where = new StringBuilder(" WHERE 1 = 1");
         var values = new List<object?>();
-        Add(filter.Id, "id = ");
+        Add(filter.Id, $"{id} = ");
         Add(filter.VMId is { } vm ? Text(vm) : null, "vm_id = ");
         Add(filter.Since is { } since ? Text(since) : null, $"{time} >= ");
         if (isChange)
@@ -156,13 +156,14 @@ public sealed partial class TuningJournal
 
     private List<JournalEntry> Changes(JournalFilter filter, Action<UnreadableEntry>? unreadable)
     {
-        var (where, values) = Condition(filter, "started_at", isChange: true);
+        var (where, values) = Condition(filter, "id", "started_at", isChange: true);
         return _database.Read($"{ChangeColumns}{where} ORDER BY c.id", row => ReadChange(row, filter.IsBrief), unreadable, values);
     }
 
     private List<JournalEntry> Measurements(JournalFilter filter, Action<UnreadableEntry>? unreadable)
     {
-        var (where, values) = Condition(filter with { Id = null }, "started_at", isChange: false);
+        // The column id of a measurement is its UUID; its number is the row's.
+        var (where, values) = Condition(filter, "rowid", "started_at", isChange: false);
         return _database.Read(
             $"SELECT rowid, vm_name, vm_id, host_uri, by_user, id, started_at, workload, metric, unit, median, runs FROM measurement{where} ORDER BY started_at",
             row => new JournalEntry

@@ -195,6 +195,33 @@ public sealed class TuningJournalTests() : JournalledVM("vdb")
         Assert.Contains("vcpupin", Persistent(), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void A_measurement_and_a_checkpoint_are_found_by_their_numbers()
+    {
+        _folder.Journal.Record(Measured(1) with { Id = Guid.NewGuid() });
+        _folder.Journal.Record(Measured(2) with { Id = Guid.NewGuid() });
+        _folder.Journal.Record(Checkpoint("a"), replace: false);
+        _folder.Journal.Record(Checkpoint("b"), replace: false);
+        foreach (var kind in (JournalKind[])[JournalKind.Measurement, JournalKind.Checkpoint])
+        {
+            var all = _folder.Journal.Entries(new JournalFilter { Kind = kind });
+            Assert.Equal(2, all.Count);
+            Assert.All(all, entry => Assert.Equal(entry.Title, Assert.Single(_folder.Journal.Entries(new JournalFilter { Kind = kind, Id = entry.Id })).Title));
+            Assert.Empty(_folder.Journal.Entries(new JournalFilter { Kind = kind, Id = 99 }));
+        }
+    }
+
+    [Fact]
+    public void A_checkpoint_names_the_devices_that_are_gone_as_their_settings_are_named()
+    {
+        var rich = TuningState.Of(DomainDocument.Parse(KvmTune.Tests.Tuning.RichVM.Full));
+
+        Assert.Equal(
+            ["NIC 52:54:00:00:00:01", "SCSI controller 0", "disk sda", "disk vda"],
+            rich.MissingDevices(DomainDocument.Parse(Persistent())).Order(StringComparer.Ordinal));
+        Assert.Empty(rich.MissingDevices(DomainDocument.Parse(KvmTune.Tests.Tuning.RichVM.Full)));
+    }
+
     [SkippableFact]
     public void Every_change_of_the_corpus_goes_through_the_journal_and_back_and_every_state_can_be_restored()
     {
