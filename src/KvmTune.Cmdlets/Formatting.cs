@@ -94,10 +94,10 @@ public static class Formatting
             _ => "by libvirt",
         };
 
-    /// <summary>The limits on a disk, for example <c>total_iops_sec=500</c>.</summary>
+    /// <summary>The limits on a disk, for example <c>TotalIops=500</c>.</summary>
     public static string Throttle(DiskConfiguration disk) => disk.Throttle.Count == 0
         ? "-"
-        : string.Join(' ', disk.Throttle.OrderBy(limit => limit.Key, StringComparer.Ordinal).Select(limit => Invariant($"{limit.Key}={limit.Value}")));
+        : string.Join(' ', disk.Throttle.OrderBy(limit => limit.Key, StringComparer.Ordinal).Select(limit => Invariant($"{DiskLimitNames.Of(limit.Key)}={limit.Value}")));
 
     /// <summary>The I/O threads of a disk.</summary>
     public static string IOThreads(DiskConfiguration disk) =>

@@ -43,10 +43,17 @@ Describe 'Limits of a disk' {
             } | Sort-Object) | Should -Be $Limits
     }
 
+    It 'have the names of the parameters in all that a person reads' {
+        foreach ($name in (Get-EngineType Topology.DiskLimitNames)::Parameters.Keys) { (Get-Command Set-DiskThrottle).Parameters.Keys | Should -Contain $name }
+        $result = Set-DiskThrottle db01 vdb -TotalIops 500 -TotalIopsMax 600 -BurstLength 2 -Scope Config
+        $result.Title | Should -Be 'disk vdb: TotalIops=500, TotalIopsMax=600, BurstLength of TotalIopsMax=2'
+        (Get-VMTopology db01).Configured.Disks | Format-Table | Out-String -Width 200 | Should -Match 'TotalIops=500'
+    }
+
     It 'of one kind go together: setting one takes the others away, and a warning says which' {
         $null = Set-DiskThrottle db01 vdb -ReadIops 50 -WriteIops 60 -TotalBytesPerSecond 7MB -Scope Config
         $captured = Invoke-Captured { Set-DiskThrottle db01 vdb -ReadIops 55 -Scope Config }
-        "$($captured.Warnings)" | Should -Match 'write_iops_sec=60.*ThrottleResetsCategory'
+        "$($captured.Warnings)" | Should -Match 'WriteIops=60 of disk.*ThrottleResetsCategory'
         Get-ConfiguredLimit db01 vdb | Should -Be 'read_iops_sec=55 total_bytes_sec=7340032'
     }
 
@@ -61,8 +68,8 @@ Describe 'Limits of a disk' {
     }
 
     It 'refuses <What> with <Id>, and changes nothing' -ForEach @(
-        @{ What = 'a total beside its parts'; Command = { Set-DiskThrottle db01 vdb -TotalIops 9 -ReadIops 5 }; Id = 'ThrottleTotalExcludesParts'; Says = 'total_iops_sec and read_iops_sec' }
-        @{ What = 'a burst without its limit'; Command = { Set-DiskThrottle db01 vdb -TotalIopsMax 9 }; Id = 'ThrottleBurstNeedsLimit'; Says = 'total_iops_sec_max without total_iops_sec' }
+        @{ What = 'a total beside its parts'; Command = { Set-DiskThrottle db01 vdb -TotalIops 9 -ReadIops 5 }; Id = 'ThrottleTotalExcludesParts'; Says = '-TotalIops and -ReadIops of disk ''vdb'' would' }
+        @{ What = 'a burst without its limit'; Command = { Set-DiskThrottle db01 vdb -TotalIopsMax 9 }; Id = 'ThrottleBurstNeedsLimit'; Says = '-TotalIopsMax without -TotalIops' }
         @{ What = 'a burst below its limit'; Command = { Set-DiskThrottle db01 vdb -TotalIops 9 -TotalIopsMax 8 }; Id = 'ThrottleBurstNeedsLimit'; Says = 'below' }
         @{ What = 'more than QEMU takes'; Command = { Set-DiskThrottle db01 vdb -TotalIops 2000000000000000 }; Id = 'ThrottleInRange'; Says = '1000000000000000' }
         @{ What = 'a disk that is not there'; Command = { Set-DiskThrottle db01 vdz -TotalIops 9 }; Id = 'DiskNotFound'; Says = 'vda, vdb' }
@@ -103,7 +110,7 @@ Describe 'Limits of a real guest''s disk' -Tag Lab, lab2 -Skip:(-not $env:KVMTUN
         $free = Measure-Iops
         $result = Set-DiskThrottle lab2 vdb -WriteIops 50
         $result.Outcome | Should -Be Applied
-        $result.Verifications.Where{ $_.Source -like 'QEMU*' -and $_.What -like '*write_iops_sec' }.Actual | Should -Be 50
+        $result.Verifications.Where{ $_.Source -like 'QEMU*' -and $_.What -like '* WriteIops' }.Actual | Should -Be 50
         Get-Limit lab2 vdb | Should -Be 'write_iops_sec=50'
         Get-Limit lab2 vdb -Config | Should -Be 'write_iops_sec=50'
         (Get-VMTopology lab2).PendingRestart | Should -BeNullOrEmpty

@@ -16,24 +16,6 @@ public sealed class SetDiskThrottleCommand : VMChangeCmdlet
     private const string SetSet = "Set";
     private const string ClearSet = "Clear";
 
-    // The parameters for a single limit, with libvirt's name of the limit.
-    private static readonly Dictionary<string, string> LimitNames = new(StringComparer.Ordinal)
-    {
-        [nameof(TotalBytesPerSecond)] = "total_bytes_sec",
-        [nameof(ReadBytesPerSecond)] = "read_bytes_sec",
-        [nameof(WriteBytesPerSecond)] = "write_bytes_sec",
-        [nameof(TotalIops)] = "total_iops_sec",
-        [nameof(ReadIops)] = "read_iops_sec",
-        [nameof(WriteIops)] = "write_iops_sec",
-        [nameof(TotalBytesPerSecondMax)] = "total_bytes_sec_max",
-        [nameof(ReadBytesPerSecondMax)] = "read_bytes_sec_max",
-        [nameof(WriteBytesPerSecondMax)] = "write_bytes_sec_max",
-        [nameof(TotalIopsMax)] = "total_iops_sec_max",
-        [nameof(ReadIopsMax)] = "read_iops_sec_max",
-        [nameof(WriteIopsMax)] = "write_iops_sec_max",
-        [nameof(IopsSize)] = "size_iops_sec",
-    };
-
     /// <summary>The disks, by target name (vdb); wildcards are allowed.</summary>
     [Parameter(Mandatory = true, Position = 1, ValueFromPipelineByPropertyName = true)]
     [NamesPart]
@@ -159,7 +141,7 @@ public sealed class SetDiskThrottleCommand : VMChangeCmdlet
     // A parameter with the value 0 counts as given: it removes a limit.
     private Dictionary<string, ulong?> Given()
     {
-        var given = LimitNames.Where(limit => MyInvocation.BoundParameters.GetValueOrDefault(limit.Key) is ulong)
+        var given = DiskLimitNames.Parameters.Where(limit => MyInvocation.BoundParameters.GetValueOrDefault(limit.Key) is ulong)
             .ToDictionary(limit => limit.Value, limit => (ulong?)(ulong)MyInvocation.BoundParameters[limit.Key], StringComparer.Ordinal);
         if (BurstLength is { } length)
         {

@@ -13,23 +13,23 @@ public sealed class DiskThrottleRuleTests
     public void A_total_excludes_its_parts()
     {
         new RuleScene { Change = Limit(("total_iops_sec", 100), ("read_iops_sec", 50)) }
-            .Breaks(DiskThrottleRules.ThrottleTotalExcludesParts, "total_iops_sec and read_iops_sec");
+            .Breaks(DiskThrottleRules.ThrottleTotalExcludesParts, "-TotalIops and -ReadIops of");
         new RuleScene { Change = Limit(("total_iops_sec", 100), ("read_bytes_sec", 50), ("write_bytes_sec", 60)) }.Keeps(DiskThrottleRules.ThrottleTotalExcludesParts);
     }
 
     [Fact]
     public void A_burst_needs_its_limit_and_is_not_below_it_and_a_length_needs_its_burst()
     {
-        new RuleScene { Change = Limit(("total_iops_sec_max", 200)) }.Breaks(DiskThrottleRules.ThrottleBurstNeedsLimit, "total_iops_sec_max without total_iops_sec");
-        new RuleScene { Change = Limit(("total_iops_sec", 100), ("total_iops_sec_max", 99)) }.Breaks(DiskThrottleRules.ThrottleBurstNeedsLimit, "below");
-        new RuleScene { Change = Limit(("total_iops_sec", 100), ("total_iops_sec_max_length", 5)) }.Breaks(DiskThrottleRules.ThrottleBurstNeedsLimit, "without total_iops_sec_max");
+        new RuleScene { Change = Limit(("total_iops_sec_max", 200)) }.Breaks(DiskThrottleRules.ThrottleBurstNeedsLimit, "-TotalIopsMax without -TotalIops");
+        new RuleScene { Change = Limit(("total_iops_sec", 100), ("total_iops_sec_max", 99)) }.Breaks(DiskThrottleRules.ThrottleBurstNeedsLimit, "-TotalIopsMax 99 is below -TotalIops 100");
+        new RuleScene { Change = Limit(("total_iops_sec", 100), ("total_iops_sec_max_length", 5)) }.Breaks(DiskThrottleRules.ThrottleBurstNeedsLimit, "-BurstLength without -TotalIopsMax");
         new RuleScene { Change = Limit(("total_iops_sec", 100), ("total_iops_sec_max", 100), ("total_iops_sec_max_length", 5)) }.Keeps(DiskThrottleRules.ThrottleBurstNeedsLimit);
     }
 
     [Fact]
     public void Limits_stay_within_what_qemu_takes()
     {
-        new RuleScene { Change = Limit(("read_bytes_sec", DiskThrottleRules.MostOfLimit + 1)) }.Breaks(DiskThrottleRules.ThrottleInRange, "read_bytes_sec");
+        new RuleScene { Change = Limit(("read_bytes_sec", DiskThrottleRules.MostOfLimit + 1)) }.Breaks(DiskThrottleRules.ThrottleInRange, "-ReadBytesPerSecond 1000000000000001");
         new RuleScene { Change = Limit(("read_bytes_sec", DiskThrottleRules.MostOfLimit)) }.Keeps(DiskThrottleRules.ThrottleInRange);
     }
 
@@ -37,7 +37,7 @@ public sealed class DiskThrottleRuleTests
     public void Setting_one_limit_takes_the_others_of_its_category_away_and_says_so()
     {
         var xml = With("<iotune><write_iops_sec>70</write_iops_sec><total_bytes_sec>9</total_bytes_sec></iotune>");
-        new RuleScene { Xml = xml, Change = Limit(("read_iops_sec", 50)) }.Breaks(DiskThrottleRules.ThrottleResetsCategory, "write_iops_sec=70");
+        new RuleScene { Xml = xml, Change = Limit(("read_iops_sec", 50)) }.Breaks(DiskThrottleRules.ThrottleResetsCategory, "WriteIops=70 of disk");
         new RuleScene { Xml = xml, Change = Limit(("read_iops_sec", 50), ("write_iops_sec", 60)) }.Keeps(DiskThrottleRules.ThrottleResetsCategory);
 
         var document = DomainDocument.Parse(xml);
@@ -63,6 +63,15 @@ public sealed class DiskThrottleRuleTests
             Shown(DiskThrottleChange.WholeCategories(new Dictionary<string, ulong?> { ["read_iops_sec"] = 5 })));
         Assert.Equal(9, DiskThrottleChange.WholeCategories(new Dictionary<string, ulong?> { ["total_iops_sec"] = 0 }).Count);
         Assert.All(DiskThrottleChange.WholeCategories(new Dictionary<string, ulong?> { ["total_iops_sec"] = 0 }).Values, Assert.Null);
+    }
+
+    [Fact]
+    public void A_person_reads_the_names_of_the_parameters()
+    {
+        Assert.Equal("disk vdb: TotalIops=100, TotalIopsMax=300, BurstLength of TotalIopsMax=10", Limit(("total_iops_sec", 100), ("total_iops_sec_max", 300), ("total_iops_sec_max_length", 10)).Title);
+        Assert.Equal("disk vdb: no IopsSize", Limit(("size_iops_sec", 0)).Title);
+        Assert.All(SettingCatalog.DiskLimits, limit => Assert.DoesNotContain('_', DiskLimitNames.Of(limit)));
+        Assert.Equal(SettingCatalog.DiskLimits.Count, SettingCatalog.DiskLimits.Select(DiskLimitNames.Of).Distinct().Count());
     }
 
     [Fact]

@@ -89,7 +89,7 @@ internal static class DiskJudge
         {
             area.Found(
                 BottleneckCause.DiskLimit, subject, CauseRank.ConfiguredLimit, waiting,
-                $"{subject} stands at {WhoseLimit(disk, own, shared)} {reached.Limit.Key}={reached.Limit.Value} ({reached.Rate:0} a second, {underWay:0.#} requests waiting on average)");
+                $"{subject} stands at {WhoseLimit(disk, own, shared)} {DiskLimitNames.Of(reached.Limit.Key)}={reached.Limit.Value} ({reached.Rate:0} a second, {underWay:0.#} requests waiting on average)");
         }
         else if (thread is { } saturated)
         {
@@ -171,7 +171,7 @@ internal static class DiskJudge
 
             var rate = vm.Rate(shared.Select(count).Aggregate((double?)0, (sum, value) => sum + value));
             var share = 100 * rate / limit.Value;
-            if (area.Compare(EvidenceKind.Saturation, $"disk {disk.Target}", $"use of the limit {limit.Key}={limit.Value}", share, DiskLimitPercent, Source, hasWork))
+            if (area.Compare(EvidenceKind.Saturation, $"disk {disk.Target}", $"use of the limit {DiskLimitNames.Of(limit.Key)}={limit.Value}", share, DiskLimitPercent, Source, hasWork))
             {
                 reached ??= (limit, rate!.Value);
             }

@@ -46,12 +46,12 @@ public sealed record DiskThrottleChange : VMChange
     {
         get
         {
-            var set = Ordered.Where(limit => limit.Value is not null).Select(limit => $"{limit.Key}={Text(limit.Value!.Value)}").ToList();
+            var set = Ordered.Where(limit => limit.Value is not null).Select(limit => $"{DiskLimitNames.Of(limit.Key)}={Text(limit.Value!.Value)}").ToList();
             return set.Count > 0
                 ? $"disk {Disk}: {string.Join(", ", set)}"
                 : Limits.Count == Categories.Sum(category => category.Count)
                     ? $"disk {Disk}: no limits"
-                    : $"disk {Disk}: no {string.Join(", ", Ordered.Select(limit => limit.Key))}";
+                    : $"disk {Disk}: no {string.Join(", ", Ordered.Select(limit => DiskLimitNames.Of(limit.Key)))}";
         }
     }
 
@@ -108,7 +108,7 @@ public sealed record DiskThrottleChange : VMChange
 
             // Without a length QEMU reports bursts of one second.
             var isDefault = limit.Value is null && value == 1 && limit.Key.EndsWith("_length", StringComparison.Ordinal);
-            return new Verification($"disk {Disk} {limit.Key}", VerifiedBy.Qemu, "QEMU, asked by libvirt", Shown(limit.Value), Shown(isDefault ? null : value));
+            return new Verification($"disk {Disk} {DiskLimitNames.Of(limit.Key)}", VerifiedBy.Qemu, "QEMU, asked by libvirt", Shown(limit.Value), Shown(isDefault ? null : value));
         })];
     }
 

@@ -26,7 +26,7 @@ public static class DiskThrottleRules
                    where Has(disk, total)
                    from part in new[] { $"read_{kind}{suffix}", $"write_{kind}{suffix}" }
                    where Has(disk, part)
-                   select $"{total} and {part} of disk '{disk.Target}' would both be set",
+                   select $"{Parameter(total)} and {Parameter(part)} of disk '{disk.Target}' would both be set",
             ],
             "no total stands beside its parts",
             "Limit either the total, or reads and writes.")));
@@ -54,7 +54,7 @@ public static class DiskThrottleRules
         "QEMU takes limits up to 10 to the power of 15.",
         "libvirt 9.0 QEMU_BLOCK_IOTUNE_MAX; QEMU THROTTLE_VALUE_MAX",
         static context => For(context, static (change, _) => RuleCheck.BrokenBy(
-            [.. change.Limits.Where(limit => limit.Value > MostOfLimit).Select(limit => $"{limit.Key}={limit.Value}")],
+            [.. change.Limits.Where(limit => limit.Value > MostOfLimit).Select(limit => $"{Parameter(limit.Key)} {limit.Value}")],
             "within QEMU's range",
             $"The most is {MostOfLimit}; for no limit, leave it out.")));
 
@@ -72,7 +72,7 @@ public static class DiskThrottleRules
 
             var before = DiskSettings.Find(context.VM.Configured ?? context.VM.Current, change.Disk);
             return RuleCheck.BrokenBy(
-                [.. change.Limits.Where(limit => limit.Value is null && before is not null && Has(before, limit.Key)).Select(limit => $"{limit.Key}={before!.Throttle[limit.Key]} of disk '{disk.Target}' is removed")],
+                [.. change.Limits.Where(limit => limit.Value is null && before is not null && Has(before, limit.Key)).Select(limit => $"{DiskLimitNames.Of(limit.Key)}={before!.Throttle[limit.Key]} of disk '{disk.Target}' is removed")],
                 "no limit that was set is removed",
                 "Name it too to keep it.");
         }));
@@ -96,11 +96,13 @@ public static class DiskThrottleRules
     private static string? Missing(DiskConfiguration disk, string name)
     {
         var (burst, length) = ($"{name}_max", $"{name}_max_length");
-        return Has(disk, burst) && !Has(disk, name) ? $"{burst} without {name}"
-            : Has(disk, burst) && disk.Throttle[burst] < disk.Throttle[name] ? $"{burst}={disk.Throttle[burst]} is below {name}={disk.Throttle[name]}"
-            : Has(disk, length) && !Has(disk, burst) ? $"{length} without {burst}"
+        return Has(disk, burst) && !Has(disk, name) ? $"{Parameter(burst)} without {Parameter(name)}"
+            : Has(disk, burst) && disk.Throttle[burst] < disk.Throttle[name] ? $"{Parameter(burst)} {disk.Throttle[burst]} is below {Parameter(name)} {disk.Throttle[name]}"
+            : Has(disk, length) && !Has(disk, burst) ? $"-BurstLength without {Parameter(burst)}"
             : null;
     }
+
+    private static string Parameter(string limit) => $"-{DiskLimitNames.Of(limit)}";
 
     private static bool Has(DiskConfiguration disk, string limit) => disk.Throttle.GetValueOrDefault(limit) > 0;
 

@@ -203,7 +203,7 @@ public sealed class BottleneckJudgeTests
 
         Assert.Equal(BottleneckCause.DiskLimit, report.Cause);
         Assert.Equal("disk vdb", report.Subject);
-        Assert.Contains($"{limit}={value}", report.Verdict, StringComparison.Ordinal);
+        Assert.Contains($"{DiskLimitNames.Of(limit)}={value}", report.Verdict, StringComparison.Ordinal);
         Assert.Null(busy.Throttled((limit, 10 * value)).Judged().Area);
         Assert.Null(busy.Throttled((limit + "_max", value)).Judged().Area);
     }
@@ -222,7 +222,7 @@ public sealed class BottleneckJudgeTests
 
         var report = vm.With(("Disk.vdb.WriteRequests", 900), ("Disk.vdb.WriteNanoseconds", 9e9)).Judged();
         Assert.Equal((BottleneckCause.DiskLimit, "disk vdb"), (report.Cause!.Value, report.Subject));
-        Assert.Contains("the limit of throttle group 'slow', which it shares with disk vda, which made 53 % of the requests, total_iops_sec=200", report.Verdict, StringComparison.Ordinal);
+        Assert.Contains("the limit of throttle group 'slow', which it shares with disk vda, which made 53 % of the requests, TotalIops=200", report.Verdict, StringComparison.Ordinal);
     }
 
     [Fact]
