@@ -153,7 +153,7 @@ public sealed record AreaBottleneck
     /// <summary>For example <c>Disk: disk vdb stands at its limit…</c>.</summary>
     public override string ToString() => $"{Area}: {Verdict}";
 
-    private List<BottleneckEvidence> Of(EvidenceKind kind) => Evidence.Where(evidence => evidence.Kind == kind).ToList();
+    private Items<BottleneckEvidence> Of(EvidenceKind kind) => Evidence.Where(evidence => evidence.Kind == kind).ToItems();
 }
 
 /// <summary>The report on one VM.</summary>
