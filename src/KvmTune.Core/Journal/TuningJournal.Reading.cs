@@ -192,7 +192,7 @@ public sealed partial class TuningJournal
         {
             Id = row.GetInt64(0),
             Kind = kind,
-            VMName = row.GetString(2),
+            VMName = kind == JournalKind.HostChange ? row.GetString(4) : row.GetString(2),
             VMId = Optional(row, 3) is { } vm ? Guid.Parse(vm) : null,
             ConnectionUri = row.GetString(4),
             Area = Enum.Parse<TuningArea>(row.GetString(5)),
