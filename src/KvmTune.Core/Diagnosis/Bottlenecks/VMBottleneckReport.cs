@@ -184,6 +184,11 @@ public sealed record VMBottleneckReport
     /// <summary>The area that holds the VM back; null where none does.</summary>
     public TuningArea? Area { get; init; }
 
+    /// <summary>The area in a word: <c>CPU</c> and so on; <c>none</c> where none holds the VM back, <c>unknown</c> where no counter could tell.</summary>
+    public string AreaName => Area is { } area
+        ? area == TuningArea.Cpu ? "CPU" : area.ToString()
+        : Areas.Any(found => found.Saturation.Any(evidence => evidence.Value is not null)) ? "none" : "unknown";
+
     /// <summary>Why it does; null where none does.</summary>
     public BottleneckCause? Cause { get; init; }
 
