@@ -1,10 +1,8 @@
 // The cells of the module's views. The format file calls these methods; properties stay exact, only views round.
 using System.Globalization;
-using KvmTune.Diagnosis;
 using KvmTune.Diagnosis.Bottlenecks;
 using KvmTune.Experiments;
 using KvmTune.Hosts;
-using KvmTune.Journal;
 using KvmTune.Measurement;
 using KvmTune.Statistics;
 using KvmTune.Topology;
@@ -34,9 +32,6 @@ public static class Formatting
 
     /// <summary>A moment in the time zone of this machine, with seconds.</summary>
     public static string Second(DateTimeOffset? moment) => moment?.ToLocalTime().ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture) ?? "-";
-
-    /// <summary>The subject of an entry: the VM, or the host.</summary>
-    public static string Subject(JournalEntry entry) => entry.VMName.Length > 0 ? entry.VMName : entry.ConnectionUri;
 
     /// <summary>The vCPUs and the host CPUs that they ran on when the VM was read, for example <c>0@1 1@0</c>.</summary>
     public static string HostCpus(VMTopology vm) =>
@@ -82,18 +77,6 @@ public static class Formatting
         _ => restarted ? "yes" : "no",
     };
 
-    /// <summary>The verification of a change, in words.</summary>
-    public static string Verified(VMTuningResult result) => result.Verifications.Count == 0
-        ? "-"
-        : result.Verifications.Any(verification => !verification.IsMet) ? "NOT as asked"
-        : result.Verifications.Max(verification => verification.By) switch
-        {
-            VerifiedBy.Guest => "in the guest",
-            VerifiedBy.Kernel => "by the kernel",
-            VerifiedBy.Qemu => "by QEMU",
-            _ => "by libvirt",
-        };
-
     /// <summary>The limits on a disk, for example <c>TotalIops=500</c>.</summary>
     public static string Throttle(DiskConfiguration disk) => disk.Throttle.Count == 0
         ? "-"
@@ -102,19 +85,6 @@ public static class Formatting
     /// <summary>The I/O threads of a disk.</summary>
     public static string IOThreads(DiskConfiguration disk) =>
         disk.IOThread is { } thread ? Invariant($"{thread}") : disk.IOThreads.Count == 0 ? "-" : string.Join(',', disk.IOThreads);
-
-    /// <summary>The rules' findings on a plan, in words.</summary>
-    public static string Rules(VMTuningPlan plan) =>
-        plan.Errors.Count > 0 ? $"forbidden: {plan.Errors[0].RuleId}"
-        : !plan.HasChanges ? plan.RequiresRestart ? "waits for restart" : "nothing to do"
-        : string.Join(", ", new[] { Count(plan.Confirmations.Count, "risk"), Count(plan.Warnings.Count, "warning") }.OfType<string>()) is { Length: > 0 } text ? text : "ok";
-
-    /// <summary>The change of a finding, or the reason why there is none.</summary>
-    public static string PlanOf(VMTuningFinding finding) => finding.Title ?? $"none: {finding.NoPlanReason}";
-
-    /// <summary>The area that slows a VM; <c>none</c> if none does.</summary>
-    public static string AreaOf(VMBottleneckReport report) =>
-        report.Area is { } area ? AreaName(area) : report.Areas.Any(found => found.Saturation.Any(evidence => evidence.Value is not null)) ? "none" : "unknown";
 
     /// <summary>The utilisation of an area, with a mark if it is saturated.</summary>
     public static string Use(VMBottleneckReport report, TuningArea area) =>
@@ -192,8 +162,6 @@ public static class Formatting
         (ExperimentStepKind.Measure, "measuring"), (ExperimentStepKind.Compare, "comparing"),
     }.Select(entry => $"{entry.Item2} {Duration(experiment.ElapsedOf(entry.Item1))}"));
 
-    private static string AreaName(TuningArea area) => area == TuningArea.Cpu ? "CPU" : area.ToString();
-
     private static string Metric(VMPerformance performance, MetricDefinition metric)
     {
         var values = performance.ValuesOf(metric.Name);
@@ -201,6 +169,4 @@ public static class Formatting
     }
 
     private static double Median(IReadOnlyList<double> values) => Estimators.Median(values);
-
-    private static string? Count(int count, string word) => count == 0 ? null : Invariant($"{count} {word}{(count > 1 ? "s" : null)}");
 }

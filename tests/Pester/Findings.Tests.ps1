@@ -65,7 +65,7 @@ Describe 'Test-VMTuning' {
     It 'shows itself in 100 columns, and its evidence as a list' {
         $shown = ((Test-VMTuning db01 | Out-String -Width 100) -replace '\e\[[0-9;]*m') -split "`n" | Where-Object { $_.Trim() }
         ($shown | Measure-Object Length -Maximum).Maximum | Should -BeLessOrEqual 100
-        foreach ($label in 'VMName', 'Severity', 'Area', 'Id', 'Subject', 'Plan') { $shown[0] | Should -Match $label }
+        foreach ($label in 'VMName', 'Severity', 'Area', 'Id', 'Subject', 'Remedy') { $shown[0] | Should -Match $label }
         (Test-VMTuning db01 | Format-List | Out-String -Width 200) | Should -Match 'Evidence +: disk vda cache: \(not set, so writeback\)'
     }
 }

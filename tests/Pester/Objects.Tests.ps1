@@ -7,7 +7,10 @@ BeforeDiscovery {
         foreach ($view in $type.FormatViewDefinition) {
             if ($view.Control -is [System.Management.Automation.TableControl]) {
                 foreach ($name in $type.TypeNames) {
-                    @{ Type = $name; Heads = @(for ($i = 0; $i -lt $view.Control.Headers.Count; $i++) { $view.Control.Headers[$i].Label ? $view.Control.Headers[$i].Label : $view.Control.Rows[0].Columns[$i].DisplayEntry.Value }) }
+                    @{
+                        Type = $name; Wraps = $view.Control.Rows[0].Wrap; IsFixed = [bool]@($view.Control.Headers | Where-Object Width -GT 0); Entries = @($view.Control.Rows[0].Columns.DisplayEntry)
+                        Heads = @(for ($i = 0; $i -lt $view.Control.Headers.Count; $i++) { $view.Control.Headers[$i].Label ? $view.Control.Headers[$i].Label : $view.Control.Rows[0].Columns[$i].DisplayEntry.Value })
+                    }
                 }
             }
         }
@@ -36,6 +39,13 @@ BeforeAll {
     $rich = New-RichHost 'db01'
     $things.Disk = (Get-VMTopology db01 -ConnectionUri $rich).Disks[0]
     $things.Nic = (Get-VMTopology db01 -ConnectionUri $rich).Nics[0]
+
+    # A sample of each type with a table.
+    $rows = @{}
+    $area = $things.Bottleneck.Areas[0]
+    $parts = (Get-HugePagePool -ConnectionUri $uri)[0], $things.Plan.Findings[0], $things.Performance.Runs[0], $things.Comparison.Metrics[0], $things.Finding.Evidence[0], $area,
+    $area.Evidence[0], $things.Experiment.Steps[0], $things.Host.Nodes[0], $things.Host.Cpus[0]
+    foreach ($row in @($things.Values) + $parts) { $rows[$row.GetType().FullName] = $row }
 }
 AfterAll { foreach ($host1 in $uri, $rich) { if ($host1) { Disconnect-VMHost $host1 -ErrorAction Ignore } } }
 
@@ -44,7 +54,11 @@ Describe 'A <_>' -ForEach $names {
         $thing = $things[$_]
         $json = ConvertTo-Json $thing -Depth 100 -WarningAction Stop
         $schema = Join-Path $schemas "$($thing.GetType().Name).schema.json"
-        if (Test-Path $schema) { $json | Test-Json -SchemaFile $schema -ErrorAction Stop | Should -BeTrue }
+        if (Test-Path $schema) {
+            $json | Test-Json -SchemaFile $schema -ErrorAction Stop | Should -BeTrue
+            # At this level a schema allows what others add; nothing was added here.
+            ($json | ConvertFrom-Json -AsHashtable).Keys | Should -BeIn (Get-Content $schema -Raw | ConvertFrom-Json -AsHashtable).properties.Keys
+        }
         foreach ($depth in 0, 1, 2, 3, 5) {
             $short = ConvertTo-Json $thing -Depth $depth -WarningAction Ignore
             $short | Should -Not -Match 'System\.|KvmTune\.[A-Z]\w+\.\w+|`[12]'
@@ -78,6 +92,27 @@ Describe 'A <_>' -ForEach $names {
         $thing = $things[$_]
         $there = 1 | ForEach-Object -Parallel { ConvertTo-Json $using:thing -Depth 3 -WarningAction Ignore }
         $there | Should -Be (ConvertTo-Json $thing -Depth 3 -WarningAction Ignore)
+    }
+}
+
+Describe 'The parts of objects' {
+    It 'go through ConvertTo-Csv with values that a person can read' {
+        foreach ($part in $things.Bottleneck.Areas, $things.Plot.Metrics.Baseline, $things.Checkpoint.State, $things.Map.Nodes, $things.Map.Nodes.Caches, $things.Comparison.Metrics) {
+            ($part | ConvertTo-Csv) -join "`n" | Should -Not -Match 'System\.|KvmTune\.[A-Z]\w+\.\w+|\w+ \{ '
+        }
+        ($things.Bottleneck.Areas | ConvertTo-Csv | ConvertFrom-Csv)[0].Utilisation | Should -Match ($things.Bottleneck.Areas[0].Utilisation[0].Counter)
+    }
+}
+
+Describe 'JSON of an object to which others added properties' {
+    It 'is as its schema says, which is strict about the objects inside' {
+        $off = New-TestHost (Join-Path $TestDrive restarted) db01 -ShutOff
+        $vm = Restart-VMDomain db01 -ConnectionUri $off -Confirm:$false | Add-Member PSComputerName host1 -PassThru
+        $json = $vm | ConvertTo-Json -Depth 100
+        Disconnect-VMHost $off -ErrorAction Ignore
+        ($json | ConvertFrom-Json).PSObject.Properties.Name | Should -Contain RestartedBy
+        $json | Test-Json -SchemaFile "$schemas/VMTopology.schema.json" -ErrorAction Stop | Should -BeTrue
+        $json -replace '"Configured": \{', '"Configured": { "Unknown": 1,' | Test-Json -SchemaFile "$schemas/VMTopology.schema.json" -ErrorAction Ignore | Should -BeFalse
     }
 }
 
@@ -120,12 +155,29 @@ Describe 'The heads of the table of <Type>' -ForEach $tables {
         $properties = @($type.GetProperties().Name) + @((Get-TypeData $type.FullName).Members.Keys)
         foreach ($head in $Heads) { $head | Should -BeIn $properties }
     }
+
+    It 'hold what their cells show, so that Where-Object finds it' {
+        $row = $rows[$Type]
+        if (-not $row) { Set-ItResult -Skipped -Because 'there is no sample of it'; return }
+        for ($i = 0; $i -lt $Heads.Count; $i++) {
+            $head, $value = $Heads[$i], $row.($Heads[$i])
+            $shown = $Entries[$i].ValueType -eq 'Property' ? "$value" : "$(ForEach-Object -InputObject $row -Process ([scriptblock]::Create($Entries[$i].Value)))"
+            # A number, a size and a date are only formatted, a list is summed up, a dash or nothing stands for null.
+            if ($value -is [System.Collections.ICollection] -or $value -is [bool] -or $value -is [datetimeoffset] -or ($null -eq $value -and $shown -in '', '-')) { continue }
+            if ($shown -match '^[-\d.]+k?!?( [\w/%µ]+)?$') { continue }
+            @($row | Where-Object $head -EQ $shown).Count | Should -Be 1 -Because "$head shows '$shown'"
+        }
+    }
+
+    It 'have cells that wrap, if a column has a fixed width' {
+        if ($IsFixed) { $Wraps | Should -BeTrue }
+    }
 }
 
 Describe 'Tables' {
     # Also written to out/views, for review by a person.
     It 'show what answers the question at 80 columns, whole heads at 100, and all at 140: <_>' -ForEach $names {
-        $answers = @{ VM = 'State', 'PendingRestart'; Entry = 'State', 'Verdict'; Plan = 'RequiresRestart', 'Findings'; Placement = 'RequiresRestart', 'Findings'; Result = 'Outcome', 'Verifications'; Performance = 'Median'; Finding = 'Severity', 'Id'; Bottleneck = 'Area', 'Verdict'; Experiment = 'Verdict', 'Decision', 'Shift' }
+        $answers = @{ VM = 'State', 'PendingRestart'; Entry = 'State', 'Verdict'; Plan = 'RequiresRestart', 'Judgement'; Placement = 'RequiresRestart', 'Judgement'; Result = 'Outcome', 'Verified'; Performance = 'Median'; Finding = 'Severity', 'Id'; Bottleneck = 'AreaName', 'Verdict'; Experiment = 'Verdict', 'Decision', 'Shift' }
         $views = Join-Path (Split-Path (Split-Path (Get-ModulePath))) views
         $null = New-Item -ItemType Directory -Force $views
         $table = @((Get-FormatData $things[$_].GetType().FullName).FormatViewDefinition.Control | Where-Object { $_ -is [System.Management.Automation.TableControl] })[0]
@@ -140,6 +192,36 @@ Describe 'Tables' {
             $heads = -split $lines[0]
             if ($width -ge 100) { $heads | ForEach-Object { $_ | Should -BeIn $table.Headers.Label -Because "$width columns" } }
             if ($width -eq 140) { $heads | Should -Be $table.Headers.Label; $shown | Should -Not -Match '…' }
+        }
+    }
+}
+
+Describe 'Tables with long values' {
+    It 'show the whole name of a VM with 30 characters in a stream' {
+        $names = 'production-database-primary-01', 'production-database-primary-02'
+        $long = New-TestHost (Join-Path $TestDrive long) $names
+        $samples = Watch-VMPerformance -ConnectionUri $long -Interval 0.1 -Count 1
+        Disconnect-VMHost $long -ErrorAction Ignore
+        foreach ($width in 80, 100, 140) {
+            $lines = ($samples | Out-String -Width $width) -replace '\e\[[0-9;]*m' -split "`n" | Where-Object { $_.Trim() } | Select-Object -Skip 2
+            -join ($lines | ForEach-Object { $_.PadRight(15).Substring(0, 15).Trim() }) | Should -Be (-join $names) -Because "$width columns"
+        }
+    }
+
+    It 'show the pages of four nodes' {
+        $pools = foreach ($node in 0..3) {
+            New-EngineObject Topology.HugePagePool @{ ConnectionUri = $uri; HostName = 'host1'; Node = $node; PageSizeKiB = 2048; Total = 1024; NodeMemoryKiB = 8388608 }
+        }
+        $pools = ConvertTo-EngineArray Topology.HugePagePool $pools
+        $request = (Get-EngineType Tuning.HugePages.HugePagePoolRequest)::new(2048, 4096, $null)
+        $result = New-EngineObject Tuning.HugePages.HugePagePoolResult @{
+            Plan = New-EngineObject Tuning.HugePages.HugePagePoolPlan @{ ConnectionUri = $uri; Request = $request; Before = $pools }
+            After = $pools; PersistedTo = '/etc/sysctl.d/60-kvmtune-hugepages.conf'
+        }
+        foreach ($width in 80, 100, 140) {
+            $shown = ($result | Out-String -Width $width) -replace '\e\[[0-9;]*m'
+            $shown | Should -Not -Match '…' -Because "$width columns"
+            foreach ($pages in '0:1024', '1:1024', '2:1024', '3:1024') { $shown | Should -Match $pages -Because "$width columns" }
         }
     }
 }
@@ -279,6 +361,21 @@ Describe 'Dates' {
         $things.Entry.StartedAt -gt [datetimeoffset]::Now.AddHours(-1) | Should -BeTrue
         $things.Entry.StartedAt.Offset | Should -Be ([datetimeoffset]::Now.Offset)
         ($things.Entry | ConvertTo-Json -WarningAction Ignore) | Should -Match '"StartedAt": "\d{4}-\d\d-\d\dT'
+    }
+
+    It 'are local and ISO in the parts of objects and in messages, in a time zone that is not UTC' {
+        $child = Invoke-Child -Prefix env, TZ=Asia/Jakarta @"
+Import-Module '$PSScriptRoot/Lab.psm1'
+Import-KvmTune
+`$epoch = [datetimeoffset]::UnixEpoch
+"summary: `$((Get-EngineType Journal.MeasurementSummary)::new([guid]::NewGuid(), `$epoch, 'Cpu', 'Rate', 'IOPS', 1, 1).StartedAt.ToString())"
+"step: `$((Get-EngineType Experiments.ExperimentStep)::new('Measure', 'pair 1', `$epoch, [timespan]::Zero).StartedAt.ToString())"
+`$one = New-Performance (1..8)
+try { Compare-VMPerformance `$one `$one -ErrorAction Stop } catch { "error: `$_" }
+"@
+        $child.Output[0] | Should -Be 'summary: 1970-01-01T07:00:00+07:00'
+        $child.Output[1] | Should -Be 'step: 1970-01-01T07:00:00+07:00'
+        $child.Text | Should -Match 'begun 1970-01-01 07:00:00\)'
     }
 }
 

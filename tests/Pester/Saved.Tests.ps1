@@ -73,6 +73,7 @@ Describe 'Saved objects on the pipeline' {
             Topology = Get-VMTopology db01; Result = $result; Entry = Get-VMTuningHistory -Id $result.JournalId; Experiment = $experiment
             Plan = Set-VcpuPin db02 -Map @{ 0 = '2' } -Scope Config -AsPlan; Finding = (Test-VMTuning db01 | Where-Object Plan)[0]
             Checkpoint = Checkpoint-VMTuning db01 pipeline -Force; Comparison = $experiment.Comparison
+            Placement = New-VcpuPinPlan db02 -AllowOvercommit -WarningAction Ignore; Calibration = (Get-EngineType Statistics.VMCalibrator)::Calibrate((New-Performance (100..115)), 5)
             Bottleneck = Find-VMBottleneck test -ConnectionUri test:///default -Interval 1s -WarningAction Ignore
         }
         foreach ($name in @($things.Keys)) { $things[$name] | Export-Clixml "$TestDrive/$name.xml" }
@@ -131,7 +132,20 @@ try { Import-Clixml '$TestDrive/Entry.xml' | Undo-VMTuning -WhatIf -ErrorAction 
         $child.Output[-1] | Should -Match '^JournalEntryNotFound'
     }
 
-    It 'go where plans go: <_>' -ForEach 'Plan', 'Finding' {
+    It 'draw the host of a placement, once for all plans that were made together' {
+        $back = Import-Clixml "$TestDrive/Placement.xml"
+        $back.GetType().Name | Should -Be PlacementPlan
+        $map = $things.Placement | Show-VMHostMap
+        @($back, $things.Placement | Show-VMHostMap).Count | Should -Be 1
+        ($back | Show-VMHostMap | Out-String) | Should -Be ($map | Out-String)
+    }
+
+    It 'draw no placement that is not the one of its change' {
+        (Get-Content "$TestDrive/Placement.xml" -Raw) -replace '("VcpuPins":\{"0":)\d+', '${1}3' | Set-Content "$TestDrive/lie.xml"
+        { Import-Clixml "$TestDrive/lie.xml" | Show-VMHostMap -ErrorAction Stop } | Should -Throw '*not the one of its change*'
+    }
+
+    It 'go where plans go: <_>' -ForEach 'Plan', 'Finding', 'Placement' {
         Get-PrintedText { Import-Clixml "$TestDrive/$_.xml" | Invoke-VMTuning -WhatIf -WarningAction Ignore } | Should -Match 'the same with virsh'
     }
 
@@ -175,12 +189,13 @@ Import-Module '$(Get-ModulePath)'
 "plot: $(($bag.Experiment | Show-VMComparison).Verdict)"
 "compare: $((Compare-VMPerformance $bag.Comparison.Candidate $bag.Comparison.Baseline).Verdict)"
 "parts: $((Compare-VMPerformance $bag.Experiment.Candidate $bag.Experiment.Baseline).Verdict) $(($bag.Experiment.Comparison | Show-VMComparison).Verdict)"
+"map: $(($bag.Placement | Show-VMHostMap).IsPlanned)"
 "restore: $(($bag.Checkpoint | Restore-VMTuning -AsPlan).VMName)"
 "undo: $(try { ($bag.Result | Undo-VMTuning -Force -ErrorAction Stop).VMName } catch { $_.FullyQualifiedErrorId })"
 '@
         $child.Output | Should -Be @(
             "views: $(($names | Sort-Object | ForEach-Object { ($things[$_] | Out-String).Trim() }) -join "`n")".Replace("`n", '/')
             "deserialized: $($things.Count)", 'pin: pin vCPU 0 to host CPU 2', 'plan: Applied', 'finding: Applied', 'history: db01',
-            'plot: Improved', 'compare: Improved', 'parts: Improved Improved', 'restore: db01', 'undo: db01')
+            'plot: Improved', 'compare: Improved', 'parts: Improved Improved', 'map: True', 'restore: db01', 'undo: db01')
     }
 }

@@ -8,8 +8,8 @@ BeforeAll {
     $things.Evidence = $things.Area.Evidence[0]
     $things.Step = $things.Experiment.Steps[0]
     $answers = @{
-        Experiment = 'Verdict', 'Decision', 'Shift', 'Title'; Bottleneck = 'Area', 'Verdict'; Entry = 'State', 'Verdict', 'What'; VM = 'State', 'PendingRestart'
-        Finding = 'Severity', 'Id', 'Subject'; Plan = 'RequiresRestart', 'Title'; Result = 'Outcome', 'Title'; Performance = 'Median', 'Change'; Evidence = 'IsExceeded', 'Value', 'Threshold'
+        Experiment = 'Verdict', 'Decision', 'Shift', 'Title'; Bottleneck = 'AreaName', 'Verdict'; Entry = 'State', 'Verdict', 'What'; VM = 'State', 'PendingRestart'
+        Finding = 'Severity', 'Id', 'Subject'; Plan = 'RequiresRestart', 'Title'; Result = 'Outcome', 'Title'; Performance = 'Median', 'Title'; Evidence = 'IsExceeded', 'Value', 'Threshold'
     }
 
     # The public types of the module below an object, with the lists whose Count PowerShell does not see.

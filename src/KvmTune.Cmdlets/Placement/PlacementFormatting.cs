@@ -1,5 +1,4 @@
-// The cells and pictures of placements. The format file calls these methods.
-using System.Globalization;
+// The pictures of placements. The format file calls these methods.
 using KvmTune.Cmdlets.Common;
 using KvmTune.Placement;
 
@@ -9,10 +8,6 @@ namespace KvmTune.Cmdlets.Placement;
 [System.ComponentModel.EditorBrowsable(System.ComponentModel.EditorBrowsableState.Never)]
 public static class PlacementFormatting
 {
-    /// <summary>The host CPU of each vCPU, for example <c>0:2 1:3</c>.</summary>
-    public static string Pins(PlacementPlan plan) => string.Join(
-        ' ', plan.Placement.VcpuPins.OrderBy(pin => pin.Key).Select(pin => string.Create(CultureInfo.InvariantCulture, $"{pin.Key}:{pin.Value}")));
-
     /// <summary>The picture of a map, in the session's colours.</summary>
     /// <param name="map">The map.</param>
     /// <param name="style">The session's <c>$PSStyle</c>.</param>

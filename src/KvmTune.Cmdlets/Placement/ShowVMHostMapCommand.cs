@@ -2,6 +2,7 @@
 using System.Management.Automation;
 using KvmTune.Cmdlets.Common;
 using KvmTune.Cmdlets.Completion;
+using KvmTune.Cmdlets.Serialization;
 using KvmTune.Placement;
 using KvmTune.Topology;
 
@@ -25,6 +26,7 @@ public sealed class ShowVMHostMapCommand : CancellableCmdlet
 
     /// <summary>Plans of New-VcpuPinPlan: their host is drawn in its state after the whole placement.</summary>
     [Parameter(Mandatory = true, ParameterSetName = PlanSet, ValueFromPipeline = true)]
+    [SavedTransformation]
     [ArgumentCompleter(typeof(ValueCompleter))]
     public PlacementPlan[] Plan { get; set; } = [];
 
@@ -54,9 +56,10 @@ public sealed class ShowVMHostMapCommand : CancellableCmdlet
     /// <inheritdoc/>
     protected override void EndProcessing()
     {
-        foreach (var placement in _placements)
+        // Saved plans that were made together each have a copy of the placement.
+        foreach (var map in _placements.Select(placement => HostMap.Of(placement)).DistinctBy(map => (map.ConnectionUri, map.ToString())))
         {
-            Write(HostMap.Of(placement));
+            Write(map);
         }
     }
 

@@ -32,6 +32,8 @@ public sealed class SerializationTypes : IModuleAssemblyInitializer
         Serialized.Of<VMComparison>(["Verdict", "Sentence", "IsProvisional", "IsDirectionOnly", "Notes"], ["Baseline", "Candidate"]),
         Serialized.Of<VMExperiment>(
             ["Title", "Verdict", "Decision", "Reason", "StartedAt", "ElapsedSeconds", "ExperimentId", "Notes"], ["Baseline", "Candidate", "Comparison", "Change"]),
+        Serialized.Of<VMCalibration>(["Runs", "NoisePercent", "PairNoisePercent", "Sentence"], ["Performance", "PairCheck", "SequenceCheck"]),
+        Serialized.Of<PlacementPlan>(["Title", "Nodes", "Pins", "HasChanges", "RequiresRestart", "VirshCommand"]),
         Serialized.Of<VMTuningPlan>(["Title", "HasChanges", "RequiresRestart", "VirshCommand"]),
         Serialized.Of<VMTuningResult>(["Title", "Outcome", "AppliedAt", "JournalId", "VirshCommand", "Notes"], ["Plan"]),
         Serialized.Of<VMTuningFinding>(["Severity", "Area", "Id", "Subject", "Suggestion", "Reason"], ["Plan"]),
@@ -51,14 +53,15 @@ public sealed class SerializationTypes : IModuleAssemblyInitializer
     ];
 
     // Emitted types that have moments but are not serialised completely.
-    private static readonly Type[] Shown = [typeof(MeasuredRun), typeof(ExperimentStep)];
+    private static readonly Type[] Shown = [typeof(MeasuredRun), typeof(ExperimentStep), typeof(MeasurementSummary)];
 
     /// <summary>The object in a serialised one; the same object if it is not of this module.</summary>
     /// <exception cref="KvmTuneException">Its version is not one that this module understands (<c>DocumentNotUnderstood</c>).</exception>
     public static object? Revive(object? value)
     {
+        // An object has the names of its base types too, after its own.
         if (value is not PSObject { BaseObject: PSCustomObject } serialized
-            || Array.Find(All, type => serialized.TypeNames.Contains(type.Name, StringComparer.OrdinalIgnoreCase)) is not { } known)
+            || serialized.TypeNames.Select(name => Array.Find(All, type => string.Equals(type.Name, name, StringComparison.OrdinalIgnoreCase))).FirstOrDefault(type => type is not null) is not { } known)
         {
             return value;
         }

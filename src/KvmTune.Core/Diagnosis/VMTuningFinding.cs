@@ -80,6 +80,9 @@ public sealed record VMTuningFinding
     /// <summary>What the plan's change does, in words; null without a plan.</summary>
     public string? Title => Plan?.Title;
 
+    /// <summary>What the plan's change does, in words; <c>none:</c> and the reason without a plan.</summary>
+    public string Remedy => Title ?? $"none: {NoPlanReason}";
+
     /// <summary>For example <c>Medium DoubleCaching of 'db01', disk vdb</c>.</summary>
     public override string ToString() => $"{Severity} {Id} of '{VMName}', {Subject}";
 }

@@ -47,7 +47,7 @@ internal sealed class ExperimentReach(
         var looks = isPairs ? schedule.Looks.Looks : [new Look(schedule.MostValues, VerdictLimits.ProvisionalAlpha, LookPlan.FixedSamenessLevel)];
         var found = looks.Select(look => Shown(look, isPairs, one, other)).OfType<string>().ToList();
         var from = isKnown
-            ? string.Create(CultureInfo.InvariantCulture, $"at the noise of its {values.Count} runs of {last!.StartedAt.UtcDateTime:yyyy-MM-dd HH:mm} UTC")
+            ? string.Create(CultureInfo.InvariantCulture, $"at the noise of its {values.Count} runs of {last!.StartedAt:yyyy-MM-dd HH:mm}")
             : "at a typical noise (Measure-VMPerformance -Calibrate measures that of this VM)";
         return found.Count == 0
             ? $"shows no change of {_deciding.Name} of a useful size, {from}"

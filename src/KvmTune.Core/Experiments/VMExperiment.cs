@@ -193,6 +193,9 @@ public sealed record ExperimentStep(ExperimentStepKind Kind, string Name, DateTi
     public ExperimentStep(ExperimentStepKind kind, string name, DateTimeOffset startedAt, TimeSpan elapsed)
         : this(kind, name, startedAt) => Elapsed = elapsed;
 
+    /// <summary>When it began.</summary>
+    public DateTimeOffset StartedAt { get; init => field = value.ToLocalTime(); } = StartedAt.ToLocalTime();
+
     /// <summary>How long it took.</summary>
     [JsonInclude]
     internal TimeSpan Elapsed { get; init; }

@@ -1,4 +1,5 @@
 // One change in the journal, with the measurements before and after it, and the verdict on them.
+using KvmTune.Measurement;
 using KvmTune.Statistics;
 using KvmTune.Tuning;
 
@@ -58,10 +59,11 @@ public enum JournalOutcome
 public sealed record MeasurementSummary(
     Guid Id, DateTimeOffset StartedAt, string Workload, string Metric, string Unit, double? Median, int Runs)
 {
-    /// <summary>For example <c>RandomWrite: 11240 IOPS</c>.</summary>
-    public override string ToString() => Median is { } median
-        ? System.FormattableString.Invariant($"{Workload}: {median:0.###} {Unit}")
-        : $"{Workload}: no run counts";
+    /// <summary>When it began.</summary>
+    public DateTimeOffset StartedAt { get; init => field = value.ToLocalTime(); } = StartedAt.ToLocalTime();
+
+    /// <summary>For example <c>RandomWrite: 11.2 k IOPS</c>.</summary>
+    public override string ToString() => Median is { } median ? $"{Workload}: {MetricText.Value(median, Unit)}" : $"{Workload}: no run counts";
 }
 
 /// <summary>One entry of the journal.</summary>
@@ -220,7 +222,7 @@ public sealed record JournalEntry
     };
 
     /// <summary>For example <c>12: db01: pin vCPU 0 to host CPU 2 (Applied)</c>.</summary>
-    public override string ToString() => FormattableString.Invariant($"{Id}: {(VMName.Length > 0 ? VMName : ConnectionUri)}: {Title} ({Outcome})");
+    public override string ToString() => FormattableString.Invariant($"{Id}: {VMName}: {Title} ({Outcome})");
 }
 
 /// <summary>Selects entries.</summary>

@@ -203,7 +203,7 @@ public sealed partial class TuningJournal
         {
             Id = row.GetInt64(0),
             Kind = kind,
-            VMName = TerminalText.Line(row.GetString(2)),
+            VMName = TerminalText.Line(row.GetString(kind == JournalKind.HostChange ? 4 : 2)),
             VMId = Optional(row, 3) is { } vm ? Guid.Parse(vm) : null,
             ConnectionUri = row.GetString(4),
             Area = Enum.Parse<TuningArea>(row.GetString(5)),

@@ -24,6 +24,9 @@ public sealed record VMPerformance : IChangeBaseline
     /// <summary>The workload in the guest; a later measurement that receives this object repeats it.</summary>
     public required WorkloadRequest Workload { get; init; }
 
+    /// <summary>The workload's name, for example <c>RandomWrite</c>.</summary>
+    public string WorkloadName => Workload.Name;
+
     /// <summary>The metrics that every good run has a value for. Exactly one of them is primary.</summary>
     public required IReadOnlyList<MetricDefinition> Metrics { get; init => field = Items.Of(value); }
 
@@ -48,6 +51,9 @@ public sealed record VMPerformance : IChangeBaseline
 
     /// <summary>The change before this measurement, if it came down the pipeline.</summary>
     public VMTuningResult? Change { get; init; }
+
+    /// <summary>The change before this measurement in words; null if none came down the pipeline.</summary>
+    public string? Title => Change?.Title;
 
     /// <summary>The measurement before <see cref="Change"/>, if it came down the pipeline.</summary>
     public VMPerformance? Baseline { get; init; }

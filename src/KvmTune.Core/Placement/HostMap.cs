@@ -146,6 +146,12 @@ public enum HostCpuState
 public sealed record HostMapNode(
     int Id, long MemoryKiB, long? FreeMemoryKiB, IReadOnlyList<PagePool> PagePools, IReadOnlyList<HostMapCache> Caches, CpuSet OfflineCpus)
 {
+    /// <summary>Its pools of pages.</summary>
+    public IReadOnlyList<PagePool> PagePools { get; init => field = Items.Of(value); } = Items.Of(PagePools);
+
+    /// <summary>Its last-level caches.</summary>
+    public IReadOnlyList<HostMapCache> Caches { get; init => field = Items.Of(value); } = Items.Of(Caches);
+
     /// <summary>For example <c>node 0: 8192 MiB</c>.</summary>
     public override string ToString() => FormattableString.Invariant($"node {Id}: {MemoryKiB / 1024} MiB");
 }
@@ -155,6 +161,9 @@ public sealed record HostMapNode(
 /// <param name="Cores">The cores that share it.</param>
 public sealed record HostMapCache(CacheDomain Cache, IReadOnlyList<HostMapCore> Cores)
 {
+    /// <summary>The cores that share it.</summary>
+    public IReadOnlyList<HostMapCore> Cores { get; init => field = Items.Of(value); } = Items.Of(Cores);
+
     /// <summary>For example <c>L3 of 16 MiB (CPUs 0-7)</c>.</summary>
     public override string ToString() => Cache.ToString();
 }
@@ -163,6 +172,9 @@ public sealed record HostMapCache(CacheDomain Cache, IReadOnlyList<HostMapCore> 
 /// <param name="Cpus">Its threads.</param>
 public sealed record HostMapCore(IReadOnlyList<HostMapCpu> Cpus)
 {
+    /// <summary>Its threads.</summary>
+    public IReadOnlyList<HostMapCpu> Cpus { get; init => field = Items.Of(value); } = Items.Of(Cpus);
+
     /// <summary>For example <c>CPUs 0 4</c>.</summary>
     public override string ToString() => $"CPUs {string.Join(' ', Cpus.Select(cpu => FormattableString.Invariant($"{cpu.Id}")))}";
 }
@@ -173,6 +185,9 @@ public sealed record HostMapCore(IReadOnlyList<HostMapCpu> Cpus)
 /// <param name="Occupants">The threads that are pinned to it.</param>
 public sealed record HostMapCpu(int Id, HostCpuState State, IReadOnlyList<HostMapOccupant> Occupants)
 {
+    /// <summary>The threads that are pinned to it.</summary>
+    public IReadOnlyList<HostMapOccupant> Occupants { get; init => field = Items.Of(value); } = Items.Of(Occupants);
+
     /// <summary>For example <c>CPU 2: Open</c>.</summary>
     public override string ToString() => FormattableString.Invariant($"CPU {Id}: {(Occupants.Count == 0 ? State.ToString() : string.Join(' ', Occupants))}");
 }

@@ -78,7 +78,7 @@ public sealed class HostPlacementPlanner(HostConnection host)
         foreach (var (placed, change) in changes)
         {
             using var planner = VMPlanner.Find(host, placed.VMName, placed.VMId);
-            plans.Add(new PlacementPlan(planner.Plan(change, () => running.Beside(placed.VMId), cancellationToken), placed, placement));
+            plans.Add(new PlacementPlan(planner.Plan(change, () => running.Beside(placed.VMId), cancellationToken), placement));
         }
 
         return new PlacementPlans(placement, plans);

@@ -1,5 +1,8 @@
 // A placement as a plan: the change of one VM, applied or tried like any other, with its reasons and its picture.
 using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Serialization;
 using KvmTune.Topology;
 using KvmTune.Tuning;
 using KvmTune.Tuning.Changes;
@@ -8,25 +11,29 @@ using KvmTune.Tuning.Rules;
 namespace KvmTune.Placement;
 
 /// <summary>The planned placement of one VM.</summary>
-public sealed record PlacementPlan : VMTuningPlan
+public sealed record PlacementPlan : VMTuningPlan, IJsonOnDeserialized
 {
     /// <summary>Joins a plan with the placement that it carries out.</summary>
     /// <param name="plan">The plan of the change.</param>
-    /// <param name="placement">The VM's place.</param>
     /// <param name="host">The placement of all VMs that were placed together.</param>
     [SetsRequiredMembers]
-    public PlacementPlan(VMTuningPlan plan, VMPlacement placement, HostPlacement host)
-        : base(plan)
+    public PlacementPlan(VMTuningPlan plan, HostPlacement host)
+        : base(plan) => HostPlacement = host;
+
+    [JsonConstructor]
+    internal PlacementPlan()
     {
-        Placement = placement;
-        HostPlacement = host;
     }
 
     /// <summary>The VM's place, with its reasons.</summary>
-    public VMPlacement Placement { get; }
+    public VMPlacement Placement => HostPlacement.VMs.First(vm => vm.VMId == VMId);
 
     /// <summary>The placement of all VMs that were placed together, for the picture of the host.</summary>
-    public HostPlacement HostPlacement { get; }
+    public required HostPlacement HostPlacement { get; init; }
+
+    /// <summary>The host CPU of each vCPU, for example <c>0:2 1:3</c>.</summary>
+    public string Pins => string.Join(
+        ' ', Placement.VcpuPins.OrderBy(pin => pin.Key).Select(pin => string.Create(CultureInfo.InvariantCulture, $"{pin.Key}:{pin.Value}")));
 
     /// <summary>The host nodes of the vCPUs.</summary>
     public CpuSet Nodes => Placement.Nodes;
@@ -68,6 +75,31 @@ public sealed record PlacementPlan : VMTuningPlan
             },
             NumaPolicy = Policy(vm, configuration, placement),
         };
+    }
+
+    // A saved plan can say anything: the placement that is shown must be the one that its change makes, on a host that can be drawn.
+    void IJsonOnDeserialized.OnDeserialized()
+    {
+        var pins = HostPlacement.VMs.FirstOrDefault(vm => vm.VMId == VMId)?.VcpuPins;
+        if (pins is null || Change is not PlacementChange change || change.VcpuPins.Pins.Count != pins.Count
+            || pins.Any(pin => !change.VcpuPins.Pins.TryGetValue(pin.Key, out var cpus) || cpus != CpuSet.Of([pin.Value])))
+        {
+            throw new JsonException($"The placement of '{VMName}' is not the one of its change.");
+        }
+
+        if (HostPlacement.Request.VMs.Any(vm => vm.Vcpus is < 0 or > CpuSet.MaxNumber))
+        {
+            throw new JsonException("A VM of the placement has a number of vCPUs that no VM can have.");
+        }
+
+        try
+        {
+            _ = HostMap.Of(HostPlacement);
+        }
+        catch (Exception exception) when (exception is ArgumentException or InvalidOperationException or KeyNotFoundException)
+        {
+            throw new JsonException("The host of the placement cannot be drawn.", exception);
+        }
     }
 
     // A mode that is set stays. A policy that the running VM and its configuration already have is left out: then the pins can be live.

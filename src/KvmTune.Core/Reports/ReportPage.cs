@@ -92,12 +92,18 @@ public static class ReportPage
             page.Markup("<details class=\"history\"><summary>").Markup(HtmlText.Encode($"All {Count(report.Measurements.Count, "measurement")}")).Markup("</summary>\n").Table(
                 "Every measurement in the journal: the median of the runs that count",
                 ["Began", "Workload", "#Median", "Unit", "#Runs"],
-                report.Measurements.Select(entry => entry.Candidate ?? entry.Baseline).OfType<MeasurementSummary>().Select(measured => new[]
-                {
-                    HtmlText.Whole(Time(measured.StartedAt, report)), HtmlText.Whole(measured.Workload), measured.Median is { } median ? HtmlText.Data(median) : "\u2013",
-                    HtmlText.Encode(measured.Unit), measured.Runs.ToString(CultureInfo.InvariantCulture),
-                })).Markup("</details>\n");
+                report.Measurements.Select(entry => entry.Candidate ?? entry.Baseline).OfType<MeasurementSummary>().Select(measured => Cells(measured, report))).Markup("</details>\n");
         }
+    }
+
+    private static string[] Cells(MeasurementSummary measured, TuningReport report)
+    {
+        var (divisor, unit) = ReportSentences.Scale(measured.Unit, measured.Median);
+        return
+        [
+            HtmlText.Whole(Time(measured.StartedAt, report)), HtmlText.Whole(measured.Workload), measured.Median is { } median ? HtmlText.Data(median, divisor) : "\u2013",
+            HtmlText.Encode(unit), measured.Runs.ToString(CultureInfo.InvariantCulture),
+        ];
     }
 
     private static string Change(JournalEntry entry) =>

@@ -94,6 +94,9 @@ public sealed record MetricPlot(MetricComparison Comparison, PlotSide Baseline, 
 /// <param name="Interval">The interval of that median; null if there are too few runs, or the runs are in blocks and not independent.</param>
 public sealed record PlotSide(IReadOnlyList<double> Values, double? Median, MedianInterval? Interval)
 {
+    /// <summary>The value of every counted run, in order, in the metric's unit.</summary>
+    public IReadOnlyList<double> Values { get; init => field = Items.Of(value); } = Items.Of(Values);
+
     /// <summary>For example <c>12 runs, median 6519</c>.</summary>
     public override string ToString() => FormattableString.Invariant($"{Values.Count} runs, median {Median:0.###}");
 }

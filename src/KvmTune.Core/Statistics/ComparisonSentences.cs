@@ -31,7 +31,7 @@ internal static class ComparisonSentences
             Verdict.Improved or Verdict.Regressed
                 => $"{subject} {(result.Verdict == Verdict.Improved ? "improved" : "regressed")} by {Size(result)}{Between(test, unit)} ({evidence}).",
             Verdict.NoDifference when test.Baseline.Concat(test.Candidate).Distinct().Count() == 1
-                => $"{subject} did not change at all: every value is {Number(result.BaselineMedian!.Value)} {result.Metric.Unit} "
+                => $"{subject} did not change at all: every value is {Value(result.BaselineMedian!.Value, result.Metric.Unit)} "
                     + $"({Count(result, test, unit)}).",
             Verdict.NoDifference
                 => $"{subject} {(result.AdjustedPValue <= result.Limits.Alpha ? "changed by less than matters" : "did not change")}: the "
@@ -103,11 +103,11 @@ internal static class ComparisonSentences
 
     private static string Size(MetricComparison result) => result.ShiftPercent is { } percent
         ? $"{Number(Math.Abs(percent))} %"
-        : $"{Number(Math.Abs(result.ShiftInUnits!.Value))} {result.Metric.Unit} from a baseline of 0";
+        : $"{Value(Math.Abs(result.ShiftInUnits!.Value), result.Metric.Unit)} from a baseline of 0";
 
     private static string Shift(MetricComparison result) => result.ShiftPercent is { } percent
         ? Signed(percent)
-        : $"{Sign(result.ShiftInUnits!.Value)}{Number(Math.Abs(result.ShiftInUnits!.Value))} {result.Metric.Unit}";
+        : $"{Sign(result.ShiftInUnits!.Value)}{Value(Math.Abs(result.ShiftInUnits!.Value), result.Metric.Unit)}";
 
     private static string Evidence(MetricComparison result, ShiftTest test, ComparisonUnit unit)
     {
@@ -180,6 +180,12 @@ internal static class ComparisonSentences
     private static string Signed(double percent) => $"{Sign(percent)}{Number(Math.Abs(percent))} %";
 
     private static string Sign(double value) => Number(Math.Abs(value)) is "0" ? string.Empty : value < 0 ? "-" : "+";
+
+    private static string Value(double value, string unit)
+    {
+        var (divisor, shown) = MetricText.Scale(value, unit);
+        return $"{Number(value / divisor)} {shown}";
+    }
 
     // Two significant digits, and whole numbers from 10 on: runs do not support more.
     private static string Number(double value)

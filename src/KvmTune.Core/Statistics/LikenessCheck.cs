@@ -40,7 +40,7 @@ internal static class LikenessCheck
             throw new ComparisonException(
                 ComparisonRefusal.SameMeasurement,
                 $"Baseline and candidate are one measurement of '{candidate.VMName}' ({candidate.Workload.Name}, "
-                + string.Create(CultureInfo.InvariantCulture, $"begun {candidate.StartedAt.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC): it cannot differ from itself. ")
+                + string.Create(CultureInfo.InvariantCulture, $"begun {candidate.StartedAt:yyyy-MM-dd HH:mm:ss}): it cannot differ from itself. ")
                 + "Measure the VM a second time, after the change.");
         }
 

@@ -9,6 +9,9 @@ public sealed record MetricComparison
     /// <summary>The metric.</summary>
     public required MetricDefinition Metric { get; init; }
 
+    /// <summary>The metric's name, for example <c>Iops</c>.</summary>
+    public string MetricName => Metric.Name;
+
     /// <summary>The part it plays in the verdict.</summary>
     public required MetricRole Role { get; init; }
 

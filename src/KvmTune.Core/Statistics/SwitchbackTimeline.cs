@@ -67,6 +67,9 @@ public sealed record SwitchbackTimeline
 public sealed record TimelineSlot(
     int Pair, int Load, bool IsCandidate, double StartSeconds, double Seconds, double GuardSeconds, double? Value, bool IsCounted, IReadOnlyList<SlotSample> Samples)
 {
+    /// <summary>The reports of the load in it.</summary>
+    public IReadOnlyList<SlotSample> Samples { get; init => field = Items.Of(value); } = Items.Of(Samples);
+
     /// <summary>For example <c>pair 3, candidate: 1200</c>.</summary>
     public override string ToString() => FormattableString.Invariant($"pair {Pair}, {(IsCandidate ? "candidate" : "baseline")}: {Value:0.###}");
 }

@@ -39,6 +39,9 @@ public sealed record SettingPath(IReadOnlyList<SettingElement> Elements, string?
     // A changed copy has other texts.
     private SettingPath(SettingPath other) => (Elements, Attribute) = (other.Elements, other.Attribute);
 
+    /// <summary>The elements from the top.</summary>
+    public IReadOnlyList<SettingElement> Elements { get; init => field = Items.Of(value); } = Items.Of(Elements);
+
     /// <summary>The path of the element that holds the attribute.</summary>
     internal SettingPath Element => this with { Attribute = null };
 

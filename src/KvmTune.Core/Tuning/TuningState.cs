@@ -18,6 +18,14 @@ public sealed record TuningState(IReadOnlyList<SettingValue> Values, IReadOnlyLi
         "devices/controller[@type='scsi'][@index]/driver/iothreads/iothread[@id]",
     ];
 
+    /// <summary>The settings that are set, each with its value.</summary>
+    public IReadOnlyList<SettingValue> Values { get; init => field = Items.Of(value); } = Items.Of(Values);
+
+    /// <summary>
+    /// The addresses of the disks, SCSI controllers and NICs. Only for these does a missing value mean that the setting was not set.
+    /// </summary>
+    public IReadOnlyList<string> Devices { get; init => field = Items.Of(value); } = Items.Of(Devices);
+
     /// <summary>The kinds of setting that could be among the values, by their patterns; null in a state of the first version.</summary>
     public IReadOnlyList<string>? Known { get; init => field = Items.Of(value); }
 

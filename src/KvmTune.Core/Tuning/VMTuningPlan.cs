@@ -72,6 +72,15 @@ public record VMTuningPlan
     /// <summary>The broken rules that only cause a warning.</summary>
     public IReadOnlyList<RuleFinding> Warnings => Broken(RuleSeverity.Warning);
 
+    /// <summary>
+    /// The findings in short: <c>ok</c>, the number of risks and warnings, the rule that forbids the change, or that nothing or only a restart is
+    /// left to do.
+    /// </summary>
+    public string Judgement =>
+        Errors.Count > 0 ? $"forbidden: {Errors[0].RuleId}"
+        : !HasChanges ? RequiresRestart ? "waits for restart" : "nothing to do"
+        : string.Join(", ", new[] { Number(Confirmations.Count, "risk"), Number(Warnings.Count, "warning") }.OfType<string>()) is { Length: > 0 } text ? text : "ok";
+
     /// <summary>The two texts, created on first use: they cost as much as the rest of the plan, and few plans of a host are displayed.</summary>
     internal Lazy<PlanTexts>? Texts { get; init; }
 
@@ -86,6 +95,8 @@ public record VMTuningPlan
 
     /// <summary>For example <c>db01: pin vCPU 0 to host CPU 2</c>.</summary>
     public sealed override string ToString() => TerminalText.Line($"{VMName}: {Change.Title}");
+
+    private static string? Number(int count, string noun) => count == 0 ? null : FormattableString.Invariant($"{count} {noun}{(count > 1 ? "s" : null)}");
 
     private Items<RuleFinding> Broken(RuleSeverity severity) =>
         Findings.Where(finding => !finding.IsKept && finding.Severity == severity).ToItems();

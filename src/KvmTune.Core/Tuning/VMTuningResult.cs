@@ -69,6 +69,21 @@ public sealed record VMTuningResult
     /// <summary>The changes that take this one back, in the order to apply them.</summary>
     public IReadOnlyList<VMChange> Inverse { get; init => field = Items.Of(value); } = Items<VMChange>.None;
 
+    /// <summary>
+    /// The most direct source that confirmed the change, for example <c>by the kernel</c>; <c>NOT as asked</c> if a value differs; null if nothing was
+    /// verified.
+    /// </summary>
+    public string? Verified => Verifications.Count == 0
+        ? null
+        : Verifications.Any(verification => !verification.IsMet) ? "NOT as asked"
+        : Verifications.Max(verification => verification.By) switch
+        {
+            VerifiedBy.Guest => "in the guest",
+            VerifiedBy.Kernel => "by the kernel",
+            VerifiedBy.Qemu => "by QEMU",
+            _ => "by libvirt",
+        };
+
     /// <summary>When it was applied.</summary>
     public required DateTimeOffset AppliedAt { get; init => field = value.ToLocalTime(); }
 

@@ -14,6 +14,8 @@ namespace KvmTune.Tests.Documentation;
 /// <summary>Writes schemas (draft 2020-12).</summary>
 internal static class JsonSchemaOf
 {
+    private const string Comment = "Here, and in no object inside, may be properties that are not named: PowerShell adds PSComputerName to an object of a remote session, and Restart-VMDomain adds RestartedBy and PauseSeconds.";
+
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
     private static readonly NullabilityInfoContext Nullability = new();
     private static readonly Dictionary<string, string> Summaries = ReadSummaries();
@@ -30,6 +32,8 @@ internal static class JsonSchemaOf
         var schema = Part(type);
         schema.Insert(0, "$schema", "https://json-schema.org/draft/2020-12/schema");
         schema.Insert(1, "title", type.FullName);
+        schema.Insert(2, "$comment", Comment);
+        schema["additionalProperties"] = true;
         if (parts.Count > 0)
         {
             schema.Add("$defs", new JsonObject(parts.Select(part => KeyValuePair.Create(part.Key, (JsonNode?)part.Value))));

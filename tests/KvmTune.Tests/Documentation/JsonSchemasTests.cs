@@ -14,7 +14,7 @@ public sealed class JsonSchemasTests
 
     private static string Folder => Path.Combine(LibvirtCorpus.RepositoryRoot(), "module", "schemas");
 
-    private static IReadOnlyList<Type> Emitted { get; } =
+    internal static IReadOnlyList<Type> Emitted { get; } =
     [
         // PowerShell's reference assemblies cannot create attributes, so the attributes are read as data.
         .. typeof(VMCmdlet).Assembly.GetExportedTypes().SelectMany(type => type.CustomAttributes).Where(attribute => attribute.AttributeType == typeof(OutputTypeAttribute))

@@ -215,7 +215,7 @@ public sealed class ExperimentTests
             Runs = [.. quiet.Runs.Select(run => run with { Values = new Dictionary<string, double>(StringComparer.Ordinal) { ["Speed"] = run.Values["Iops"] } })],
         };
         Assert.Contains("of 3 % after 8 pairs", Reach(new()).Describe(quiet), StringComparison.Ordinal);
-        Assert.Contains("at the noise of its 16 runs of 2024-06-07 12:00 UTC", Reach(new()).Describe(quiet), StringComparison.Ordinal);
+        Assert.Contains($"at the noise of its 16 runs of {quiet.StartedAt.ToLocalTime():yyyy-MM-dd HH:mm}", Reach(new()).Describe(quiet), StringComparison.Ordinal);
         Assert.Contains("shows a direction, not a verdict", Reach(new() { Design = ExperimentDesign.Blocks }, needsRestart: true).Describe(quiet), StringComparison.Ordinal);
         Assert.EndsWith("where boots differ no more than runs do", Reach(new(), needsRestart: true).Describe(null), StringComparison.Ordinal);
     }

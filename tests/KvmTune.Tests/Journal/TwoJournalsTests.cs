@@ -149,6 +149,9 @@ public sealed class TwoJournalsTests : IDisposable
             CancellationToken.None);
 
         Assert.Equal("HostIsBeingTuned", told!.ErrorId);
+
+        // The entry of a host is found by what its row shows.
+        Assert.Equal(_host.Uri, Assert.Single(_first.Journal.Entries(new JournalFilter { Kind = JournalKind.HostChange })).VMName);
     }
 
     [Theory]

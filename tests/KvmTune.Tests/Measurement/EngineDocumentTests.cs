@@ -107,6 +107,20 @@ public sealed class EngineDocumentTests
     }
 
     [Fact]
+    public void A_calibration_comes_back()
+    {
+        var calibration = VMCalibrator.Calibrate(Performances.Of(Performances.Around(3, 16, 1000, 4)), seed: 5);
+        var text = EngineDocument.Write(calibration);
+        var back = EngineDocument.Read<VMCalibration>(text);
+
+        Assert.Equal(text, EngineDocument.Write(back));
+        Assert.Equal(calibration.Sentence, back.Sentence);
+        Assert.Equal(calibration.Reach, back.Reach);
+        Assert.Equal(calibration.Performance.ValuesOf("Iops"), back.Performance.ValuesOf("Iops"));
+        Assert.Equal(calibration.PairCheck.Sentence, back.PairCheck.Sentence);
+    }
+
+    [Fact]
     public void Every_kind_of_change_comes_back()
     {
         var vm = DomainXmlReader.Read(Captured.Text("lab2.xml"));

@@ -1,6 +1,8 @@
 // The change that carries out a placement, a VM's input to a placement, and the picture of it.
+using System.Text.Json.Nodes;
 using KvmTune.Hosts;
 using KvmTune.Libvirt;
+using KvmTune.Measurement;
 using KvmTune.Placement;
 using KvmTune.Tests.Tuning;
 using KvmTune.Topology;
@@ -143,6 +145,72 @@ public sealed class PlacementPlanTests
         Assert.Contains("core of CPUs 2-3: b1, c1", map.Shared);
         Assert.Contains("die (CPUs 0-7): a1, b1, c1", map.Shared);
         Assert.False(map.IsPlanned);
+    }
+
+    [Fact]
+    public void A_saved_placement_comes_back_whole()
+    {
+        var plan = Plan();
+        var text = EngineDocument.Write(plan);
+        var back = EngineDocument.Read<PlacementPlan>(text);
+
+        Assert.Equal(text, EngineDocument.Write(back));
+        Assert.Equal((plan.Title, plan.Pins, plan.Nodes), (back.Title, back.Pins, back.Nodes));
+        Assert.Equal(plan.Reasons, back.Reasons);
+        Assert.Equal(plan.Shared, back.Shared);
+        Assert.NotEmpty(back.Reasons);
+        Assert.Equal(HostMap.Of(plan.HostPlacement).ToString(), HostMap.Of(back.HostPlacement).ToString());
+    }
+
+    [Fact]
+    public void A_saved_placement_that_is_not_its_change_or_cannot_be_drawn_is_refused()
+    {
+        Refused("not the one of its change", record => Pins(record)["0"] = (int)Pins(record)["0"]! + 1);
+        Refused("not the one of its change", record => Pins(record)["7"] = 3);
+        Refused("not the one of its change", record => record["HostPlacement"]!["VMs"] = new JsonArray());
+        Refused("number of vCPUs", record => record["HostPlacement"]!["Request"]!["VMs"]![0]!["Vcpus"] = int.MaxValue);
+        Refused("cannot be drawn", record =>
+        {
+            var cpus = record["HostPlacement"]!["Request"]!["Host"]!["Nodes"]![0]!["Cpus"]!.AsArray();
+            var twin = cpus[0]!.DeepClone();
+            twin["Speed"] = 1024;
+            cpus.Add(twin);
+        });
+
+        static JsonNode Pins(JsonNode record) => record["HostPlacement"]!["VMs"]![0]!["VcpuPins"]!;
+
+        static void Refused(string why, Action<JsonNode> lie)
+        {
+            var document = JsonNode.Parse(EngineDocument.Write(Plan()))!;
+            lie(document["Record"]!);
+            Assert.Contains(why, Assert.Throws<FormatException>(() => EngineDocument.Read<PlacementPlan>(document.ToJsonString())).Message, StringComparison.Ordinal);
+        }
+    }
+
+    private static PlacementPlan Plan()
+    {
+        var (vm, host) = (Vm(string.Empty), RuleScene.Grid(2, 4, 1));
+        var placement = PlacementPlanner.Plan(new PlacementRequest
+        {
+            Host = host,
+            VMs = [PlacementReader.ToVM(vm, host, keepsMemory: false, [])],
+            Neighbours = [new PlacementNeighbour { Name = "web01", Vcpus = 1, VcpuPins = new Dictionary<int, CpuSet> { [0] = new(0) } }],
+        });
+        return new PlacementPlan(
+            new VMTuningPlan
+            {
+                VMName = vm.VMName,
+                VMId = vm.VMId,
+                ConnectionUri = vm.ConnectionUri,
+                Change = PlacementPlan.ToChange(vm, placement.VMs[0], host.OnlineCpus, ChangeScope.Auto),
+                ChangesRunning = true,
+                ChangesConfiguration = true,
+                RequiresRestart = false,
+                HasChanges = true,
+                Differences = [],
+                Findings = [],
+            },
+            placement);
     }
 
     private static (string?, string?) Policy(KvmTune.Tuning.Changes.PlacementChange change) => (change.NumaPolicy?.Mode, change.NumaPolicy?.NodeSet);

@@ -1,6 +1,7 @@
 // The page as text: any name of a VM or a change stays a name, and the charts have the data that they need.
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using KvmTune.Journal;
 using KvmTune.Reports;
 using KvmTune.Statistics;
 using KvmTune.Tests.Statistics;
@@ -121,6 +122,27 @@ public sealed partial class ReportPageTests
         Assert.Contains("Before: no thread is pinned", page, StringComparison.Ordinal);
         Assert.Contains("After: vCPU 0 on host CPU 2, vCPU 1 on host CPU 3", page, StringComparison.Ordinal);
         Assert.Equal(2, Regex.Count(page, "class=\"cpu placed\""));
+    }
+
+    [Fact]
+    public void The_table_of_measurements_has_times_in_units_for_people()
+    {
+        var measured = new MeasurementSummary(Guid.NewGuid(), Now, "CpuLatency", "LatencyP99", "ns", 812_345, 8);
+        var page = ReportPage.Render(Report("db01", Chapter()) with
+        {
+            Measurements =
+            [
+                new JournalEntry
+                {
+                    Id = 1, Kind = JournalKind.Measurement, VMName = "db01", VMId = Guid.NewGuid(), ConnectionUri = "qemu:///system", Area = TuningArea.General, Title = "CpuLatency",
+                    StartedAt = Now, Outcome = JournalOutcome.Recorded, User = "root", Process = string.Empty, Candidate = measured,
+                },
+            ],
+        });
+
+        Assert.Contains("<data value=\"812345\">812.3</data>", page, StringComparison.Ordinal);
+        Assert.Contains(HtmlText.Encode("µs"), page, StringComparison.Ordinal);
+        Assert.Equal("CpuLatency: 812 µs", measured.ToString());
     }
 
     internal static TuningReport Report(string name, params ReportChapter[] chapters) => new()

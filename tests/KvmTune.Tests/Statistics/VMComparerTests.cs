@@ -181,7 +181,7 @@ public sealed class VMComparerTests
         {
             var error = Assert.Throws<ComparisonException>(() => VMComparer.Compare(one, again));
             Assert.Equal("SameMeasurement", error.ErrorId);
-            Assert.Contains("one measurement of 'db01' (RandomWrite, begun 2024-06-07 12:00:00 UTC)", error.Message, StringComparison.Ordinal);
+            Assert.Contains($"one measurement of 'db01' (RandomWrite, begun {one.StartedAt.ToLocalTime():yyyy-MM-dd HH:mm:ss})", error.Message, StringComparison.Ordinal);
         }
     }
 
@@ -402,6 +402,20 @@ public sealed class VMComparerTests
         var fromZero = VMComparer.Compare(Of(0, 0, 0, 0, 0, 0, 0, 0), Of(7, 8, 9, 7, 8, 9, 7, 8));
         Assert.Null(fromZero.PrimaryMetric.ShiftPercent);
         Assert.Contains("improved by 8 IOPS from a baseline of 0", fromZero.Sentence, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Times_are_in_units_for_people()
+    {
+        double[] steady = [.. Enumerable.Repeat(812_345.0, 8)];
+        var latency = P99 with { IsPrimary = true };
+        var same = VMComparer.Compare(OfTimes(steady), OfTimes(steady));
+        Assert.Contains("every value is 812 µs", same.Sentence, StringComparison.Ordinal);
+
+        var fromZero = VMComparer.Compare(OfTimes([0, 0, 0, 0, 0, 0, 0, 0]), OfTimes(steady));
+        Assert.Contains("by 812 µs from a baseline of 0", fromZero.Sentence, StringComparison.Ordinal);
+
+        VMPerformance OfTimes(double[] values) => Of(values, null, values) with { Metrics = [latency] };
     }
 
     [Fact]

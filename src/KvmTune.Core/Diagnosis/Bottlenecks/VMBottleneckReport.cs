@@ -153,7 +153,7 @@ public sealed record AreaBottleneck
     /// <summary>For example <c>Disk: disk vdb stands at its limit…</c>.</summary>
     public override string ToString() => $"{Area}: {Verdict}";
 
-    private List<BottleneckEvidence> Of(EvidenceKind kind) => Evidence.Where(evidence => evidence.Kind == kind).ToList();
+    private Items<BottleneckEvidence> Of(EvidenceKind kind) => Evidence.Where(evidence => evidence.Kind == kind).ToItems();
 }
 
 /// <summary>The report on one VM.</summary>
@@ -183,6 +183,11 @@ public sealed record VMBottleneckReport
 
     /// <summary>The area that holds the VM back; null where none does.</summary>
     public TuningArea? Area { get; init; }
+
+    /// <summary>The area in a word: <c>CPU</c> and so on; <c>none</c> where none holds the VM back, <c>unknown</c> where no counter could tell.</summary>
+    public string AreaName => Area is { } area
+        ? area == TuningArea.Cpu ? "CPU" : area.ToString()
+        : Areas.Any(found => found.Saturation.Any(evidence => evidence.Value is not null)) ? "none" : "unknown";
 
     /// <summary>Why it does; null where none does.</summary>
     public BottleneckCause? Cause { get; init; }
