@@ -106,7 +106,7 @@ Get-Help Test-VMTuning -Full | Out-String
         function Get-Name([string] $Page) { [regex]::Matches((Get-Content $Page -Raw), '(?m)^(?:### (-\w+|KvmTune\.\S+)$|\| ([A-Z][\w, ]+) \|)') | ForEach-Object { $_.Groups[1].Value + $_.Groups[2].Value } | Sort-Object }
         $own = "$pages/../id-ID/$_.md"
         Get-Name $own | Should -Be (Get-Name "$pages/$_.md")
-        Get-Content $own -Raw | Should -Match '(?s)## DESCRIPTION\n.{100,}## EXAMPLES\n.{50,}## PARAMETERS.*## INPUTS\n.{50,}## OUTPUTS\n.{50,}## NOTES\n.{30,}'
+        Get-Content $own -Raw | Should -Match '(?s)## DESCRIPTION\n.{100,}## EXAMPLES\n.{50,}## PARAMETERS.*## INPUTS\n.{50,}## OUTPUTS\n.{30,}## NOTES\n.{30,}'
         [regex]::Matches((Get-Content $own -Raw), '(?m)^### Contoh \d: \S').Count | Should -Be @((Get-Help $_).examples.example).Count
         Get-Content $own -Raw | Should -Not -Match '(?i)(?<!\.)\b(penyetingan|tuning|thread saudara|galat|menala)\b'
     }

@@ -95,10 +95,10 @@ function Invoke-VMExperiment {
 }
 '@
         $line = 'Invoke-ChangeWindow.ps1 db01 -Area Disk -ConnectionUri test:///default'
-        $run = Invoke-Runbook $line ($stubs -replace 'UNDO', "'undone'")
+        $run = Invoke-Runbook $line ($stubs -creplace 'UNDO', "'undone'")
         $run.ExitCode | Should -Be 0 -Because $run.Text
         $run.Text | Should -Match 'It was tried'
-        $run = Invoke-Runbook $line ($stubs -replace 'UNDO', "Write-Error 'changed again since'")
+        $run = Invoke-Runbook $line ($stubs -creplace 'UNDO', "Write-Error 'changed again since'")
         $run.ExitCode | Should -Be 1 -Because $run.Text
         $run.Text | Should -Match 'changed again since'
         $run.Text | Should -Not -Match 'It was tried'
