@@ -56,7 +56,7 @@ internal static class ControlGroups
     {
         var controllers = Path.Combine(root, "cgroup.controllers");
         return File.Exists(controllers) && File.ReadAllText(controllers).Split(' ', '\n').Contains("cpu", StringComparer.Ordinal) ? 100
-            : new[] { "cpu", "cpu,cpuacct" }.Any(hierarchy => Directory.Exists(Path.Combine(root, hierarchy))) ? 1024
+            : Directory.Exists(Path.Combine(root, "cpu")) || Directory.Exists(Path.Combine(root, "cpu,cpuacct")) ? 1024
             : null;
     }
 
