@@ -193,7 +193,7 @@ public sealed class PlacementPlanTests
         var placement = PlacementPlanner.Plan(new PlacementRequest
         {
             Host = host,
-            VMs = [PlacementReader.ToVM(vm, host, keepsMemory: false, [])],
+            VMs = [PlacementReader.ToVM(vm, host, kernel: null, keepsMemory: false, [])],
             Neighbours = [new PlacementNeighbour { Name = "web01", Vcpus = 1, VcpuPins = new Dictionary<int, CpuSet> { [0] = new(0) } }],
         });
         return new PlacementPlan(
