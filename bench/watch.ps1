@@ -19,7 +19,7 @@ $programs = [ordered]@{
     'Watch-VMPerformance, objects as text' = @{ terminal = $false; command = Get-WatchCommand }
     'python3-libvirt, the bare calls' = @{ terminal = $false; command = '/usr/bin/python3', "$PSScriptRoot/watch-peer.py", $uri, '100000' }
 }
-if ($virtTop = (Get-Command virt-top -CommandType Application -ErrorAction Ignore).Source) {
+if ($virtTop = (Get-Command virt-top -CommandType Application -TotalCount 1 -ErrorAction Ignore).Source) {
     $programs['virt-top'] = @{ terminal = $true; command = $virtTop, '-c', $uri, '-d', '1' }
     $programs['virt-top --script'] = @{ terminal = $false; command = $virtTop, '-c', $uri, '-d', '1', '--script' }
 }
